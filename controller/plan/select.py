@@ -55,9 +55,9 @@ def find_device(city: City, name: str) -> Device:
             for device in city.list_devices(school):
                 if device.id == name:
                     return device
-    devices = (device.id for school in city.estate_schools for device in city.list_devices(school))
+    devices = [device.id for school in city.estate_schools for device in city.list_devices(school)]
     near = suggest_names(name, devices)
-    message = f"{city.called} has no device {name!r}; device ids are SCHOOL-core1, SCHOOL-floor2, ...{near}"
+    message = f"{city.called} has no device {name!r}; device ids are {', '.join(devices[:2])}, ...{near}"
     raise TsunaguError(message)
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from controller.adoption.take_over.deriver import HandOverDeriver, HandOverGuard
 from controller.model.city import City
 from controller.plan.derive import DeriveChange, derive_change
 from controller.plan.document import PlanFile
@@ -81,7 +82,11 @@ def apply_plan(
     Raises:
         PlanRefused: the plan says something else than the policy leads to; no device was reached.
     """
-    return roll_out(city, plan, verify_plan(city, plan, settings.derive), settings, listeners, answers)
+    return roll_out(city, plan, _verify(city, plan, settings), settings, listeners, answers)
+
+
+def _verify(city: City, plan: PlanFile, settings: Settings) -> tuple[VerifiedDevice, ...]:
+    return verify_plan(city, plan, settings.derive, derive_hand_over=HandOverDeriver(settings.state_folder))
 
 
 def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers for it
@@ -135,12 +140,25 @@ def _changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], set
             refuse_expired=refuse_expired,
             transport=settings.transport,
             clock=settings.clock,
+            guard=_make_guard(one, settings, digest),
         )
         for one in verified
     ]
 
 
+def _make_guard(one: VerifiedDevice, settings: Settings, digest: str) -> HandOverGuard | None:
+    planned = one.derived.hand_over
+    if planned is None:
+        return None
+    states = (one.seen, *(step.result for step in one.derived.steps))
+    return HandOverGuard(one.device, planned, states, settings.state_folder, digest, settings.clock)
+
+
 def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:
+    if one.derived.hand_over is not None:
+        # Derived and proved when the plan was verified, with the objects as they are recorded; the guard looks at them.
+        states = [state.compute_digest() for state in (one.seen, *(step.result for step in one.derived.steps))]
+        return one.derived.steps[states.index(seen.state.compute_digest()) :]
     return derive(city, one.device, seen.state, seen, one.device.id).steps
 
 

@@ -92,6 +92,6 @@ def test_a_device_by_its_name(city: City) -> None:
 )
 def test_a_device_that_does_not_exist(city: City, name: str, estate: EstateName) -> None:
     asked = choose_estate(city, estate)
-    message = f"^{asked.called} has no device '{name}'; device ids are SCHOOL-core1, SCHOOL-floor2"
+    message = f"^{asked.called} has no device '{name}'; device ids are as-e0"
     with pytest.raises(TsunaguError, match=message):
         find_device(asked, name)
