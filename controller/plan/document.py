@@ -243,7 +243,7 @@ def read_plan(path: Path) -> bytes:
     try:
         return read_input_file(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
-        message = f"{path}: there is no such plan; make one with: {_MAKE.format(path=path)}"
+        message = f"{path}: there is no such plan; make one with: {_advise_plan(path)}"
         raise PlanRefused(message) from None
 
 
@@ -253,6 +253,8 @@ def parse_plan(content: bytes, path: Path) -> PlanFile:
     Raises:
         PlanRefused: they are half a plan, of another format, or not in the one form that plans have.
     """
+    if not content.strip():
+        raise _refuse_part(path, "it is empty")
     try:
         document = parse_json(content, most_bytes=MOST_BYTES)
         _refuse_other_format(document, path)
@@ -279,14 +281,17 @@ def _refuse_other_format(document: Any, path: Path) -> None:  # noqa: ANN401 any
         found = document["plan"].get("format")
     if found != FORMAT and isinstance(found, int):
         message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. "
-        message += f"Make it anew with: {_MAKE.format(path=path)}"
+        message += f"Make it anew with: {_advise_plan(path)}"
         raise PlanRefused(message)
 
 
+def _advise_plan(path: Path) -> str:
+    """Return the command that makes a plan. It never names a file that is no plan: it would be written over."""
+    return _MAKE.format(path=path if path.suffix == ".json" else "plan.json")
+
+
 def _refuse_part(path: Path, where: str) -> PlanRefused:
-    message = (
-        f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: {_MAKE.format(path=path)}"
-    )
+    message = f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: {_advise_plan(path)}"
     return PlanRefused(message)
 
 

@@ -137,7 +137,7 @@ def test_what_stands_behind_the_plan_is_refused(saved: Path, added: str) -> None
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("", "line 1"),
+        ("", "it is empty"),
         ("null", "its fields"),
         ("[]", "its fields"),
         ("{}", "its field 'city'"),

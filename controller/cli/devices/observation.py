@@ -81,7 +81,9 @@ def observe_given_configurations(
     if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
         (configs / f"{one.device.id}.cfg").exists() for one in found
     ):
+        below = next((one.parent for one in sorted(configs.glob("*/*.cfg"))), None)
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
+        message += f"; did you mean --configs {below}?" if below is not None else ""
         raise TsunaguError(message)
     return found
 
