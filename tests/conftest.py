@@ -38,8 +38,30 @@ _LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
 _PATIENCE = 900.0
 _OF_TESTS = "built-by-tests"
 """A file in the lab's state folder. Test runs wait for each other: a lab with it that is found is of a killed one."""
+_MARKED = {"alone": "mark.alone", "lab and not alone": "mark.lab"}
+"""What the file of a test that is chosen so has in it, by the choice."""
 OPTIONS = frozenset({"POLICIES", "LANG", "JSON", "LAB", "STATE"})
 """Options that somebody may have set for all commands."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where only tests with a marker are chosen, files without it are not even read: that takes half a minute."""
+    word = _MARKED.get(config.option.markexpr)
+    if word is None or collection_path.suffix != ".py" or word in collection_path.read_text(encoding="utf-8"):
+        return None
+    return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stop where a test has such a marker that its own file does not write down: it would never be run."""
+    words: dict[Path, str] = {}
+    for item in items:
+        for marker in ("lab", "alone"):
+            if item.get_closest_marker(marker) is not None:
+                text = words.setdefault(item.path, item.path.read_text(encoding="utf-8"))
+                if f"mark.{marker}" not in text:
+                    message = f"{item.nodeid}: write 'mark.{marker}' in its own file"
+                    raise pytest.UsageError(message)
 
 
 @pytest.fixture(scope="session", autouse=True)

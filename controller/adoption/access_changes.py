@@ -6,12 +6,13 @@ the internet, or elsewhere) and a packet that both evaluators answer as the sets
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from controller.adoption.effective_filters import OldFilter
 from controller.compile.network.intent import FilterIntent
+from controller.messages import Catalogue, load_catalogue
 from controller.model.access.rules import INTERNET
 from controller.model.city import City
 from controller.model.network.device_state import Filter
@@ -34,7 +35,8 @@ class AccessChange:
     """Packets of a segment that pass before and not after, or the other way round.
 
     `peer` is the other end: an application, a segment of the school, `internet` or `elsewhere`. `services` are those of
-    the application that change, and `other packets`. `before` says what decides today, with its line.
+    the application that change, and `other packets`. `before` says what decides today, `line` is where that stands (0
+    where nothing decides), `port` the port, where filters stand at ports.
     """
 
     way: Literal["opens", "closes"]
@@ -45,6 +47,8 @@ class AccessChange:
     families: tuple[int, ...]
     packet: str
     before: str
+    line: int = 0
+    port: str = ""
 
     def __str__(self) -> str:
         arrow = "->" if self.direction is Direction.FROM else "<-"
@@ -53,22 +57,52 @@ class AccessChange:
         return f"{self.way} {self.segment} {arrow} {what} ({families}; today: {self.before}), e.g. {self.packet}"
 
 
-def describe_old_filter(old: OldFilter) -> str:
+def name_peer(words: Catalogue, names: Mapping[str, str], peer: str) -> str:
+    """Return the other end of a change with the name that people know, in their language.
+
+    >>> name_peer(load_catalogue("en"), {"sis": "School records"}, "sis")
+    'School records (sis)'
+    """
+    told = {ELSEWHERE: "elsewhere", EVERYTHING_ELSE: "everything-else", INTERNET: "internet"}.get(peer)
+    if told:
+        return words[f"adoption.{told}"]
+    return f"{names[peer]} ({peer})" if names.get(peer, peer) != peer else peer
+
+
+def name_service(words: Catalogue, service: str) -> str:
+    """Return a service of a change, in the language of people.
+
+    >>> name_service(load_catalogue("en"), "tcp/443")
+    'tcp/443'
+    """
+    return words["adoption.other-packets"] if service == OTHER_PACKETS else service
+
+
+def describe_old_filter(old: OldFilter, words: Catalogue | None = None) -> str:
     """Return what judges a place today, in a few words.
 
     >>> describe_old_filter(OldFilter((10, Direction.FROM, Family.V4)))
     'no filter'
     """
-    where = f" at {old.port}" if old.port else ""
+    words = words or load_catalogue("en")
+    at = "-at" if old.port else ""
+    marks: dict[str, object] = {"port": old.port} if old.port else {}
     if not old.lists:
-        return f"no filter{where}"
-    return f"{' + '.join(one.name for one in old.lists)}{where}, line {old.line}"
+        return words.say(f"adoption.no-filter{at}", **marks)
+    lists = " + ".join(one.name for one in old.lists)
+    return words.say(f"adoption.old-filter{at}", lists=lists, line=old.line, **marks)
 
 
 def find_access_changes(
-    city: City, school: School, intents: Iterable[FilterIntent], old_filters: Iterable[OldFilter]
+    city: City,
+    school: School,
+    intents: Iterable[FilterIntent],
+    old_filters: Iterable[OldFilter],
+    words: Catalogue | None = None,
 ) -> list[AccessChange]:
     """Return what opens and closes at each place of which it can be told; both families of one change are one.
+
+    `words`: the language of what judges today; English if left out.
 
     Raises:
         ReplayError: the two ways to evaluate a packet contradict each other.
@@ -79,7 +113,7 @@ def find_access_changes(
         intent = by_place.get(old.place)
         if intent is None or old.unjudged:
             continue
-        for change in _compare(city, school, intent, old):
+        for change in _compare(city, school, intent, old, words or load_catalogue("en")):
             key = replace(change, families=(), packet="")
             if key in joined:
                 change = replace(joined[key], families=(*joined[key].families, *change.families))  # noqa: PLW2901
@@ -87,7 +121,9 @@ def find_access_changes(
     return list(joined.values())
 
 
-def _compare(city: City, school: School, intent: FilterIntent, old: OldFilter) -> Iterator[AccessChange]:
+def _compare(
+    city: City, school: School, intent: FilterIntent, old: OldFilter, words: Catalogue
+) -> Iterator[AccessChange]:
     space = make_packet_space(intent.family)
     before = build_filter_set(space, old.filter) if old.filter else space.everything
     after = build_policy_set(space, intent)
@@ -116,7 +152,9 @@ def _compare(city: City, school: School, intent: FilterIntent, old: OldFilter) -
                 named,
                 (int(intent.family),),
                 str(packet),
-                describe_old_filter(old),
+                describe_old_filter(old, words),
+                old.line,
+                old.port,
             )
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from controller.adoption.access_changes import AccessChange
+from controller.adoption.access_changes import AccessChange, name_peer, name_service
 from controller.adoption.existing_network import ExistingInterface, ExistingNetwork, ExistingPort
 from controller.adoption.segment_map import SegmentProposal
 from controller.errors import Problem
+from controller.messages import Catalogue, load_catalogue
 from controller.model.network.device_state import DeviceState, PortState, VlanInterface, build_vlan_interface
 from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.schools import School
 from controller.platforms.allied_telesis_awplus.text import write_attachment
 from controller.platforms.cisco_ios.text import SWITCH as CISCO
 from controller.platforms.common.managed import write_vlan_list
+from controller.platforms.conflict_choices import strip_advice
 from controller.platforms.dialect.vlan_interface import change_interface
 
 _SHOWN = 3
 UNUSED_VLAN = 999
-NOTHING = "nothing"
-UNMARKED = "do not give it our description"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +55,54 @@ class Surroundings:
     wanted: DeviceState
     segments: dict[int, str]
     """The segments of the policy by their VLAN numbers."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What people call segments and applications, by their ids."""
+    words: Catalogue = field(default_factory=lambda: load_catalogue("en"))
 
     @property
     def device(self) -> str:
         """The device's id."""
         return self.network.device
 
+    def say(self, key: str, **marks: object) -> str:
+        """Return a message of the adoption in the language of who asks."""
+        return self.words.say(f"adoption.{key}", **marks)
+
+    @property
+    def nothing(self) -> str:
+        """What a choice closes or opens that closes or opens nothing."""
+        return self.say("nothing")
+
+    def name_segment(self, segment: str) -> str:
+        """Return a segment with the name that people know before its id."""
+        return show_name(self.names, segment)
+
     def name_vlans(self, numbers: Iterable[int]) -> str:
         """Return VLANs with the names that people know."""
         shown = []
         for number in sorted(numbers):
             known = self.network.vlans.get(number)
-            name = self.segments.get(number) or (known.name if known else "")
-            shown.append(f"VLAN {number}{f' ({name})' if name else ''}")
-        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+            segment = self.segments.get(number)
+            name = self.names.get(segment, segment) if segment else known.name if known else ""
+            key = "vlan-named" if name else "vlan"
+            shown.append(self.say(key, number=number, **({"name": name} if name else {})))
+        more = self.say("and-more", count=len(shown) - _SHOWN) if len(shown) > _SHOWN else ""
         return ", ".join(shown[:_SHOWN]) + more
 
-    def leave_out(self, what: str, level: AdoptionLevel | None, how: str = "") -> Choice:
-        """Return the choice to leave an object alone for now: by a lower level of the school, or otherwise."""
-        where = f"write 'adoption: {level}' at {self.school.name} ({self.school.id})" if level else how
-        return Choice(f"leave {what} as it is for now: {where}; it is then not judged", (), NOTHING, NOTHING)
+    def leave_out(self, what: str, level: AdoptionLevel | None) -> Choice:
+        """Return the choice to leave an object alone for now: by a lower level of the school, or without our mark."""
+        school = self.school
+        how = self.say("level", school=school.name, id=school.id, level=level) if level else self.say("unmarked")
+        return Choice(self.say("leave", what=what, how=how), (), self.nothing, self.nothing)
+
+
+def show_name(names: Mapping[str, str], found: str) -> str:
+    """Return a name with the id behind it.
+
+    >>> show_name({"staff": "Teachers"}, "staff"), show_name({}, "staff")
+    ('Teachers (staff)', 'staff')
+    """
+    return f"{names[found]} ({found})" if names.get(found, found) != found else found
 
 
 def describe_port_contradictions(here: Surroundings, parsed: Iterable[PortState]) -> Iterator[Contradiction]:
@@ -87,26 +115,30 @@ def describe_port_contradictions(here: Surroundings, parsed: Iterable[PortState]
         if old is None or (carried == set(port.vlans) and old.mode == port.mode):
             continue
         lost, gained = carried - set(port.vlans), set(port.vlans) - carried
-        closes = f"hosts behind {port.name} in {here.name_vlans(lost)}" if lost else NOTHING
-        opens = f"{here.name_vlans(gained)} at {port.name}" if gained else NOTHING
-        commands = _set_port(port, lost, gained, old)
+        closes = here.say("hosts-behind", port=port.name, vlans=here.name_vlans(lost)) if lost else here.nothing
+        opens = here.say("vlans-at", port=port.name, vlans=here.name_vlans(gained)) if gained else here.nothing
+        behind = here.say("hosts-behind", port=port.name, vlans=here.name_vlans(carried))
         yield Contradiction(
             here.device,
             old.line.number,
             f"port {port.name}",
-            f"it is {old.mode or 'undecided'} in {here.name_vlans(carried) or 'no VLAN'}; the policy wants "
-            f"{port.mode} in {here.name_vlans(port.vlans)}",
-            f"hosts behind {port.name} in {here.name_vlans(carried)}" if carried else "none that is known",
+            here.say(
+                "port-reason",
+                mode=old.mode or here.say("undecided"),
+                vlans=here.name_vlans(carried) or here.say("no-vlan"),
+                wanted=port.mode,
+                wanted_vlans=here.name_vlans(port.vlans),
+            ),
+            behind if carried else here.say("unknown"),
             (
-                Choice(f"let the plan set {port.name} as the policy says", commands, closes, opens),
+                Choice(here.say("port-set", port=port.name), _set_port(port, lost, gained, old), closes, opens),
                 Choice(
-                    f"say in the blueprint (city/blueprints.yaml) that {port.name} is {old.mode or 'access'} with "
-                    "these VLANs",
+                    here.say("port-blueprint", port=port.name, mode=old.mode or "access"),
                     (),
-                    NOTHING,
-                    NOTHING,
+                    here.nothing,
+                    here.nothing,
                 ),
-                here.leave_out(port.name, None, UNMARKED),
+                here.leave_out(port.name, None),
             ),
         )
 
@@ -135,30 +167,27 @@ def describe_interface_contradictions(here: Surroundings) -> Iterator[Contradict
 
 
 def _describe_interface(here: Surroundings, one: VlanInterface, old: ExistingInterface) -> Contradiction:
-    segment = here.segments.get(one.vlan, f"VLAN {one.vlan}")
+    known = here.segments.get(one.vlan)
+    segment = here.name_segment(known) if known else here.say("vlan", number=one.vlan)
     lost = [address for address in old.addresses if address not in one.addresses]
-    hosts = f"hosts of {segment} whose gateway is {' or '.join(lost)}" if lost else NOTHING
+    hosts = here.say("interface-closes", segment=segment, gateways=here.say("or").join(lost)) if lost else here.nothing
     new = [address for address in one.addresses if address not in old.addresses]
+    now = " ".join(old.addresses) or here.say("no-address")
     return Contradiction(
         here.device,
         old.line.number,
         f"interface Vlan{one.vlan}",
-        f"it has {' '.join(old.addresses) or 'no address'}; the policy wants {' '.join(one.addresses)}",
-        f"everything that {segment} sends to other networks",
+        here.say("interface-reason", now=now, wanted=" ".join(one.addresses)),
+        here.say("interface-traffic", segment=segment),
         (
+            Choice(here.say("interface-tell", id=here.school.id), (), here.nothing, here.nothing),
             Choice(
-                f"tell the policy the address that is there (segments of {here.school.id}; see the segment map)",
-                (),
-                NOTHING,
-                NOTHING,
-            ),
-            Choice(
-                "let the plan set the addresses of the policy, after hosts have new leases",
+                here.say("interface-set"),
                 _set_addresses(one, old),
                 hosts,
-                f"{segment} at {' '.join(new)}" if new else NOTHING,
+                here.say("interface-opens", segment=segment, addresses=" ".join(new)) if new else here.nothing,
             ),
-            here.leave_out("the interface", "ports"),
+            here.leave_out(here.say("the-interface"), "ports"),
         ),
     )
 
@@ -172,31 +201,33 @@ def _set_addresses(one: VlanInterface, old: ExistingInterface) -> tuple[str, ...
 def describe_vlan_contradictions(here: Surroundings, proposals: Iterable[SegmentProposal]) -> Iterator[Contradiction]:
     """Yield each VLAN number that the policy gives to one segment and the network to another one."""
     for one in proposals:
-        wanted = here.segments.get(one.vlan)
+        meant = here.segments.get(one.vlan)
         known = here.network.vlans.get(one.vlan)
-        if wanted is None or not one.segment or wanted == one.segment or not one.sure:
+        if meant is None or not one.segment or meant == one.segment or not one.sure:
             continue
+        number, wanted, found = one.vlan, here.name_segment(meant), here.name_segment(one.segment)
+        reasons = here.say("reasons").join(one.reasons)
+        vlan = here.say("vlan-named", number=number, name=one.name or here.say("no-name"))
         yield Contradiction(
             here.device,
             known.line.number if known else 1,
-            f"vlan {one.vlan}",
-            f"the policy has {wanted} in VLAN {one.vlan}; here it is {one.segment}, because {'; '.join(one.reasons)}",
-            f"all hosts in VLAN {one.vlan} ({one.name or 'no name'})",
+            f"vlan {number}",
+            here.say("vlan-reason", wanted=wanted, number=number, found=found, reasons=reasons),
+            here.say("vlan-traffic", vlan=vlan),
             (
                 Choice(
-                    f"tell the policy the numbers that are here: under 'segments' of {here.school.id} write "
-                    f"{one.format_override()}, and another number for {wanted}",
+                    here.say("vlan-tell", id=here.school.id, override=one.format_override(), wanted=wanted),
                     (),
-                    NOTHING,
-                    NOTHING,
+                    here.nothing,
+                    here.nothing,
                 ),
                 Choice(
-                    f"hand the VLAN over as {wanted} all the same",
-                    (f"vlan {one.vlan}", f"name TSN-{wanted}"),
-                    f"what {one.segment} may reach and {wanted} may not, for all hosts in VLAN {one.vlan}",
-                    f"what {wanted} may reach, for all hosts in VLAN {one.vlan}",
+                    here.say("vlan-hand-over", wanted=wanted),
+                    (f"vlan {number}", f"name TSN-{meant}"),
+                    here.say("vlan-closes", found=found, wanted=wanted, number=number),
+                    here.say("vlan-opens", wanted=wanted, number=number),
                 ),
-                here.leave_out(f"VLAN {one.vlan}", "filters"),
+                here.leave_out(here.say("vlan", number=number), "filters"),
             ),
         )
 
@@ -207,56 +238,48 @@ def describe_filter_contradictions(here: Surroundings, changes: Iterable[AccessC
     for one in changes:
         grouped.setdefault((one.segment, one.direction, one.before), []).append(one)
     for (segment, direction, before), found in grouped.items():
-        vlan = next((number for number, name in here.segments.items() if name == segment), 0)
-        families = {family for one in found for family in one.families}
-        commands, line = _replace_filter(here, vlan, direction, families, before)
-        closes, opens = (_list_changes(found, way) for way in ("closes", "opens"))
+        commands, line = _replace_filter(here, found)
+        closes, opens = (_list_changes(here, found, way) for way in ("closes", "opens"))
+        name, school = here.name_segment(segment), here.school.id
         yield Contradiction(
             here.device,
             line,
-            f"filter of {segment}, {direction} its hosts",
-            f"today: {before}; the policy permits other packets",
-            f"what hosts of {segment} {'send' if direction == 'from' else 'are sent'}",
+            here.say(f"filter-name-{direction}", segment=name),
+            here.say("filter-reason", before=before),
+            here.say(f"filter-traffic-{direction}", segment=name),
             (
-                Choice(
-                    "let the filter of the policy take its place",
-                    commands,
-                    closes,
-                    opens,
-                ),
-                Choice(
-                    "say in the policy what passes today: "
-                    f"tsunagu adopt {here.school.id} --propose-rules -o rules-{here.school.id}.yaml, then review it",
-                    (),
-                    NOTHING,
-                    NOTHING,
-                ),
-                here.leave_out("the filter", "observe"),
+                Choice(here.say("filter-replace"), commands, closes, opens),
+                Choice(here.say("filter-rules", id=school), (), here.nothing, here.nothing),
+                here.leave_out(here.say("the-filter"), "observe"),
             ),
         )
 
 
-def _replace_filter(
-    here: Surroundings, vlan: int, direction: str, families: set[int], before: str
-) -> tuple[tuple[str, ...], int]:
+def _replace_filter(here: Surroundings, changes: Sequence[AccessChange]) -> tuple[tuple[str, ...], int]:
     """Return the commands that put the policy's filters in force at a place, and the line where today's stands."""
-    bound = [one for one in here.wanted.bindings if (one.vlan, one.direction) == (vlan, direction)]
+    first = changes[0]
+    vlan = next((number for number, name in here.segments.items() if name == first.segment), 0)
+    families = {family for one in changes for family in one.families}
+    bound = [one for one in here.wanted.bindings if (one.vlan, one.direction) == (vlan, first.direction)]
     bound = [one for one in bound if int(one.family) in families]
-    named = re.search(r"line ([0-9]+)$", before)
-    at_port = re.search(r" at ([^ ,]+)", before)
-    if at_port:
-        port = here.network.ports.get(at_port[1])
+    if first.port:
+        port = here.network.ports.get(first.port)
         lines = [write_attachment(one) for one in bound]
-        commands = (f"interface {at_port[1]}", *lines) if lines else ()
-        return commands, int(named[1]) if named else port.line.number if port else 1
+        commands = (f"interface {first.port}", *lines) if lines else ()
+        return commands, first.line or (port.line.number if port else 1)
     interface = here.network.interfaces.get(vlan)
     commands = (f"interface {CISCO.vlan_interface.format(vlan)}", *map(CISCO.bind, bound)) if bound else ()
-    return commands, int(named[1]) if named else interface.line.number if interface else 1
+    return commands, first.line or (interface.line.number if interface else 1)
 
 
-def _list_changes(changes: Sequence[AccessChange], way: str) -> str:
-    found = [f"{one.peer} ({', '.join(one.services)})" for one in changes if one.way == way]
-    return "; ".join(dict.fromkeys(found)) or NOTHING
+def _list_changes(here: Surroundings, changes: Sequence[AccessChange], way: str) -> str:
+    found = [
+        f"{name_peer(here.words, here.names, one.peer)} "
+        f"({', '.join(name_service(here.words, service) for service in one.services)})"
+        for one in changes
+        if one.way == way
+    ]
+    return "; ".join(dict.fromkeys(found)) or here.nothing
 
 
 _VOICE = re.compile(r"switchport voice vlan (\S+)")
@@ -278,50 +301,53 @@ def describe_refusal(here: Surroundings, problem: Problem, holder: str, words: s
 
     `holder` is the header of the object's block (`interface port1.0.1`), `words` the line that is refused.
     """
-    voice, native, filtered = (pattern.fullmatch(words) for pattern in (_VOICE, _NATIVE, _FILTERED))
     name = holder.removeprefix("interface ")
-    ways: tuple[Choice, ...]
-    if native:
-        number = int(native[1])
-        vlan = here.name_vlans([number])
-        traffic = f"frames without a tag on {name}: {vlan}, often the management of the neighbour"
+    if native := _NATIVE.fullmatch(words):
+        key = "native"
+        traffic, ways = _choose_native(here, holder, name, int(native[1]))
+    elif voice := _VOICE.fullmatch(words):
+        key = "voice"
+        vlan = here.name_vlans([int(voice[1])]) if voice[1].isdecimal() else voice[1]
+        traffic = here.say("voice-traffic", name=name, vlan=vlan)
         ways = (
-            Choice(
-                f"tag everything: give {name} an unused native VLAN, at both ends in one go",
-                (holder, f"switchport trunk native vlan {UNUSED_VLAN}"),
-                f"{traffic}, until the neighbour tags them",
-                f"{vlan} with a tag on {name}",
-            ),
-            Choice(
-                f"take VLAN {number} off {name}, if nothing behind it is managed there, and off it in the blueprint",
-                (holder, f"switchport trunk allowed vlan remove {number}"),
-                f"{vlan} behind {name}",
-                NOTHING,
-            ),
+            Choice(here.say("voice-off"), (holder, f"no {words}"), traffic, here.nothing),
+            Choice(here.say("voice-segment"), (), here.nothing, here.say("voice-opens")),
         )
-    elif voice:
-        traffic = f"phones behind {name}, in {here.name_vlans([int(voice[1])]) if voice[1].isdecimal() else voice[1]}"
-        segment = "make the phones' VLAN a segment of the policy, and the port a trunk of both in the blueprint"
+    elif filtered := _FILTERED.fullmatch(words):
+        key, judge = "list", filtered[1]
+        traffic = here.say("list-traffic", list=judge, name=name)
+        opens = here.say("list-opens", list=judge)
         ways = (
-            Choice("take the phones off this port", (holder, f"no {words}"), traffic, NOTHING),
-            Choice(segment, (), NOTHING, "what rules permit the new segment"),
+            Choice(here.say("line-off", words=repr(words), name=name), (holder, f"no {words}"), here.nothing, opens),
+            Choice(here.say("list-rules", id=here.school.id), (), here.nothing, here.nothing),
         )
     else:
-        traffic = f"what {filtered[1]} judges at {name}" if filtered else f"what {name} carries by {words!r}"
-        rules = f"say in rules what it permits: tsunagu adopt {here.school.id} --propose-rules -o FILE"
-        words_for_it = "say it in the blueprint of the school, where the policy has words for it"
+        key = ""
+        traffic = here.say("line-traffic", name=name, words=repr(words))
+        off = here.say("line-off", words=repr(words), name=name)
         ways = (
-            Choice(
-                f"take {words!r} off {name}",
-                (holder, f"no {words}"),
-                NOTHING if filtered else traffic,
-                f"what {filtered[1]} denies and the policy permits" if filtered else NOTHING,
-            ),
-            Choice(rules if filtered else words_for_it, (), NOTHING, NOTHING),
+            Choice(off, (holder, f"no {words}"), traffic, here.nothing),
+            Choice(here.say("line-blueprint"), (), here.nothing, here.nothing),
         )
-    told = {native: "carries a VLAN of ours untagged", voice: "carries another VLAN beside ours"}
-    what = next((text for match, text in told.items() if match), "is filtered by a list that is not ours")
-    plain = f"it {what}: {words!r}" if native or voice or filtered else problem.message
-    reason = plain.partition("; choices:")[0]
-    left = here.leave_out(name, None, UNMARKED)
-    return Contradiction(here.device, problem.origin.line, holder, reason, traffic, (*ways, left))
+    reason = here.say(f"{key}-reason", words=repr(words)) if key else strip_advice(problem.message)
+    return Contradiction(here.device, problem.origin.line, holder, reason, traffic, (*ways, here.leave_out(name, None)))
+
+
+def _choose_native(here: Surroundings, holder: str, name: str, number: int) -> tuple[str, tuple[Choice, ...]]:
+    """Return which traffic has no tag on a port, and what can be done about it."""
+    vlan = here.name_vlans([number])
+    traffic = here.say("native-traffic", name=name, vlan=vlan)
+    return traffic, (
+        Choice(
+            here.say("native-tag", name=name),
+            (holder, f"switchport trunk native vlan {UNUSED_VLAN}"),
+            here.say("native-closes", traffic=traffic),
+            here.say("native-opens", name=name, vlan=vlan),
+        ),
+        Choice(
+            here.say("native-off", number=number, name=name),
+            (holder, f"switchport trunk allowed vlan remove {number}"),
+            here.say("behind", name=name, vlan=vlan),
+            here.nothing,
+        ),
+    )

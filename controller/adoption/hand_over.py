@@ -48,6 +48,11 @@ class HandOver:
     give_back: tuple[str, ...]
     needs: Literal["name", "filter", "new"] = "name"
 
+    @property
+    def hidden(self) -> bool:
+        """Tell if what was there may hold a secret, so that it is not shown."""
+        return bool(self.line) and self.was == _hide(self.line)
+
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
         return f"{where}{self.name}: {self.was or 'no name'} -> {self.becomes}"
@@ -110,7 +115,11 @@ def show_description(old: str, line: int) -> str:
     >>> show_description("2F", 9), show_description("admin pass 1234", 9)
     ('2F', '(not shown: line 9)')
     """
-    return f"(not shown: line {line})" if _HOLDS_SECRET.search(old) else old
+    return _hide(line) if _HOLDS_SECRET.search(old) else old
+
+
+def _hide(line: int) -> str:
+    return f"(not shown: line {line})"
 
 
 def _give_back_description(old: str, line: int) -> str:

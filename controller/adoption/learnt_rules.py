@@ -170,7 +170,7 @@ def _list_outside(city: City, family: Family, destination: Prefix) -> Intervals:
     """Return the part of a destination that an application of its own can have: outside the city's own addresses."""
     if destination.prefixlen == 0:
         return ()
-    own = [city.addresses.school_prefix(school, family) for school in city.schools]
+    own = [prefix for school in city.schools for prefix in city.addresses.school_prefixes(school, family)]
     own += [one for one in city.controllers if one.version == family]
     left: Intervals = (get_bounds(destination),)
     own += [prefix for system in city.systems.values() for prefix in system.addresses if prefix.version == family]

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from controller.adoption.access_changes import AccessChange, find_access_changes
 from controller.adoption.choices import (
-    NOTHING,
     Choice,
     Contradiction,
     Surroundings,
@@ -31,6 +30,7 @@ from controller.adoption.segment_map import SegmentProposal, propose_segment_map
 from controller.compile.network.adoption_level import keep_unmanaged_parts
 from controller.compile.network.wanted_device_state import DeviceIntent, compile_device
 from controller.errors import ConfigRefused, Origin, Problem, TsunaguError
+from controller.messages import Catalogue, Language, load_catalogue
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
 from controller.model.sites.adoption import AdoptionLevel, list_managed_parts
@@ -38,6 +38,7 @@ from controller.model.sites.devices import Device
 from controller.plan.review import describe_changes
 from controller.platforms.base import Platform, Step, refuse_conflicts
 from controller.platforms.common.understanding import understand
+from controller.platforms.conflict_choices import strip_advice
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.prove.filters.transition import TransitionStage, find_transition_faults
@@ -82,10 +83,17 @@ class DeviceProposal:
         return tuple(one.hand_over for one in self.stages if one.hand_over.needs == "name")
 
 
-def propose_adoption(
-    city: City, device: Device, text: str, source: str, level: AdoptionLevel = "all"
+def propose_adoption(  # noqa: PLR0913, PLR0917 what is proposed of what, and in which language
+    city: City,
+    device: Device,
+    text: str,
+    source: str,
+    level: AdoptionLevel = "all",
+    language: Language = "en",
 ) -> DeviceProposal:
     """Return what it takes to manage a device up to a level, from its running configuration.
+
+    `language`: that of what people read of it.
 
     Raises:
         AdoptionRefused: nothing is known of what is not ours on its platform, or the level manages nothing of it.
@@ -102,17 +110,17 @@ def propose_adoption(
     segments = {one.vlan: one.segment for one in intent.intents} or {
         one.number: one.name.partition("-")[2] for one in intent.wanted.vlans
     }
-    here = Surroundings(device.school, network, wanted, segments)
-    mapped = propose_segment_map(
-        city, device.school, network, {name: vlan for vlan, name in segments.items()}, intent.wanted.ports
-    )
+    words = load_catalogue(language)
+    here = Surroundings(device.school, network, wanted, segments, collect_names(city), words)
+    numbers = {name: vlan for vlan, name in segments.items()}
+    mapped = propose_segment_map(city, device.school, network, numbers, intent.wanted.ports, words)
     links = {one.number: one.name.partition("-")[2] for one in intent.wanted.vlans if one.number not in segments}
-    mapped = tuple(_name_link(one, links) for one in mapped)
+    mapped = tuple(_name_link(one, links, words) for one in mapped)
     strange = list(describe_vlan_contradictions(here, mapped))
     stages, refused = _try_hand_overs(here, system, text, {one.name for one in strange})
     old = find_old_filters(network, intent.wanted, [one.key for one in intent.intents], system.capabilities)
     parts = list_managed_parts(level)
-    access = find_access_changes(city, device.school, intent.intents, old) if "filters" in parts else []
+    access = find_access_changes(city, device.school, intent.intents, old, words) if "filters" in parts else []
     after = stages[-1].state if stages else now
     contradictions = [*strange, *refused, *describe_filter_contradictions(here, access)]
     if "ports" in parts:
@@ -131,17 +139,23 @@ def propose_adoption(
         tuple(sorted(contradictions, key=lambda one: one.line)),
         tuple(access),
         tuple(describe_changes(segments, after, wanted)) if steps else (),
-        tuple(_list_unjudged(source, old)),
+        tuple(_list_unjudged(source, old, words)),
         tuple(faults),
         states,
     )
 
 
-def _name_link(one: SegmentProposal, links: dict[int, str]) -> SegmentProposal:
+def collect_names(city: City) -> dict[str, str]:
+    """Return what people call the segments and applications of a city, by their ids."""
+    segments = {name: one.name for name, one in city.segments.items()}
+    return segments | {name: one.name for name, one in city.applications.items()}
+
+
+def _name_link(one: SegmentProposal, links: dict[int, str], words: Catalogue) -> SegmentProposal:
     """Return the proposal for a VLAN that the policy has for no segment but for the link to the router."""
     if one.segment or one.vlan not in links:
         return one
-    return replace(one, segment=links[one.vlan], reasons=("the number is that of the link to the router",))
+    return replace(one, segment=links[one.vlan], reasons=(words["adoption.reason-link"],))
 
 
 def _limit(intent: DeviceIntent, now: DeviceState, level: AdoptionLevel, can: Capabilities) -> DeviceState:
@@ -203,16 +217,16 @@ def _plan_rest(
 
 
 def _describe_conflict(here: Surroundings, problem: Problem) -> Contradiction:
-    reason = problem.message.partition("; choices:")[0]
+    reason = strip_advice(problem.message)
     return Contradiction(
         here.device,
         problem.origin.line,
         reason.removeprefix("conflict: ").partition(" must stand")[0],
         reason,
-        "what this line carries or judges",
+        here.say("conflict-traffic"),
         (
-            Choice("decide what is written above about the same object; this follows from it", (), NOTHING, NOTHING),
-            here.leave_out("it", "observe"),
+            Choice(here.say("conflict-follow"), (), here.nothing, here.nothing),
+            here.leave_out(here.say("it"), "observe"),
         ),
     )
 
@@ -222,11 +236,12 @@ def _is_told(one: Contradiction, others: Sequence[Contradiction]) -> bool:
     return any(other.name.removeprefix("interface ").lower() in one.name.lower() for other in others)
 
 
-def _list_unjudged(source: str, old: Sequence[OldFilter]) -> Iterator[str]:
+def _list_unjudged(source: str, old: Sequence[OldFilter], words: Catalogue) -> Iterator[str]:
     for one in old:
         if one.unjudged:
             vlan, direction, family = one.place
-            yield f"{source}:{one.line}: VLAN {vlan} {direction} IPv{int(family)} is not judged: {one.unjudged}"
+            place = words.say("adoption.place", vlan=vlan, direction=direction, family=int(family))
+            yield words.say("adoption.unjudged", source=source, line=one.line, place=place, why=one.unjudged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 
 from controller.adoption.existing_network import ExistingNetwork
+from controller.messages import Catalogue, load_catalogue
 from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortState
@@ -54,15 +55,22 @@ class SegmentProposal:
         return f"- {{id: {self.segment}, {said}}}"
 
 
-def propose_segment_map(
-    city: City, school: School, network: ExistingNetwork, vlans: Mapping[str, int], ports: Sequence[PortState] = ()
+def propose_segment_map(  # noqa: PLR0913, PLR0917 what tells what a VLAN is, and in which language
+    city: City,
+    school: School,
+    network: ExistingNetwork,
+    vlans: Mapping[str, int],
+    ports: Sequence[PortState] = (),
+    words: Catalogue | None = None,
 ) -> tuple[SegmentProposal, ...]:
     """Return a proposal for each VLAN of a device; `vlans` are the numbers of the policy, by segment.
 
     `ports` are what the policy wants of the device's ports: an access port tells what the VLAN behind it is for.
+    `words`: the language of the reasons; English if left out.
     """
+    words = words or load_catalogue("en")
     numbers = sorted({*network.vlans, *network.interfaces} - {1})
-    return tuple(_propose(city, school, network, vlans, ports, number) for number in numbers)
+    return tuple(_propose(city, school, network, vlans, ports, number, words) for number in numbers)
 
 
 def _propose(  # noqa: PLR0913, PLR0917 what tells what a VLAN is
@@ -72,6 +80,7 @@ def _propose(  # noqa: PLR0913, PLR0917 what tells what a VLAN is
     vlans: Mapping[str, int],
     ports: Iterable[PortState],
     number: int,
+    words: Catalogue,
 ) -> SegmentProposal:
     known = network.vlans.get(number)
     name = known.name if known else ""
@@ -85,12 +94,12 @@ def _propose(  # noqa: PLR0913, PLR0917 what tells what a VLAN is
         for address in addresses:
             prefix = _find_prefix(city, school, segment, Family(ip_interface(address).version))
             if prefix and ip_interface(address).ip in prefix:
-                reasons.append(f"{address} stands in its prefix {prefix}")
+                reasons.append(words.say("adoption.reason-address", address=address, prefix=prefix))
                 by_address = segment.id
         if vlans.get(segment.id) == number:
-            reasons.append("the number is the same")
+            reasons.append(words["adoption.reason-number"])
         if _means(described, segment):
-            reasons.append(f"the name {name or described.strip()!r} means it")
+            reasons.append(words.say("adoption.reason-name", name=name or repr(described.strip())))
         if any(
             port.mode is PortMode.ACCESS
             and vlans.get(segment.id) in port.vlans
@@ -99,7 +108,7 @@ def _propose(  # noqa: PLR0913, PLR0917 what tells what a VLAN is
             and there.vlans == (number,)
             for port in ports
         ):
-            reasons.append("its access ports carry it")
+            reasons.append(words["adoption.reason-ports"])
     best = by_address or max(found, key=lambda one: len(found[one]), default="")
     if not best or not found[best]:
         return SegmentProposal(number, name, "", (), sure=False, overrides={})

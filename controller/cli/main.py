@@ -29,6 +29,7 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "init": CommandEntry("Write a small valid city to begin with.", "policy.init:init"),
+    "import": CommandEntry("Bring the schools of a table into the city.", "policy.import_schools:add_schools"),
     "check": CommandEntry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
     "plan": CommandEntry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
     "apply": CommandEntry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),
@@ -122,7 +123,7 @@ def main() -> None:
         code = Exit.FAILED
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 what nobody expected is told as such
         refusal = describe_refusal(error, command, words)
-        errors.print(refusal.shown, style="red" if refusal.is_red else None, markup=False)
+        errors.print(_show(refusal, error), style="red" if refusal.is_red else None, markup=False)
         _say_refusal(refusal, error)
         code = refusal.exit_code
         if code == Exit.INTERRUPTED:
@@ -138,10 +139,14 @@ class Refusal(NamedTuple):
     exit_code: int
     is_red: bool = False
 
-    @property
-    def shown(self) -> str:
-        """The message as people read it."""
-        return self.message if self.message.startswith("Usage:") else f"tsunagu: {self.message}"
+
+def _show(refusal: Refusal, error: BaseException) -> str:
+    """Return a refusal as people read it, in the language of the run."""
+    if refusal.message.startswith("Usage:"):
+        return refusal.message
+    from controller.cli.conventions.refusal_words import translate_refusal  # noqa: PLC0415 only where it is needed
+
+    return f"tsunagu: {translate_refusal(refusal.message, error)}"
 
 
 def describe_refusal(error: BaseException, command: Sequence[str], words: Sequence[str]) -> Refusal:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.output import set_language
 from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
 from controller.messages import Language
@@ -96,6 +97,11 @@ def choose_language(lang: LanguageChoice | None, environment: Mapping[str, str] 
         return lang.value
     system = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
     return "ja" if system.partition("_")[0] == "ja" else "en"
+
+
+def speak(lang: LanguageChoice | None) -> None:
+    """Let this run speak the language of `--lang`, else that of the system."""
+    set_language(choose_language(lang))
 
 
 def choose_estate_class(*, lab: bool) -> type[City]:

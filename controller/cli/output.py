@@ -20,6 +20,7 @@ from rich.segment import Segment
 from controller.errors import TsunaguError
 from controller.exit_codes import Exit as Exit  # noqa: PLC0414 commands take it from here
 from controller.inputs.shown_text import escape_json, escape_lines
+from controller.messages import Catalogue, Language, load_catalogue
 from controller.storage.whole_file import write_whole
 
 
@@ -55,6 +56,7 @@ class _Run:
     as_json: bool = False
     said_json: bool = False
     last_line: str = ""
+    language: Language = "en"
 
 
 _RUN = _Run()
@@ -65,8 +67,18 @@ JSON_VERSIONS: Mapping[str, int] = {}
 def begin_run(command: Sequence[str], *, as_json: bool) -> None:
     """Say which command runs, and whether its standard output is for a program."""
     _RUN.command, _RUN.as_json = "-".join(command) or "command", as_json
-    _RUN.said_json, _RUN.last_line = False, ""
+    _RUN.said_json, _RUN.last_line, _RUN.language = False, "", "en"
     console.stderr = as_json
+
+
+def set_language(language: Language) -> None:
+    """Say in which language this run speaks to people; one that speaks to programs has English only."""
+    _RUN.language = "en" if _RUN.as_json else language
+
+
+def get_words() -> Catalogue:
+    """Return the messages in the language of this run."""
+    return load_catalogue(_RUN.language)
 
 
 def lacks_json() -> bool:
@@ -91,6 +103,22 @@ def print_line(text: str = "", style: str | None = None) -> None:
     """A line for people, exactly as it is."""
     _RUN.last_line = text
     console.print(text, style=style, markup=False)
+
+
+def print_message(key: str, style: str | None = None, **marks: object) -> None:
+    """A line for people, from the catalogue, in the language of this run."""
+    print_line(get_words().say(key, **marks), style)
+
+
+def name_first(name: str, called: str) -> str:
+    """Return a word of the policy as people read it: its name with the id in brackets; in English the id alone."""
+    return get_words().say("common.named", name=name, called=called) if called and _RUN.language == "ja" else name
+
+
+def translate_first_line(refusal: str, subject: str = "proofs") -> str:
+    """Return a refusal with the line that says what is refused in the language of this run; the rest as it is."""
+    first, newline, rest = refusal.partition("\n")
+    return f"{get_words().translate(subject, first)}{newline}{rest}"
 
 
 def name_form(form: str) -> str:
@@ -136,7 +164,7 @@ def write_output(text: str, path: Path) -> None:
 def say_delegated(device: str, delegated: Sequence[str]) -> None:
     """What of the policy a device leaves to another one; nobody may overlook it."""
     for line in delegated:
-        print_line(f"! {device}: {line}", "magenta")
+        print_line(f"! {device}: {get_words().translate('proofs', line)}", "magenta")
 
 
 def describe_beside_filters(policies: int, networks: int) -> str:

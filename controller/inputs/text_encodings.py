@@ -63,7 +63,7 @@ def read_encoded_text(content: bytes, path: Path, told: TextEncoding | None = No
         return _decode_as(content, path, TextEncoding.UTF_16)
     with suppress(UnicodeError):
         return _clean_ends(content.decode("utf-8-sig"), TextEncoding.UTF_8)
-    fitting = [one for one in (TextEncoding.SHIFT_JIS, TextEncoding.EUC_JP) if _try_decoding(content, one) is not None]
+    fitting = [one for one in (TextEncoding.SHIFT_JIS, TextEncoding.EUC_JP) if try_decoding(content, one) is not None]
     if len(fitting) > 1:
         line = _find_first_line(content)
         message = "is no UTF-8, and can be Shift-JIS as well as EUC-JP; say which: --encoding shift-jis, or euc-jp"
@@ -75,7 +75,7 @@ def read_encoded_text(content: bytes, path: Path, told: TextEncoding | None = No
     return found
 
 
-def _try_decoding(content: bytes, encoding: TextEncoding) -> str | None:
+def try_decoding(content: bytes, encoding: TextEncoding) -> str | None:
     """Return the text, or None where a byte is none of the encoding's, or a letter that no vendor's screen shows."""
     try:
         text = content.decode(_CODECS[encoding])

@@ -2,30 +2,25 @@
 
 A message is a key with a text for each language; texts hold named marks as in `str.format`. Code says
 `catalogue("ja")["report.title"]` or `catalogue("ja").say("report.schools", count=176)`.
+
+What the checks, proofs and plans find is told in English, and stands so in JSON. Where people read it, the catalogue
+translates the sentence: `catalogue("ja").translate("findings", "no rule permits application 'cbt' to anybody")`.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from string import Formatter
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+if TYPE_CHECKING:
+    from controller.messages.message_files import Message
 
 Language = Literal["ja", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
-
-
-class Message(BaseModel):
-    """One message in every language; all of them have the same marks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    ja: str
-    en: str
 
 
 class Catalogue:
@@ -42,6 +37,45 @@ class Catalogue:
         """A message with its marks filled in."""
         return self.texts[key].format(**marks)
 
+    def translate(self, subject: str, text: str) -> str:
+        """Return a sentence of a subject in this language; in English, where the catalogue does not know it.
+
+        What stands at a mark is translated, too, where the catalogue knows it as a whole.
+
+        >>> load_catalogue("ja").translate("findings", "no rule permits application 'cbt' to anybody")
+        "アプリケーション 'cbt' を誰かに許可するルールがありません"
+        """
+        if self.language == "en":
+            return text
+        for sentence in _load_sentences(subject):
+            found = sentence.match(text)
+            if found is not None:
+                marks = {name: self.translate(subject, value) for name, value in found.items()}
+                return self.say(sentence.key, **marks)
+        return text
+
+
+class _Sentence:
+    """A message whose English text is found again in what was said."""
+
+    def __init__(self, key: str, english: str) -> None:
+        self.key = key
+        self.constant = sum(len(text) for text, *_ in Formatter().parse(english))
+        parts = ((re.escape(text), name) for text, name, *_ in Formatter().parse(english))
+        self._pattern = re.compile("".join(text if name is None else f"{text}(?P<{name}>.*?)" for text, name in parts))
+
+    def match(self, text: str) -> dict[str, str] | None:
+        """Return what stands at the marks; None where the text says something else."""
+        found = self._pattern.fullmatch(text)
+        return None if found is None else found.groupdict()
+
+
+@cache
+def _load_sentences(subject: str) -> tuple[_Sentence, ...]:
+    """The sentences of a subject, those with the most words of their own first."""
+    found = [_Sentence(key, one.en) for key, one in _messages().items() if key.startswith(f"{subject}.")]
+    return tuple(sorted(found, key=lambda one: -one.constant))
+
 
 @cache
 def load_catalogue(language: Language) -> Catalogue:
@@ -54,19 +88,7 @@ def load_catalogue(language: Language) -> Catalogue:
 
 
 @cache
-def _messages() -> dict[str, Message]:
-    adapter = TypeAdapter(dict[str, Message])
-    found: dict[str, Message] = {}
-    for file in sorted(files(__package__).iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".yaml"):
-            subject = file.name.removesuffix(".yaml")
-            for key, message in adapter.validate_python(yaml.safe_load(file.read_text(encoding="utf-8"))).items():
-                if _marks(message.ja) != _marks(message.en):
-                    text = f"{file.name}: {key}: the languages have different marks"
-                    raise ValueError(text)
-                found[f"{subject}.{key}"] = message
-    return found
+def _messages() -> Mapping[str, Message]:
+    from controller.messages.message_files import collect_messages  # noqa: PLC0415 see there
 
-
-def _marks(text: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    return collect_messages()

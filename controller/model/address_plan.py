@@ -58,7 +58,12 @@ class AddressPlan:
         return {}
 
     def school_prefixes(self, school: School, family: Family) -> tuple[Prefix, ...]:
-        """All that a school has of one family: its block, and the prefixes that segments have outside of it."""
+        """All that a school has of one family: its block, and the prefixes that segments have outside of it.
+
+        None in a family that the city does not use.
+        """
+        if family not in self.families:
+            return ()
         block = self.school_prefix(school, family)
         low, high = get_bounds(block)
         given = (one.get_prefix(family) for one in school.segments)

@@ -131,7 +131,7 @@ def collect_anchors(city: City) -> Anchors:
     parts += [f"IPv6 subnet {segment.ipv6_subnet}"] if segment.ipv6_subnet is not None else []
     return Anchors(
         controllers=tuple(sorted(city.controllers, key=_order)),
-        management=f"{segment.id} (VLAN {segment.vlan}, {', '.join(parts)})",
+        management=f"{segment.id} ({', '.join((f'VLAN {segment.vlan}', *parts))})",
         management_entries=tuple(sorted(set(_list_management_entries(city)))),
         reserved=tuple(sorted(city.settings.reserved, key=_order)),
         applications={name: addresses for name, addresses in applications.items() if addresses},

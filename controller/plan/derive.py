@@ -20,6 +20,7 @@ from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.registry import load_platform
 from controller.prove.compliance.external_connections import find_opened_connections
 from controller.prove.lint.finding import Severity
@@ -114,10 +115,10 @@ def _refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system
     held = {vlan for port in now.ports for vlan in port.vlans}
     lacking = sorted({one.vlan for one in intent.wanted.bindings} - held)
     if lacking:
+        vlans = f"VLAN {', '.join(map(str, lacking))}"
         message = (
             f"{device.id}: {device.school.name} is at 'adoption: filters', and {system.name} keeps its filters at "
-            f"ports: no port of ours is in VLAN {', '.join(map(str, lacking))}. Hand the ports over first (tsunagu "
-            f"adopt {device.school.id} lists them), or choose 'adoption: ports'"
+            f"ports: no port of ours is in {vlans}{advise(ConflictKind.NO_PORTS, place=vlans, school=device.school.id)}"
         )
         raise BeyondCapability(message)
 

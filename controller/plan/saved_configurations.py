@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from controller.errors import ConfigRefused, DeviceTextRefused, InputError, InputRefused, Origin, Problem, TsunaguError
@@ -26,19 +26,35 @@ class NoConfiguration(TsunaguError):
     """No saved configuration was given for a device."""
 
 
+def list_unselected_files(devices: Sequence[Device], directory: Path) -> list[str]:
+    """Return the names of the saved configurations that belong to none of these devices."""
+    if not directory.is_dir():
+        return []
+    known = {device.id for device in devices}
+    names = InputFolder(directory, most_bytes_in_all=_MOST_BYTES_OF_CONFIGURATIONS).list_names("", "*.cfg")
+    return [name for name in names if not name.startswith(".") and name.removesuffix(".cfg") not in known]
+
+
 def read_saved_configurations(
-    devices: Sequence[Device], directory: Path, encoding: TextEncoding | None = None
+    devices: Sequence[Device],
+    directory: Path,
+    encoding: TextEncoding | None = None,
+    left_out: Container[str] = (),
 ) -> list[Observed]:
     """Read saved running configurations; a device without a file is refused with `NoConfiguration`.
 
+    `left_out`: names of files that are not read, because they are of other devices of the city.
+
     Raises:
-        InputError: the folder is missing, or a file in it belongs to no selected device or is not named as one.
+        InputError: the folder is missing, or a file in it belongs to no device of these or is not named as one.
     """
     if not directory.is_dir():
         raise InputError(UNREADABLE, [Problem(Origin(str(directory), 1), "", "no such folder")])
     folder = InputFolder(directory, most_bytes_in_all=_MOST_BYTES_OF_CONFIGURATIONS)
     names = [
-        name for name in folder.list_names("", "*") if not name.startswith(".") and not (directory / name).is_dir()
+        name
+        for name in folder.list_names("", "*")
+        if not name.startswith(".") and name not in left_out and not (directory / name).is_dir()
     ]
     problems = [*_find_strangers(devices, directory, names), *_find_misnamed(devices, directory, names)]
     if problems:

@@ -11,6 +11,7 @@ from controller.model.network.device_state import Capabilities, DeviceState
 from controller.model.network.packets import Direction, Family
 from controller.model.network.route_policies import RouteDirection, Routing
 from controller.model.network.unmanaged_paths import UnmanagedPath
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.device_text.device_text import DeviceText
 
 
@@ -96,10 +97,6 @@ class Observation:
     routes: bool = False
 
 
-HAND_OVER = "hand it over ('tsunagu adopt SCHOOL' lists the commands, and what they open and close for whom)"
-DETACH = "detach it from the neighbour, after comparing it with ours: routes that only it permits are then lost"
-
-
 def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
     """Refuse a wanted state that needs a place where an object of others stands.
 
@@ -116,8 +113,8 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
         Problem(
             Origin(source, seen.conflicting[place].number),
             "",
-            f"conflict: {name} must stand where {seen.conflicting[place].text.strip()!r} is, which is not ours; "
-            f"choices: {HAND_OVER}; or tell the policy what is there; or manage less for now (the school's 'adoption')",
+            f"conflict: {name} must stand where {seen.conflicting[place].text.strip()!r} is, which is not ours"
+            f"{_advise_place(place)}",
         )
         for place, name in needed
         if place in seen.conflicting
@@ -126,6 +123,21 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     if problems:
         message = f"{source}: objects of others stand where ours must:"
         raise ConfigRefused(message, problems)
+
+
+def _advise_place(place: Place) -> str:
+    """Return what can be done where an object of others has a place."""
+    match place:
+        case int():
+            return advise(ConflictKind.VLAN, place=f"VLAN {place}")
+        case str() if place.startswith("interface Vlan"):
+            return advise(ConflictKind.INTERFACE)
+        case str() if place.startswith("network "):
+            return advise(ConflictKind.NETWORK)
+        case str():
+            return advise(ConflictKind.PORT, place=place)
+        case vlan, _, _:
+            return advise(ConflictKind.BINDING, vlan=vlan)
 
 
 def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, str]]:
@@ -138,19 +150,21 @@ def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, s
         place = f"neighbour {binding.neighbour} IPv{int(binding.family)} in AS {binding.system}"
         peer = peers.get(key)
         if peer is None:
-            yield 1, f"{binding.policy} must stand at {place}, which the router does not have; set it up first"
+            words = f"{binding.policy} must stand at {place}, which the router does not have"
+            yield 1, words + advise(ConflictKind.PEER_MISSING, place=place, address=binding.neighbour)
         elif (line := peer.policies.get(binding.direction)) is not None:
             words = f"{binding.policy} must stand where {line.text.strip()!r} is, which is not ours"
-            yield line.number, f"conflict: {words}; choices: {DETACH}; or leave it and write 'adoption: ports'"
+            advice = advise(ConflictKind.PEER_POLICY, place=place, line=line.text.strip())
+            yield line.number, f"conflict: {words}{advice}"
         elif binding.direction is RouteDirection.OUT and peer.default is not None:
             words = f"{peer.default.text.strip()!r} gives {place} a default route past {binding.policy}"
-            where = f"take the line off, and the neighbour learns only what {binding.policy} permits"
-            yield peer.default.number, f"conflict: {words}; choices: {where}; or leave it and write 'adoption: ports'"
+            advice = advise(ConflictKind.PEER_DEFAULT, line=peer.default.text.strip())
+            yield peer.default.number, f"conflict: {words}{advice}"
     for key, peer in peers.items():
         if wanted and key not in known:
             words = f"{peer.line.text.strip()!r}: the lines know no such neighbour for IPv{int(peer.family)}"
-            choices = "tell the policy the line (city/lines.yaml); or shut the neighbour down, which cuts its routes"
-            yield peer.line.number, f"conflict: {words}, so anything could leave there; choices: {choices}"
+            advice = advise(ConflictKind.PEER_UNKNOWN, address=peer.neighbour)
+            yield peer.line.number, f"conflict: {words}, so anything could leave there{advice}"
 
 
 class Platform(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.abc import Traversable
 from importlib.resources import files
 from pathlib import Path
@@ -27,20 +27,33 @@ def list_starter_files() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(_walk(files("controller.starter") / "files", "")))
 
 
-def write_starter_city(folder: Path, city_id: str | None = None, name: str | None = None) -> tuple[str, ...]:
+def write_starter_city(
+    folder: Path, city_id: str | None = None, name: str | None = None, files: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Write the small city, with this id and name of the city; return the names of its files.
+
+    `files` are written instead of the small city's own, where somebody has adapted them.
+
+    Raises:
+        TsunaguError: the folder holds something already, or cannot be written.
+    """
+    texts = dict(list_starter_files()) if files is None else files
+    return write_city_files(folder, {one: _call_city(one, text, city_id, name) for one, text in texts.items()})
+
+
+def write_city_files(folder: Path, files: Mapping[str, str]) -> tuple[str, ...]:
+    """Write files of a city into a folder that holds nothing yet; return their names, in order.
 
     Raises:
         TsunaguError: the folder holds something already, or cannot be written.
     """
     try:
-        _refuse_used_folder(folder)
+        refuse_used_folder(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
         try:
-            written = list_starter_files()
-            for one, text in written:
-                _write_file(beside / one, _call_city(one, text, city_id, name))
+            for one, text in files.items():
+                _write_file(beside / one, text)
             beside.chmod(0o755 & ~read_umask())
             if folder.is_dir():
                 folder.rmdir()  # empty, as was seen before; else the system refuses it
@@ -51,7 +64,23 @@ def write_starter_city(folder: Path, city_id: str | None = None, name: str | Non
     except OSError as error:
         message = f"{folder}: the city cannot be written: {error.strerror or error}; nothing was left there"
         raise TsunaguError(message) from None
-    return tuple(one for one, _ in written)
+    return tuple(sorted(files))
+
+
+def refuse_used_folder(folder: Path) -> None:
+    """Refuse a folder that holds something, or is none.
+
+    Raises:
+        TsunaguError: it is so.
+    """
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        message = f"{folder} is no folder; name one that does not exist yet, or an empty one"
+        raise TsunaguError(message)
+    if any(folder.iterdir()):
+        message = f"{folder} holds something already, and nothing is written over; name a new or an empty folder"
+        raise TsunaguError(message)
 
 
 def _walk(place: Traversable, name: str) -> Iterator[tuple[str, str]]:
@@ -61,17 +90,6 @@ def _walk(place: Traversable, name: str) -> Iterator[tuple[str, str]]:
             yield from _walk(one, f"{whole}/")
         else:
             yield whole, one.read_text(encoding="utf-8")
-
-
-def _refuse_used_folder(folder: Path) -> None:
-    if not os.path.lexists(folder):
-        return
-    if folder.is_symlink() or not folder.is_dir():
-        message = f"{folder} is no folder; name one that does not exist yet, or an empty one"
-        raise TsunaguError(message)
-    if any(folder.iterdir()):
-        message = f"{folder} holds something already, and nothing is written over; name a new or an empty folder"
-        raise TsunaguError(message)
 
 
 def _call_city(file: str, text: str, city_id: str | None, name: str | None) -> str:

@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(content: bytes, path: Path, *, private: bool = True) -> None:
+def write_whole(content: bytes, path: Path, *, private: bool = True, mode: int | None = None) -> None:
     """Write a file beside its place and move it there; `private`: readable by its owner alone.
+
+    `mode` are the permissions that it gets where it has had others before.
 
     Raises:
         OSError: it cannot be written; what stood there before still does.
@@ -18,7 +20,7 @@ def write_whole(content: bytes, path: Path, *, private: bool = True) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             if not private:
-                os.fchmod(file.fileno(), 0o666 & ~read_umask())
+                os.fchmod(file.fileno(), 0o666 & ~read_umask() if mode is None else mode)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

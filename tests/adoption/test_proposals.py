@@ -69,7 +69,7 @@ def test_a_number_that_another_network_has_is_not_handed_over(city: City) -> Non
     swapped = swapped.replace("ip address X", "ip address 10.33.16.1 255.255.240.0")
     proposal = propose(city, CATALYST, swapped)
     found = find_contradiction(proposal, "vlan 10")
-    assert "the policy has staff in VLAN 10; here it is pupil" in found.reason
+    assert "the policy has 教職員 (staff) in VLAN 10; here it is 児童生徒 (pupil)" in found.reason
     assert "- {id: pupil, vlan: 10}" in found.choices[0].title
     assert not {"vlan 10", "vlan 20"} & {stage.hand_over.name for stage in proposal.stages}
 
@@ -94,7 +94,7 @@ def test_a_native_vlan_of_ours_has_three_choices(catalyst: DeviceProposal) -> No
     found = find_contradiction(catalyst, "interface GigabitEthernet1/0/3")
     lines = read_saved_text(CATALYST).splitlines()
     assert lines[found.line - 1] == " switchport trunk native vlan 90"
-    assert "VLAN 90 (management)" in found.traffic
+    assert "VLAN 90 (機器管理)" in found.traffic
     assert [choice.commands for choice in found.choices] == [
         ("interface GigabitEthernet1/0/3", "switchport trunk native vlan 999"),
         ("interface GigabitEthernet1/0/3", "switchport trunk allowed vlan remove 90"),
@@ -117,7 +117,7 @@ def test_phones_of_a_port_are_named(x530: DeviceProposal) -> None:
 def test_an_address_that_a_gateway_would_lose_is_a_contradiction(city: City) -> None:
     text = read_saved_text(CATALYST).replace("10.33.0.1 255.255.252.0", "10.33.0.254 255.255.252.0")
     found = find_contradiction(propose(city, CATALYST, text), "interface Vlan10")
-    assert found.choices[1].closes == "hosts of staff whose gateway is 10.33.0.254/22"
+    assert found.choices[1].closes == "hosts of 教職員 (staff) whose gateway is 10.33.0.254/22"
     assert "ip address 10.33.0.1 255.255.252.0" in found.choices[1].commands
 
 

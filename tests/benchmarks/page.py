@@ -24,7 +24,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import SCHOOLS
 from controller.model.sites.schools import SchoolFile
-from tests.monitoring.page.conftest import ARGUMENTS
+from tests.chromium import ARGUMENTS
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.main_thread import recorded
 from tests.monitoring.page.serving import served

@@ -36,7 +36,7 @@ def test_help_loads_no_command() -> None:
         [
             *("controller.cli", "controller.cli.main", "controller.cli.output", "controller.errors"),
             *("controller.exit_codes", "controller.inputs", "controller.inputs.shown_text"),
-            *("controller.storage", "controller.storage.whole_file"),
+            *("controller.messages", "controller.storage", "controller.storage.whole_file"),
         ]
     )
 

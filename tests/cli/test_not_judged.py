@@ -103,14 +103,24 @@ def test_some_devices_of_a_school_are_judged_and_the_others_named(
     assert [one["device"] for one in told["missing"]] == ["kw-s01-floor1", "kw-s01-floor3"]
 
 
-def test_files_of_another_school_are_refused_with_one_line(configs: Path, school: tuple[str, ...]) -> None:
-    for name in ("core1", "floor1", "floor2"):
+def test_files_of_another_school_are_named_and_not_read(configs: Path, school: tuple[str, ...]) -> None:
+    for name in ("core1", "floor1", "floor2", "ap1"):
+        (configs / f"kw-e01-{name}.cfg").write_text("--More--\n", encoding="utf-8")
+    for command in ("prove", "plan"):
+        done = here(command, "--configs", "configs", *school, cwd=configs.parent)
+        assert done.code in {Exit.GOOD, Exit.NOT_SUPPORTED}, done.errors
+        (line,) = [line for line in done.errors.splitlines() if "kw-e01" in line]
+        assert line.startswith("not read, of devices that are not selected: 4 files (kw-e01-ap1.cfg, ")
+
+
+def test_files_of_no_device_of_the_city_are_refused_with_one_line(configs: Path, school: tuple[str, ...]) -> None:
+    for name in ("core7", "core8", "core9"):
         (configs / f"kw-e01-{name}.cfg").write_text("hostname x\n", encoding="utf-8")
     for command in ("prove", "plan"):
         done = here(command, "--configs", "configs", *school, cwd=configs.parent)
         assert done.code == Exit.FAILED
         (line,) = [line for line in done.errors.splitlines() if "kw-e01" in line]
-        assert "kw-e01-core1.cfg:1: belongs to no selected device, nor do 2 more of kw-e01; files are named" in line
+        assert "kw-e01-core7.cfg:1: belongs to no selected device, nor do 2 more of kw-e01; files are named" in line
 
 
 def test_a_folder_without_any_of_them_is_refused(tmp_path: Path, school: tuple[str, ...]) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
+from threading import Thread
 
 import pytest
 
@@ -14,6 +19,7 @@ from controller.model.loading.schema import build_schemas
 from controller.platforms.registry import list_platforms
 from controller.telemetry.registry import METRICS
 from stacks.guardrails.pack import GUARDRAILS
+from tests.chromium import TELL_VIOLATIONS, open_chromium
 from tests.docs.commands import run_commands
 from tools.site.__main__ import build_site
 from tools.site.reference import build_reference
@@ -25,8 +31,7 @@ ASKED = re.compile(
     re.IGNORECASE,
 )
 POLICY = """http-equiv="Content-Security-Policy" content="default-src 'self'"""
-PLAIN = ("README.md", "docs/demo.md", "docs/tutorial.md", "docs/operate.md", "docs/limits.md")
-"""Pages for those who come first."""
+READ = [*PAGES, *(ROOT / folder / "README.md" for folder in ("stacks", "playbooks", "monitoring"))]
 MOST_WORDS = 18
 """The median of a page's sentences; code in a sentence counts as one word."""
 
@@ -76,6 +81,61 @@ def test_a_request_to_another_host_would_be_found(tag: str) -> None:
     assert ASKED.findall('<a href="https://x.example/">') == []
 
 
+DRAWN = """
+() => document.querySelector("div.mermaid") && !document.querySelector("pre.mermaid")
+  && [...document.querySelectorAll("div.mermaid")].every((one) => one.getBoundingClientRect().height > 100)
+"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002 the library's own name
+        """Say nothing."""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """The address of a folder's files on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_browser_asks_only_this_host_finds_words_and_draws_diagrams(site: Path) -> None:
+    drawings = [
+        one.relative_to(ROOT).with_suffix(".html").as_posix().replace("README", "index")
+        for one in READ
+        if "```mermaid" in one.read_text("utf-8")
+    ]
+    with serve(site) as base, open_chromium() as browser:
+        context = browser.new_context()
+        context.add_init_script(TELL_VIOLATIONS)
+        page = context.new_page()
+        asked: set[str] = set()
+        said: list[str] = []
+        page.on("request", lambda request: asked.add(request.url))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda one: said.append(one.text) if one.type in {"error", "warning"} else None)
+        for name in (*drawings, "index.html", "README.ja.html", "docs/glossary.html", "reference/commands.html"):
+            page.goto(f"{base}/{name}")
+            if name in drawings:  # they stand in a closed shadow tree: only their size can be seen
+                page.wait_for_function(DRAWN)
+            said += page.evaluate("window.violations")
+        for word in ("exit codes", "学校"):
+            page.goto(f"{base}/index.html")
+            search = page.locator("input.md-search__input")
+            search.fill(word)
+            search.press("Shift")  # the search listens to keys
+            page.locator(".md-search-result__item").first.wait_for()
+    assert (said, {one for one in asked if not one.startswith((base, "data:", "blob:"))}) == ([], set())
+
+
 def test_the_reference_has_every_command(reference: dict[str, str]) -> None:
     for name in (*COMMANDS, *GROUPS):
         assert f"\n## `tsunagu {name}`\n" in reference["commands.md"], name
@@ -118,15 +178,18 @@ def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
     text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     messages = re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE)
     code = "\n".join(
-        path.read_text(encoding="utf-8") for kind in ("*.py", "*.yaml") for path in (ROOT / "controller").rglob(kind)
+        path.read_text(encoding="utf-8")
+        for top in ("controller", "monitoring")
+        for kind in ("*.py", "*.yaml")
+        for path in (ROOT / top).rglob(kind)
     )
-    assert len(messages) >= 8
+    assert len(messages) >= 25
     assert [one for one in messages if one not in code] == []
 
 
-@pytest.mark.parametrize("name", PLAIN)
-def test_sentences_are_short(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", READ, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_sentences_are_short(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(r"`[^`]+`", "code", re.sub(r"\]\([^)]*\)", "]", text))
     lines = [line for line in text.splitlines() if not line.startswith(("|", "#", "!", "<!--"))]

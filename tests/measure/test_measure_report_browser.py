@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
 from controller.messages import Language, load_catalogue
 from controller.model.city import City
+from tests.chromium import open_chromium
 from tests.measure.findings import NOON
 from tests.measure.test_measure_report import assessed, measurements
-from tests.monitoring.page.conftest import ARGUMENTS
 from tests.monitoring.page.test_page_axe import clean
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        missing = "chromium is not installed: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+    with open_chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_filters_alone_need_ports_where_they_stand_at_ports(city: City) -> None:
         if device.role == "core" and device.platform == "allied_telesis_awplus"
     )
     device = at_level(city, core.id, "filters")
-    with pytest.raises(BeyondCapability, match=r"no port of ours is in VLAN 10.*Hand the ports over first"):
+    with pytest.raises(BeyondCapability, match=r"no port of ours is in VLAN 10.*hand the ports over first"):
         derive_change(city, device, EMPTY)
     wanted = derive_change(city, core, EMPTY).wanted
     handed_over = replace(wanted, filters=(), bindings=())

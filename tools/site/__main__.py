@@ -17,7 +17,15 @@ from tools.site.reference import build_reference
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-SINGLE = ("README.md", "README.ja.md", "SECURITY.md", "stacks/README.md", "playbooks/README.md", "monitoring/README.md")
+SINGLE = (
+    "README.md",
+    "README.ja.md",
+    "SECURITY.md",
+    "stacks/README.md",
+    "playbooks/README.md",
+    "monitoring/README.md",
+    "examples/minato/README.md",
+)
 """Pages outside of `docs/`."""
 
 

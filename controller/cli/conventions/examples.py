@@ -18,7 +18,12 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
     {
         "init": (
             Example("init our-city", "one school, five segments, four rules"),
+            Example("init our-city --from schools.csv", "with the wards and schools of a table"),
             Example("init our-city --id minato --name みなと市 --json", "with its own names, for a program"),
+        ),
+        "import": (
+            Example("import schools.csv", "what would change; writes nothing"),
+            Example("import schools.csv --write --line closed-vpn:100", "written; one line for schools without one"),
         ),
         "check": (
             Example("check", "the policy in policies/"),
@@ -34,6 +39,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         ),
         "drift": (
             Example("drift --all", "every device that can be read"),
+            Example("drift --all --configs saved/", "from saved configurations, one file a device"),
             Example("drift --school kw-e01 --json", "one school, for a program"),
         ),
         "explain": (

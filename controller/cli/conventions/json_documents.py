@@ -110,7 +110,9 @@ class DriftDocument(TypedDict):
     """What `drift` found."""
 
     devices: list[DriftedDevice]
+    adoption: list[AdoptionDocument]
     not_judged: list[UnjudgedDocument]
+    missing: list[MissingDocument]
 
 
 class DeviceOutcome(TypedDict):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from controller.cli.conventions.import_documents import ImportDocument
 from controller.cli.conventions.json_documents import (
     AdoptDocument,
     ApprovalDocument,
@@ -67,6 +68,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
         "init": JsonForm(("init",), StarterDocument),
+        "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
         "approve": JsonForm(("approve",), ApprovalDocument),
         "agent": JsonForm(("agent",), DeviceProgramDocument),

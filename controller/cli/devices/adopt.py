@@ -9,18 +9,17 @@ from typing import Annotated
 
 import typer
 
-from controller.adoption.access_changes import AccessChange
-from controller.adoption.choices import Contradiction
 from controller.adoption.documents import build_proposal_document
-from controller.adoption.hand_over import HandOver
-from controller.adoption.proposal import AdoptionRefused, DeviceProposal, propose_adoption
+from controller.adoption.proposal import AdoptionRefused, DeviceProposal, collect_names, propose_adoption
 from controller.adoption.reading import can_read_existing
+from controller.cli.devices.adoption_words import AdoptionWords
 from controller.cli.devices.learnt_rules import propose_learnt_rules
 from controller.cli.devices.observation import observe_devices
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Configs, Json, On, Policies, choose_day
+from controller.cli.options import DEFAULT_POLICIES, Configs, Json, Lang, On, Policies, choose_day, choose_language
 from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
+from controller.messages import Language, load_catalogue
 from controller.model.city import City
 from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.devices import Device
@@ -28,9 +27,6 @@ from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
 from controller.platforms.common.understanding import read_unmanaged
-
-MOST_SHOWN = 12
-"""Commands of one hand-over that are shown; --json has all."""
 
 SchoolArgument = Annotated[str, typer.Argument(metavar="SCHOOL", help="The school's id.")]
 ProposeRules = Annotated[
@@ -51,6 +47,7 @@ def adopt(  # noqa: PLR0913 the command's options
     output: RulesFile = None,
     policies: Policies = DEFAULT_POLICIES,
     on: On = None,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Propose how a school's devices are taken over: segments, names, what contradicts the policy. Changes nothing.
@@ -78,8 +75,15 @@ def adopt(  # noqa: PLR0913 the command's options
         if code is not Exit.GOOD:
             raise typer.Exit(code)
         return
-    proposals, refused, missing = _propose_each(city, [one for one in found if one.device in readable], level)
-    _say(_Findings(school, level, proposals, refused, missing, others), as_json=as_json)
+    # What programs read is in one language.
+    words = load_catalogue("en" if as_json else choose_language(lang))
+    read = [one for one in found if one.device in readable]
+    proposals, refused, missing = _propose_each(city, read, level, words.language)
+    findings = _Findings(devices[0].school.id, level, proposals, refused, missing, others)
+    if as_json:
+        say_json(_build_document(findings))
+    else:
+        _say(findings, AdoptionWords(words, collect_names(city)))
     code = _choose_code(proposals, refused, missing, supported=not others)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -97,28 +101,27 @@ class _Findings:
     others: Sequence[Device]
 
 
-def _say(found: _Findings, *, as_json: bool) -> None:
-    if as_json:
-        say_json(
-            {
-                "school": found.school,
-                "to": found.level,
-                "devices": [build_proposal_document(one) for one in found.proposals],
-                "refused": list(found.refused),
-                "not_judged": list(found.missing),
-                "not_supported": [device.id for device in found.others],
-            }
-        )
-        return
+def _build_document(found: _Findings) -> dict[str, object]:
+    return {
+        "school": found.school,
+        "to": found.level,
+        "devices": [build_proposal_document(one) for one in found.proposals],
+        "refused": list(found.refused),
+        "not_judged": list(found.missing),
+        "not_supported": [device.id for device in found.others],
+    }
+
+
+def _say(found: _Findings, words: AdoptionWords) -> None:
     for proposal in found.proposals:
-        say_proposal(proposal)
+        words.say_proposal(proposal)
     for refusal in found.refused:
         print_line(f"x {refusal}", "red")
     for text in found.missing:
-        print_line(f"- not judged: {text}", "yellow")
+        print_line(words.format("missing", text=text), "yellow")
     if found.others:
-        print_line(f"not supported: {len(found.others)} devices on platforms without adoption yet", "yellow")
-    _say_summary(found.proposals)
+        print_line(words.format("not-supported", count=len(found.others)), "yellow")
+    words.say_summary(found.proposals)
 
 
 def _read_level(given: str) -> AdoptionLevel:
@@ -130,7 +133,7 @@ def _read_level(given: str) -> AdoptionLevel:
 
 
 def _propose_each(
-    city: City, found: Sequence[Observed], level: AdoptionLevel
+    city: City, found: Sequence[Observed], level: AdoptionLevel, language: Language
 ) -> tuple[list[DeviceProposal], list[str], list[str]]:
     """Return the proposals, what was refused, and what was not judged because nothing was given."""
     proposals: list[DeviceProposal] = []
@@ -138,7 +141,7 @@ def _propose_each(
     missing: list[str] = []
     for one in found:
         try:
-            proposals.append(_propose(city, one, level))
+            proposals.append(_propose(city, one, level, language))
         except NoConfiguration as error:
             missing.append(str(error))
         except TsunaguError as error:
@@ -146,12 +149,12 @@ def _propose_each(
     return proposals, refused, missing
 
 
-def _propose(city: City, seen: Observed, level: AdoptionLevel) -> DeviceProposal:
+def _propose(city: City, seen: Observed, level: AdoptionLevel, language: Language) -> DeviceProposal:
     if seen.refusal is not None:
         raise seen.refusal
     assert seen.text is not None  # noqa: S101 what was read without a refusal has its text
     return read_unmanaged(
-        seen.text, seen.source, lambda text: propose_adoption(city, seen.device, text, seen.source, level)
+        seen.text, seen.source, lambda text: propose_adoption(city, seen.device, text, seen.source, level, language)
     )
 
 
@@ -166,94 +169,3 @@ def _choose_code(
     if any(one.contradictions or one.access_changes for one in proposals):
         return Exit.DIFFERS
     return Exit.GOOD if supported else Exit.NOT_SUPPORTED
-
-
-def say_proposal(one: DeviceProposal) -> None:
-    """Say what the adoption of a device comes to."""
-    print_line(f"{one.device.id} ({one.device.platform}), {one.source}", "bold")
-    _say_segments(one)
-    made = [stage.hand_over for stage in one.stages]
-    _say_hand_overs("needs only a name", [each for each in made if each.needs == "name"])
-    _say_hand_overs("is put in the place of a filter of others", [each for each in made if each.needs != "name"])
-    if one.contradictions:
-        print_line(f"  contradicts the policy ({len(one.contradictions)}):", "bold")
-        for contradiction in one.contradictions:
-            _say_contradiction(one.source, contradiction)
-    if one.access_changes:
-        print_line("  opens and closes:", "bold")
-        for line in group_access_changes(one.access_changes):
-            print_line(f"    {line}", "green" if line.startswith("opens") else "red")
-    if one.changes:
-        print_line(f"  a plan would then change {len(one.changes)} more things (tsunagu plan shows them)")
-    for unjudged in one.unjudged:
-        print_line(f"  ! {unjudged}", "magenta")
-    for fault in one.faults:
-        print_line(f"  x {fault}", "red")
-    if not one.faults:
-        print_line(
-            f"  proof: {len(one.stages)} texts parsed; {one.states} states on the way let through what both ends do, "
-            "and nothing that neither does"
-        )
-
-
-def _say_segments(one: DeviceProposal) -> None:
-    print_line("  segments (VLAN that is there -> segment of the policy):")
-    for mapped in one.segment_map:
-        name = f"VLAN {mapped.vlan} {mapped.name}".rstrip()
-        if not mapped.segment:
-            print_line(f"    {name} -> none that is known; it stays as it is, and is not judged")
-        else:
-            print_line(
-                f"    {name} -> {mapped.segment}{'' if mapped.sure else ' (a guess)'}: {'; '.join(mapped.reasons)}"
-            )
-    overrides = [mapped.format_override() for mapped in one.segment_map if mapped.overrides]
-    if overrides:
-        print_line(f"  for the policy to fit, {one.device.school.id} needs in its file:")
-        print_line("    segments:")
-        for override in overrides:
-            print_line(f"      {override}")
-
-
-def _say_hand_overs(title: str, hand_overs: Sequence[HandOver]) -> None:
-    if not hand_overs:
-        return
-    print_line(f"  {title} ({len(hand_overs)}):", "bold")
-    for one in hand_overs:
-        print_line(f"    {one}")
-        more = f" / ... {len(one.commands) - MOST_SHOWN} more" if len(one.commands) > MOST_SHOWN else ""
-        print_line(f"      enter:     {' / '.join(one.commands[:MOST_SHOWN])}{more}")
-        more = f" / ... {len(one.give_back) - MOST_SHOWN} more" if len(one.give_back) > MOST_SHOWN else ""
-        print_line(f"      give back: {' / '.join(one.give_back[:MOST_SHOWN])}{more}")
-
-
-def _say_contradiction(source: str, one: Contradiction) -> None:
-    print_line(f"    {source}:{one.line}: {one.name}: {one.reason}", "yellow")
-    print_line(f"      depends on it: {one.traffic}")
-    for number, choice in enumerate(one.choices, start=1):
-        print_line(f"      {number}. {choice.title}")
-        if choice.commands:
-            print_line(f"         enter:  {' / '.join(choice.commands[:MOST_SHOWN])}")
-        print_line(f"         closes: {choice.closes}; opens: {choice.opens}")
-
-
-def group_access_changes(changes: Sequence[AccessChange]) -> list[str]:
-    """Return one line for all that opens (or closes) at a segment in a direction, with the packet of the first."""
-    grouped: dict[tuple[str, str, str, str, tuple[int, ...]], list[AccessChange]] = {}
-    for one in changes:
-        grouped.setdefault((one.way, one.segment, one.direction, one.before, one.families), []).append(one)
-    lines = []
-    for (way, segment, direction, before, families), found in grouped.items():
-        arrow = "->" if direction == "from" else "<-"
-        peers = ", ".join(f"{one.peer} ({', '.join(one.services)})" for one in found)
-        shown = "/".join(f"IPv{family}" for family in families)
-        lines.append(f"{way} {segment} {arrow} {peers} ({shown}; today: {before}), e.g. {found[0].packet}")
-    return lines
-
-
-def _say_summary(proposals: Sequence[DeviceProposal]) -> None:
-    names = sum(len(one.only_names) for one in proposals)
-    contradictions = sum(len(one.contradictions) for one in proposals)
-    print_line(
-        f"adopt: {len(proposals)} devices judged; {names} objects need only a name, {contradictions} things contradict "
-        "the policy; nothing was changed"
-    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from controller.cli.devices.unjudged import list_missing
 from controller.cli.estates import build_transport
-from controller.cli.output import Exit, errors, print_line
+from controller.cli.output import Exit, errors, get_words, print_line, print_message, translate_first_line
 from controller.errors import TsunaguError
 from controller.inputs.text_encodings import TextEncoding
 from controller.lab.estate import list_active_devices
@@ -17,8 +17,17 @@ from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.observe import NotSupported, Observed, read_devices
-from controller.plan.saved_configurations import NoConfiguration, read_saved_configurations
+from controller.plan.saved_configurations import (
+    NoConfiguration,
+    list_unselected_files,
+    read_saved_configurations,
+)
 from controller.plan.select import Selection, select_devices
+
+_FILES_SHOWN = 3
+"""Names of files in one line."""
+_SHOWN = 8
+"""Devices that are listed by name."""
 
 
 def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
@@ -39,34 +48,50 @@ def observe_devices(
     `only_read`: also devices that can be read and not changed over SSH. `encoding`: that of the saved files.
     """
     if configs is not None:
-        return observe_given_configurations(devices, configs, encoding)
+        return observe_given_configurations(city, devices, configs, encoding)
     count = 0
 
     def seen(one: Observed) -> None:
         nonlocal count
         count += 1
         if sys.stderr.isatty() or count == len(devices):
-            state = "read" if one.refusal is None else "not read"
-            errors.print(f"[{count}/{len(devices)}] {one.device.id} {state}", style="dim", markup=False)
+            key = "plan.progress-read" if one.refusal is None else "plan.progress-not-read"
+            said = get_words().say(key, count=count, all=len(devices), device=one.device.id)
+            errors.print(said, style="dim", markup=False)
 
     return read_devices(devices, build_transport(city), seen, only_read=only_read)
 
 
 def observe_given_configurations(
-    devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
+    city: City, devices: Sequence[Device], configs: Path, encoding: TextEncoding | None
 ) -> list[Observed]:
     """Devices as their saved configurations show them, of some devices or of all.
+
+    One folder may hold those of the whole city: files of devices that are not selected are named, and not read.
 
     Raises:
         TsunaguError: the folder holds none of a selected device.
     """
-    found = read_saved_configurations(devices, configs, encoding)
+    others = _list_files_of_others(city, devices, configs)
+    found = read_saved_configurations(devices, configs, encoding, others)
+    if others:
+        shown = ", ".join(others[:_FILES_SHOWN]) + (", ..." if len(others) > _FILES_SHOWN else "")
+        errors.print(f"not read, of devices that are not selected: {len(others)} files ({shown})", markup=False)
     if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
         (configs / f"{one.device.id}.cfg").exists() for one in found
     ):
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
         raise TsunaguError(message)
     return found
+
+
+def _list_files_of_others(city: City, devices: Sequence[Device], configs: Path) -> tuple[str, ...]:
+    """The files of devices that the city has and that are not selected; what is of no device of it is a mistake."""
+    unselected = list_unselected_files(devices, configs)
+    if not unselected or not devices:
+        return ()
+    known = {device.id for school in city.estate_schools for device in city.list_devices(school)}
+    return tuple(name for name in unselected if name.removesuffix(".cfg") in known)
 
 
 def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
@@ -80,15 +105,31 @@ def say_refusals(found: Sequence[ConsideredDevice]) -> None:
     Devices of which no configuration was given are said apart (`say_missing`).
     """
     unsupported: dict[str, int] = {}
+    refused: dict[str, list[str]] = {}
     for one in found:
         if isinstance(one.refusal, NotSupported):
             name = one.observed.device.platform
             unsupported[name] = unsupported.get(name, 0) + 1
         elif one.refusal is not None and not isinstance(one.refusal, NoConfiguration):
-            print_line(f"x {one.refusal}", "red")
+            name = one.observed.device.id
+            told = translate_first_line(str(one.refusal))
+            cause = told.removeprefix(f"{name}: ")
+            refused.setdefault(cause, []).append("" if cause == told else name)
+    for cause, names in refused.items():
+        print_line(f"x {_name_devices(names)}{cause}", "red")
     if unsupported:
         counts = ", ".join(f"{name} {count}" for name, count in sorted(unsupported.items()))
-        print_line(f"not supported: {sum(unsupported.values())} devices ({counts})", "yellow")
+        print_message("plan.unsupported", "yellow", count=sum(unsupported.values()), platforms=counts)
+
+
+def _name_devices(names: Sequence[str]) -> str:
+    """Return the devices that one cause is said of, before it; none where it names its file itself."""
+    if not names[0]:
+        return ""
+    if len(names) == 1:
+        return f"{names[0]}: "
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return get_words().say("plan.same-cause", count=len(names), devices=shown)
 
 
 def choose_exit_code(found: Sequence[ConsideredDevice]) -> Exit:

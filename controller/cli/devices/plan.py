@@ -40,6 +40,7 @@ from controller.cli.options import (
     Encoding,
     Json,
     Lab,
+    Lang,
     On,
     Policies,
     Schools,
@@ -48,8 +49,9 @@ from controller.cli.options import (
     choose_day,
     choose_estate_class,
     choose_selection,
+    speak,
 )
-from controller.cli.output import Exit, print_line, say_delegated, say_json
+from controller.cli.output import Exit, get_words, print_line, print_message, say_delegated, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -103,6 +105,7 @@ def plan(  # noqa: PLR0913 the command's options
     undo: Undo = None,
     sign_with: SignWith = None,
     state: State = None,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
@@ -110,6 +113,7 @@ def plan(  # noqa: PLR0913 the command's options
     Exit code 1 when a device could not be planned, 4 when something could not be judged (a way of others past the
     filters, a device of which --configs has no file), 3 when only platforms are not supported.
     """
+    speak(lang)
     chosen = choose_selection(schools, wards, everything=everything)
     if configs is not None and output is not None:
         message = "a plan from saved configurations is for looking at only; leave out one of --configs and -o"
@@ -162,7 +166,7 @@ def plan(  # noqa: PLR0913 the command's options
             _say_what_it_needs(document, place, operations, signed=sign_with is not None)
             earlier = "" if undo is not None else explain_earlier_policy(city, operations)
             if earlier:
-                print_line(f"it cannot be applied: {earlier}", "yellow")
+                print_message("plan.not-appliable", "yellow", why=earlier)
     code = choose_exit_code(found)
     if code is Exit.GOOD and place != output:
         code = Exit.FAILED
@@ -178,19 +182,19 @@ def _list_planned(found: Sequence[ConsideredDevice]) -> list[ConsideredDevice]:
 def _say_canary(document: PlanFile, operations: Operations) -> None:
     """Name the school that is changed first, where the operators' file names none of the plan."""
     if len(document.touched_schools) > 1 and document.canary != operations.rollout.canary:
-        named = "'rollout: {canary: SCHOOL}' of the operators' file names another"
-        print_line(f"changed first: {document.canary}, of the fewest pupils; {named}", "yellow")
+        setting = "'rollout: {canary: SCHOOL}'"
+        print_message("plan.changed-first", "yellow", school=document.canary, setting=setting)
 
 
 def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations, *, signed: bool) -> None:
     """Say who else must answer for a plan before it may be applied."""
     for rule in operations.approvals.find_rules(len(document.touched_schools)):
-        people = f" of {', '.join(rule.from_)}" if rule.from_ else ""
-        print_line(
-            f"it needs approvals by {rule.approvals} others{people}: tsunagu approve {output} --sign-with KEY", "yellow"
-        )
+        people = ", ".join(rule.from_ or ())
+        key = "plan.needs-approvals-of" if people else "plan.needs-approvals"
+        command = f"tsunagu approve {output} --sign-with KEY"
+        print_message(key, "yellow", count=rule.approvals, people=people, command=command)
         if not signed:
-            print_line("it is not signed, so it cannot be applied: plan with --sign-with KEY", "yellow")
+            print_message("plan.not-signed", "yellow")
 
 
 def _describe_origin(document: PlanFile) -> dict[str, str]:
@@ -231,44 +235,51 @@ def drift(  # noqa: PLR0913 the command's options
     everything: All = False,
     lab: Lab = False,
     on: On = None,
+    configs: Configs = None,
+    encoding: Encoding = None,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Read the devices and say what differs from the policy now.
 
-    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged.
+    Exit code 2 when anything does, 4 when nothing does and a way of others leads past what can be judged, or a device
+    has no file in --configs. What saved texts say is no telemetry: nobody knows how old they are.
     """
+    speak(lang)
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=choose_day(on))
-    devices = list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(city, devices, None, only_read=True))
+    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
+    found = consider_devices(city, observe_devices(city, devices, configs, only_read=True, encoding=encoding))
     differing = [one for one in found if one.refusal is None and one.differs]
-    # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
-    from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
+    if configs is None:
+        # Imported where it is needed: telemetry takes a third of a second, and `plan` does without.
+        from controller.cli.devices.drift_telemetry import send_drift  # noqa: PLC0415
 
-    send_drift(found, policies)
+        send_drift(found, policies)
     if as_json:
         say_json(
             {
                 "devices": [{**_understood(one), "saved": one.saved} for one in found],
+                "adoption": build_level_documents(one.school for one in devices),
                 "not_judged": _list_unjudged(found),
+                "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
+        say_encodings([one.observed for one in found])
         _say_differences(differing, with_reading=False)
         for one in differing:
             if not one.saved:
-                print_line(
-                    f"{one.observed.device.id}: would not boot with what it runs; `tsunagu plan` and apply save it"
-                )
+                print_message("plan.not-booting", device=one.observed.device.id)
         say_refusals(found)
         _say_unjudged(found)
         say_adoption_levels(one.school for one in devices)
         judged = len(_list_planned(found))
         if judged:
             same = judged - len(differing)
-            print_line(f"drift: {len(differing)} of {len(found)} devices differ, {same} are as the policy wants them")
+            print_message("plan.drift", count=len(found), differing=len(differing), same=same)
         else:
-            print_line(f"drift: none of {len(found)} devices was judged, so nothing is known of them", "yellow")
+            print_message("plan.drift-none", "yellow", count=len(found))
     code = Exit.DIFFERS if differing else choose_exit_code(found)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -306,18 +317,22 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
             continue
         name, seen = one.observed.device.id, one.observed.observation
         if with_reading and seen is not None:
-            print_line(
-                f"{name}: {seen.lines} lines read: {seen.managed} are managed and understood, "
-                f"{len(seen.unmanaged)} are unmanaged and left alone"
+            print_message(
+                "plan.read-lines",
+                device=name,
+                lines=seen.lines,
+                managed=seen.managed,
+                unmanaged=len(seen.unmanaged),
             )
         if one.left_out:
-            print_line(f"{name}: {one.left_out}", "yellow")
+            why = get_words().translate("proofs", one.left_out)
+            print_message("plan.left-alone", "yellow", device=name, why=why)
         elif one.changes:
-            print_line(f"{name} ({one.observed.device.platform}) would change:", "bold")
+            print_message("plan.would-change", "bold", device=name, platform=one.observed.device.platform)
             for change in one.changes:
                 print_line(f"  {change}", _style(change))
         elif with_reading:
-            print_line(f"{name}: nothing would change")
+            print_message("plan.no-change", device=name)
         say_delegated(name, one.delegated)
 
 
@@ -329,32 +344,23 @@ def _style(change: str) -> str | None:
 def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
     planned = _list_planned(found)
     if not planned:
-        print_line(f"plan: none of {len(found)} devices was planned; nothing is proved, and nothing is saved", "yellow")
+        print_message("plan.none-planned", "yellow", count=len(found))
         return
     left_out = sum(bool(one.left_out) for one in found)
     changing = sum(bool(one.changes) for one in planned)
-    proved = sum(one.filters_proved for one in planned)
-    print_line(f"plan: {changing} of {len(found)} devices would change, {len(planned) - changing} are as wanted")
+    print_message("plan.summary", count=len(found), changing=changing, same=len(planned) - changing)
     if left_out:
-        print_line(
-            f"left out: {left_out} devices were only read, as the adoption level of their schools says", "yellow"
-        )
-    print_line(f"proof: {proved} filters rendered, parsed back and equal to the policy's network part")
-    between = sum(one.states_proved for one in planned)
-    print_line(
-        f"proof: {between} states on the way: none lets more through than before or after, management is never cut"
-    )
+        print_message("plan.left-out", "yellow", count=left_out)
+    filters = sum(one.filters_proved for one in planned)
+    if filters:
+        print_message("plan.proof-filters", count=filters)
+    print_message("plan.proof-states", count=sum(one.states_proved for one in planned))
     policies = sum(one.policies_proved for one in planned)
     if policies:
-        print_line(
-            f"proof: {policies} route policies: only the schools' own prefixes leave, the lines are preferred as the "
-            "policy says, and no state on the way is worse"
-        )
+        print_message("plan.proof-routes", count=policies)
     past = sum(1 + len(path.others) for one in found for path in one.unjudged)
     if past:
-        print_line(
-            f"not judged: {past} ways of others touch what is ours; what passes there is proved by nobody", "magenta"
-        )
+        print_message("plan.not-judged", "magenta", count=past)
     if output is not None:
         flag = " --undo" if undo else ""
-        print_line(f"saved: {output}; apply it with: tsunagu apply {output}{flag}")
+        print_message("plan.saved", file=output, command=f"tsunagu apply {output}{flag}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from controller.cli.conventions.json_documents import MissingDocument, UnjudgedDocument
-from controller.cli.output import print_line
+from controller.cli.output import get_words, print_line, print_message
 from controller.model.sites.devices import Device
 from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
@@ -24,7 +24,7 @@ _SHOWN = 8
 def say_unjudged(found: Iterable[UnjudgedPath]) -> None:
     """Name each way of others that the proof does not follow."""
     for one in found:
-        print_line(f"! {one.describe()}", "magenta")
+        print_line(f"! {get_words().translate('proofs', one.describe())}", "magenta")
 
 
 def list_missing(found: Iterable[Observed]) -> list[Device]:
@@ -47,11 +47,11 @@ def say_missing(found: Sequence[Observed]) -> None:
         else:
             unseen[device.school.id] = None
     for (_, role), names in groups.items():
-        what = _UNSEEN.get(role, "what they hold")
-        print_line(f"! not judged, no configuration was given: {', '.join(names)}: {what}", "magenta")
+        what = get_words().translate("proofs", _UNSEEN.get(role, "what they hold"))
+        print_message("plan.missing", "magenta", devices=", ".join(names), what=what)
     if unseen:
         shown = ", ".join(list(unseen)[:_SHOWN]) + (", ..." if len(unseen) > _SHOWN else "")
-        print_line(f"! not judged, no configuration of any device was read: {len(unseen)} schools ({shown})", "magenta")
+        print_message("plan.missing-schools", "magenta", count=len(unseen), schools=shown)
 
 
 def build_unjudged_document(one: UnjudgedPath) -> UnjudgedDocument:
@@ -77,4 +77,4 @@ def say_encodings(found: Iterable[Observed]) -> None:
     """Say which saved texts were written in something else than UTF-8."""
     for one in found:
         if one.encoding:
-            print_line(f"{one.source}: read as {one.encoding}")
+            print_message("plan.encoding", file=one.source, encoding=one.encoding)

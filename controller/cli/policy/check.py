@@ -9,10 +9,15 @@ import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Json, On, Policies, choose_day
-from controller.cli.output import Exit, print_line, say_json
-from controller.cli.policy.unknown_platforms import find_impossible_devices, find_unknown_platforms
+from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, speak
+from controller.cli.output import Exit, get_words, print_line, print_message, say_json
+from controller.cli.policy.unknown_platforms import (
+    find_impossible_devices,
+    find_inexpressible_devices,
+    find_unknown_platforms,
+)
 from controller.compile.network.upstream import list_assumptions
+from controller.errors import Problem
 from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy, find_widened
 from controller.operations.operations import Operations
@@ -23,16 +28,17 @@ from controller.prove.lint.finding import Finding, Severity
 from controller.prove.lint.wide_addresses import describe_wider_anchors
 
 
-def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json = False) -> None:
+def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, lang: Lang = None, as_json: Json = False) -> None:
     """Load the whole city and look for contradictions, dead rules and over-broad rules.
 
     Exit code 1 when something is an error; warnings leave it 0.
     """
+    speak(lang)
     began = perf_counter()
     city = load_estate_city(policies, on=choose_day(on))
     file = read_operators_file(policies=policies)
     found = [*check_policy(city), *check_device_access(city, file), *_find_wider(city, file)]
-    found += [*find_unknown_platforms(city), *find_impossible_devices(city)]
+    found += [*find_unknown_platforms(city), *find_impossible_devices(city), *find_inexpressible_devices(city)]
     findings = sorted(found, key=lambda finding: (finding.origin, finding.message))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     pupils = sum(school.pupils for school in city.schools)
@@ -56,14 +62,22 @@ def check(policies: Policies = DEFAULT_POLICIES, *, on: On = None, as_json: Json
         )
     else:
         for finding in findings:
-            print_line(str(finding), "red" if finding.severity is Severity.ERROR else "yellow")
+            print_line(_describe(finding), "red" if finding.severity is Severity.ERROR else "yellow")
         for one in list_assumptions(city):
-            print_line(f"! {one}", "magenta")
+            told = Problem(one.origin, one.field, get_words().translate("findings", one.message))
+            print_line(f"! {told}", "magenta")
         say_adoption_levels(city.schools)
-        print_line(
-            f"{city.name}: {len(city.schools)} schools, {pupils} pupils, {len(city.segments)} segments, "
-            f"{len(city.applications)} applications, {len(city.rules)} rules; "
-            f"{len(errors)} errors, {len(findings) - len(errors)} warnings ({perf_counter() - began:.1f} s)"
+        print_message(
+            "check.summary",
+            city=city.name,
+            schools=len(city.schools),
+            pupils=pupils,
+            segments=len(city.segments),
+            applications=len(city.applications),
+            rules=len(city.rules),
+            errors=len(errors),
+            warnings=len(findings) - len(errors),
+            seconds=f"{perf_counter() - began:.1f}",
         )
     if errors:
         raise typer.Exit(Exit.FAILED)
@@ -74,3 +88,15 @@ def _find_wider(city: City, file: OperatorsFile | None) -> Iterator[Finding]:
     operations = Operations() if file is None else file.operations
     if find_applied_policy(city, operations) is not None:
         yield from describe_wider_anchors(city, find_widened(city, operations))
+
+
+def _describe(finding: Finding) -> str:
+    """Return a finding as people read it, in the language of this run."""
+    words = get_words()
+    return words.say(
+        "check.finding",
+        origin=finding.origin,
+        severity=words[f"findings.{finding.severity}"],
+        kind=words.translate("findings", finding.kind),
+        message=words.translate("findings", finding.message),
+    )

@@ -10,8 +10,8 @@ import typer
 
 from controller.cli.conventions.json_documents import ExplainedDocument
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, On, Policies, choose_day
-from controller.cli.output import print_line, say_json
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, On, Policies, choose_day, speak
+from controller.cli.output import get_words, name_first, print_line, print_message, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
@@ -19,6 +19,7 @@ from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
 from controller.model.reference_evaluator import Person
+from controller.model.sites.access_lines import PathPreference
 from controller.plan.explain.access import (
     Explanation,
     IdentityExplanation,
@@ -46,7 +47,10 @@ Registered = Annotated[
     typer.Option("--registered", help="Where the device is registered; at the school of --from if left out."),
 ]
 Postures = Annotated[list[str] | None, typer.Option("--posture", help="The person's device is... (may be repeated).")]
-PlaceName = Annotated[str, typer.Option("--place", help="Where the person is.")]
+PlaceName = Annotated[
+    str | None,
+    typer.Option("--place", help="Where the person is; own-school if left out, or home where no place is it."),
+]
 At = Annotated[str | None, typer.Option("--at", help="When, city time: 2026-11-24T10:00; now if left out.")]
 
 
@@ -63,13 +67,15 @@ def explain_command(  # noqa: PLR0913 the command's options
     device: DeviceClass = "",
     registered: Registered = None,
     postures: Postures = None,
-    place: PlaceName = "own-school",
+    place: PlaceName = None,
     at: At = None,
     on: On = None,
     lab: Lab = False,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Say whether a segment of a school reaches an application, and whether a person may use it: two answers, apart."""
+    speak(lang)
     if (source is None) == (flow is None):
         message = "name who asks: --from SCHOOL/SEGMENT, or --flow SYSTEM for data between systems"
         raise typer.BadParameter(message)
@@ -79,7 +85,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         return
     school_name, slash, segment = source.partition("/")
     if not slash:
-        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/staff"
+        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/{next(iter(city.segments))}"
         raise TsunaguError(message)
     school = select_schools(city, Selection((school_name,)))[0]
     strength = _strength(factor)
@@ -87,7 +93,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         role=role or "",
         mfa=strength if mfa else Strength.NONE,
         postures=frozenset(postures or []),
-        place=place,
+        place=_assume_place(city) if place is None else place,
         at=_moment(city, at),
         device=device,
         registered=school.id if registered is None else registered,
@@ -96,7 +102,7 @@ def explain_command(  # noqa: PLR0913 the command's options
     if as_json:
         say_json(_document(found))
     else:
-        _say(found)
+        _say(found, city)
 
 
 def _known(city: City, person: Person) -> Person:
@@ -105,7 +111,7 @@ def _known(city: City, person: Person) -> Person:
     for noun, names, known in (
         ("role", [person.role], [one.id for one in people.roles]),
         ("posture", person.postures, [one.id for one in people.postures]),
-        ("place", [person.place], [one.id for one in people.places]),
+        ("place", [person.place] if person.place else [], [one.id for one in people.places]),
         ("device class", [person.device] if person.device else [], [one.id for one in people.device_classes]),
     ):
         for name in names:
@@ -117,6 +123,12 @@ def _known(city: City, person: Person) -> Person:
         message = f"no device can be registered at {person.registered!r}; name a school or an office, or '' for nowhere"
         raise TsunaguError(message)
     return person
+
+
+def _assume_place(city: City) -> str:
+    """Return where a person is of whom nothing else is said: at their own school, where anybody can tell that."""
+    known = [one.id for one in city.people.places]
+    return next((one for one in ("own-school", "home") if one in known), known[0] if known else "")
 
 
 def _strength(factor: str) -> Strength:
@@ -136,42 +148,62 @@ def _moment(city: City, at: str | None) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=city.timezone)
 
 
-def _say(found: Explanation) -> None:
+def _say(found: Explanation, city: City) -> None:
+    words = get_words()
     asked = found.question
-    print_line(f"{asked.school.id}/{asked.segment} -> {asked.application}", "bold")
-    print_line("network part (switches and routers):")
+    place = f"{name_first(asked.school.id, asked.school.name)}/"
+    place += name_first(asked.segment, city.segments[asked.segment].name)
+    named = city.applications.get(asked.application)
+    target = name_first(asked.application, "" if named is None else named.name)
+    print_message("explain.title", "bold", source=place, target=target)
+    print_message("explain.network-part")
     for one in found.network:
         _say_network(one)
     _say_lines(found.lines)
     identity = found.identity
-    print_line(f"identity part ({identity.enforcer}):")
+    enforcer = words.translate("explanations", identity.enforcer)
+    print_message("explain.identity-part", enforcer=enforcer)
     if identity.answer is not None:
-        print_line(f"  {_word(permitted=identity.answer.permitted)}  {_rules(identity.answer.rules)}")
+        verdict = _word(permitted=identity.answer.permitted)
+        print_message("explain.verdict", verdict=verdict, rules=_rules(identity.answer.rules))
         _say_bindings(identity)
     elif identity.rules:
-        print_line(f"  not asked (name --role ...); rules that speak of it: {_rules(identity.rules)}")
+        print_message("explain.not-asked", rules=_rules(identity.rules))
     else:
-        print_line("  no rule speaks of people here")
+        print_message("explain.no-people")
 
 
 def _say_lines(lines: LinesExplanation | None) -> None:
     if lines is None:
         return
-    ordered = ", then ".join(f"{way} ({way.origin})" for way in lines.preferences)
-    print_line(f"lines: {ordered}")
+    words = get_words()
+    told = (words.say("explain.preference", way=_preference(way), origin=way.origin) for way in lines.preferences)
+    ordered = words["explain.then"].join(told)
+    print_message("explain.lines", lines=ordered)
     if lines.override is not None:
         own = lines.override
-        print_line(f"  an order of its own ({own.origin}), by {own.owner}: {own.reason}")
+        print_message("explain.own-order", origin=own.origin, owner=own.owner, reason=own.reason)
+
+
+def _preference(way: PathPreference) -> str:
+    return get_words().translate("explanations", str(way))
 
 
 def _say_bindings(identity: IdentityExplanation) -> None:
+    words = get_words()
     if identity.note:
-        print_line(f"    {identity.note}", "yellow")
+        print_line(f"    {words.translate('explanations', identity.note)}", "yellow")
     for one in identity.bindings:
-        made_of = f"IAP binding {one.number} of role {one.role}, from {', '.join(one.rules)}"
-        print_line(f"    {made_of}: {one.expression or 'always'}")
+        print_message(
+            "explain.binding",
+            number=one.number,
+            role=one.role,
+            rules=", ".join(one.rules),
+            expression=one.expression or words["explain.always"],
+        )
     for level in identity.levels:
-        print_line(f"    access level {level.name} ({level.relies_on}): {_short(level.expression)}")
+        expression = _short(level.expression)
+        print_message("explain.level", name=level.name, relies=level.relies_on, expression=expression)
 
 
 def _short(expression: str) -> str:
@@ -179,22 +211,33 @@ def _short(expression: str) -> str:
 
 
 def _say_network(one: NetworkExplanation) -> None:
-    verdict = _word(permitted=one.permitted)
-    needed = "; ".join(f"necessity {need.id} ({need.origin}), no rule" for need in one.necessities)
-    by = needed or _rules(one.answer.rules)
-    print_line(f"  IPv{int(one.family)} {one.service} to {one.destination}: {verdict}  {by}")
+    words = get_words()
+    needed = "; ".join(words.say("explain.necessity", name=need.id, origin=need.origin) for need in one.necessities)
+    print_message(
+        "explain.answer",
+        family=int(one.family),
+        service=one.service,
+        destination=one.destination,
+        verdict=_word(permitted=one.permitted),
+        by=needed or _rules(one.answer.rules),
+    )
     for place in one.enforced:
         print_line(f"    {place.filter}, {place.line}: {place.entry}")
     if one.note:
-        print_line(f"    {one.note}", "yellow")
+        print_line(f"    {words.translate('explanations', one.note)}", "yellow")
 
 
 def _word(*, permitted: bool) -> str:
-    return "permitted" if permitted else "DENIED"
+    return get_words()["explain.permitted" if permitted else "explain.denied"]
 
 
 def _rules(rules: tuple[Rule, ...]) -> str:
-    return "; ".join(f"{r.effect} {r.id} ({r.origin})" for r in rules) or "no rule names it: default deny"
+    words = get_words()
+    said = (
+        words.say("explain.rule", effect=words[f"explain.{rule.effect}"], name=rule.id, origin=rule.origin)
+        for rule in rules
+    )
+    return "; ".join(said) or words["explain.no-rule"]
 
 
 def _document(found: Explanation) -> ExplainedDocument:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controller.cli.conventions.json_documents import ExplainedFlowDocument
-from controller.cli.output import print_line, say_json
+from controller.cli.output import get_words, print_message, say_json
 from controller.compile.data_flows import SystemConnection
 from controller.model.access.data_flows import SystemFlow
 from controller.model.city import City
@@ -16,33 +16,57 @@ def explain_flow(city: City, ends: tuple[str, str], data: str | None, *, as_json
     if as_json:
         say_json(_document(found), form="explain-flow")
         return
-    print_line(f"{found.sender} -> {found.receiver} (system to system)", "bold")
+    words = get_words()
+    print_message("explain.flow-title", "bold", source=found.sender, target=found.receiver)
     for importance, answer in found.answers:
-        verdict = "permitted" if answer.permitted else "DENIED"
-        rules = "; ".join(map(_rule, answer.rules)) or "no flow names it: default deny"
-        print_line(f"  class {importance}: {verdict}  {rules}")
+        verdict = words["explain.permitted" if answer.permitted else "explain.denied"]
+        rules = "; ".join(map(_rule, answer.rules)) or words["explain.no-flow"]
+        print_message("explain.class", data=importance, verdict=verdict, rules=rules)
     for channel in found.channels:
-        readers = ", ".join(channel.receivers)
-        print_line(
-            f"  enforced by IAM on {channel.carrier}: {channel.sender} puts class {channel.data}, {readers} reads"
+        print_message(
+            "explain.channel",
+            carrier=channel.carrier,
+            sender=channel.sender,
+            data=channel.data,
+            readers=", ".join(channel.receivers),
         )
     for connection in found.connections:
-        print_line(f"  enforced by a firewall, IPv{int(connection.family)}: {_words(connection)}")
+        _say_connection(connection)
     for one in found.unplaced:
-        lacking = ", ".join(one.lacking)
-        print_line(
-            f"  {one.caller} -> {one.called} {one.service}: not compiled, no addresses of {lacking} are known", "yellow"
+        print_message(
+            "explain.unplaced",
+            "yellow",
+            caller=one.caller,
+            called=one.called,
+            service=one.service,
+            lacking=", ".join(one.lacking),
         )
 
 
 def _rule(flow: SystemFlow) -> str:
-    until = f", until {flow.exception.expires}" if flow.exception else ""
-    return f"{flow.effect} {flow.id} ({flow.origin}{until}): {flow.purpose}"
+    words = get_words()
+    key = "explain.flow-rule-until" if flow.exception else "explain.flow-rule"
+    return words.say(
+        key,
+        effect=words[f"explain.{flow.effect}"],
+        name=flow.id,
+        origin=flow.origin,
+        purpose=flow.purpose,
+        date=flow.exception.expires if flow.exception else "",
+    )
 
 
-def _words(one: SystemConnection) -> str:
+def _say_connection(one: SystemConnection) -> None:
     sources, destinations = (", ".join(map(str, ends.included)) for ends in (one.sources, one.destinations))
-    return f"{one.caller} ({sources}) opens {one.service} to {one.called} ({destinations})"
+    print_message(
+        "explain.connection",
+        family=int(one.family),
+        caller=one.caller,
+        sources=sources,
+        service=one.service,
+        called=one.called,
+        destinations=destinations,
+    )
 
 
 def _document(found: DataFlowExplanation) -> ExplainedFlowDocument:

@@ -28,14 +28,25 @@ from controller.cli.options import (
     Encoding,
     Json,
     Lab,
+    Lang,
     On,
     Policies,
     Schools,
     Wards,
     choose_day,
     choose_selection,
+    speak,
 )
-from controller.cli.output import Exit, describe_beside_filters, print_line, say_delegated, say_json
+from controller.cli.output import (
+    Exit,
+    describe_beside_filters,
+    get_words,
+    print_line,
+    print_message,
+    say_delegated,
+    say_json,
+    translate_first_line,
+)
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -98,6 +109,7 @@ def prove(  # noqa: PLR0913 the command's options
     on: On = None,
     no_cache: NoCache = False,
     evidence: Evidence = False,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Prove that devices, paths, admission and the cloud mean exactly what the policy says. Asks no device.
@@ -109,6 +121,7 @@ def prove(  # noqa: PLR0913 the command's options
     code 2 when there is one, 4 when something could not be judged: a way of others past the filters, or a device of
     which --configs has no file.
     """
+    speak(lang)
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab, on=choose_day(on))
@@ -155,7 +168,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
 
 
 def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding | None) -> Findings:
-    read = observe_given_configurations(select_devices(city, chosen), configs, encoding)
+    read = observe_given_configurations(city, select_devices(city, chosen), configs, encoding)
     # Of a virtual city only what is up can have been saved.
     up = {device.id for device in list_reachable_devices(city, chosen)}
     asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
@@ -195,10 +208,11 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
     say_encodings(found.read)
     for device, delegated in found.delegated:
         say_delegated(device, delegated)
+    words = get_words()
     for note in found.notes:
-        print_line(f"x {note}", "red")
+        print_line(f"x {words.translate('proofs', note)}", "red")
     for refusal in found.refused:
-        print_line(f"x {refusal}", "red")
+        print_line(f"x {translate_first_line(refusal)}", "red")
     for check in found.checks:
         for difference in check.differences:
             print_line(f"x {difference}", "red")
@@ -208,22 +222,27 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
         _say_check(check, evidence=evidence)
     say_adoption_levels(found.schools)
     if found.unsupported:
-        print_line(f"not supported: {found.unsupported} devices on platforms that are not built yet", "yellow")
-    print_line(found.summary)
-    beside = [f"{len(found.unjudged)} ways of others"] * bool(found.unjudged)
-    beside += [f"{len(found.missing)} devices without a configuration"] * bool(found.missing)
-    not_judged = f"; not judged: {', '.join(beside)}" if beside else ""
-    print_line(f"checks: {_verdict(found.checks)}{not_judged}; {found.proved_now}; {seconds:.1f} s")
+        print_message("prove.unsupported", "yellow", count=found.unsupported)
+    print_line(words.translate("proofs", found.summary))
+    beside = [words.say("prove.unjudged-ways", count=len(found.unjudged))] * bool(found.unjudged)
+    beside += [words.say("prove.missing-devices", count=len(found.missing))] * bool(found.missing)
+    print_message(
+        "prove.checks-not-judged" if beside else "prove.checks",
+        verdict=_verdict(found.checks),
+        beside=", ".join(beside),
+        now=words.translate("proofs", found.proved_now),
+        seconds=f"{seconds:.1f}",
+    )
 
 
 def _say_check(check: Check, *, evidence: bool) -> None:
+    words = get_words()
+    name = words.translate("proofs", check.name)
     if check.not_judged and not check.differences:
-        print_line(f"  -        {check.name}: not judged: {check.not_judged}", "yellow")
+        print_message("prove.not-judged", "yellow", name=name, why=words.translate("proofs", check.not_judged))
         return
-    print_line(
-        f"  {'holds  ' if check.holds else 'DIFFERS'}  {check.name} ({check.examined})",
-        "green" if check.holds else "red",
-    )
+    key, style = ("prove.holds", "green") if check.holds else ("prove.differs", "red")
+    print_message(key, style, name=name, examined=check.examined)
     if evidence:
         for shown in check.evidence:
             print_line(f"             {shown}")
@@ -232,7 +251,8 @@ def _say_check(check: Check, *, evidence: bool) -> None:
 def _verdict(checks: Sequence[Check]) -> str:
     differing = sum(len(check.differences) for check in checks)
     done = sum(not check.not_judged for check in checks)
-    return f"{done} done, {differing} differences" if differing else f"{done} done, all hold"
+    key = "prove.differences" if differing else "prove.all-hold"
+    return get_words().say(key, done=done, count=differing)
 
 
 def _document(found: Findings, seconds: float) -> ProofDocument:

@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.compile.network.gateways import find_second_gateways
-from controller.errors import Origin
+from controller.compile.network.wanted_device_state import compile_device
+from controller.errors import BeyondCapability, Origin
 from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortState, Vlan, build_device_state
 from controller.model.policy_files import BLUEPRINTS, find_file_start
 from controller.model.sites.devices import Device, DevicePort
 from controller.platforms.registry import is_supported, list_platforms, load_platform
-from controller.prove.lint.finding import Finding, make_error
+from controller.prove.lint.finding import Finding, make_error, make_warning
 
 _TRIED_VLAN = 2
 
@@ -54,6 +55,45 @@ def find_impossible_devices(city: City) -> Iterator[Finding]:
                     yield make_error("port map", device.origin or start, f"{device.id}: {kind}: {why}")
     for problem in find_second_gateways(city, _routes):
         yield make_error("two gateways", problem.origin, problem.message)
+
+
+def find_inexpressible_devices(city: City) -> Iterator[Finding]:
+    """Yield one warning for each kind of device that its platform cannot be what the policy wants of it.
+
+    `plan`, `prove` and `render` refuse such a device. One device of a kind is tried; the others are counted.
+    """
+    start = find_file_start(city.directory, BLUEPRINTS)
+    alike: dict[object, list[Device]] = {}
+    for school in city.schools:
+        lines = tuple(line.model_dump_json(include={"tunnel", "routing"}) for line in school.lines.by_name.values())
+        answered = city.equipment.find_provider_router(school)
+        for device in city.list_devices(school):
+            if is_supported(device.platform):
+                kind = (device.platform, device.role, device.ports, device.keeps_state, answered, lines)
+                alike.setdefault(kind, []).append(device)
+    said: dict[str, tuple[Device, str, int]] = {}
+    for first, *others in alike.values():
+        why = _try_device(city, first)
+        if why:
+            cause = why.replace(first.id, "").replace(first.school.id, "")
+            device, told, count = said.get(cause, (first, why, -1))
+            said[cause] = (device, told, count + 1 + len(others))
+    for device, why, count in said.values():
+        more = f"; so do {count} others" if count else ""
+        message = f"{why}; 'plan', 'prove' and 'render' refuse {device.id}{more}"
+        yield make_warning("beyond the platform", device.origin or start, message)
+
+
+def _try_device(city: City, device: Device) -> str:
+    """Return why a device cannot be what the policy wants of it; empty where it can."""
+    system = load_platform(device.platform)
+    try:
+        system.render(compile_device(city, device, system.capabilities).wanted)
+    except BeyondCapability as error:
+        return str(error)
+    except ValueError as error:
+        return f"{device.id}: {device.platform} cannot express what is wanted: {error}"
+    return ""
 
 
 def _routes(device: Device) -> bool:

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, choose_language
-from controller.cli.output import Exit, print_line, say_json
-from controller.messages import Catalogue, load_catalogue
+from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, speak
+from controller.cli.output import Exit, get_words, print_line, say_json
+from controller.messages import Catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.operations.operators_file import load_operations
@@ -42,13 +42,14 @@ def what_if_command(  # noqa: PLR0913 the command's options
 
     Prints Markdown, or JSON. Exit code 2 when an answer changes, 0 when none does.
     """
+    speak(lang)
     if bool(edit) == bool(revision):
         message = "name what changes: --edit FILE (may be repeated), or --from REVISION and perhaps --to REVISION"
         raise typer.BadParameter(message)
     if to and not revision:
         message = "--to REVISION needs --from REVISION"
         raise typer.BadParameter(message)
-    words = load_catalogue(choose_language(lang))
+    words = get_words()
     before, after, names = _two(policies, edit or [], (revision, to), choose_day(on), words)
     changes = compare_policies(before, after, names)
     if as_json:

@@ -101,10 +101,10 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     Raises:
         PolicyError: something that the proxy could not enforce, or a class that needs more than its rules ask.
     """
-    chosen = [app for app in city.applications.values() if app.hosting == "cloud-run" or app.proxy]
-    problems = [*_unknown_words(city), *(problem for app in chosen for problem in _problems(city, app))]
+    problems = find_cloud_problems(city)
     if problems:
         raise PolicyError(REFUSED, problems)
+    chosen = _choose_applications(city)
     frontends = _group_by_frontend(city, chosen)
     frontend_of = {name: frontend for frontend, names in frontends.items() for name in names}
     compiler = _Compiler(city, facts)
@@ -122,6 +122,20 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     )
 
 
+def find_cloud_problems(city: City) -> list[Problem]:
+    """Return what the proxy could not enforce, and each class that needs more than its rules ask.
+
+    >>> find_cloud_problems(city)
+    []
+    """
+    asked = (problem for app in _choose_applications(city) for problem in _problems(city, app))
+    return [*_unknown_words(city), *asked]
+
+
+def _choose_applications(city: City) -> list[Application]:
+    return [app for app in city.applications.values() if app.hosting == "cloud-run" or app.proxy]
+
+
 def _unknown_words(city: City) -> Iterator[Problem]:
     """Places and postures that rules ask for and that have no meaning at the proxy."""
     postures = {"managed", "encrypted", "screen-lock", "certificate"}
@@ -133,7 +147,10 @@ def _unknown_words(city: City) -> Iterator[Problem]:
             ):
                 for name in names:
                     if name not in known:
-                        message = f"{name!r} has no meaning at the proxy yet; known: {', '.join(sorted(known))}"
+                        message = (
+                            f"{name!r} has no meaning at the proxy; known: {', '.join(sorted(known))} "
+                            "(the id is the proxy's word, `name` is yours)"
+                        )
                         yield Problem(rule.origin, f"identity.{field}", message)
 
 

@@ -130,6 +130,8 @@ class _Page:
         yield self.say("method-program", program=method.program, streams=method.streams, seconds=method.seconds)
         regions = self.say("comma").join(self.region_names[name] for name in policy.judged.regions)
         yield self.say("method-assessed", line=self.say(policy.judged.line), regions=regions)
+        families = self.city.families
+        yield self.say("method-families") if len(families) > 1 else self.say("method-one-family", family=families[0])
         rows = (self.say("method-error-row", mbps=f"{row.mbps:g}", percent=f"{row.percent:g}") for row in method.error)
         yield self.say("method-error", rows=self.say("comma").join(rows))
         yield self.say("method-values")

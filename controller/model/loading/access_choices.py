@@ -19,10 +19,10 @@ def find_access_problems(policy: ReadPolicy) -> Iterator[Problem]:
         return
     choices = city.device_access.choices
     schools = None if files is None else [school.id for file in files for school in file.schools]
-    lots = {lot for _, lot in list_lots(policy)} | {ward.lot for ward in city.wards}
+    lots = [lot for lot in ({lot for _, lot in list_lots(policy)} | {ward.lot for ward in city.wards}) if lot]
     for one in choices:
         yield from find_unknown(one.origin, "schools", "school", one.schools, schools)
-        yield from find_unknown(one.origin, "lots", "procurement lot", one.lots, filter(None, lots))
+        yield from find_unknown(one.origin, "lots", "procurement lot", one.lots, None if files is None else lots)
     for first, second in combinations(choices, 2):
         if first.access != second.access and first.weight == second.weight and _share_devices(first, second):
             message = (

@@ -155,10 +155,9 @@ def _may_share(one: _Block, other: _Block) -> bool:
 def _management_problems(city: City) -> Iterator[Problem]:
     """Devices take addresses of the management segment; the largest blueprint must have room there."""
     segment = city.segments[city.management_segment]
-    if segment.ipv4 is None:
-        return  # an IPv6 subnet has room for every blueprint
-    room = (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
-    for blueprint in city.blueprints.blueprints:
+    # An IPv6 subnet has room for every blueprint.
+    room = 0 if segment.ipv4 is None else (1 << (Family.V4.bits - segment.ipv4.length)) - 1 - FIRST_DEVICE
+    for blueprint in city.blueprints.blueprints if segment.ipv4 else ():
         devices = sum(group.managed for group in blueprint.devices)
         if devices > room:
             message = (
@@ -238,7 +237,13 @@ def _find_lacking(city: City, family: Family, find_origin: FindOrigin) -> Iterat
     field, example = SEGMENT_PARTS[family]
     for segment in city.segments.values():
         if (segment.ipv4 if family is Family.V4 else segment.ipv6_subnet) is None:
-            yield Problem(segment.origin, field, f"{used}, and segment {segment.id} has no part of it; write {example}")
+            # Where every school has a prefix of its own, there is nothing left for the formula to say.
+            lacking = [school for school in city.schools if not _has_own_prefix(school, segment.id, family)]
+            if lacking:
+                message = f"{used}, and segment {segment.id} has no part of it; write {example}"
+                if len(lacking) < len(city.schools):
+                    message += f", or a prefix of its own at {lacking[0].id} ({lacking[0].origin})"
+                yield Problem(segment.origin, field, message)
     transit = city.settings.transit
     if transit is not None and (transit.ipv4_offset if family is Family.V4 else transit.ipv6_subnet) is None:
         message = f"{used}, and the link to the router has no part of it; write {TRANSIT_PARTS[family]}"
@@ -248,6 +253,11 @@ def _find_lacking(city: City, family: Family, find_origin: FindOrigin) -> Iterat
             example = "100.64.0.0/19" if family is Family.V4 else "fd74:736e:0:1::/64"
             message = f"{used}, and the {line} lines have no network of it; write one, such as {example}"
             yield Problem(find_origin(LINES, f"links.{line}"), f"links.{line}.ipv{int(family)}", message)
+
+
+def _has_own_prefix(school: School, segment: str, family: Family) -> bool:
+    own = school.find_segment(segment)
+    return own is not None and own.get_prefix(family) is not None
 
 
 def _find_unreachable_devices(city: City, find_origin: FindOrigin) -> Iterator[Problem]:

@@ -14,6 +14,8 @@ from controller.model.sites.school_kinds import SchoolKindId
 from controller.model.sites.schools import DeviceRole, Identifier, School
 from controller.model.yaml_source import LocatedItem, StrictModel
 
+LONGEST_SSID = 32
+"""Octets of a network's name (IEEE 802.11)."""
 MOST_PORTS = 1_024
 """The highest number of a port of one switch, with its stack."""
 
@@ -26,6 +28,26 @@ def _explain_port_pattern(value: object) -> object:
 
 
 ExplainedPortPattern = Annotated[PortPattern, BeforeValidator(_explain_port_pattern)]
+
+_MARKUP = frozenset('"$<>\\`{|}')
+
+
+def _explain_ssid(value: object) -> object:
+    if isinstance(value, str) and not (
+        value.isascii()
+        and value.isprintable()
+        and not _MARKUP & set(value)
+        and 0 < len(value.strip(" ")) == len(value) <= LONGEST_SSID
+    ):
+        message = (
+            f"an SSID is 1 to {LONGEST_SSID} ASCII letters, digits and signs, without {' '.join(sorted(_MARKUP))} and "
+            "without a space at its ends, e.g. school-pupil; a Japanese name stands in the segment's 'name'"
+        )
+        raise ValueError(message)
+    return value
+
+
+ExplainedSsid = Annotated[SsidName, BeforeValidator(_explain_ssid)]
 
 
 class PupilRange(StrictModel):
@@ -63,7 +85,7 @@ class PortGroup(LocatedItem):
 class Ssid(LocatedItem):
     """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
 
-    ssid: SsidName
+    ssid: ExplainedSsid
     segment: Identifier
     protection: Protection = Protection.WPA3_ENTERPRISE
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import Fingerprint, HostName, Number, UrlPath
 from controller.model.sites.addressing import PrefixField
@@ -15,12 +15,22 @@ LevelPrefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,38}$")]
 
 
 class StackApplication(StrictModel):
-    """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to."""
+    """Where a stack put an application; `token_audience` is what the proxy's signed assertions are made out to.
+
+    A load balancer may have addresses of one family only.
+    """
 
     host: HostName
-    ipv4: tuple[PrefixField, ...] = Field(min_length=1)
-    ipv6: tuple[PrefixField, ...] = Field(min_length=1)
+    ipv4: tuple[PrefixField, ...] = ()
+    ipv6: tuple[PrefixField, ...] = ()
     token_audience: UrlPath | None = None
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if not (self.ipv4 or self.ipv6):
+            message = "has no address; name at least one in 'ipv4' or 'ipv6'"
+            raise ValueError(message)
+        return self
 
 
 class StackRegion(StrictModel):

@@ -12,6 +12,7 @@ from controller.platforms.allied_telesis_awplus.ports import Port, join_ports, l
 from controller.platforms.allied_telesis_awplus.text import PORT_NAME
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
 from controller.platforms.dialect.unmanaged_paths import PathGrammar, read_unmanaged_paths
@@ -23,10 +24,6 @@ PATHS = PathGrammar(
     undecided_mode=False,
     routes_by_itself=True,
     channels={"channel-group": "po", "static-channel-group": "sa"},
-)
-_CHOICES = (
-    "say in rules what it permits and denies, then take it off, which leaves the judging to ours; or take ours off the "
-    "ports, which leaves it to this one"
 )
 _VLAN = re.compile(r"vlan (?P<numbers>[\d,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
 
@@ -44,7 +41,8 @@ def parse(text: str, source: str) -> Observation:
     joined = join_ports(reading.ports)
     reading.refuse_each(joined.problems)
     for line in reading.other_filters if joined.bindings else ():
-        reading.refuse(line, f"{join_words(line)!r} judges packets before filters of ours do; choices: {_CHOICES}")
+        words = f"{join_words(line)!r} judges packets before filters of ours do"
+        reading.refuse(line, words + advise(ConflictKind.JUDGED_BEFORE, line=join_words(line)))
     reading.remarks += joined.remarks
     seen = read_unmanaged_paths(PATHS, blocks, reading.managed)
     state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings)

@@ -18,7 +18,8 @@ from controller.model.network.device_state import PREFIX, FilterBinding, PortMod
 from controller.model.network.packets import Family
 from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
-from controller.platforms.common.managed import PORT_CHOICES, parse_filter_name, parse_vlan_list
+from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import join_words, lines_starting
 
 _ROLES = {mark: role for role, mark in MARKS.items()}
@@ -81,7 +82,7 @@ def read_port(name: str, header: ConfigLine, children: Sequence[ConfigLine]) -> 
     mine = list(_find_lists(children))
     if not ours:
         said = [*lines_starting("description", children), *(line for line, _ in _find_conflicts(children))]
-        problems = [(line, _say_stray(one, name)) for one, line in mine]
+        problems = [(line, _say_stray(one, name, line)) for one, line in mine]
         problems += [(line, f"unknown mark in {join_words(line)!r}; expected {', '.join(_ROLES)}") for line in marks]
         return Port(name, header, managed=False, problems=tuple(problems), conflict=said[0] if said else None)
     role = _ROLES[ours[0].text.split()[1]]
@@ -104,9 +105,10 @@ def _find_lists(children: Sequence[ConfigLine]) -> Iterator[tuple[FilterBinding 
             yield (FilterBinding(*key, found[2]) if key and key[2] is _FAMILIES[found[1]] else None), line
 
 
-def _say_stray(one: FilterBinding | None, name: str) -> str:
+def _say_stray(one: FilterBinding | None, name: str, line: ConfigLine) -> str:
     what = one.filter if one else "a list under our prefix"
-    return f"{what} stands on {name}, which is not ours; take it off, or give the port our description"
+    advice = advise(ConflictKind.STRAY_LIST, place=name, line=join_words(line))
+    return f"{what} stands on {name}, which is not ours{advice}"
 
 
 def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
@@ -118,7 +120,8 @@ def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine
 
 def _say_conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
     ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
-    return f"conflict: {ours} and {what}: {join_words(line)!r}; choices: {PORT_CHOICES}"
+    advice = advise(ConflictKind.PORT_LINE, place=name, line=join_words(line))
+    return f"conflict: {ours} and {what}: {join_words(line)!r}{advice}"
 
 
 def _find_repeated(name: str, children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
@@ -144,11 +147,14 @@ def _find_misplaced(
                 f"expected {ATTACHED[Family.V4]} {PREFIX}-VLAN-from-4-DIGEST, or {ATTACHED[Family.V6]} ...-6-...",
             )
         elif JUDGED.get(role) is not one.direction:
-            yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} is {role.words}"
+            advice = advise(ConflictKind.MISPLACED_LIST, place=name, line=join_words(line))
+            yield line, f"{one.filter} judges packets {one.direction} hosts, and {name} is {role.words}{advice}"
         elif one.vlan not in vlans:
-            yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}; enter: no {join_words(line)}"
+            advice = advise(ConflictKind.MISPLACED_LIST, place=name, line=join_words(line))
+            yield line, f"{one.filter} stands on {name}, which is not in VLAN {one.vlan}{advice}"
         elif (one.vlan, one.family) in seen:
-            yield line, f"a second filter for VLAN {one.vlan} on {name}; only the first judges. Take one of them off"
+            advice = advise(ConflictKind.SECOND_LIST, place=name, line=join_words(line))
+            yield line, f"a second filter for VLAN {one.vlan} on {name}; only the first judges{advice}"
         else:
             seen.add((one.vlan, one.family))
 
@@ -207,9 +213,9 @@ def join_ports(ports: Iterable[Port]) -> JoinedPorts:
         for one, line in port.lists:
             known, where = first.setdefault(one.key, (one, port))
             if known != one:
-                problems.append(
-                    (line, f"{one.filter} stands here, and {known.filter} on {where.name}; make them agree")
-                )
+                words = f"{one.filter} stands here, and {known.filter} on {where.name}"
+                marks = {"place": port.name, "line": join_words(line), "other": known.filter}
+                problems.append((line, words + advise(ConflictKind.UNEQUAL_LISTS, **marks)))
     in_service, remarks = [], []
     for port in ports:
         mine = {one for one, _ in port.lists}
@@ -220,12 +226,14 @@ def join_ports(ports: Iterable[Port]) -> JoinedPorts:
             remarks.append(_out(port, f"it has none of its filters, such as {lacking[0][0].filter}"))
         else:
             in_service.append(port.state)
-            problems += [
-                (port.header, f"{one.filter} stands on {where} and not on {port.name}; attach it, or take it off there")
-                for one, where in lacking
-            ]
+            problems += [(port.header, _say_lacking(port, one, where)) for one, where in lacking]
     bindings = tuple(one for one, _ in first.values())
     return JoinedPorts(tuple(in_service), bindings, tuple(problems), tuple(remarks))
+
+
+def _say_lacking(port: Port, one: FilterBinding, where: str) -> str:
+    advice = advise(ConflictKind.LACKING_LIST, place=port.name, other=one.filter)
+    return f"{one.filter} stands on {where} and not on {port.name}{advice}"
 
 
 def _judges(port: Port, one: FilterBinding) -> bool:

@@ -17,11 +17,6 @@ from controller.model.network.device_state import (
 from controller.model.network.packets import Direction, Family, Match
 
 LAST_VLAN = 4094
-PORT_CHOICES = (
-    "take our description off the port, which leaves all as it is; or take this line off, which ends what it does for "
-    "the hosts behind the port ('tsunagu adopt SCHOOL' says who they are); or say it in the blueprint"
-)
-"""What can be done where a port of ours has a line that none of ours can have."""
 # The last part is there while a list that somebody changed is replaced by one of its own name.
 _FILTER_NAME = re.compile(rf"{PREFIX}-(\d{{1,4}})-(from|to)-([46])-[0-9a-f]{{8}}(?:-mend\d)?")
 _VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")

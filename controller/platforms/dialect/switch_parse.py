@@ -22,7 +22,8 @@ from controller.model.network.device_state import (
 )
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, Observation
-from controller.platforms.common.managed import LAST_VLAN, PORT_CHOICES, parse_filter_name, parse_vlan_list
+from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, parse_vlan_list
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_repeated, join_words, lines_starting, read_blocks
 from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar
@@ -150,7 +151,8 @@ class _SwitchReading(Reading):
     def _read_port(self, header: ConfigLine, name: str, children: Sequence[ConfigLine]) -> None:
         for line, _, bound, _ in self._find_bound(children):
             if bound.startswith(_OURS):
-                self.refuse(line, f"{bound} is ours, and none of ours belongs on {name}; expected interface VlanN")
+                words = f"{bound} is ours, and none of ours belongs on {name}; expected interface VlanN"
+                self.refuse(line, words + advise(ConflictKind.STRAY_LIST, place=name, line=join_words(line)))
         described = lines_starting("description", children)
         mark = next((line for line in described if self._read_words(line, "description")[:1] == [PORT_MARK]), None)
         self.expect_once(f"interface {name.lower()}", header, managed=mark is not None)
@@ -164,7 +166,8 @@ class _SwitchReading(Reading):
         mode, vlans = self._read_carried(children)
         for line in lines_starting("switchport trunk native vlan", children):
             if mode is PortMode.TRUNK and line.text.split()[-1] in map(str, vlans):
-                self.refuse(line, f"conflict: {name} is ours and carries a VLAN of ours untagged: {join_words(line)!r}")
+                words = f"conflict: {name} is ours and carries a VLAN of ours untagged: {join_words(line)!r}"
+                self.refuse(line, words + advise(ConflictKind.NATIVE_VLAN, place=name))
         isolated = [line for line in children if self.grammar.isolated and join_words(line) == self.grammar.isolated]
         self.manage(*isolated)
         if mode is None or not vlans:
@@ -184,7 +187,8 @@ class _SwitchReading(Reading):
         """Yield the lines of a port of ours that cannot stand there; `mark` is what makes it ours."""
         for line, what in self._find_conflicts(children):
             ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
-            yield line, f"conflict: {ours} and {what}: {join_words(line)!r}; choices: {PORT_CHOICES}"
+            advice = advise(ConflictKind.PORT_LINE, place=name, line=join_words(line))
+            yield line, f"conflict: {ours} and {what}: {join_words(line)!r}{advice}"
         for words in _ONCE:
             yield from find_repeated(lines_starting(words, children))
         yield from find_repeated([line for line in children if join_words(line) == self.grammar.isolated])

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip
 from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, name_interface_place
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
 
 MARK = f"{PREFIX}-interface"
@@ -128,7 +129,9 @@ def read_interface(
     for line in children:
         for pattern, what in grammar.conflicts:
             if pattern.fullmatch(join_words(line)):
-                reading.refuse(line, f"conflict: {name} is ours ({join_words(mark)!r}, line {mark.number}) and {what}")
+                words = f"conflict: {name} is ours ({join_words(mark)!r}, line {mark.number}) and {what}"
+                advice = advise(ConflictKind.INTERFACE_LINE, place=name, line=join_words(line))
+                reading.refuse(line, words + advice)
     found: dict[str, list[str]] = {"primary": [], "other": [], "relay": []}
     for line in addressing:
         kind, text = _read_line(grammar, line)

@@ -19,6 +19,7 @@ from controller.model.network.route_policies import (
     build_routing,
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, write_binding
 
@@ -105,8 +106,8 @@ class _FrrReading(Reading):
         if found:
             self.refuse(
                 line,
-                f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs; choices: "
-                "refer to one of your own there, or take the reference off: routes then pass as without it",
+                f"{line.text.strip()!r} refers to {found[0]}, which is ours, where none of ours belongs"
+                f"{advise(ConflictKind.ROUTE_REFERENCE, line=line.text.strip())}",
             )
 
     def _read_entry(self, line: ConfigLine) -> None:

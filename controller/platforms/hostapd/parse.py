@@ -15,6 +15,7 @@ from controller.model.network.device_state import build_device_state
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import ConfigLine, Observation, name_network_place
 from controller.platforms.common.managed import LAST_VLAN
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading
 from controller.platforms.hostapd.text import (
     BY_SERVER,
@@ -117,7 +118,8 @@ class _HostapdReading(Reading):
             elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
                 self.conflicting[int(found["vlan"])] = line
             elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):
-                self.refuse(line, f"{value} is ours, and a network of others uses it")
+                advice = advise(ConflictKind.VLAN_FILE, other=value)
+                self.refuse(line, f"{value} is ours, and a network of others uses it{advice}")
 
     def _network(self, block: _Block, header: ConfigLine) -> WirelessNetwork:
         name = _NAME.fullmatch(header.text.removeprefix("bss="))

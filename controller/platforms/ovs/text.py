@@ -32,6 +32,7 @@ from controller.model.network.device_state import (
 )
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import find_port_misfits
+from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading
 from controller.platforms.ovs.filters import read_filter, write_filter_flows
 from controller.platforms.ovs.flows import (
@@ -202,7 +203,7 @@ class _OvsReading(Reading):
             self.refuse(
                 line,
                 f"a flow that is not ours ({line.text.strip()}) conflicts with {beside}: in table {flow.table} "
-                f"priorities from {LOWEST} on are ours; move it below or into another table",
+                f"priorities from {LOWEST} on are ours{advise(ConflictKind.FLOW)}",
             )
 
     def _filters(self, ours: Iterable[tuple[Flow, ConfigLine]]) -> list[Filter]:

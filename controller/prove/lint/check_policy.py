@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from controller.compile.identity.iap_bindings import find_cloud_problems
 from controller.model.city import City
 from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions, find_unmatchable_rules
 from controller.prove.lint.data_flows import check_data_flows
 from controller.prove.lint.expired_exceptions import find_expiries
-from controller.prove.lint.finding import Finding
+from controller.prove.lint.finding import Finding, make_error
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
 from controller.prove.lint.least_privilege import find_broad_permits
@@ -39,5 +42,13 @@ def check_policy(city: City) -> list[Finding]:
         *find_older_formats(city),
         *find_wide_addresses(city),
         *find_leaving_protocols(city),
+        *_find_what_no_proxy_enforces(city),
     ]
     return sorted(found, key=lambda finding: (finding.origin, finding.message))
+
+
+def _find_what_no_proxy_enforces(city: City) -> Iterator[Finding]:
+    """What `prove` and the stacks would refuse; a second factor that is missing is among the broad permits."""
+    for one in find_cloud_problems(city):
+        if one.field != "importance":
+            yield make_error("proxy", one.origin, f"{one.field}: {one.message}")

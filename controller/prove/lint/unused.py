@@ -29,19 +29,18 @@ def find_unused(city: City) -> Iterator[Finding]:
     scopes = [rule.schools for rule in rules if rule.schools]
     places = {place for identity in identities for place in identity.places}
     places |= {place for admission in city.admissions for place in admission.places}
-    yield from _left("place", city.people.places, places, "no rule or admission asks for")
+    # `home` is where everybody is who is at no other place (`access_levels`): a rule about one of these needs it.
+    others = {"home"} if places else set()
+    yield from _left(city.people.places, places | others, "no rule or admission asks for the place")
     devices = {device for identity in identities for device in identity.devices}
     # Without any rule on devices, classes are only a list of what there is.
-    yield from _left(
-        "device class", city.people.device_classes if devices else (), devices | {"other"}, "no rule asks for"
-    )
-    yield from _left(
-        "group", city.groups.values(), {name for s in scopes for name in s.groups}, "no rule's `schools` name"
-    )
-    yield from _left("system", city.systems.values(), flow_ends, "no flow goes to or from")
-    yield from _left(
-        "segment", city.segments.values(), _segments(city), "no rule, application, admission or port names"
-    )
+    classes = city.people.device_classes if devices else ()
+    yield from _left(classes, devices | {"other"}, "no rule asks for the device class")
+    grouped = {name for scope in scopes for name in scope.groups}
+    yield from _left(city.groups.values(), grouped, "no rule's `schools` name the group")
+    yield from _left(city.systems.values(), flow_ends, "no flow goes to or from the system")
+    why = "no rule, application, admission or port names the segment"
+    yield from _left(city.segments.values(), _segments(city), why)
     named = {application.prefixes for application in city.applications.values()}
     for one in city.prefix_lists.values():
         if one.id not in named:
@@ -49,11 +48,11 @@ def find_unused(city: City) -> Iterator[Finding]:
             yield make_warning(_KIND, origin, f"no application has the prefix list {one.id!r}")
 
 
-def _left(noun: str, items: Iterable[LocatedItem], used: set[str], why: str) -> Iterator[Finding]:
+def _left(items: Iterable[LocatedItem], used: set[str], why: str) -> Iterator[Finding]:
     for item in items:
         name = str(getattr(item, "id"))  # noqa: B009 every item of these lists has one
         if name not in used:
-            yield make_warning(_KIND, item.origin, f"{why} the {noun} {name!r}")
+            yield make_warning(_KIND, item.origin, f"{why} {name!r}")
 
 
 def _segments(city: City) -> set[str]:

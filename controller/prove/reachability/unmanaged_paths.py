@@ -175,7 +175,7 @@ class _TouchedSegments:
     def _list_misled(self, gateways: Iterable[str]) -> Iterator[str]:
         """Yield the segments that are given a gateway other than their own."""
         addresses, school = self.city.addresses, self.device.school
-        given = [ip_address(one) for one in gateways]
+        given = [one for one in map(ip_address, gateways) if one.version in self.city.families]
         for name, segment in self.city.list_segments(school).items():
             for one in given:
                 family = Family(one.version)
@@ -227,6 +227,8 @@ class _TouchedSegments:
             own = ip_interface(text)
             if own.is_link_local:
                 continue
+            if own.version not in city.families:
+                return False  # nothing says what it may reach there
             prefix = city.addresses.segment_prefix(school, management, Family(own.version))
             if own.ip not in prefix or (
                 own.version == self.device.management.version and own.ip != self.device.management
@@ -256,7 +258,7 @@ class _TouchedSegments:
         """The addresses of the school's router, as this device may know it."""
         addresses, school = self.city.addresses, self.device.school
         management = self.city.segments[self.city.management_segment]
-        for family in Family:
+        for family in self.city.families:
             if self.transit is not None:
                 own = addresses.school_prefix(school, family)
                 yield self.transit.compute_address(own, ROUTER).partition("/")[0]

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from controller.model.city import City
+from tests.chromium import TELL_VIOLATIONS, open_chromium
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.serving import served
-
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-_TELL_VIOLATIONS = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) =>
-  window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
-"""
 
 
 @dataclass
@@ -74,20 +58,9 @@ def base(figures: Figures) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium without a window; where there is none, CI fails and other machines skip.
-
-    One a module: as long as Playwright is there, its event loop runs in this thread, and nothing else's can.
-    """
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        message = "chromium is not installed: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    """Debian's Chromium, one a module."""
+    with open_chromium() as found:
+        yield found
 
 
 @contextmanager
@@ -95,7 +68,7 @@ def opened(browser: Browser, base: str, **options: object) -> Iterator[Visit]:
     """A window, closed at the end; options are those of Playwright's contexts."""
     wanted: dict[str, Any] = {"locale": "ja-JP", "viewport": {"width": 1440, "height": 900}, **options}
     context = browser.new_context(**wanted)
-    context.add_init_script(_TELL_VIOLATIONS)
+    context.add_init_script(TELL_VIOLATIONS)
     visit = Visit(context.new_page(), base)
     visit.page.set_default_timeout(20_000)
     visit.page.on("request", lambda request: visit.requests.append(request.url))

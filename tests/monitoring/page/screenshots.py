@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from controller.model.loading.load_city import load_city
-from tests.monitoring.page.conftest import ARGUMENTS, opened
+from tests.chromium import ARGUMENTS
+from tests.monitoring.page.conftest import opened
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.rollouts import rollout
 from tests.monitoring.page.serving import served

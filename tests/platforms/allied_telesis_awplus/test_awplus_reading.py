@@ -64,7 +64,7 @@ LIST = f"access-list hardware {FROM_20}\n"
         ("vlan database\n vlan 20-22 name TSN-x\n", 2, "expected one number"),
         ("vlan database\n vlan 20 name TSN-x state disable\n", 2, "no state but enable"),
         (f"interface {HOSTS}\n description TSN-uplink\n", 2, "expected TSN-hosts, TSN-gateway, TSN-port"),
-        (f"interface {HOSTS}\n access-group {FROM_20}\n", 2, "which is not ours; take it off"),
+        (f"interface {HOSTS}\n access-group {FROM_20}\n", 2, "which is not ours; depends on it: what the hosts behind"),
         (f"{MINE}{CARRIES} access-group OPEN\n", 7, "is filtered by a list that is not ours"),
         (f"{MINE}{CARRIES} switchport voice vlan 9\n", 7, "carries another VLAN beside ours"),
         (f"{MINE}{CARRIES} auth guest-vlan 9\n", 7, "puts hosts into another VLAN"),
@@ -73,7 +73,7 @@ LIST = f"access-list hardware {FROM_20}\n"
             7,
             f"judges packets to hosts, and {HOSTS} is host-facing",
         ),
-        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "enter: no access-group TSN-30-from-4-01234567"),
+        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "port: no access-group TSN-30-from-4-01234567"),
         (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
         (f"{MINE}{CARRIES} access-group TSN-20-from-6-01234567\n", 7, "expected access-group TSN-VLAN-from-4-DIGEST"),
         (f"{MINE}{MINE}", 5, "stands twice"),
@@ -91,7 +91,7 @@ def test_a_change_that_was_broken_off_is_refused_with_what_is_missing() -> None:
     text = RENDERED
     at = text.index(f" access-group {name}\n", text.index(f"interface {OTHER}\n"))
     half = text[:at] + text[at + len(f" access-group {name}\n") :]
-    assert f"{name} stands on {HOSTS} and not on {OTHER}; attach it, or take it off there" in refusal(half)
+    assert f"{name} stands on {HOSTS} and not on {OTHER}; depends on it: what" in refusal(half)
 
 
 def test_a_port_handed_over_without_filters_counts_as_out_of_service_and_is_set() -> None:

@@ -104,7 +104,9 @@ MARKED = ("description TSN-port east", "switchport mode access", "switchport acc
 def test_a_line_that_changes_what_a_port_of_ours_carries_is_a_conflict(foreign: str, what: str) -> None:
     message = refusal(listed(*MARKED, foreign, header=PORT))
     assert "core1.cfg:6: conflict: GigabitEthernet1/0/1 is ours ('description TSN-port east', line 3)" in message
-    assert f"and {what}: '{' '.join(foreign.split())}'; choices: take our description off the port" in message
+    assert (
+        f"and {what}: '{' '.join(foreign.split())}'; depends on it: what this line does for the hosts behind" in message
+    )
     others = listed("description PC room", foreign, header=PORT)
     assert not IOS.parse(others, "x").state.ports
 

@@ -140,7 +140,7 @@ def test_packets_are_not_filtered_here() -> None:
         ),
         (
             "ip protocol bgp route-map TSN-x",
-            "refers to TSN-x, which is ours, where none of ours belongs; choices: refer",
+            "refers to TSN-x, which is ours, where none of ours belongs; depends on it: the routes",
         ),
     ],
 )
@@ -175,11 +175,11 @@ def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
         ),
         (
             lambda text: text.replace("  neighbor 100.64.0.1 activate\n", ""),
-            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; set it up",
+            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; depends on it",
         ),
         (
             lambda text: text.replace("router bgp 4200000157", "router bgp 65001"),
-            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; set it up",
+            "must stand at neighbour 100.64.0.1 IPv4 in AS 4200000157, which the router does not have; depends on it",
         ),
         (
             lambda text: text.replace(

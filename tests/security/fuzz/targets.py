@@ -59,6 +59,7 @@ from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
+from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "platforms"
@@ -237,6 +238,8 @@ def _list_documents(stage: Stage) -> list[Target]:
         parse_stack_configuration("lab", texts, path)
 
     return [
+        Target("table of schools", SCHOOL_TABLES, lambda data: import_table(stage.write("schools.csv", data)),
+               READERS_OF_TABLES),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),

@@ -1,0 +1,212 @@
+"""`tsunagu import`: the schools of a table, or of NetBox, in the city's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controller.cli.options import DEFAULT_POLICIES, Json, Policies
+from controller.cli.output import Exit, print_line, say_json
+from controller.errors import TsunaguError
+from controller.importing.cell_values import CellRefused
+from controller.importing.csv_table import read_school_table
+from controller.importing.school_changes import SchoolChanges, compare_schools
+from controller.importing.school_files import FileChange, edit_school_files
+from controller.importing.school_records import (
+    KnownWard,
+    RecordedLine,
+    build_school_records,
+    read_default_line,
+)
+from controller.importing.source_table import Column, SourceTable
+from controller.importing.write_schools import try_changes, write_changes
+from controller.inputs.shown_text import shorten_text
+from controller.inputs.text_encodings import TextEncoding
+from controller.model.loading.load_city import load_city
+from controller.operations.operators_file import load_operations
+
+_MOST_LISTED = 20
+
+
+class WardSource(StrEnum):
+    """What of a NetBox site is the ward."""
+
+    REGION = "region"
+    GROUP = "group"
+    TENANT = "tenant"
+
+
+TableEncoding = Annotated[
+    TextEncoding | None,
+    typer.Option("--encoding", help="How the table is encoded, where that cannot be told by itself."),
+]
+WardFrom = Annotated[
+    WardSource | None, typer.Option("--ward-from", help="What of a NetBox site is the ward, where several could be.")
+]
+DefaultLine = Annotated[
+    str | None,
+    typer.Option(
+        "--line", metavar="KIND:MBPS", help="The primary line of schools without one in the source: closed-vpn:100."
+    ),
+]
+
+
+def add_schools(  # noqa: PLR0913 the command's options
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A table of schools, such as schools.csv.")],
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the files; without it the change is only shown.")
+    ] = False,
+    encoding: TableEncoding = None,
+    ward_from: WardFrom = None,
+    line: DefaultLine = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the schools of a table into the city: new ones are added, changed fields changed, none is taken out.
+
+    The table is CSV with a header (学校名, 区, 種別, 児童生徒数, 回線, 回線速度 ...), as Excel saves it, in UTF-8 or
+    Shift-JIS, or NetBox's export of its sites. Ids and numbers of schools never change.
+
+    Exit code 0: the city has what the source has (with --write: it has now). 2: something differs, and nothing was
+    written. 1: the source cannot be used, and nothing was written.
+    """
+    default_line = choose_default_line(line)
+    table = read_source(source, encoding, needs_line=default_line is None)
+    bounds = load_operations(policies=policies).get_bounds()
+    city = load_city(policies, bounds=bounds)
+    records = build_school_records(
+        table,
+        [KnownWard(one.id, one.name) for one in city.wards],
+        city.settings.kinds,
+        ward_from=choose_ward_column(ward_from),
+        default_line=default_line,
+    )
+    changes = compare_schools(city, records)
+    files = edit_school_files(policies, changes, Path(source).name)
+    if files:
+        try_changes(policies, files, city.policy_date, bounds)
+        if write:
+            write_changes(policies, files)
+    result = _Result(table, changes, files, written=write and bool(files))
+    if as_json:
+        say_json(result.build_document())
+    else:
+        result.say(policies)
+    if not write and (files or changes.gone):
+        raise typer.Exit(Exit.DIFFERS)
+
+
+def choose_default_line(line: str | None) -> RecordedLine | None:
+    """Return the line that the option names.
+
+    Raises:
+        typer.BadParameter: it names none.
+    """
+    try:
+        return None if line is None else read_default_line(line)
+    except CellRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--line") from None
+
+
+def choose_ward_column(ward_from: WardSource | None) -> Column | None:
+    """Return the column that the option names."""
+    return None if ward_from is None else Column(ward_from.value)
+
+
+def read_source(source: str, encoding: TextEncoding | None, *, needs_line: bool) -> SourceTable:
+    """Return the table that the argument names.
+
+    Raises:
+        TsunaguError: there is none, or it cannot be used.
+    """
+    try:
+        return read_school_table(Path(source), encoding, needs_line=needs_line)
+    except FileNotFoundError:
+        message = f"{shorten_text(source, 300)}: there is no such file; name a table of schools, such as schools.csv"
+        raise TsunaguError(message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What a source changes, for people and for programs."""
+
+    table: SourceTable
+    changes: SchoolChanges
+    files: tuple[FileChange, ...]
+    written: bool
+
+    def say(self, policies: Path) -> None:
+        """Print it for people."""
+        for one in self.files:
+            print_line(one.format_diff().rstrip("\n"))
+        for school in self.changes.new:
+            record = school.record
+            print_line(
+                f"+ {school.id} {record.name}: number {school.number}, {record.ward}, {school.kind}, "
+                f"{school.pupils} pupils",
+                "green",
+            )
+        for change in self.changes.changed:
+            before = "nothing" if change.before is None else change.before
+            print_line(f"~ {change.school.id} {change.school.name}: {change.field} {before} -> {change.after}", "cyan")
+        for gone in self.changes.gone[:_MOST_LISTED]:
+            print_line(
+                f"! {gone.id} {gone.name} ({gone.origin}) is not in {self.table.name}; it stays in the city", "yellow"
+            )
+        if len(self.changes.gone) > _MOST_LISTED:
+            rest = len(self.changes.gone) - _MOST_LISTED
+            print_line(f"! and {rest} more schools of the city that are not in {self.table.name}; they stay", "yellow")
+        for kept in self.changes.kept:
+            print_line(f"! {kept}", "yellow")
+        print_line(self._summarize())
+        if self.written:
+            print_line(f"next: tsunagu check --policies {policies}")
+
+    def _summarize(self) -> str:
+        table, changes = self.table, self.changes
+        read_as = f" (read as {table.encoding})" if table.encoding not in ("", "utf-8") else ""
+        ignored = f"; columns that say nothing here: {', '.join(table.ignored)}" if table.ignored else ""
+        schools = len({one.school.id for one in changes.changed})
+        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source"
+        if not self.files:
+            done = "nothing to write"
+        elif self.written:
+            done = f"written: {', '.join(one.name for one in self.files)}"
+        else:
+            done = "nothing was written (--write does)"
+        return f"{table.name}: {len(table.rows)} schools{read_as}{ignored}\n{counted}; {done}"
+
+    def build_document(self) -> dict[str, Any]:
+        """Return the JSON document."""
+        changes = self.changes
+        return {
+            "source": self.table.name,
+            "encoding": self.table.encoding,
+            "schools": len(self.table.rows),
+            "written": self.written,
+            "new": [
+                {
+                    "id": one.id,
+                    "number": one.number,
+                    "name": one.record.name,
+                    "ward": one.record.ward,
+                    "kind": one.kind,
+                    "pupils": one.pupils,
+                    "origin": str(one.record.origin),
+                }
+                for one in changes.new
+            ],
+            "changed": [
+                {"id": one.school.id, "field": one.field, "before": one.before, "after": one.after}
+                for one in changes.changed
+            ],
+            "not_in_source": [{"id": one.id, "name": one.name, "origin": str(one.origin)} for one in changes.gone],
+            "kept": list(changes.kept),
+            "ignored_columns": list(self.table.ignored),
+            "files": [{"file": one.name, "diff": one.format_diff()} for one in self.files],
+        }

@@ -1,0 +1,74 @@
+"""The unit for systemd: systemd takes it and calls it closed, and what it starts runs as it says."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from controller.operations.operators_file import VARIABLE
+from controller.telemetry.registry import Writer
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "monitoring" / "tsunagu-monitor.service"
+PROGRAM = "/opt/tsunagu/.venv/bin/tsunagu"
+EXPOSURE = 15
+"""Tenths: systemd calls a service below 2.0 "OK"; what is open here is the network of this host."""
+
+
+def read_setting(name: str) -> str:
+    [found] = [line.partition("=")[2] for line in UNIT.read_text("utf-8").splitlines() if line.startswith(f"{name}=")]
+    return found
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """The unit with a program that is there."""
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text("utf-8").replace(PROGRAM, "/bin/true"), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
+@pytest.mark.parametrize(
+    "words",
+    [("verify",), ("security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE}")],
+    ids=lambda one: one[0],
+)
+def test_systemd_takes_it(unit: Path, words: tuple[str, ...]) -> None:
+    done = subprocess.run(["systemd-analyze", *words, str(unit)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-500:] + done.stderr
+    assert "Unknown" not in done.stderr
+
+
+def test_what_it_starts_answers_and_ends_well_when_it_is_told_to(tmp_path: Path) -> None:
+    """The words of `ExecStart`, with folders of this test in the place of the service's."""
+    operators, state = tmp_path / "operations.yaml", tmp_path / "state"
+    state.mkdir(mode=0o700)
+    tokens = ", ".join(f"{one}: {state}/tokens/{one}" for one in Writer)
+    assert tokens.replace(str(state), "/var/lib/tsunagu") in UNIT.read_text("utf-8")
+    operators.write_text(f"format: 1\ntokens: {{{tokens}}}\n", encoding="utf-8")
+    operators.chmod(0o600)
+    assert read_setting("Environment").startswith(f"{VARIABLE}=")
+    begin, *words = read_setting("ExecStart").replace("/var/lib/tsunagu", str(state)).split()
+    words = [one.replace("/srv/tsunagu/policies", str(ROOT / "policies")) for one in words]
+    assert begin == PROGRAM
+    started = [sys.executable, "-c", "from controller.cli.main import main; main()", *words, "--port", "0"]
+    with subprocess.Popen(
+        started, cwd=ROOT, env={**os.environ, VARIABLE: str(operators)}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            with urllib.request.urlopen(f"{line.split()[1]}metrics", timeout=20) as answer:  # noqa: S310 our own
+                assert answer.status == 200
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert {path.name: path.stat().st_mode & 0o077 for path in state.iterdir()}["monitor.db"] == 0
