@@ -29,7 +29,7 @@ class CommandEntry(NamedTuple):
 
 COMMANDS = {
     "init": CommandEntry("Write a small valid city to begin with.", "policy.init:init"),
-    "import": CommandEntry("Bring the schools of a table into the city.", "policy.import_schools:add_schools"),
+    "import": CommandEntry("Bring schools of a table or NetBox into the city.", "policy.import_schools:add_schools"),
     "check": CommandEntry("Find contradictions, dead rules and gaps in the policy.", "policy.check:check"),
     "plan": CommandEntry("Show and prove what would change on devices, and save the plan.", "devices.plan:plan"),
     "apply": CommandEntry("Carry out a saved plan, the canary school first.", "devices.apply:apply"),

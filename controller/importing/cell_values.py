@@ -16,11 +16,13 @@ from controller.model.sites.contracted_lines import AccessLineKind
 
 _FORMULA = tuple("=+@-")
 _ERRORS = ("#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!")
-_WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+")
+_WHOLE = re.compile(r"0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+")
+_PADDED = re.compile(r"0+([0-9]+)")
 _SIGNED = re.compile(r"[+-][0-9.,]+")
 _LONGEST_NUMBER = 12
 _RATE = re.compile(r"([0-9][0-9,]*)\s*(m|g)?(?:bps|bit/s|b/s)?", re.IGNORECASE)
 _LINE = re.compile(r"(.*?)[\s/:(,、・]*([0-9][0-9,]*\s*(?:[mg](?:bps|bit/s|b/s)?)?)?\)?", re.IGNORECASE)
+_WIDE = re.compile("[\uff01-\uff5e\u3000]")
 _WIDE_DIGIT = re.compile("[\uff10-\uff19]")
 _MOST_MBPS = 100_000
 _LINE_WORDS: Mapping[AccessLineKind, Sequence[str]] = MappingProxyType(
@@ -53,7 +55,8 @@ def read_plain_text(cell: Cell) -> str:
         CellRefused: it is one, or holds what no name may hold.
     """
     text = cell.text
-    narrow = _narrow(text)
+    # Programs write the quote before a formula so that nothing runs it; a formula it is still.
+    narrow = _narrow(text).lstrip("'")
     if narrow.startswith(_FORMULA) and not _SIGNED.fullmatch(narrow):
         message = f"{shorten_value(text)} is a formula of a spreadsheet; write its value as plain text"
         raise CellRefused(message)
@@ -83,7 +86,11 @@ def read_whole_number(cell: Cell, least: int, most: int, example: int) -> int:
         CellRefused: it is none, or out of its bounds.
     """
     text = read_plain_text(cell)
-    _refuse_wide(text)
+    _refuse_wide(text, _WIDE)
+    padded = _PADDED.fullmatch(text)
+    if padded:
+        message = f"{shorten_value(text)} has leading zeros; write {shorten_text(padded[1])}"
+        raise CellRefused(message)
     if not _WHOLE.fullmatch(text) or len(text) > _LONGEST_NUMBER:
         message = f"{shorten_value(text)}: write a whole number in digits, e.g. {example}"
         raise CellRefused(message)
@@ -101,7 +108,7 @@ def read_rate(cell: Cell) -> int:
         CellRefused: it is no rate.
     """
     text = read_plain_text(cell)
-    _refuse_wide(text)
+    _refuse_wide(text, _WIDE)
     return _convert_rate(text, cell.unit)
 
 
@@ -112,7 +119,7 @@ def read_line(cell: Cell) -> ContractedLine:
         CellRefused: it is of no kind that is known.
     """
     text = read_plain_text(cell)
-    _refuse_wide(text)
+    _refuse_wide(text, _WIDE_DIGIT)
     plain = _narrow(text)
     whole = _find_line_kind(plain)
     if whole is not None:
@@ -145,9 +152,10 @@ def refuse_unknown(cell: Cell, what: str, known: Mapping[str, str], how: str = "
     return CellRefused(f"{shorten_value(cell.text)} is no {what} of the city; write one of: {words}{how}{near}")
 
 
-def _refuse_wide(text: str) -> None:
-    if _WIDE_DIGIT.search(text):
-        message = f"{shorten_value(text)} has full-width digits; write {shorten_text(_narrow(text))}"
+def _refuse_wide(text: str, signs: re.Pattern[str]) -> None:
+    if signs.search(text):
+        what = "digits" if _WIDE_DIGIT.search(text) else "signs"
+        message = f"{shorten_value(text)} has full-width {what}; write {shorten_text(_narrow(text))}"
         raise CellRefused(message)
 
 

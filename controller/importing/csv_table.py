@@ -162,6 +162,10 @@ def _refuse_missing(
 ) -> None:
     """Keep what a table of schools must say and does not; an export of NetBox says its own."""
     there = {column for column, _ in columns.values()}
+    if not there:
+        example = ",".join(HEADERS[column][0] for column in (*REQUIRED, Column.PRIMARY_RATE))
+        problems.add(origin, "", f"is no header of a table of schools; write one, such as {example}")
+        return
     of_netbox = not there.isdisjoint(WARD_COLUMNS)
     for column in REQUIRED:
         if column in there or (of_netbox and column is not Column.NAME):
@@ -204,6 +208,9 @@ def _read_rows(
                 'put a cell that holds a comma in quotes ("..."), and leave no cell out'
             )
             problems.add(origin, "", message)
+            continue
+        if list(row.cells[:width]) == list(header.cells):
+            problems.add(origin, "", "the header stands here again; delete this row")
             continue
         yield SourceRow(
             origin,

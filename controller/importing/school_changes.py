@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from controller.errors import Origin
 from controller.importing.cell_values import simplify_name
 from controller.importing.csv_table import REFUSED
 from controller.importing.free_numbers import FreeNumbers, NoNumberLeft
@@ -63,12 +64,16 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class SchoolChanges:
-    """All that a source would change, what it does not have, and what stays although the source lacks it."""
+    """All that a source would change, what it does not have, and what stays although the source lacks it.
+
+    `ids` are the schools of the records, by the records' places.
+    """
 
     new: tuple[NewSchool, ...]
     changed: tuple[FieldChange, ...]
     gone: tuple[School, ...]
     kept: tuple[str, ...]
+    ids: Mapping[Origin, str] = field(default_factory=dict)
 
 
 def compare_schools(city: City, records: Sequence[SchoolRecord]) -> SchoolChanges:
@@ -107,7 +112,9 @@ def compare_schools(city: City, records: Sequence[SchoolRecord]) -> SchoolChange
     problems.refuse(REFUSED)
     there = {school.id for school in matches if school is not None}
     gone = tuple(school for school in city.schools if school.id not in there)
-    return SchoolChanges(tuple(new), tuple(changed), gone, tuple(kept))
+    ids_of = {one.record.origin: one.id for one in new}
+    ids_of |= {record.origin: one.id for record, one in zip(records, matches, strict=True) if one is not None}
+    return SchoolChanges(tuple(new), tuple(changed), gone, tuple(kept), ids_of)
 
 
 def _match(city: City, records: Sequence[SchoolRecord], problems: ProblemList) -> list[School | None]:
@@ -188,11 +195,11 @@ def _compare_fields(school: School, record: SchoolRecord) -> Iterator[FieldChang
         ("pupils", school.pupils, record.pupils),
         ("lot", school.lot, record.lot),
     )
-    for field, before, after in pairs:
+    for name, before, after in pairs:
         if after is not None and before != after:
-            yield FieldChange(school, (field,), None if before is None else str(before), str(after))
-    for name, line in record.lines.items():
-        yield from _compare_line(school, name, line)
+            yield FieldChange(school, (name,), None if before is None else str(before), str(after))
+    for which, line in record.lines.items():
+        yield from _compare_line(school, which, line)
 
 
 def _compare_line(school: School, name: AccessLineName, line: RecordedLine) -> Iterator[FieldChange]:

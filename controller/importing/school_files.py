@@ -210,7 +210,7 @@ def _add_field(text: _SchoolText, node: yaml.Node, written: str, depth: int, pol
         text.edits.append(_Edit(at, at, f", {written}", depth))
         return
     first = node.value[0][0].start_mark
-    at = _find_end(text.text, node)
+    at = find_end(text.text, node)
     text.edits.append(_Edit(at, at, f"{text.line_end}{' ' * first.column}{written}", depth))
 
 
@@ -228,7 +228,7 @@ def _add_schools(text: _SchoolText, schools: Sequence[NewSchool], policies: Path
     last = text.listed.value[-1]
     indent = " " * text.listed.start_mark.column
     gap = text.line_end if _is_divided(text) else ""
-    at = _find_end(text.text, last)
+    at = find_end(text.text, last)
     blocks = "".join(f"{text.line_end}{gap}{_write_block(one, indent, text.line_end, end='')}" for one in schools)
     text.edits.append(_Edit(at, at, blocks, 0))
 
@@ -246,7 +246,7 @@ def _is_divided(text: _SchoolText) -> bool:
     return bool(starts) and all(not lines[start - 1].strip() for start in starts)
 
 
-def _find_end(text: str, node: yaml.Node) -> int:
+def find_end(text: str, node: yaml.Node) -> int:
     """Return where the last line of a node ends, before its line feed."""
     inner: list[yaml.Node] = []
     if not getattr(node, "flow_style", False):
@@ -254,7 +254,7 @@ def _find_end(text: str, node: yaml.Node) -> int:
             inner = [part for entry in node.value for part in entry]
         elif isinstance(node, yaml.SequenceNode):
             inner = list(node.value)
-    at = max(_find_end(text, one) for one in inner) if inner else int(node.end_mark.index)
+    at = max(find_end(text, one) for one in inner) if inner else int(node.end_mark.index)
     if at == 0 or text[at - 1] != "\n":
         found = text.find("\n", at)
         at = len(text) if found < 0 else found

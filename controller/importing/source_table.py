@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 
 from controller.errors import InputError, Origin, Problem
 
@@ -67,6 +68,19 @@ class SourceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceDevice:
+    """A device that a source has: its name, the number of its site, the slugs of its role and its platform."""
+
+    origin: Origin
+    name: str
+    site: int
+    role: str
+    platform: str = ""
+    addresses: tuple[IPv4Address | IPv6Address, ...] = ()
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTable:
     """All that a source says of schools.
 
@@ -82,6 +96,7 @@ class SourceTable:
     ignored: tuple[str, ...] = ()
     of_netbox: bool = False
     notes: tuple[str, ...] = ()
+    devices: tuple[SourceDevice, ...] = ()
 
 
 @dataclass(slots=True)

@@ -50,7 +50,8 @@ def decode_table(
     for start, what in _OTHER_FILES.items():
         if content.startswith(start):
             raise InputRefused(path, f"{what}, and no table of comma-separated values; {_SAVE}")
-    found = _decode(content, path, told, looks_right)
+    # Old programs end a text with Ctrl-Z.
+    found = _decode(content.removesuffix(b"\x1a"), path, told, looks_right)
     at = found.text.find("\0")
     if at >= 0:
         if looks_right(content.decode("utf-16-le", "replace")):

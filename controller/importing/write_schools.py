@@ -66,6 +66,7 @@ def write_changes(policies: Path, changes: Sequence[FileChange]) -> None:
     for one in changes:
         path = find_real_path(policies / one.name)
         try:
+            path.parent.mkdir(exist_ok=True)
             mode = path.stat().st_mode & 0o7777 if one.before is not None else None
             write_whole(one.after.encode("utf-8"), path, private=False, mode=mode)
         except OSError as error:

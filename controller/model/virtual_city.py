@@ -99,5 +99,11 @@ def choose_estate(city: City, estate: EstateName) -> City:
     return ESTATES[estate](**_contents(city))
 
 
+def list_estates(city: City) -> list[City]:
+    """Return the estates that a city has: the real one, and the virtual one where a file describes it."""
+    named = [name for name in ESTATES if name != VirtualCity.estate or city.files.find(LAB) is not None]
+    return [choose_estate(city, name) for name in named]
+
+
 def _contents(city: City) -> dict[str, Any]:
     return {field.name: getattr(city, field.name) for field in fields(city)}

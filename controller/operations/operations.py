@@ -17,6 +17,7 @@ from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
+from controller.operations.netbox_access import NetBoxAccess
 
 HOME = "~/.config/tsunagu"
 STATE = "~/.local/state"
@@ -133,6 +134,7 @@ class Operations(StrictModel):
     rollout: RolloutSettings = RolloutSettings()
     retention: Retention = Retention()
     tokens: Tokens = Field(default_factory=Tokens)
+    netbox: NetBoxAccess | None = None
     audit: Audit = Audit()
     state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
@@ -154,4 +156,6 @@ class Operations(StrictModel):
             yield from access.list_paths()
         own = (self.approvals.allowed_signers, self.approvals.revoked_keys, self.audit.head)
         yield from (path for path in own if isinstance(path, Path))
+        if self.netbox is not None:
+            yield from self.netbox.list_paths()
         yield from (self.tokens.controller, self.tokens.probe, self.state)

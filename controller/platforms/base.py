@@ -59,7 +59,8 @@ class Peer:
     """A neighbour that routes of a family are exchanged with, and the line that says so.
 
     `policies` are the lines by which others decide on its routes where a policy of ours could; `default` is the line
-    that gives it a default route past every policy.
+    that gives it a default route past every policy, `group` the one that makes it a member of a group, which then
+    decides for it, `shut` the one by which its session is down.
     """
 
     system: int
@@ -68,6 +69,8 @@ class Peer:
     line: ConfigLine
     policies: Mapping[RouteDirection, ConfigLine] = field(default_factory=dict)
     default: ConfigLine | None = None
+    group: ConfigLine | None = None
+    shut: ConfigLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,10 @@ def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, s
         if peer is None:
             words = f"{binding.policy} must stand at {place}, which the router does not have"
             yield 1, words + advise(ConflictKind.PEER_MISSING, place=place, address=binding.neighbour)
+        elif peer.group is not None:
+            words = f"{peer.group.text.strip()!r}: a group decides for {place}, where {binding.policy} must"
+            advice = advise(ConflictKind.PEER_GROUP, place=place, line=peer.group.text.strip())
+            yield peer.group.number, f"conflict: {words}{advice}"
         elif (line := peer.policies.get(binding.direction)) is not None:
             words = f"{binding.policy} must stand where {line.text.strip()!r} is, which is not ours"
             advice = advise(ConflictKind.PEER_POLICY, place=place, line=line.text.strip())
@@ -161,7 +168,7 @@ def _peer_conflicts(seen: Observation, wanted: Routing) -> Iterator[tuple[int, s
             advice = advise(ConflictKind.PEER_DEFAULT, line=peer.default.text.strip())
             yield peer.default.number, f"conflict: {words}{advice}"
     for key, peer in peers.items():
-        if wanted and key not in known:
+        if wanted and key not in known and peer.shut is None:
             words = f"{peer.line.text.strip()!r}: the lines know no such neighbour for IPv{int(peer.family)}"
             advice = advise(ConflictKind.PEER_UNKNOWN, address=peer.neighbour)
             yield peer.line.number, f"conflict: {words}, so anything could leave there{advice}"

@@ -23,6 +23,7 @@ class ConflictKind(StrEnum):
     NETWORK = "a wireless network of others has the name"
     BINDING = "a list of others judges the place"
     PEER_POLICY = "a policy of others decides on the routes"
+    PEER_GROUP = "a group decides for a neighbour"
     PEER_DEFAULT = "a default route goes past our policy"
     PEER_MISSING = "the neighbour is not there"
     PEER_UNKNOWN = "a neighbour that the policy does not know"
@@ -143,6 +144,18 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
                 "routes that only ours permits",
             ),
             _manage_less("ports", "what it lets through"),
+        ),
+    ),
+    ConflictKind.PEER_GROUP: ConflictAdvice(
+        "the routes of the school by {place}",
+        (
+            ConflictChoice(
+                "set the neighbour up by itself, with our policy from the start",
+                "no {line}, then its own remote-as, in a maintenance window",
+                "the session until it stands again, and routes that only the group's policy permits",
+                "routes that only ours permits",
+            ),
+            _manage_less("ports", "the group"),
         ),
     ),
     ConflictKind.PEER_DEFAULT: ConflictAdvice(

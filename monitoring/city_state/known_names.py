@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from controller.model.city import City
-from controller.model.virtual_city import ESTATES, choose_estate
+from controller.model.virtual_city import list_estates
 from controller.telemetry.registry import LINE, REGION, SCHOOL
 from monitoring.timeseries.records import OVERFLOWN, SeriesAttributes
 
@@ -45,13 +45,12 @@ class KnownNames:
 
 def list_known_names(city: City) -> KnownNames:
     """All names of a city that telemetry may be about."""
-    estates = [choose_estate(city, estate) for estate in ESTATES]
     return KnownNames(
         frozenset(city.school_by_id),
         frozenset(region.id for region in city.lines.regions),
         {
             device.id: school.id
-            for estate in estates
+            for estate in list_estates(city)
             for school in estate.estate_schools
             for device in estate.list_devices(school)
         },

@@ -23,6 +23,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
 from tests.cli.running import ROOT, Done, here
 from tests.measure.findings import echo, throughput
+from tests.monitoring.running import monitor
 
 MINATO = ROOT / "examples/minato"
 CONFIGURATIONS = "minato/configurations"
@@ -321,3 +322,14 @@ def test_rules_are_learnt_from_what_is_there(folder: Path) -> None:
     learnt = (folder / "learnt.yaml").read_text(encoding="utf-8")
     assert f"{CONFIGURATIONS}/shiomi1-sw1.cfg:128" in learnt
     assert "172.21." not in learnt, "another school's staff are no application"
+
+
+def test_the_monitor_shows_its_schools(tmp_path: Path) -> None:
+    with monitor(tmp_path / "monitor.db", policies=MINATO) as running:
+        assert {tile["id"] for tile in running.json("/api/city")["schools"]} == {f"mn-{n:02}" for n in range(1, 31)}
+        for path in ("/", "/schools/mn-15", "/api/city", "/api/schools/mn-15", "/metrics"):
+            status, _, body = running.ask(path, headers={"Accept-Language": "ja"})
+            text = body.decode()
+            assert status == 200, path
+            assert OTHER_CITY.findall(ALLOWED.sub("", text)) == [], path
+            assert path == "/metrics" or "仮・" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from tests.cli.running import Done, here
 HEADER = "学校名,区,種別,児童生徒数,回線,回線速度"
 FIRST = "第一小学校,第一区,小学校,300,閉域VPN,100"
 SECOND = "第二小学校,第一区,小学校,420,閉域VPN,200"
+
+
+RunImport = Callable[..., Done]
+"""`tsunagu import netbox` with these words."""
 
 
 @dataclass(frozen=True)

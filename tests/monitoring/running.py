@@ -121,9 +121,9 @@ def start(
 
 
 @contextmanager
-def monitor(store: Path, port: int = 0, *, by: Sequence[str] = PROCESS) -> Iterator[Running]:
+def monitor(store: Path, port: int = 0, *, policies: Path = POLICIES, by: Sequence[str] = PROCESS) -> Iterator[Running]:
     """A monitor that is ready; it is gone afterwards, however the test ended."""
-    process = start(store, port, by=by)
+    process = start(store, port, policies=policies, by=by)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.compile.network.route_policies import compile_routing_intent
 from controller.compile.network.wanted_device_state import compile_device
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
@@ -29,7 +30,8 @@ from tests.policies import TODAY
 
 CORE, FLOOR, AWPLUS = "kw-s01-core1", "kw-s01-floor1", "tm-j06-core1"
 """A Catalyst that routes, one that only switches, and a switch whose filters stand on ports."""
-DEVICES = {"core": CORE, "floor": FLOOR, "awplus": AWPLUS}
+ROUTER = "kw-s01-rt1"
+DEVICES = {"core": CORE, "floor": FLOOR, "awplus": AWPLUS, "router": ROUTER}
 TABLE = Path(__file__).parent / "unmanaged_paths.yaml"
 CITY = Path(__file__).parents[2] / "policies"
 PORT = "interface GigabitEthernet1/0/40\n"
@@ -52,6 +54,7 @@ def fill_in(text: str, device: Device) -> str:
     """Put the school's own addresses into a text."""
     management = city().segments["management"]
     block = city().addresses.school_prefix(device.school, Family.V4)
+    routing = compile_routing_intent(city(), find_device(city(), ROUTER))
     transit = city().settings.transit
     assert transit is not None
     gateway = Family.V4.format_address(city().addresses.gateway_address(device.school, management, Family.V4))
@@ -60,6 +63,9 @@ def fill_in(text: str, device: Device) -> str:
         gateway=gateway,
         inside=block.network_address + 250,
         router=transit.compute_address(block, 1).partition("/")[0],
+        block=block,
+        planned=next(one.address for one in routing.neighbours if one.family is Family.V4),
+        system=routing.system,
     )
 
 
@@ -98,7 +104,11 @@ def test_a_way_that_touches_ours_is_not_judged(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", load_rows("harmless"), ids=name_row)
 def test_what_touches_nothing_of_ours_stays_judged(row: dict[str, Any]) -> None:
-    assert unjudged(DEVICES[row["device"]], row["text"]) == ()
+    device = find_device(city(), DEVICES[row["device"]])
+    assert unjudged(device.id, row["text"]) == ()
+    text = DeviceText(rendered(device.id) + fill_in(row["text"], device))
+    concealed = understand(load_platform(device.platform), text, device.id)
+    assert find_unjudged_on(city(), device, concealed) == ()  # what is shown of a line does not decide
 
 
 def test_the_table_has_a_text_of_every_kind_on_both_platforms() -> None:
@@ -108,7 +118,7 @@ def test_the_table_has_a_text_of_every_kind_on_both_platforms() -> None:
     assert len(load_rows("harmless")) > 15
 
 
-@pytest.mark.parametrize("device", [CORE, FLOOR, AWPLUS])
+@pytest.mark.parametrize("device", [CORE, FLOOR, AWPLUS, ROUTER])
 def test_what_is_rendered_holds_no_way_of_others(device: str) -> None:
     assert observe(device, rendered(device)).paths == ()
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from controller.errors import CommandFailed
+from controller.exit_codes import Exit
 from controller.lab.lab_operations import build_lab_operations
 from controller.lab.network import frr_routers
 from controller.lab.state import paths
@@ -89,6 +90,12 @@ class School:
 
     def drift(self) -> Done:
         return self.tsunagu("drift", "--lab", "--school", self.layout.id)
+
+    def type_by_hand(self, *words: str) -> None:
+        """What somebody enters on the router's own shell."""
+        vtysh = paths.RouterFiles(paths.STATE, self.layout.id).shell
+        program = ["ip", "netns", "exec", self.layout.router, *vtysh, *(w for one in words for w in ("-c", one))]
+        subprocess.run(program, check=True, capture_output=True)
 
     def ask(self, command: str) -> Any:  # noqa: ANN401 whatever FRR says
         return frr_routers.ask_router_json(self.layout.id, self.layout.router, paths.STATE, command)
@@ -169,13 +176,7 @@ def test_a_changed_preference_is_planned_in_words_applied_and_seen_in_bgp(school
 def test_a_route_map_edited_by_hand_is_found_by_drift_and_mended(school: School) -> None:
     assert school.drift().code == 0
     name = next(line.split()[3] for line in school.running().splitlines() if "route-map TSN-in-4-backup-osaka" in line)
-    words = ("configure terminal", f"route-map {name} permit 20", "set local-preference 999")
-    vtysh = paths.RouterFiles(paths.STATE, school.layout.id).shell
-    subprocess.run(
-        ["ip", "netns", "exec", school.layout.router, *vtysh, *(w for one in words for w in ("-c", one))],
-        check=True,
-        capture_output=True,
-    )
+    school.type_by_hand("configure terminal", f"route-map {name} permit 20", "set local-preference 999")
     found = school.drift()
     assert found.code == 2
     said = " ".join(found.said.split())
@@ -185,6 +186,28 @@ def test_a_route_map_edited_by_hand_is_found_by_drift_and_mended(school: School)
     assert school.apply().code == 0
     assert school.drift().code == 0
     assert wait_until(lambda: school.goes_by("primary", "tokyo"), 15.0)
+
+
+def test_a_weight_set_by_hand_moves_traffic_and_is_not_judged(school: School) -> None:
+    """It outranks every local preference of ours, and our own objects are all as they should be."""
+    lines = school.city.lines
+    bgp = "configure terminal", f"router bgp {lines.get_asn(school.city.school_by_id[school.layout.id])}"
+    name, region = lines.list_paths()[-1]
+    last = lines.region_address(region, name, Family.V4)
+    weight = "address-family ipv4 unicast", f"neighbor {last} weight 500"
+    try:
+        school.type_by_hand(*bgp, *weight)
+        school.type_by_hand("clear ip bgp * soft in")
+        assert wait_until(lambda: school.best(Family.V4) == str(last), 15.0)
+        for found in (school.drift(), school.plan()):
+            assert found.code == Exit.NOT_JUDGED, found.said
+            assert "not judged" in found.said
+            assert f"neighbor {last} weight 500" in found.said
+            assert "preferred as the policy says" not in found.said
+    finally:
+        school.type_by_hand(*bgp, weight[0], f"no {weight[1]}")
+        school.type_by_hand("clear ip bgp * soft in")
+    assert school.drift().code == 0
 
 
 def test_killed_before_it_was_confirmed_the_router_goes_back_by_itself(school: School) -> None:

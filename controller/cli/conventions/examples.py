@@ -23,6 +23,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         ),
         "import": (
             Example("import schools.csv", "what would change; writes nothing"),
+            Example("import netbox --ward-from region --json", "from the NetBox of the operators' file, for a program"),
             Example("import schools.csv --write --line closed-vpn:100", "written; one line for schools without one"),
         ),
         "check": (

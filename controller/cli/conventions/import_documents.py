@@ -34,6 +34,16 @@ class MissingSchoolDocument(TypedDict):
     origin: str
 
 
+class NewDeviceDocument(TypedDict):
+    """A device that `import` adds to the inventory."""
+
+    id: str
+    school: str
+    role: str
+    platform: str | None
+    management: str | None
+
+
 class FileDiffDocument(TypedDict):
     """A file with another text."""
 
@@ -52,5 +62,7 @@ class ImportDocument(TypedDict):
     changed: list[ChangedSchoolDocument]
     not_in_source: list[MissingSchoolDocument]
     kept: list[str]
+    notes: list[str]
+    new_devices: list[NewDeviceDocument]
     ignored_columns: list[str]
     files: list[FileDiffDocument]

@@ -240,10 +240,11 @@ RewriteDocument = TypedDict(
 
 
 class StarterDocument(TypedDict):
-    """What `init` wrote."""
+    """What `init` wrote; `notes` say what of a source was left out."""
 
     folder: str
     files: list[str]
+    notes: list[str]
 
 
 class MigrationDocument(TypedDict):

@@ -355,7 +355,7 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *,
     if filters:
         print_message("plan.proof-filters", count=filters)
     print_message("plan.proof-states", count=sum(one.states_proved for one in planned))
-    policies = sum(one.policies_proved for one in planned)
+    policies = sum(one.policies_proved for one in planned if not one.unjudged)  # what else decides there is unknown
     if policies:
         print_message("plan.proof-routes", count=policies)
     past = sum(1 + len(path.others) for one in found for path in one.unjudged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +15,9 @@ from controller.cli.output import Exit, print_line, say_json
 from controller.errors import TsunaguError
 from controller.importing.cell_values import CellRefused
 from controller.importing.csv_table import read_school_table
+from controller.importing.device_files import add_devices
+from controller.importing.listed_devices import DeviceChanges, choose_devices, read_device_roles
+from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.school_changes import SchoolChanges, compare_schools
 from controller.importing.school_files import FileChange, edit_school_files
 from controller.importing.school_records import (
@@ -27,8 +31,13 @@ from controller.importing.write_schools import try_changes, write_changes
 from controller.inputs.shown_text import shorten_text
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.loading.load_city import load_city
-from controller.operations.operators_file import load_operations
+from controller.model.sites.schools import DeviceRole
+from controller.operations.operations import Operations
+from controller.operations.operators_file import find_operators_file, load_operations
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.credentials import resolve_secret
 
+NETBOX = "netbox"
 _MOST_LISTED = 20
 
 
@@ -56,7 +65,9 @@ DefaultLine = Annotated[
 
 
 def add_schools(  # noqa: PLR0913 the command's options
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A table of schools, such as schools.csv.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A table of schools, such as schools.csv, or the word netbox.")
+    ],
     policies: Policies = DEFAULT_POLICIES,
     *,
     write: Annotated[
@@ -65,20 +76,31 @@ def add_schools(  # noqa: PLR0913 the command's options
     encoding: TableEncoding = None,
     ward_from: WardFrom = None,
     line: DefaultLine = None,
+    devices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--devices",
+            metavar="SLUG=ROLE",
+            help="Add NetBox's devices of a role to city/devices/: core-switch=core (may be repeated).",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the schools of a table into the city: new ones are added, changed fields changed, none is taken out.
+    """Bring the schools of a source into the city: new ones are added, changed fields changed, none is taken out.
 
     The table is CSV with a header (学校名, 区, 種別, 児童生徒数, 回線, 回線速度 ...), as Excel saves it, in UTF-8 or
-    Shift-JIS, or NetBox's export of its sites. Ids and numbers of schools never change.
+    Shift-JIS, or NetBox's export of its sites. `netbox` asks the NetBox of the operators' file. Ids and numbers of
+    schools never change.
 
     Exit code 0: the city has what the source has (with --write: it has now). 2: something differs, and nothing was
     written. 1: the source cannot be used, and nothing was written.
     """
-    default_line = choose_default_line(line)
-    table = read_source(source, encoding, needs_line=default_line is None)
-    bounds = load_operations(policies=policies).get_bounds()
+    default_line, roles = choose_default_line(line), choose_device_roles(devices)
+    operations = load_operations(policies=policies)
+    table = read_source(source, encoding, operations, needs_line=default_line is None)
+    bounds = operations.get_bounds()
     city = load_city(policies, bounds=bounds)
+    table = leave_out_other_sites(table, city.settings.kinds)
     records = build_school_records(
         table,
         [KnownWard(one.id, one.name) for one in city.wards],
@@ -87,12 +109,16 @@ def add_schools(  # noqa: PLR0913 the command's options
         default_line=default_line,
     )
     changes = compare_schools(city, records)
-    files = edit_school_files(policies, changes, Path(source).name)
+    files = edit_school_files(policies, changes, Path(table.name).name)
     if files:
+        city = try_changes(policies, files, city.policy_date, bounds)
+    found = choose_devices(city, table.devices, roles, {place.line: one for place, one in changes.ids.items()})
+    if found.new:
+        files = (*files, *add_devices(policies, found.new, Path(table.name).name))
         try_changes(policies, files, city.policy_date, bounds)
-        if write:
-            write_changes(policies, files)
-    result = _Result(table, changes, files, written=write and bool(files))
+    if files and write:
+        write_changes(policies, files)
+    result = _Result(table, changes, found, files, written=write and bool(files))
     if as_json:
         say_json(result.build_document())
     else:
@@ -113,22 +139,50 @@ def choose_default_line(line: str | None) -> RecordedLine | None:
         raise typer.BadParameter(str(refused), param_hint="--line") from None
 
 
+def choose_device_roles(words: list[str] | None) -> Mapping[str, DeviceRole]:
+    """Return which devices come in.
+
+    Raises:
+        typer.BadParameter: a word names no role.
+    """
+    try:
+        return read_device_roles(words or ())
+    except CellRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--devices") from None
+
+
 def choose_ward_column(ward_from: WardSource | None) -> Column | None:
     """Return the column that the option names."""
     return None if ward_from is None else Column(ward_from.value)
 
 
-def read_source(source: str, encoding: TextEncoding | None, *, needs_line: bool) -> SourceTable:
-    """Return the table that the argument names.
+def read_source(source: str, encoding: TextEncoding | None, operations: Operations, *, needs_line: bool) -> SourceTable:
+    """Return the table that the argument names: a file, or the NetBox of the operators' file.
 
     Raises:
         TsunaguError: there is none, or it cannot be used.
     """
+    if source == NETBOX:
+        return _read_netbox(operations)
     try:
         return read_school_table(Path(source), encoding, needs_line=needs_line)
     except FileNotFoundError:
         message = f"{shorten_text(source, 300)}: there is no such file; name a table of schools, such as schools.csv"
         raise TsunaguError(message) from None
+
+
+def _read_netbox(operations: Operations) -> SourceTable:
+    access = operations.netbox
+    if access is None:
+        message = (
+            f"the operators' file ({find_operators_file()[0]}) names no NetBox; write there: "
+            "netbox: {url: https://netbox.example.jp, token: {env: NETBOX_TOKEN}} "
+            "(a file of that name: ./netbox)"
+        )
+        raise TsunaguError(message)
+    from controller.importing.netbox.read_netbox import NetBoxReader  # noqa: PLC0415 its library takes half a second
+
+    return NetBoxReader(access, resolve_secret(NETBOX, access.token), SystemClock()).read_sites()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +191,7 @@ class _Result:
 
     table: SourceTable
     changes: SchoolChanges
+    devices: DeviceChanges
     files: tuple[FileChange, ...]
     written: bool
 
@@ -161,8 +216,10 @@ class _Result:
         if len(self.changes.gone) > _MOST_LISTED:
             rest = len(self.changes.gone) - _MOST_LISTED
             print_line(f"! and {rest} more schools of the city that are not in {self.table.name}; they stay", "yellow")
-        for kept in self.changes.kept:
-            print_line(f"! {kept}", "yellow")
+        for device in self.devices.new:
+            print_line(f"+ {device.id}: {device.role} of {device.school}", "green")
+        for note in (*self.changes.kept, *self.table.notes, *self.devices.notes):
+            print_line(f"! {note}", "yellow")
         print_line(self._summarize())
         if self.written:
             print_line(f"next: tsunagu check --policies {policies}")
@@ -172,7 +229,8 @@ class _Result:
         read_as = f" (read as {table.encoding})" if table.encoding not in ("", "utf-8") else ""
         ignored = f"; columns that say nothing here: {', '.join(table.ignored)}" if table.ignored else ""
         schools = len({one.school.id for one in changes.changed})
-        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source"
+        added = f", {len(self.devices.new)} new devices" if self.devices.new else ""
+        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source{added}"
         if not self.files:
             done = "nothing to write"
         elif self.written:
@@ -207,6 +265,17 @@ class _Result:
             ],
             "not_in_source": [{"id": one.id, "name": one.name, "origin": str(one.origin)} for one in changes.gone],
             "kept": list(changes.kept),
+            "notes": [*self.table.notes, *self.devices.notes],
+            "new_devices": [
+                {
+                    "id": one.id,
+                    "school": one.school,
+                    "role": one.role,
+                    "platform": one.platform,
+                    "management": None if one.management is None else str(one.management),
+                }
+                for one in self.devices.new
+            ],
             "ignored_columns": list(self.table.ignored),
             "files": [{"file": one.name, "diff": one.format_diff()} for one in self.files],
         }

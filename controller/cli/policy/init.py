@@ -18,10 +18,14 @@ from controller.cli.policy.import_schools import (
     choose_ward_column,
     read_source,
 )
+from controller.importing.listed_devices import describe_other_devices
+from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.starter_city import build_starter_files
 from controller.inputs.character_classes import Name
 from controller.inputs.shown_text import shorten_value
+from controller.model.sites.school_kinds import DEFAULT_KINDS
 from controller.model.sites.schools import Identifier
+from controller.operations.operators_file import load_operations
 from controller.starter.write_city import refuse_used_folder, write_starter_city
 
 
@@ -36,7 +40,11 @@ def init(  # noqa: PLR0913 the command's options
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="SOURCE", help="A table of schools, such as schools.csv, as `import` reads it."),
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="A table of schools, such as schools.csv, or the word netbox, as for `import`.",
+        ),
     ] = None,
     encoding: TableEncoding = None,
     ward_from: WardFrom = None,
@@ -53,14 +61,19 @@ def init(  # noqa: PLR0913 the command's options
     default_line = choose_default_line(line)
     refuse_used_folder(folder)
     files, schools = None, 1
+    notes: tuple[str, ...] = ()
     if source is not None:
-        table = read_source(source, encoding, needs_line=default_line is None)
+        table = read_source(source, encoding, load_operations(), needs_line=default_line is None)
+        table = leave_out_other_sites(table, DEFAULT_KINDS)
         files = build_starter_files(table, folder, ward_from=choose_ward_column(ward_from), default_line=default_line)
         schools = len(table.rows)
+        notes = (*table.notes, *describe_other_devices(table.devices, {}))
     written = write_starter_city(folder, city_id, name, files)
     if as_json:
-        say_json({"folder": str(folder), "files": list(written)})
+        say_json({"folder": str(folder), "files": list(written), "notes": list(notes)})
         return
+    for note in notes:
+        print_line(f"! {note}", "yellow")
     counted = "one school" if schools == 1 else f"{schools} schools"
     print_line(f"written: {len(written)} files into {folder}, a city of {counted}")
     print_line(f"next: tsunagu check --policies {folder}")

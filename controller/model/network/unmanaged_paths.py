@@ -31,6 +31,7 @@ class PathKind(StrEnum):
     ROUTING_PROTOCOL = "routing-protocol"
     POLICY_ROUTING = "policy-routing"
     ROUTING_TABLE = "routing-table"
+    ROUTE_PREFERENCE = "route-preference"
     ROUTING_OFF = "routing-off"
     ADDRESS_TRANSLATION = "address-translation"
     SECOND_GATEWAY = "second-gateway"
@@ -45,7 +46,8 @@ class UnmanagedPath:
     `holder` is the interface that it belongs to ("" for the whole device). `vlans` are those that it carries or stands
     in (None: any). `addresses` are its own, with their lengths; `has_unknown_address`: it has one that the text does
     not tell. `next_hops` are the addresses that a route leads to. `table` is the routing table of its own, by name.
-    `is_isolated`: hosts behind it are kept from others of its kind. `in_managed`: the holder itself is ours.
+    `is_discarded`: the route drops what it matches. `is_isolated`: hosts behind it are kept from others of its kind.
+    `in_managed`: the holder itself is ours.
     """
 
     kind: PathKind
@@ -57,5 +59,6 @@ class UnmanagedPath:
     has_unknown_address: bool = False
     next_hops: tuple[str, ...] = ()
     table: str = ""
+    is_discarded: bool = False
     is_isolated: bool = False
     in_managed: bool = False

@@ -117,12 +117,13 @@ def _show(seen: Observation, lines: Sequence[str], remarks: tuple[ConfigLine, ..
         return ConfigLine(line.number, cut_text(lines[line.number - 1].rstrip()) if line.number <= len(lines) else "")
 
     def shown_peer(peer: Peer) -> Peer:
-        default = None if peer.default is None else shown(peer.default)
         return replace(
             peer,
             line=shown(peer.line),
             policies={way: shown(line) for way, line in peer.policies.items()},
-            default=default,
+            default=peer.default and shown(peer.default),
+            group=peer.group and shown(peer.group),
+            shut=peer.shut and shown(peer.shut),
         )
 
     return replace(

@@ -12,6 +12,8 @@ from controller.platforms.dialect.blocks import join_words
 
 LINK_LOCAL = "fe80::1/64"
 """Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""
+DISCARDING = frozenset({"null0", "blackhole", "reject"})
+"""In the place of a next hop: what the route matches is dropped."""
 Lines = Sequence[tuple[ConfigLine, str]]
 """Lines with their words, in small letters."""
 
@@ -92,6 +94,7 @@ def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:
         has_unknown_address=not _is_network(target),
         next_hops=tuple(hops),
         table=shared,
+        is_discarded=not hops and bool(DISCARDING.intersection(rest)),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
 from controller.model.network.device_state import DeviceState
@@ -21,6 +21,7 @@ from controller.model.network.route_policies import (
 from controller.platforms.base import ConfigLine, Observation, Peer
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
+from controller.platforms.frr.router_paths import read_router_paths
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, write_binding
 
 _LAYOUT = Layout(
@@ -36,7 +37,8 @@ _CLAUSE = re.compile(r"route-map (?P<name>\S+) (?P<effect>permit|deny) (?P<numbe
 _NAMED = re.compile(rf"(?<!\S){re.escape(OURS)}\S*")
 _FREE_TEXT = re.compile(r"hostname |neighbor \S+ description |description |! |banner |log ")
 _EFFECTS = {word: effect for effect, word in EFFECTS.items()}
-_FAMILIES = {words: family for family, words in FAMILIES.items()}
+_FAMILIES = {words.removesuffix(" unicast"): family for family, words in FAMILIES.items()}
+"""By the words behind `address-family`; `unicast` may be left out."""
 _KINDS = {words.split()[0]: family for family, words in LISTS.items()}
 
 
@@ -53,7 +55,7 @@ def parse(text: str, source: str) -> Observation:
     for line in lines:
         if line.number not in reading.managed:
             reading.refuse_reference(line)
-    return reading.observe(lines, reading.build_state(), reading.peers.values())
+    return reading.observe(lines, reading.build_state(), reading.peers.values(), read_router_paths(blocks))
 
 
 @dataclass
@@ -62,6 +64,24 @@ class _Policy:
 
     family: Family | None = None
     clauses: dict[int, RouteClause] = field(default_factory=dict)
+
+
+@dataclass
+class _Groups:
+    """Peer groups of a router, their members with the line that says so, and neighbours that are shut down."""
+
+    names: set[str] = field(default_factory=set)
+    members: dict[str, tuple[str, ConfigLine]] = field(default_factory=dict)
+    shut: dict[str, ConfigLine] = field(default_factory=dict)
+
+    def read(self, line: ConfigLine, family: Family | None) -> None:
+        match line.text.split():
+            case ["neighbor", name, "peer-group"]:
+                self.names.add(name)
+            case ["neighbor", name, "peer-group", group] | ["neighbor", name, "interface", "peer-group", group]:
+                self.members[name] = group, line
+            case ["neighbor", name, "shutdown", *_] if family is None:
+                self.shut[name] = line
 
 
 class _FrrReading(Reading):
@@ -170,15 +190,20 @@ class _FrrReading(Reading):
         usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
         # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
         ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
+        groups = _Groups()
         family: Family | None = None
+        others = False
         for line in children:
             plain = line.text.strip()
             if plain.startswith("address-family "):
-                family = _FAMILIES.get(plain.removeprefix("address-family "))
+                family = _FAMILIES.get(plain.removeprefix("address-family ").removesuffix(" unicast"))
+                others = family is None
             elif plain == "exit-address-family":
-                family = None
-            elif plain.startswith(("neighbor ", "no neighbor ")):
+                family, others = None, False
+            elif plain.startswith(("neighbor ", "no neighbor ")) and not others:
+                groups.read(line, family)
                 self._read_neighbour(system, family, line, usual=usual)
+        self._apply_groups(system, groups, usual=usual)
         if ours_alone:
             for one in self.bindings:
                 if one.system == system:
@@ -187,29 +212,48 @@ class _FrrReading(Reading):
                     self.peers.setdefault(key, Peer(*key, line))
 
     def _read_neighbour(self, system: int, family: Family | None, line: ConfigLine, *, usual: bool) -> None:
+        """Read a line about a neighbour. What stands outside of every address family is about IPv4 unicast."""
+        here = family or Family.V4
         match line.text.split():
-            case ["neighbor", name, "remote-as", _] | ["neighbor", name, "peer-group", _] if family is None and usual:
+            case ["neighbor", name, "remote-as" | "interface", *_] if family is None and usual:
                 self.peers.setdefault((system, name, Family.V4), Peer(system, name, Family.V4, line))
-            case ["neighbor", name, "activate"] if family is not None:
-                self.peers[system, name, family] = Peer(system, name, family, line)
-            case ["no", "neighbor", name, "activate"] if family is not None:
-                self.peers.pop((system, name, family), None)
-            case ["neighbor", name, "route-map", policy, "in" | "out" as direction] if family is not None:
+            case ["neighbor", name, "activate"]:
+                self.peers.setdefault((system, name, here), Peer(system, name, here, line))
+            case ["no", "neighbor", name, "activate"]:
+                self.peers.pop((system, name, here), None)
+            case ["neighbor", name, "route-map", policy, "in" | "out" as direction]:
                 if policy.startswith(OURS):
-                    self._bind(system, family, name, line)
+                    self._bind(system, here, name, line)
                 else:
-                    self._mark(system, name, family, RouteDirection(direction), line)
-            case ["neighbor", name, "default-originate", *_] if family is not None:
-                self._mark(system, name, family, None, line)
+                    self._mark(Peer(system, name, here, line), {RouteDirection(direction): line}, None)
+            case ["neighbor", name, "default-originate", *_]:
+                self._mark(Peer(system, name, here, line), {}, line)
 
-    def _mark(self, system: int, name: str, family: Family, direction: RouteDirection | None, line: ConfigLine) -> None:
-        """What of others decides routes at a neighbour; FRR writes `activate` before it."""
-        peer = self.peers.get((system, name, family), Peer(system, name, family, line))
-        if direction is None:
-            peer = Peer(system, name, family, peer.line, peer.policies, line)
-        else:
-            peer = Peer(system, name, family, peer.line, {**peer.policies, direction: line}, peer.default)
-        self.peers[system, name, family] = peer
+    def _mark(self, peer: Peer, policies: Mapping[RouteDirection, ConfigLine], default: ConfigLine | None) -> None:
+        """Note what of others decides routes at a neighbour, whether it is in force there already or not."""
+        key = peer.system, peer.neighbour, peer.family
+        known = self.peers.get(key, peer)
+        self.peers[key] = replace(known, policies={**known.policies, **policies}, default=default or known.default)
+
+    def _apply_groups(self, system: int, groups: _Groups, *, usual: bool) -> None:
+        """A group is no neighbour; its members are, wherever it or they take part, and it decides for them."""
+        for name, (group, line) in groups.members.items():
+            for family in Family:
+                active = {
+                    (system, group, family) in self.peers,
+                    (system, name, family) in self.peers,
+                    usual and family is Family.V4,
+                }
+                if any(active):
+                    peer = self.peers.get((system, name, family), Peer(system, name, family, line))
+                    self.peers[system, name, family] = replace(peer, group=line)
+        for key in [key for key in self.peers if key[0] == system and key[1] in groups.names]:
+            del self.peers[key]
+        for name, line in groups.shut.items():
+            for family in Family:
+                known = self.peers.get((system, name, family))
+                if known is not None:
+                    self.peers[system, name, family] = replace(known, shut=line)
 
     def _bind(self, system: int, family: Family, name: str, line: ConfigLine) -> None:
         *_, policy, direction = line.text.split()

@@ -20,6 +20,7 @@ from controller.model.network.packets import AddressSet, Family, Interval, Prefi
 from controller.model.network.router_link import ROUTER
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.model.sites.devices import Device
+from controller.prove.reachability.router_paths import find_deciding_paths
 
 _SHOWN = 4
 """Ports of one kind that are listed by name; the others are counted."""
@@ -43,6 +44,7 @@ _WHAT: dict[PathKind, str] = {
     PathKind.ROUTING_PROTOCOL: "takes routes that the model does not know",
     PathKind.POLICY_ROUTING: "sends packets elsewhere than the routes say",
     PathKind.ROUTING_TABLE: "exchanges routes between routing tables",
+    PathKind.ROUTE_PREFERENCE: "decides which line is taken beside the policies of ours",
     PathKind.ROUTING_OFF: "stops the routing that our filters stand in",
     PathKind.ADDRESS_TRANSLATION: "changes addresses or permits past our filters",
     PathKind.SECOND_GATEWAY: "gives hosts of ours a second gateway",
@@ -70,6 +72,8 @@ _NEEDS: dict[PathKind, str] = {
     PathKind.PROXY_ARP: "enter it with 'no' before it",
     PathKind.UNKNOWN_LINE: "take the line out of our object, or report it so that it becomes known",
 }
+_ROUTER_ROLE = "router"
+_ROUTER_NEEDS = "take it out, or let the policy say it (city/lines.yaml)"
 _LOOPBACK = re.compile(r"(loopback|lo)\d*")
 _LINK = "the link to the router"
 _ANYWHERE = frozenset({PathKind.ROUTING_PROTOCOL, PathKind.ROUTING_TABLE})
@@ -116,6 +120,10 @@ def find_unjudged_paths(
     >>> [one.segments for one in find_unjudged_paths(city, core, can, [ours], routes=False)]
     [('staff',)]
     """
+    if device.role == _ROUTER_ROLE:
+        carried = tuple(_name_school_vlans(city, device).values())
+        deciding = find_deciding_paths(city, device, paths)
+        return tuple(UnjudgedPath(device.id, path, carried, _ROUTER_NEEDS) for path in deciding)
     reader = _TouchedSegments(city, device, can, tuple(paths), routes=routes)
     return tuple(_join_bare_ports(reader.find()))
 

@@ -191,6 +191,54 @@ def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
             lambda text: text.replace(" no bgp default ipv4-unicast\n", " neighbor 10.9.9.9 remote-as 9\n"),
             "'neighbor 10.9.9.9 remote-as 9': the lines know no such neighbour for IPv4, so anything could leave",
         ),
+        (
+            lambda text: text.replace(
+                "  neighbor 100.64.0.1 activate",
+                "  neighbor 100.64.0.1 route-map LEGACY out\n  neighbor 100.64.0.1 activate",
+            ),
+            "must stand where 'neighbor 100.64.0.1 route-map LEGACY out' is, which is not ours",
+        ),
+        (
+            lambda text: text.replace(
+                "  neighbor 100.64.0.1 activate",
+                "  neighbor 100.64.0.1 default-originate\n  neighbor 100.64.0.1 activate",
+            ),
+            "'neighbor 100.64.0.1 default-originate' gives neighbour 100.64.0.1 IPv4 in AS 4200000157 a default route",
+        ),
+        (
+            lambda text: text.replace("address-family ipv4 unicast", "address-family ipv4").replace(
+                "  neighbor 100.64.0.1 activate",
+                "  neighbor 100.64.0.1 activate\n  neighbor 100.64.0.1 route-map LEGACY in",
+            ),
+            "must stand where 'neighbor 100.64.0.1 route-map LEGACY in' is, which is not ours",
+        ),
+        (
+            lambda text: text.replace(
+                " no bgp default ipv4-unicast\n",
+                " no bgp default ipv4-unicast\n neighbor 100.64.0.1 route-map LEGACY in\n",
+            ),
+            "must stand where 'neighbor 100.64.0.1 route-map LEGACY in' is, which is not ours",
+        ),
+        (
+            lambda text: text.replace(
+                " no bgp default ipv4-unicast\n",
+                " no bgp default ipv4-unicast\n neighbor UP peer-group\n neighbor 100.64.0.1 peer-group UP\n",
+            ),
+            "'neighbor 100.64.0.1 peer-group UP': a group decides for neighbour 100.64.0.1 IPv4 in AS 4200000157",
+        ),
+        (
+            lambda text: text.replace(
+                " no bgp default ipv4-unicast\n",
+                " no bgp default ipv4-unicast\n neighbor UP peer-group\n neighbor 10.9.9.9 peer-group UP\n",
+            ).replace("  neighbor 100.64.0.1 activate", "  neighbor UP activate\n  neighbor 100.64.0.1 activate"),
+            "'neighbor 10.9.9.9 peer-group UP': the lines know no such neighbour for IPv4, so anything could leave",
+        ),
+        (
+            lambda text: text.replace(
+                " no bgp default ipv4-unicast\n", " neighbor wan7 interface remote-as external\n"
+            ),
+            "'neighbor wan7 interface remote-as external': the lines know no such neighbour for IPv4, so anything",
+        ),
     ],
 )
 def test_what_others_set_where_ours_must_stand_is_a_conflict(
@@ -210,6 +258,23 @@ def test_a_neighbour_that_is_taken_out_of_the_family_again_is_no_way_out(wanted:
     assert at in text
     both = text.replace(at, f"{at}  neighbor 10.9.9.9 activate\n  no neighbor 10.9.9.9 activate\n", 1)
     refuse_conflicts(FRR.parse(both, "rt1.cfg"), wanted, "rt1.cfg")
+
+
+@pytest.mark.parametrize("line", ["neighbor 10.9.9.9 shutdown", "neighbor 10.9.9.9 shutdown message closed"])
+def test_a_neighbour_that_is_shut_down_is_no_way_out(wanted: DeviceState, line: str) -> None:
+    """The advice for a neighbour that nobody planned is to shut it down."""
+    at, before = "  neighbor 100.64.0.1 activate\n", " no bgp default ipv4-unicast\n"
+    text = bare(wanted).running().replace(at, f"{at}  neighbor 10.9.9.9 activate\n", 1)
+    with pytest.raises(ConfigRefused, match=r"neighbor 10\.9\.9\.9 shutdown"):
+        refuse_conflicts(FRR.parse(text, "rt1.cfg"), wanted, "rt1.cfg")
+    shut = text.replace(before, f"{before} neighbor 10.9.9.9 remote-as 9\n {line}\n", 1)
+    refuse_conflicts(FRR.parse(shut, "rt1.cfg"), wanted, "rt1.cfg")
+
+
+def test_a_group_that_nobody_is_in_is_no_neighbour(wanted: DeviceState) -> None:
+    at = " no bgp default ipv4-unicast\n"
+    text = bare(wanted).running().replace(at, f"{at} neighbor UP peer-group\n neighbor UP route-map LEGACY out\n")
+    refuse_conflicts(FRR.parse(text, "rt1.cfg"), wanted, "rt1.cfg")
 
 
 def test_what_was_rendered_can_be_judged_like_a_router(wanted: DeviceState) -> None:

@@ -15,7 +15,7 @@ _TABLE = (
 SCHOOL_TABLES = tuple(_TABLE.encode(encoding) for encoding in ("utf-8", "cp932", "euc_jp", "utf-16"))
 READERS_OF_TABLES = (
     *("read_school_table", "parse_school_table", "decode_table", "read_source"),
-    *("read_default_line", "read_plain_text", "read_whole_number", "read_rate", "read_line"),
+    *("read_default_line", "read_device_roles", "read_plain_text", "read_whole_number", "read_rate", "read_line"),
 )
 
 

@@ -327,6 +327,7 @@ _DIALECT = (
     "read_filter",
     "read_port",
     "read_port_vlans",
+    "read_router_paths",
     "read_unmanaged_paths",
 )
 """What the platforms' own readers are made of."""

@@ -1,0 +1,105 @@
+"""Reads out of a router's configuration what decides on its routes beside the route policies that are ours.
+
+A route policy of ours orders the paths that BGP learns. A line of others can outrank it: a weight, a static route, a
+routing protocol, a session that is shut down. Lines that are known to decide nothing are listed here; every other one
+is a way of others, which `controller/prove/reachability/router_paths.py` judges or names.
+
+Sources: FRR 8.4 user guide, "BGP" (route selection: weight before local preference; administrative distance),
+"Zebra" (static routes, `ip protocol`), "PBR", and the form of `show running-config` of FRR 8.4.4 in Debian 12.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
+from controller.platforms.base import ConfigLine
+from controller.platforms.dialect.blocks import Block, join_words
+from controller.platforms.dialect.path_addresses import describe_route
+
+_HARMLESS_LINES = re.compile(
+    r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
+    r"|(?:enable )?password .*|username .*|banner .*|line vty|agentx|(?:ip|ipv6) forwarding"
+    r"|(?:ip|ipv6) prefix-list .*|bgp (?:as-path|community-list|extcommunity-list|large-community-list) .*"
+    r"|(?:ip|ipv6)? ?access-list .*|route-map .*|bgp route-map delay-timer .*|bfd|(?:ip|ipv6) nht resolve-via-default"
+    r"|ip mroute .*|rpki|key chain .*|exit|end)"
+)
+"""Lines at the margin that by themselves decide on no route; lists and route maps do so only where they are used."""
+_DECIDING_LINES = (
+    (re.compile(r"router bgp |vrf "), PathKind.ROUTING_TABLE),
+    (re.compile(r"router |mpls|segment-routing|vnc |l2vpn"), PathKind.ROUTING_PROTOCOL),
+    (re.compile(r"no (?:ip|ipv6) forwarding"), PathKind.ROUTING_OFF),
+    (re.compile(r"pbr|nexthop-group "), PathKind.POLICY_ROUTING),
+    (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
+)
+_HARMLESS_ON_INTERFACES = re.compile(
+    r"(?:(?:ip|ipv6) address .*|description .*|(?:no )?ipv6 nd .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*"
+    r"|shutdown|exit)"
+)
+_HARMLESS_IN_BGP = re.compile(
+    r"(?:bgp (?:router-id .*|log-neighbor-changes|ebgp-requires-policy|bestpath compare-routerid|suppress-duplicates"
+    r"|network import-check|graceful-restart-disable|default show-(?:nexthop-)?hostname)"
+    r"|no bgp (?:default ipv4-unicast|ebgp-requires-policy|suppress-duplicates|network import-check"
+    r"|default show-(?:nexthop-)?hostname|graceful-restart(?: .*)?)"
+    r"|timers bgp .*|maximum-paths (?:ibgp )?[0-9]+|(?:no )?auto-summary|no synchronization"
+    r"|neighbor \S+ (?:remote-as \S+|interface(?: .*)?|peer-group(?: \S+)?|description .*|bfd(?: .*)?|timers .*"
+    r"|password .*|update-source \S+|ebgp-multihop(?: [0-9]+)?|ttl-security hops [0-9]+|activate"
+    r"|next-hop-self(?: force)?|send-community(?: .*)?|soft-reconfiguration inbound|maximum-prefix .*"
+    r"|advertisement-interval [0-9]+|route-map \S+ (?:in|out)|default-originate(?: .*)?|capability dynamic)"
+    r"|no neighbor \S+ (?:activate|send-community(?: .*)?|capability dynamic)"
+    r"|address-family (?:ipv4|ipv6)(?: unicast)?|exit-address-family|exit)"
+)
+"""Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them."""
+_NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
+_NETWORK = re.compile(r"network (?P<prefix>\S+/[0-9]{1,3})(?: route-map \S+)?")
+
+
+def read_router_paths(blocks: Iterable[Block]) -> tuple[UnmanagedPath, ...]:
+    """Return the ways of others in a router's configuration, each with the line that shows it."""
+    return tuple(path for block in blocks for path in _read_block(block))
+
+
+def _read_block(block: Block) -> Iterator[UnmanagedPath]:
+    header = join_words(block.header)
+    match header.split():
+        case ["interface", name, *rest]:
+            if rest:
+                yield _name_path(PathKind.ROUTING_TABLE, block.header, holder=name)
+            yield from _read_interface(name, block.children)
+        case ["router", "bgp", number] if number.isdigit():
+            yield from _read_bgp(block.children)
+        case ["ip" | "ipv6", "route", *_]:
+            yield describe_route(block.header, header.lower())
+        case _ if not _HARMLESS_LINES.fullmatch(header):
+            kinds = (kind for begin, kind in _DECIDING_LINES if begin.match(header))
+            yield _name_path(next(kinds, PathKind.UNKNOWN_LINE), block.header)
+
+
+def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
+    for line in lines:
+        words = join_words(line)
+        if words.startswith("pbr-policy "):
+            yield _name_path(PathKind.POLICY_ROUTING, line, holder=name)
+        elif not _HARMLESS_ON_INTERFACES.fullmatch(words):
+            yield _name_path(PathKind.UNKNOWN_LINE, line, holder=name)
+
+
+def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
+    other_family = False
+    for line in lines:
+        words = join_words(line)
+        if words == "!":
+            continue
+        announced = _NETWORK.fullmatch(words)
+        if announced and not other_family:
+            yield _name_path(PathKind.ROUTE_PREFERENCE, line, addresses=(announced["prefix"],))
+        elif other_family or not _HARMLESS_IN_BGP.fullmatch(words):
+            other_family = words.startswith("address-family ") or (other_family and words != "exit-address-family")
+            if words != "exit-address-family":
+                neighbour = _NEIGHBOUR.match(words)
+                yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+
+
+def _name_path(kind: PathKind, line: ConfigLine, *, holder: str = "", addresses: tuple[str, ...] = ()) -> UnmanagedPath:
+    return UnmanagedPath(kind, line.number, join_words(line).lower(), holder, None, addresses)
