@@ -118,7 +118,8 @@ def test_schools_do_not_meet_at_the_carrier(whole: Layout) -> None:
         with pytest.raises(LabError, match="100% packet loss"):
             run_program(words, around=ProgramContext(one.router))
         run_program(
-            ("ping", "-c", "1", "-W", "2", whole.regions[0].addresses[line.name].first), around=ProgramContext(one.router)
+            ("ping", "-c", "1", "-W", "2", whole.regions[0].addresses[line.name].first),
+            around=ProgramContext(one.router),
         )
 
 
