@@ -66,6 +66,33 @@ class ConfigurationText:
         at, end = self.open_block(header)
         self._lines[at + 1 : end] = [one for one in self._lines[at + 1 : end] if one.split() != line.split()]
 
+    def remove_lines_starting(self, header: str, start: str) -> None:
+        r"""Take the lines out of a block that begin with a word.
+
+        >>> shown = ConfigurationText("vlan 10\n name STAFF\n")
+        >>> shown.remove_lines_starting("vlan 10", "name")
+        >>> shown.format_text()
+        'vlan 10\n'
+        """
+        at, end = self.open_block(header)
+        kept = [one for one in self._lines[at + 1 : end] if not f"{one.strip()} ".startswith(f"{start} ")]
+        self._lines[at + 1 : end] = kept
+
+    def remove_block(self, header: str) -> None:
+        """Take a block out, with its header."""
+        found = self._find_block(header)
+        if found is not None:
+            del self._lines[found[0] : found[1]]
+
+    def list_block_lines(self, header: str) -> tuple[str, ...]:
+        r"""Return the lines in a block, with one space between their words; () without such a block.
+
+        >>> ConfigurationText("vlan 10\n name  STAFF\n").list_block_lines("vlan 10")
+        ('name STAFF',)
+        """
+        found = self._find_block(header)
+        return tuple(" ".join(one.split()) for one in self._lines[found[0] + 1 : found[1]]) if found else ()
+
     def append_line(self, header: str, line: str) -> None:
         """Put a line last into a block."""
         _, end = self.open_block(header)

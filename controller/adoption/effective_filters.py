@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.adoption.existing_network import AttachedList, ExistingList, ExistingNetwork, ExistingPort
@@ -18,6 +18,7 @@ from controller.model.network.device_state import (
     build_device_state,
 )
 from controller.model.network.packets import Direction, Family
+from controller.platforms.base import ConfigLine
 
 PlaceKey = tuple[int, Direction, Family]
 JUDGED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
@@ -29,7 +30,7 @@ class OldFilter:
     """What judges the packets of a place today.
 
     `port` is the port where it stands ("" at an interface in a VLAN). `filter` is None where no list is in force
-    (everything passes), or where `unjudged` says why it cannot be told.
+    (everything passes), or where `unjudged` says why it cannot be told. `ours`: it was put in force by Tsunagu.
     """
 
     place: PlaceKey
@@ -37,6 +38,7 @@ class OldFilter:
     filter: Filter | None = None
     port: str = ""
     unjudged: str = ""
+    ours: bool = False
 
     @property
     def line(self) -> int:
@@ -72,22 +74,46 @@ def join_lists(network: ExistingNetwork, lists: Sequence[AttachedList], place: P
 
 
 def find_old_filters(
-    network: ExistingNetwork, wanted: DeviceState, places: Iterable[PlaceKey], can: Capabilities
+    network: ExistingNetwork,
+    wanted: DeviceState,
+    places: Iterable[PlaceKey],
+    can: Capabilities,
+    now: DeviceState | None = None,
 ) -> list[OldFilter]:
-    """Return what judges packets today at each of the places; more than one where ports of a VLAN differ."""
-    found = []
+    """Return what judges packets today at each of the places; more than one where ports of a VLAN differ.
+
+    `now`: what is ours on the device already; nothing, if left out.
+    """
+    found: list[OldFilter] = []
+    filters = {one.name: one for one in now.filters} if now else {}
+    ours = {one.key: filters[one.filter] for one in now.bindings if one.filter in filters} if now else {}
+    managed = {one.name for one in now.ports} if now else set()
     for place in places:
         if can.attachment is Attachment.VLAN_INTERFACE:
             own = network.interfaces.get(place[0])
+            if own is not None and place in ours:
+                found.append(_build_own(place, ours[place], own.line))
+                continue
             lists = tuple(one for one in (own.lists if own else ()) if (one.direction, one.family) == place[1:])
             filtered, why = join_lists(network, lists, place)
             found.append(OldFilter(place, lists, filtered, unjudged=why))
         else:
-            found += _find_at_ports(network, wanted, place)
+            found += _find_at_ports(network, wanted, place, ours, managed)
     return found
 
 
-def _find_at_ports(network: ExistingNetwork, wanted: DeviceState, place: PlaceKey) -> Iterator[OldFilter]:
+def _build_own(place: PlaceKey, filtered: Filter, line: ConfigLine, port: str = "") -> OldFilter:
+    """Return a filter of ours that is in force; `line` is that of what it stands at."""
+    return OldFilter(place, (AttachedList(filtered.name, place[2], place[1], line),), filtered, port, ours=True)
+
+
+def _find_at_ports(
+    network: ExistingNetwork,
+    wanted: DeviceState,
+    place: PlaceKey,
+    ours: Mapping[PlaceKey, Filter],
+    managed: Container[str],
+) -> Iterator[OldFilter]:
     vlan, direction, family = place
     seen: set[tuple[str, ...]] = set()
     for port in wanted.ports:
@@ -96,7 +122,12 @@ def _find_at_ports(network: ExistingNetwork, wanted: DeviceState, place: PlaceKe
             continue
         lists = tuple(one for one in old.lists if one.family is family)
         names = tuple(one.name for one in lists)
-        if names not in seen:
+        if port.name in managed and place in ours:
+            names = (ours[place].name,)
+            if names not in seen:
+                seen.add(names)
+                yield _build_own(place, ours[place], old.line, port.name)
+        elif names not in seen:
             seen.add(names)
             filtered, why = join_lists(network, lists, place)
             yield OldFilter(place, lists, filtered, port.name, why)

@@ -228,7 +228,10 @@ def _hand_over_awplus_port(port: PortState, old: ExistingPort, bindings: Iterabl
 def apply_hand_over(platform: str, text: str, one: HandOver) -> str:
     """Return the configuration as the device would show it after the commands of a hand-over."""
     shown = ConfigurationText(text)
-    if one.kind == "access lists":
+    if one.kind == "access lists" and one.commands[0].startswith("no "):
+        for line in one.commands:
+            shown.remove_block(line.removeprefix("no "))
+    elif one.kind == "access lists":
         block: list[str] = []
         for line in one.commands:
             if line.startswith(("ip access-list", "ipv6 access-list", "access-list hardware")) and block:
@@ -237,7 +240,7 @@ def apply_hand_over(platform: str, text: str, one: HandOver) -> str:
             block.append(line)
         shown.add_block(block)
     elif one.kind == "vlan" and platform == "allied_telesis_awplus":
-        shown.name_database_vlan(int(one.name.split()[1]), one.becomes)
+        shown.name_database_vlan(int(one.name.split()[1]), one.commands[1].split()[-1])
     else:
         header, *lines = one.commands
         if one.kind == "vlan":
@@ -250,7 +253,9 @@ def apply_hand_over(platform: str, text: str, one: HandOver) -> str:
 
 
 def _enter_line(shown: ConfigurationText, header: str, line: str) -> None:
-    if line.startswith("no "):
+    if line in {"no description", "no name"}:
+        shown.remove_lines_starting(header, line.removeprefix("no "))
+    elif line.startswith("no "):
         shown.remove_line(header, line.removeprefix("no "))
     elif line.startswith(("description ", "name ")):
         shown.set_line(header, line.split(maxsplit=1)[0], line)

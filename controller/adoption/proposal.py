@@ -106,7 +106,7 @@ def propose_adoption(  # noqa: PLR0913, PLR0917 what is proposed of what, and in
     intent = compile_device(city, device, system.capabilities)
     now = understand(system, DeviceText(text, device.id), source).state
     network = read_existing_network(device.platform, text, device.id, source)
-    wanted = _limit(intent, now, level, system.capabilities)
+    wanted = limit_wanted(intent, now, level, system.capabilities)
     segments = {one.vlan: one.segment for one in intent.intents} or {
         one.number: one.name.partition("-")[2] for one in intent.wanted.vlans
     }
@@ -118,18 +118,24 @@ def propose_adoption(  # noqa: PLR0913, PLR0917 what is proposed of what, and in
     mapped = tuple(_name_link(one, links, words) for one in mapped)
     strange = list(describe_vlan_contradictions(here, mapped))
     stages, refused = _try_hand_overs(here, system, text, {one.name for one in strange})
-    old = find_old_filters(network, intent.wanted, [one.key for one in intent.intents], system.capabilities)
+    places = [one.key for one in intent.intents]
+    old = find_old_filters(network, intent.wanted, places, system.capabilities, now)
     parts = list_managed_parts(level)
-    access = find_access_changes(city, device.school, intent.intents, old, words) if "filters" in parts else []
+    judged = old if "filters" in parts else []
+    others = [one for one in judged if not one.ours]
+    strangers = find_access_changes(city, device.school, intent.intents, others, words)
+    # What is ours is changed by a plan: it opens and closes, too, and is in nobody's way.
+    ours = find_access_changes(city, device.school, intent.intents, [one for one in judged if one.ours], words)
+    access = [*strangers, *ours]
     after = stages[-1].state if stages else now
-    contradictions = [*strange, *refused, *describe_filter_contradictions(here, access)]
+    contradictions = [*strange, *refused, *describe_filter_contradictions(here, strangers)]
     if "ports" in parts:
         contradictions += describe_port_contradictions(here, after.ports)
     if "interfaces" in parts:
         contradictions += describe_interface_contradictions(here)
     steps, left = _plan_rest(here, system, stages[-1].text if stages else text, source)
     contradictions += [one for one in left if not _is_told(one, contradictions)]
-    proved = _Way(network, now, wanted, system, source)
+    proved = AdoptionWay(network, now, wanted, system, source)
     faults, states = proved.prove(device.platform, stages, steps)
     return DeviceProposal(
         device,
@@ -158,7 +164,12 @@ def _name_link(one: SegmentProposal, links: dict[int, str], words: Catalogue) ->
     return replace(one, segment=links[one.vlan], reasons=(words["adoption.reason-link"],))
 
 
-def _limit(intent: DeviceIntent, now: DeviceState, level: AdoptionLevel, can: Capabilities) -> DeviceState:
+def limit_wanted(intent: DeviceIntent, now: DeviceState, level: AdoptionLevel, can: Capabilities) -> DeviceState:
+    """Return what is wanted of a device up to a level; filters that stand at ports need their ports.
+
+    Raises:
+        AdoptionRefused: the level manages nothing of it.
+    """
     wanted = keep_unmanaged_parts(level, now, intent.wanted)
     if level == "filters" and can.attachment is Attachment.PORT:
         # Filters that stand at ports need ports that are ours.
@@ -245,7 +256,7 @@ def _list_unjudged(source: str, old: Sequence[OldFilter], words: Catalogue) -> I
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class AdoptionWay:
     """The way from what is in force today to what is wanted, over every text between."""
 
     network: ExistingNetwork

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from controller.cli.conventions.entry import begin_work, was_interrupted
 from controller.cli.output import Exit, begin_run, errors, get_last_line, lacks_json, print_line, say_json
 from controller.errors import Interrupted, TsunaguError
 
@@ -151,13 +152,18 @@ def _show(refusal: Refusal, error: BaseException) -> str:
 
 def describe_refusal(error: BaseException, command: Sequence[str], words: Sequence[str]) -> Refusal:
     """Return how a run ended by an error; what nobody expected is saved as a report."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    # Ctrl-C while a module is read shows as another error of whoever needs that module.
+    half_read = was_interrupted() and not isinstance(error, TsunaguError)
+    if half_read or isinstance(error, KeyboardInterrupt | typer.Abort):
         left = f": {error}" if isinstance(error, Interrupted) else ""
         return Refusal("interrupted", f"interrupted{left}", Exit.INTERRUPTED)
     if isinstance(error, typer.TyperException):
-        said = error.format_message()
+        from controller.cli.conventions.usage_mistakes import explain_usage  # noqa: PLC0415 only where it is needed
+
+        said = explain_usage(error.format_message(), words)
         if not said.startswith("Usage:"):
-            said = f"{said}{_find_source(error, command, words)} (see: {_name_help(command)})"
+            known = command[:1] if "No such command" in said else command
+            said = f"{said}{_find_source(error, command, words)} (see: {_name_help(known)})"
         return Refusal("usage", said, Exit.USAGE)
     if isinstance(error, TsunaguError):
         from controller.cli.conventions.error_document import name_error_code  # noqa: PLC0415 only where it is needed
@@ -190,6 +196,7 @@ def _run(command: Sequence[str], words: Sequence[str]) -> int:
 
 def _invoke(built: Any, words: Sequence[str], default_map: Mapping[str, Any]) -> int:  # noqa: ANN401 typer's own class
     """Run a command; the library's own `main` would turn Ctrl-C into a silent end."""
+    begin_work()
     try:
         with built.make_context("tsunagu", list(words), default_map=default_map) as context:
             built.invoke(context)

@@ -16,7 +16,7 @@ from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
 from controller.messages import Language
 from controller.model.city import City
-from controller.model.likely_mistakes import explain_date
+from controller.model.likely_mistakes.values import explain_date
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 

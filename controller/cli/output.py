@@ -76,6 +76,11 @@ def set_language(language: Language) -> None:
     _RUN.language = "en" if _RUN.as_json else language
 
 
+def get_language() -> Language:
+    """Return the language of this run."""
+    return _RUN.language
+
+
 def get_words() -> Catalogue:
     """Return the messages in the language of this run."""
     return load_catalogue(_RUN.language)

@@ -17,11 +17,9 @@ from controller.model.sites.contracted_lines import AccessLineKind
 _FORMULA = tuple("=+@-")
 _ERRORS = ("#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "#NULL!", "#NUM!")
 _WHOLE = re.compile(r"0|[1-9][0-9]*|[1-9][0-9]{0,2}(?:,[0-9]{3})+")
-_PADDED = re.compile(r"0+([0-9]+)")
 _SIGNED = re.compile(r"[+-][0-9.,]+")
 _LONGEST_NUMBER = 12
 _RATE = re.compile(r"([0-9][0-9,]*)\s*(m|g)?(?:bps|bit/s|b/s)?", re.IGNORECASE)
-_LINE = re.compile(r"(.*?)[\s/:(,、・]*([0-9][0-9,]*\s*(?:[mg](?:bps|bit/s|b/s)?)?)?\)?", re.IGNORECASE)
 _WIDE = re.compile("[\uff01-\uff5e\u3000]")
 _WIDE_DIGIT = re.compile("[\uff10-\uff19]")
 _MOST_MBPS = 100_000
@@ -87,9 +85,8 @@ def read_whole_number(cell: Cell, least: int, most: int, example: int) -> int:
     """
     text = read_plain_text(cell)
     _refuse_wide(text, _WIDE)
-    padded = _PADDED.fullmatch(text)
-    if padded:
-        message = f"{shorten_value(text)} has leading zeros; write {shorten_text(padded[1])}"
+    if text.startswith("0") and text != "0" and text.isascii() and text.isdigit():
+        message = f"{shorten_value(text)} has leading zeros; write {shorten_text(text.lstrip('0') or '0')}"
         raise CellRefused(message)
     if not _WHOLE.fullmatch(text) or len(text) > _LONGEST_NUMBER:
         message = f"{shorten_value(text)}: write a whole number in digits, e.g. {example}"
@@ -120,19 +117,15 @@ def read_line(cell: Cell) -> ContractedLine:
     """
     text = read_plain_text(cell)
     _refuse_wide(text, _WIDE_DIGIT)
-    plain = _narrow(text)
-    whole = _find_line_kind(plain)
-    if whole is not None:
-        return ContractedLine(whole, None)
-    parts = _LINE.fullmatch(plain)
-    kind = _find_line_kind(parts[1]) if parts else None
-    if parts is None or kind is None:
+    found = _find_line_kind(text)
+    if found is None:
         called: dict[str, str] = {one: words[0] for one, words in _LINE_WORDS.items()}
-        near = suggest_names(plain, called, called)
+        near = suggest_names(_narrow(text), called, called)
         kinds = ", ".join(f"{one} ({word})" for one, word in called.items())
         message = f"{shorten_value(text)} says no kind of line; write one of: {kinds}{near}"
         raise CellRefused(message)
-    return ContractedLine(kind, _convert_rate(parts[2], cell.unit) if parts[2] else None)
+    kind, rate = found
+    return ContractedLine(kind, _convert_rate(rate, cell.unit) if rate else None)
 
 
 def simplify_name(text: str) -> str:
@@ -177,8 +170,14 @@ def _convert_rate(text: str, unit: int) -> int:
     return rate
 
 
-def _find_line_kind(text: str) -> AccessLineKind | None:
-    return _LINE_KINDS.get(_simplify_line(text))
+def _find_line_kind(text: str) -> tuple[AccessLineKind, str] | None:
+    """Return the kind that a text begins with, and the rate behind it; None where it says anything else."""
+    plain = _simplify_line(text)
+    for word, kind in _LINE_KINDS.items():
+        rest = plain.removeprefix(word).strip("/:(,\u3001)")
+        if plain.startswith(word) and (not rest or _RATE.fullmatch(rest)):
+            return kind, rest
+    return None
 
 
 def _simplify_line(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from controller.model.city import City
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.schools import School
 
-_NUMBERED = re.compile(r"(.*?)([0-9]+)")
+_DIGITS = "0123456789"
 _LETTERS: Mapping[str, str] = MappingProxyType(
     {
         "elementary": "e",
@@ -250,12 +249,11 @@ class _FreeIds:
         letter = choose_kind_letter(kind)
         for same_kind in (True, False):
             stems = Counter(
-                (found[1], len(found[2]))
+                (stem, len(school.id) - len(stem))
                 for school in self._schools
-                if school.ward == ward
-                and (school.kind == kind) is same_kind
-                and (found := _NUMBERED.fullmatch(school.id))
-                if same_kind or found[1].endswith(f"-{choose_kind_letter(school.kind)}")
+                if school.ward == ward and (school.kind == kind) is same_kind
+                if (stem := school.id.rstrip(_DIGITS)) != school.id
+                if same_kind or stem.endswith(f"-{choose_kind_letter(school.kind)}")
             )
             if stems:
                 (stem, width), _ = stems.most_common(1)[0]

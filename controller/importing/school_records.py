@@ -207,7 +207,7 @@ class _RecordReader:
         if cell is None:
             if required:
                 header = row.cells[column].header if column in row.cells else column.value
-                self._problems.add(row.origin, header, self._explain_empty(row))
+                self._problems.add(row.origin, header, self._explain_empty(row, column))
             return None
         try:
             return read(cell)
@@ -215,10 +215,12 @@ class _RecordReader:
             self._problems.add(cell.origin, cell.header, str(refused))
             return None
 
-    def _explain_empty(self, row: SourceRow) -> str:
+    def _explain_empty(self, row: SourceRow, column: Column) -> str:
         words = {simplify_name(cell.text) for cell in row.cells.values()}
         if words & _SUMS:
             return "is empty; this row looks like a sum: delete it"
+        if column in (self._ward_column, Column.KIND):
+            return "is empty (of merged cells only the first holds the value); write it in each row, or delete the row"
         return "is empty; write a value, or delete the row"
 
     def _read_ward(self, cell: Cell) -> str:
@@ -269,7 +271,8 @@ class _RecordReader:
             lines["primary"] = self._default_line
         elif not self._of_netbox:
             header = row.cells[Column.PRIMARY].header
-            message = f"{self._explain_empty(row)}; --line KIND:MBPS gives one to all schools that have none here"
+            why = self._explain_empty(row, Column.PRIMARY)
+            message = f"{why}; --line KIND:MBPS gives one to all schools that have none here"
             self._problems.add(row.origin, header, message)
 
     def _join(self, cell: Cell, line: ContractedLine, rate: int | None) -> RecordedLine | None:

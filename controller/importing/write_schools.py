@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from controller.errors import Origin, PolicyError, Problem, TsunaguError
+from controller.errors import Interrupted, Origin, PolicyError, Problem, TsunaguError
 from controller.importing.school_files import FileChange
 from controller.importing.source_table import ImportRefused
 from controller.inputs.input_file import InputFolder
@@ -54,6 +54,7 @@ def write_changes(policies: Path, changes: Sequence[FileChange]) -> None:
 
     Raises:
         ImportRefused: a file has changed.
+        Interrupted: Ctrl-C in the middle; says how many files are written.
         TsunaguError: a file cannot be written; names it, and those that are written already.
     """
     folder = InputFolder(policies)
@@ -69,6 +70,10 @@ def write_changes(policies: Path, changes: Sequence[FileChange]) -> None:
             path.parent.mkdir(exist_ok=True)
             mode = path.stat().st_mode & 0o7777 if one.before is not None else None
             write_whole(one.after.encode("utf-8"), path, private=False, mode=mode)
+        except KeyboardInterrupt:
+            # A file is written whole or not at all; which of them are is the question.
+            message = f"{len(written)} of {len(changes)} files were written; run it again, and it goes on from there"
+            raise Interrupted(message) from None
         except OSError as error:
             done = f"written before it: {', '.join(written)}" if written else "nothing was written"
             message = f"{policies / one.name}: cannot be written: {error.strerror or error}; {done}"

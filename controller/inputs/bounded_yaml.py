@@ -19,6 +19,10 @@ MOST_DEPTH = 32
 """Lists and mappings inside one another."""
 
 
+PARSER_WORDS = "not valid YAML: "
+"""How a refusal begins whose reason is the parser's own."""
+
+
 class YamlRefused(ValueError):
     """A text is no YAML, or more than is read; says what is wrong and names the line."""
 
@@ -71,12 +75,12 @@ def count_yaml(text: str, *, most_nodes: int = MOST_NODES, most_depth: int = MOS
             counter.take(event)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise YamlRefused(line, f"not valid YAML: {_describe(error.problem)}") from None
+        raise YamlRefused(line, f"{PARSER_WORDS}{_describe(error.problem)}") from None
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "surrogatepass")[: error.position].count(b"\n") + 1
-        raise YamlRefused(line, f"not valid YAML: {_describe(error.reason)}") from None
+        raise YamlRefused(line, f"{PARSER_WORDS}{_describe(error.reason)}") from None
     except (yaml.YAMLError, UnicodeError) as error:
-        raise YamlRefused(1, f"not valid YAML: {_describe(str(error))}") from None
+        raise YamlRefused(1, f"{PARSER_WORDS}{_describe(str(error))}") from None
     return CountedYaml(counter.events, counter.aliases, counter.nodes)
 
 
@@ -107,7 +111,7 @@ class _Counter:
         if isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise YamlRefused(get_line(event), "not valid YAML: but found another document here; a file holds one")
+                raise YamlRefused(get_line(event), "another document begins here ('---'); a file holds one")
         elif isinstance(event, yaml.AliasEvent):
             self._take_alias(event)
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -137,7 +141,8 @@ class _Counter:
         anchor = self._anchors.get(name)
         if anchor is None:
             raise YamlRefused(
-                get_line(event), f"not valid YAML: nothing is named &{shorten_text(name)} before this alias"
+                get_line(event),
+                f"nothing is named &{shorten_text(name)} before this alias; put a value that begins with '*' in quotes",
             )
         if anchor.last < 0:
             message = f"nests too deep; does an alias (*{shorten_text(name)}) stand inside what it refers to?"

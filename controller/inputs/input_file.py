@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from controller.errors import InputRefused
+from controller.inputs.file_kinds import name_binary_kind
 from controller.inputs.shown_text import escape_controls, shorten_value
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -163,6 +164,9 @@ def decode_text(content: bytes, path: Path) -> str:
     Raises:
         InputRefused: they are not UTF-8; names the line.
     """
+    kind = name_binary_kind(content)
+    if kind:
+        raise InputRefused(path, f"is no text but {kind}; save it as text in UTF-8")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

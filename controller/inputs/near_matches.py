@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 _SHOWN = 3
+_MORE = 12
+"""Names that are looked at where one begins in the same way."""
 _ALIKE = 0.6
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 _MOST = 5_000
@@ -29,14 +31,39 @@ def suggest_names(name: str, known: Iterable[str], called: Mapping[str, str] | N
     >>> suggest_names("AS_e1", ["as-e01", "as-e10"])
     '; did you mean as-e01?'
     """
+    near = list_near_names(name, known, called)
+    return f"; {format_near_names(near, called or {})}" if near else ""
+
+
+def format_near_names(near: Iterable[str], called: Mapping[str, str]) -> str:
+    """Return the question whether one of these names was meant.
+
+    >>> format_near_names(["as-e01", "as-e02"], {"as-e01": "麻生第一"})
+    'did you mean as-e01 (麻生第一) or as-e02?'
+    """
+    return f"did you mean {' or '.join(f'{one} ({called[one]})' if one in called else one for one in near)}?"
+
+
+def list_near_names(name: str, known: Iterable[str], called: Mapping[str, str] | None = None) -> list[str]:
+    """Return the few known names that are most alike: of equally near ones those that begin in the same way.
+
+    >>> list_near_names("kw-e99", ["as-e09", "as-e19", "kw-e01", "kw-e09"])
+    ['kw-e09', 'kw-e01']
+    >>> list_near_names("麻生第一", ["a1", "a2"], {"a1": "仮・麻生第一小学校", "a2": "仮・麻生第一中学校"})
+    ['a1', 'a2']
+    """
     words = called or {}
     ids = list(known)[:_MOST]
     by_word = {**{words[one]: one for one in ids if one in words}, **{one: one for one in ids}}
-    asked = _simplify(name[:100])
+    asked, folded = _simplify(name[:100]), _fold(name[:100])
     same = [one for one in by_word if _simplify(one) == asked]
-    near = dict.fromkeys(by_word[one] for one in same or get_close_matches(_fold(name[:100]), by_word, _SHOWN, _ALIKE))
-    shown = [f"{one} ({words[one]})" if one in words else one for one in near]
-    return f"; did you mean {' or '.join(shown)}?" if shown else ""
+    if same:
+        return list(dict.fromkeys(by_word[one] for one in same))[:_SHOWN]
+    held = [one for one in words if one in set(ids) and folded.strip() and folded in _fold(words[one])]
+    near = held or [by_word[one] for one in get_close_matches(folded, by_word, _MORE, _ALIKE)]
+    group, dash, _ = folded.partition("-")
+    alike = [one for one in near if dash and one.startswith(f"{group}-")]
+    return list(dict.fromkeys(alike or near))[:_SHOWN]
 
 
 def _simplify(name: str) -> str:

@@ -13,18 +13,19 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, ErrorDetails
 
 from controller.errors import InputRefused, Origin, PolicyError, Problem
-from controller.inputs.bounded_yaml import CountedYaml, YamlRefused, count_yaml, get_line
+from controller.inputs.bounded_yaml import PARSER_WORDS, CountedYaml, YamlRefused, count_yaml, get_line
 from controller.inputs.exact_values import require_exact_values
 from controller.inputs.input_file import decode_text, read_input_file
+from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
-from controller.model.likely_mistakes import (
+from controller.model.likely_mistakes.syntax import explain_name, explain_syntax, find_invisible_sign
+from controller.model.likely_mistakes.values import (
     explain_day,
-    explain_field,
     explain_fraction,
     explain_number,
-    explain_syntax,
     explain_truth,
     explain_value,
+    explain_width,
     looks_like_padded_number,
 )
 
@@ -41,10 +42,15 @@ _RESOLVER = yaml.resolver.Resolver()
 _CONSTRUCTOR = yaml.constructor.SafeConstructor()
 _LONGEST_SCALAR = 40
 """Characters of a number, a date, a truth value or nothing, as YAML writes them without quotes."""
+_KINDS = frozenset({"bool", "int", "str"})
+"""What pydantic calls the kinds that a value may have beside some words."""
+_LOOK_AT = "look at the indentation, the colons and the quotes of this line and of the one above it"
 _MOST_PROBLEMS = 100
 """Problems of one file that are told; whoever mends so many asks again."""
-_WARDS = frozenset({"ward", "wards"})
-"""Fields that hold the id of a ward."""
+_NAMED_BY_ID = {"ward": "ward", "wards": "ward", "kind": "kind", "kinds": "kind"}
+"""Fields that hold the id of what people call by another name, and what that is."""
+Called = Mapping[str, Mapping[str, str]]
+"""Ids by the names that people use: of wards, of kinds of schools."""
 REFUSED = "The policies cannot be loaded:"
 
 
@@ -86,10 +92,8 @@ class Document:
             location = location[:-1]
         return Origin(self.file, self.lines.get(location, 1))
 
-    def validate(
-        self, model: type[Model], called: Mapping[str, str] | None = None
-    ) -> tuple[Model | None, list[Problem]]:
-        """The file as a model, or all that is wrong with it. `called`: ids of wards by their names."""
+    def validate(self, model: type[Model], called: Called | None = None) -> tuple[Model | None, list[Problem]]:
+        """The file as a model, or all that is wrong with it. `called`: ids by the names for people."""
         try:
             return model.model_validate(self.data), []
         except ValidationError as error:
@@ -97,38 +101,50 @@ class Document:
             # A list whose items are all wrong is not too short.
             above = {one["loc"][:depth] for one in found for depth in range(len(one["loc"]))}
             told = [one for one in found if one["type"] != "too_short" or one["loc"] not in above]
+            told = _drop_second_answers(told)
             return None, [self._problem(model, details, called or {}) for details in told[:_MOST_PROBLEMS]]
 
-    def _problem(self, model: type[BaseModel], details: ErrorDetails, called: Mapping[str, str]) -> Problem:
+    def _problem(self, model: type[BaseModel], details: ErrorDetails, called: Called) -> Problem:
         location = details["loc"]
         secret = next((number for number, part in enumerate(location) if part in SECRET_FIELDS), len(location))
         # Below a field that names a secret a name may be the secret itself: `password: {hunter2}`.
         told = location[: secret + 1] if details["type"] == "extra_forbidden" else location
-        field = ".".join(shorten_text(str(part)) for part in told)
+        field = ".".join(shorten_text(str(part)) for part in told if not str(part).startswith("literal["))
         match details["type"]:
             case "extra_forbidden":
                 first = [FORMAT] if self.numbered and len(location) == 1 else []
-                meant = explain_field(str(location[-1])) if secret == len(location) else None
-                message = meant or f"unknown field; allowed: {', '.join([*first, *_fields_at(model, location[:-1])])}"
+                known = [*first, *_fields_at(model, location[:-1])]
+                name = str(location[-1]) if secret == len(location) else ""
+                meant = (explain_name(name) or explain_width(name)) if name else None
+                near = suggest_names(name, known) if name else ""
+                message = meant or f"unknown field; allowed: {', '.join(known)}{near}"
             case "missing":
                 message = "required field is missing"
             case _:
                 message = self._message(model, details, called)
                 if secret < len(location):
                     message += " (what was found is not shown)"
+                elif details["input"] is None:
+                    message += " (nothing stands there)"
                 elif not isinstance(details["input"], Mapping | Sequence) or isinstance(details["input"], str):
                     message += f" (found {shorten_value(details['input'])})"
         return Problem(self.find_origin(location), field, shorten_text(message, LONGEST_MESSAGE))
 
     @staticmethod
-    def _message(model: type[BaseModel], details: ErrorDetails, called: Mapping[str, str]) -> str:
-        named = not _WARDS.isdisjoint(details["loc"][-2:]) and details["type"] == "string_pattern_mismatch"
-        if named and details["input"] in called:
-            return f"write the id, {called[details['input']]}"
+    def _message(model: type[BaseModel], details: ErrorDetails, called: Called) -> str:
+        if details["type"] == "string_pattern_mismatch":
+            noun = next((_NAMED_BY_ID[part] for part in details["loc"][-2:] if part in _NAMED_BY_ID), "")
+            ids = called.get(noun, {})
+            if details["input"] in ids:
+                return f"write the id, {ids[details['input']]}"
+            found = str(details["input"])
+            if ids and not (find_invisible_sign(found) or explain_width(found)):
+                return f"write one of: {', '.join(dict.fromkeys(ids.values()))}"
         match details["type"]:
             case "model_type":
                 table = explain_value("model_type", "", details["input"])
-                return table or f"needs fields of its own; allowed: {', '.join(_fields_at(model, details['loc']))}"
+                fields = ", ".join(_fields_at(model, details["loc"]))
+                return table or f"needs fields of its own, a line each with ': '; allowed: {fields}"
             case "tuple_type":
                 return "needs a list: [ONE, ANOTHER]"
             case _:
@@ -138,6 +154,34 @@ class Document:
                     return meant
                 # Messages of others (an address that is none) repeat the whole value.
                 return message.replace(repr(found), shorten_value(found)) if isinstance(found, str) else message
+
+
+def _drop_second_answers(found: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what is told once already: the other kinds that a value may have, a field that is only misspelt."""
+    kinds = {one["loc"][:-1] for one in found if _get_last(one).startswith("literal[")}
+    truths = {one["loc"][:-1] for one in found if _get_last(one) == "bool"}
+    misspelt: dict[Location, list[str]] = {}
+    for one in found:
+        if one["type"] == "extra_forbidden":
+            misspelt.setdefault(one["loc"][:-1], []).append(_get_last(one))
+    return [
+        _add_truths(one) if one["loc"][:-1] in truths & kinds else one
+        for one in found
+        if not (one["loc"][:-1] in kinds and _get_last(one) in _KINDS)
+        and not (
+            one["type"] == "missing"
+            and any(suggest_names(name, [_get_last(one)]) for name in misspelt.get(one["loc"][:-1], ()))
+        )
+    ]
+
+
+def _get_last(one: ErrorDetails) -> str:
+    """Return the last part of a place; "" where the whole file is meant."""
+    return str(one["loc"][-1]) if one["loc"] else ""
+
+
+def _add_truths(one: ErrorDetails) -> ErrorDetails:
+    return {**one, "msg": one["msg"].replace("Input should be ", "Input should be 'true', 'false', ", 1)}
 
 
 def read_yaml(path: Path, shown_as: str) -> Document:
@@ -186,7 +230,9 @@ def parse_yaml(content: bytes, shown_as: str, budget: ValueBudget | None = None)
     except InputRefused as error:
         raise refuse_file(shown_as, error.line, error.why) from None
     except YamlRefused as error:
-        line, why = explain_syntax(text, error.line) or (error.line, error.why)
+        line, why = error.line, error.why
+        if why.startswith(PARSER_WORDS):
+            line, why = explain_syntax(text, line) or (line, f"{why}; {_LOOK_AT}")
         raise refuse_file(shown_as, line, why) from None
     if not counted.events:
         raise refuse_file(shown_as, 1, "file is empty")

@@ -192,6 +192,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         changes=tuple(map(escape_lines, derived.changes)),
         delegated=derived.delegated,
         filters_proved=derived.filters_proved,
+        hand_over=derived.hand_over,
         steps=tuple(
             PlannedStep(
                 title=step.title,

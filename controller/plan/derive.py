@@ -16,6 +16,7 @@ from controller.errors import BeyondCapability, PlanRefused, ProofFailed
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, DeviceState
 from controller.model.sites.devices import Device
+from controller.plan.document import HandOverPlan
 from controller.plan.proof.city_checks import ParsedDevice, check_paths
 from controller.plan.proof.rendered_device import prove_plan_steps, prove_rendered_device
 from controller.plan.review import describe_changes, describe_preference
@@ -31,7 +32,8 @@ from controller.prove.lint.infrastructure_protocols import find_leaving_protocol
 class DerivedChange:
     """What leads a device to the state that is wanted. `intent` is what was compiled; None in tests without a policy.
 
-    `changes` are the difference in words, `filters_proved` counts the filters of the wanted state.
+    `changes` are the difference in words, `filters_proved` counts the filters of the wanted state. `hand_over` are the
+    objects of others that change hands.
     """
 
     wanted: DeviceState
@@ -39,11 +41,25 @@ class DerivedChange:
     changes: tuple[str, ...] = ()
     filters_proved: int = 0
     intent: DeviceIntent | None = None
+    hand_over: HandOverPlan | None = None
 
     @property
     def delegated(self) -> tuple[str, ...]:
         """Return what of the policy the device leaves to another one, in words."""
         return tuple(describe_delegated(self.intent.delegated)) if self.intent else ()
+
+
+class DeriveHandOver(Protocol):
+    """Derives and proves a change by which objects of others change hands; `controller.adoption` has it."""
+
+    def __call__(
+        self, city: City, device: Device, planned: HandOverPlan, now: DeviceState, source: str
+    ) -> DerivedChange:
+        """Return what the objects that a plan names lead to, derived from its text, which must hold the state now.
+
+        Raises:
+            PlanRefused: an object is not one that can change hands, or the text does not hold the state.
+        """
 
 
 class DeriveChange(Protocol):
@@ -77,13 +93,13 @@ def derive_change(
         message = f"{device.id}: {describe_unplanned_device(device)}"
         raise PlanRefused(message)
     intent = limit_intent(compiled, now)
-    _refuse_filters_without_ports(intent, now, system)
+    refuse_filters_without_ports(intent, now, system)
     if seen is not None:
         refuse_conflicts(seen, intent.wanted, source or device.id)
     proved = prove_rendered_device(city, intent, system)
     steps = system.plan_steps(now, intent.wanted)
     prove_plan_steps(city, intent, now, steps, system)
-    return DerivedChange(intent.wanted, steps, _describe(city, now, intent, steps), proved, intent)
+    return DerivedChange(intent.wanted, steps, describe_derived_changes(city, now, intent, steps), proved, intent)
 
 
 def describe_unplanned_device(device: Device) -> str:
@@ -103,7 +119,7 @@ def find_reason_unplanned(city: City, device: Device) -> str:
     return "" if list_wanted_parts(intent) else describe_unplanned_device(device)
 
 
-def _refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system: Platform) -> None:
+def refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system: Platform) -> None:
     """Refuse filters alone where they stand at ports and some VLAN has no port of ours yet.
 
     Raises:
@@ -123,7 +139,10 @@ def _refuse_filters_without_ports(intent: DeviceIntent, now: DeviceState, system
         raise BeyondCapability(message)
 
 
-def _describe(city: City, now: DeviceState, intent: DeviceIntent, steps: Iterable[Step]) -> tuple[str, ...]:
+def describe_derived_changes(
+    city: City, now: DeviceState, intent: DeviceIntent, steps: Iterable[Step]
+) -> tuple[str, ...]:
+    """Return what changes on a device, in words that an operator can review."""
     names = {segment.vlan: segment.id for segment in city.list_segments(intent.device.school).values()}
     paths = {str(one.address): one.path for one in intent.routing.neighbours} if intent.routing else {}
     changes = describe_changes(names, now, intent.wanted, paths)

@@ -18,7 +18,7 @@ from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 from controller.storage.whole_file import write_whole
 
-FORMAT: Literal[4] = 4
+FORMAT: Literal[5] = 5
 MOST_BYTES = 256 << 20
 """A whole city of 176 schools that is planned anew takes about 60 MB."""
 LONGEST_SHOWN = 80
@@ -53,6 +53,36 @@ class PlannedStep(_Frozen):
     leads_to: Digest
 
 
+ObjectName = Annotated[
+    str, Field(pattern=rf"^(vlan [0-9]{{1,4}}|interface [^{HIDDEN} ]{{1,60}}( [^{HIDDEN}]{{1,120}})?)$")
+]
+"""An object of a configuration as it is written: `vlan 10`, `interface Vlan10 ip access-group STAFF-IN in`."""
+
+
+class TakenObject(_Frozen):
+    """An object of others that a plan takes over, or gives back: its lines as they are and as they will be.
+
+    `old` are the lines of others, empty where it has no name or description; `new` are ours.
+    """
+
+    kind: Literal["vlan", "filter", "port", "interface"]
+    name: ObjectName
+    old: tuple[Text, ...]
+    new: tuple[Text, ...]
+
+
+class HandOverPlan(_Frozen):
+    """What of a device changes hands, in its order; nothing else of others is ever changed.
+
+    `text` are the lines of the running configuration from which that was derived: VLANs, ports, interfaces and lists,
+    and no free text but that of the objects.
+    """
+
+    way: Literal["take-over", "release"]
+    objects: tuple[TakenObject, ...]
+    text: tuple[Text, ...]
+
+
 class DevicePlan(_Frozen):
     """What one device was seen to hold, and what the policy wants it to hold.
 
@@ -60,6 +90,7 @@ class DevicePlan(_Frozen):
     wanted state as the device's own text, and `saved` tells whether it would have booted with what it ran. All the rest
     is for people, follows from these and from the policy, and is believed by nobody: `apply` derives it again, and
     refuses a plan that says anything else. `delegated` is what of the policy this device leaves to another one.
+    `hand_over` are the objects of others that change hands: who approves the plan approves them.
     """
 
     device: Name
@@ -73,6 +104,7 @@ class DevicePlan(_Frozen):
     delegated: tuple[Text, ...] = ()
     filters_proved: int
     steps: tuple[PlannedStep, ...]
+    hand_over: HandOverPlan | None = None
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -103,7 +135,7 @@ class PlanFile(_Frozen):
     `undo`: the policy is an earlier one, and not what `policies/` holds.
     """
 
-    format: Literal[4] = FORMAT
+    format: Literal[5] = FORMAT
     city: Name
     estate: EstateName
     policy: Digest
@@ -211,7 +243,7 @@ def read_plan(path: Path) -> bytes:
     try:
         return read_input_file(path, most_bytes=MOST_BYTES)
     except FileNotFoundError:
-        message = f"{path}: there is no such plan; make one with: {_MAKE.format(path=path)}"
+        message = f"{path}: there is no such plan; make one with: {_advise_plan(path)}"
         raise PlanRefused(message) from None
 
 
@@ -221,6 +253,8 @@ def parse_plan(content: bytes, path: Path) -> PlanFile:
     Raises:
         PlanRefused: they are half a plan, of another format, or not in the one form that plans have.
     """
+    if not content.strip():
+        raise _refuse_part(path, "it is empty")
     try:
         document = parse_json(content, most_bytes=MOST_BYTES)
         _refuse_other_format(document, path)
@@ -247,14 +281,17 @@ def _refuse_other_format(document: Any, path: Path) -> None:  # noqa: ANN401 any
         found = document["plan"].get("format")
     if found != FORMAT and isinstance(found, int):
         message = f"{path}: the plan is of format {shorten_value(found)}; this release reads {FORMAT}. "
-        message += f"Make it anew with: {_MAKE.format(path=path)}"
+        message += f"Make it anew with: {_advise_plan(path)}"
         raise PlanRefused(message)
 
 
+def _advise_plan(path: Path) -> str:
+    """Return the command that makes a plan. It never names a file that is no plan: it would be written over."""
+    return _MAKE.format(path=path if path.suffix == ".json" else "plan.json")
+
+
 def _refuse_part(path: Path, where: str) -> PlanRefused:
-    message = (
-        f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: {_MAKE.format(path=path)}"
-    )
+    message = f"{path}: not a whole plan ({where}); it may be half written. Make it anew with: {_advise_plan(path)}"
     return PlanRefused(message)
 
 

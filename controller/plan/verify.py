@@ -13,7 +13,7 @@ from controller.model.network.device_state import DeviceState
 from controller.model.network.state_lines import parse_state
 from controller.model.sites.devices import Device
 from controller.plan.build import USUAL_HOURS, build_device_plan, choose_canary
-from controller.plan.derive import DeriveChange, DerivedChange, derive_change, prove_wanted_paths
+from controller.plan.derive import DeriveChange, DerivedChange, DeriveHandOver, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference
 from controller.plan.select import find_device
 from controller.platforms.base import Operable
@@ -39,16 +39,18 @@ class VerifiedDevice:
         return frozenset(state.compute_digest() for state in states)
 
 
-def verify_plan(
+def verify_plan(  # noqa: PLR0913, PLR0917 what a plan is held against
     city: City,
     plan: PlanFile,
     derive: DeriveChange = derive_change,
     source: str = "the plan",
     canary: str | None = None,
+    derive_hand_over: DeriveHandOver | None = None,
 ) -> tuple[VerifiedDevice, ...]:
     """Derive and prove everything that a plan says from the policy, and return its devices in their order.
 
-    `canary` is the school that the operators named as the first one.
+    `canary` is the school that the operators named as the first one. Without `derive_hand_over` a plan by which objects
+    of others change hands is refused.
 
     Raises:
         PlanRefused: the plan says something else; names the device, the line of the plan and what it should be.
@@ -56,7 +58,7 @@ def verify_plan(
     """
     refuse_other_policy(city, plan, source)
     _refuse_other_devices(city, plan, source)
-    verified = tuple(_verify_device(city, one, derive, source) for one in plan.devices)
+    verified = tuple(_verify_device(city, one, derive, source, derive_hand_over) for one in plan.devices)
     prove_wanted_paths(city, (one.derived.intent for one in verified if one.derived.intent is not None))
     expected = [
         build_device_plan(one.device, one.seen, one.derived, saved=planned.saved)
@@ -129,7 +131,9 @@ def _find_device(city: City, name: str, source: str) -> Device:
         raise PlanRefused(message) from None
 
 
-def _verify_device(city: City, planned: DevicePlan, derive: DeriveChange, source: str) -> VerifiedDevice:
+def _verify_device(
+    city: City, planned: DevicePlan, derive: DeriveChange, source: str, derive_hand_over: DeriveHandOver | None
+) -> VerifiedDevice:
     device = _find_device(city, planned.device, source)
     if device.platform != planned.platform:
         message = f"{device.id}: the plan is for platform {shorten_value(planned.platform)}, the city says "
@@ -143,8 +147,14 @@ def _verify_device(city: City, planned: DevicePlan, derive: DeriveChange, source
     except ValueError as error:
         message = f"{source}: {device.id}: the state seen cannot be read: {error}. Make the plan anew"
         raise PlanRefused(message) from None
+    if planned.hand_over is not None and derive_hand_over is None:
+        message = f"{source}: {device.id}: objects of others change hands by the plan, which cannot be verified here"
+        raise PlanRefused(message)
     try:
-        derived = derive(city, device, seen)
+        if planned.hand_over is not None and derive_hand_over is not None:
+            derived = derive_hand_over(city, device, planned.hand_over, seen, source)
+        else:
+            derived = derive(city, device, seen)
     except ValueError as error:
         # The seen state is the plan's own word: what no device can hold leads to no steps.
         message = f"{source}: {device.id}: nothing can be derived from the state seen: {error}. Make the plan anew"

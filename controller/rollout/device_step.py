@@ -18,7 +18,9 @@ from controller.model.sites.devices import Device
 from controller.plan.review import describe_changes
 from controller.platforms.base import Lock, Observation, Operable, Restore, Session, Step
 from controller.platforms.common.understanding import understand
+from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Clock, Transport
+from controller.rollout.change_guard import ChangeGuard
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
@@ -37,6 +39,7 @@ class Change:
     these and of all between them: a device in another one was changed by somebody else. `derive` derives and proves the
     steps from what the device holds when its turn comes.
     `refuse_expired` raises PlanExpired once an exception in the policy has expired; then nothing more may be written.
+    `guard` is there where objects of others change hands.
     """
 
     device: Device
@@ -52,6 +55,7 @@ class Change:
     refuse_expired: Callable[[], None]
     transport: Transport
     clock: Clock
+    guard: ChangeGuard | None = None
 
     @property
     def school(self) -> str:
@@ -70,7 +74,11 @@ class Change:
 
     def read(self, session: Session) -> Observation:
         """What the device runs now."""
-        return understand(self.system, self.system.read(session), self.device.id)
+        return self.understand(self.system.read(session))
+
+    def understand(self, text: DeviceText) -> Observation:
+        """What a text of the device means."""
+        return understand(self.system, text, self.device.id)
 
     def read_saved(self, session: Session) -> DeviceState | None:
         """The state that the device would boot with; None when it would boot with none."""
@@ -141,12 +149,15 @@ class Procedure:
             with self._span.child(Level.STEP, "lock"):
                 change.system.lock(self.session, change.lock)
             with self._span.child(Level.STEP, "read"):
-                seen = change.read(self.session)
+                text = change.system.read(self.session)
+                seen = change.understand(text)
                 found = seen.state
             with self._span.child(Level.STEP, "compare"):
                 steps = derive_steps(change, seen)
                 # Waiting for the device may have lasted over midnight, too.
                 change.refuse_expired()
+                if change.guard is not None:
+                    change.guard.begin(text)
             if found == change.wanted:
                 end = self.keep_state()
                 self.release_lock()
@@ -174,6 +185,7 @@ class Procedure:
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
         self.confirm_change()
         if self.change.read_saved(self.session) == self.change.wanted:
+            self.note_confirmed()
             return End.UNCHANGED
         self.save_state()
         return End.APPLIED
@@ -251,6 +263,11 @@ class Procedure:
                 message = "the device says that its restore is cancelled, and it is still armed"
                 raise CommandFailed(change.device.id, message)
 
+    def note_confirmed(self) -> None:
+        """Tell the guard that the change is confirmed and saved."""
+        if self.change.guard is not None:
+            self.change.guard.confirm()
+
     def save_state(self) -> None:
         """Make the device boot with what it runs, and read that from it.
 
@@ -263,6 +280,7 @@ class Procedure:
             if change.read_saved(self.session) != change.wanted:
                 message = "the device says that it saved its configuration, and would boot with another one"
                 raise CommandFailed(change.device.id, message)
+            self.note_confirmed()
 
     def release_lock(self) -> None:
         """Give the device's lock back."""

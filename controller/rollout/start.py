@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
@@ -75,7 +76,8 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         commit = refuse_other_commit(request.policies, plan, source)
         refuse_expired_exceptions(city, plan.on)
         wider = judge_anchors(city, operations, request.accepted)
-        verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        hands = HandOverDeriver(operations.state)
+        verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary, derive_hand_over=hands)
         refuse_replayed_plan(city, plan, operations, source)
         # Only what is verified may be a repair: until then the plan itself says what it would touch.
         repair = is_repair(city, plan, verified, operations.state)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event
 
+from controller.adoption.take_over.deriver import HandOverDeriver, HandOverGuard
 from controller.model.city import City
 from controller.plan.derive import DeriveChange, derive_change
 from controller.plan.document import PlanFile
@@ -27,13 +28,18 @@ SCHOOLS_AT_ONCE = 8
 INTERRUPTED = "not attempted: interrupted"
 
 
+def _say_nothing(devices: int) -> None:
+    del devices
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How to roll out. `restore_after` is in seconds; `state_folder` keeps locks and timelines.
 
     `transport` reaches the devices. `clock` is asked for the day before each of them: an exception in the policy may
     expire while it is being rolled out. `schools_at_once` are changed side by side. `derive` derives and proves what is
-    to be done on a device.
+    to be done on a device. `on_interrupt` is called at once after Ctrl-C, with the number of devices whose change has
+    begun and is being ended.
     """
 
     restore_after: int
@@ -42,6 +48,7 @@ class Settings:
     clock: Clock
     schools_at_once: int = SCHOOLS_AT_ONCE
     derive: DeriveChange = derive_change
+    on_interrupt: Callable[[int], None] = _say_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,11 @@ def apply_plan(
     Raises:
         PlanRefused: the plan says something else than the policy leads to; no device was reached.
     """
-    return roll_out(city, plan, verify_plan(city, plan, settings.derive), settings, listeners, answers)
+    return roll_out(city, plan, _verify(city, plan, settings), settings, listeners, answers)
+
+
+def _verify(city: City, plan: PlanFile, settings: Settings) -> tuple[VerifiedDevice, ...]:
+    return verify_plan(city, plan, settings.derive, derive_hand_over=HandOverDeriver(settings.state_folder))
 
 
 def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers for it
@@ -95,7 +106,7 @@ def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers
     """Carry out a plan that was verified; an outcome for each of its devices, in the plan's order."""
     answers = answers or Accountability(planner=plan.planner, commit=plan.commit, policy=plan.policy, undo=plan.undo)
     changes = _changes(city, plan, verified, settings)
-    rollout_waves = _Waves(settings.schools_at_once, Event())
+    rollout_waves = _Waves(settings.schools_at_once, Event(), settings.on_interrupt)
     canary = [change for change in changes if change.school == plan.canary]
     rest = [change for change in changes if change.school != plan.canary]
     waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
@@ -135,12 +146,25 @@ def _changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], set
             refuse_expired=refuse_expired,
             transport=settings.transport,
             clock=settings.clock,
+            guard=_make_guard(one, settings, digest),
         )
         for one in verified
     ]
 
 
+def _make_guard(one: VerifiedDevice, settings: Settings, digest: str) -> HandOverGuard | None:
+    planned = one.derived.hand_over
+    if planned is None:
+        return None
+    states = (one.seen, *(step.result for step in one.derived.steps))
+    return HandOverGuard(one.device, planned, states, settings.state_folder, digest, settings.clock)
+
+
 def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:
+    if one.derived.hand_over is not None:
+        # Derived and proved when the plan was verified, with the objects as they are recorded; the guard looks at them.
+        states = [state.compute_digest() for state in (one.seen, *(step.result for step in one.derived.steps))]
+        return one.derived.steps[states.index(seen.state.compute_digest()) :]
     return derive(city, one.device, seen.state, seen, one.device.id).steps
 
 
@@ -150,6 +174,9 @@ class _Waves:
 
     schools_at_once: int
     stop: Event
+    on_interrupt: Callable[[int], None]
+    begun: set[str] = field(default_factory=set)
+    """Devices whose change has begun and has not ended."""
 
     def run(self, changes: Sequence[Change], parent: Span) -> list[Outcome]:
         schools: dict[str, list[Change]] = {}
@@ -167,18 +194,25 @@ class _Waves:
                 self.stop.set()
                 before = signal.signal(signal.SIGINT, signal.SIG_IGN)
                 try:
+                    self.on_interrupt(len(self.begun))
                     return [outcome for school in running for outcome in school.result()]
                 finally:
                     signal.signal(signal.SIGINT, before)
 
     def _school(self, name: str, changes: Sequence[Change], parent: Span) -> list[Outcome]:
         with parent.child(Level.SCHOOL, name) as span:
-            outcomes = [
-                _not_attempted(change, INTERRUPTED) if self.stop.is_set() else change_device(change, span)
-                for change in changes
-            ]
+            outcomes = [self._change(change, span) for change in changes]
             span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
         return outcomes
+
+    def _change(self, change: Change, span: Span) -> Outcome:
+        if self.stop.is_set():
+            return _not_attempted(change, INTERRUPTED)
+        self.begun.add(change.device.id)
+        try:
+            return change_device(change, span)
+        finally:
+            self.begun.discard(change.device.id)
 
 
 def _by_school(changes: Sequence[Change]) -> dict[str, list[str]]:

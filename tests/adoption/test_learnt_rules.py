@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from controller.adoption.effective_filters import find_old_filters
-from controller.adoption.learnt import LearntRules
-from controller.adoption.learnt_file import format_learnt_rules
-from controller.adoption.learnt_proof import prove_learnt_list, replace_policy
-from controller.adoption.learnt_rules import learn_rules
-from controller.adoption.list_entries import find_entry_line
+from controller.adoption.learning.learnt import LearntRules
+from controller.adoption.learning.learnt_file import format_learnt_rules
+from controller.adoption.learning.learnt_proof import prove_learnt_list, replace_policy
+from controller.adoption.learning.learnt_rules import learn_rules
+from controller.adoption.learning.list_entries import find_entry_line
 from controller.adoption.reading import read_existing_network
 from controller.cli.output import Exit
 from controller.compile.network.wanted_device_state import compile_device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -19,19 +20,23 @@ from tests.policies import SHIPPED
 MOST_SECONDS = 10.0
 """An answer takes well under a second; on a machine with much other work everything takes longer."""
 PROGRAM = """
-import os, sys
+import os, sys, threading
 from {module} import {function}
 import {module} as place
 def begun(*given, **named):
     os.write(1, b"begun")
+    if {waits}:
+        threading.Event().wait(60)  # what follows is quick: it would be over before the key is pressed
     return real(*given, **named)
 real, place.{function} = place.{function}, begun
 from controller.cli.conventions.entry import start
 sys.argv[1:] = {words!r}
 start()
 """
+QUICK = {"plan", "drift", "what-if", "playbook"}
 PROVE = ["prove", "--all", "--no-cache", "--policies", str(SHIPPED)]
 
+SCHOOL = ["--school", "kw-s01", "--policies", str(SHIPPED)]
 RENDER = ["render", "--all", "-o", "out", "--policies", str(SHIPPED)]
 
 
@@ -47,10 +52,12 @@ def list_living(group: int) -> list[str]:
     return found
 
 
-def interrupt(module: str, function: str, words: list[str], folder: Path) -> tuple[int, str, float]:
+def interrupt(
+    module: str, function: str, words: list[str], folder: Path, *, waits: bool = False
+) -> tuple[int, str, float]:
     """Run a command until a function is called, press Ctrl-C; its exit code, what it said, the seconds it took."""
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(module=module, function=function, words=words)],
+        [sys.executable, "-c", PROGRAM.format(module=module, function=function, words=words, waits=waits)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
@@ -74,15 +81,45 @@ def interrupt(module: str, function: str, words: list[str], folder: Path) -> tup
         ("controller.plan.proof.city_proof", "_prove_each", PROVE),
         ("controller.cli.policy.check", "load_estate_city", ["check", "--policies", str(SHIPPED)]),
         ("controller.cli.policy.render", "prove_rendered_device", RENDER),
+        ("controller.cli.devices.plan", "select_devices", ["plan", "--configs", str(SHIPPED), *SCHOOL]),
+        ("controller.cli.devices.plan", "list_reachable_devices", ["drift", *SCHOOL]),
+        ("controller.cli.policy.what_if", "_two", ["what-if", "--from", "HEAD", "--policies", str(SHIPPED)]),
+        ("controller.cli.devices.playbook", "list_reachable_devices", ["playbook", "run", "backup", *SCHOOL]),
     ],
 )
 def test_ctrl_c(module: str, function: str, words: list[str], tmp_path: Path) -> None:
-    code, said, took = interrupt(module, function, words, tmp_path)
+    code, said, took = interrupt(module, function, words, tmp_path, waits=words[0] in QUICK)
     assert code == Exit.INTERRUPTED
     assert said.splitlines()[-1].startswith("tsunagu: interrupted")
     assert "Traceback" not in said
     assert took < MOST_SECONDS
     assert not list(tmp_path.rglob(".*"))  # no file that was being written
+
+
+READING = """
+import os, signal, sys
+class Press:
+    pressed = False
+    def find_spec(self, name, path=None, target=None):
+        if name == "yaml.error" and not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Press())
+from controller.cli.conventions.entry import start
+sys.argv[1:] = {words!r}
+start()
+"""
+
+
+@pytest.mark.parametrize("words", [["check"], ["check", "--json"]], ids=" ".join)
+def test_ctrl_c_while_the_program_is_read(words: list[str]) -> None:
+    """A module that is half read makes other errors of those that need it; they are no faults."""
+    done = subprocess.run(
+        [sys.executable, "-c", READING.format(words=words)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, "tsunagu: interrupted\n")
+    if "--json" in words:
+        assert json.loads(done.stdout)["error"]["code"] == "interrupted"
 
 
 def test_a_session_that_waits_for_a_device_does_not_hold_the_answer_up() -> None:

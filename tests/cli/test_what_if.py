@@ -247,4 +247,4 @@ def test_an_edit_that_does_not_load_names_its_own_file(policies: PolicyFolder) -
     done = here("what-if", "--edit", str(path), *DAY, cwd=policies.path.parent)
     assert done.code == Exit.FAILED
     line = path.read_text(encoding="utf-8").splitlines().index("    effect: allow") + 1
-    assert f"{path}:{line}: rules.0.effect: Input should be 'permit' or 'forbid'" in done.errors
+    assert f"{path}:{line}: rules.0.effect: write one of: permit, forbid" in done.errors

@@ -97,13 +97,17 @@ CASES = {
         ),
     ),
     "unknown school": Case(
-        "plan --school kw-x99", Exit.FAILED, ("there is no school 'kw-x99' in the city; there are: ",)
+        "plan --school kw-x99",
+        Exit.FAILED,
+        ("there is no school 'kw-x99' in the city; there are: kw-e01 (仮・川崎第一小学校), ",),
     ),
     "unknown ward": Case(
         "plan --ward shibuya", Exit.FAILED, ("there is no ward 'shibuya' in the city; there are: kawasaki, saiwai",)
     ),
     "unknown school of the lab": Case(
-        "drift --lab --school as-e01", Exit.FAILED, ("there is no school 'as-e01' in the virtual city; there are: ",)
+        "drift --lab --school as-e01",
+        Exit.FAILED,
+        ("there is no school 'as-e01' in the virtual city; did you mean as-e04 (",),
     ),
     "unknown device": Case(
         "trust kw-s01-core9",

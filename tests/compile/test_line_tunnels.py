@@ -172,8 +172,8 @@ def share_an_interface(files: Files) -> None:
             r"all\.yaml:\d+: lines\.primary\.tunnel\.peer: the far end 10\.1\.2\.3 lies",
         ),
         (set_tunnel("gre", "224.0.0.1", 1400), r"all\.yaml:\d+: .*tunnel: peer: 224\.0\.0\.1 is no address of another"),
-        (set_tunnel("l2tp", "203.0.113.9", 1400), r"all\.yaml:\d+: .*tunnel\.kind: Input should be 'ipsec', 'gre'"),
-        (set_line("primary", routing="rip"), r"all\.yaml:\d+: .*lines\.primary\.routing: Input should be 'bgp' or"),
+        (set_tunnel("l2tp", "203.0.113.9", 1400), r"all\.yaml:\d+: .*tunnel\.kind: write one of: ipsec, gre"),
+        (set_line("primary", routing="rip"), r"all\.yaml:\d+: .*lines\.primary\.routing: write one of: bgp, static"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(tmp_path: Path, change: Change, told: str) -> None:

@@ -159,6 +159,11 @@ def test_explain_answers(folder: Path, words: tuple[str, ...], answer: str) -> N
         (("explain", "--from", "mn-01/office", "--to", "ledger", "--role", "instructer"), "instructor"),
         (("plan", "--ward", "湾岸", "--configs", CONFIGURATIONS), "湾岸区"),
         (("adopt", "仮・潮見第一", "--configs", CONFIGURATIONS), "mn-01"),
+        (("playbook", "run", "backup", "--school", "mn-1"), "mn-01"),
+        (
+            ("trust", "shiomi1-sw", "--fingerprint", f"SHA256:{'A' * 43}"),
+            "device ids are shiomi1-sw1, namiyoke1-sw1, ...; did you mean shiomi1-sw1",
+        ),
         (("lab", "up"), "minato/city/lab.yaml:1: file is missing; only the virtual city"),
         (("report", "bandwidth", "-o", "report.html"), "no real school was measured yet"),
         (("plan", "--all"), "not supported: 30 devices"),

@@ -153,3 +153,25 @@ def test_a_cause_is_said_once_where_schools_cannot_be_read(folder: Path, change:
     said = run(folder, "check", code=Exit.FAILED)
     (line,) = [line for line in said.splitlines() if line.startswith("  ")]
     assert line.startswith("  minato/city/schools/wan.yaml:77: '08' is a number with leading zeros; write 8, ")
+
+
+@pytest.mark.parametrize("school", ["mn-01", "mn-19"])
+def test_what_is_ours_already_is_in_nobodys_way(folder: Path, change: Change, school: str) -> None:
+    run(folder, "render", "--school", school, "-o", "rendered", code=Exit.GOOD)
+    words = ("adopt", school, "--configs", "rendered")
+    said = run(folder, *words, code=Exit.GOOD)
+    assert "0 objects need only a name, 0 things contradict the policy" in said
+    assert "opens and closes" not in said
+    # The policy changes after that: it closes for visitors, and still nothing of others is in the way.
+    change("access/rules.yaml", "[office, class, visitor]", "[office, class]")
+    said = run(folder, *words, code=Exit.DIFFERS)
+    assert re.search(r"closes 来校者 \(visitor\) -> .*tcp/443.* today: TSN-140-from-4-", said)
+    assert "0 things contradict the policy" in said
+
+
+def test_nothing_is_learnt_from_what_is_ours_already(folder: Path) -> None:
+    run(folder, "render", "--school", "mn-01", "-o", "rendered", code=Exit.GOOD)
+    run(folder, "adopt", "mn-01", "--configs", "rendered", "--propose-rules", "-o", "learnt.yaml", code=Exit.GOOD)
+    learnt = (folder / "learnt.yaml").read_text(encoding="utf-8")
+    assert re.search(r"visitor: IPv4, from its hosts: TSN-140-from-4-\w+ is ours; what it permits stands", learnt)
+    assert "no list is in force" not in learnt

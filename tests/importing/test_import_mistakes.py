@@ -70,6 +70,7 @@ def test_a_refusal_ends_the_command_and_nothing_is_written(scene: Scene) -> None
         ("第二小学校,第一区,小学校,5001,閉域VPN,200", ("5001 is not between 0 and 5000",)),
         ("第二小学校,第一区,小学校,,閉域VPN,200", ("児童生徒数: is empty; write a value, or delete the row",)),
         (",第一区,小学校,420,閉域VPN,200", ("学校名: is empty",)),
+        ("第二小学校,,小学校,420,閉域VPN,200", ("区: is empty (of merged cells only the first holds the value)",)),
         ("合計,,,720,,", ("looks like a sum: delete it",)),
         ("第二小学校,第一区,小学校,420,,", ("回線: is empty", "--line KIND:MBPS")),
         ("第二小学校,第一区,小学校,420,閉域VPN,", ("回線: '閉域VPN' has no rate", "閉域VPN 100Mbps")),

@@ -252,6 +252,27 @@ def test_a_value_behind_an_alias_is_left_to_a_person(scene: Scene) -> None:
     assert scene.schools.read_text(encoding="utf-8") == text
 
 
+def test_what_is_interrupted_says_how_much_is_written(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene.edit("city/city.yaml", "lot: lot-1}\n", "lot: lot-1}\n  - {id: minato, name: 港区, lot: lot-1}\n")
+    scene.write(SECOND, "港小学校,港区,小学校,1,閉域VPN,100")
+    written: list[Path] = []
+
+    def write_one(content: bytes, path: Path, **kept: object) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        path.write_bytes(content)
+        assert kept["private"] is False
+
+    monkeypatch.setattr("controller.importing.write_schools.write_whole", write_one)
+    done = scene.run("--write")
+    assert done.code == 130
+    assert "interrupted: 1 of 2 files were written; run it again" in done.errors
+    monkeypatch.undo()
+    again = scene.run("--write")
+    assert (again.code, "written: city/schools/minato.yaml" in again.said) == (0, True), again
+
+
 def test_a_program_reads_the_same(scene: Scene) -> None:
     scene.write("第一小学校,第一区,小学校,301,閉域VPN,100", SECOND)
     done = scene.run("--json")

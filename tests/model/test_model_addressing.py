@@ -122,7 +122,7 @@ def test_the_formula_is_checked_although_the_first_school_has_a_block_of_its_own
         ("offset: 0.0.16.0", "offset: 0.1.0.0", "of segment pupil lies outside 10."),
         ("offset: 0.0.16.0", "offset: 0.0.20.0", "ipv4.offset: does not fit its length: "),
         ("offset: 0.0.16.0", "offset: 255.0.0.0", "ipv4.offset: does not fit its length: "),
-        ("offset: 0.0.16.0, length: 20", "offset: 0.0.16.0, length: 31", "ipv4.length: Input should be less than or"),
+        ("offset: 0.0.16.0, length: 20", "offset: 0.0.16.0, length: 31", "ipv4.length: write 30 or less"),
         ("offset: 0.0.10.0, length: 23", "offset: 0.0.10.0, length: 27", "the management segment has room for 21 dev"),
     ],
 )

@@ -46,7 +46,7 @@ def rule(text: str) -> str:
             "applications: [affairs], " + PROXY + ", devices: [pc]}",
             "identity.devices: unknown device class 'pc'; allowed: chr",
         ),
-        ("applications: [affairs], " + PROXY + ", mfa: strong}", "identity.mfa."),
+        ("applications: [affairs], " + PROXY + ", mfa: strong}", "identity.mfa: write one of: true, false, any"),
         (
             "applications: [affairs], " + PROXY + ", mfa: any}",
             "identity.mfa: 'any' is less than class II of 'affairs' asks: without-sms; write `mfa: true`",
@@ -128,7 +128,7 @@ def test_school_days_need_a_calendar(policies: PolicyFolder) -> None:
             "II: {strength: any, required: false}",
             "`required` must stay",
         ),
-        (PEOPLE, "audience: pupil", "audience: child", "audience: Input should be 'staff', 'pupil' or 'public'"),
+        (PEOPLE, "audience: pupil", "audience: child", "audience: write one of: staff, pupil, public"),
         (
             FLOWS,
             "to: school-aid",

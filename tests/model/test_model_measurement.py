@@ -87,12 +87,12 @@ def test_one_row_of_error_holds_everywhere(city: City) -> None:
         ("{pupils: 120, mbps: 216}", "{pupils: 120, mbps: 100}", "not less Mbit/s (108)"),
         ("{mbps: 800, percent: 10}", "{mbps: 100, percent: 10}", "must be for more Mbit/s than the one before it"),
         ("{mbps: 800, percent: 10}", "{mbps: 200, percent: 10}", "must be for more Mbit/s than the one before it"),
-        ("{port: 5201}", "{port: 70000}", "less than or equal to 65535 (found 70000)"),
+        ("{port: 5201}", "{port: 70000}", "write 65535 or less (found 70000)"),
         ("streams: 4", "streams: none", "write a whole number in digits"),
-        ("scheme: http", "scheme: ftp", "'http' or 'https'"),
+        ("scheme: http", "scheme: ftp", "write one of: http, https (found 'ftp')"),
         ("regions: [tokyo, osaka]", "regions: [tokyo, nagoya]", "unknown region 'nagoya'; allowed: osaka, tokyo"),
         ("program: iperf3", "program: iperf3\n  speed: 9", "unknown field; allowed: answer-within, connect-within"),
-        ("throughput: 900", "throughput: 0.5", "greater than or equal to 10"),
+        ("throughput: 900", "throughput: 0.5", "write 10 or more"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(policies: PolicyFolder, old: str, new: str, said: str) -> None:

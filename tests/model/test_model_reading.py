@@ -52,9 +52,29 @@ def test_every_missing_file_is_named_at_once(policies: PolicyFolder) -> None:
 
 def test_an_empty_folder_says_everything_that_is_missing(policies: PolicyFolder) -> None:
     shutil.rmtree(policies.path)
-    policies.path.mkdir()
+    for name in ("city", "access"):
+        (policies.path / name).mkdir(parents=True)
     # The stack outputs are not asked for: which ones, the missing city.yaml would say.
     assert len(policies.problems()) == 11
+
+
+def test_another_folder_is_said_once_with_the_one_that_was_meant(policies: PolicyFolder) -> None:
+    (inside,) = PolicyFolder.problems(replace_path(policies, policies.path / "city"))
+    assert "holds no access/ and no city/; did you mean --policies " in inside
+    (policies.path / "access").rename(policies.path / "Access")
+    (renamed,) = policies.problems()
+    assert renamed.endswith(":1: holds no access/; rename Access/ to access/")
+    shutil.rmtree(policies.path / "Access")
+    (missing,) = policies.problems()
+    assert missing.endswith("holds no access/; --policies DIR names the folder that holds city/ and access/")
+
+
+def replace_path(policies: PolicyFolder, path: Path) -> PolicyFolder:
+    """The folder of policies as somebody names it who names another one."""
+    other = object.__new__(PolicyFolder)
+    other.path = path
+    assert policies.path in (path, *path.parents)
+    return other
 
 
 @pytest.mark.parametrize(
@@ -73,8 +93,8 @@ def test_an_empty_folder_says_everything_that_is_missing(policies: PolicyFolder)
         ("a: &a {b: c}\nrules:\n  - {<<: *a}\n", "access/rules.yaml:3: merging with '<<' is not read here"),
         ("rules:\n- !!python/name:os x\n", "access/rules.yaml:2: the tag 'tag:yaml.org,2002:python/name:os' is not"),
         ("rules:\n- purpose: 2026-13-45\n", "access/rules.yaml:2: '2026-13-45' is no day of any calendar"),
-        ("rules: []\n---\nrules: []\n", "access/rules.yaml:2: not valid YAML: but found another document"),
-        ("rules: \x01\n", "access/rules.yaml:1: not valid YAML: "),
+        ("rules: []\n---\nrules: []\n", "access/rules.yaml:2: another document begins here"),
+        ("rules: \x01\n", "access/rules.yaml:1: an invisible character (U+0001)"),
     ],
 )
 def test_what_is_no_yaml_of_ours(policies: PolicyFolder, text: str, expected: str) -> None:
@@ -95,8 +115,8 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
         (RULES, "mfa: true", "mfaa: true", "rules.0.identity.mfaa: unknown field; allowed: devices, enforced-by, hou"),
         (RULES, "purpose: 学校", "reason: 学校", "rules.0.reason: unknown field; allowed: applications, effect, exce"),
         (CITY, "id: kawasaki-virtual", "idd: x", "idd: unknown field; allowed: format, addressing, controllers, "),
-        (RULES, "effect: permit", "effect: allow", "rules.0.effect: Input should be 'permit' or 'forbid' (found 'all"),
-        (RULES, "[proxy]", "[firewall]", "rules.0.identity.enforced-by.0: Input should be 'proxy' or '802.1x' (found"),
+        (RULES, "effect: permit", "effect: allow", "rules.0.effect: write one of: permit, forbid (found 'all"),
+        (RULES, "[proxy]", "[firewall]", "rules.0.identity.enforced-by.0: write one of: proxy, 802.1x (found"),
         (RULES, "{from: [staff]}", "{from: staff}", "rules.0.network.from: needs a list: [ONE, ANOTHER] (found 'staff"),
         (RULES, "[tcp/80, tcp/443]", "[https]", "rules.17.network.services.0: 'https' is no service; write tcp/PORT"),
         (RULES, "[tcp/80, tcp/443]", "[tcp/80-]", "rules.17.network.services.0: 'tcp/80-' is no service; write tcp"),
@@ -107,16 +127,21 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
         (RULES, '"09:00"', '"18:00"', "rules.4.identity.hours: 'from' must stand before 'until'; write two rules for"),
         (RULES, "[mon, tue, wed, thu, fri]", "[monday]", "rules.5.identity.hours.days: write a list of days, [mon, tu"),
         (SEGMENTS, "id: staff\n", "id: Staff Room\n", "segments.0.id: write lower-case letters, digits and '-'"),
-        (SEGMENTS, "vlan: 10", "vlan: 4095", "segments.0.vlan: Input should be less than or equal to 4094 (found 40"),
-        (APPLICATIONS, "hosting: cloud-run", "hosting: cloud", "applications.0.hosting: Input should be 'cloud-run', "),
-        (APPLICATIONS, "importance: II", "importance: V", "applications.0.importance: Input should be 'I', 'II', "),
+        (SEGMENTS, "vlan: 10", "vlan: 4095", "segments.0.vlan: write 4094 or less (found 40"),
+        (APPLICATIONS, "hosting: cloud-run", "hosting: cloud", "applications.0.hosting: write one of: cloud-run, "),
+        (APPLICATIONS, "importance: II", "importance: V", "applications.0.importance: write one of: I, II, "),
         (CITY, "timezone: Asia/Tokyo", "timezone: JST", "timezone: 'JST' is no time zone of the IANA database; write"),
-        (CITY, "10.255.0.10/32", "10.255.0.10/24", "controllers.0: 10.255.0.10/24 has host bits set"),
-        (CITY, "ipv4: 10.0.0.0/8", "ipv4: 10.0.0.1/8", "addressing.ipv4: 10.0.0.1/8 has host bits set"),
+        (CITY, "10.255.0.10/32", "10.255.0.10/24", "controllers.0: has host bits set; write 10.255.0.0/24"),
+        (CITY, "ipv4: 10.0.0.0/8", "ipv4: 10.0.0.1/8", "addressing.ipv4: has host bits set; write 10.0.0.0/8"),
         (CITY, "- 0.0.0.0/8", "- 8", "reserved.0: write a prefix, e.g. 10.0.0.0/8 or 2001:db8::/32 (found 8)"),
-        (CITY, "school-ipv4-length: 16", "school-ipv4-length: 7", "addressing.school-ipv4-length: Input should be gr"),
+        (CITY, "school-ipv4-length: 16", "school-ipv4-length: 7", "addressing.school-ipv4-length: write 8 or more"),
         (CITY, "ipv4: 10.0.0.0/8", "ipv4: 10.0.0.0/17", "addressing: a school block of /16 is larger than the city's"),
-        (CITY, "{default: switches}", "switches", "device-access: needs fields of its own; allowed: choices, default"),
+        (
+            CITY,
+            "{default: switches}",
+            "switches",
+            "device-access: needs fields of its own, a line each with ': '; allowed: ",
+        ),
         (CITY, "{default: switches}", "{default: switches, user: x}", "device-access.user: unknown field; allowed: "),
         (
             BLUEPRINTS,
@@ -127,7 +152,12 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
         (BLUEPRINTS, "segments: [staff]}", "segments: all}", "blueprints.0.devices.2.ports.0: an access port carries"),
         (BLUEPRINTS, "1/0/{n}", "1/0/{m}", "port-names.cisco_ios: needs exactly one mark {n}, where the port's number"),
         ("access/prefixes/cbt.yaml", "id: cbt", "id: drills", "id: must be the file's name, 'cbt' (found 'drills')"),
-        ("access/prefixes/cbt.yaml", "198.51.100.96/27", "198.51.100.97/27", "prefixes.0: 198.51.100.97/27 has host b"),
+        (
+            "access/prefixes/cbt.yaml",
+            "198.51.100.96/27",
+            "198.51.100.97/27",
+            "prefixes.0: has host bits set; write 198.51.100.96/27",
+        ),
         ("access/necessities.yaml", "family: 4", "family: 6", "necessities.0: 0.0.0.0/32 is not of family 6"),
         ("stack-outputs/lab.json", '"version": 0', '"version": "x"', "version: write a whole number in digits"),
     ],

@@ -54,7 +54,7 @@ def test_what_is_not_said_is_the_strictest(policies: PolicyFolder) -> None:
         ),
         ("ssid: school-pupil", "ssid: school-staff", "ssid: 'school-staff' is already given at "),
         ("ssid: school-pupil", "ssid: 'a '", "ssid: String should match pattern"),
-        ("protection: enhanced-open", "protection: open", "protection: Input should be 'wpa3-enterprise' or 'enh"),
+        ("protection: enhanced-open", "protection: open", "protection: write one of: wpa3-enterprise, enh"),
     ],
 )
 def test_a_network_that_may_not_be(policies: PolicyFolder, old: str, new: str, expected: str) -> None:

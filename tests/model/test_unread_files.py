@@ -19,7 +19,7 @@ from tests.policies import PolicyFolder
         ("city/schools/miyamae.YAML", "is not read; name it miyamae.yaml"),
         (
             "city/schools/schools.csv",
-            r"is a table, and is not read; write its rows as YAML \(here are read: \*\.yaml\)",
+            r"is a table, and is not read; move it out, and bring its schools in by 'tsunagu import' \(here are read: ",
         ),
         ("city/schools/一覧.xlsx", "is a table, and is not read"),
         ("city/schools/.~lock.miyamae.yaml#", "is a lock file of an open program"),

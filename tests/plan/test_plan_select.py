@@ -63,7 +63,7 @@ def test_the_lab_has_its_own_devices(city: City) -> None:
 @pytest.mark.parametrize(
     ("selection", "message"),
     [
-        (Selection(("kw-e99",)), "there is no school 'kw-e99' in the city; there are: "),
+        (Selection(("kw-e99",)), "there is no school 'kw-e99' in the city; did you mean kw-"),
         (
             Selection(wards=("kawagoe",)),
             "there is no ward 'kawagoe' in the city; there are: kawasaki, saiwai, ",
@@ -76,7 +76,7 @@ def test_unknown_names(city: City, selection: Selection, message: str) -> None:
 
 
 def test_a_school_that_the_virtual_city_does_not_have(city: City) -> None:
-    message = "there is no school 'as-e01' in the virtual city; there are: as-e04, kw-s01, nh-j05"
+    message = "there is no school 'as-e01' in the virtual city; did you mean as-e04 "
     with pytest.raises(TsunaguError, match=f"^{message}"):
         select_schools(choose_virtual_city(city), Selection(("as-e01",)))
 
@@ -92,6 +92,6 @@ def test_a_device_by_its_name(city: City) -> None:
 )
 def test_a_device_that_does_not_exist(city: City, name: str, estate: EstateName) -> None:
     asked = choose_estate(city, estate)
-    message = f"^{asked.called} has no device '{name}'; device ids are SCHOOL-core1, SCHOOL-floor2"
+    message = f"^{asked.called} has no device '{name}'; device ids are as-e0"
     with pytest.raises(TsunaguError, match=message):
         find_device(asked, name)

@@ -24,11 +24,8 @@ from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.line_system import Ends, LineSystem, derive_lines, list_known_states, read_ends
 
 
-class ReloadSystem(LineSystem):
-    """Operable without a shell on the device: `show ...`, `reload in ...`, `write memory`, and a lock by its user."""
-
-    name = "reloading"
-    device_type = "reloading_os"
+class ReloadOperation:
+    """Operation without a shell on the device: `show ...`, `reload in ...`, `write memory`, and a lock by its user."""
 
     def read(self, session: Session) -> DeviceText:
         return session.run(Command("show running-config"))
@@ -61,6 +58,13 @@ class ReloadSystem(LineSystem):
 
     def save(self, session: Session, lock: Lock) -> None:
         session.run(Command(f"write memory {lock.run}"))
+
+
+class ReloadSystem(ReloadOperation, LineSystem):
+    """The lines of the simplest system, operated so."""
+
+    name = "reloading"
+    device_type = "reloading_os"
 
 
 SPOKEN = {

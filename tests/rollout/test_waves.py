@@ -204,6 +204,7 @@ def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
 ) -> None:
     first = memory_lab.of(memory_lab.switches[0])
     interrupted = threading.Event()
+    said: list[int] = []
 
     def press(verb: str) -> Fault:
         if verb == "push":
@@ -226,10 +227,12 @@ def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
     left_by_others = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         before = signal.getsignal(signal.SIGINT)
-        begun, *others = roll_out_with(city, change_plan, "", memory_lab.settings(), in_one_school=True)
+        settings = replace(memory_lab.settings(), on_interrupt=said.append)
+        begun, *others = roll_out_with(city, change_plan, "", settings, in_one_school=True)
         assert signal.getsignal(signal.SIGINT) is before
     finally:
         signal.signal(signal.SIGINT, left_by_others)
+    assert said == [1]  # at once, and once
     assert begun.end is End.APPLIED
     assert all((outcome.end, outcome.reason) == (End.FAILED, INTERRUPTED) for outcome in others)
     assert not any(memory_lab.of(device).logins for device in memory_lab.switches[1:])

@@ -61,11 +61,11 @@ def refusal(text: str | bytes) -> str:
         ("- a\n" * 60_001, "x.yaml:60000: holds more than 60,000 values"),
         ("&a [*a]", "x.yaml:1: nests too deep; does an alias (*a) stand inside what it refers to?"),
         ("a: &a {b: [1, {c: *a}]}", "x.yaml:1: nests too deep; does an alias (*a)"),
-        ("a: *b", "x.yaml:1: not valid YAML: nothing is named &b"),
+        ("a: *b", "x.yaml:1: nothing is named &b"),
         ("x" * (4 * 1024 * 1024) + ": 1", "x.yaml:1: "),
         (b"a: \xff", "x.yaml:1: cannot be read as UTF-8 text: byte 0xff"),
-        ("a: 1\nb: \x07", "x.yaml:2: not valid YAML: control characters are not allowed"),
-        ("a: 1\n---\nb: 2", "x.yaml:2: not valid YAML: but found another document"),
+        ("a: 1\nb: \x07", "x.yaml:2: an invisible character (U+0007) stands here; delete it"),
+        ("a: 1\n---\nb: 2", "x.yaml:2: another document begins here"),
         ("a: 1\n%YAML 1.1\n---\n", "x.yaml:"),
         ("a: &a 1\nb: {<<: *a}", "x.yaml:2: merging with '<<' is not read here"),
     ],
@@ -272,7 +272,7 @@ def test_a_policy_with_such_a_file_is_refused_at_its_line(policies: PolicyFolder
 def test_values_and_fields_in_messages_are_cut_and_escaped(policies: PolicyFolder) -> None:
     policies.write(RULES, f'"\\e[2J{"k" * 500}": 1\nrules: "{"v" * 500}\\e[2J"\n')
     unknown, wrong = policies.problems()
-    assert f"\\x1b[2J{'k' * 36}…: unknown field" in unknown
+    assert f"\\x1b[2J{'k' * 36}…: an invisible character (U+001B)" in unknown
     assert f"(found '{'v' * 40}' and 464 more characters)" in wrong or "needs a list" in wrong
     for problem in (unknown, wrong):
         assert "\x1b" not in problem

@@ -52,6 +52,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("adopt kw-e01 --configs saved/ --propose-rules -o rules.yaml", "rules learnt from access lists"),
             Example("adopt kw-e01 --configs saved/ --to filters", "from saved configurations, filters only"),
             Example("adopt kw-e01 --json", "from the devices themselves, for a program"),
+            Example("adopt kw-e01 --release --configs saved/", "what would be given back of what was taken over"),
         ),
         "what-if": (
             Example("what-if --edit access/rules.yaml=new-rules.yaml", "a changed file"),

@@ -62,6 +62,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "plan": JsonForm(("plan",), "controller.cli.devices.plan:PlanDocument"),
         "adopt": JsonForm(("adopt",), AdoptDocument),
         "adopt-rules": JsonForm(("adopt",), "controller.cli.devices.learnt_rules:LearntRulesDocument"),
+        "adopt-release": JsonForm(("adopt",), "controller.cli.devices.take_over:ReleaseDocument"),
         "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
         "drift": JsonForm(("drift",), DriftDocument),
         "explain": JsonForm(("explain",), ExplainedDocument),

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from controller.cli.output import get_words
+from controller.cli.output import get_language, get_words
 from controller.errors import InputError, InputRefused, Problem
 from controller.messages import Catalogue
 
 
 def translate_refusal(message: str, error: BaseException) -> str:
     """Return what people read of a refusal: the frame in their language, and each sentence that the catalogue knows."""
-    words = get_words()
-    if words.language == "en":
+    if get_language() == "en":
         return message
+    words = get_words()
     if isinstance(error, InputError):
         frame = words.translate("refusals", message.partition("\n")[0])
         lines = [words.say("refusals.problems", frame=frame, count=len(error.problems))]

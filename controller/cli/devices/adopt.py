@@ -15,6 +15,8 @@ from controller.adoption.reading import can_read_existing
 from controller.cli.devices.adoption_words import AdoptionWords
 from controller.cli.devices.learnt_rules import propose_learnt_rules
 from controller.cli.devices.observation import observe_devices
+from controller.cli.devices.plan import SignWith
+from controller.cli.devices.take_over import ReleaseRequest, release_school
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Configs, Json, Lang, On, Policies, choose_day, choose_language
 from controller.cli.output import Exit, print_line, say_json
@@ -32,8 +34,12 @@ SchoolArgument = Annotated[str, typer.Argument(metavar="SCHOOL", help="The schoo
 ProposeRules = Annotated[
     bool, typer.Option("--propose-rules", help="Write rules that say what the access lists permit today, proved.")
 ]
-RulesFile = Annotated[
-    Path | None, typer.Option("-o", "--output", help="The file for the rules; a new one, outside the policies.")
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="The file for the rules (a new one, outside the policies), or for the plan."),
+]
+Release = Annotated[
+    bool, typer.Option("--release", help="Plan how all that was taken over at the school is given back.")
 ]
 Level = Annotated[str, typer.Option("--to", help="The level to adopt it to: filters, ports or all.")]
 
@@ -44,7 +50,9 @@ def adopt(  # noqa: PLR0913 the command's options
     configs: Configs = None,
     to: Level = "all",
     propose_rules: ProposeRules = False,
-    output: RulesFile = None,
+    output: OutputFile = None,
+    release: Release = False,
+    sign_with: SignWith = None,
     policies: Policies = DEFAULT_POLICIES,
     on: On = None,
     lang: Lang = None,
@@ -55,16 +63,21 @@ def adopt(  # noqa: PLR0913 the command's options
     Exit code 2 when something contradicts the policy, 4 when something was not judged (a device without a
     configuration, a list with an entry that is not understood), 1 when a device was refused, 3 when only platforms are
     not supported. With --propose-rules it writes rules that say what the lists permit today: exit code 5 when a part of
-    a list is one that rules cannot say. Example: tsunagu adopt kw-e01 --configs saved --to filters
+    a list is one that rules cannot say. With --release it plans how all that 'plan --take-over' took over is given
+    back, as it was recorded, and saves the plan with -o. Example: tsunagu adopt kw-e01 --configs saved --to filters
     """
     level = _read_level(to)
-    if propose_rules != (output is not None):
-        message = "--propose-rules and -o FILE belong together: the rules are written to a file for review"
-        raise typer.BadParameter(message)
+    _refuse_mixed_options(output, sign_with, propose_rules=propose_rules, release=release)
     city = load_estate_city(policies, on=choose_day(on))
     devices = select_devices(city, Selection((school,)))
     readable = [device for device in devices if can_read_existing(device.platform)]
     others = [device for device in devices if device not in readable]
+    if release:
+        request = ReleaseRequest(devices[0].school.id, readable, configs, output, sign_with, policies)
+        code = release_school(city, request, as_json=as_json)
+        if code is not Exit.GOOD:
+            raise typer.Exit(code)
+        return
     if not readable:
         message = f"{school}: none of its devices is on a platform that an adoption is proposed for yet"
         raise AdoptionRefused(message)
@@ -87,6 +100,23 @@ def adopt(  # noqa: PLR0913 the command's options
     code = _choose_code(proposals, refused, missing, supported=not others)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _refuse_mixed_options(output: Path | None, sign_with: Path | None, *, propose_rules: bool, release: bool) -> None:
+    """Refuse options that do not belong together.
+
+    Raises:
+        typer.BadParameter: says which do.
+    """
+    if propose_rules and release:
+        message = "--propose-rules and --release are about different things; leave one out"
+        raise typer.BadParameter(message)
+    if not release and propose_rules != (output is not None):
+        message = "--propose-rules and -o FILE belong together: the rules are written to a file for review"
+        raise typer.BadParameter(message)
+    if sign_with is not None and not (release and output is not None):
+        message = "there is nothing to sign without --release and -o"
+        raise typer.BadParameter(message)
 
 
 @dataclass(frozen=True)

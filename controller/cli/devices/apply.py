@@ -98,7 +98,8 @@ def apply(  # noqa: PLR0913 the command's options
     trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
     with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
         at_once = started.operations.rollout.schools_at_once
-        settings = Settings(restore_after, kept, SshTransport(started.operations.access), clock, at_once)
+        transport = SshTransport(started.operations.access)
+        settings = Settings(restore_after, kept, transport, clock, at_once, on_interrupt=_say_interrupted)
         listeners = [trace, Progress(len(plan.devices))]
         outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     if as_json:
@@ -113,6 +114,11 @@ def apply(  # noqa: PLR0913 the command's options
 def name_timeline(state: Path, plan: PlanFile, now: datetime) -> Path:
     """Return where the timeline of a rollout is written."""
     return state / "timeline" / f"{now:%Y%m%dT%H%M%SZ}-{plan.digest()[:8]}.jsonl"
+
+
+def _say_interrupted(devices: int) -> None:
+    """Answer Ctrl-C at once; the devices that are being changed are not left between two states."""
+    errors.print(f"interrupted: finishing the devices that have begun ({devices})", style="yellow", markup=False)
 
 
 def _say_start(started: StartedRollout, seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
@@ -59,7 +60,8 @@ def approve(  # noqa: PLR0913 the command's options
     with choose_policy(plan, policies, operations, now) as (city, _):
         refuse_other_policy(city, plan, source)
         commit = refuse_other_commit(policies, plan, source)
-        verify_plan(city, plan, source=source, canary=operations.rollout.canary)
+        # What was taken over is recorded where plans are applied, and held against it there.
+        verify_plan(city, plan, source=source, canary=operations.rollout.canary, derive_hand_over=HandOverDeriver())
         refuse_replayed_plan(city, plan, operations, source)
     _say_plan(plan, commit)
     signature = sign_bytes(content, sign_with)

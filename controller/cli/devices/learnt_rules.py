@@ -10,9 +10,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from controller.adoption.learnt import LearntRules
-from controller.adoption.learnt_file import format_learnt_rules
-from controller.adoption.learnt_rules import learn_rules
+from controller.adoption.learning.learnt import LearntRules
+from controller.adoption.learning.learnt_file import format_learnt_rules
+from controller.adoption.learning.learnt_rules import learn_rules
 from controller.adoption.reading import read_existing_network
 from controller.cli.output import Exit, print_line, say_json, write_output
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
@@ -58,7 +58,8 @@ def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
             one.text, source, partial(read_existing_network, device.platform, device=device.id, source=source)
         )
         first = 1 + sum(len(other.rules) for other in learnt)
-        learnt.append(learn_rules(city, one.device, network, one.source, first))
+        now = one.observation.state if one.observation else None
+        learnt.append(learn_rules(city, one.device, network, one.source, first, now))
     if not learnt:
         message = f"{school}: there is nothing to learn from: " + ("; ".join(missing) or "no device of it filters")
         raise TsunaguError(message)

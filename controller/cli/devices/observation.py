@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from controller.adoption.take_over.consider import consider_take_over
 from controller.cli.devices.unjudged import list_missing
 from controller.cli.estates import build_transport
 from controller.cli.output import Exit, errors, get_words, print_line, print_message, translate_first_line
@@ -80,7 +81,9 @@ def observe_given_configurations(
     if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
         (configs / f"{one.device.id}.cfg").exists() for one in found
     ):
+        below = next((one.parent for one in sorted(configs.glob("*/*.cfg"))), None)
         message = f"{configs}: holds no DEVICE.cfg of a selected device"
+        message += f"; did you mean --configs {below}?" if below is not None else ""
         raise TsunaguError(message)
     return found
 
@@ -94,9 +97,16 @@ def _list_files_of_others(city: City, devices: Sequence[Device], configs: Path) 
     return tuple(name for name in unselected if name.removesuffix(".cfg") in known)
 
 
-def consider_devices(city: City, found: Sequence[Observed]) -> list[ConsideredDevice]:
-    """Each device compiled, proved and compared."""
-    return [consider_device(city, one) for one in found]
+def consider_devices(
+    city: City, found: Sequence[Observed], taken: Mapping[str, Sequence[str]] | None = None
+) -> list[ConsideredDevice]:
+    """Each device compiled, proved and compared; `taken` names the objects that are taken over, by device."""
+    return [
+        consider_take_over(city, one, taken[one.device.id])
+        if taken and one.device.id in taken
+        else consider_device(city, one)
+        for one in found
+    ]
 
 
 def say_refusals(found: Sequence[ConsideredDevice]) -> None:

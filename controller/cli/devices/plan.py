@@ -10,7 +10,6 @@ import typer
 from typing_extensions import TypedDict
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
-from controller.cli.audit import open_audit_trail
 from controller.cli.conventions.json_documents import (
     AdoptionDocument,
     MissingDocument,
@@ -24,6 +23,8 @@ from controller.cli.devices.observation import (
     observe_devices,
     say_refusals,
 )
+from controller.cli.devices.saved_plan import record_and_save_plan
+from controller.cli.devices.take_over import TakeOver, choose_taken_objects
 from controller.cli.devices.unjudged import (
     build_unjudged_document,
     describe_missing,
@@ -32,7 +33,7 @@ from controller.cli.devices.unjudged import (
     say_missing,
     say_unjudged,
 )
-from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_operations_of
+from controller.cli.estates import find_user_name, load_estate_city, load_operations_of
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -52,19 +53,15 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import Exit, get_words, print_line, print_message, say_delegated, say_json
-from controller.errors import TsunaguError
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
-from controller.plan.document import PlanFile, name_signature, save_plan
+from controller.plan.document import PlanFile
 from controller.plan.provenance.git_commit import find_commit
-from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.provenance.policy_order import explain_earlier_policy
-from controller.plan.provenance.ssh_signatures import SignatureVerifier, find_fingerprint, sign_bytes
+from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import select_devices
-from controller.storage.audit.audit_trail import AuditKind
-from controller.storage.whole_file import write_whole
 
 Undo = Annotated[
     str | None,
@@ -103,6 +100,7 @@ def plan(  # noqa: PLR0913 the command's options
     encoding: Encoding = None,
     output: Output = None,
     undo: Undo = None,
+    take_over: TakeOver = None,
     sign_with: SignWith = None,
     state: State = None,
     lang: Lang = None,
@@ -111,7 +109,8 @@ def plan(  # noqa: PLR0913 the command's options
     """Compile the policy, read the devices, show the difference, prove the result, save the plan. Changes nothing.
 
     Exit code 1 when a device could not be planned, 4 when something could not be judged (a way of others past the
-    filters, a device of which --configs has no file), 3 when only platforms are not supported.
+    filters, a device of which --configs has no file), 3 when only platforms are not supported. With --take-over it
+    lists each object of others with its line now and then; nothing else of others is ever changed.
     """
     speak(lang)
     chosen = choose_selection(schools, wards, everything=everything)
@@ -128,7 +127,8 @@ def plan(  # noqa: PLR0913 the command's options
     else:
         city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding))
+    taken = choose_taken_objects(devices, take_over, undo=undo is not None)
+    found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding), taken)
     origin = PlanOrigin(
         find_user_name(),
         "" if undo is not None or output is None else find_commit(policies),
@@ -141,9 +141,7 @@ def plan(  # noqa: PLR0913 the command's options
     # An empty plan is not saved: it could be applied, and nothing would have been done.
     place = output if _list_planned(found) else None
     if place is not None:
-        trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
-        trail.record(AuditKind.PLANNED, **_describe_origin(document))
-        _save(document, place, sign_with)
+        record_and_save_plan(document, place, sign_with, operations, policies, state)
     if as_json:
         say_json(
             {
@@ -195,36 +193,6 @@ def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations,
         print_message(key, "yellow", count=rule.approvals, people=people, command=command)
         if not signed:
             print_message("plan.not-signed", "yellow")
-
-
-def _describe_origin(document: PlanFile) -> dict[str, str]:
-    """What the audit trail says of a plan that is saved: which, of what, by whom and with which key."""
-    return {
-        "plan": document.digest(),
-        "planner": document.planner,
-        "key": document.planner_key,
-        "policy": document.policy,
-        "commit": document.commit,
-        "undo": "yes" if document.undo else "no",
-    }
-
-
-def _save(document: PlanFile, output: Path, key: Path | None) -> None:
-    """Save a plan; it is signed first, so that nothing is saved where the key does not sign."""
-    content = document.format_text().encode()
-    signature = sign_bytes(content, key) if key is not None else None
-    if signature is not None:
-        with SignatureVerifier(content, b"", None) as verifier:
-            if verifier.find_key(signature) != document.planner_key:
-                message = f"{key}: another key signed than its public half names ({document.planner_key}); remove that"
-                raise TsunaguError(message)
-    save_plan(document, output)
-    if signature is not None:
-        write_whole(signature, name_signature(output))
-    try:
-        record_made_plan(content, output)
-    except TsunaguError as error:
-        print_line(f"{error}; apply it with a signature, or with --made-elsewhere", "yellow")
 
 
 def drift(  # noqa: PLR0913 the command's options

@@ -15,7 +15,7 @@ from controller.cli.output import get_words, name_first, print_line, print_messa
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
-from controller.model.access.rules import Rule
+from controller.model.access.rules import INTERNET, Rule
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.city import City
 from controller.model.reference_evaluator import Person
@@ -28,7 +28,7 @@ from controller.plan.explain.access import (
     Question,
     explain_access,
 )
-from controller.plan.select import Selection, select_schools
+from controller.plan.select import Selection, find_named, select_schools
 
 LONGEST_SHOWN = 300
 
@@ -81,13 +81,19 @@ def explain_command(  # noqa: PLR0913 the command's options
         raise typer.BadParameter(message)
     city = load_estate_city(policies, lab=lab, on=choose_day(on))
     if flow is not None or source is None:
-        explain_flow(city, (str(flow), application), data, as_json=as_json)
+        ends = _name_applications(city) | {one.id: one.name for one in city.systems.values()}
+        sender, receiver = (find_named("system or application", one, ends) for one in (str(flow), application))
+        explain_flow(city, (sender, receiver), data, as_json=as_json)
         return
     school_name, slash, segment = source.partition("/")
     if not slash:
-        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {city.schools[0].id}/{next(iter(city.segments))}"
+        message = f"--from {source!r}: write SCHOOL/SEGMENT, e.g. {_suggest_place(city, source)}"
         raise TsunaguError(message)
     school = select_schools(city, Selection((school_name,)))[0]
+    segment = find_named("segment", segment, {one.id: one.name for one in city.segments.values()})
+    application = find_named("application", application, _name_applications(city) | {INTERNET: ""})
+    if role:
+        role = find_named("role", role, {one.id: one.name for one in city.people.roles})
     strength = _strength(factor)
     said = Person(
         role=role or "",
@@ -103,6 +109,17 @@ def explain_command(  # noqa: PLR0913 the command's options
         say_json(_document(found))
     else:
         _say(found, city)
+
+
+def _name_applications(city: City) -> dict[str, str]:
+    return {one.id: one.name for one in city.applications.values()}
+
+
+def _suggest_place(city: City, source: str) -> str:
+    """Return what was most likely meant: a school and a segment parted by another sign, or a school alone."""
+    school = next((one.id for one in city.estate_schools if source.startswith(one.id)), city.estate_schools[0].id)
+    segment = source.removeprefix(school).strip("-_.:, \\")
+    return f"{school}/{segment if segment in city.segments else next(iter(city.segments))}"
 
 
 def _known(city: City, person: Person) -> Person:

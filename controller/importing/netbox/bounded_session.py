@@ -111,6 +111,8 @@ class BoundedSession:
         self._session = requests.Session()
         # Nothing of the environment: no proxy, and no `.netrc` that would put another login in the token's place.
         self._session.trust_env = False
+        # What is packed could be small on its way and too large here.
+        self._session.headers["Accept-Encoding"] = "identity"
         self._session.verify = True if certificates is None else str(certificates)
         self._requests = 0
         self.api_version = ""

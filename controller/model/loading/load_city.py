@@ -21,13 +21,15 @@ from controller.model.loading.inventory import find_inventory_problems, find_man
 from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
-from controller.model.loading.uniqueness import find_duplicates
+from controller.model.loading.uniqueness import find_copied_files, find_duplicates
 from controller.model.loading.wireless import find_wireless_problems
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 from controller.model.yaml_source import REFUSED
 
 BOUNDS = PolicyBounds()
+_FOLDERS = ("access", "city")
+"""Folders that every policy has."""
 
 
 def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
@@ -61,8 +63,13 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         found = "is a file, not a folder" if directory.exists() else "no such folder"
         message = f"{found}; --policies DIR names the folder that holds city/ and access/"
         raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])
+    _refuse_other_folder(directory)
     reader = PolicyReader(directory, instead or {}, shown_as or str(directory), table)
     policy = reader.read()
+    copies = find_copied_files(policy)
+    if reader.unread or copies:
+        # What is missing because of them is no cause of its own.
+        raise PolicyError(REFUSED, [*reader.problems, *copies])
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
     problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
     problems += find_inventory_problems(policy)
@@ -81,3 +88,25 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         if not problems:
             return city if estate is City else estate(*said)
     raise PolicyError(REFUSED, problems)
+
+
+def _refuse_other_folder(directory: Path) -> None:
+    """Refuse a folder without the policy's own folders, in one sentence instead of one for each missing file.
+
+    Raises:
+        PolicyError: names the folder that was most likely meant.
+    """
+    missing = [name for name in _FOLDERS if not (directory / name).is_dir()]
+    if not missing:
+        return
+    there = sorted(directory.iterdir())
+    message = f"holds no {' and no '.join(f'{name}/' for name in missing)}"
+    alike = [one.name for one in there if one.name.lower().strip(" .") in missing]
+    near = [one for one in (*directory.parents, *there) if all((one / name).is_dir() for name in _FOLDERS)]
+    if alike:
+        message += f"; rename {alike[0]}/ to {alike[0].lower().strip(' .')}/"
+    elif near:
+        message += f"; did you mean --policies {near[0]}?"
+    else:
+        message += "; --policies DIR names the folder that holds city/ and access/"
+    raise PolicyError(REFUSED, [Problem(Origin(str(directory), 1), "", message)])

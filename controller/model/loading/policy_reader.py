@@ -59,16 +59,18 @@ class PolicyReader:
         self.instead = instead
         self.table = table
         self.problems: list[Problem] = []
+        self.unread: tuple[Problem, ...] = ()
         self.digest = hashlib.sha256()
         self._documents: dict[PolicyFile[BaseModel], Document] = {}
         self._older: list[OlderFile] = []
         self._stack: str | None = None
-        self._called: dict[str, str] = {}
+        self._called: dict[str, dict[str, str]] = {}
 
     def read(self) -> ReadPolicy:
         """Read every file of the table."""
         values = {file: self._read(file) for file in self.table}
-        self.problems += find_unread_files(self._folder, self.shown_as, self.table)
+        self.unread = tuple(find_unread_files(self._folder, self.shown_as, self.table))
+        self.problems += self.unread
         return ReadPolicy(self.directory, PolicyValues(values, tuple(self._older)), self.find_origin)
 
     def find_origin(self, file: PolicyFile[BaseModel], field: str) -> Origin:
@@ -89,7 +91,10 @@ class PolicyReader:
         value = self._read_one(file, name)
         if file is CITY and isinstance(value, CITY.model):
             self._stack = value.stack
-            self._called = {word: one.id for one in value.wards for word in (one.name, one.name.removesuffix("区"))}
+            self._called = {
+                "ward": {word: one.id for one in value.wards for word in (one.name, one.name.removesuffix("区"))},
+                "kind": {word: one.id for one in value.kinds for word in (one.name, one.get_name("en"))},
+            }
         return None if value is None else (value,)
 
     def _read_folder(self, file: PolicyFile[BaseModel]) -> tuple[BaseModel, ...] | None:

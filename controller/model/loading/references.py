@@ -142,6 +142,7 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
     segments = _segment_ids(policy)
     kinds = _kind_ids(policy)
     yield from _check_platforms(policy, file)
+    yield from _check_port_names(file)
     for blueprint in file.blueprints:
         yield from find_unknown(blueprint.origin, "kinds", "kind of school", blueprint.kinds, kinds)
         for group in blueprint.devices:
@@ -163,7 +164,7 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
 
 
 def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Problem]:
-    """Names that are no lot, each said once, with the number of places; and platforms without names of ports."""
+    """Names that are no lot, each said once, with the number of places."""
     city = policy.find(CITY)
     schools = [(school, lot) for school, lot in list_lots(policy) if lot]
     lots = {lot for _, lot in schools} | {ward.lot for ward in city.wards if ward.lot} if city else set()
@@ -173,12 +174,21 @@ def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Proble
             for field, names in (("platform", group.platform), ("keeps-state", group.keeps_state)):
                 for name in names.keys() - lots:
                     unknown.setdefault((field, name), []).append(group.origin)
-            if group.ports or group.ssids:
-                platforms = group.platform.values()
-                yield from find_unknown(group.origin, "platform", "port-names of", platforms, file.port_names)
     for (field, name), origins in sorted(unknown.items()) if lots else ():
         for problem in find_unknown(origins[0], field, "lot", [name], lots):
             yield Problem(problem.origin, field, problem.message + count_others(origins[1:]))
+
+
+def _check_port_names(file: BlueprintFile) -> Iterator[Problem]:
+    """Platforms without names of ports, each said once, with the number of places."""
+    unnamed: dict[str, list[Origin]] = {}
+    for group in (group for blueprint in file.blueprints for group in blueprint.devices):
+        if group.ports or group.ssids:
+            for name in dict.fromkeys(group.platform.values()):
+                unnamed.setdefault(name, []).append(group.origin)
+    for name, origins in unnamed.items():
+        for problem in find_unknown(origins[0], "platform", "port-names of", [name], file.port_names):
+            yield Problem(problem.origin, "platform", problem.message + count_others(origins[1:]))
 
 
 def count_others(places: Sequence[object]) -> str:

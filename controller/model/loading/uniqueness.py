@@ -70,6 +70,23 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     return [*found, *_find_repeated_principals(policy), *_find_overlaps(policy)]
 
 
+def find_copied_files(policy: ReadPolicy) -> list[Problem]:
+    """Return one problem for each file that holds only schools of another one: a copy that was left in the folder."""
+    found: list[Problem] = []
+    by_file: dict[str, set[str]] = {}
+    for file in policy.find_all(SCHOOLS) or ():
+        for school in file.schools:
+            by_file.setdefault(school.origin.file, set()).add(school.id)
+    # The copy is most likely the one with the longer name: 'asao (1).yaml', 'asao - Copy.yaml'.
+    names = sorted(by_file, key=lambda name: (len(name), name))
+    for at, name in enumerate(names):
+        first = next((one for one in names[:at] if by_file[name] <= by_file[one]), None)
+        if first is not None:
+            message = f"repeats {len(by_file[name])} schools of {first}; is it a copy? Delete one of the two files"
+            found.append(Problem(Origin(name, 1), "", message))
+    return found
+
+
 def _find_repeated(items: Iterable[LocatedItem], field: str, noun: str) -> Iterator[Problem]:
     first: dict[object, Origin] = {}
     for item in items:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from controller.errors import InputRefused, Origin, Problem
 from controller.inputs.input_file import InputFolder
 from controller.inputs.real_path import find_real_path
-from controller.model.policy_files import COMPANIONS, LOCKS, PolicyFile
+from controller.model.policy_files import COMPANIONS, LOCKS, SCHOOLS, PolicyFile
 
 _READMES = ("README.md", "README.ja.md")
 _NEARLY = (".yml", ".yaml.txt", ".yml.txt", ".YAML", ".YML")
@@ -113,5 +113,6 @@ def _explain(place: str, last: str, table: Sequence[PolicyFile[BaseModel]]) -> s
         if last.endswith(ending):
             return f"is not read; name it {last.removesuffix(ending)}.yaml (here are read: {read})"
     if last.lower().endswith(_TABLES):
-        return f"is a table, and is not read; write its rows as YAML (here are read: {read})"
+        how = "move it out, and bring its schools in by 'tsunagu import'" if place == SCHOOLS.folder else "write YAML"
+        return f"is a table, and is not read; {how} (here are read: {read})"
     return f"is not read; move it out of the policy folder (here are read: {read})"

@@ -54,7 +54,7 @@ def check_rendered_device(city: City, intent: DeviceIntent, system: Platform) ->
     parsed = system.parse(text, f"{name} (rendered)").state
     differences = list(find_filter_differences(intent, parsed))
     differences += _find_denied_delegated(intent)
-    differences += _find_management_cuts(city, intent, parsed)
+    differences += find_management_cuts(city, intent, parsed)
     differences += find_route_differences(intent, parsed)
     differences += find_wireless_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
@@ -92,9 +92,9 @@ def find_step_differences(
             yield f"{name}: step {number} ({stage.title}) takes {one} away, though it is there before and after"
     if steps and steps[-1].result != intent.wanted:
         yield f"{name}: the steps do not lead to the wanted state"
-    if not list(_find_management_cuts(city, intent, now)):
+    if not list(find_management_cuts(city, intent, now)):
         for number, stage in enumerate(stages[:-1], start=1):
-            cuts = _find_management_cuts(city, intent, stage.state, now)
+            cuts = find_management_cuts(city, intent, stage.state, now)
             yield from (f"{cut}, after step {number} ({stage.title})" for cut in cuts)
     if intent.routing is not None:
         routes = [(stage.title, stage.state.routing) for stage in stages]
@@ -129,7 +129,7 @@ def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
             yield f"{place}: what is left to {left.upstream} would deny packets that the policy permits"
 
 
-def _find_management_cuts(
+def find_management_cuts(
     city: City, intent: DeviceIntent, state: DeviceState, before: DeviceState | None = None
 ) -> Iterator[str]:
     """Yield why a state would cut the SSH session that changes the device, or its answers.

@@ -52,12 +52,15 @@ _RECORD: TypeAdapter[ApprovedDevices | _OlderRecord] = TypeAdapter(ApprovedDevic
 def is_repair(city: City, plan: PlanFile, verified: Iterable[VerifiedDevice], state: Path) -> bool:
     """Tell if a verified plan only brings back, on every device that it touches, what was approved for it last.
 
+    A plan by which objects of others change hands is never one: those are approved by their names, each time.
+
     Raises:
         OperationsRefused: the record is damaged, or somebody else could have written it.
     """
     known = _read(_path(city, state)).wanted
     wanted = _digest_touched(plan, verified)
-    return not plan.undo and all(known.get(name) == digest for name, digest in wanted.items())
+    handed = any(one.hand_over is not None for one in plan.devices)
+    return not plan.undo and not handed and all(known.get(name) == digest for name, digest in wanted.items())
 
 
 def record_approved(city: City, plan: PlanFile, verified: Iterable[VerifiedDevice], state: Path) -> None:

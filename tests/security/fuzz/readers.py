@@ -49,6 +49,7 @@ OWN: Mapping[str, str] = {
     "read_record": "the lab's own record, of root alone",
     "read_rules": "faults that a test of the offline Google asks for",
     "read_stack_organisation": "the stack's file, which parse_stack_configuration has read before",
+    "read_taken_record": "the controller's own record, of its user alone; damage is refused",
     "read_words": "a list that is shipped with us",
     "verify_host_key": "bytes of the handshake against parse_known_hosts and judge_certificate",
     "verify_plan": "a plan that parse_plan and parse_state have read, derived again",

@@ -14,9 +14,9 @@ from typing import Any
 from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from controller.adoption.reading import can_read_existing, read_existing_network
+from controller.adoption.reading import can_read_existing
 from controller.cli.conventions.defaults import parse_defaults
-from controller.errors import ConfigRefused, TsunaguError
+from controller.errors import TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.bounded_yaml import YamlRefused, count_yaml
 from controller.lab.iap import signed_tokens
@@ -36,7 +36,7 @@ from controller.plan.document import parse_plan
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
 from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
-from controller.platforms.common.understanding import read_unmanaged, redact_configuration
+from controller.platforms.common.understanding import redact_configuration
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.device_text.redaction import redact, redact_message
 from controller.platforms.ovs.flows import parse_flow
@@ -59,6 +59,7 @@ from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
+from tests.security.fuzz.adopted_texts import adopting
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -288,20 +289,7 @@ def _list_device_texts() -> list[Target]:
         system = load_platform(platform)
         return lambda data: redact_configuration(system, DeviceText(_decode(data)), f"{platform}.cfg")
 
-    def adopting(platform: str) -> Callable[[bytes], object]:
-        def adopt(data: bytes) -> object:
-            try:
-                return read_unmanaged(
-                    DeviceText(_decode(data)), "x.cfg", lambda text: read_existing_network(platform, text, "x", "x.cfg")
-                )
-            except ConfigRefused as refused:
-                if "error of this program" in str(refused):  # the door hides it from users, not from this test
-                    raise AssertionError(str(refused)) from refused
-                raise
-
-        return adopt
-
-    adoption = ("read_existing_network", "read_unmanaged")
+    adoption = ("read_existing_network", "read_unmanaged", "read_list_lines", "read_object_lines")
     return [
         *(
             Target(f"device text {one}", _read_golden(one), reading(one), (f"platforms/{one}", *_DIALECT))

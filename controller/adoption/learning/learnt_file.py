@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.adoption.learnt import LearntRule, LearntRules, Unsaid
+from controller.adoption.learning.learnt import LearntRule, LearntRules, Unsaid
 from controller.inputs.shown_text import escape_controls
 from controller.model.access.rules import Application
 from controller.model.network.packets import format_prefix

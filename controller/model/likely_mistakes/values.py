@@ -1,8 +1,4 @@
-"""What people most likely meant where a policy file cannot be read: said in words, with what to write instead.
-
-The parser and pydantic say what they found wrong; these say what a person did: a full-width character, a merge that is
-not ended, a netmask, a table of a spreadsheet.
-"""
+"""What a refused value, number or name most likely was meant to be."""
 
 from __future__ import annotations
 
@@ -10,9 +6,11 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from ipaddress import ip_interface
 
-_FULL_WIDTH_SPACE = "\N{IDEOGRAPHIC SPACE}"
-_CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7}) |={7}$")
+from controller.inputs.near_matches import suggest_names
+from controller.model.likely_mistakes.syntax import find_invisible_sign
+
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"([-+]?)0([0-9]+)")
@@ -21,74 +19,12 @@ _TRUTH = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NETMASK = re.compile(r"(\S+)[ /]((?:[0-9]{1,3}\.){3}[0-9]{1,3})")
 _DATE = re.compile(r"(?=[0-9]{8}$|[0-9]{4}[^0-9])([0-9]{4})[-./年]?([0-9]{1,2})[-./月]?([0-9]{1,2})日?")
 _LONGEST_NUMBER = 20
-_LONGEST_LINE = 1_000
-_QUOTED = re.compile(r"""\"[^\"]*\"|'[^']*'""")
-_WIDE_COLON = re.compile(r"[a-z0-9]\uff1a")
-_WIDE_OPENING, _WIDE_CLOSING, _WIDE_COMMA = "\uff5b\uff3b", "\uff5d\uff3d", "\uff0c\u3001"
-_BEFORE = 3
-"""Lines above the one that the parser names, in which the cause may stand."""
 _ID_PATTERN = "^[a-z0-9][a-z0-9-]"
 _PATTERN_MESSAGE = "String should match pattern '"
-
-
-def explain_syntax(text: str, line: int) -> tuple[int, str] | None:
-    r"""The line and the cause of what the parser could not read at a line; None where nothing is known of it.
-
-    >>> explain_syntax("a:\u30001\nb: 2\n", 2)
-    (1, 'a full-width space stands here; write an ordinary space')
-    """
-    lines = text.split("\n")
-    for number, shown in enumerate(lines, 1):
-        if _CONFLICT.match(shown.lstrip(" ")):
-            return number, "a mark of a git conflict stands here; choose one side, and delete the marks"
-    shown = lines[line - 1] if line <= len(lines) else ""
-    if "\t" in shown[: len(shown) - len(shown.lstrip())]:
-        return line, "a tab stands in the indentation; YAML allows only spaces there"
-    for number in range(min(line, len(lines)), max(0, line - 1 - _BEFORE), -1):
-        bare = _QUOTED.sub("''", lines[number - 1][:_LONGEST_LINE]).partition(" #")[0]
-        if f":{_FULL_WIDTH_SPACE}" in bare or bare.lstrip(" ").startswith((_FULL_WIDTH_SPACE, f"-{_FULL_WIDTH_SPACE}")):
-            return number, "a full-width space stands here; write an ordinary space"
-        odd = _find_odd_sign(bare)
-        if odd is not None:
-            return number, odd
-    return None
-
-
-def _find_odd_sign(bare: str) -> str | None:
-    """What stands in a line, without its quotes and its comment, that is no sign of YAML and looks like one."""
-    if "\N{FULLWIDTH COLON}" in bare and (":" not in bare or _WIDE_COLON.search(bare)):
-        return "a full-width colon stands here; write ':' and a space"
-    if "\N{NO-BREAK SPACE}" in bare:
-        return "a space that does not break (U+00A0) stands here; write an ordinary space"
-    values = (one.lstrip(" -") for one in bare.split(":"))
-    if any(one.startswith(tuple(_WIDE_OPENING)) for one in values) or _stands_in_brackets(bare, _WIDE_CLOSING):
-        return "a full-width bracket stands here; write an ordinary one, such as { or ["
-    if _stands_in_brackets(bare, _WIDE_COMMA):
-        return "a full-width comma stands here; write ',' and a space"
-    return None
-
-
-def _stands_in_brackets(bare: str, signs: str) -> bool:
-    """Tell if one of these signs stands behind a bracket that is not closed before it."""
-    is_open = False
-    for sign in bare:
-        if is_open and sign in signs:
-            return True
-        is_open = sign in "[{" or (is_open and sign not in "]}")
-    return False
-
-
-def explain_field(name: str) -> str | None:
-    """Why a field of this name is unknown, where a sign in it only looks like one of ours; None elsewhere.
-
-    >>> explain_field("\u00a0vlan")
-    'a space that does not break (U+00A0) stands here; write an ordinary space'
-    """
-    if "\N{FULLWIDTH COLON}" in name:
-        return "a full-width colon stands here; write ':' and a space"
-    if "\N{NO-BREAK SPACE}" in name:
-        return _find_odd_sign(name)
-    return _explain_width(name)
+_NAMED = re.compile(r"'([^']*)'")
+_BOUND = re.compile(r"Input should be (greater|less) than (or equal to )?(-?[0-9.]+)")
+_ITEMS = re.compile(r"(?:Tuple|List) should have at (least|most) ([0-9]+) items?")
+_HOST_BITS = "has host bits set"
 
 
 def explain_number(written: str) -> str | None:
@@ -150,10 +86,44 @@ def explain_value(kind: str, message: str, found: object) -> str | None:
     >>> explain_value("date_parsing", "", "2026/4/6")
     'write a date as 2026-04-06'
     """
+    bound = _explain_bound(message)
+    if bound is not None:
+        return bound
     if not isinstance(found, str):
-        return _explain_other_kind(kind, found)
+        return _explain_choice(kind, message, str(found)) or _explain_other_kind(kind, found)
+    hidden = find_invisible_sign(found)
+    if hidden is not None and not message.startswith("may not hold"):
+        return hidden
     small = found.lower() if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}") else found
-    return _explain_width(small) or _find_explanation(kind, message)(found)
+    return explain_width(small) or _explain_choice(kind, message, found) or _find_explanation(kind, message)(found)
+
+
+def _explain_bound(message: str) -> str | None:
+    """What lies within the bounds of a number or a list; None where the message is about something else.
+
+    >>> _explain_bound("Input should be greater than or equal to 0")
+    'write 0 or more'
+    """
+    number = _BOUND.match(message)
+    if number:
+        way = "more" if number[1] == "greater" else "less"
+        return f"write {number[3]} or {way}" if number[2] else f"write {way} than {number[3]}"
+    items = _ITEMS.match(message)
+    if items:
+        return f"needs at {items[1]} {items[2]} {'item' if items[2] == '1' else 'items'}"
+    return None
+
+
+def _explain_choice(kind: str, message: str, found: str) -> str | None:
+    """The words that may stand there, and the one that was most likely meant.
+
+    >>> _explain_choice("literal_error", "Input should be 'permit' or 'forbid'", "Permit")
+    'write one of: permit, forbid; did you mean permit?'
+    """
+    if kind not in {"literal_error", "enum"}:
+        return None
+    words = _NAMED.findall(message)
+    return f"write one of: {', '.join(words)}{suggest_names(found, words)}" if words else None
 
 
 def _explain_other_kind(kind: str, found: object) -> str | None:
@@ -164,6 +134,8 @@ def _explain_other_kind(kind: str, found: object) -> str | None:
     """
     if kind == "string_type" and isinstance(found, bool):
         return "read as true or false; put it in quotes if it is text"
+    if kind == "string_type":
+        return "write a text" if found is None or isinstance(found, list | dict) else "write it in quotes: it is a text"
     if kind == "date_parsing":
         return explain_date(str(found))
     fraction = ", without a fraction" if isinstance(found, float) else ""
@@ -182,8 +154,10 @@ def _explain_whole_number(found: str) -> str:
 
 
 def _find_explanation(kind: str, message: str) -> Callable[[str], str | None]:
-    if "does not appear to be an IPv" in message:
+    if "does not appear to be an IPv" in message or "Octet" in message:
         return _explain_network
+    if _HOST_BITS in message:
+        return _explain_host_bits
     if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}"):
         return _explain_id
     return _EXPLAINED.get(kind, _explain_nothing)
@@ -194,7 +168,12 @@ def _explain_id(found: str) -> str:
     return f"write lower-case letters, digits and '-', such as {example}; a name for people goes into 'name'"
 
 
-def _explain_width(found: str) -> str | None:
+def explain_width(found: str) -> str | None:
+    r"""What a text in full-width characters is in ordinary ones; None where it holds none.
+
+    >>> explain_width("\uff11\uff15\uff14")
+    'full-width characters; write 154'
+    """
     narrow = unicodedata.normalize("NFKC", found)
     if narrow != found and narrow.isascii():
         return f"full-width characters; write {narrow[:40]}"
@@ -202,6 +181,8 @@ def _explain_width(found: str) -> str | None:
 
 
 def _explain_table(found: str) -> str | None:
+    if found.lstrip().lower().startswith(("<!doctype", "<html", "<?xml")):
+        return "looks like a web page; a policy file is YAML"
     if found.count(",") > 1:
         return "looks like a table of comma-separated values; a policy file is YAML"
     if "\t" in found:
@@ -213,9 +194,33 @@ def _explain_network(found: str) -> str | None:
     netmask = _NETMASK.fullmatch(found)
     if netmask:
         bits = "".join(f"{int(part) & 255:08b}" for part in netmask[2].split("."))
-        length = f"/{bits.count('1')}" if "01" not in bits else "/LENGTH"
-        return f"write a prefix with its length, such as {netmask[1][:40]}{length}"
+        # 1s before 0s are a netmask, 0s before 1s the wildcard of an access list.
+        ones = bits.count("1") if "01" not in bits else bits.count("0") if "10" not in bits else None
+        length = "LENGTH" if ones is None else str(ones)
+        return f"write a prefix with its length, such as {netmask[1][:40]}/{length}"
+    plain = re.sub(r"[\s.]*/\s*", "/", found.replace("\u3002", ".")).strip(" .,")
+    if plain != found:
+        meant = _read_prefix(plain)
+        if meant:
+            return f"write a prefix with its length, such as {meant}"
     return "write an address or a prefix with its length, such as 10.0.0.0/8 or 2001:db8::/32"
+
+
+def _explain_host_bits(found: str) -> str | None:
+    meant = _read_prefix(found)
+    return f"has host bits set; write {meant}, or the prefix that is meant" if meant else None
+
+
+def _read_prefix(text: str) -> str:
+    """Return a text as a prefix; empty where it is none.
+
+    >>> _read_prefix("10.0.0.1/8")
+    '10.0.0.0/8'
+    """
+    try:
+        return str(ip_interface(text).network)
+    except ValueError:
+        return ""
 
 
 def explain_date(found: str) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 from controller.adoption.effective_filters import OldFilter, find_old_filters
 from controller.adoption.existing_network import ExistingNetwork
-from controller.adoption.learnt import LearntRule, LearntRules, Unsaid
-from controller.adoption.learnt_proof import (
+from controller.adoption.learning.learnt import LearntRule, LearntRules, Unsaid
+from controller.adoption.learning.learnt_proof import (
     FIRST_PORT,
     SERVICES,
     compile_sent,
@@ -25,7 +25,7 @@ from controller.adoption.learnt_proof import (
     prove_learnt_list,
     replace_policy,
 )
-from controller.adoption.list_entries import (
+from controller.adoption.learning.list_entries import (
     Intervals,
     Rectangle,
     build_entry_set,
@@ -43,7 +43,7 @@ from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import Origin
 from controller.model.access.rules import INTERNET, Application, NetworkPart, Rule, RuleFile
 from controller.model.city import City
-from controller.model.network.device_state import Entry
+from controller.model.network.device_state import DeviceState, Entry
 from controller.model.network.packets import (
     ANY_PORTS,
     Direction,
@@ -89,8 +89,12 @@ class _Learning:
         return f"learnt-{self.first + len(self.rules):03d}"
 
 
-def learn_rules(city: City, device: Device, network: ExistingNetwork, source: str, first: int = 1) -> LearntRules:
+def learn_rules(  # noqa: PLR0913, PLR0917 what is learnt, and of what
+    city: City, device: Device, network: ExistingNetwork, source: str, first: int = 1, now: DeviceState | None = None
+) -> LearntRules:
     """Return rules for what the lists of a device permit, proved; `first` is the number of the first rule.
+
+    `now`: what is ours on the device already; nothing is learnt from that.
 
     Raises:
         ProofFailed: the compiled rules are not what the lists permit; a bug in Tsunagu.
@@ -99,13 +103,13 @@ def learn_rules(city: City, device: Device, network: ExistingNetwork, source: st
     can = load_platform(device.platform).capabilities
     compiled = compile_device(city, device, can)
     segments = {one.vlan: one.segment for one in compiled.intents}
-    old = find_old_filters(network, compiled.wanted, [one.key for one in compiled.intents], can)
+    old = find_old_filters(network, compiled.wanted, [one.key for one in compiled.intents], can, now)
     learning = _Learning(city, device, first=first)
     judged = [one for one in old if _is_judged(learning, segments[one.place[0]], one, old)]
     learning.filters = {
         (segments[one.place[0]], one.place[2]): one
         for one in old
-        if one.place[1] is Direction.FROM and not one.unjudged and (one in judged or one.filter is None)
+        if one.place[1] is Direction.FROM and not one.unjudged and (one in judged or one.ours or one.filter is None)
     }
     named = tuple(_name_denied(city, judged))
     learning.city = replace_policy(city, [application for application, _ in named], [])
@@ -142,6 +146,9 @@ def _is_judged(learning: _Learning, segment: str, one: OldFilter, others: Sequen
         learning.unsaid.append(Unsaid(segment, one.line, f"IPv{int(family)} from its hosts", f"{ports} differ"))
     elif one.unjudged:
         learning.unsaid.append(Unsaid(segment, one.line, f"IPv{int(family)}, {direction} its hosts", one.unjudged))
+    elif one.ours:
+        where, why = f"IPv{int(family)}, {direction} its hosts", "is ours; what it permits stands in the policy"
+        learning.stateless.append(Unsaid(segment, one.line, where, f"{one.lists[0].name} {why}"))
     elif direction is Direction.TO and one.lists:
         why = "rules speak of conversations; what is sent to hosts follows from them, as answers"
         learning.stateless.append(Unsaid(segment, one.line, f"IPv{int(family)} to its hosts", why))

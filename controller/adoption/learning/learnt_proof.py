@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from controller.adoption.effective_filters import OldFilter
-from controller.adoption.list_entries import Intervals, build_entry_set, subtract_all
+from controller.adoption.learning.list_entries import Intervals, build_entry_set, subtract_all
 from controller.compile.network.intent import FilterIntent, compile_filter_intents
 from controller.errors import ProofFailed
 from controller.model.access.rules import INTERNET, Application, ApplicationFile, Rule, RuleFile

@@ -1,0 +1,64 @@
+"""What `plan` and `adopt --release` share: a plan is signed, saved, and written into the audit trail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from controller.cli.audit import open_audit_trail
+from controller.cli.estates import choose_state_folder
+from controller.cli.output import print_line
+from controller.errors import TsunaguError
+from controller.operations.operations import Operations
+from controller.plan.document import PlanFile, name_signature, save_plan
+from controller.plan.provenance.made_here import record_made_plan
+from controller.plan.provenance.ssh_signatures import SignatureVerifier, sign_bytes
+from controller.storage.audit.audit_trail import AuditKind
+from controller.storage.whole_file import write_whole
+
+
+def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who answers for it
+    document: PlanFile,
+    output: Path,
+    key: Path | None,
+    operations: Operations,
+    policies: Path,
+    state: Path | None = None,
+) -> None:
+    """Write into the audit trail that a plan is made, then save it, signed where there is a key.
+
+    Raises:
+        TsunaguError: the key does not sign, or the place cannot be written to.
+    """
+    trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
+    trail.record(AuditKind.PLANNED, **_describe_origin(document))
+    _save(document, output, key)
+
+
+def _describe_origin(document: PlanFile) -> dict[str, str]:
+    """What the audit trail says of a plan that is saved: which, of what, by whom and with which key."""
+    return {
+        "plan": document.digest(),
+        "planner": document.planner,
+        "key": document.planner_key,
+        "policy": document.policy,
+        "commit": document.commit,
+        "undo": "yes" if document.undo else "no",
+    }
+
+
+def _save(document: PlanFile, output: Path, key: Path | None) -> None:
+    """Save a plan; it is signed first, so that nothing is saved where the key does not sign."""
+    content = document.format_text().encode()
+    signature = sign_bytes(content, key) if key is not None else None
+    if signature is not None:
+        with SignatureVerifier(content, b"", None) as verifier:
+            if verifier.find_key(signature) != document.planner_key:
+                message = f"{key}: another key signed than its public half names ({document.planner_key}); remove that"
+                raise TsunaguError(message)
+    save_plan(document, output)
+    if signature is not None:
+        write_whole(signature, name_signature(output))
+    try:
+        record_made_plan(content, output)
+    except TsunaguError as error:
+        print_line(f"{error}; apply it with a signature, or with --made-elsewhere", "yellow")
