@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -175,3 +176,29 @@ def test_nothing_is_learnt_from_what_is_ours_already(folder: Path) -> None:
     learnt = (folder / "learnt.yaml").read_text(encoding="utf-8")
     assert re.search(r"visitor: IPv4, from its hosts: TSN-140-from-4-\w+ is ours; what it permits stands", learnt)
     assert "no list is in force" not in learnt
+
+
+def test_objects_are_taken_over_by_a_plan_that_names_each(folder: Path, change: Change) -> None:
+    change("city/schools/wan.yaml", "    adoption: filters\n", "    adoption: ports\n")
+    where = ("--policies", "minato", "--configs", CONFIGURATIONS)
+    proposed = json.loads(here("adopt", "mn-02", "--to", "ports", "--json", *where, cwd=folder).said)
+    objects = [one["object"] for one in proposed["devices"][0]["hand_overs"] if one["needs"] == "name"]
+    assert "vlan 120" in objects
+    named = [word for one in objects for word in ("--take-over", f"namiyoke1-sw1:{one}")]
+    said = run(folder, "plan", "--school", "mn-02", "--configs", CONFIGURATIONS, *named, code=Exit.NOT_JUDGED)
+    assert "> take over vlan 120: name SEITO -> name TSN-class" in said
+    assert "description PC教室 -> description TSN-port PC教室" in said
+    assert "plan: 1 of 1 devices would change" in said
+    # One that is not named stays in the way.
+    without = run(folder, "plan", "--school", "mn-02", "--configs", CONFIGURATIONS, *named[2:], code=Exit.FAILED)
+    assert f"conflict: VLAN {objects[0].removeprefix('vlan ')} " in without
+
+
+def test_a_table_of_schools_is_compared_with_the_city(folder: Path) -> None:
+    table = "学校名,種別,区,児童生徒数,回線,回線速度\n仮・潮見第一小学校,小学校,湾岸区,205,closed-vpn,200\n"
+    (folder / "schools.csv").write_text(table, encoding="utf-8-sig")
+    said = run(folder, "import", "schools.csv", code=Exit.DIFFERS)
+    assert "~ mn-01 仮・潮見第一小学校: pupils 197 -> 205" in said
+    assert "0 new, 1 changed, 29 not in the source; nothing was written" in said
+    run(folder, "import", "schools.csv", "--write", code=Exit.GOOD)
+    assert "30 schools" in run(folder, "check", code=Exit.GOOD)
