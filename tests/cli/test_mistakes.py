@@ -191,7 +191,9 @@ def test_40_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_forty_of_forty(request: pytest.FixtureRequest) -> None:
-    """The last test: where all of this file were run, every mistake was answered."""
+    """The last test: the table is whole; where one process ran all of this file, every mistake was answered."""
     assert sorted({*MISTAKES, 33, 38, 39, 40}) == list(range(1, 41))
-    if len([one for one in request.session.items if one.path == request.path]) == len(MISTAKES) + 5:
+    own = [one for one in request.session.items if one.path == request.path]
+    # Where tests are shared out among processes, each of them has answered some.
+    if "PYTEST_XDIST_WORKER" not in os.environ and len(own) == len(MISTAKES) + 5:
         assert sorted(ANSWERED) == list(range(1, 41)), f"{len(ANSWERED)} of 40"
