@@ -54,7 +54,7 @@ soak: SEED ?= $(shell date +%Y%m%d)
 soak: setup
 	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
 	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
-		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py
+		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py tests/cities
 	@$(PYTHON) -m tests.security.fuzz.soak --seed $(SEED) --write
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 

@@ -39,16 +39,19 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", help="Keep the re
 NodeName = Annotated[
     str,
     typer.Argument(
-        metavar="NODE", help="controller, core, internet, home, tokyo, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."
+        metavar="NODE", help="controller, core, internet, home, REGION, SCHOOL/switch, SCHOOL/router, SCHOOL/HOST."
     ),
 ]
 Where = Annotated[str, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
-What = Annotated[str, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")]
+What = Annotated[
+    str, typer.Argument(metavar="WHAT", help="primary-line, backup-line, third-line, blackhole; a region's name.")
+]
 RepairWhere = Annotated[
     str | None, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")
 ]
 RepairWhat = Annotated[
-    str | None, typer.Argument(metavar="WHAT", help="primary-line, backup-line, blackhole; a region's name.")
+    str | None,
+    typer.Argument(metavar="WHAT", help="primary-line, backup-line, third-line, blackhole; a region's name."),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Everything that is broken.")]
 Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run there; a shell if left out.")]
@@ -137,7 +140,7 @@ def show_people(
 
 @lab.command("break")
 def break_something(first: Where, second: What, *, as_json: Json = False) -> None:
-    """Break a school's line (SCHOOL primary-line | backup-line | blackhole), or lose a region (region NAME)."""
+    """Break a school's line (primary-line, backup-line, third-line, blackhole), or lose a region (region NAME)."""
     fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
     fresh = fault_injection.inject_fault(fault)
     print_line(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")

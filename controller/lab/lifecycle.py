@@ -187,7 +187,8 @@ def _build(record: LabRecord, progress: Progress, state: Path) -> None:
     (state / paths.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began
     connectivity.wait_for_connectivity(layout, state)
-    progress(f"every host reaches the internet over IPv4 and IPv6 {time.monotonic() - began - built:.1f} s later")
+    families = " and ".join(f"IPv{int(family)}" for family in layout.families)
+    progress(f"every host reaches the internet over {families} {time.monotonic() - began - built:.1f} s later")
     progress(f"ready in {time.monotonic() - began:.1f} s")
 
 
@@ -201,8 +202,8 @@ def _build_routers(layout: Layout, state: Path) -> None:
 def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:
     for school in layout.schools:
         for folder, address in (
-            (paths.SwitchFiles(state, school.id).folder, school.management.address.v4),
-            (paths.RouterFiles(state, school.id).folder, school.router_address.v4),
+            (paths.SwitchFiles(state, school.id).folder, school.management.address.first),
+            (paths.RouterFiles(state, school.id).folder, school.router_address.first),
         ):
             yield ssh_servers.format_known_host(folder, address, layout.ssh_port)
 
@@ -229,7 +230,7 @@ def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
 def answers_login(layout: Layout, school: SchoolLayout) -> bool:
     """Whether the switch's SSH server answers where the controller is, through the core, the router and the switch."""
     try:
-        where = paths.CONTROLLER, school.management.address.v4, layout.ssh_port
+        where = paths.CONTROLLER, school.management.address.first, layout.ssh_port
         with namespace.open_connection(*where, _ANSWER_SECONDS) as opened:
             return opened.recv(4) == b"SSH-"
     except OSError:

@@ -15,8 +15,8 @@ from types import MappingProxyType
 
 from controller.telemetry.naming import prometheus_name
 
-MOST_SCHOOLS = 1_024
-"""No city of Japan has more public schools than about 900; a value beyond this is a mistake, not growth."""
+MOST_SCHOOLS = 1_280
+"""The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
 MOST_REGIONS = 4
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -61,7 +61,7 @@ class Attribute:
 
 
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
-LINE = Attribute("line", "which of a school's two lines", ("primary", "backup"))
+LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
 REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
 FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"))
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))

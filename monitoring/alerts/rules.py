@@ -116,8 +116,9 @@ def _marks(alert: Alert, language: Language) -> dict[str, str]:
     """What Prometheus puts into the words: labels, the name of a line in the language, the value."""
     marks = {label: f"{{{{ $labels.{label} }}}}" for label in alert.labels} | {"value": _VALUE}
     if LINE.name in marks:
-        primary, backup = (load_catalogue(language)[f"alerts.{line}"] for line in LINE.values)
-        marks[LINE.name] = f'{{{{ if eq $labels.line "primary" }}}}{primary}{{{{ else }}}}{backup}{{{{ end }}}}'
+        *named, last = ((line, load_catalogue(language)[f"alerts.{line}"]) for line in LINE.values)
+        chosen = " else ".join(f'if eq $labels.line "{line}" }}}}{word}{{{{' for line, word in named)
+        marks[LINE.name] = f"{{{{ {chosen} else }}}}{last[1]}{{{{ end }}}}"
     return marks
 
 

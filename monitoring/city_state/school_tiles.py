@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Literal, TypedDict
 
 from controller.model.city import City
@@ -113,11 +114,17 @@ class CityState:
             "policy_recommended_mbps": None if same or recommended is None else round(ours.mbps, 1),
             "measured_mbps": round(measured.value, 2) if measured else None,
             "assessment": assessment,
-            "lines": {line: self._line(school, line) for line in LINE.values},
+            "lines": {line: self._line(school, line) for line in self.lines},
             "drift": int(drift.value) if drift else None,
             "measured_at": format_time(measured.at) if measured else None,
             "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
         }
+
+    @cached_property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that some school of the city has."""
+        had = {line for school in self.city.schools for line in school.lines.by_name}
+        return tuple(line for line in LINE.values if line in had)
 
     def _assessment(self, school: str) -> Assessment:
         found = self.fresh(BANDWIDTH_ASSESSMENT, school)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from controller.telemetry.registry import DAY, HOUR, LINE, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
+from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries import queries
@@ -69,7 +69,7 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
             ]
             for name, (metric, best) in _MEASURES.items()
         }
-        for line in LINE.values
+        for line in monitor.present.lines
     }
     events: list[object] = [
         {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}

@@ -53,10 +53,8 @@ def _keep_family(files: Files, family: Family) -> None:
                 line["egress"] = keep(line["egress"])
     for app in files["access/applications.yaml"]["applications"]:
         if "addresses" in app:
-            app["addresses"] = keep(app["addresses"])
-    files["access/applications.yaml"]["applications"] = [
-        app for app in files["access/applications.yaml"]["applications"] if app.get("addresses", ["kept"])
-    ]
+            # Another oddity may have left it the other family alone: then it moves.
+            app["addresses"] = keep(app["addresses"]) or keep(["10.254.0.10", "2001:db8:80fe::10"])
     necessities = files["access/necessities.yaml"]["necessities"]
     files["access/necessities.yaml"]["necessities"] = [one for one in necessities if one["family"] == family]
     admission = files["access/admission.yaml"]

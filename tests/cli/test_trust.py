@@ -63,7 +63,7 @@ def test_a_changed_key_is_shown_as_changed(lab: Layout, pinned: Path) -> None:
     first, second = lab.schools[0], lab.schools[1]
     lines = (paths.STATE / paths.KNOWN_HOSTS).read_text(encoding="ascii").splitlines()
     keys = dict(line.split(" ", 1) for line in lines)
-    pinned.write_text(f"{first.management.address.v4} {keys[second.management.address.v4]}\n", encoding="ascii")
+    pinned.write_text(f"{first.management.address.first} {keys[second.management.address.first]}\n", encoding="ascii")
     words = ("--lab", "--policies", str(POLICIES))
     refused = tsunagu("plan", "--school", first.id, *words)
     assert refused.returncode == 1

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.measurement import (
     DURATION_MS,
     JITTER_MS,
@@ -33,7 +32,7 @@ from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.city import City
 from controller.model.measurement import NameTarget
 from controller.model.network.packets import Family
-from tests.measure.two_lines import NAME_PORT, PORT, TRUTH, TwoLines, two_lines
+from tests.measure.two_lines import LAB_LINES, NAME_PORT, PORT, TRUTH, TwoLines, two_lines
 
 SLOW, FAST = 100, 400
 

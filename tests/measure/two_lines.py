@@ -17,7 +17,6 @@ from ipaddress import ip_address
 import dns.message
 import dns.rrset
 
-from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.measurement import LinePath
 from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
@@ -28,6 +27,7 @@ INTERFACES: dict[AccessLineName, str] = {"primary": "wan0", "backup": "wan1"}
 PORT, NAME_PORT, PAGE_PORT = 5201, 53, 80
 _BURST_SECONDS = 0.02
 _PATIENCE = 10.0
+LAB_LINES: tuple[AccessLineName, ...] = ("primary", "backup")
 SCHOOL = "kw-e01"
 """Number 1 of the city: its addresses on the lines are those here, by `policies/city/lines.yaml`."""
 ADDRESSES = {

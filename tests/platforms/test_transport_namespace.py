@@ -24,11 +24,11 @@ def test_a_missing_namespace_is_named() -> None:
 def test_a_connection_leaves_the_caller_where_it_was(lab: Layout) -> None:
     before = own_network()
     school = lab.schools[0]
-    with namespace.open_connection(paths.CONTROLLER, school.management.address.v4, lab.ssh_port, 5.0) as opened:
+    with namespace.open_connection(paths.CONTROLLER, school.management.address.first, lab.ssh_port, 5.0) as opened:
         assert opened.gettimeout() == 5.0
         assert opened.getsockname()[0] == lab.controller.v4
     with pytest.raises(OSError, match=r".+"):
-        namespace.open_connection(paths.CONTROLLER, lab.controller.v4, 9, 1.0)
+        namespace.open_connection(paths.CONTROLLER, lab.controller.first, 9, 1.0)
     assert own_network() == before
 
 

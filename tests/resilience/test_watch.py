@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
-from controller.lab.state.layout_planning import LAB_LINES
 from controller.measure.assessment.assess import LineState
 from controller.measure.assessment.metrics_export import AssessmentMetrics
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
@@ -44,7 +43,7 @@ from controller.telemetry.registry import (
     EventKind,
     Metric,
 )
-from tests.measure.two_lines import INTERFACES, PORT, SCHOOL, TwoLines, ip, two_lines
+from tests.measure.two_lines import INTERFACES, LAB_LINES, PORT, SCHOOL, TwoLines, ip, two_lines
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]
 PROMISED = 5.0

@@ -208,10 +208,10 @@ def describe_principal(claims: Mapping[str, Any], address: str, country: str | N
 def list_countries(layout: Layout, around: Perimeter) -> Country:
     """Where addresses are, as a geolocation would say: the lab's homes and schools in its country, one place abroad."""
     inside = [around.home.v4, around.home.v6, around.shared_exit]
-    inside += [around.office.v4, around.office.v6] if around.office else []
+    inside += around.office.by_family.values() if around.office else []
     for school in layout.schools:
-        inside += [*school.list_sources(), school.block.v6, *school.list_outside(Family.V6)]
-        inside += [school.egress.v4] if school.egress else []
+        inside += [*school.list_sources(), *([school.block.v6] if school.block.v6 else [])]
+        inside += [*school.list_outside(Family.V6), *([school.egress.v4] if school.egress and school.egress.v4 else [])]
     foreign = choose_foreign_country(around.country)
     outside = (around.abroad.v4, around.abroad.v6)
     return (*((prefix, around.country) for prefix in inside), *((prefix, foreign) for prefix in outside))

@@ -20,10 +20,11 @@ NOWHERE = ("", "")
 _SECONDS = 60.0
 _TRY_SECONDS = 0.5
 _AT_ONCE = 8
+_EVERYTHING = {Family.V4: "0.0.0.0/0", Family.V6: "::/0"}
 
 
 def wait_for_connectivity(layout: Layout, state: Path) -> None:
-    """Wait until every host reaches the internet in both families, and every line of every school works to each region.
+    """Wait until every host reaches the internet in each family, and every line of every school works to each region.
 
     Raises:
         LabError: that is not so after a minute; names what is missing.
@@ -43,7 +44,7 @@ def list_missing_connectivity(layout: Layout, state: Path) -> list[str]:
     """What does not work of: each host to the internet, each school's neighbours by BGP and BFD."""
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         hosts = [host for school in layout.schools for host in school.hosts]
-        reached = pool.map(lambda one: reaches_internet(layout, *one), tried := list(product(hosts, Family)))
+        reached = pool.map(lambda one: reaches_internet(layout, *one), tried := list(product(hosts, layout.families)))
         found = [
             f"way from {host.school} {host.id} to the internet over IPv{int(family)}"
             for (host, family), there in zip(tried, reached, strict=True)
@@ -80,13 +81,14 @@ def reaches_internet(layout: Layout, host: HostLayout, family: Family) -> bool:
 def list_exits(layout: Layout, school: SchoolLayout, state: Path) -> set[tuple[str, str]]:
     """Each line and region that a school's router sends to the internet by, in either family; or `NOWHERE`."""
     neighbours = {
-        region.addresses[line.name].of(family): (line.name, region.id)
+        address: (line.name, region.id)
         for region in layout.regions
         for line in school.lines
-        for family in Family
+        for address in region.addresses[line.name].by_family.values()
     }
     found = set()
-    for words in ("show bgp ipv4 unicast 0.0.0.0/0 json", "show bgp ipv6 unicast ::/0 json"):
+    for family in layout.families:
+        words = f"show bgp ipv{int(family)} unicast {_EVERYTHING[family]} json"
         paths = frr_routers.ask_router_json(school.id, school.router, state, words).get("paths", [])
         best = [path["peer"]["peerId"] for path in paths if path.get("bestpath", {}).get("overall")]
         found.add(neighbours.get(best[0], NOWHERE) if best else NOWHERE)

@@ -72,7 +72,7 @@ def _put(layout: Layout, fault: LabFault, broken: tuple[LabFault, ...]) -> None:
         return
     port = layout.school(fault.where).line(fault.line).port
     mine = {other.kind for other in broken if other.where == fault.where and other.kind is not FaultKind.REGION}
-    dark = {FaultKind.PRIMARY, FaultKind.BACKUP} & {
+    dark = {FaultKind.PRIMARY, FaultKind.BACKUP, FaultKind.THIRD} & {
         kind for kind in mine if LabFault(where="", kind=kind).line == fault.line
     }
     # Out of the carrier's network, a port stays up, and nothing that comes in goes anywhere.

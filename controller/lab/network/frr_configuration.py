@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 
 from controller.lab.network.line_shaping import CORE_PORT
 from controller.lab.state import paths
-from controller.lab.state.layout import CORE_ASN, FamilyPair, Layout, RegionLayout, SchoolLayout
+from controller.lab.state.layout import CORE_ASN, BothFamilies, FamilyPair, Layout, RegionLayout, SchoolLayout
 from controller.model.network.packets import Family
 
 BFD_MILLISECONDS, BFD_MISSES = 100, 5
@@ -59,13 +59,11 @@ def render_frr_configuration(speaker: BgpSpeaker) -> str:
 
 def describe_school_router(layout: Layout, one: SchoolLayout) -> BgpSpeaker:
     """A school's router, factory-new."""
-    lengths = {
-        carrier.line: FamilyPair(v4=str(carrier.v4_length), v6=str(carrier.v6_length)) for carrier in layout.carriers
-    }
+    lengths = {carrier.line: carrier.length for carrier in layout.carriers}
     return BgpSpeaker(
         hostname=one.router_device,
         asn=one.asn,
-        router_id=one.line("primary").address.v4,
+        router_id=one.lines[0].address.v4 or _make_router_id(one.asn),
         interfaces={line.interface: _addresses(line.address, lengths[line.name]) for line in one.lines},
         neighbours={
             family: tuple(
@@ -77,7 +75,7 @@ def describe_school_router(layout: Layout, one: SchoolLayout) -> BgpSpeaker:
                 for line in one.lines
                 for region in layout.regions
             )
-            for family in Family
+            for family in layout.families
         },
         announced=one.own_prefixes,
     )
@@ -86,15 +84,13 @@ def describe_school_router(layout: Layout, one: SchoolLayout) -> BgpSpeaker:
 def describe_region_router(layout: Layout, one: RegionLayout) -> BgpSpeaker:
     """A region's router: it knows every school on every line, and the core."""
     interfaces: dict[str, tuple[str, ...]] = {
-        carrier.line: _addresses(
-            one.addresses[carrier.line], FamilyPair(v4=str(carrier.v4_length), v6=str(carrier.v6_length))
-        )
-        for carrier in layout.carriers
+        carrier.line: _addresses(one.addresses[carrier.line], carrier.length) for carrier in layout.carriers
     }
+    first = next(iter(one.addresses.values()))
     return BgpSpeaker(
         hostname=one.id,
         asn=one.asn,
-        router_id=one.addresses["primary"].v4,
+        router_id=first.v4 or one.core_link.v4,
         interfaces={**interfaces, CORE_PORT: _addresses(one.core_link, _POINT_TO_POINT)},
         neighbours={
             family: (
@@ -105,15 +101,15 @@ def describe_region_router(layout: Layout, one: RegionLayout) -> BgpSpeaker:
                     for line in each.lines
                 ),
             )
-            for family in Family
+            for family in layout.families
         },
         announced={},
         prefix_lists=(
-            *((family, _ONLY_DEFAULT, _EVERYTHING[family]) for family in Family),
+            *((family, _ONLY_DEFAULT, _EVERYTHING[family]) for family in layout.families),
             *(
                 (family, each.id, prefix)
                 for each in layout.schools
-                for family in Family
+                for family in layout.families
                 for prefix in each.own_prefixes[family]
             ),
         ),
@@ -131,17 +127,25 @@ def describe_core_router(layout: Layout) -> BgpSpeaker:
             family: tuple(
                 BgpNeighbour(one.core_link.of(family), one.asn, one.id, default=True) for one in layout.regions
             )
-            for family in Family
+            for family in layout.families
         },
         announced={},
     )
 
 
-_POINT_TO_POINT = FamilyPair(v4="31", v6="127")
+_POINT_TO_POINT = BothFamilies(v4="31", v6="127")
+
+
+def _make_router_id(asn: int) -> str:
+    """The 32 bits that BGP knows a router by, where it has no IPv4 address: from the number of its own AS."""
+    return str(ip_address(_ROUTER_IDS | (asn & 0xFFFFFF)))
+
+
+_ROUTER_IDS = 10 << 24
 
 
 def _addresses(address: FamilyPair, length: FamilyPair) -> tuple[str, ...]:
-    return tuple(str(ip_interface(f"{address.of(family)}/{length.of(family)}")) for family in Family)
+    return tuple(str(ip_interface(f"{one}/{length.of(family)}")) for family, one in address.by_family.items())
 
 
 def _top(speaker: BgpSpeaker) -> Iterator[str]:

@@ -24,8 +24,9 @@ def list_line_wires(layout: Layout) -> Iterator[tuple[str, str, str, str]]:
     """Each wire as (interface, namespace, interface, namespace)."""
     for carrier in layout.carriers:
         for school in layout.schools:
-            line = school.line(carrier.line)
-            yield line.port, carrier.namespace, line.interface, school.router
+            line = school.find_line(carrier.line)
+            if line is not None:
+                yield line.port, carrier.namespace, line.interface, school.router
         for region in layout.regions:
             yield region.id, carrier.namespace, carrier.line, region.namespace
 
@@ -39,8 +40,9 @@ def list_carrier_commands(layout: Layout, carrier: CarrierLayout) -> list[str]:
     for region in layout.regions:
         lines += [f"link set dev {region.id} master {BRIDGE}", f"link set dev {region.id} up"]
     for school in layout.schools:
-        port = school.line(carrier.line).port
-        lines += [*list_port_commands(port), f"link set dev {port} up"]
+        line = school.find_line(carrier.line)
+        if line is not None:
+            lines += [*list_port_commands(line.port), f"link set dev {line.port} up"]
     return lines
 
 

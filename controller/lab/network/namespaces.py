@@ -16,7 +16,6 @@ from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
 from controller.lab.state.layout import FamilyPair, Interface, Layout, SchoolLayout
 from controller.lab.state.layout_planning import plan_core_link
-from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
 HOST_INTERFACE = "eth0"
@@ -109,11 +108,12 @@ def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
     if around is None:
         return
     for school in layout.schools:
-        if school.egress:
+        if school.egress and school.egress.v4:
             sources = school.list_sources()
             yield school.router, _translation(line_shaping.list_uplinks(school), sources, school.egress.v4)
     shared = tuple(one for school in layout.schools for one in school.list_sources())
-    yield paths.CORE, _translation(("net",), shared, around.shared_exit)
+    if shared:
+        yield paths.CORE, _translation(("net",), shared, around.shared_exit)
 
 
 def _translation(ports: tuple[str, ...], sources: tuple[str, ...], to: str) -> str:
@@ -135,7 +135,7 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
     addresses = {one.address for one in layout.listeners if one.namespace == paths.INTERNET}
     if (around := layout.perimeter) is not None:
         outside = (*around.fronts, around.backend, around.identity)
-        addresses |= {both.of(family) for both in outside for family in Family}
+        addresses |= {address for both in outside for address in both.by_family.values()}
         yield paths.HOME, _leaf(_HOME_LINK, around.outside)
     yield (
         paths.INTERNET,
@@ -168,14 +168,12 @@ def _configure(name: str, words: list[str]) -> None:
 def _core(layout: Layout) -> Iterator[str]:
     for port, link in (("ctl", _CONTROLLER_LINK), ("net", _INTERNET_LINK)):
         yield from _line(port, link, 0)
-    yield f"route add {layout.controller.v4}/32 via {plan_core_link(_CONTROLLER_LINK, 1).v4}"
-    yield f"route add {layout.controller.v6}/128 via {plan_core_link(_CONTROLLER_LINK, 1).v6}"
+    yield from _routes(layout.controller, plan_core_link(_CONTROLLER_LINK, 1))
     yield from _default(plan_core_link(_INTERNET_LINK, 1))
     if (around := layout.perimeter) is not None:
         yield from _line("home", _HOME_LINK, 0)
         for both in around.outside:
-            yield f"route add {both.v4}/32 via {plan_core_link(_HOME_LINK, 1).v4}"
-            yield f"route add {both.v6}/128 via {plan_core_link(_HOME_LINK, 1).v6}"
+            yield from _routes(both, plan_core_link(_HOME_LINK, 1))
     for region in layout.regions:
         yield from _up(region.id)
 
@@ -184,12 +182,16 @@ def _leaf(link: int, own: Sequence[FamilyPair]) -> list[str]:
     """A namespace with one line to the core; its own address, where it has one, is what it sends from."""
     words = [*_up("lo"), *_line(UPLINK, link, 1)]
     for both in own:
-        words += [_address(both.v4, 32, "lo"), _address(both.v6, 128, "lo")]
-    core = plan_core_link(link, 0)
-    source = own[0] if own else None
-    words.append(f"route add default via {core.v4}" + (f" src {source.v4}" if source else ""))
-    words.append(f"route add default via {core.v6}" + (f" src {source.v6}" if source else ""))
+        words += [_address(address, _bits(address), "lo") for address in both.by_family.values()]
+    for family, core in plan_core_link(link, 0).by_family.items():
+        source = own[0].find(family) if own else None
+        words.append(f"route add default via {core}" + (f" src {source}" if source else ""))
     return words
+
+
+def _routes(to: FamilyPair, via: FamilyPair) -> Iterator[str]:
+    """Routes to addresses that hang on one of the core's links."""
+    return (f"route add {one}/{_bits(one)} via {via.of(family)}" for family, one in to.by_family.items())
 
 
 def _router(school: SchoolLayout) -> list[str]:
@@ -219,29 +221,28 @@ def _attached(interface: str, attached: Interface) -> Iterator[str]:
 
 def _line(port: str, link: int, side: int) -> Iterator[str]:
     end = plan_core_link(link, side)
-    yield _address(end.v4, 31, port)
-    yield _address(end.v6, 127, port)
+    yield _address(end.v4, "31", port)
+    yield _address(end.v6, "127", port)
     yield from _up(port)
 
 
 def _addresses(interface: str, attached: Interface) -> Iterator[str]:
-    yield _address(attached.address.v4, attached.v4_length, interface)
-    yield _address(attached.address.v6, attached.v6_length, interface)
+    for family, address in attached.address.by_family.items():
+        yield _address(address, attached.length.of(family), interface)
 
 
-def _address(address: str, length: int, interface: str) -> str:
+def _address(address: str, length: str, interface: str) -> str:
     # Without `nodad` an IPv6 address stays tentative for a moment, and a route that names it as source is refused.
     return f"addr add {address}/{length} dev {interface}" + (" nodad" if ":" in address else "")
 
 
 def _default(via: FamilyPair) -> Iterator[str]:
-    yield f"route add default via {via.v4}"
-    yield f"route add default via {via.v6}"
+    return (f"route add default via {address}" for address in via.by_family.values())
 
 
 def _up(interface: str) -> list[str]:
     return [f"link set dev {interface} up"]
 
 
-def _bits(address: str) -> int:
-    return ip_address(address).max_prefixlen
+def _bits(address: str) -> str:
+    return str(ip_address(address).max_prefixlen)

@@ -25,8 +25,7 @@ AGENT = "agent"
 _USUAL_PORT = 22
 _CONFIGURATION = """\
 Port {port}
-ListenAddress {v4}
-ListenAddress {v6}
+{listening}
 HostKey {folder}/host_key
 PidFile {folder}/sshd.pid
 AuthorizedKeysFile {authorized_keys}
@@ -76,8 +75,7 @@ def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
     configuration = login.folder / "sshd_config"
     text = _CONFIGURATION.format(
         port=layout.ssh_port,
-        v4=login.address.v4,
-        v6=login.address.v6,
+        listening="\n".join(f"ListenAddress {address}" for address in login.address.by_family.values()),
         folder=login.folder,
         authorized_keys=_authorize_keys(login, state),
         user=layout.user,

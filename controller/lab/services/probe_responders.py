@@ -31,7 +31,6 @@ from controller.lab.services.http_server import open_listener, serve_http
 from controller.lab.state import undo_log
 from controller.lab.state.layout import DNS_PORT, HTTP_PORT, IPERF_PORT, Layout, Listener
 from controller.lab.state.processes import wait_until
-from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
 _TTL = 0
@@ -65,8 +64,8 @@ def list_responder_addresses(layout: Layout) -> Iterator[ResponderAddress]:
     """Every address that is measured against."""
     for region in layout.regions:
         for line, both in region.addresses.items():
-            for family in Family:
-                yield ResponderAddress(region.id, region.namespace, line, both.of(family))
+            for address in both.by_family.values():
+                yield ResponderAddress(region.id, region.namespace, line, address)
 
 
 def answer_dns_query(query: bytes, address: str) -> bytes:

@@ -13,6 +13,7 @@ from controller.model.network.packets import AddressSet, Family, Prefix, Protoco
 _INTERNET = {Family.V4: int(ip_address("192.0.2.80")), Family.V6: int(ip_address("2001:db8:e000::80"))}
 """Documentation addresses that stand for "anywhere else", where the policy leaves them to the internet."""
 _FROM_START = 80
+_ANY_PORT = 443
 
 
 def choose_tcp_port(application: Application) -> int | None:
@@ -30,13 +31,17 @@ def list_internet_ports(city: City) -> tuple[int, ...]:
 
 
 def list_remote_addresses(city: City, application: Application) -> tuple[str, ...]:
-    """Where an application outside the schools is served: the first host address of each of its prefixes."""
+    """Where an application outside the schools is served: the first host address of each of its prefixes.
+
+    Of the families that the city uses: no packet of another leaves a school.
+    """
     if application.belongs_to:
-        return tuple(choose_internet_address(city, family) for family in Family)
+        return tuple(choose_internet_address(city, family) for family in city.families)
     somewhere = city.schools[0]  # every school sees the same addresses of what is outside the schools
     return tuple(
         choose_host_address(prefix)
         for prefix in city.addresses.destination_addresses(application.id, somewhere).included
+        if prefix.version in city.families
     )
 
 
@@ -78,6 +83,7 @@ def list_served_addresses(city: City) -> Iterator[tuple[str, int, str]]:
             continue
         for address in list_remote_addresses(city, application):
             yield address, port, application.id
-    for family in Family:
-        for port in list_internet_ports(city):
+    for family in city.families:
+        # Where no rule speaks of the internet, something stands for it all the same: lines are tried by it.
+        for port in list_internet_ports(city) or (_ANY_PORT,):
             yield choose_internet_address(city, family), port, INTERNET

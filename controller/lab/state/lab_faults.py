@@ -17,6 +17,7 @@ class FaultKind(StrEnum):
 
     PRIMARY = "primary-line"
     BACKUP = "backup-line"
+    THIRD = "third-line"
     BLACKHOLE = "blackhole"
     REGION = "region"
 
@@ -25,6 +26,7 @@ LINE_KINDS = tuple(kind for kind in FaultKind if kind is not FaultKind.REGION)
 _LINE: dict[FaultKind, AccessLineName] = {
     FaultKind.PRIMARY: "primary",
     FaultKind.BACKUP: "backup",
+    FaultKind.THIRD: "third",
     FaultKind.BLACKHOLE: "primary",
 }
 
@@ -54,12 +56,16 @@ def parse_fault(layout: Layout, first: str, second: str) -> LabFault:
     """The fault that two words of a command name: SCHOOL and what of it, or `region` and its name.
 
     Raises:
-        LabError: the lab has no such school or region, or nothing of that name can be broken.
+        LabError: the lab has no such school or region, nothing of that name can be broken, or the school has no such
+            line.
     """
     if first == REGION:
         return LabFault(where=layout.region(second).id, kind=FaultKind.REGION)
-    school = layout.school(first).id
+    school = layout.school(first)
     if second not in LINE_KINDS:
-        message = f"of a school {', '.join(LINE_KINDS)} can be broken, not {second!r}; a region: '{REGION} NAME'"
+        kinds = ", ".join(kind for kind in LINE_KINDS if school.find_line(_LINE[kind]) is not None)
+        message = f"of school {school.id} {kinds} can be broken, not {second!r}; a region: '{REGION} NAME'"
         raise LabError(message)
-    return LabFault(where=school, kind=FaultKind(second))
+    fault = LabFault(where=school.id, kind=FaultKind(second))
+    school.line(fault.line)
+    return fault

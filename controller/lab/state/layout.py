@@ -22,22 +22,50 @@ class Frozen(BaseModel):
 
 
 class FamilyPair(Frozen):
-    """The same thing in both families: an address, or a prefix, as text."""
+    """The same thing in each family that there is: an address, a prefix, or a length, as text."""
+
+    v4: str | None = None
+    v6: str | None = None
+
+    def find(self, family: Family) -> str | None:
+        """The one of a family, if there is one."""
+        return self.v4 if family is Family.V4 else self.v6
+
+    def of(self, family: Family) -> str:
+        """The one of a family.
+
+        Raises:
+            LabError: there is none.
+        """
+        found = self.find(family)
+        if found is None:
+            message = f"the lab that is up has no IPv{int(family)} here ({self.first})"
+            raise LabError(message)
+        return found
+
+    @property
+    def by_family(self) -> dict[Family, str]:
+        """Those that there are."""
+        return {family: found for family in Family if (found := self.find(family)) is not None}
+
+    @property
+    def first(self) -> str:
+        """The one of IPv4 where there is IPv4, else that of IPv6; empty where there is neither."""
+        return self.v4 or self.v6 or ""
+
+
+class BothFamilies(FamilyPair):
+    """The same thing in both families."""
 
     v4: str
     v6: str
-
-    def of(self, family: Family) -> str:
-        """The one of a family."""
-        return self.v4 if family is Family.V4 else self.v6
 
 
 class Interface(Frozen):
     """An interface in a segment: its addresses, the lengths of the subnets, and the segment's gateway."""
 
     address: FamilyPair
-    v4_length: int
-    v6_length: int
+    length: FamilyPair
     gateway: FamilyPair
 
 
@@ -81,7 +109,7 @@ class LineLayout(Frozen):
 class SchoolLayout(Frozen):
     """One school. `device` is its switch, `router_device` its router, which answers SSH at `router_address`.
 
-    `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its line has such.
+    `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its lines have such.
     """
 
     id: str
@@ -108,7 +136,10 @@ class SchoolLayout(Frozen):
     def own_prefixes(self) -> dict[Family, tuple[str, ...]]:
         """What its router announces: its block, what segments have outside of it, and what it translates to."""
         own = (self.block, self.egress) if self.egress else (self.block,)
-        given = {family: (*(both.of(family) for both in own), *self.list_outside(family)) for family in Family}
+        given = {
+            family: (*(one for both in own if (one := both.find(family)) is not None), *self.list_outside(family))
+            for family in self.block.by_family
+        }
         return {family: tuple(dict.fromkeys(str(parse_prefix(one)) for one in all_)) for family, all_ in given.items()}
 
     def list_outside(self, family: Family) -> tuple[str, ...]:
@@ -117,11 +148,24 @@ class SchoolLayout(Frozen):
 
     def list_sources(self) -> tuple[str, ...]:
         """Return the IPv4 prefixes that the school's hosts have their addresses in."""
-        return self.block.v4, *self.list_outside(Family.V4)
+        return *([] if self.block.v4 is None else [self.block.v4]), *self.list_outside(Family.V4)
+
+    def find_line(self, name: AccessLineName) -> LineLayout | None:
+        """One of its lines, if it has it."""
+        return next((line for line in self.lines if line.name == name), None)
 
     def line(self, name: AccessLineName) -> LineLayout:
-        """One of its lines."""
-        return next(line for line in self.lines if line.name == name)
+        """One of its lines.
+
+        Raises:
+            LabError: it has no such line.
+        """
+        found = self.find_line(name)
+        if found is None:
+            has = " and ".join(line.name for line in self.lines)
+            message = f"school {self.id} has no {name} line in the lab; it has: {has}"
+            raise LabError(message)
+        return found
 
     @property
     def switch(self) -> str:
@@ -138,8 +182,7 @@ class CarrierLayout(Frozen):
     """The layer-2 network that all lines of a kind end in, and the lengths of its prefixes."""
 
     line: AccessLineName
-    v4_length: int
-    v6_length: int
+    length: FamilyPair
 
     @property
     def namespace(self) -> str:
@@ -156,8 +199,8 @@ class RegionLayout(Frozen):
     id: str
     asn: int
     addresses: dict[AccessLineName, FamilyPair]
-    core_link: FamilyPair
-    core: FamilyPair
+    core_link: BothFamilies
+    core: BothFamilies
 
     @property
     def namespace(self) -> str:
@@ -195,12 +238,12 @@ class Perimeter(Frozen):
     """
 
     world: str
-    fronts: tuple[FamilyPair, ...]
+    fronts: tuple[BothFamilies, ...]
     guarded: tuple[GuardedApplication, ...]
-    backend: FamilyPair
-    identity: FamilyPair
-    home: FamilyPair
-    abroad: FamilyPair
+    backend: BothFamilies
+    identity: BothFamilies
+    home: BothFamilies
+    abroad: BothFamilies
     office: FamilyPair | None = None
     shared_exit: str
     country: str = "JP"
@@ -212,10 +255,11 @@ class Perimeter(Frozen):
 
 
 class Layout(Frozen):
-    """The whole virtual city; the first school is the canary."""
+    """The whole virtual city; the first school is the canary. `families` are those of its schools and lines."""
 
     user: str
     ssh_port: int
+    families: tuple[Family, ...] = tuple(Family)
     controller: FamilyPair
     carriers: tuple[CarrierLayout, ...]
     regions: tuple[RegionLayout, ...]

@@ -13,6 +13,7 @@ from controller.lab.state import paths
 from controller.lab.state.application_addresses import choose_host_address, choose_tcp_port, list_served_addresses
 from controller.lab.state.layout import (
     CORE_ASN,
+    BothFamilies,
     CarrierLayout,
     FamilyPair,
     Gateway,
@@ -28,8 +29,8 @@ from controller.lab.state.layout import (
 from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family
-from controller.model.sites.contracted_lines import AccessLineName
-from controller.model.sites.devices import FIRST_DEVICE, Device
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.model.sites.devices import FIRST_DEVICE
 from controller.model.sites.schools import School
 from controller.model.virtual_city import VirtualCity
 
@@ -37,11 +38,9 @@ FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
 _ROUTER = 1
 """The router is the second of a school's devices: its address is the one after the switch's."""
-_CORE_LINKS = FamilyPair(v4="100.65.0.0", v6="fd74:736e::")
+_CORE_LINKS = BothFamilies(v4="100.65.0.0", v6="fd74:736e::")
 """Links of the core take pairs of addresses from here (shared and unique local space: never a school's)."""
 _FIRST_REGION_LINK = 16
-LAB_LINES: tuple[AccessLineName, ...] = ("primary", "backup")
-"""The lines that every school of the lab has."""
 
 
 def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> Layout:
@@ -60,23 +59,19 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
     if not 1 <= schools <= len(known):
         message = f"{schools} schools: the lab overlay (lab.yaml) names {len(known)}; choose 1 to {len(known)}"
         raise LabError(message)
-    _refuse_one_family(city)
     _refuse_other_lines(city, known[:schools])
+    lines = _list_lines(city, known[:schools])
     chosen = tuple(_school(city, city.school_by_id[name]) for name in known[:schools])
     around = plan_perimeter(city, world) if world else None
     layout = Layout(
         user=paths.SSH_USER,
         ssh_port=paths.SSH_PORT,
+        families=city.families,
         controller=_controller(city),
         carriers=tuple(
-            CarrierLayout(
-                line=line,
-                v4_length=city.lines.get_link(line).get_prefix(Family.V4).prefixlen,
-                v6_length=city.lines.get_link(line).get_prefix(Family.V6).prefixlen,
-            )
-            for line in LAB_LINES
+            CarrierLayout(line=line, length=_of_each(city, partial(_get_link_length, city, line))) for line in lines
         ),
-        regions=tuple(_region(city, number) for number in range(len(city.lines.regions))),
+        regions=tuple(_region(city, number, lines) for number in range(len(city.lines.regions))),
         schools=chosen,
         listeners=tuple(_listeners(city, chosen, list_iap_listeners(around))),
         perimeter=around,
@@ -88,26 +83,18 @@ def plan_layout(city: VirtualCity, schools: int, world: Path | None = None) -> L
     return layout
 
 
-def _refuse_one_family(city: City) -> None:
-    missing = [f"IPv{int(family)}" for family in Family if family not in city.families]
-    if missing:
-        message = (
-            f"city.yaml: 'addressing' has no {missing[0].lower()}, so the city does not use it; the lab's links, "
-            "programs and trials need both families, so it cannot be built from this city. 'check', 'prove', 'render' "
-            "and 'plan --configs' work without it"
-        )
-        raise LabError(message)
+def _get_link_length(city: City, line: AccessLineName, family: Family) -> int:
+    return city.lines.get_link(line).get_prefix(family).prefixlen
+
+
+def _list_lines(city: City, names: Iterable[str]) -> tuple[AccessLineName, ...]:
+    """The lines that some school of the lab has."""
+    had = {line for name in names for line in city.school_by_id[name].lines.by_name}
+    return tuple(line for line in ACCESS_LINE_NAMES if line in had)
 
 
 def _refuse_other_lines(city: City, names: Iterable[str]) -> None:
     for school in (city.school_by_id[name] for name in names):
-        if tuple(school.lines.by_name) != LAB_LINES:
-            has = " and ".join(school.lines.by_name)
-            message = (
-                f"{school.origin}: school {school.id} has the lines {has}; the lab builds schools with a primary and a "
-                "backup line only: choose other schools in lab.yaml"
-            )
-            raise LabError(message)
         for name, line in school.lines.by_name.items():
             if line.tunnel is not None or line.routing != "bgp":
                 how = f"goes through a tunnel ({line.tunnel})" if line.tunnel else "has static routes"
@@ -120,20 +107,23 @@ def _refuse_other_lines(city: City, names: Iterable[str]) -> None:
 
 def _controller(city: City) -> FamilyPair:
     found = {Family(prefix.version): choose_host_address(prefix) for prefix in reversed(city.controllers)}
-    missing = [f"IPv{int(family)}" for family in Family if family not in found]
+    missing = [f"IPv{int(family)}" for family in city.families if family not in found]
     if missing:
-        message = f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each"
+        message = (
+            f"city.yaml: 'controllers' names no {' and no '.join(missing)} address; the lab needs one of each family "
+            "that the city uses"
+        )
         raise LabError(message)
-    return FamilyPair(v4=found[Family.V4], v6=found[Family.V6])
+    return _of_each(city, found.__getitem__)
 
 
-def plan_core_link(number: int, side: int) -> FamilyPair:
+def plan_core_link(number: int, side: int) -> BothFamilies:
     """An end of one of the core's links: side 0 is the core's."""
     step = 2 * number + side
-    return FamilyPair(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
+    return BothFamilies(v4=str(ip_address(_CORE_LINKS.v4) + step), v6=str(ip_address(_CORE_LINKS.v6) + step))
 
 
-def _region(city: City, number: int) -> RegionLayout:
+def _region(city: City, number: int, lines: Iterable[AccessLineName]) -> RegionLayout:
     region = city.lines.regions[number]
     if region.asn == CORE_ASN:
         message = f"{region.origin}: AS {CORE_ASN} is the core's in the lab; give region {region.id} another one"
@@ -141,14 +131,16 @@ def _region(city: City, number: int) -> RegionLayout:
     return RegionLayout(
         id=region.id,
         asn=region.asn,
-        addresses={line: _both(partial(city.lines.region_address, region, line)) for line in LAB_LINES},
+        addresses={line: _of_each(city, partial(city.lines.region_address, region, line)) for line in lines},
         core_link=plan_core_link(_FIRST_REGION_LINK + number, 1),
         core=plan_core_link(_FIRST_REGION_LINK + number, 0),
     )
 
 
-def _both(address: Callable[[Family], object]) -> FamilyPair:
-    return FamilyPair(v4=str(address(Family.V4)), v6=str(address(Family.V6)))
+def _of_each(city: City, value: Callable[[Family], object]) -> FamilyPair:
+    """What a function gives for each family that the city uses."""
+    found = {family: str(value(family)) for family in city.families}
+    return FamilyPair(v4=found.get(Family.V4), v6=found.get(Family.V6))
 
 
 def _line(city: City, school: School, line: AccessLineName) -> LineLayout:
@@ -156,13 +148,14 @@ def _line(city: City, school: School, line: AccessLineName) -> LineLayout:
         name=line,
         interface=city.lines.get_link(line).interface,
         port=f"school{school.number}",
-        mbps=getattr(city.virtual_estate.rates[school.id], line),
-        address=_both(partial(city.lines.school_address, school, line)),
+        mbps=city.virtual_estate.rates[school.id].get_rate(line, school.lines.by_name[line].mbps),
+        address=_of_each(city, partial(city.lines.school_address, school, line)),
     )
 
 
 def _school(city: VirtualCity, school: School) -> SchoolLayout:
     device, router = city.list_devices(school)
+    routers_own = _interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER)
     segment_of = {port.name: port.segments[0] for port in device.ports}
     here = city.list_segments(school)
     return SchoolLayout(
@@ -170,20 +163,16 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         asn=city.lines.get_asn(school),
         device=device.id,
         router_device=router.id,
-        router_address=FamilyPair(
-            v4=str(router.management),
-            v6=_interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER).address.v6,
+        router_address=routers_own.address,
+        block=_of_each(city, partial(city.addresses.school_prefix, school)),
+        outside=tuple(
+            str(one) for family in city.families for one in city.addresses.school_prefixes(school, family)[1:]
         ),
-        block=FamilyPair(
-            v4=str(city.addresses.school_prefix(school, Family.V4)),
-            v6=str(city.addresses.school_prefix(school, Family.V6)),
-        ),
-        outside=tuple(str(one) for family in Family for one in city.addresses.school_prefixes(school, family)[1:]),
         egress=choose_own_addresses(school),
-        lines=tuple(_line(city, school, line) for line in LAB_LINES),
+        lines=tuple(_line(city, school, line) for line in school.lines.by_name),
         ports=tuple(SwitchPort(name=name, vlan=here[segment].vlan) for name, segment in segment_of.items()),
         management_port="h-mgmt",
-        management=_management(city, school, device),
+        management=_interface(city, school, city.management_segment, FIRST_DEVICE),
         gateways=tuple(
             Gateway(
                 segment=segment,
@@ -212,26 +201,13 @@ def _hosts(city: VirtualCity, school: School) -> Iterator[HostLayout]:
         taken[host.segment] += 1
 
 
-def _management(city: City, school: School, device: Device) -> Interface:
-    found = _interface(city, school, city.management_segment, FIRST_DEVICE)
-    address = FamilyPair(v4=str(device.management), v6=found.address.v6)
-    return found.model_copy(update={"address": address})
-
-
 def _interface(city: City, school: School, segment: str, number: int) -> Interface:
-    subnets = {family: city.addresses.segment_prefix(school, city.segments[segment], family) for family in Family}
-    address = {
-        family: family.format_address(int(subnet.network_address) + number) for family, subnet in subnets.items()
-    }
-    gateway = {
-        family: family.format_address(city.addresses.gateway_address(school, city.segments[segment], family))
-        for family in Family
-    }
+    subnet = partial(city.addresses.segment_prefix, school, city.segments[segment])
+    gateway = partial(city.addresses.gateway_address, school, city.segments[segment])
     return Interface(
-        address=FamilyPair(v4=address[Family.V4], v6=address[Family.V6]),
-        v4_length=subnets[Family.V4].prefixlen,
-        v6_length=subnets[Family.V6].prefixlen,
-        gateway=FamilyPair(v4=gateway[Family.V4], v6=gateway[Family.V6]),
+        address=_of_each(city, lambda family: family.format_address(int(subnet(family).network_address) + number)),
+        length=_of_each(city, lambda family: subnet(family).prefixlen),
+        gateway=_of_each(city, lambda family: family.format_address(gateway(family))),
     )
 
 
@@ -245,8 +221,8 @@ def _listeners(city: City, schools: tuple[SchoolLayout, ...], taken: frozenset[t
         for application in city.applications.values():
             port = choose_tcp_port(application)
             if application.segment == host.segment and port is not None:
-                for family in Family:
-                    key = (host.namespace, host.interface.address.of(family), port)
+                for address in host.interface.address.by_family.values():
+                    key = (host.namespace, address, port)
                     named.setdefault(key, []).append(application.id)
     for (namespace, address, served_port), names in named.items():
         yield Listener(namespace=namespace, address=address, port=served_port, applications=tuple(names))

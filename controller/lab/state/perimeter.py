@@ -12,7 +12,7 @@ from pathlib import Path
 
 from controller.errors import LabError
 from controller.inputs.real_path import find_real_path
-from controller.lab.state.layout import FamilyPair, GuardedApplication, Perimeter
+from controller.lab.state.layout import BothFamilies, FamilyPair, GuardedApplication, Perimeter
 from controller.model.city import City
 from controller.model.network.packets import Family, Prefix
 from controller.model.sites.schools import School
@@ -20,10 +20,10 @@ from controller.model.sites.stack_outputs import StackApplication
 
 HTTPS = 443
 _FIRST_STAND_IN = 8443
-_BACKEND = FamilyPair(v4="192.0.2.226", v6="2001:db8:e000::226")
-_IDENTITY = FamilyPair(v4="192.0.2.225", v6="2001:db8:e000::225")
-_HOME = FamilyPair(v4="192.0.2.230", v6="2001:db8:e100::230")
-_ABROAD = FamilyPair(v4="192.0.2.231", v6="2001:db8:e200::231")
+_BACKEND = BothFamilies(v4="192.0.2.226", v6="2001:db8:e000::226")
+_IDENTITY = BothFamilies(v4="192.0.2.225", v6="2001:db8:e000::225")
+_HOME = BothFamilies(v4="192.0.2.230", v6="2001:db8:e100::230")
+_ABROAD = BothFamilies(v4="192.0.2.231", v6="2001:db8:e200::231")
 _SHARED_EXIT = "192.0.2.232"
 """Documentation addresses that no prefix list, egress or listener of the virtual city has."""
 
@@ -35,11 +35,11 @@ def plan_perimeter(city: City, world: Path) -> Perimeter:
         LabError: the policy gives an address that the lab needs here to something else.
     """
     _check_free(city)
-    fronts: dict[tuple[str, str], FamilyPair] = {}
+    fronts: dict[tuple[str, str], BothFamilies] = {}
     guarded = []
     for number, (name, placed) in enumerate(sorted(city.outputs.applications.items())):
         for v4, v6 in zip(placed.ipv4, placed.ipv6, strict=True):
-            both = FamilyPair(v4=str(v4.network_address), v6=str(v6.network_address))
+            both = BothFamilies(v4=str(v4.network_address), v6=str(v6.network_address))
             fronts[both.v4, both.v6] = both
         port = _FIRST_STAND_IN + number
         audience = None if city.applications[name].audience == "public" else _audience(name, placed)
@@ -66,18 +66,20 @@ def list_iap_listeners(around: Perimeter | None) -> frozenset[tuple[str, int]]:
 
 
 def choose_own_addresses(school: School) -> FamilyPair | None:
-    """The addresses that nobody but this school comes from: an IPv4 address and an IPv6 prefix."""
+    """The addresses that nobody but this school comes from: an IPv4 address, an IPv6 prefix, or both."""
     prefixes = school.lines.primary.egress
     v4 = [p for p in prefixes if isinstance(p, IPv4Network)]
     v6 = [p for p in prefixes if not isinstance(p, IPv4Network)]
-    return FamilyPair(v4=str(v4[0].network_address), v6=str(v6[0])) if v4 and v6 else None
+    own = FamilyPair(v4=str(v4[0].network_address) if v4 else None, v6=str(v6[0]) if v6 else None)
+    return own if own.by_family else None
 
 
 def _first(egress: Iterable[Prefix]) -> FamilyPair | None:
     """An address that somebody in an office comes from: the first that is a host's, of each family."""
     v4 = [p for p in egress if isinstance(p, IPv4Network)]
     v6 = [p for p in egress if not isinstance(p, IPv4Network)]
-    return FamilyPair(v4=str(v4[0].network_address), v6=str(v6[0].network_address + 1)) if v4 and v6 else None
+    first = FamilyPair(v4=str(v4[0].network_address) if v4 else None, v6=str(v6[0].network_address + 1) if v6 else None)
+    return first if first.by_family else None
 
 
 def _audience(name: str, placed: StackApplication) -> str:

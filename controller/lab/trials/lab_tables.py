@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from string import ascii_uppercase
 
 from rich.console import Group, RenderableType
@@ -18,6 +19,7 @@ _LONGEST_LIST = 40
 
 def build_matrix_table(matrix: MatrixResult) -> RenderableType:
     """A row for each host, a column for each application, a mark for each family; below, what is wrong."""
+    families = [part.family for part in matrix.summary]
     columns = list(dict.fromkeys(one.pair.target.column for one in matrix.results))
     keys = dict(zip(columns, _keys(len(columns)), strict=True))
     table = Table(title=matrix.title, title_justify="left", pad_edge=False, box=None)
@@ -30,9 +32,9 @@ def build_matrix_table(matrix: MatrixResult) -> RenderableType:
         row = cells.setdefault((one.pair.school, one.pair.host), {})
         row.setdefault((one.pair.target.column, one.pair.target.family), []).append(one)
     for (school, host), row in cells.items():
-        marks = (Text.assemble(*(_mark(row.get((column, family), [])) for family in Family)) for column in columns)
+        marks = (Text.assemble(*(_mark(row.get((column, family), [])) for family in families)) for column in columns)
         table.add_row(school, host, *marks)
-    return Group(table, *_legend(keys), *_wrong(matrix), *_totals(matrix))
+    return Group(table, *_legend(keys, families), *_wrong(matrix), *_totals(matrix))
 
 
 def build_status_table(status: LabStatus) -> RenderableType:
@@ -78,9 +80,10 @@ def _mark(results: list[PairResult]) -> tuple[str, str]:
     return (OPEN, "green") if results[0].pair.permitted else (CLOSED, "dim")
 
 
-def _legend(keys: dict[str, str]) -> list[Text]:
+def _legend(keys: dict[str, str], families: Sequence[Family]) -> list[Text]:
     named = "   ".join(f"{key} {column}" for column, key in keys.items())
-    marks = f"Two marks a cell, IPv4 then IPv6: {OPEN} permitted and open, {CLOSED} denied by the filter, {WRONG} wrong"
+    cell = "Two marks a cell, IPv4 then IPv6" if len(families) > 1 else "One mark a cell"
+    marks = f"{cell}: {OPEN} permitted and open, {CLOSED} denied by the filter, {WRONG} wrong"
     return [Text(), Text(named), Text(marks)]
 
 

@@ -79,7 +79,7 @@ def list_matrix_pairs(city: VirtualCity, layout: Layout, schools: tuple[str, ...
         if other.id != school.id:
             targets += _in_school(city, other, ELSEWHERE)
         for host in school.hosts:
-            own = {host.interface.address.of(family) for family in Family}
+            own = {*host.interface.address.by_family.values()}
             yield from (_pair(city, host, target) for target in targets if target.address not in own)
 
 
@@ -117,7 +117,7 @@ def _remote(city: City, around: Perimeter | None) -> Iterator[PairTarget]:
     ports = list_internet_ports(city)
     for port in ports:
         column = INTERNET if len(ports) == 1 else f"{INTERNET}:{port}"
-        for family in Family:
+        for family in city.families:
             yield PairTarget(
                 column=column, application=INTERNET, address=choose_internet_address(city, family), port=port
             )
@@ -142,8 +142,8 @@ def _addresses_in_school(city: City, school: SchoolLayout, application: Applicat
         message = f"application {application.id!r} lives in segment {application.segment!r}, where lab.yaml has no host"
         raise LabError(message)
     for interface in (*hosts, *devices):
-        for family in Family:
-            yield interface.address.of(family), interface in devices
+        for address in interface.address.by_family.values():
+            yield address, interface in devices
 
 
 def check_same_addresses(city: VirtualCity, layout: Layout) -> None:

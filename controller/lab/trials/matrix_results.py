@@ -65,8 +65,9 @@ class MatrixResult(Frozen):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def summary(self) -> tuple[PairSummary, ...]:
-        """The counts, IPv4 and IPv6 apart."""
-        return tuple(self._summary(family) for family in Family)
+        """The counts, IPv4 and IPv6 apart; of what was tried."""
+        tried = {one.pair.target.family for one in self.results}
+        return tuple(self._summary(family) for family in Family if family in tried)
 
     def _summary(self, family: Family) -> PairSummary:
         of_family = [one for one in self.results if one.pair.target.family is family]

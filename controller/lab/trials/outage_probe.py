@@ -79,8 +79,8 @@ class OutageProbe:
 
     @classmethod
     def to_the_internet(cls, layout: Layout, host: HostLayout) -> OutageProbe:
-        """From a host to the internet, in both families."""
-        return cls(host.namespace, {family: choose_internet_target(layout, family) for family in Family})
+        """From a host to the internet, in each family."""
+        return cls(host.namespace, {family: choose_internet_target(layout, family) for family in layout.families})
 
     def __enter__(self) -> Self:
         """Start, and see that there are answers.

@@ -11,7 +11,7 @@ from controller.model.network.packets import Family, Prefix
 from controller.model.network.router_link import TransitLink
 from controller.model.sites.addressing import Addressing, Ipv4Field, Ipv6Field, PrefixField
 from controller.model.sites.adoption import AdoptionLevel
-from controller.model.sites.contracted_lines import AccessLines
+from controller.model.sites.contracted_lines import AccessLineName, AccessLines
 from controller.model.sites.localities import CountryCode, TimeZoneName
 from controller.model.sites.school_kinds import DEFAULT_KINDS, SchoolKind, SchoolKindId
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -192,18 +192,34 @@ class LabHost(LocatedItem):
     segment: Identifier
 
 
-class LabRates(StrictModel):
-    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames."""
+LEAST_LAB_RATE, MOST_LAB_RATE = 50, 800
 
-    primary: int = Field(ge=50, le=800)
-    backup: int = Field(ge=50, le=800)
+
+class LabRates(StrictModel):
+    """What a school's lines carry in the virtual city, each way, in Mbit/s of whole Ethernet frames.
+
+    A line of which nothing is said here carries what its contract says, within the same bounds.
+    """
+
+    primary: int = Field(ge=LEAST_LAB_RATE, le=MOST_LAB_RATE)
+    backup: int | None = Field(default=None, ge=LEAST_LAB_RATE, le=MOST_LAB_RATE)
+    third: int | None = Field(default=None, ge=LEAST_LAB_RATE, le=MOST_LAB_RATE)
+
+    def get_rate(self, line: AccessLineName, contracted: int) -> int:
+        """Return what a line carries.
+
+        >>> LabRates(primary=400).get_rate("primary", 1000), LabRates(primary=400).get_rate("backup", 1000)
+        (400, 800)
+        """
+        given: int | None = getattr(self, line)
+        return given or min(max(contracted, LEAST_LAB_RATE), MOST_LAB_RATE)
 
 
 class LabFile(StrictModel):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.
-    `rates` gives every one of the schools what its two lines carry.
+    `rates` gives every one of the schools what its lines carry.
     """
 
     schools: tuple[Identifier, ...]

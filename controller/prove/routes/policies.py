@@ -84,7 +84,7 @@ def _worse(intent: RoutingIntent, old: _Seen, seen: _Seen) -> Iterator[str]:
         new = find_shortest_route(subtract_routes(leaks, old.passing(one, RouteDirection.OUT)), one.family)
         if new is not None:
             yield f"{seen.told(one, RouteDirection.OUT, new)} lets {new} out"
-    for family in Family:
+    for family in intent.own:
         if old.usable(family) and not seen.usable(family):
             yield f"no line carries IPv{int(family)}"
 

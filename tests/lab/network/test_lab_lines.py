@@ -114,11 +114,12 @@ def test_the_lines_are_shaped_both_ways(whole: Layout) -> None:
 def test_schools_do_not_meet_at_the_carrier(whole: Layout) -> None:
     one, other = whole.schools
     for line in one.lines:
-        words = ("ping", "-c", "1", "-W", "1", other.line(line.name).address.v4)
+        words = ("ping", "-c", "1", "-W", "1", other.line(line.name).address.first)
         with pytest.raises(LabError, match="100% packet loss"):
             run_program(words, around=ProgramContext(one.router))
         run_program(
-            ("ping", "-c", "1", "-W", "2", whole.regions[0].addresses[line.name].v4), around=ProgramContext(one.router)
+            ("ping", "-c", "1", "-W", "2", whole.regions[0].addresses[line.name].first),
+            around=ProgramContext(one.router),
         )
 
 

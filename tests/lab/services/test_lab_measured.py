@@ -80,7 +80,7 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab
     assert code == Exit.GOOD
     (found,) = document["schools"]
     assert {one["line"] for one in found["throughput"]} == {"backup"}
-    carried = 2 * city.virtual_estate.rates["as-e04"].backup * 1e6 / 8 * city.measurement.method.seconds
+    carried = 2 * lab.school("as-e04").line("backup").mbps * 1e6 / 8 * city.measurement.method.seconds
     assert rose["wan1"] > 0.9 * carried
     assert rose["wan0"] < 0.02 * carried  # what BGP and BFD say all the time
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from controller.errors import LabError
-from controller.lab.state.lab_faults import LINE_KINDS, FaultKind, LabFault, parse_fault
+from controller.lab.state.lab_faults import FaultKind, LabFault, parse_fault
 from controller.lab.state.layout_planning import plan_layout
 from controller.model.virtual_city import VirtualCity
 
@@ -11,7 +11,7 @@ from controller.model.virtual_city import VirtualCity
 def test_the_words_of_a_command_name_a_fault(city: VirtualCity) -> None:
     layout = plan_layout(city, 2)
     school = layout.schools[0].id
-    for kind in LINE_KINDS:
+    for kind in (FaultKind.PRIMARY, FaultKind.BACKUP, FaultKind.BLACKHOLE):
         assert parse_fault(layout, school, kind.value) == LabFault(where=school, kind=kind)
     for region in layout.regions:
         assert parse_fault(layout, "region", region.id) == LabFault(where=region.id, kind=FaultKind.REGION)
@@ -22,6 +22,7 @@ def test_the_words_of_a_command_name_a_fault(city: VirtualCity) -> None:
     [
         ("nowhere", "blackhole", "the lab has no school nowhere"),
         ("as-e04", "secondary-line", "primary-line, backup-line, blackhole can be broken, not 'secondary-line'"),
+        ("as-e04", "third-line", "school as-e04 has no third line in the lab; it has: primary and backup"),
         ("as-e04", "region", "not 'region'"),
         ("region", "kyoto", "the lab has no region kyoto; it has: tokyo, osaka"),
         ("tokyo", "region", "the lab has no school tokyo"),

@@ -4,16 +4,20 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 from controller.model.city import City
+from controller.model.loading.load_city import load_city
 from controller.model.measurement import Assessment
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
     BANDWIDTH_RECOMMENDED,
     DEVICE_DRIFT,
+    LINE,
     LINE_UP,
     METRICS,
     PROBE_LAST_SUCCESS,
@@ -25,6 +29,8 @@ from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_tiles import SILENT_SECONDS, CityState
 from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SpanRecord
 from monitoring.web.exposition import format_exposition
+from tests.cities.odd_cities import Oddity, build_files, write_city
+from tests.cities.odd_networks import with_one_line, with_three_lines
 
 SCHOOL = "as-e04"
 
@@ -102,6 +108,25 @@ def test_a_probe_that_was_never_heard_is_not_called_silent(city: City) -> None:
 def test_a_value_that_comes_late_changes_nothing(city: City) -> None:
     newer, older = value(LINE_UP, 1, 1, line="primary"), value(LINE_UP, 0, 10, line="primary")
     assert tile(city, newer, older)["lines"] == {"primary": "up", "backup": "unknown"}
+
+
+@pytest.mark.parametrize(
+    ("oddity", "lines"),
+    [
+        (with_one_line, {"s0001": ["up"], "s0002": ["unknown"]}),
+        (with_three_lines, {"s0001": ["up", "unknown", "down"], "s0002": ["unknown", "none", "none"]}),
+    ],
+)
+def test_a_tile_has_the_lines_of_the_city(tmp_path: Path, oddity: Oddity, lines: dict[str, list[str]]) -> None:
+    """One line to three: a school that lacks one of them says none there."""
+    city = load_city(write_city(build_files(2, [oddity]), tmp_path))
+    state = CityState(city)
+    now = time.time()
+    for line, number in (("primary", 1.0), ("third", 0.0)):
+        key = (LINE_UP, (("school", "s0001"), ("line", line)))
+        state.take([GaugeValue(key, now, number)])
+    assert {one["id"]: [*one["lines"].values()] for one in state.tiles()} == lines
+    assert LINE.values == ACCESS_LINE_NAMES
 
 
 def test_metrics_leave_out_what_is_stale() -> None:

@@ -117,7 +117,7 @@ WRONG = {
     "a missing attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, {"school": "as-e04"})])),
     "another attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"more": "x"})])),
     "a value outside the list": Metric(
-        name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"line": "third"})])
+        name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"line": "fourth"})])
     ),
     "a very long id": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"school": "s" * 99})])),
     "no number": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(float("nan"), NOW, UP)])),

@@ -36,6 +36,33 @@ def test_a_school_shows_its_judgement_and_its_lines(visit: Visit, figures: Figur
     assert visit.problems() == []
 
 
+@pytest.mark.parametrize("names", [("primary",), ("primary", "backup", "third")], ids=len)
+def test_a_school_shows_the_lines_that_it_has(visit: Visit, figures: Figures, names: tuple[str, ...]) -> None:
+    """One line or three: a strand, a curve, a mark of the key and three columns for each."""
+    known = figures.city.school_by_id[SCHOOL]
+    kept = known.lines.primary
+    lines = known.lines.model_copy(update={"backup": None, "third": None} | dict.fromkeys(names, kept))
+    figures.past(SCHOOL, datetime.now(UTC))
+    figures.series[SCHOOL]["third"] = figures.series[SCHOOL]["backup"]
+    figures.change(SCHOOL, lines=dict.fromkeys(names, "down"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(figures.city.school_by_id, SCHOOL, known.model_copy(update={"lines": lines}))
+        page = visit.open(f"/schools/{SCHOOL}?lang=en")
+        strands = page.locator(".strand[data-line]:not([data-line=devices])")
+        assert [one.get_attribute("data-line") for one in strands.all()] == [*names]
+        expect(page.locator(f".strand[data-line={names[-1]}] .strand-state")).to_have_text("down")
+        assert page.locator(".key li").count() == len(names) + 1
+        page.locator(".figures-table summary").press("Enter")
+        assert page.locator("#rows tr").first.locator("td").count() == 3 * len(names)
+        said = page.locator(".curve .plot").first.get_attribute("aria-label") or ""
+        assert [f"{name.capitalize()} line " in said for name in ("primary", "backup", "third")] == [
+            name in names for name in ("primary", "backup", "third")
+        ]
+        assert visit.problems() == []
+        board = visit.open("/?lang=en").locator(f"[data-school={SCHOOL}] .strand")
+        assert board.count() == len(names)
+
+
 def test_the_table_has_what_the_charts_have(visit: Visit, figures: Figures) -> None:
     figures.past(SCHOOL, datetime.now(UTC))
     page = visit.open(f"/schools/{SCHOOL}?lang=en")

@@ -1,6 +1,6 @@
 // What the monitor's API hands to the page. A test holds the names against the monitor's own types.
 
-type LineName = "primary" | "backup";
+type LineName = "primary" | "backup" | "third";
 type Measure = "throughput" | "latency" | "loss";
 type LineState = "up" | "down" | "unknown" | "none";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
@@ -16,7 +16,7 @@ interface Tile {
   policy_recommended_mbps: number | null;
   measured_mbps: number | null;
   assessment: Assessment;
-  lines: Record<LineName, LineState>;
+  lines: Partial<Record<LineName, LineState>>;
   drift: number | null;
   measured_at: string | null;
   silent: boolean;

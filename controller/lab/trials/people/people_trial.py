@@ -28,7 +28,7 @@ from controller.lab.trials.people.people_results import (
     judge_visit,
 )
 from controller.lab.trials.people.synthetic_people import SyntheticPerson
-from controller.lab.trials.people.visits import Seat, Visit, find_outsider, list_visits
+from controller.lab.trials.people.visits import Visit, find_outsider, list_visits
 from controller.model.virtual_city import VirtualCity
 
 Progress = Callable[[str], None]
@@ -94,19 +94,22 @@ class _Measurement:
         self, tried: Sequence[Visit], outsider: SyntheticPerson
     ) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...]]:
         # Whoever has no way to any application could not sign in either, and need not.
-        seats = {visit.person.row: (visit.person, visit.seat) for visit in tried if visit.network}
+        # Over IPv4, where their seat has it.
+        with_a_way = sorted((visit for visit in tried if visit.network), key=lambda visit: visit.family, reverse=True)
+        ways = {visit.person.row: visit for visit in with_a_way}
+        seats = {visit.person.row: ways[visit.person.row] for visit in tried if visit.network}
         self._progress(f"{len(seats)} people sign in")
-        signed_in = dict(zip(seats, self._pool.map(lambda one: self._sign_in(*one), seats.values()), strict=True))
+        signed_in = dict(zip(seats, self._pool.map(self._sign_in, seats.values()), strict=True))
         self._progress(f"{len(tried)} visits")
         results = tuple(self._pool.map(lambda visit: self._visit(visit, signed_in.get(visit.person.row, "")), tried))
         attempted = list(list_attacks(self._files, self._around, _fronts(tried), _token(signed_in[outsider.row])))
         self._progress(f"{len(attempted)} attacks")
         return results, tuple(self._pool.map(self._attack, attempted))
 
-    def _sign_in(self, person: SyntheticPerson, seat: Seat) -> str | SignInFailed:
+    def _sign_in(self, visit: Visit) -> str | SignInFailed:
         try:
-            given = self._registered.sign_in(person)
-            return self._browser.sign_in(seat, self._around.identity.v4, given, _SIGN_IN_SECONDS)
+            given = self._registered.sign_in(visit.person)
+            return self._browser.sign_in(visit.seat, self._around.identity.of(visit.family), given, _SIGN_IN_SECONDS)
         except SignInFailed as failed:
             return failed
 

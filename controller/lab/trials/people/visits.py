@@ -74,7 +74,16 @@ def list_visits(city: City, layout: Layout, around: Perimeter, schools: tuple[st
             continue  # the lab has no host in that segment
         for guarded in around.guarded:
             for address in fronts[guarded.application]:
+                if not _has_family(layout, seat, Family(ip_address(address).version)):
+                    continue  # no packet of that family leaves this seat
                 yield _visit(city, layout, person, seat, guarded, address)
+
+
+def _has_family(layout: Layout, seat: Seat, family: Family) -> bool:
+    """Whether a seat has an address of a family: in a school, what the city uses; elsewhere, what its source has."""
+    if seat.school is not None:
+        return family in layout.families
+    return seat.source is not None and seat.source.find(family) is not None
 
 
 def _check_seats(layout: Layout) -> None:
@@ -193,4 +202,4 @@ def _place(layout: Layout, person: SyntheticPerson, seat: Seat, family: Family) 
 
 def _proved(school: SchoolLayout, family: Family) -> bool:
     """Whether the school's address of this family is nobody else's."""
-    return school.egress is not None and bool(school.egress.of(family))
+    return school.egress is not None and school.egress.find(family) is not None

@@ -1,11 +1,12 @@
-// One chart: both lines' values of one measure, and the recommendation where it has one.
+// One chart: the values of a school's lines of one measure, and the recommendation where it has one.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { find } from "./elements.js";
 import { language, say } from "./messages.js";
-import { LINES } from "./series.js";
 import { exact, zone } from "./words.js";
 
 /** @typedef {[number[], (number | null)[], [number, number][]]} Columns */
+/** @type {Record<LineName, Partial<uPlot.Series>>} */
+const STROKES = { primary: { width: 2.2 }, backup: { dash: [7, 4] }, third: { dash: [12, 4, 2, 4] } };
 /** @type {Record<Measure, number>} */
 const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
 const locale = language === "ja" ? "ja-JP" : "en-GB";
@@ -64,11 +65,13 @@ export class Curve {
   /**
    * @param {HTMLElement} figure
    * @param {Measure} measure
+   * @param {LineName[]} lines those of the school
    */
-  constructor(figure, measure) {
+  constructor(figure, measure, lines) {
     this.measure = measure;
+    this.lines = lines;
     this.place = find(".plot", HTMLElement, figure);
-    this.plot = new uPlot(this.options(), [[], [], [], []], this.place);
+    this.plot = new uPlot(this.options(), [[], ...lines.map(() => []), []], this.place);
     new ResizeObserver(([{ contentRect }]) =>
       this.plot.setSize({ width: Math.floor(contentRect.width), height: HEIGHTS[this.measure] }),
     ).observe(this.place);
@@ -97,8 +100,7 @@ export class Curve {
       scales: { x: { time: true }, y: { range: (_, _low, high) => [0, Math.max(top, (high ?? 0) * 1.12)] } },
       series: [
         {},
-        line("primary", { width: 2.2 }),
-        line("backup", { dash: [7, 4] }),
+        ...this.lines.map((name) => line(name, STROKES[name])),
         line("recommended", { dash: [2, 3], width: 1.4, spanGaps: true, points: { show: false } }),
       ],
       axes: [
@@ -120,7 +122,7 @@ export class Curve {
    */
   show(series, period, recommended) {
     const scale = this.measure === "loss" ? 100 : 1;
-    const columns = LINES.map((name) => {
+    const columns = this.lines.map((name) => {
       const [times, values, gaps] = series.columns(name, this.measure);
       /** @type {Columns} */
       const scaled = [times, values.map((value) => (value === null ? null : value * scale)), gaps];
@@ -141,9 +143,9 @@ export class Curve {
     /** @param {LineName} name */
     const told = (name) => {
       const value = series.latest(name, this.measure);
-      return value === null ? say("no-value") : `${exact(value * scale)} ${unit}`;
+      return `${say(name)} ${value === null ? say("no-value") : `${exact(value * scale)} ${unit}`}`;
     };
-    const text = say("chart-says", { measure: say(this.measure), primary: told("primary"), backup: told("backup") });
+    const text = say("chart-says", { measure: say(this.measure), lines: this.lines.map(told).join(", ") });
     if (this.place.ariaLabel !== text) this.place.ariaLabel = text;
   }
 }

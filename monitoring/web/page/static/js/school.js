@@ -1,4 +1,4 @@
-// The view of one school: its assessment, its two lines over time, its events.
+// The view of one school: its assessment, its lines over time, its events.
 import { Curve } from "./curve.js";
 import { find, findAll, icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection } from "./frame.js";
@@ -11,8 +11,10 @@ import { clock, day, exact } from "./words.js";
 const page = find("#school", HTMLElement);
 const id = page.dataset.school ?? "";
 const series = new Series();
+/** Those that the school has; the page has a strand for each. */
+const lines = LINES.filter((line) => document.querySelector(`.strand[data-line="${line}"]`) !== null);
 const curves = MEASURES.flatMap((measure) =>
-  findAll(`.curve[data-measure="${measure}"]`, HTMLElement).map((figure) => new Curve(figure, measure)),
+  findAll(`.curve[data-measure="${measure}"]`, HTMLElement).map((figure) => new Curve(figure, measure, lines)),
 );
 const table = find(".figures-table", HTMLDetailsElement);
 const ROWS = 100;
@@ -62,7 +64,7 @@ function showTile(tile) {
   );
   setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
   setAttribute(part("[data-line='devices']"), "data-state", (tile.drift ?? 0) > 0 ? "drift" : "up");
-  LINES.forEach((line) => showLine(line, tile.lines[line]));
+  lines.forEach((line) => showLine(line, tile.lines[line] ?? "none"));
 }
 
 /**
@@ -105,7 +107,7 @@ function showRows() {
     return;
   }
   const rows = series
-    .rows(ROWS)
+    .rows(ROWS, lines)
     .map(([at, values]) =>
       make(
         "tr",

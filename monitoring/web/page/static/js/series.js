@@ -1,7 +1,7 @@
-// What was measured on the two lines of a school, over time.
+// What was measured on the lines of a school, over time.
 
 /** @type {LineName[]} */
-export const LINES = ["primary", "backup"];
+export const LINES = ["primary", "backup", "third"];
 /** @type {Measure[]} */
 export const MEASURES = ["throughput", "latency", "loss"];
 /** Points further apart than this many usual distances have a gap between them. */
@@ -13,6 +13,7 @@ export class Series {
     this.points = {
       primary: { throughput: [], latency: [], loss: [] },
       backup: { throughput: [], latency: [], loss: [] },
+      third: { throughput: [], latency: [], loss: [] },
     };
   }
 
@@ -69,16 +70,17 @@ export class Series {
   }
 
   /**
-   * Rows of a table, newest first: [seconds, six values].
+   * Rows of a table, newest first: [seconds, three values a line].
    * @param {number} most
+   * @param {LineName[]} lines
    */
-  rows(most) {
+  rows(most, lines) {
     /** @type {Map<number, (number | null)[]>} */
     const found = new Map();
-    LINES.forEach((line, i) =>
+    lines.forEach((line, i) =>
       MEASURES.forEach((measure, j) => {
         for (const [at, value] of this.points[line][measure].slice(-most)) {
-          const row = found.get(at) ?? Array(LINES.length * MEASURES.length).fill(null);
+          const row = found.get(at) ?? Array(lines.length * MEASURES.length).fill(null);
           row[i * MEASURES.length + j] = value;
           found.set(at, row);
         }

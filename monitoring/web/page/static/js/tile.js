@@ -55,7 +55,7 @@ export class TileView {
     this.recommended = make("span", {}, "–");
     this.word = make("span", { class: "word" }, "–");
     this.bar = make("span", { class: "gauge", "aria-hidden": "true" });
-    this.strands = { primary: this.strand("primary"), backup: this.strand("backup") };
+    this.strands = LINES.filter((line) => tile.lines[line] !== undefined).map((line) => this.strand(line));
     this.drift = make("span", { class: "drift" });
     this.link = make(
       "a",
@@ -76,7 +76,7 @@ export class TileView {
       this.drift,
       this.word,
       this.bar,
-      make("span", { class: "strands" }, ...LINES.map((line) => this.strands[line].element)),
+      make("span", { class: "strands" }, ...this.strands.map((strand) => strand.element)),
     );
     this.element = make("li", { class: "tile", "data-school": tile.id }, this.link);
     this.tile = tile;
@@ -89,6 +89,7 @@ export class TileView {
     const word = make("span", { class: "unseen" }, "–");
     const short = make("span", { "aria-hidden": "true" }, say(`${line}-short`));
     return {
+      line,
       element: make(
         "span",
         { class: "strand", title: say(line) },
@@ -129,11 +130,11 @@ export class TileView {
     setText(this.recommended, wantedRate(tile.recommended_mbps));
     setText(this.word, say(`word-${foremost}`));
     showGauge(this.bar, tile);
-    for (const line of LINES) {
-      const { element, mark, word } = this.strands[line];
-      setAttribute(element, "data-state", tile.lines[line]);
-      setIcon(mark, tile.lines[line] === "none" ? "unknown" : tile.lines[line]);
-      setText(word, say(`line-${tile.lines[line]}`));
+    for (const { line, element, mark, word } of this.strands) {
+      const state = tile.lines[line] ?? "none";
+      setAttribute(element, "data-state", state);
+      setIcon(mark, state === "none" ? "unknown" : state);
+      setText(word, say(`line-${state}`));
     }
     this.showDrift(tile.drift ?? 0);
   }
