@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import TsunaguError
+from controller.inputs.near_matches import suggest_names
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
 _ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
@@ -65,7 +66,8 @@ def check_playbook_name(folder: Path, name: str) -> None:
     # Compared with what is there, so that no name is ever a path: not `../x`, not `roles/x`, not an absolute one.
     there = sorted(path.stem for path in folder.glob("*.yml") if path.is_file() and not path.is_symlink())
     if name not in there:
-        message = f"there is no playbook {name[:40]!r} in {folder}; there are: {', '.join(there) or 'none'}"
+        near = suggest_names(name, there) if there else "; name the folder that holds them with --playbooks DIR"
+        message = f"there is no playbook {name[:40]!r} in {folder}; there are: {', '.join(there) or 'none'}{near}"
         raise TsunaguError(message)
 
 

@@ -71,7 +71,7 @@ def rule(text: str) -> str:
         ),
         (
             "applications: [drills], network: {from: [staff]}, exception: {owner: ' ', reason: y, expires: 2027-01-01}",
-            "exception.owner: String should match pattern",
+            "exception.owner: write a text that is not empty",
         ),
     ],
 )

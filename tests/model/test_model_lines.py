@@ -91,7 +91,11 @@ def test_what_is_wrong_in_a_list_is_refused_at_its_item(
     ("old", "new", "expected"),
     [
         ("interface: wan1", "interface: wan0", "the links primary and backup have the interface 'wan0'"),
-        ("interface: wan1", "interface: Backup line", "links.backup.interface: String should match pattern"),
+        (
+            "interface: wan1",
+            "interface: Backup line",
+            "links.backup.interface: write only small letters, digits, '-', '.', and",
+        ),
         ("100.64.32.0/19", "100.64.0.0/19", "100.64.0.0/19 of the backup lines overlaps 100.64.0.0/19 of the primary"),
         ("100.64.32.0/19", "10.3.0.0/16", " overlaps "),
         ("100.64.32.0/19", "100.64.32.0/28", "links.backup: 100.64.32.0/28 has no host number "),

@@ -53,7 +53,7 @@ def test_what_is_not_said_is_the_strictest(policies: PolicyFolder) -> None:
             "segment: nobody could enter 'school-guest': no admission of access/admission.yaml leads to guest",
         ),
         ("ssid: school-pupil", "ssid: school-staff", "ssid: 'school-staff' is already given at "),
-        ("ssid: school-pupil", "ssid: 'a '", "ssid: String should match pattern"),
+        ("ssid: school-pupil", "ssid: 'a '", "ssid: an SSID is 1 to 32 ASCII letters"),
         ("protection: enhanced-open", "protection: open", "protection: write one of: wpa3-enterprise, enh"),
     ],
 )

@@ -77,7 +77,7 @@ def observe_given_configurations(
     found = read_saved_configurations(devices, configs, encoding, others)
     if others:
         shown = ", ".join(others[:_FILES_SHOWN]) + (", ..." if len(others) > _FILES_SHOWN else "")
-        errors.print(get_words().say("plan.not-selected", count=len(others), files=shown), markup=False)
+        errors.print(get_words().say("plan.unselected", count=len(others), files=shown), markup=False)
     if all(isinstance(one.refusal, NoConfiguration | NotSupported) for one in found) and not any(
         (configs / f"{one.device.id}.cfg").exists() for one in found
     ):

@@ -215,7 +215,7 @@ def _say(found: Findings, seconds: float, *, evidence: bool) -> None:
         print_line(f"x {translate_first_line(refusal)}", "red")
     for check in found.checks:
         for difference in check.differences:
-            print_line(f"x {difference}", "red")
+            print_line(f"x {words.translate('differences', difference)}", "red")
     say_unjudged(found.unjudged)
     say_missing(found.asked)
     for check in found.checks:

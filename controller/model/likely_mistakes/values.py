@@ -24,6 +24,7 @@ _PATTERN_MESSAGE = "String should match pattern '"
 _NAMED = re.compile(r"'([^']*)'")
 _BOUND = re.compile(r"Input should be (greater|less) than (or equal to )?(-?[0-9.]+)")
 _ITEMS = re.compile(r"(?:Tuple|List) should have at (least|most) ([0-9]+) items?")
+_CLASS = re.compile(r"\[((?:[^\]\\]|\\.)+)\]")
 _HOST_BITS = "has host bits set"
 
 
@@ -160,7 +161,25 @@ def _find_explanation(kind: str, message: str) -> Callable[[str], str | None]:
         return _explain_host_bits
     if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}"):
         return _explain_id
+    if message.startswith(_PATTERN_MESSAGE):
+        allowed = _explain_pattern(message.removeprefix(_PATTERN_MESSAGE).removesuffix("'"))
+        return lambda _: allowed
     return _EXPLAINED.get(kind, _explain_nothing)
+
+
+def _explain_pattern(pattern: str) -> str:
+    """Say in words which signs a pattern takes; people are shown no regular expression.
+
+    >>> _explain_pattern("^[a-z][a-z0-9.-]{0,14}$")
+    "write only small letters, digits, '-', '.', and no more than may stand there"
+    """
+    classes = [one for one in _CLASS.findall(pattern) if not one.startswith("^")]
+    if not classes:
+        return "write a text that is not empty"
+    allowed = [re.compile(f"[{one}]") for one in classes]
+    kinds = {"small letters": "m", "large letters": "M", "digits": "5", **{f"'{sign}'": sign for sign in "-_./:@+ "}}
+    words = [word for word, sample in kinds.items() if any(one.match(sample) for one in allowed)]
+    return f"write only {', '.join(words)}, and no more than may stand there"
 
 
 def _explain_id(found: str) -> str:
