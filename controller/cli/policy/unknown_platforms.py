@@ -79,8 +79,10 @@ def find_inexpressible_devices(city: City) -> Iterator[Finding]:
             device, told, count = said.get(cause, (first, why, -1))
             said[cause] = (device, told, count + 1 + len(others))
     for device, why, count in said.values():
-        more = f"; so do {count} others" if count else ""
-        message = f"{why}; 'plan', 'prove' and 'render' refuse {device.id}{more}"
+        if count:
+            message = f"'plan', 'prove' and 'render' refuse {device.id} and {count} like it: {why}"
+        else:
+            message = f"'plan', 'prove' and 'render' refuse {device.id}: {why}"
         yield make_warning("beyond the platform", device.origin or start, message)
 
 
