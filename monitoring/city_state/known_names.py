@@ -17,12 +17,13 @@ class KnownNames:
 
     schools: frozenset[str]
     regions: frozenset[str]
+    lines: frozenset[str]
     devices: Mapping[str, str]
 
     def find_unknown(self, attributes: SeriesAttributes) -> str | None:
         """What of a series' attributes the city does not have, for a message; None where it has everything.
 
-        >>> KnownNames(frozenset({"as-e04"}), frozenset(), {}).find_unknown((("school", "nowhere"),))
+        >>> KnownNames(frozenset({"as-e04"}), frozenset(), frozenset(), {}).find_unknown((("school", "nowhere"),))
         'a school that the city does not have'
         """
         if attributes == OVERFLOWN:
@@ -32,14 +33,16 @@ class KnownNames:
                 return "a school that the city does not have"
             if name == REGION.name and value not in self.regions:
                 return "a region that the city does not have"
+            if name == LINE.name and value not in self.lines:
+                return "a line that the city does not have"
         return None
 
     def find_unknown_place(self, school: str, line: str) -> str | None:
         """The same for the school and the line of an event; each may be empty."""
         if school and school not in self.schools:
             return "a school that the city does not have"
-        if line and line not in LINE.values:
-            return "a line that schools do not have"
+        if line and line not in self.lines:
+            return "a line that the city does not have"
         return None
 
 
@@ -48,6 +51,7 @@ def list_known_names(city: City) -> KnownNames:
     return KnownNames(
         frozenset(city.school_by_id),
         frozenset(region.id for region in city.lines.regions),
+        frozenset(city.lines.names),
         {
             device.id: school.id
             for estate in list_estates(city)

@@ -18,6 +18,7 @@ OWN = {
 }
 """Whose files these folders open: none of them is written by others."""
 READS = {
+    "controller/adoption/take_over/record.py": "bytes that the reader of the operators' files has read",
     "controller/cli/conventions/completion.py": "its own cache of names",
     "controller/cli/conventions/option_table.py": "a table that is a part of the program",
     "controller/cli/main.py": "the null device",

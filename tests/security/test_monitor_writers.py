@@ -228,7 +228,7 @@ def test_invented_schools_take_nothing_from_real_ones(running: Running, one: Fee
 def test_a_store_that_was_poisoned_before_is_made_clean(tmp_path: Path, one: Feed) -> None:
     now, school = time.time(), one.schools[0].id
     key = (LINE_UP, (("school", school), ("line", "primary")))
-    invented = [GaugeValue((LINE_UP, (("school", f"x{n}"), ("line", "primary"))), now, 1) for n in range(2_100)]
+    invented = [GaugeValue((LINE_UP, (("school", f"x{n}"), ("line", "primary"))), now, 1) for n in range(LINE_UP.limit)]
     future = SpanRecord("t" * 32, "1", "", "rollout", "blinds", now + 1e9)
     with TimeSeriesStore(tmp_path / "monitor.db") as store:
         store.write([TelemetryBatch(values=[GaugeValue(key, now + 298, 1), *invented], spans=[future])])

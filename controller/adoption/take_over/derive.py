@@ -40,7 +40,7 @@ from controller.plan.derive import DerivedChange, describe_derived_changes, refu
 from controller.plan.document import HandOverPlan, TakenObject
 from controller.plan.proof.rendered_device import find_management_cuts, prove_plan_steps, prove_rendered_device
 from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
-from controller.platforms.common.understanding import understand
+from controller.platforms.common.understanding import read_unmanaged, understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.steps import in_configuration_mode
 from controller.platforms.registry import load_platform
@@ -86,9 +86,12 @@ def derive_take_over(city: City, device: Device, text: DeviceText, names: Sequen
         ProofFailed: a state on the way is worse than both ends, or what is wanted is not what the policy says.
     """
     refuse_unsupported_platform(device)
-    whole = make_hand_over_steps(city, device, text.reveal(), names, source)
-    headers = [find_header(one) for one in whole.objects]
-    excerpt = make_excerpt(device.platform, text.reveal(), headers)
+
+    def read(raw: str) -> tuple[HandOverSteps, str]:
+        steps = make_hand_over_steps(city, device, raw, names, source)
+        return steps, make_excerpt(device.platform, raw, [find_header(one) for one in steps.objects])
+
+    whole, excerpt = read_unmanaged(text, source, read)
     system = load_platform(device.platform)
     if whole.stages:
         # The whole text: what the excerpt leaves out may stand in the way, too.
@@ -263,7 +266,13 @@ def refuse_changed_objects(
         PlanRefused: names each object that was changed since, or the list behind it.
         ConfigRefused: an object of others that the plan does not name stands where one of ours must.
     """
-    platform, raw = device.platform, text.reveal()
+    return read_unmanaged(text, device.id, lambda raw: _refuse_changed_objects(device, planned, states, raw))
+
+
+def _refuse_changed_objects(
+    device: Device, planned: HandOverPlan, states: Sequence[DeviceState], raw: str
+) -> tuple[TakenObject, ...]:
+    platform = device.platform
     lines = {one: read_object_lines(platform, raw, one) for one in planned.objects}
     changed = [one.name for one, there in lines.items() if not _is_expected(one, there)]
     recorded = read_list_lines(platform, "".join(f"{line}\n" for line in planned.text))

@@ -34,7 +34,7 @@ from controller.plan.document import HandOverPlan, TakenObject
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS as AWPLUS_LISTS
 from controller.platforms.base import Platform, Step
 from controller.platforms.cisco_ios.text import SWITCH as CISCO
-from controller.platforms.common.understanding import understand
+from controller.platforms.common.understanding import read_unmanaged, understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.steps import in_configuration_mode
 from controller.platforms.registry import load_platform
@@ -50,8 +50,10 @@ def derive_release(city: City, device: Device, text: DeviceText, record: TakenRe
         ProofFailed: a state on the way is worse than both ends.
     """
     refuse_unsupported_platform(device)
-    objects = _choose_objects(device, text.reveal(), record)
-    excerpt = make_excerpt(device.platform, text.reveal(), [find_header(one.taken) for one in record.objects])
+    headers = [find_header(one.taken) for one in record.objects]
+    objects, excerpt = read_unmanaged(
+        text, source, lambda raw: (_choose_objects(device, raw, record), make_excerpt(device.platform, raw, headers))
+    )
     planned = HandOverPlan(way="release", objects=objects, text=tuple(excerpt.splitlines()))
     now = understand(load_platform(device.platform), text, source).state
     return derive_planned_release(city, device, planned, now, source, record)

@@ -63,7 +63,7 @@ def init(  # noqa: PLR0913 the command's options
     files, schools = None, 1
     notes: tuple[str, ...] = ()
     if source is not None:
-        table = read_source(source, encoding, load_operations(), needs_line=default_line is None)
+        table = read_source(source, encoding, load_operations(policies=folder), needs_line=default_line is None)
         table = leave_out_other_sites(table, DEFAULT_KINDS)
         files = build_starter_files(table, folder, ward_from=choose_ward_column(ward_from), default_line=default_line)
         schools = len(table.rows)

@@ -18,7 +18,7 @@ _OTHER_DASH = re.compile(rf"\s*[{_DASHES}]\s")
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z][A-Za-z0-9_-]*):([^\s:/].*)")
 _EQUALS = re.compile(r"\s*(?:- )?([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(\S.*)")
 _FIELD = re.compile(r"\s*(?:- )*[A-Za-z][A-Za-z0-9_-]*: ")
-_RESERVED = re.compile(r"\s*(?:- )*(?:[A-Za-z][A-Za-z0-9_-]*:)? *([@`%*&!|>])(?:\s*$|[^\s])")
+_RESERVED = re.compile(r"\s*(?:- +)*(?:[A-Za-z][A-Za-z0-9_-]*: *)?([@`%*&!|>])(?:\s*$|[^\s])")
 _BEFORE = 3
 """Lines above the one that the parser names, in which the cause may stand."""
 

@@ -24,7 +24,8 @@ _PATTERN_MESSAGE = "String should match pattern '"
 _NAMED = re.compile(r"'([^']*)'")
 _BOUND = re.compile(r"Input should be (greater|less) than (or equal to )?(-?[0-9.]+)")
 _ITEMS = re.compile(r"(?:Tuple|List) should have at (least|most) ([0-9]+) items?")
-_CLASS = re.compile(r"\[((?:[^\]\\]|\\.)+)\]")
+_CLASS = re.compile(r"\[((?:[^\[\]\\]|\\.){1,80})\]")
+"""A class of signs in a pattern of a model; ours hold no bracket and are short."""
 _HOST_BITS = "has host bits set"
 
 
@@ -217,7 +218,7 @@ def _explain_network(found: str) -> str | None:
         ones = bits.count("1") if "01" not in bits else bits.count("0") if "10" not in bits else None
         length = "LENGTH" if ones is None else str(ones)
         return f"write a prefix with its length, such as {netmask[1][:40]}/{length}"
-    plain = re.sub(r"[\s.]*/\s*", "/", found.replace("\u3002", ".")).strip(" .,")
+    plain = "/".join(part.strip(" .,") for part in found.replace("\u3002", ".").replace("\u3000", " ").split("/"))
     if plain != found:
         meant = _read_prefix(plain)
         if meant:

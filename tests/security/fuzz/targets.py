@@ -106,7 +106,13 @@ def make_stage(folder: Path) -> Stage:
     devices = {"kw-s01-core1": "kw-s01"}
     fleet = [device for school in city.schools for device in city.list_devices(school)]
     first = {device.platform: device for device in fleet}
-    return Stage(folder, policies, city, first, KnownNames(schools, frozenset({"tokyo", "osaka"}), devices))
+    return Stage(
+        folder,
+        policies,
+        city,
+        first,
+        KnownNames(schools, frozenset({"tokyo", "osaka"}), frozenset({"primary", "backup"}), devices),
+    )
 
 
 def make_targets(stage: Stage) -> list[Target]:
