@@ -39,13 +39,19 @@ _MORE_LINES = {"backup": "wan1, ipv4: 100.64.32.0/19", "third": "wan2, ipv4: 100
 
 
 def build_starter_files(
-    table: SourceTable, folder: Path, *, ward_from: Column | None = None, default_line: RecordedLine | None = None
+    table: SourceTable,
+    folder: Path,
+    bounds: PolicyBounds,
+    *,
+    ward_from: Column | None = None,
+    default_line: RecordedLine | None = None,
 ) -> dict[str, str]:
     """Return the files of a small city that has the wards and schools of a table instead of its own.
 
     Args:
         table: the source.
         folder: where the city will stand; messages name it.
+        bounds: what the operators allow a policy to be.
         ward_from: which column of NetBox holds the ward.
         default_line: the primary line of schools of which the source does not say one.
 
@@ -63,13 +69,13 @@ def build_starter_files(
         place = Path(temporary) / "city"
         write_city_files(place, files)
         try:
-            city = load_city(place, shown_as=str(folder))
+            city = load_city(place, bounds=bounds, shown_as=str(folder))
             changes = edit_school_files(place, compare_schools(city, records), source)
             # A lot is known only once a school has it.
             lots = dict.fromkeys(["lot-1", *(one.lot for one in records if one.lot)])
             _replace(files, _BLUEPRINTS, "{lot-1: cisco_ios}", f"{{{', '.join(f'{one}: cisco_ios' for one in lots)}}}")
             (place / _BLUEPRINTS).write_text(files[_BLUEPRINTS], encoding="utf-8")
-            try_changes(place, changes, city.policy_date, PolicyBounds(), shown_as=folder)
+            try_changes(place, changes, city.policy_date, bounds, shown_as=folder)
         except InputError as refused:
             raise ImportRefused(REFUSED, list(show_in_policies(refused.problems, str(place), folder))) from None
     return {**files, **{one.name: one.after for one in changes}}

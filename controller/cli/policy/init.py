@@ -63,9 +63,16 @@ def init(  # noqa: PLR0913 the command's options
     files, schools = None, 1
     notes: tuple[str, ...] = ()
     if source is not None:
-        table = read_source(source, encoding, load_operations(policies=folder), needs_line=default_line is None)
+        operations = load_operations(policies=folder)
+        table = read_source(source, encoding, operations, needs_line=default_line is None)
         table = leave_out_other_sites(table, DEFAULT_KINDS)
-        files = build_starter_files(table, folder, ward_from=choose_ward_column(ward_from), default_line=default_line)
+        files = build_starter_files(
+            table,
+            folder,
+            operations.get_bounds(),
+            ward_from=choose_ward_column(ward_from),
+            default_line=default_line,
+        )
         schools = len(table.rows)
         notes = (*table.notes, *describe_other_devices(table.devices, {}))
     written = write_starter_city(folder, city_id, name, files)

@@ -17,7 +17,7 @@ from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from controller.messages import LANGUAGES, load_catalogue
 from controller.telemetry.otlp import ENDPOINT
-from controller.telemetry.registry import LINE, LINE_UP, METRICS
+from controller.telemetry.registry import LINE_UP, METRICS
 from monitoring.alerts import rules
 from monitoring.alerts.rules import FILE, list_alerts
 from tests.monitoring.feed import Feed, metrics, post
@@ -102,7 +102,7 @@ def test_a_line_cut_in_the_lab_fires_an_alert_and_mended_resolves_it(lab: Layout
         probing(school, tmp_path, alone.url),
     ):
         up = f"{LINE_UP.prometheus}%20==%201"
-        until(lambda: len(watch.samples(up)) == len(LINE.values), PATIENCE)
+        until(lambda: len(watch.samples(up)) == len(lab.school(school).lines), PATIENCE)
         assert watch.firing("TsunaguLineDown") == []
 
         fault_injection.inject_fault(lab_faults.parse_fault(lab, school, "primary-line"))
