@@ -252,6 +252,7 @@ def _remove(state: Path) -> list[str]:
         ended += end_processes(late)
     removed = [f"{ended} processes"] if ended else []
     removed += [f"{len(names)} network namespaces"] if names else []
+    wait_until(lambda: not ssh_user.is_user_in_the_making(), _READY_SECONDS)
     while (
         users := ssh_user.list_ssh_users()
     ):  # until none is left: one may have been in the making when we first looked

@@ -15,7 +15,7 @@ import pytest
 from controller.errors import LabError
 from controller.lab import lifecycle as virtual_city
 from controller.lab.lab_operations import build_lab_operations, load_lab_operations
-from controller.lab.network import kernel_settings, namespaces
+from controller.lab.network import kernel_settings, namespaces, ssh_user
 from controller.lab.state import paths, undo_log
 from controller.lab.state.processes import end_processes, is_alive, wait_until
 from controller.model.virtual_city import VirtualCity
@@ -136,6 +136,18 @@ def test_down_removes_what_a_killed_up_left(city: VirtualCity, stage: str) -> No
             virtual_city.build_virtual_city(city, 1, lambda _: None)
     virtual_city.remove_virtual_city(lambda _: None)
     assert wait_until(lambda: traces(user) == before, 5.0), traces(user)
+
+
+@pytest.mark.parametrize(("comment", "seen"), [("made by 'tsunagu lab up'", True), ("somebody else's", False)])
+def test_a_user_in_the_making_is_seen(comment: str, *, seen: bool) -> None:
+    """A program that looks like `useradd` to others, and runs until its input ends."""
+    words = ["useradd", "-c", "echo begun; read _", comment]
+    with subprocess.Popen(words, executable="/bin/bash", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as making:
+        assert making.stdout is not None
+        assert making.stdout.readline() == b"begun\n"
+        assert ssh_user.is_user_in_the_making() is seen
+        making.communicate()
+    assert not ssh_user.is_user_in_the_making()
 
 
 @pytest.mark.alone

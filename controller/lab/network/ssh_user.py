@@ -35,6 +35,19 @@ def list_ssh_users() -> list[str]:
     return [found.pw_name for found in pwd.getpwall() if found.pw_gecos.startswith(_MARK)]
 
 
+def is_user_in_the_making() -> bool:
+    """Whether a `useradd` of a lab still runs: it goes on when the `up` that started it is killed."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes()
+            except OSError:  # it has ended since
+                continue
+            if words.startswith(b"useradd\0") and _MARK.encode() in words:
+                return True
+    return False
+
+
 def create_ssh_user(user: str, state: Path) -> None:
     """Make the user (again), with an empty home, no password, and two key pairs for the controller.
 
