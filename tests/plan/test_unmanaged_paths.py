@@ -66,6 +66,7 @@ def fill_in(text: str, device: Device) -> str:
         block=block,
         planned=next(one.address for one in routing.neighbours if one.family is Family.V4),
         system=routing.system,
+        line=city().lines.links.by_name["primary"].get_prefix(Family.V4).network_address + 9,
     )
 
 

@@ -87,11 +87,11 @@ def derive_take_over(city: City, device: Device, text: DeviceText, names: Sequen
     """
     refuse_unsupported_platform(device)
 
-    def read(raw: str) -> tuple[HandOverSteps, str]:
+    def read_objects(raw: str) -> tuple[HandOverSteps, str]:
         steps = make_hand_over_steps(city, device, raw, names, source)
         return steps, make_excerpt(device.platform, raw, [find_header(one) for one in steps.objects])
 
-    whole, excerpt = read_unmanaged(text, source, read)
+    whole, excerpt = read_unmanaged(text, source, read_objects)
     system = load_platform(device.platform)
     if whole.stages:
         # The whole text: what the excerpt leaves out may stand in the way, too.

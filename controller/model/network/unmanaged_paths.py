@@ -47,7 +47,7 @@ class UnmanagedPath:
     in (None: any). `addresses` are its own, with their lengths; `has_unknown_address`: it has one that the text does
     not tell. `next_hops` are the addresses that a route leads to. `table` is the routing table of its own, by name.
     `is_discarded`: the route drops what it matches. `is_isolated`: hosts behind it are kept from others of its kind.
-    `in_managed`: the holder itself is ours.
+    `is_shut`: the line takes the holder out of use. `in_managed`: the holder itself is ours.
     """
 
     kind: PathKind
@@ -61,4 +61,5 @@ class UnmanagedPath:
     table: str = ""
     is_discarded: bool = False
     is_isolated: bool = False
+    is_shut: bool = False
     in_managed: bool = False

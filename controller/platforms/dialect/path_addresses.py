@@ -90,8 +90,8 @@ def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:
         PathKind.STATIC_ROUTE,
         header.number,
         words,
-        addresses=(target,) if _is_network(target) else (),
-        has_unknown_address=not _is_network(target),
+        addresses=(target,) if is_network(target) else (),
+        has_unknown_address=not is_network(target),
         next_hops=tuple(hops),
         table=shared,
         is_discarded=not hops and bool(DISCARDING.intersection(rest)),
@@ -106,7 +106,12 @@ def _is_plain_address(text: str) -> bool:
     return True
 
 
-def _is_network(text: str) -> bool:
+def is_network(text: str) -> bool:
+    """Say if a text is an address with or without its length.
+
+    >>> is_network("10.1.0.1/16"), is_network("dhcp")
+    (True, False)
+    """
     try:
         ip_network(text, strict=False)
     except ValueError:

@@ -74,7 +74,7 @@ class _Groups:
     members: dict[str, tuple[str, ConfigLine]] = field(default_factory=dict)
     shut: dict[str, ConfigLine] = field(default_factory=dict)
 
-    def read(self, line: ConfigLine, family: Family | None) -> None:
+    def note_line(self, line: ConfigLine, family: Family | None) -> None:
         match line.text.split():
             case ["neighbor", name, "peer-group"]:
                 self.names.add(name)
@@ -201,7 +201,7 @@ class _FrrReading(Reading):
             elif plain == "exit-address-family":
                 family, others = None, False
             elif plain.startswith(("neighbor ", "no neighbor ")) and not others:
-                groups.read(line, family)
+                groups.note_line(line, family)
                 self._read_neighbour(system, family, line, usual=usual)
         self._apply_groups(system, groups, usual=usual)
         if ours_alone:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import describe_route
+from controller.platforms.dialect.path_addresses import describe_route, is_network
 
 _HARMLESS_LINES = re.compile(
     r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
@@ -34,9 +35,9 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:(?:ip|ipv6) address .*|description .*|(?:no )?ipv6 nd .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*"
-    r"|shutdown|exit)"
+    r"(?:description .*|(?:no )?ipv6 nd .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit)"
 )
+_ADDRESS = re.compile(r"(?:ip|ipv6) address (?P<address>\S+)(?: .*)?")
 _HARMLESS_IN_BGP = re.compile(
     r"(?:bgp (?:router-id .*|log-neighbor-changes|ebgp-requires-policy|bestpath compare-routerid|suppress-duplicates"
     r"|network import-check|graceful-restart-disable|default show-(?:nexthop-)?hostname)"
@@ -79,8 +80,15 @@ def _read_block(block: Block) -> Iterator[UnmanagedPath]:
 def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
     for line in lines:
         words = join_words(line)
+        addressed = _ADDRESS.fullmatch(words)
         if words.startswith("pbr-policy "):
             yield _name_path(PathKind.POLICY_ROUTING, line, holder=name)
+        elif addressed:
+            path = _name_path(PathKind.ROUTED_PORT, line, holder=name)
+            known = is_network(addressed["address"])
+            yield replace(path, addresses=(addressed["address"],) if known else (), has_unknown_address=not known)
+        elif words == "shutdown":
+            yield replace(_name_path(PathKind.ROUTE_PREFERENCE, line, holder=name), is_shut=True)
         elif not _HARMLESS_ON_INTERFACES.fullmatch(words):
             yield _name_path(PathKind.UNKNOWN_LINE, line, holder=name)
 
@@ -92,7 +100,7 @@ def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
         if words == "!":
             continue
         announced = _NETWORK.fullmatch(words)
-        if announced and not other_family:
+        if announced and is_network(announced["prefix"]) and not other_family:
             yield _name_path(PathKind.ROUTE_PREFERENCE, line, addresses=(announced["prefix"],))
         elif other_family or not _HARMLESS_IN_BGP.fullmatch(words):
             other_family = words.startswith("address-family ") or (other_family and words != "exit-address-family")

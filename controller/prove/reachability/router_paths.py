@@ -24,17 +24,22 @@ def find_deciding_paths(city: City, device: Device, paths: Iterable[UnmanagedPat
     [7]
     """
     own = [prefix for family in city.families for prefix in find_own_prefixes(city, device.school, family)]
-    neighbours = {str(one.address) for one in compile_routing_intent(city, device).neighbours}
+    links = city.lines.links.by_name.values()
+    lines = [prefix for link in links for family in city.families if (prefix := link.find_prefix(family)) is not None]
+    known = {str(one.address) for one in compile_routing_intent(city, device).neighbours}
+    known |= {link.interface for link in links}
     for path in paths:
         inside = bool(path.addresses) and all(_is_inside(text, own) for text in path.addresses)
         match path.kind:
             case PathKind.STATIC_ROUTE if inside and not path.table:
                 hops = bool(path.next_hops) and all(_is_inside(hop, own) for hop in path.next_hops)
                 decides = not hops and not path.is_discarded
+            case PathKind.ROUTED_PORT:
+                decides = path.has_unknown_address or any(_leads_out(text, (*own, *lines)) for text in path.addresses)
             case PathKind.ROUTE_PREFERENCE if inside:
                 decides = False
             case PathKind.ROUTE_PREFERENCE:
-                decides = path.holder in neighbours or not _is_address(path.holder)
+                decides = path.holder in known or not (path.is_shut or _is_address(path.holder))
             case _:
                 decides = True
         if decides:
@@ -50,6 +55,12 @@ def _is_inside(text: str, own: Iterable[Prefix]) -> bool:
         Family(one.version) is family and int(one.network_address) <= low and high <= int(one.broadcast_address)
         for one in own
     )
+
+
+def _leads_out(text: str, known: Iterable[Prefix]) -> bool:
+    """Say if a network of an interface takes traffic of neither the school nor its lines. One host is no network."""
+    network = ip_network(text, strict=False)
+    return network.num_addresses > 1 and not network.is_link_local and not _is_inside(text, known)
 
 
 def _is_address(text: str) -> bool:
