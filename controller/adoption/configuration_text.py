@@ -20,7 +20,7 @@ class ConfigurationText:
 
     def __init__(self, text: str) -> None:
         """Keep the lines of a configuration, without what cannot be seen at their ends."""
-        self._lines = [line.rstrip() for line in text.splitlines()]
+        self._lines = [line.rstrip() for line in text.removesuffix("\n").split("\n")]
 
     def format_text(self) -> str:
         """Return the whole configuration."""

@@ -68,7 +68,10 @@ def is_managed_name(text: str) -> bool:
 
 
 def list_hand_overs(platform: str, network: ExistingNetwork, wanted: DeviceState) -> Iterator[HandOver]:
-    """Yield the hand-overs of a device in their order: VLANs, lists, where they stand, ports, interfaces."""
+    """Yield the hand-overs of a device in their order: VLANs, lists, where they stand, ports, interfaces.
+
+    A LAG is none of them: it and its members become ours together, and are marked by hand.
+    """
     awplus = platform == "allied_telesis_awplus"
     for vlan in wanted.vlans:
         there = network.vlans.get(vlan.number)
@@ -77,9 +80,10 @@ def list_hand_overs(platform: str, network: ExistingNetwork, wanted: DeviceState
     yield from _make_lists(network, wanted, awplus=awplus)
     if not awplus:
         yield from _bind_cisco_lists(network, wanted.bindings)
+    joined = {lag.name for lag in wanted.lags}
     for port in wanted.ports:
         old = network.ports.get(port.name)
-        if old is not None and not is_managed_name(old.description):
+        if old is not None and port.name not in joined and not is_managed_name(old.description):
             yield _hand_over_awplus_port(port, old, wanted.bindings) if awplus else _hand_over_cisco_port(port, old)
     for one in wanted.interfaces:
         interface = network.interfaces.get(one.vlan)

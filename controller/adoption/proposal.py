@@ -204,7 +204,7 @@ def _describe_problems(here: Surroundings, system: Platform, one: HandOver, show
         understand(system, DeviceText(shown, here.device), here.network.source)
     except ConfigRefused as error:
         problems = error.problems
-    lines = shown.splitlines()
+    lines = shown.split("\n")
     port = here.network.ports.get(one.name.removeprefix("interface "))
     for problem in problems:
         words = " ".join(lines[problem.origin.line - 1].split()) if problem.origin.line <= len(lines) else ""

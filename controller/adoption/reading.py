@@ -116,9 +116,13 @@ def _after(words: str, lines: Iterable[ConfigLine]) -> str:
 
 
 def _add_awplus_vlan(found: ExistingNetwork, line: ConfigLine) -> None:
-    written = re.fullmatch(r"vlan ([\d,-]+)(?: name (\S+))?(?: state \S+)?", join_words(line))
+    written = re.fullmatch(r'vlan ([\d,-]+)(?: name ("[^"]*"|\S+))?(?: state \S+)?', join_words(line))
     for number in (parse_vlan_list(written[1]) or ()) if written else ():
-        found.vlans[number] = ExistingVlan(number, (written[2] if written else None) or "", line)
+        if written and written[2]:
+            found.vlans[number] = ExistingVlan(number, written[2], line)
+        else:
+            # The states of many VLANs stand in one line, after the lines of their names.
+            found.vlans.setdefault(number, ExistingVlan(number, "", line))
 
 
 def _add_interface(found: ExistingNetwork, vlan: int, block: Block) -> None:

@@ -36,6 +36,8 @@ _CODECS = {
 _FREE_TEXT = re.compile(
     r"\s*([!#]|description |name |hostname |banner |snmp-server |(\d+ )?remark |vlan [\d,-]+ name |location |contact )"
 )
+_LINE_END = re.compile(r"\r{1,2}\n")
+"""Some terminal programs double the carriage return."""
 _UNASSIGNED = re.compile("[\u0080-\u00a0\ue000-\uf8ff]")
 """What Shift-JIS makes of bytes that it has no letter for."""
 
@@ -97,7 +99,9 @@ def _decode_as(content: bytes, path: Path, encoding: TextEncoding) -> DecodedTex
 
 
 def _clean_ends(text: str, encoding: TextEncoding) -> DecodedText:
-    return DecodedText(text.replace("\r\n", "\n").replace("\r", "\n"), encoding)
+    """Lines end with a line feed; a carriage return alone ends them only where no line feed stands at all."""
+    ended = text if "\n" in text else text.replace("\r", "\n")
+    return DecodedText(_LINE_END.sub("\n", ended), encoding)
 
 
 def _find_first_line(content: bytes) -> int:

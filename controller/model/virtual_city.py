@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from controller.errors import PolicyError, Problem
 from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortRole
+from controller.model.network.router_link import KeepsState
 from controller.model.policy_files import LAB, find_file_start
 from controller.model.sites.devices import Device, DevicePort, EstateName
 from controller.model.sites.schools import LabFile, School
@@ -18,6 +19,16 @@ ACCESS = "virtual-city"
 """How all devices of the virtual city are reached; `tsunagu lab up` writes what that is."""
 
 
+UPLINK_PORT = 24
+"""The number of the port to the router, on a switch whose ports have numbers."""
+STATELESS_PLATFORMS = frozenset({"allied_telesis_awplus"})
+"""Platforms whose filters match no TCP flags: the virtual city gives their schools a router that does."""
+TAGGED_PLATFORMS = frozenset({"allied_telesis_awplus"})
+"""Platforms whose filters know a VLAN by its tag: there a host's packets come in tagged, as from a floor switch."""
+ROUTER_KEEPS_STATE = KeepsState(
+    owner="tsunagu lab up",
+    reason="仮想校のルーターの nftables が、答えとしてだけ許される TCP のうち ACK も RST もないものを捨てる",
+)
 _NO_VIRTUAL_CITY = "There is no virtual city:"
 _NO_LAB = (
     "file is missing; only the virtual city (`tsunagu lab`, `--lab`) needs it. Write: format: 2, schools: [SCHOOL], "
@@ -56,21 +67,18 @@ class VirtualCity(City):
         return tuple(self.school_by_id[name] for name in self.virtual_estate.schools)
 
     def _devices(self, school: School) -> Iterator[Device]:
-        """A switch with a port for each host and each segment's gateway, then a router."""
-        file, management = self.virtual_estate, self.management_segment
-        access, facing = PortMode.ACCESS, PortRole.HOST_FACING
-        hosts = [DevicePort(f"h-{host.id}", access, (host.segment,), facing) for host in file.hosts]
-        own = DevicePort("h-mgmt", access, (management,), facing)
-        served = dict.fromkeys([*(host.segment for host in file.hosts), management])
-        gateways = [DevicePort(f"g-{name}", access, (name,), PortRole.UPLINK) for name in served]
+        """A switch with a port for each host and the way to the gateways, then a router."""
+        file = self.virtual_estate
+        platform = file.get_platform(school.id)
+        pattern = self.blueprints.port_names.get(platform)
         switch = Device(
             id=f"{school.id}-core1",
             school=school,
             role="core",
-            platform=file.platform,
+            platform=platform,
             management=self.addresses.device_address(school, 0),
             access=ACCESS,
-            ports=(*hosts, own, *gateways),
+            ports=tuple(self._list_ports() if pattern is None else self._list_numbered_ports(pattern, platform)),
             # Its host key is pinned when its school is built.
             unpinned_hint="is its school up in the virtual city ('tsunagu lab status')? Or ",
         )
@@ -81,8 +89,34 @@ class VirtualCity(City):
             platform=file.router_platform,
             management=self.addresses.device_address(school, 1),
             ports=(),
+            keeps_state=ROUTER_KEEPS_STATE if platform in STATELESS_PLATFORMS else None,
         )
         yield from (switch, router)
+
+    @property
+    def served_segments(self) -> tuple[str, ...]:
+        """The segments of the hosts, and that of the devices."""
+        return tuple(dict.fromkeys([*(host.segment for host in self.virtual_estate.hosts), self.management_segment]))
+
+    def _list_ports(self) -> Iterator[DevicePort]:
+        """A port for each host, one for the switch's own management, and one for each segment's gateway."""
+        access, facing = PortMode.ACCESS, PortRole.HOST_FACING
+        for host in self.virtual_estate.hosts:
+            yield DevicePort(f"h-{host.id}", access, (host.segment,), facing)
+        yield DevicePort("h-mgmt", access, (self.management_segment,), facing)
+        for name in self.served_segments:
+            yield DevicePort(f"g-{name}", access, (name,), PortRole.UPLINK)
+
+    def _list_numbered_ports(self, pattern: str, platform: str) -> Iterator[DevicePort]:
+        """The first ports for the hosts, in their order, then one of the devices' segment, and one to the router.
+
+        Without a port in its VLAN, the switch's own address in the devices' segment would be down.
+        """
+        mode = PortMode.TRUNK if platform in TAGGED_PLATFORMS else PortMode.ACCESS
+        own = [*(host.segment for host in self.virtual_estate.hosts), self.management_segment]
+        for number, segment in enumerate(own, start=1):
+            yield DevicePort(pattern.format(n=number), mode, (segment,), PortRole.HOST_FACING)
+        yield DevicePort(pattern.format(n=UPLINK_PORT), PortMode.TRUNK, self.served_segments, PortRole.UPLINK)
 
 
 ESTATES: dict[EstateName, type[City]] = {kind.estate: kind for kind in (City, VirtualCity)}

@@ -13,43 +13,46 @@ from controller.adoption.effective_filters import build_effective_state
 from controller.adoption.proposal import DeviceProposal
 from controller.adoption.reading import read_existing_network
 from controller.compile.network.wanted_device_state import compile_device
+from controller.lab.virtual_switches.forwarding import SampledPacket
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.platforms.registry import load_platform
 from controller.prove.filters.transition import TransitionFault, TransitionStage, find_transition_faults
 from tests.adoption.conftest import CATALYST, X530, propose, read_saved_text
-from tests.emulators import allied_telesis_awplus as awplus
-from tests.emulators import cisco_ios as ios
+from tests.platforms.catalyst_device import TypedCatalyst
+from tests.platforms.x530_device import TypedX530
 
 VLANS = (10, 11, 20, 21, 30, 40, 90, 98)
+NAMES = {10: "STAFF", 11: "KOUMU", 20: "SEITO", 21: "PC", 30: "PRINTER", 40: "GUEST", 90: "KANRI", 98: "X"}
+TRUNKS = ("port1.0.1", "port1.0.2", "port1.0.3", "port1.0.24")
 
 
 def texts_of_catalyst(proposal: DeviceProposal) -> list[str]:
     """The running configuration after each hand-over, as the emulator shows it."""
-    switch = ios.Switch(read_saved_text(CATALYST))
+    switch = TypedCatalyst(read_saved_text(CATALYST))
     return [enter(switch, stage.hand_over.commands) for stage in proposal.stages]
 
 
-def enter(switch: ios.Switch | awplus.Switch, commands: Iterable[str]) -> str:
+def enter(switch: TypedCatalyst | TypedX530, commands: Iterable[str]) -> str:
     switch.enter(["configure terminal", *commands, "end"])
-    return switch.running()
+    return switch.text()
 
 
-def x530_switch() -> awplus.Switch:
+def x530_switch() -> TypedX530:
     """A switch with a list of others on its ports to the floors, and a port with a phone."""
-    names = [f"port1.0.{number}" for number in (1, 2, 3, 4, 24)]
-    switch = awplus.Switch(*names)
-    switch.vlans |= {10: "STAFF", 11: "KOUMU", 20: "SEITO", 21: "PC", 30: "PRINTER", 40: "GUEST", 90: "KANRI", 98: "X"}
-    for name in names:
-        trunk = name != "port1.0.4"
-        switch.ports[name] = awplus.Port(
-            "old", "trunk" if trunk else "access", 1 if trunk else 10, None, set(VLANS) if trunk else set()
-        )
-    entries = ["10 deny ip 10.154.16.0/20 10.154.0.0/22", "20 permit udp any any eq 53", "30 deny ip any any vlan 40"]
-    switch.enter(["configure terminal", "access-list hardware PUPIL-FILTER", *entries])
-    switch.enter([line for name in names[:3] for line in (f"interface {name}", "access-group PUPIL-FILTER")])
-    switch.enter(["end"])
-    return switch
+    vlans = "".join(f" vlan {number} name {name}\n" for number, name in NAMES.items())
+    ports = "".join(
+        f"interface {name}\n description old\n switchport mode trunk\n"
+        f" switchport trunk allowed vlan add {','.join(map(str, VLANS))}\n switchport trunk native vlan none\n"
+        for name in TRUNKS
+    )
+    return TypedX530(
+        "access-list hardware PUPIL-FILTER\n"
+        " deny ip 10.154.16.0/20 10.154.0.0/22\n permit udp any any eq 53\n deny ip any any vlan 40\n"
+        f"vlan database\n{vlans}{ports}"
+        "interface port1.0.4\n description old\n switchport access vlan 10\n"
+        "interface port1.0.1-1.0.3\n access-group PUPIL-FILTER\n"
+    )
 
 
 def find_faults(city: City, proposal: DeviceProposal, old: str, texts: Sequence[str]) -> list[TransitionFault]:
@@ -81,7 +84,7 @@ def test_every_text_of_the_catalyst_is_what_was_proposed_and_proved(city: City, 
 
 def test_every_text_of_the_x530_is_what_was_proposed_and_proved(city: City) -> None:
     switch = x530_switch()
-    old = switch.running()
+    old = switch.text()
     proposal = propose(city, X530, old)
     system = load_platform("allied_telesis_awplus")
     texts = [enter(switch, stage.hand_over.commands) for stage in proposal.stages]
@@ -96,9 +99,9 @@ def test_every_text_of_the_x530_is_what_was_proposed_and_proved(city: City) -> N
 def test_between_the_commands_of_a_port_nothing_passes_that_neither_end_permits(city: City, vlan: int) -> None:
     """The emulator judges frames after each single command, also within the hand-over of one port."""
     switch = x530_switch()
-    proposal = propose(city, X530, switch.running())
+    proposal = propose(city, X530, switch.text())
     frames = [
-        awplus.Frame(vlan, 4, protocol, source, destination, 49152, port)
+        SampledPacket(4, protocol, source, destination, 49152, port, vlan=vlan)
         for protocol in (6, 17)
         for source in (0x0A9A000A, 0x0A9A100A, 0x0A9A0C0A)
         for destination in (0x0A9A0014, 0xCB007103, 0x01000001)
@@ -106,12 +109,12 @@ def test_between_the_commands_of_a_port_nothing_passes_that_neither_end_permits(
     ]
     for stage in proposal.stages:
         names = [stage.hand_over.commands[0].removeprefix("interface ")] if stage.hand_over.kind == "port" else []
-        before = {(name, frame): switch.judge(name, frame) for name in names for frame in frames}
-        between: list[dict[tuple[str, awplus.Frame], bool]] = []
+        before = {(name, frame): switch.permits(name, frame) for name in names for frame in frames}
+        between: list[dict[tuple[str, SampledPacket], bool]] = []
         switch.enter(["configure terminal"])
         for command in stage.hand_over.commands:
             switch.enter([command])
-            between.append({key: switch.judge(*key) for key in before})
+            between.append({key: switch.permits(*key) for key in before})
         switch.enter(["end"])
         for states in between:
             for key, passes in states.items():
@@ -119,23 +122,23 @@ def test_between_the_commands_of_a_port_nothing_passes_that_neither_end_permits(
 
 
 def test_what_is_given_back_is_what_was_there(catalyst: DeviceProposal) -> None:
-    switch = ios.Switch(read_saved_text(CATALYST))
+    switch = TypedCatalyst(read_saved_text(CATALYST))
     for stage in catalyst.stages:
         enter(switch, stage.hand_over.commands)
     for stage in reversed(catalyst.stages):
         enter(switch, stage.hand_over.give_back)
-    assert sorted(lines_of(switch.running())) == sorted(lines_of(ios.Switch(read_saved_text(CATALYST)).running()))
+    assert sorted(lines_of(switch.running())) == sorted(lines_of(TypedCatalyst(read_saved_text(CATALYST)).running()))
 
 
 def test_the_x530_has_what_was_there_once_it_is_given_back(city: City) -> None:
     switch = x530_switch()
-    old = switch.running()
+    old = switch.text()
     proposal = propose(city, X530, old)
     for stage in proposal.stages:
         enter(switch, stage.hand_over.commands)
     for stage in reversed(proposal.stages):
         enter(switch, stage.hand_over.give_back)
-    assert sorted(lines_of(switch.running())) == sorted(lines_of(old))
+    assert sorted(lines_of(switch.text())) == sorted(lines_of(old))
 
 
 def lines_of(text: str) -> list[str]:

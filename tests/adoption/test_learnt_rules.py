@@ -36,6 +36,7 @@ SAYABLE = (
     " permit udp 10.33.0.0 0.0.3.255 host 192.0.2.200 range 5000 5010\n"
     " permit udp any host 10.33.0.1 eq domain\n"
     " deny ip any any log\n"
+    "hostname core1\nend\n"
 )
 
 

@@ -55,7 +55,9 @@ def build_files(schools: int, oddities: Iterable[Oddity]) -> Files:
     names = [one["id"] for one in files["city/schools/all.yaml"]["schools"]]
     kept = names[: len(files["city/lab.yaml"]["schools"])]
     rates = next(iter(files["city/lab.yaml"]["rates"].values()))
-    files["city/lab.yaml"] |= {"schools": kept, "canary": kept[0], "rates": dict.fromkeys(kept, rates)}
+    lab = files["city/lab.yaml"]
+    lab |= {"schools": kept, "canary": kept[0], "rates": dict.fromkeys(kept, rates)}
+    lab.pop("platforms", None)
     for oddity in oddities:
         oddity(files)
     return files
@@ -224,10 +226,11 @@ def without_lab_file(files: Files) -> None:
 def with_inventory(files: Files) -> None:
     """Every core and router has a name of its own, another address and, at the core, its own uplink."""
     listed = []
+    has_ipv4 = "ipv4" in files["city/city.yaml"]["addressing"]
     for school in _schools(files):
         number = school["number"]
         own = school.get("segments", [{}])[0]
-        subnet = own.get("ipv4", f"10.{number % 256}.10.0/24").removesuffix("0/24") if number < 256 else ""
+        subnet = own.get("ipv4", f"10.{number % 256}.10.0/24").removesuffix("0/24") if has_ipv4 and number < 256 else ""
         places = (("core", 200), ("router", 201)) if _has_router(files) else (("core", 200),)
         for role, host in places:
             one = {"id": f"{school['id']}-own{role}", "school": school["id"], "role": role}
@@ -266,9 +269,18 @@ def with_lots_at_schools(files: Files) -> None:
                 device["keeps-state"] = {lot: kept for lot, kept in device["keeps-state"].items() if lot in used}
 
 
+PLACES = {"own-school": "jiko", "other-school": "tako", "board-office": "iinkai", "home": "jitaku", "abroad": "kaigai"}
+
+
+RENAMED = {"id", "from", "segment", "segments", "roles", "places", "otherwise", "default"}
+
+
 def with_other_words(files: Files) -> None:
-    """Other names for roles, segments and rules."""
+    """Other names for roles, segments, rules and places."""
     words = {"teacher": "kyoin", "staff": "shokuin", "pupil": "seito", "quarantine": "kakuri", "printers": "insatsu"}
+    words |= PLACES
+    for place in files["access/people.yaml"]["places"]:
+        place["means"] = place["id"]
     for name in list(files):
         if name.startswith(("access/", "city/")):
             files[name] = _rename(files[name], words)
@@ -279,7 +291,7 @@ def _rename(value: Any, words: dict[str, str], key: str = "") -> Any:  # noqa: A
         return {name: _rename(one, words, name) for name, one in value.items()}
     if isinstance(value, list):
         return [_rename(one, words, key) for one in value]
-    if isinstance(value, str) and key in {"id", "from", "segment", "segments", "roles", "otherwise", "default"}:
+    if isinstance(value, str) and key in RENAMED:
         return words.get(value, value)
     return value
 

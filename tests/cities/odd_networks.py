@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from controller.model.network.packets import Family
@@ -37,12 +38,20 @@ def with_ipv6_only(files: Files) -> None:
         del link["ipv4"]
 
 
+def _keep_management(files: Files, keep: Callable[[list[str]], list[str]]) -> None:
+    """Addresses of devices that stand in an inventory already; where none is left, the formula gives one."""
+    for device in files.get("city/devices/all.yaml", {}).get("devices", []):
+        if "management" in device and not keep([device["management"]]):
+            del device["management"]
+
+
 def _keep_family(files: Files, family: Family) -> None:
     """Addresses of the other family go out of the lists that may have both."""
 
     def keep(prefixes: list[str]) -> list[str]:
         return [one for one in prefixes if (":" in one) is (family is Family.V6)]
 
+    _keep_management(files, keep)
     city = files["city/city.yaml"]
     city["controllers"] = keep(city["controllers"])
     for office in city.get("offices", []):

@@ -309,3 +309,62 @@ def test_a_number_that_the_address_plan_has_no_room_for_is_passed_over(scene: Sc
                 header=f"id,学校番号,{HEADER}")  # fmt: skip
     assert scene.run("--write").code == 0
     assert [one.number for one in load(scene).schools] == [1, 253, 2]
+
+
+NEW_LOT = f"{SECOND},lot-9"
+LOT_HEADER = f"{HEADER},調達ロット"
+
+
+def test_a_school_of_a_new_lot_says_which_platforms_are_missing(scene: Scene) -> None:
+    scene.write(f"{FIRST},lot-1", NEW_LOT, header=LOT_HEADER)
+    before = scene.read_policy()
+    done = scene.run("--write")
+    assert done.code == 1
+    assert (
+        "schools.csv:3: the lot 'lot-9' is new, and its devices have no platforms; add to the command: " in done.errors
+    )
+    assert "--lot-platform lot-9:core=PLATFORM" in done.errors
+    assert scene.read_policy() == before
+
+
+@pytest.mark.parametrize("layout", ["{lot-1: cisco_ios}", "\n          lot-1: cisco_ios # today's\n       "])
+def test_a_new_lot_comes_in_with_its_first_school_and_its_platforms(scene: Scene, layout: str) -> None:
+    scene.edit("city/blueprints.yaml", "{lot-1: cisco_ios} # by procurement lot", layout)
+    scene.write(f"{FIRST},lot-1", NEW_LOT, header=LOT_HEADER)
+    done = scene.run("--write", "--lot-platform", "lot-9:core=allied_telesis_awplus")
+    assert done.code in {0, 1}, done.errors
+    if done.code == 1:
+        # The small city has no names of ports for it, which is told as for every platform.
+        assert "allied_telesis_awplus" in done.errors
+        done = scene.run("--write", "--lot-platform", "lot-9:core=cisco_ios")
+    assert (done.code, done.errors) == (0, "")
+    text = (scene.folder / "our-city/city/blueprints.yaml").read_text(encoding="utf-8")
+    assert "lot-9: cisco_ios" in text
+    assert "lot-1: cisco_ios" in text
+    city = load(scene)
+    assert {one.lot for one in city.schools} >= {"lot-9"}
+    again = scene.run("--write", "--lot-platform", "lot-9:core=cisco_ios")
+    assert (again.code, "nothing to write" in again.said) == (0, True)
+
+
+@pytest.mark.parametrize("word", ["lot-9", "lot-9=cisco_ios", "lot-9:core", ":core=x", "lot-9:=x", "lot-9:core="])
+def test_what_names_no_platform_of_a_lot_is_refused(scene: Scene, word: str) -> None:
+    scene.write(FIRST)
+    done = scene.run("--lot-platform", word)
+    assert done.code == 64
+    assert "is not LOT:ROLE=PLATFORM, such as lot-2:core=cisco_ios" in done.errors
+
+
+def test_two_platforms_of_one_place_are_refused(scene: Scene) -> None:
+    scene.write(FIRST)
+    done = scene.run("--lot-platform", "lot-9:core=a", "--lot-platform", "lot-9:core=b")
+    assert (done.code, "is given two platforms: 'a' and 'b'" in done.errors) == (64, True)
+
+
+def test_what_is_imported_is_told_in_japanese(scene: Scene) -> None:
+    scene.write(FIRST, SECOND)
+    done = scene.run("--lang", "ja")
+    assert "+ first-e02 第二小学校" in done.said
+    assert "番号 2、first、elementary、児童生徒 420 人\n" in done.said
+    assert "新規 1、変更 0、元データになし 0。何も書いていません" in done.said
+    assert json.loads(scene.run("--lang", "ja", "--json").said)["new"][0]["name"] == "第二小学校"

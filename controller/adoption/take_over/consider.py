@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from controller.adoption.take_over.derive import derive_take_over
 from controller.adoption.take_over.record import TakenRecord
@@ -23,7 +23,13 @@ def consider_take_over(city: City, observed: Observed, names: Sequence[str]) -> 
     Raises:
         ProofFailed: what it leads to is not proved; nothing may be planned then.
     """
-    return _consider(city, observed, lambda text: derive_take_over(city, observed.device, text, names, observed.source))
+    return _consider(
+        city,
+        observed,
+        lambda text: derive_take_over(city, observed.device, text, names, observed.source),
+        # The plan sets what ports and interfaces that it takes over carry; they are no ways of others in it.
+        taken={part for name in names for part in (name, name.partition(" ")[2])},
+    )
 
 
 def consider_release(city: City, observed: Observed, record: TakenRecord) -> ConsideredDevice:
@@ -35,7 +41,9 @@ def consider_release(city: City, observed: Observed, record: TakenRecord) -> Con
     return _consider(city, observed, lambda text: derive_release(city, observed.device, text, record, observed.source))
 
 
-def _consider(city: City, observed: Observed, derive: Callable[[DeviceText], DerivedChange]) -> ConsideredDevice:
+def _consider(
+    city: City, observed: Observed, derive: Callable[[DeviceText], DerivedChange], taken: Collection[str] = ()
+) -> ConsideredDevice:
     if observed.refusal is not None or observed.observation is None or observed.text is None:
         return ConsideredDevice(observed, refusal=observed.refusal)
     unjudged = find_unjudged_on(city, observed.device, observed.observation)
@@ -46,6 +54,7 @@ def _consider(city: City, observed: Observed, derive: Callable[[DeviceText], Der
         raise
     except TsunaguError as error:
         return ConsideredDevice(observed, refusal=error, unjudged=unjudged)
+    unjudged = find_unjudged_on(city, observed.device, observed.observation, taken)
     return ConsideredDevice(
         observed,
         derived.intent,

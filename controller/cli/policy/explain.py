@@ -99,7 +99,7 @@ def explain_command(  # noqa: PLR0913 the command's options
         role=role or "",
         mfa=strength if mfa else Strength.NONE,
         postures=frozenset(postures or []),
-        place=_assume_place(city) if place is None else place,
+        place=_assume_place(city) if place is None else _find_place(city, place),
         at=_moment(city, at),
         device=device,
         registered=school.id if registered is None else registered,
@@ -128,7 +128,7 @@ def _known(city: City, person: Person) -> Person:
     for noun, names, known in (
         ("role", [person.role], [one.id for one in people.roles]),
         ("posture", person.postures, [one.id for one in people.postures]),
-        ("place", [person.place] if person.place else [], [one.id for one in people.places]),
+        ("place", [person.place] if person.place else [], [one.meaning for one in people.places]),
         ("device class", [person.device] if person.device else [], [one.id for one in people.device_classes]),
     ):
         for name in names:
@@ -144,8 +144,22 @@ def _known(city: City, person: Person) -> Person:
 
 def _assume_place(city: City) -> str:
     """Return where a person is of whom nothing else is said: at their own school, where anybody can tell that."""
-    known = [one.id for one in city.people.places]
+    known = [one.meaning for one in city.people.places]
     return next((one for one in ("own-school", "home") if one in known), known[0] if known else "")
+
+
+def _find_place(city: City, word: str) -> str:
+    """Return the meaning of a place that the city has this word for.
+
+    Raises:
+        TsunaguError: the city has no such place.
+    """
+    found = city.people.find_place(word)
+    if word and found is None:
+        known = [one.id for one in city.people.places]
+        message = f"there is no place {word!r}; there are: {', '.join(known)}{suggest_names(word, known)}"
+        raise TsunaguError(message)
+    return found.meaning if found else ""
 
 
 def _strength(factor: str) -> Strength:

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Policies
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.options import DEFAULT_POLICIES, Json, Lang, Policies, speak
+from controller.cli.output import Exit, get_words, print_line, print_message, say_json
 from controller.errors import TsunaguError
 from controller.importing.cell_values import CellRefused
 from controller.importing.csv_table import read_school_table
-from controller.importing.device_files import add_devices
-from controller.importing.listed_devices import DeviceChanges, choose_devices, read_device_roles
+from controller.importing.equipment.device_files import add_devices
+from controller.importing.equipment.listed_devices import DeviceChanges, choose_devices, read_device_roles
+from controller.importing.equipment.lot_platforms import LotPlatforms, add_lot_platforms, collect_lot_platforms
 from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.school_changes import SchoolChanges, compare_schools
 from controller.importing.school_files import FileChange, edit_school_files
@@ -30,6 +31,7 @@ from controller.importing.source_table import Column, SourceTable
 from controller.importing.write_schools import try_changes, write_changes
 from controller.inputs.shown_text import shorten_text
 from controller.inputs.text_encodings import TextEncoding
+from controller.messages import Catalogue
 from controller.model.loading.load_city import load_city
 from controller.model.sites.schools import DeviceRole
 from controller.operations.operations import Operations
@@ -84,6 +86,15 @@ def add_schools(  # noqa: PLR0913 the command's options
             help="Add NetBox's devices of a role to city/devices/: core-switch=core (may be repeated).",
         ),
     ] = None,
+    lot_platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lot-platform",
+            metavar="LOT:ROLE=PLATFORM",
+            help="The platform of a role in a lot that is new: lot-2:core=cisco_ios (may be repeated).",
+        ),
+    ] = None,
+    lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Bring the schools of a source into the city: new ones are added, changed fields changed, none is taken out.
@@ -95,7 +106,9 @@ def add_schools(  # noqa: PLR0913 the command's options
     Exit code 0: the city has what the source has (with --write: it has now). 2: something differs, and nothing was
     written. 1: the source cannot be used, and nothing was written.
     """
+    speak(lang)
     default_line, roles = choose_default_line(line), choose_device_roles(devices)
+    platforms = choose_lot_platforms(lot_platform)
     operations = load_operations(policies=policies)
     table = read_source(source, encoding, operations, needs_line=default_line is None)
     bounds = operations.get_bounds()
@@ -110,6 +123,7 @@ def add_schools(  # noqa: PLR0913 the command's options
     )
     changes = compare_schools(city, records)
     files = edit_school_files(policies, changes, Path(table.name).name)
+    files = (*files, *add_lot_platforms(policies, records, platforms))
     if files:
         city = try_changes(policies, files, city.policy_date, bounds)
     found = choose_devices(city, table.devices, roles, {place.line: one for place, one in changes.ids.items()})
@@ -149,6 +163,18 @@ def choose_device_roles(words: list[str] | None) -> Mapping[str, DeviceRole]:
         return read_device_roles(words or ())
     except CellRefused as refused:
         raise typer.BadParameter(str(refused), param_hint="--devices") from None
+
+
+def choose_lot_platforms(words: list[str] | None) -> LotPlatforms:
+    """Return the platforms of new lots.
+
+    Raises:
+        typer.BadParameter: a word says none.
+    """
+    try:
+        return collect_lot_platforms(words or ())
+    except CellRefused as refused:
+        raise typer.BadParameter(str(refused), param_hint="--lot-platform") from None
 
 
 def choose_ward_column(ward_from: WardSource | None) -> Column | None:
@@ -201,43 +227,52 @@ class _Result:
             print_line(one.format_diff().rstrip("\n"))
         for school in self.changes.new:
             record = school.record
-            print_line(
-                f"+ {school.id} {record.name}: number {school.number}, {record.ward}, {school.kind}, "
-                f"{school.pupils} pupils",
+            print_message(
+                "import.new-school",
                 "green",
+                id=school.id,
+                name=record.name,
+                number=school.number,
+                ward=record.ward,
+                kind=school.kind,
+                pupils=school.pupils,
             )
+        words = get_words()
         for change in self.changes.changed:
-            before = "nothing" if change.before is None else change.before
-            print_line(f"~ {change.school.id} {change.school.name}: {change.field} {before} -> {change.after}", "cyan")
+            before = words["import.nothing"] if change.before is None else change.before
+            named = f"{change.school.id} {change.school.name}"
+            print_message("import.changed", "cyan", school=named, field=change.field, before=before, after=change.after)
+        source = self.table.name
         for gone in self.changes.gone[:_MOST_LISTED]:
-            print_line(
-                f"! {gone.id} {gone.name} ({gone.origin}) is not in {self.table.name}; it stays in the city", "yellow"
-            )
+            print_message("import.gone", "yellow", school=f"{gone.id} {gone.name}", origin=gone.origin, source=source)
         if len(self.changes.gone) > _MOST_LISTED:
-            rest = len(self.changes.gone) - _MOST_LISTED
-            print_line(f"! and {rest} more schools of the city that are not in {self.table.name}; they stay", "yellow")
+            print_message("import.gone-more", "yellow", count=len(self.changes.gone) - _MOST_LISTED, source=source)
         for device in self.devices.new:
-            print_line(f"+ {device.id}: {device.role} of {device.school}", "green")
+            print_message("import.new-device", "green", device=device.id, role=device.role, school=device.school)
         for note in (*self.changes.kept, *self.table.notes, *self.devices.notes):
             print_line(f"! {note}", "yellow")
-        print_line(self._summarize())
+        print_line(self._summarize(words))
         if self.written:
-            print_line(f"next: tsunagu check --policies {policies}")
+            print_message("import.next", policies=policies)
 
-    def _summarize(self) -> str:
+    def _summarize(self, words: Catalogue) -> str:
         table, changes = self.table, self.changes
-        read_as = f" (read as {table.encoding})" if table.encoding not in ("", "utf-8") else ""
-        ignored = f"; columns that say nothing here: {', '.join(table.ignored)}" if table.ignored else ""
+        is_plain = table.encoding in {"", "utf-8"}
+        read_as = "" if is_plain else words.say("import.read-as", encoding=table.encoding)
+        ignored = words.say("import.ignored", columns=", ".join(table.ignored)) if table.ignored else ""
+        added = words.say("import.added-devices", count=len(self.devices.new)) if self.devices.new else ""
         schools = len({one.school.id for one in changes.changed})
-        added = f", {len(self.devices.new)} new devices" if self.devices.new else ""
-        counted = f"{len(changes.new)} new, {schools} changed, {len(changes.gone)} not in the source{added}"
         if not self.files:
-            done = "nothing to write"
+            done = words["import.nothing-to-write"]
         elif self.written:
-            done = f"written: {', '.join(one.name for one in self.files)}"
+            done = words.say("import.written", files=", ".join(one.name for one in self.files))
         else:
-            done = "nothing was written (--write does)"
-        return f"{table.name}: {len(table.rows)} schools{read_as}{ignored}\n{counted}; {done}"
+            done = words["import.not-written"]
+        read = words.say("import.read", source=table.name, count=len(table.rows), encoding=read_as, ignored=ignored)
+        counted = words.say(
+            "import.counted", new=len(changes.new), changed=schools, gone=len(changes.gone), devices=added, done=done
+        )
+        return f"{read}\n{counted}"
 
     def build_document(self) -> dict[str, Any]:
         """Return the JSON document."""

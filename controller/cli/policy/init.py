@@ -18,7 +18,7 @@ from controller.cli.policy.import_schools import (
     choose_ward_column,
     read_source,
 )
-from controller.importing.listed_devices import describe_other_devices
+from controller.importing.equipment.listed_devices import describe_other_devices
 from controller.importing.other_sites import leave_out_other_sites
 from controller.importing.starter_city import build_starter_files
 from controller.inputs.character_classes import Name

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from controller.compile.network.gateways import find_second_gateways
-from controller.compile.network.wanted_device_state import compile_device
+from controller.compile.network.lags import compile_lags, name_lag
+from controller.compile.network.wanted_device_state import compile_device, has_own_ports
 from controller.errors import BeyondCapability, Origin
 from controller.inputs.near_matches import suggest_names
 from controller.model.city import City
@@ -105,12 +106,14 @@ def _routes(device: Device) -> bool:
 def _try_ports(device: Device) -> str:
     """Return why a platform cannot have ports with these names; empty where it can."""
     system = load_platform(device.platform)
-    if not system.capabilities.switches:
+    if not has_own_ports(device, system.capabilities):
         return ""
     vlans = [Vlan(_TRIED_VLAN, "TSN-tried")] if system.capabilities.vlan_database else []
-    ports = [PortState(port.name, PortMode.ACCESS, (_TRIED_VLAN,)) for port in device.ports]
+    can = system.capabilities
     try:
-        system.render(build_device_state(vlans=vlans, ports=ports))
-    except ValueError as error:
+        names = [port.name if port.lag is None else name_lag(device, port.lag, can) for port in device.ports]
+        ports = [PortState(name, PortMode.ACCESS, (_TRIED_VLAN,)) for name in names]
+        system.render(build_device_state(vlans=vlans, ports=ports, lags=compile_lags(device, can)))
+    except (BeyondCapability, ValueError) as error:
         return str(error)
     return ""

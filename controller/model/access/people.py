@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -46,12 +47,32 @@ class DeviceClass(LocatedItem):
     systems: tuple[OperatingSystem, ...] = Field(min_length=1)
 
 
+class PlaceMeaning(StrEnum):
+    """How it is told where a person is; the city has words of its own for the places."""
+
+    OWN_SCHOOL = "own-school"
+    OTHER_SCHOOL = "other-school"
+    BOARD_OFFICE = "board-office"
+    HOME = "home"
+    ABROAD = "abroad"
+
+
 class Place(LocatedItem):
-    """Where a person is, and the enforcers that can tell."""
+    """Where a person is, and the enforcers that can tell.
+
+    `means` says how it is told; left out where the id is the word of a meaning. Once a city is loaded, its rules and
+    admissions name places by their meaning.
+    """
 
     id: Identifier
     name: Name
     seen_by: tuple[Enforcer, ...]
+    means: PlaceMeaning | None = None
+
+    @property
+    def meaning(self) -> str:
+        """The word of the meaning; the id where nothing is known of it."""
+        return str(self.means or self.id)
 
 
 class PeopleFile(StrictModel):
@@ -62,6 +83,10 @@ class PeopleFile(StrictModel):
     places: tuple[Place, ...]
     device_classes: tuple[DeviceClass, ...] = ()
     mfa: SecondFactorMinimums = SecondFactorMinimums()
+
+    def find_place(self, word: str) -> Place | None:
+        """Return the place that a word of the city, or the word of a meaning, names."""
+        return next((one for one in self.places if word in {one.id, one.meaning}), None)
 
     @model_validator(mode="after")
     def _one_class(self) -> Self:

@@ -6,9 +6,8 @@ A rule has a network part (segment x destination x service; switches and routers
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from datetime import date, time
+from datetime import date
 from ipaddress import IPv4Address
 from typing import Annotated, Literal, Self
 
@@ -20,7 +19,7 @@ from controller.model.access.people import Audience, Enforcer
 from controller.model.access.second_factors import Importance, StrengthName
 from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.addressing import PrefixField
-from controller.model.sites.calendar import CalendarDay, DayKind
+from controller.model.sites.calendar import CalendarDay, ClockField, DayKind
 from controller.model.sites.schools import Identifier
 from controller.model.sites.scope import Scope
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -38,7 +37,6 @@ _KINDS: Mapping[SchoolDays, frozenset[DayKind]] = {
     "exam-days": frozenset({DayKind.EXAM}),
     "free-days": frozenset({DayKind.FREE}),
 }
-_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 def _parse_service(value: object) -> object:
@@ -50,16 +48,7 @@ def _parse_service(value: object) -> object:
     return parse_service(value)
 
 
-def _parse_clock(value: object) -> object:
-    # YAML reads 17:00 without quotes as 17 * 60, and pydantic would take that for seconds.
-    if not isinstance(value, time) and not (isinstance(value, str) and _CLOCK.fullmatch(value)):
-        message = 'write the time as "HH:MM", in quotes'
-        raise ValueError(message)
-    return value
-
-
 ServiceField = Annotated[Service, BeforeValidator(_parse_service)]
-ClockField = Annotated[time, BeforeValidator(_parse_clock)]
 
 
 class SegmentIpv4(StrictModel):

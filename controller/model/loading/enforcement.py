@@ -53,7 +53,7 @@ def _conditions(city: City, identity: IdentityPart) -> Iterator[_Condition]:
         if posture.id in identity.postures:
             yield _Condition("postures", posture.id, posture.seen_by)
     for place in city.people.places:
-        if place.id in identity.places:
+        if place.meaning in identity.places:
             yield _Condition("places", place.id, place.seen_by)
 
 

@@ -19,6 +19,7 @@ from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
 from controller.model.loading.inventory import find_inventory_problems, find_management_problems
 from controller.model.loading.own_segments import find_own_segment_problems
+from controller.model.loading.place_meanings import find_place_problems, name_places_by_meaning
 from controller.model.loading.policy_reader import PolicyReader
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_copied_files, find_duplicates
@@ -72,11 +73,12 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         raise PolicyError(REFUSED, [*reader.problems, *copies])
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
     problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
-    problems += find_inventory_problems(policy)
+    problems += [*find_inventory_problems(policy), *find_place_problems(policy)]
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
-        said = (reader.shown_as, reader.digest.hexdigest(), day, policy.values, bounds)
+        values = name_places_by_meaning(policy.values)
+        said = (reader.shown_as, reader.digest.hexdigest(), day, values, bounds)
         city = City(*said)
         # Addresses can be worked out only where every family that is used has its parts.
         problems = find_family_problems(city, reader.find_origin)

@@ -8,11 +8,13 @@ from controller.errors import Origin, Problem
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.loading.place_meanings import find_meanings
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
     ADMISSION,
     APPLICATIONS,
     BLUEPRINTS,
+    CALENDAR,
     CITY,
     FLOWS,
     GROUPS,
@@ -49,6 +51,7 @@ def find_dangling_references(policy: ReadPolicy, *, undeployed: bool = False) ->
         *_check_measurement(policy),
         *_check_lab(policy),
         *_check_groups(policy),
+        *_check_calendar(policy),
         *_check_applications(policy),
         *(() if undeployed else _check_deployed(policy)),
         *_check_rules(policy),
@@ -171,8 +174,12 @@ def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Proble
     unknown: dict[tuple[str, str], list[Origin]] = {}
     for blueprint in file.blueprints:
         for group in blueprint.devices:
-            for field, names in (("platform", group.platform), ("keeps-state", group.keeps_state)):
-                for name in names.keys() - lots:
+            for field, names in (
+                ("platform", group.platform),
+                ("keeps-state", group.keeps_state),
+                ("trunk-encapsulation", group.trunk_encapsulation),
+            ):
+                for name in set(names) - lots:
                     unknown.setdefault((field, name), []).append(group.origin)
     for (field, name), origins in sorted(unknown.items()) if lots else ():
         for problem in find_unknown(origins[0], field, "lot", [name], lots):
@@ -228,6 +235,8 @@ def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
     without = [school for school in overlay.schools if school not in overlay.rates]
     if without:
         yield Problem(origin, "rates", f"gives no rates for the lab schools {', '.join(without)}")
+    origin = policy.find_origin(LAB, "platforms")
+    yield from find_unknown(origin, "platforms", "lab school", overlay.platforms, overlay.schools)
     for host in overlay.hosts:
         yield from find_unknown(host.origin, "segment", "segment", [host.segment], _segment_ids(policy))
         for name in (host.id, host.segment):
@@ -240,6 +249,17 @@ def _check_groups(policy: ReadPolicy) -> Iterator[Problem]:
     file = policy.find(GROUPS)
     for group in file.groups if file else ():
         yield from _check_schools(policy, group.origin, "", group)
+
+
+def _check_calendar(policy: ReadPolicy) -> Iterator[Problem]:
+    file = policy.find(CALENDAR)
+    if file is None:
+        return
+    lessons = [(one.origin, one.kinds, one.schools) for one in file.lessons]
+    exams = [(one.origin, one.kinds, one.schools) for one in file.school_exams]
+    for origin, kinds, schools in (*lessons, *exams):
+        yield from find_unknown(origin, "kinds", "kind of school", kinds, _kind_ids(policy))
+        yield from find_unknown(origin, "schools", "school", schools, _school_ids(policy))
 
 
 def _check_schools(policy: ReadPolicy, origin: Origin, field: str, named: SchoolGroup | Scope) -> Iterator[Problem]:
@@ -317,8 +337,9 @@ def _check_admissions(policy: ReadPolicy) -> Iterator[Problem]:
     for admission in file.admissions:
         yield from find_unknown(admission.origin, "segment", "segment", [admission.segment], segments)
         for place in admission.places:
-            if place not in PLUGGED:
-                message = f"802.1X cannot see {place!r}; it can see: {', '.join(PLUGGED)}"
+            if find_meanings(people).get(place, place) not in PLUGGED:
+                seen = [word for word, meaning in find_meanings(people).items() if meaning in PLUGGED]
+                message = f"802.1X cannot see {place!r}; it can see: {', '.join(seen or PLUGGED)}"
                 yield Problem(admission.origin, "places", message)
         if people is not None:
             for field, noun, names, known in (

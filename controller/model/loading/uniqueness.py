@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import BaseModel
 
 from controller.errors import Origin, Problem
 from controller.model.access.admission import PLUGGED, Admission
 from controller.model.access.people import Role
+from controller.model.loading.place_meanings import find_meanings
 from controller.model.loading.policy_reader import ReadPolicy
+from controller.model.network.lags import LARGEST_LAG
 from controller.model.policy_files import (
     ADMISSION,
     APPLICATIONS,
@@ -27,6 +30,8 @@ from controller.model.policy_files import (
     SEGMENTS,
     PolicyFile,
 )
+from controller.model.sites.blueprints import PortGroup
+from controller.model.sites.devices import name_ports
 from controller.model.yaml_source import LocatedItem
 
 _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
@@ -66,8 +71,62 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     for blueprint in blueprints.blueprints if blueprints else ():
         for group in blueprint.devices:
             found += _find_repeated(group.ssids, "ssid", "")
-    found += [*_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy)]
+    found += [*_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy), *_find_port_problems(policy)]
     return [*found, *_find_repeated_principals(policy), *_find_overlaps(policy)]
+
+
+def _find_port_problems(policy: ReadPolicy) -> Iterator[Problem]:
+    """Ports that stand in two groups by the names that their platform gives them, and LAGs of unlike ports."""
+    file = policy.find(BLUEPRINTS)
+    names = file.port_names if file else {}
+    for blueprint in file.blueprints if file else ():
+        for group in blueprint.devices:
+            patterns = [names.get(platform, "{n}") for platform in dict.fromkeys(group.platform.values())]
+            yield from _find_unlike_groups(group.ports)
+            yield from _find_repeated_names(group.ports, patterns)
+    for devices in policy.find_all(DEVICES) or ():
+        for one in devices.devices:
+            patterns = [names.get(one.platform, "{n}")] if one.platform else [*names.values()]
+            yield from _find_unlike_groups(one.ports or ())
+            yield from _find_repeated_names(one.ports or (), patterns)
+
+
+def _find_unlike_groups(groups: Iterable[PortGroup]) -> Iterator[Problem]:
+    """Groups of one LAG that would not agree: the switch would take the port out of service."""
+    first: dict[int, PortGroup] = {}
+    members: Counter[int] = Counter()
+    for group in groups:
+        if group.lag is None:
+            continue
+        number = group.lag.number
+        known = first.setdefault(number, group)
+        carried = [(one.mode, one.segments, one.faces, one.lag and one.lag.mode) for one in (known, group)]
+        if carried[0] != carried[1]:
+            message = (
+                f"the ports of LAG {number} are alike in mode, segments, faces and the LAG's mode; {known.origin} has"
+            )
+            yield Problem(group.origin, "lag", f"{message} others; write the same, or another number")
+        before = members[number]
+        members[number] += group.last - group.first + 1
+        if before <= LARGEST_LAG < members[number]:
+            message = (
+                f"LAG {number} has {members[number]} ports (since {known.origin}); a LAG has at most {LARGEST_LAG}"
+            )
+            yield Problem(group.origin, "lag", message)
+
+
+def _find_repeated_names(groups: Sequence[PortGroup], patterns: Iterable[str]) -> Iterator[Problem]:
+    """Ports that two groups give, each once, by the first platform on which they meet."""
+    told: set[Origin] = set()
+    for pattern in dict.fromkeys(patterns):
+        given: dict[str, PortGroup] = {}
+        for group in groups:
+            for name in name_ports(group, pattern):
+                other = given.setdefault(name, group)
+                if other is not group and group.origin not in told:
+                    told.add(group.origin)
+                    what = "in two LAGs, or in one and by itself" if group.lag or other.lag else "given twice"
+                    yield Problem(group.origin, "ports", f"port {name} is {what}; it stands at {other.origin} already")
 
 
 def find_copied_files(policy: ReadPolicy) -> list[Problem]:
@@ -138,10 +197,10 @@ def _find_repeated_principals(policy: ReadPolicy) -> Iterator[Problem]:
 
 def _find_overlaps(policy: ReadPolicy) -> Iterator[Problem]:
     """Two admissions of one certificate class at one place: the server could not know which to answer."""
-    admission_file = policy.find(ADMISSION)
+    admission_file, meanings = policy.find(ADMISSION), find_meanings(policy.find(PEOPLE))
     given: dict[tuple[str, str], Admission] = {}
     for admission in admission_file.admissions if admission_file else ():
-        for place in admission.places or PLUGGED:
+        for place in (meanings.get(word, word) for word in admission.places or PLUGGED):
             other = given.setdefault((admission.certificate, place), admission)
             if other is not admission:
                 admitted = f"certificate {admission.certificate!r} at {place}"

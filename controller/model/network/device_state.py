@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
+from controller.model.network.lags import Lag, LagSupport
+from controller.model.network.line_routes import DefaultRoute, TunnelInterface
 from controller.model.network.packets import Direction, Effect, Family, Match, format_prefix
 from controller.model.network.route_policies import NO_ROUTING, Routing
 from controller.model.network.wireless import WirelessNetwork
@@ -51,7 +53,8 @@ class Vlan:
 class PortState:
     """A switch port; `vlans` is ascending, and holds exactly one number on an access port.
 
-    What stands behind two `isolated` ports of a switch does not reach one another through it.
+    What stands behind two `isolated` ports of a switch does not reach one another through it. `names_dot1q`: its
+    trunk names IEEE 802.1Q, as a model must be told that has another encapsulation beside it.
     """
 
     name: str
@@ -59,6 +62,7 @@ class PortState:
     vlans: tuple[int, ...]
     role: PortRole = PortRole.UNFILTERED
     isolated: bool = False
+    names_dot1q: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -145,6 +149,9 @@ class DeviceState:
     routing: Routing = NO_ROUTING
     interfaces: tuple[VlanInterface, ...] = ()
     networks: tuple[WirelessNetwork, ...] = ()
+    lags: tuple[Lag, ...] = ()
+    tunnels: tuple[TunnelInterface, ...] = ()
+    default_routes: tuple[DefaultRoute, ...] = ()
 
     def compute_digest(self) -> str:
         """A SHA-256 over the whole state; equal exactly when the states are equal."""
@@ -156,6 +163,9 @@ class DeviceState:
             parts.append(_values_text(self.interfaces))
         if self.networks:
             parts.append(_values_text(self.networks))
+        if self.lags:
+            parts.append(_values_text(self.lags))
+        parts += map(str, (*self.tunnels, *self.default_routes))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -167,6 +177,9 @@ def build_device_state(  # noqa: PLR0913, PLR0917 the parts of a state
     routing: Routing = NO_ROUTING,
     interfaces: Iterable[VlanInterface] = (),
     networks: Iterable[WirelessNetwork] = (),
+    lags: Iterable[Lag] = (),
+    tunnels: Iterable[TunnelInterface] = (),
+    default_routes: Iterable[DefaultRoute] = (),
 ) -> DeviceState:
     """A device state in canonical order; `routing` comes in its own."""
     return DeviceState(
@@ -177,6 +190,9 @@ def build_device_state(  # noqa: PLR0913, PLR0917 the parts of a state
         routing,
         tuple(sorted(interfaces)),
         tuple(sorted(networks)),
+        tuple(sorted(lags)),
+        tuple(sorted(tunnels)),
+        tuple(sorted(default_routes)),
     )
 
 
@@ -196,9 +212,14 @@ def build_filter(vlan: int, direction: Direction, family: Family, entries: Itera
     return Filter(build_filter_name(vlan, direction, family, kept), vlan, direction, family, kept)
 
 
-def _values_text(items: Iterable[Vlan | PortState | FilterBinding | VlanInterface | WirelessNetwork]) -> str:
+def _values_text(items: Iterable[Vlan | PortState | FilterBinding | VlanInterface | WirelessNetwork | Lag]) -> str:
     """The fields' values and no names of ours: a class or a field that is renamed changes no digest."""
-    return repr([[str(getattr(item, one.name)) for one in fields(item)] for item in items])
+    return repr([[str(getattr(item, one.name)) for one in fields(item) if _counts(item, one.name)] for item in items])
+
+
+def _counts(item: object, field_name: str) -> bool:
+    """Say if a field is part of the digest: one that was added later is left out where it says nothing."""
+    return field_name != "names_dot1q" or bool(getattr(item, field_name))
 
 
 def _filter_text(one: Filter) -> str:
@@ -234,9 +255,13 @@ class Capabilities:
     `passes_unfiltered`: what a VLAN lets through for which no filter is in force: everything, or nothing.
     `isolates`: access ports can be kept from one another. `interfaces`: it routes between VLANs, by interfaces in them.
     `routes`: it has route policies (the `routing` of a state); what it routes it does not filter packet by packet.
-    `tunnels`: the kinds of tunnel that Tsunagu makes on it for a line; `static_routes`: it writes routes there.
+    `tunnels`: the kinds of tunnel that Tsunagu makes on it for a line; `static_routes`: it writes routes there, at most
+    `static_gateways` of a family, of the `static_families`. `largest_as_number`: the largest that it speaks BGP with.
+    `router_ports`: where such a device is a school's router, its ports are set, too; else they are the installer's.
     `switches`: it has ports whose VLANs it sets. `wireless`: it has wireless networks; `isolates` is then about their
-    clients.
+    clients. `trunk_encapsulation`: some of its models must be told that a trunk is one of IEEE 802.1Q.
+    `lags`: how its ports can be put together (None: they cannot).
+    `restores_itself`: over SSH it can be made to put its old state back, unless somebody cancels that in time.
     """
 
     attachment: Attachment
@@ -254,6 +279,13 @@ class Capabilities:
     routes: bool = False
     tunnels: frozenset[str] = frozenset()
     static_routes: bool = False
+    static_gateways: int | None = None
+    static_families: frozenset[Family] = frozenset(Family)
+    largest_as_number: int = 4_294_967_295
+    router_ports: bool = True
     switches: bool = True
     wireless: bool = False
     passes_unfiltered: bool = True
+    trunk_encapsulation: bool = False
+    lags: LagSupport | None = None
+    restores_itself: bool = True

@@ -20,6 +20,8 @@ from controller.model.network.device_state import (
     build_device_state,
     build_vlan_interface,
 )
+from controller.model.network.lags import Lag
+from controller.model.network.line_routes import DefaultRoute, TunnelInterface
 from controller.model.network.route_policies import NO_ROUTING, Routing
 from controller.model.network.wireless import WirelessNetwork
 
@@ -31,6 +33,9 @@ _PARTS: dict[str, Any] = {
     "routing": Routing,
     "interfaces": VlanInterface,
     "networks": WirelessNetwork,
+    "tunnels": TunnelInterface,
+    "default_routes": DefaultRoute,
+    "lags": Lag,
 }
 _ROUTING = "routing"
 _NO_ORIGIN: dict[str, Any] = {

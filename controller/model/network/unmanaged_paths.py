@@ -24,6 +24,7 @@ class PathKind(StrEnum):
     PSEUDOWIRE = "pseudowire"
     MIRROR = "mirror"
     VLAN_FILTER = "vlan-filter"
+    VLAN_DATABASE = "vlan-database"
     VLAN_INTERFACE = "vlan-interface"
     ROUTED_PORT = "routed-port"
     TUNNEL = "tunnel"
@@ -33,6 +34,7 @@ class PathKind(StrEnum):
     ROUTING_TABLE = "routing-table"
     ROUTE_PREFERENCE = "route-preference"
     ROUTING_OFF = "routing-off"
+    ROUTING_UNTOLD = "routing-untold"
     ADDRESS_TRANSLATION = "address-translation"
     SECOND_GATEWAY = "second-gateway"
     PROXY_ARP = "proxy-arp"
@@ -43,11 +45,12 @@ class PathKind(StrEnum):
 class UnmanagedPath:
     """A way of others, and the line that shows it.
 
-    `holder` is the interface that it belongs to ("" for the whole device). `vlans` are those that it carries or stands
-    in (None: any). `addresses` are its own, with their lengths; `has_unknown_address`: it has one that the text does
-    not tell. `next_hops` are the addresses that a route leads to. `table` is the routing table of its own, by name.
-    `is_discarded`: the route drops what it matches. `is_isolated`: hosts behind it are kept from others of its kind.
-    `is_shut`: the line takes the holder out of use. `in_managed`: the holder itself is ours.
+    `holder` is the interface that it belongs to ("" for the whole device; of a line that is missing, that line).
+    `vlans` are those that it carries or stands in (None: any). `addresses` are its own, with their lengths;
+    `has_unknown_address`: it has one that the text does not tell. `next_hops` are the addresses that a route leads to.
+    `table` is the routing table of its own, by name. `is_discarded`: the route drops what it matches. `is_isolated`:
+    hosts behind it are kept from others of its kind. `is_shut`: the line takes the holder out of use. `in_managed`: the
+    holder itself is ours.
     """
 
     kind: PathKind

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import PlatformName, PortPattern, SsidName
 from controller.model.network.device_state import PortMode, PortRole
+from controller.model.network.lags import LagMode
 from controller.model.network.router_link import KeepsState
 from controller.model.network.wireless import Protection
 from controller.model.sites.school_kinds import SchoolKindId
@@ -16,6 +17,8 @@ from controller.model.yaml_source import LocatedItem, StrictModel
 
 LONGEST_SSID = 32
 """Octets of a network's name (IEEE 802.11)."""
+TrunkEncapsulation = Literal["dot1q"]
+"""What a switch must be told of its trunks where it knows another encapsulation beside that of IEEE 802.1Q."""
 MOST_PORTS = 1_024
 """The highest number of a port of one switch, with its stack."""
 
@@ -57,11 +60,19 @@ class PupilRange(StrictModel):
     at_most: int = Field(default=1_000_000, ge=0, le=1_000_000)
 
 
+class PortLag(StrictModel):
+    """The LAG that ports make together: its number on the switch, and how its two ends agree."""
+
+    number: int = Field(ge=1, le=256)
+    mode: LagMode = LagMode.LACP
+
+
 class PortGroup(LocatedItem):
     """Consecutive ports set alike. `segments` "all" means every segment of the school.
 
     `pattern` names the n-th of them where that is not what `port_names` says of the platform: the ports of the second
-    switch of a stack, or the ones for uplinks.
+    switch of a stack, or the ones for uplinks. `lag`: they are one port to everything else; groups with the same number
+    make one LAG together.
     """
 
     first: int = Field(ge=1, le=MOST_PORTS)
@@ -70,6 +81,7 @@ class PortGroup(LocatedItem):
     segments: Literal["all"] | tuple[Identifier, ...]
     faces: PortRole = PortRole.HOST_FACING
     pattern: ExplainedPortPattern | None = None
+    lag: PortLag | None = None
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
@@ -95,7 +107,8 @@ class DeviceGroup(LocatedItem):
 
     `count` "listed": as many as the inventory lists at the school. `stack`: the switches are one device to everybody
     else, with one configuration and one management address.
-    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags.
+    `keeps_state` names the lots whose routers keep the state of TCP, for switches that cannot match its flags,
+    `trunk_encapsulation` those whose switches must be told the encapsulation of their trunks.
     """
 
     role: DeviceRole
@@ -103,6 +116,7 @@ class DeviceGroup(LocatedItem):
     stack: bool = False
     platform: dict[Identifier, PlatformName] = Field(default_factory=dict)
     keeps_state: dict[Identifier, KeepsState] = Field(default_factory=dict)
+    trunk_encapsulation: dict[Identifier, TrunkEncapsulation] = Field(default_factory=dict)
     ports: tuple[PortGroup, ...] = ()
     ssids: tuple[Ssid, ...] = ()
 
@@ -110,6 +124,13 @@ class DeviceGroup(LocatedItem):
     def _only_routers_keep_state(self) -> Self:
         if self.keeps_state and self.role != "router":
             message = "only a router can be said to keep the state of TCP"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _only_switches_have_trunks(self) -> Self:
+        if self.trunk_encapsulation and self.role not in ("core", "floor"):
+            message = "only a switch (core, floor) is told the encapsulation of its trunks"
             raise ValueError(message)
         return self
 

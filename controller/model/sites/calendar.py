@@ -6,15 +6,32 @@ days does not hold then, and a forbid on them does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Name
+from controller.model.sites.school_kinds import SchoolKindId
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
+
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
+
+
+def _parse_clock(value: object) -> object:
+    # YAML reads 17:00 without quotes as 17 * 60, and pydantic would take that for seconds.
+    if not isinstance(value, time) and not (isinstance(value, str) and _CLOCK.fullmatch(value)):
+        message = 'write the time as "HH:MM", in quotes'
+        raise ValueError(message)
+    return value
+
+
+ClockField = Annotated[time, BeforeValidator(_parse_clock)]
+"""A time of day, written as "HH:MM"."""
 
 ONE_DAY = timedelta(days=1)
 CalendarDay = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
@@ -55,10 +72,49 @@ class Period(LocatedItem):
         return self.from_ <= day <= self.until
 
 
+class LessonHours(LocatedItem):
+    """When there are lessons on a school day; of all schools, or of those kinds or schools that it names.
+
+    `until` is exclusive. It names kinds or schools, not both.
+    """
+
+    from_: ClockField = Field(alias="from")
+    until: ClockField
+    kinds: tuple[SchoolKindId, ...] = ()
+    schools: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ >= self.until:
+            message = "'from' must stand before 'until'"
+            raise ValueError(message)
+        if self.kinds and self.schools:
+            message = "name kinds or schools, not both; write a line for each"
+            raise ValueError(message)
+        return self
+
+
+class SchoolExams(Period):
+    """Exam days of some kinds of schools, or of some schools, beside those of all."""
+
+    kinds: tuple[SchoolKindId, ...] = ()
+    schools: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.kinds or self.schools):
+            message = "name kinds or schools; exam days of all schools stand in 'exams'"
+            raise ValueError(message)
+        return self
+
+
 class CalendarFile(StrictModel):
     """`policies/city/calendar.yaml`.
 
     School days are the weekdays of a term without its holidays, `extra` days of lessons (a Saturday), and exam days.
+    `lessons` are the lesson hours: of the lines that mean a school those that name it hold, else those that name its
+    kind, else those that name neither. `school_exams` are exam days of some schools only: no rollout begins there on
+    them. What rules call `exam-days` are the `exams` of all schools.
     """
 
     from_: CalendarDay = Field(alias="from")
@@ -67,6 +123,8 @@ class CalendarFile(StrictModel):
     holidays: tuple[Period, ...] = ()
     extra: tuple[Period, ...] = ()
     exams: tuple[Period, ...] = ()
+    lessons: tuple[LessonHours, ...] = ()
+    school_exams: tuple[SchoolExams, ...] = ()
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
@@ -75,7 +133,7 @@ class CalendarFile(StrictModel):
                 f"spans more than {LONGEST_CALENDAR} days ({self.from_} to {self.until}); write one of fewer years"
             )
             raise ValueError(message)
-        for period in (*self.terms, *self.holidays, *self.extra, *self.exams):
+        for period in (*self.terms, *self.holidays, *self.extra, *self.exams, *self.school_exams):
             if period.from_ < self.from_ or period.until > self.until:
                 message = (
                     f"{period.name!r} ({period.from_} to {period.until}) is not inside {self.from_} to {self.until}"
@@ -96,6 +154,17 @@ class CalendarFile(StrictModel):
             return DayKind.EXAM
         weekday = day.weekday() < SATURDAY and _in(self.terms, day) and not _in(self.holidays, day)
         return DayKind.LESSON if weekday or _in(self.extra, day) else DayKind.FREE
+
+    def is_exam_day(self, day: date, kind: str, school: str) -> bool:
+        """Tell if a day is an exam day of a school, be it of all schools, of its kind or its own."""
+        own = (one for one in self.school_exams if kind in one.kinds or school in one.schools)
+        return _in(self.exams, day) or _in(own, day)
+
+    def find_lesson_hours(self, kind: str, school: str) -> tuple[LessonHours, ...]:
+        """Return the lesson hours of a school on a school day; empty where none are written."""
+        named = tuple(one for one in self.lessons if school in one.schools)
+        of_kind = tuple(one for one in self.lessons if kind in one.kinds)
+        return named or of_kind or tuple(one for one in self.lessons if not (one.kinds or one.schools))
 
     def list_days(self) -> Iterator[date]:
         """Every day of the span."""

@@ -10,8 +10,9 @@ from typing import Literal
 
 from controller.errors import Origin
 from controller.model.network.device_state import PortMode, PortRole
+from controller.model.network.lags import LagMode
 from controller.model.network.router_link import KeepsState
-from controller.model.sites.blueprints import Blueprint, DeviceGroup, Ssid
+from controller.model.sites.blueprints import Blueprint, DeviceGroup, PortGroup, Ssid
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import AccessSelection, DeviceRole, School
 
@@ -27,13 +28,26 @@ _SHORT: dict[DeviceRole, str] = {"router": "rt", "core": "core", "floor": "floor
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceLag:
+    """The ports that are a LAG: its number and its mode, and their names on the device, in order."""
+
+    number: int
+    mode: LagMode
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DevicePort:
-    """A port by its name on the device, with the segments it carries."""
+    """A port by its name on the device, with the segments it carries.
+
+    A LAG has no name but its number until a platform gives it one.
+    """
 
     name: str
     mode: PortMode
     segments: tuple[str, ...]
     role: PortRole
+    lag: DeviceLag | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Device:
 
     `access` is the id of how it is reached; what that is stands in the operators' file, and so does `ssh_port`.
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
+    `names_dot1q`: the policy says that it must be told the encapsulation of its trunks.
     `origin`: where the policy says of it what it is, the inventory or the blueprint.
     `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
@@ -58,6 +73,7 @@ class Device:
     unpinned_hint: str = ""
     ssh_port: int = 22
     origin: Origin | None = None
+    names_dot1q: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +93,12 @@ class DeviceSlot:
         """Its platform; None where neither the inventory nor the blueprint has one for it."""
         own = self.listed.platform if self.listed else None
         return own or self.group.platform.get(self.lot)
+
+    @property
+    def names_dot1q(self) -> bool:
+        """Whether it must be told the encapsulation of its trunks."""
+        own = self.listed.trunk_encapsulation if self.listed else None
+        return (own or self.group.trunk_encapsulation.get(self.lot)) is not None
 
     @property
     def port_groups(self) -> DeviceGroup | ListedDevice:
@@ -138,6 +160,7 @@ def build_devices(
             keeps_state=group.keeps_state.get(slot.lot),
             networks=group.ssids,
             origin=listed.origin if listed else group.origin,
+            names_dot1q=slot.names_dot1q,
         )
 
 
@@ -149,7 +172,20 @@ def expand_port_groups(
         named = [*(ssid.segment for ssid in group.ssids), management]
         carried = tuple(dict.fromkeys(named))
         yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, PortRole.UPLINK)
+    lags: dict[int, DevicePort] = {}
     for ports in group.ports or ():
         carried = segments if ports.segments == "all" else ports.segments
-        for number in range(ports.first, ports.last + 1):
-            yield DevicePort((ports.pattern or pattern).format(n=number), ports.mode, carried, ports.faces)
+        names = name_ports(ports, pattern)
+        if ports.lag is None:
+            yield from (DevicePort(name, ports.mode, carried, ports.faces) for name in names)
+        else:
+            known = lags.get(ports.lag.number)
+            members = tuple(sorted((*(known.lag.members if known and known.lag else ()), *names)))
+            lag = DeviceLag(ports.lag.number, ports.lag.mode, members)
+            lags[lag.number] = DevicePort(f"LAG {lag.number}", ports.mode, carried, ports.faces, lag)
+    yield from lags.values()
+
+
+def name_ports(ports: PortGroup, pattern: str) -> list[str]:
+    """Return the names of the ports of a group; `pattern` names the n-th of its platform."""
+    return [(ports.pattern or pattern).format(n=number) for number in range(ports.first, ports.last + 1)]

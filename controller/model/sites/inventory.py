@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import PlatformName
 from controller.inputs.exact_values import AddressText
-from controller.model.sites.blueprints import PortGroup, refuse_repeated_ports
+from controller.model.sites.blueprints import PortGroup, TrunkEncapsulation, refuse_repeated_ports
 from controller.model.sites.schools import DeviceRole, Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 
@@ -19,6 +19,7 @@ class ListedDevice(LocatedItem):
 
     It is the device that the formula calls by the same id, or else the next of its role at its school. `lot` and
     `blueprint` are those that its platform and its ports follow from, where they are not the school's.
+    `trunk_encapsulation`: this switch must be told that its trunks are of IEEE 802.1Q.
     """
 
     id: Identifier
@@ -29,6 +30,7 @@ class ListedDevice(LocatedItem):
     management: Annotated[IPv4Address | IPv6Address, AddressText] | None = None
     access: Identifier | None = None
     blueprint: Identifier | None = None
+    trunk_encapsulation: TrunkEncapsulation | None = None
     ports: tuple[PortGroup, ...] | None = Field(default=None, max_length=200)
 
     @model_validator(mode="after")

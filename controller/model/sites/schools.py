@@ -219,7 +219,8 @@ class LabFile(StrictModel):
     """`policies/city/lab.yaml`: six of the city's schools, each with one switch, one router and some hosts.
 
     The switch has a port for each host, one for its own management, and one for each segment's gateway.
-    `rates` gives every one of the schools what its lines carry.
+    `rates` gives every one of the schools what its lines carry. `platforms` names the schools whose switch is of
+    another platform than `platform`: a virtual switch with a vendor's command line.
     """
 
     schools: tuple[Identifier, ...]
@@ -228,3 +229,8 @@ class LabFile(StrictModel):
     platform: PlatformName
     router_platform: PlatformName
     hosts: tuple[LabHost, ...]
+    platforms: dict[Identifier, PlatformName] = Field(default_factory=dict)
+
+    def get_platform(self, school: str) -> str:
+        """Return the platform of a school's switch."""
+        return self.platforms.get(school, self.platform)

@@ -33,7 +33,7 @@ from controller.platforms.transport.in_memory_device.session import MemoryTransp
 from controller.rollout.outcome import Outcome
 from controller.rollout.waves import Settings, roll_out
 from tests.adoption.conftest import CATALYST, read_saved_text
-from tests.emulators import cisco_ios as ios
+from tests.platforms.catalyst_device import InvalidInput, TypedCatalyst
 from tests.policies import NOON
 from tests.rollout.test_other_systems import ReloadOperation, read_reload_words
 
@@ -41,7 +41,9 @@ NATIVE = " switchport trunk native vlan 90\n"
 
 
 class OperableCatalyst(ReloadOperation, CiscoIos):
-    """The platform as it will be once it can be changed over SSH: everything but the words is that of today."""
+    """The platform with an operation of a few words in place of its own: everything else is that of today."""
+
+    begin_operation = None  # type: ignore[assignment]
 
     def push(self, session: Session, restore: Restore, command: Command) -> None:
         session.run(Command(f"configure {restore.run}", command.line))
@@ -57,7 +59,7 @@ class CatalystConfiguration:
         return self.switch.running()
 
     def load(self, text: str) -> None:
-        self.switch = ios.Switch(text)
+        self.switch = TypedCatalyst(text)
 
     def split(self, command: Command) -> tuple[Command, ...]:
         return (command,)
@@ -65,7 +67,7 @@ class CatalystConfiguration:
     def execute(self, command: Command) -> str:
         try:
             self.switch.enter([command.stdin or ""])
-        except ios.InvalidInput as error:
+        except InvalidInput as error:
             raise Refused(str(error)) from None
         return ""
 
@@ -122,7 +124,7 @@ class Desk:
 
     def load(self, text: str, commands: list[str]) -> None:
         """Let the switch run a text, changed by somebody."""
-        switch = ios.Switch(text)
+        switch = TypedCatalyst(text)
         switch.enter(["configure terminal", *commands, "end"])
         self.memory.configuration.load(switch.running())
 
@@ -145,7 +147,7 @@ def list_names(city: City, device: Device, text: str) -> list[str]:
 def catalyst_text() -> str:
     """The saved Catalyst, once its native VLAN is no longer one of ours."""
     text = read_saved_text(CATALYST).replace(NATIVE, "")
-    return ios.Switch(text).running()
+    return TypedCatalyst(text).running()
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from tests.adoption.conftest import CATALYST
 from tests.adoption.take_over.conftest import VERIFIED, Desk, list_taken
 from tests.cli.running import ROOT, here
 from tests.cli.test_json_output import check_document
-from tests.emulators import cisco_ios as ios
+from tests.platforms.catalyst_device import TypedCatalyst
 from tests.policies import PolicyFolder
 
 SCHOOLS = "city/schools/kawasaki.yaml"
@@ -72,7 +72,7 @@ def test_every_text_on_the_way_is_the_state_of_the_plan_and_no_worse_than_both_e
 ) -> None:
     """The commands are entered into the emulator; after each step its text is parsed, and the way is proved anew."""
     (planned,) = taken_plan.devices
-    system, switch = load_platform("cisco_ios"), ios.Switch(catalyst_text)
+    system, switch = load_platform("cisco_ios"), TypedCatalyst(catalyst_text)
     wanted = compile_device(desk.city, desk.device, system.capabilities).wanted
 
     def effective(text: str) -> TransitionStage:

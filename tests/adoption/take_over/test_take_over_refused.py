@@ -97,8 +97,8 @@ def test_ports_with_lists_of_an_x530_are_taken_over_step_by_step(city: City) -> 
     """Each text is the emulator's: what a step leads to is what the switch then shows."""
     switch = x530_switch()
     device = find_device(city, X530)
-    names = list_names(city, device, switch.running())
-    derived = derive_take_over(city, device, DeviceText(switch.running(), X530), names, "x")
+    names = list_names(city, device, switch.text())
+    derived = derive_take_over(city, device, DeviceText(switch.text(), X530), names, "x")
     assert derived.hand_over is not None
     assert next(one for one in derived.hand_over.objects if one.name == "interface port1.0.1").old == (
         "description old",
@@ -107,9 +107,9 @@ def test_ports_with_lists_of_an_x530_are_taken_over_step_by_step(city: City) -> 
     system = load_platform(device.platform)
     for step in derived.steps:
         switch.enter(command.line for command in step.commands)
-        assert system.parse(switch.running(), "x").state == step.result, step.title
-    assert system.parse(switch.running(), "x").state == derived.wanted
-    assert ("access-list hardware", "PUPIL-FILTER") in switch.lists
+        assert system.parse(switch.text(), "x").state == step.result, step.title
+    assert system.parse(switch.text(), "x").state == derived.wanted
+    assert "access-list hardware PUPIL-FILTER\n" in switch.text()
 
 
 def first(document: Document) -> Document:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from controller.errors import InputRefused
-from controller.importing.listed_devices import NewDevice
+from controller.importing.equipment.listed_devices import NewDevice
 from controller.importing.school_files import FileChange, find_end
 from controller.inputs.bounded_yaml import YamlRefused, compose_yaml
 from controller.inputs.input_file import InputFolder, decode_text
