@@ -16,11 +16,32 @@ from controller.platforms.device_text.device_text import DeviceText
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a question of a command line; `question` is a pattern that the end of what it says matches."""
+
+    question: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
-    """One command for a device; `stdin` goes in whole, where the platform's shell takes it."""
+    """One command for a device; `stdin` goes in whole, where the platform's shell takes it.
+
+    `replies` are the answers to the questions that a command line may ask then; any other question is refused.
+    `accepts` are the beginnings of lines that look like a refusal and are none. `shown` stands for a line that holds a
+    secret, in every message and record.
+    """
 
     line: str
     stdin: str | None = None
+    replies: tuple[Reply, ...] = ()
+    accepts: tuple[str, ...] = ()
+    shown: str = ""
+
+    @property
+    def told(self) -> str:
+        """Return the line as it may be told."""
+        return self.shown or self.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +75,11 @@ def name_network_place(ssid: str) -> Place:
     return f"network {ssid}"
 
 
+def name_route_place(family: Family) -> str:
+    """Where the default route of a family stands."""
+    return f"default route IPv{int(family)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A neighbour that routes of a family are exchanged with, and the line that says so.
@@ -85,7 +111,9 @@ class Observation:
     `peers` the neighbours of a router; see `refuse_conflicts`. `understood` are the numbers of the lines whose every
     word the platform knows, so that none can hold a secret; None: all that are not unmanaged.
     `paths` are the ways of others that packets can take here; `routes`: the device routes between its interfaces, as
-    far as the text tells.
+    far as the text tells. `unfiltered` are the directions and families that a filter would judge nothing of here, each
+    with what is the reason, in words that hold none of the device's text but known ones. `has_vlans`: the text says its
+    VLANs; `vlan_client` is the line by which it takes them from another device, and refuses ours.
     """
 
     state: DeviceState
@@ -98,6 +126,14 @@ class Observation:
     understood: frozenset[int] | None = None
     paths: tuple[UnmanagedPath, ...] = ()
     routes: bool = False
+    has_vlans: bool = True
+    vlan_client: ConfigLine | None = None
+    unfiltered: Mapping[tuple[Direction, Family], ConfigLine] = field(default_factory=dict)
+
+
+def name_members_place(lag: str) -> Place:
+    """Where the members of a LAG stand: one of others beside ours would carry what ours do."""
+    return f"members of {lag}"
 
 
 def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> None:
@@ -108,10 +144,13 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
     """
     needed: list[tuple[Place, str]] = [(vlan.number, f"VLAN {vlan.number} {vlan.name}") for vlan in wanted.vlans]
     needed += [(port.name, f"port {port.name}") for port in wanted.ports]
+    needed += [(name, f"port {name} of LAG {lag.name}") for lag in wanted.lags for name in lag.members]
+    needed += [(name_members_place(lag.name), f"LAG {lag.name}, of our ports alone,") for lag in wanted.lags]
     needed += [(name_interface_place(one.vlan), f"interface in VLAN {one.vlan}") for one in wanted.interfaces]
     needed += [(name_network_place(one.ssid), f"network {one.ssid!r}") for one in wanted.networks]
     needed += [(one.vlan, f"network {one.ssid!r} in VLAN {one.vlan}") for one in wanted.networks]
     needed += [((one.vlan, one.direction, one.family), f"filter {one.filter}") for one in wanted.bindings]
+    needed += [(name_route_place(one.family), str(one)) for one in wanted.default_routes]
     problems = [
         Problem(
             Origin(source, seen.conflicting[place].number),
@@ -122,10 +161,27 @@ def refuse_conflicts(seen: Observation, wanted: DeviceState, source: str) -> Non
         for place, name in needed
         if place in seen.conflicting
     ]
+    problems += [Problem(Origin(source, line), "", text) for line, text in _find_unfiltered(seen, wanted)]
+    if seen.vlan_client is not None and seen.has_vlans and set(seen.state.vlans) != set(wanted.vlans):
+        words = (
+            f"conflict: {seen.vlan_client.text.strip()!r}: the switch takes its VLANs from a VTP server, and refuses "
+        )
+        advice = advise(ConflictKind.VLAN_CLIENT)
+        problems.append(Problem(Origin(source, seen.vlan_client.number), "", f"{words}those that a plan makes{advice}"))
     problems += [Problem(Origin(source, line), "", text) for line, text in _peer_conflicts(seen, wanted.routing)]
     if problems:
         message = f"{source}: objects of others stand where ours must:"
         raise ConfigRefused(message, problems)
+
+
+def _find_unfiltered(seen: Observation, wanted: DeviceState) -> Iterator[tuple[int, str]]:
+    """Yield the bindings that would judge no packet, because the device is not set up for such filters."""
+    for one in wanted.bindings:
+        reason = seen.unfiltered.get((one.direction, one.family))
+        if reason is not None:
+            place = f"IPv{int(one.family)} {'from' if one.direction is Direction.FROM else 'to'} hosts"
+            words = f"filter {one.filter} would judge nothing: {reason.text}, by which no list filters {place}"
+            yield reason.number, words + advise(ConflictKind.UNFILTERED, line=reason.text)
 
 
 def _advise_place(place: Place) -> str:
@@ -135,6 +191,8 @@ def _advise_place(place: Place) -> str:
             return advise(ConflictKind.VLAN, place=f"VLAN {place}")
         case str() if place.startswith("interface Vlan"):
             return advise(ConflictKind.INTERFACE)
+        case str() if place.startswith("default route "):
+            return advise(ConflictKind.DEFAULT_ROUTE, place=place)
         case str() if place.startswith("network "):
             return advise(ConflictKind.NETWORK)
         case str():

@@ -6,62 +6,12 @@ has its command and says what it closes and what it opens: nobody should have to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+from controller.platforms.conflict_kinds import NOTHING, ConflictAdvice, ConflictChoice, ConflictKind
 
-NOTHING = "nothing"
 DEPENDS = "; depends on it: "
 """What stands between the reason of a refusal and its advice."""
 
-
-class ConflictKind(StrEnum):
-    """What stands in the way, by what can be done about it."""
-
-    VLAN = "a VLAN of others has the number"
-    PORT = "a port is not ours"
-    INTERFACE = "an interface in a VLAN is not ours"
-    NETWORK = "a wireless network of others has the name"
-    BINDING = "a list of others judges the place"
-    PEER_POLICY = "a policy of others decides on the routes"
-    PEER_GROUP = "a group decides for a neighbour"
-    PEER_DEFAULT = "a default route goes past our policy"
-    PEER_MISSING = "the neighbour is not there"
-    PEER_UNKNOWN = "a neighbour that the policy does not know"
-    PORT_LINE = "a line that a port of ours cannot have"
-    NATIVE_VLAN = "a VLAN of ours without a tag"
-    INTERFACE_LINE = "a line that an interface of ours cannot have"
-    JUDGED_BEFORE = "a list of others judges every port before ours"
-    STRAY_LIST = "a list of ours on a port that is not ours"
-    MISPLACED_LIST = "a list of ours that judges nothing of the port"
-    SECOND_LIST = "a second list of ours for one place"
-    UNEQUAL_LISTS = "ports of one VLAN with other lists of ours"
-    LACKING_LIST = "a port of ours lacks a list that others have"
-    ROUTE_REFERENCE = "a line of others uses what is ours"
-    VLAN_FILE = "a wireless network of others uses a file of ours"
-    FLOW = "a flow of others in the range of ours"
-    NO_PORTS = "filters stand at ports, and no port is ours"
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictChoice:
-    """A way out of a conflict: what to do, by which command or line of the policy, what it closes and opens."""
-
-    what: str
-    command: str
-    closes: str = NOTHING
-    opens: str = NOTHING
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.command} (closes {self.closes}; opens {self.opens})"
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictAdvice:
-    """Which traffic depends on what stands in the way, and the choices; the texts hold marks as `str.format` has."""
-
-    traffic: str
-    choices: tuple[ConflictChoice, ...]
-
+__all__ = ["ADVICE", "DEPENDS", "NOTHING", "ConflictAdvice", "ConflictChoice", "ConflictKind", "advise", "strip_advice"]
 
 _ADOPT = "tsunagu adopt SCHOOL"
 _LESS = "in the school's file write"
@@ -197,6 +147,45 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
             ConflictChoice("say in the policy what is there", "city/blueprints.yaml"),
         ),
     ),
+    ConflictKind.PORT_FILTER: ConflictAdvice(
+        "what the hosts behind {place} send",
+        (
+            _UNMARK,
+            ConflictChoice(
+                "say in rules what it permits, so that our filters do what it does",
+                f"{_ADOPT} --propose-rules -o FILE, then review the file",
+            ),
+            _manage_less("filters", "the port"),
+        ),
+    ),
+    ConflictKind.VLAN_LINE: ConflictAdvice(
+        "all hosts in {place}",
+        (
+            ConflictChoice(
+                "end what it does, once nobody needs it", "no {line}", "what it carries", "the VLAN as usual"
+            ),
+            _manage_less("filters", "the VLAN"),
+        ),
+    ),
+    ConflictKind.VLAN_CLIENT: ConflictAdvice(
+        "every VLAN of the switch",
+        (
+            ConflictChoice("let the switch keep VLANs of its own", "vtp mode transparent, in a maintenance window"),
+            ConflictChoice("make the VLANs at the VTP server, by the names of the policy", "vlan NUMBER, name TSN-..."),
+            _manage_less("filters", "VLANs"),
+        ),
+    ),
+    ConflictKind.TRUNK_LIST: ConflictAdvice(
+        "what {place} carries, and what its lists judge",
+        (
+            ConflictChoice(
+                "write what it carries as a plan of ours does; the lists stay",
+                "switchport trunk allowed vlan add LIST, switchport trunk native vlan none",
+                "VLANs that are not in the list, and frames without a tag",
+            ),
+            _manage_less("observe", "the port"),
+        ),
+    ),
     ConflictKind.NATIVE_VLAN: ConflictAdvice(
         "frames without a tag on {place}, often the management of the switch behind it",
         (
@@ -232,11 +221,6 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
                 f"{_ADOPT} --propose-rules -o FILE; then no {{line}}",
                 opens="what it denies and the policy permits",
             ),
-            ConflictChoice(
-                "take ours off the ports, which leaves the judging to this one",
-                "no access-group NAME at each port of ours",
-                opens="what ours deny and this one does not",
-            ),
             _manage_less("observe", "what passes"),
         ),
     ),
@@ -248,14 +232,23 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
                 "description TSN-port",
                 opens="the VLANs of the policy there, with the next plan",
             ),
-            ConflictChoice("take the list off; the port stays as it is", "no {line}", opens="what the list denies"),
+            ConflictChoice(
+                "let a list of your own judge the port, then take this one off",
+                "a copy of it under another name, entered in this line",
+            ),
         ),
     ),
     ConflictKind.MISPLACED_LIST: ConflictAdvice(
-        "none: the list judges no packet that {place} receives",
+        "what {place} receives, if the port is what the list is for",
         (
-            ConflictChoice("take it off the port", "no {line}"),
-            ConflictChoice("take our description off the port, which is then not managed", "no description"),
+            ConflictChoice(
+                "say in the policy what the port is, so that a plan puts the lists where they belong",
+                "city/blueprints.yaml",
+            ),
+            ConflictChoice(
+                "keep the list under a name of your own", "a copy of it under another name, entered in this line"
+            ),
+            _manage_less("observe", "the port"),
         ),
     ),
     ConflictKind.SECOND_LIST: ConflictAdvice(
@@ -283,11 +276,17 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
         "what {place} receives in the VLAN; nothing is denied there today",
         (
             ConflictChoice("attach it here, too", "access-group {other}", "what the list denies"),
+            _manage_less("observe", "the port"),
+        ),
+    ),
+    ConflictKind.OWN_NAME: ConflictAdvice(
+        "what this line decides on",
+        (
             ConflictChoice(
-                "take every list of ours off {place}; the next plan sets the port anew",
-                "no access-group NAME for each",
-                opens="what they deny, until the plan is applied",
+                "refer to a list of your own there",
+                "a copy of ours under another name, entered in this line",
             ),
+            ConflictChoice("if the text is damaged, save it anew", "show running-config, from its first line to 'end'"),
         ),
     ),
     ConflictKind.ROUTE_REFERENCE: ConflictAdvice(
@@ -338,6 +337,28 @@ ADVICE: dict[ConflictKind, ConflictAdvice] = {
             _manage_less("observe", "what passes"),
         ),
     ),
+    ConflictKind.NUMBER: ConflictAdvice(
+        "what {line} does there",
+        (
+            ConflictChoice("use a number outside of the range", "the line with another number; then no {line}"),
+            ConflictChoice("reserve another range for ours", "numbers in the operators' file"),
+            _manage_less("observe", "what passes"),
+        ),
+    ),
+    ConflictKind.DEFAULT_ROUTE: ConflictAdvice(
+        "all that the school sends by the {place}",
+        (
+            _manage_less("ports", "the route"),
+            ConflictChoice("take it off in a maintenance window", "no ip route default", "what leaves by it"),
+        ),
+    ),
+    ConflictKind.UNFILTERED: ConflictAdvice(
+        "what the hosts send and are sent, which no list of ours would judge",
+        (
+            ConflictChoice("let another device filter", "the core's platform in city/blueprints.yaml"),
+            ConflictChoice("set the mode with no filter bound", "flow detection [out] mode MODE", opens="all, then"),
+        ),
+    ),
 }
 """The advice for each kind. A mark is what the refusal knows: the place, the line, another object."""
 
@@ -346,11 +367,12 @@ def advise(kind: ConflictKind, **marks: object) -> str:
     """Return what the end of a refusal says of a conflict: the traffic, and the choices with their commands.
 
     >>> advise(ConflictKind.MISPLACED_LIST, place="port1.0.1", line="access-group X")[:50]
-    '; depends on it: none: the list judges no packet t'
+    '; depends on it: what port1.0.1 receives, if the p'
     """
     advice = ADVICE[kind]
     choices = "; ".join(f"{number}. {one}" for number, one in enumerate(advice.choices, start=1))
-    return f"{DEPENDS}{advice.traffic}; choices: {choices}".format_map(marks)
+    # A line that begins with `no` is ended by what stands behind it.
+    return f"{DEPENDS}{advice.traffic}; choices: {choices}".format_map(marks).replace(": no no ", ": ")
 
 
 def strip_advice(message: str) -> str:

@@ -6,13 +6,23 @@ a city that needs another network operating system installs a package with such 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
+from controller.operations.reserved_numbers import ReservedNumbers
 from controller.platforms.base import Platform
 
 GROUP = "tsunagu.platforms"
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A platform whose objects have numbers and no names: those of ours stand in ranges that are reserved."""
+
+    def reserve_numbers(self, numbers: Mapping[str, int]) -> None:
+        """Take these as the first numbers of the ranges that are ours."""
 
 
 def list_platforms() -> tuple[str, ...]:
@@ -36,6 +46,14 @@ def load_platform(name: str) -> Platform:
         message = f"no platform {name!r}; installed: {', '.join(list_platforms())}"
         raise LookupError(message)
     return cast("Platform", _installed()[name].load()())
+
+
+def reserve_numbers(reserved: ReservedNumbers) -> None:
+    """Let the installed platforms take the ranges that the operators reserve, by the platform's name."""
+    for name, numbers in reserved.model_dump().items():
+        platform = load_platform(name) if is_supported(name) else None
+        if isinstance(platform, Numbered):
+            platform.reserve_numbers(numbers)
 
 
 @cache

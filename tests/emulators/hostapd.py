@@ -1,56 +1,59 @@
-"""The files of an access point in a folder, changed by running the commands of a plan in a real shell."""
+"""The files of an access point, changed by what a plan pushes: our second reading of what the command does."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
-
 from controller.platforms.base import Command
-from controller.platforms.hostapd.text import FOLDER, MAIN, SECRET_FILE
 
-HEAD = "interface=wlan0\ndriver=nl80211\ncountry_code=JP\nhw_mode=a\nchannel=36\nssid=setup\nstart_disabled=1\n"
+HEAD = (
+    "interface=wlan0\ndriver=nl80211\nctrl_interface=/run/hostapd\ncountry_code=JP\nhw_mode=a\nchannel=36\n"
+    "ssid=setup\nstart_disabled=1\n"
+)
 """What an installer leaves: the radio, and a first network that does not send."""
-SECRET = 'x&y"\\z'  # noqa: S105 nobody's
-"""Characters that a careless script would trip over."""
+FOLDER = "/etc/hostapd/"
+MAIN = f"{FOLDER}hostapd.conf"
 
 
 class AccessPoint:
-    """A folder that stands for `/etc/hostapd`; `reloads` counts how often hostapd was told to read it again."""
+    """The files by their names, and how often hostapd was restarted."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._reloads = place / "reloads"
-        self._programs = place / "bin"
-        self._files = place / "hostapd"
-        self._programs.mkdir()
-        self._files.mkdir()
-        systemctl = self._programs / "systemctl"
-        systemctl.write_text(f'#!/bin/sh\n[ "$*" = "reload hostapd" ] && echo >> {self._reloads}\n', encoding="utf-8")
-        systemctl.chmod(0o755)
-        (self._files / Path(MAIN).name).write_text(HEAD, encoding="utf-8")
-        (self._files / Path(SECRET_FILE).name).write_text(f"{SECRET}\n", encoding="utf-8")
+    def __init__(self, head: str = HEAD) -> None:
+        self.files = {MAIN: head}
+        self.restarts = 0
 
     def run(self, command: Command) -> None:
-        """Run a command as the access point's shell would.
+        """Take the one command that there is.
 
         Raises:
-            subprocess.CalledProcessError: it failed.
+            ValueError: it is another one, or its input is no part of ours.
         """
-        subprocess.run(
-            ["/bin/sh", "-ec", command.line.replace(FOLDER, str(self._files))],
-            input=(command.stdin or "").encode(),
-            env={**os.environ, "PATH": f"{self._programs}:{os.environ['PATH']}"},
-            check=True,
-            capture_output=True,
-        )
-
-    @property
-    def reloads(self) -> int:
-        """How often hostapd was told to read its files again."""
-        return self._reloads.read_text(encoding="utf-8").count("\n") if self._reloads.exists() else 0
+        pushed = split_files(command.stdin or "")
+        if command.line != "replace networks" or next(iter(pushed), "") != MAIN:
+            message = f"{command.line!r} is no command of an access point, or its input has no {MAIN}"
+            raise ValueError(message)
+        kept: list[str] = []
+        others = True
+        for line in self.files[MAIN].splitlines(keepends=True):
+            if line.startswith("bss="):
+                others = not line.startswith("bss=tsn-")
+            if others:
+                kept.append(line)
+        files = {name: text for name, text in self.files.items() if not name.startswith(f"{FOLDER}tsn-")}
+        self.files = files | pushed | {MAIN: "".join(kept) + pushed[MAIN]}
+        self.restarts += 1
 
     def text(self) -> str:
-        """What `tail -n +1` prints of the files."""
-        paths = [self._files / Path(MAIN).name, *sorted(self._files.glob("tsn-*.vlan"))]
-        return "\n".join(f"==> {FOLDER}/{path.name} <==\n{path.read_text(encoding='utf-8')}" for path in paths)
+        """Return what the access point shows: every file under its name."""
+        return "\n".join(f"==> {name} <==\n{text}" for name, text in sorted(self.files.items()))
+
+
+def split_files(text: str) -> dict[str, str]:
+    """Return the files of a text by their names, without empty lines."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines(keepends=True):
+        if line.startswith("==> "):
+            name = line.split()[1]
+            found[name] = ""
+        elif line.strip():
+            found[name] += line
+    return found

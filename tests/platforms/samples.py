@@ -6,9 +6,8 @@ under the platform's name.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,15 +15,24 @@ from typing import Protocol
 
 from hypothesis import strategies as st
 
+from controller.lab.virtual_switches.command_line import CommandLine
 from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Command
 from controller.platforms.registry import load_platform
-from tests.emulators import allied_telesis_awplus, cisco_ios, frr, ovs
+from tests.emulators import frr, ovs
+from tests.emulators.alaxala import AlaxalaSwitch
 from tests.emulators.hostapd import AccessPoint
+from tests.emulators.yamaha_rtx import RtxRouter
+from tests.platforms.alaxala.alaxala_states import ALAXALA_PORTS, alaxala_states
+from tests.platforms.catalyst_device import TypedCatalyst
 from tests.platforms.cisco_ios.texts import BARE
 from tests.platforms.frr.routings import NEIGHBOURS, SYSTEM, frr_states
 from tests.platforms.hostapd.networks import network_states
 from tests.platforms.states import AWPLUS_PORTS, CISCO_PORTS, awplus_states, cisco_states, ovs_states
+from tests.platforms.third_party.invented_switch import Switch
+from tests.platforms.x530_device import TypedX530
+from tests.platforms.yamaha_rtx.rtx_states import PORTS as RTX_PORTS
+from tests.platforms.yamaha_rtx.rtx_states import rtx_states
 
 GROUP = "tsunagu.platform_samples"
 _OVS_PORTS = ("h1", "h-2", "2g", "up.1")
@@ -48,7 +56,8 @@ class Sample:
     """A platform's states, a port of its, and a device out of the box.
 
     `neutral` are the lines that may be missing or stand twice and change nothing, `released` matches those that a port
-    may get when it leaves our care, `free` those in which somebody may write more.
+    may get when it leaves our care, `free` those in which somebody may write more. `binds_at_ports`: a filter is in
+    force only where a port of ours is.
     """
 
     states: st.SearchStrategy[DeviceState]
@@ -58,13 +67,14 @@ class Sample:
     neutral: frozenset[str] = frozenset()
     released: str = "(?!)"
     free: str = " *description .*"
+    binds_at_ports: bool = False
 
 
 @dataclass
 class TypedDevice:
     """A device that takes lines in configuration mode."""
 
-    switch: cisco_ios.Switch | allied_telesis_awplus.Switch
+    switch: TypedCatalyst | Switch
 
     def run(self, command: Command) -> None:
         assert command.stdin is None
@@ -76,6 +86,39 @@ class TypedDevice:
     def break_off(self) -> None:
         if self.switch.mode:
             self.switch.enter(["end"])
+
+
+class ShownDevice(Protocol):
+    """A device with command lines, and a dump of its own."""
+
+    def open_command_line(self, user: str) -> CommandLine:
+        """Log a user in."""
+
+    def show_running(self) -> str:
+        """Return the running configuration."""
+
+
+class LoggedInDevice:
+    """A device that takes lines at its prompt, logged in to by some first commands; what it says then is a refusal."""
+
+    def __init__(self, device: ShownDevice, *first: str) -> None:
+        self.device, self.first = device, first
+        self.line = device.open_command_line("net01")
+        self.break_off()
+
+    def run(self, command: Command) -> None:
+        assert command.stdin is None
+        answer = self.line.enter(command.line)
+        assert not answer.lines, f"{command.line}: {answer.lines}"
+
+    def text(self) -> str:
+        return self.device.show_running()
+
+    def break_off(self) -> None:
+        self.line.hang_up()
+        self.line = self.device.open_command_line("net01")
+        for line in self.first:
+            self.line.enter(line)
 
 
 @dataclass
@@ -127,30 +170,39 @@ class AccessPointDevice:
         """Nothing is left half done: every command is whole."""
 
 
-@contextmanager
-def _access_point() -> Iterator[AccessPointDevice]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield AccessPointDevice(AccessPoint(Path(folder)))
-
-
 def _golden(name: str) -> Callable[[], DeviceState]:
     path = Path(__file__).parent / name / "golden" / f"{name}.txt"
     return lambda: load_platform(name).parse(path.read_text(encoding="utf-8"), name).state
 
 
 BUILT_IN = {
+    "alaxala": Sample(
+        alaxala_states(),
+        _golden("alaxala"),
+        lambda: nullcontext(LoggedInDevice(AlaxalaSwitch(ALAXALA_PORTS), "enable")),
+        ALAXALA_PORTS[0],
+        released="  switchport .*",
+    ),
     "allied_telesis_awplus": Sample(
         awplus_states(),
         _golden("allied_telesis_awplus"),
-        lambda: nullcontext(TypedDevice(allied_telesis_awplus.Switch(*AWPLUS_PORTS))),
+        lambda: nullcontext(TypedX530()),
         AWPLUS_PORTS[0],
         frozenset({"switchport", "vlan database"}),
-        r" switchport.*",
+        # Neighbours with equal lines are merged, so the names in a block's head follow what its ports have.
+        r" switchport.*|interface port.*",
+    ),
+    "yamaha_rtx": Sample(
+        rtx_states(),
+        _golden("yamaha_rtx"),
+        lambda: nullcontext(LoggedInDevice(RtxRouter(), "administrator", "")),
+        RTX_PORTS[0],
+        binds_at_ports=True,
     ),
     "cisco_ios": Sample(
         cisco_states(),
         _golden("cisco_ios"),
-        lambda: nullcontext(TypedDevice(cisco_ios.Switch(BARE))),
+        lambda: nullcontext(TypedDevice(TypedCatalyst(BARE))),
         CISCO_PORTS[0],
     ),
     "frr": Sample(
@@ -159,7 +211,12 @@ BUILT_IN = {
         lambda: nullcontext(RouterDevice(frr.Router(SYSTEM, NEIGHBOURS))),
         neutral=frozenset({"exit", "end"}),
     ),
-    "hostapd": Sample(network_states(), _golden("hostapd"), _access_point, free="auth_server_shared_secret=.*"),
+    "hostapd": Sample(
+        network_states(),
+        _golden("hostapd"),
+        lambda: nullcontext(AccessPointDevice(AccessPoint())),
+        free="auth_server_shared_secret=.*",
+    ),
     "ovs": Sample(
         ovs_states(_OVS_PORTS),
         _golden("ovs"),

@@ -22,6 +22,7 @@ from controller.model.network.device_state import (
     build_filter,
     build_vlan_interface,
 )
+from controller.model.network.lags import Lag, LagMode, LagSupport
 from controller.model.network.packets import (
     ANY_PORTS,
     Direction,
@@ -33,6 +34,8 @@ from controller.model.network.packets import (
     Protocol,
     parse_prefix,
 )
+from controller.platforms.allied_telesis_awplus.text import LAGS as AWPLUS_LAGS
+from controller.platforms.cisco_ios.text import LAGS
 
 VLANS = (10, 20, 30, 4094)
 OTHER_PROTOCOLS = (2, 41, 47, 50, 51, 88, 89, 103, 108, 112, 132, 255)
@@ -62,8 +65,13 @@ def ports(draw: st.DrawFn) -> Ports:
 
 
 @st.composite
-def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool, flags: bool = True) -> Match:
-    """Any match of a family; `icmp_ranges`: ICMP types may be a range, not only one or any; `flags`: established."""
+def matches(
+    draw: st.DrawFn, family: Family, *, icmp_ranges: bool, flags: bool = True, types: tuple[int, ...] = ()
+) -> Match:
+    """Any match of a family; `icmp_ranges`: ICMP types may be a range, not only one or any; `flags`: established.
+
+    `types`: the only types of ICMP for IPv4.
+    """
     source, destination = draw(prefixes(family)), draw(prefixes(family))
     match draw(st.sampled_from(("any", "ported", "icmp", "other"))):
         case "ported":
@@ -72,6 +80,8 @@ def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool, flags: bool =
             return Match(family, protocol, source, destination, draw(ports()), draw(ports()), established)
         case "icmp":
             first = draw(st.integers(0, 255))
+            if types and family is Family.V4:
+                first = draw(st.sampled_from(types))
             last = draw(st.integers(first, min(255, first + 9))) if icmp_ranges else first
             return Match(
                 family, ICMP[family], source, destination, ANY_PORTS, draw(st.sampled_from((ANY_PORTS, (first, last))))
@@ -83,12 +93,16 @@ def matches(draw: st.DrawFn, family: Family, *, icmp_ranges: bool, flags: bool =
 
 
 @st.composite
-def filters(draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5, flags: bool = True) -> list[Filter]:
+def filters(
+    draw: st.DrawFn, *, icmp_ranges: bool, maximum: int = 5, flags: bool = True, types: tuple[int, ...] = ()
+) -> list[Filter]:
     """Filters with different keys."""
     keys = st.tuples(st.sampled_from(VLANS), st.sampled_from(Direction), st.sampled_from(Family))
     made = []
     for vlan, direction, family in draw(st.lists(keys, unique=True, max_size=maximum)):
-        entries = st.builds(Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges, flags=flags))
+        entries = st.builds(
+            Entry, st.sampled_from(Effect), matches(family, icmp_ranges=icmp_ranges, flags=flags, types=types)
+        )
         last = everything(family, draw(st.sampled_from(Effect)))
         held = draw(st.lists(entries, max_size=4, unique=True))
         made.append(build_filter(vlan, direction, family, [*(entry for entry in held if entry != last), last]))
@@ -137,10 +151,35 @@ def vlan_interfaces(draw: st.DrawFn) -> list[VlanInterface]:
     numbers = draw(st.lists(st.sampled_from(VLANS), unique=True, max_size=3))
     some = st.lists(st.sampled_from(INTERFACE_ADDRESSES), unique=True, min_size=1, max_size=4)
     relays = st.lists(st.sampled_from(RELAYS), unique=True)
-    return [build_vlan_interface(number, draw(some), draw(relays)) for number in numbers]
+    return [
+        build_vlan_interface(one, [_place(one, address) for address in draw(some)], draw(relays)) for one in numbers
+    ]
 
 
-CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthernet1/1/1", "Port-channel1")
+def _place(vlan: int, address: str) -> str:
+    """Return an address in networks of this VLAN: a device refuses two interfaces in one network."""
+    place = 1 + VLANS.index(vlan)
+    return address.replace("10.", f"10.{place}", 1).replace("2001:db8:", f"2001:db8:{place}:", 1).replace(":::", "::")
+
+
+CISCO_PORTS = ("GigabitEthernet1/0/1", "GigabitEthernet1/0/2", "TenGigabitEthernet1/1/1", "GigabitEthernet1/0/10")
+
+
+@st.composite
+def with_lags(draw: st.DrawFn, ports: list[PortState], names: tuple[str, ...], lags: LagSupport) -> DeviceState:
+    """These ports, some of them as LAGs of other named ports."""
+    free = [name for name in names if name not in {port.name for port in ports}]
+    made: list[PortState] = []
+    held: list[Lag] = []
+    for number in (2, 12):
+        members = draw(st.lists(st.sampled_from(free), unique=True, max_size=2)) if free and ports else []
+        if members:
+            free = [name for name in free if name not in members]
+            mode = draw(st.sampled_from(LagMode))
+            name = lags.name(mode, number)
+            made.append(replace(draw(st.sampled_from(ports)), name=name))
+            held.append(Lag(name, mode, tuple(sorted(members))))
+    return build_device_state(ports=[*ports, *made], lags=held)
 
 
 @st.composite
@@ -153,21 +192,35 @@ def cisco_states(draw: st.DrawFn) -> DeviceState:
     numbers = {one.vlan for one in in_force} | set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
     ports = [
-        replace(port, isolated=port.mode is PortMode.ACCESS and draw(st.booleans()))
+        replace(
+            port,
+            isolated=port.mode is PortMode.ACCESS and draw(st.booleans()),
+            names_dot1q=port.mode is PortMode.TRUNK and draw(st.booleans()),
+        )
         for port in draw(port_states(CISCO_PORTS, port_roles=False))
     ]
-    return build_device_state(vlans, ports, held, map(bound, in_force), interfaces=draw(vlan_interfaces()))
+    joined = draw(with_lags(ports, CISCO_PORTS, LAGS.support))
+    interfaces = draw(vlan_interfaces())
+    return build_device_state(vlans, joined.ports, held, map(bound, in_force), interfaces=interfaces, lags=joined.lags)
 
 
-AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "sa1")
+AWPLUS_PORTS = ("port1.0.1", "port1.0.2", "port1.0.24", "port1.0.25")
+AWPLUS_TYPES = (0, 3, 4, 5, 8, *range(11, 19))
 _RECEIVED = {PortRole.HOST_FACING: Direction.FROM, PortRole.UPLINK: Direction.TO}
 
 
 @st.composite
-def awplus_states(draw: st.DrawFn) -> DeviceState:
-    """States that an AlliedWare Plus switch can hold: filters stand on trunks that receive such packets."""
-    held = draw(filters(icmp_ranges=False, flags=False))
-    placed = draw(port_states(AWPLUS_PORTS, port_roles=True))
+def awplus_states(draw: st.DrawFn, *, lags: bool = True) -> DeviceState:
+    """States that an AlliedWare Plus switch can hold: filters stand on trunks that receive such packets.
+
+    Every VLAN of a port is one of the state: a switch takes no port into a VLAN that it has not.
+    """
+    held = draw(filters(icmp_ranges=False, flags=False, types=AWPLUS_TYPES))
+    alone = draw(port_states(AWPLUS_PORTS, port_roles=True))
+    joined = build_device_state(ports=alone)
+    if lags:
+        joined = draw(with_lags(alone, AWPLUS_PORTS, AWPLUS_LAGS.support))
+    placed = joined.ports
     in_force = []
     for one in held:
         here = [p for p in placed if one.vlan in p.vlans and _RECEIVED.get(p.role) is one.direction]
@@ -175,9 +228,9 @@ def awplus_states(draw: st.DrawFn) -> DeviceState:
             in_force.append(one)
     held = [replace(one, entries=one.entries[-1:]) if draw(st.integers(0, 4)) == 0 else one for one in held]
     held = [one for one in held if one.name in {other.name for other in in_force} or draw(st.integers(0, 3))]
-    numbers = set(draw(st.lists(st.sampled_from(VLANS), unique=True)))
+    numbers = set(draw(st.lists(st.sampled_from(VLANS), unique=True))) | {v for port in placed for v in port.vlans}
     vlans = [Vlan(number, f"{PREFIX}-{draw(st.sampled_from(('staff', 'pupil')))}") for number in sorted(numbers)]
-    return build_device_state(vlans, placed, held, map(bound, in_force))
+    return build_device_state(vlans, placed, held, map(bound, in_force), lags=joined.lags)
 
 
 def _entry(text: str, family: Family, effect: Effect = Effect.PERMIT) -> Entry:

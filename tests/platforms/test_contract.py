@@ -29,11 +29,15 @@ from controller.model.network.device_state import (
     build_filter,
     build_vlan_interface,
 )
+from controller.model.network.lags import Lag, LagMode
+from controller.model.network.line_routes import DefaultRoute, LineGateway, TunnelInterface
 from controller.model.network.packets import Direction, Effect, Family, Match, Protocol
 from controller.model.network.route_policies import PrefixList, PrefixRange, build_routing
+from controller.model.network.state_lines import format_state, parse_state
 from controller.model.network.wireless import Protection, WirelessNetwork
-from controller.platforms.base import Observation, Operable, Platform
+from controller.platforms.base import Observation, Platform, Readable
 from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.common.understanding import redact_configuration
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import list_platforms, load_platform
@@ -79,6 +83,7 @@ def test_what_is_rendered_is_read_back(name: str, data: st.DataObject) -> None:
     assert not seen.conflicting
     assert system.render(seen.state) == text
     assert not system.plan_steps(state, state)
+    assert parse_state(format_state(state)) == state, "a plan that was saved holds all of it"
 
 
 def walk(system: Platform, device: Emulated, now: DeviceState, wanted: DeviceState) -> None:
@@ -195,7 +200,11 @@ def asked(port: str) -> dict[str, DeviceState]:
         "interfaces": build_device_state(interfaces=[build_vlan_interface(20, ["10.0.0.1/24"])]),
         "wireless": build_device_state(networks=[NETWORK]),
         "routes": build_device_state(routing=ROUTES),
+        "static_routes": build_device_state(default_routes=[DefaultRoute(V4, (LineGateway("10.0.0.1", "10.0.0.1"),))]),
+        "tunnels": build_device_state(tunnels=[TunnelInterface("backup", "ipip6", "2001:db8::1", 1400)]),
         "isolates": build_device_state(ports=[replace(access, isolated=True)]),
+        "trunk_encapsulation": build_device_state(ports=[replace(access, mode=PortMode.TRUNK, names_dot1q=True)]),
+        "lags": build_device_state(ports=[replace(access, name="po1")], lags=[Lag("po1", LagMode.STATIC, (port,))]),
         "reads_port_roles": build_device_state(ports=[replace(access, role=PortRole.HOST_FACING)]),
         "established": replace(filtered(ESTABLISHED), bindings=()),
     }
@@ -217,7 +226,7 @@ def test_what_a_platform_does_not_have_is_refused_by_name_and_never_left_out(nam
 
 @for_every_platform
 def test_a_filter_that_is_too_long_is_refused(name: str) -> None:
-    system, _ = sampled(name)
+    system, sample = sampled(name)
     can = system.capabilities
     if not can.maximum_entries:
         with pytest.raises(ValueError, match="filters no packets"):
@@ -229,7 +238,7 @@ def test_a_filter_that_is_too_long_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"at most {can.maximum_entries}"):
         system.render(filtered(*entries))
     whole = filtered(*entries[1:])
-    if can.attachment is Attachment.PORT and can.vlan_database:
+    if sample.binds_at_ports or (can.attachment is Attachment.PORT and can.vlan_database):
         whole = replace(whole, bindings=())  # it stands on ports only
     assert system.parse(system.render(whole), "x").state == whole
 
@@ -255,8 +264,8 @@ def test_a_filter_of_another_name_than_ours_is_refused(name: str) -> None:
 def test_a_platform_says_what_it_is(name: str) -> None:
     system, _ = sampled(name)
     assert system.name == name
-    assert system.capabilities.over_ssh == isinstance(system, Operable)
-    if isinstance(system, Operable):
+    assert system.capabilities.over_ssh == is_changeable(system)
+    if isinstance(system, Readable):
         assert system.device_type in netmiko_platforms
     if isinstance(system, OwnRestore):
         program = system.build_program()

@@ -24,8 +24,8 @@ from tests.platforms.samples import GROUP as SAMPLES
 from tests.platforms.samples import find_sample
 
 HERE = Path(__file__).parent
-GOOD = {"alaxala_sketch": "alaxala:AlaxalaSketch", "shell_switch": "shell_switch:ShellSwitch"}
-GOOD_SAMPLES = {"alaxala_sketch": "samples:ALAXALA", "shell_switch": "samples:SHELL"}
+GOOD = {"invented_switch": "invented:InventedSwitch", "shell_switch": "shell_switch:ShellSwitch"}
+GOOD_SAMPLES = {"invented_switch": "samples:INVENTED", "shell_switch": "samples:SHELL"}
 TESTS = 11
 """Of the contract, for each platform."""
 FAULTY = {f"faulty_{name}": f"faulty:{name.title()}" for name in ("lax", "weak", "hasty", "careless")}
@@ -59,7 +59,7 @@ def contract(site: Path, which: str) -> subprocess.CompletedProcess[str]:
 
 def test_platforms_of_another_package_pass_the_contract(tmp_path: Path) -> None:
     install(tmp_path, "school_switches", GOOD, GOOD_SAMPLES)
-    done = contract(tmp_path, "alaxala_sketch or shell_switch")
+    done = contract(tmp_path, "invented_switch or shell_switch")
     assert done.returncode == 0, done.stdout
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.compile.network.wanted_device_state import DeviceIntent
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import DeviceState, PortMode, PortState
 from controller.model.sites.adoption import AdoptionLevel, ManagedPart, list_managed_parts
 
 
 def keep_unmanaged_parts(level: AdoptionLevel, now: DeviceState, wanted: DeviceState) -> DeviceState:
     """Return the wanted state, with all that the level does not manage as it is now.
+
+    A trunk that names its encapsulation on the device goes on doing so, whether the policy says it or not: the model
+    needs it, or it would not be printed.
 
     >>> from controller.model.network.device_state import Vlan
     >>> keep_unmanaged_parts("filters", DeviceState(), DeviceState(vlans=(Vlan(20, "TSN-pupil"),))).vlans
@@ -19,12 +22,23 @@ def keep_unmanaged_parts(level: AdoptionLevel, now: DeviceState, wanted: DeviceS
     managed = list_managed_parts(level)
     return DeviceState(
         vlans=(wanted if "VLANs" in managed else now).vlans,
-        ports=(wanted if "ports" in managed else now).ports,
+        ports=_keep_encapsulation(now, wanted) if "ports" in managed else now.ports,
         filters=(wanted if "filters" in managed else now).filters,
         bindings=(wanted if "filters" in managed else now).bindings,
         routing=(wanted if "routes" in managed else now).routing,
         interfaces=(wanted if "interfaces" in managed else now).interfaces,
         networks=(wanted if "wireless networks" in managed else now).networks,
+        lags=(wanted if "ports" in managed else now).lags,
+        tunnels=(wanted if "routes" in managed else now).tunnels,
+        default_routes=(wanted if "routes" in managed else now).default_routes,
+    )
+
+
+def _keep_encapsulation(now: DeviceState, wanted: DeviceState) -> tuple[PortState, ...]:
+    """Return the wanted ports; if a trunk of ours names 802.1Q on the device, the switch needs it on each."""
+    needed = any(port.names_dot1q for port in now.ports)
+    return tuple(
+        replace(port, names_dot1q=True) if needed and port.mode is PortMode.TRUNK else port for port in wanted.ports
     )
 
 
@@ -44,6 +58,8 @@ def limit_intent(intent: DeviceIntent, now: DeviceState) -> DeviceIntent:
         intents=intent.intents if "filters" in managed else (),
         delegated=intent.delegated if "filters" in managed else (),
         routing=intent.routing if "routes" in managed else None,
+        tunnels=intent.tunnels if "routes" in managed else (),
+        static_routes=intent.static_routes if "routes" in managed else (),
         networks=intent.networks if "wireless networks" in managed else (),
     )
 
@@ -61,7 +77,7 @@ def list_wanted_parts(intent: DeviceIntent) -> tuple[ManagedPart, ...]:
         "VLANs": bool(wanted.vlans),
         "ports": bool(wanted.ports),
         "interfaces": bool(wanted.interfaces),
-        "routes": bool(wanted.routing),
+        "routes": bool(wanted.routing or wanted.tunnels or wanted.default_routes),
         "wireless networks": bool(wanted.networks),
     }
     return tuple(part for part in list_managed_parts(intent.device.school.adoption) if there[part])

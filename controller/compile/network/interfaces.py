@@ -54,7 +54,7 @@ def move_onto_transit(port: PortState, role: PortRole, transit: TransitLink) -> 
     """
     if role is not PortRole.UPLINK:
         return port
-    return replace(port, mode=PortMode.ACCESS, vlans=(transit.vlan,), isolated=False)
+    return replace(port, mode=PortMode.ACCESS, vlans=(transit.vlan,), isolated=False, names_dot1q=False)
 
 
 def compile_core_interfaces(

@@ -16,9 +16,12 @@ from controller.compile.network.interfaces import (
     make_transit_vlan,
     move_onto_transit,
 )
+from controller.compile.network.lags import compile_lags, name_lag
 from controller.compile.network.line_tunnels import (
     LineTunnel,
     StaticRoute,
+    build_default_routes,
+    build_tunnel_interfaces,
     compile_line_tunnels,
     compile_static_routes,
 )
@@ -124,12 +127,15 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
     vlans = [Vlan(here[s].vlan, f"{PREFIX}-{s}") for s in segments] + ([make_transit_vlan(transit)] if transit else [])
     wanted = build_device_state(
         vlans=vlans if can.vlan_database else (),
-        ports=[_port(city, device, port, can) for port in device.ports] if can.switches else (),
+        ports=[_port(city, device, port, can) for port in device.ports] if has_own_ports(device, can) else (),
         filters=acls.filters,
         bindings=acls.bindings,
         routing=build_wanted_routing(routes) if routes else NO_ROUTING,
         interfaces=compile_core_interfaces(city, device, segments, transit) if transit else (),
         networks=map(build_wireless_network, networks),
+        lags=compile_lags(device, can) if has_own_ports(device, can) else (),
+        tunnels=build_tunnel_interfaces(tunnels),
+        default_routes=build_default_routes(tunnels, static_routes),
     )
     return DeviceIntent(
         device,
@@ -142,6 +148,15 @@ def build_device_intent(city: City, device: Device, can: Capabilities, acls: Dev
         networks=networks,
         aggregated=acls.aggregated,
     )
+
+
+def has_own_ports(device: Device, can: Capabilities) -> bool:
+    """Say if the ports of a device are set by Tsunagu; those of some routers are the installer's.
+
+    >>> has_own_ports(core, can)
+    True
+    """
+    return can.switches and (can.router_ports or device.role != "router")
 
 
 def build_acl_intent(device: Device, acls: DeviceAcls) -> DeviceIntent:
@@ -164,9 +179,27 @@ def _segments(city: City, device: Device) -> list[str]:
 def _port(city: City, device: Device, port: DevicePort, can: Capabilities) -> PortState:
     vlans = tuple(sorted(city.list_segments(device.school)[name].vlan for name in port.segments))
     role = port.role if can.reads_port_roles else PortRole.UNFILTERED
-    state = PortState(port.name, port.mode, vlans, role, isolated=_isolated(city, device, port, can))
+    isolated = _isolated(city, device, port, can)
+    dot1q = _names_dot1q(device, port, can)
+    name = port.name if port.lag is None else name_lag(device, port.lag, can)
+    state = PortState(name, port.mode, vlans, role, isolated=isolated, names_dot1q=dot1q)
     transit = find_transit(city, device, can)
     return move_onto_transit(state, port.role, transit) if transit else state
+
+
+def _names_dot1q(device: Device, port: DevicePort, can: Capabilities) -> bool:
+    """Tell whether the trunk must name its encapsulation.
+
+    Raises:
+        BeyondCapability: the policy says so of a platform that has no such line.
+    """
+    if device.names_dot1q and not can.trunk_encapsulation:
+        message = (
+            f"{device.id}: 'trunk-encapsulation' ({device.origin}): {device.platform} knows no encapsulation but dot1q "
+            "(capability 'trunk_encapsulation'); take it out there"
+        )
+        raise BeyondCapability(message)
+    return device.names_dot1q and port.mode is PortMode.TRUNK
 
 
 def _isolated(city: City, device: Device, port: DevicePort, can: Capabilities) -> bool:

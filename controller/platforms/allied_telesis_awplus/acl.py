@@ -16,6 +16,9 @@ from controller.platforms.dialect.acl import AclGrammar, AddressForm
 STEP = 10
 MAXIMUM_ENTRIES = 65535 // STEP
 """A sequence number is at most 65535."""
+LAST_ICMP_TYPE = 255
+ICMP_TYPES = frozenset({0, 3, 4, 5, 8, *range(11, 19)})
+"""The ICMP types that an IPv4 entry can name (C613-50170-01, page 1491); for IPv6 the references list none."""
 
 _PORTED: dict[str, int | None] = {"tcp": Protocol.TCP, "udp": Protocol.UDP}
 _FORMS = (AddressForm.LENGTH, AddressForm.HOST)

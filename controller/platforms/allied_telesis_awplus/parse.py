@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from controller.model.network.device_state import PREFIX, Filter, Vlan, build_device_state
 from controller.model.network.packets import Direction, Family
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS
-from controller.platforms.allied_telesis_awplus.ports import Port, join_ports, list_port_names, read_port
-from controller.platforms.allied_telesis_awplus.text import PORT_NAME
+from controller.platforms.allied_telesis_awplus.lags import join_lags
+from controller.platforms.allied_telesis_awplus.ports import Port, find_range_fault, list_port_names, read_port
+from controller.platforms.allied_telesis_awplus.text import LAYOUT, PORT_NAME
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
-from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
+from controller.platforms.dialect.blocks import Block, Reading, find_layout_faults, join_words, read_blocks
 from controller.platforms.dialect.unmanaged_paths import PathGrammar, read_unmanaged_paths
 
 _OURS = f"{PREFIX}-"
@@ -22,10 +23,11 @@ PATHS = PathGrammar(
     PORT_NAME,
     trunks_carry_all=False,
     undecided_mode=False,
-    routes_by_itself=True,
     channels={"channel-group": "po", "static-channel-group": "sa"},
 )
 _VLAN = re.compile(r"vlan (?P<numbers>[\d,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
+_STATE = re.compile(r"vlan (?P<numbers>[\d,-]+) state (?P<state>enable|disable)")
+"""A device prints the states of many VLANs in one line, after the lines of their names."""
 
 
 def parse(text: str, source: str) -> Observation:
@@ -34,18 +36,20 @@ def parse(text: str, source: str) -> Observation:
     Raises:
         ConfigRefused: something inside what is ours is not understood, or stands where none of ours belongs.
     """
-    lines, blocks = read_blocks(text, Layout())
+    lines, blocks = read_blocks(text, LAYOUT)
     reading = _AwplusReading(source)
+    reading.refuse_each(find_layout_faults(text, LAYOUT))
     for block in blocks:
         reading.read_block(block)
-    joined = join_ports(reading.ports)
+    reading.read_states()
+    joined, lags = join_lags(reading, reading.ports, reading.others)
     reading.refuse_each(joined.problems)
     for line in reading.other_filters if joined.bindings else ():
         words = f"{join_words(line)!r} judges packets before filters of ours do"
         reading.refuse(line, words + advise(ConflictKind.JUDGED_BEFORE, line=join_words(line)))
     reading.remarks += joined.remarks
     seen = read_unmanaged_paths(PATHS, blocks, reading.managed)
-    state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings)
+    state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings, lags=lags)
     return reading.observe(lines, state, paths=seen.paths, routes=seen.routes)
 
 
@@ -55,7 +59,9 @@ class _AwplusReading(Reading):
     def __init__(self, source: str) -> None:
         super().__init__(source)
         self.vlans: list[Vlan] = []
+        self.states: list[tuple[ConfigLine, list[int], str]] = []
         self.ports: list[Port] = []
+        self.others: list[Port] = []
         self.filters: list[Filter] = []
         self.other_filters: list[ConfigLine] = []
 
@@ -91,7 +97,24 @@ class _AwplusReading(Reading):
                 for family in Family:
                     self.conflicting[number, direction, family] = line
 
+    def read_states(self) -> None:
+        """Hold the states of VLANs against the names, which were read before: a VLAN of ours is never disabled."""
+        ours = {vlan.number for vlan in self.vlans}
+        for line, numbers, state in self.states:
+            for number in numbers:
+                self.expect_once(f"state of vlan {number}", line, managed=number in ours)
+                if number not in ours:
+                    self.conflicting.setdefault(number, line)
+                elif state == "disable":
+                    self.refuse(line, f"VLAN {number} of ours is disabled, so it forwards nothing; expected: enable")
+
     def _read_vlan(self, header: ConfigLine, line: ConfigLine) -> None:
+        stated = _STATE.fullmatch(join_words(line))
+        stated_numbers = parse_vlan_list(stated["numbers"]) if stated else None
+        if stated and stated_numbers:
+            self.states.append((line, list(stated_numbers), stated["state"]))
+            self.understood.add(line.number)  # no word of it can be a secret, and without "state" it names VLANs twice
+            return
         found = _VLAN.fullmatch(join_words(line))
         numbers = parse_vlan_list(found["numbers"]) if found else None
         name = (found["name"] if found else None) or ""
@@ -113,6 +136,8 @@ class _AwplusReading(Reading):
             self.manage(header, line)
 
     def _read_interface(self, header: ConfigLine, written: str, children: Sequence[ConfigLine]) -> None:
+        if fault := find_range_fault(written):
+            self.refuse(header, f"{join_words(header)!r} {fault}")
         for name in list_port_names(written):
             port = read_port(name, header, children)
             self.expect_once(f"interface {name}", header, managed=port.managed)
@@ -120,5 +145,4 @@ class _AwplusReading(Reading):
             self.manage(*port.lines)
             if port.conflict is not None and not port.managed:
                 self.conflicting[name] = port.conflict
-            if port.managed:
-                self.ports.append(port)
+            (self.ports if port.managed else self.others).append(port)

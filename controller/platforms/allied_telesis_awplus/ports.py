@@ -15,16 +15,28 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.model.network.device_state import PREFIX, FilterBinding, PortMode, PortRole, PortState
+from controller.model.network.lags import LagMode
 from controller.model.network.packets import Family
-from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, MARKS, PORT_NAME
+from controller.platforms.allied_telesis_awplus import own_lines
+from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, LAGS, MARKS, PORT_NAME
 from controller.platforms.base import ConfigLine
-from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
+from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, parse_vlan_list
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import join_words, lines_starting
+from controller.platforms.dialect.lags import MEMBER_MARK, describe_unknown_lag
+from controller.platforms.dialect.port_vlans import change_allowed_vlans
 
+_KINDS = ("port", "sa", "po")
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]{1,4})")
+_VLAN_RANGE = re.compile(r"vlan([0-9]{1,4})(?:-(?:vlan)?([0-9]{1,4}))?")
+_PORTS_BEGIN = re.compile(r"(port|sa|po)[0-9]")
+_MOST_PORTS = 128
+"""Ports of a module, or channels of a switch."""
 _ROLES = {mark: role for role, mark in MARKS.items()}
 _ATTACHED = re.compile(r"(access-group|ipv6 traffic-filter) (\S+)")
 _FAMILIES = {words: family for family, words in ATTACHED.items()}
+_FILTERED = re.compile(r"(access-group|ipv6 traffic-filter) ")
+_OWN = ("description ", "switchport mode ", "switchport access vlan ", "switchport trunk ")
 _ACCESS, _ADD = "switchport access vlan", "switchport trunk allowed vlan"
 _CONFLICTS = {
     re.compile(pattern): what
@@ -40,9 +52,21 @@ _CONFLICTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class JoinLine:
+    """A line that puts a port into a LAG: the LAG's name, and its mode (None: not one that is built)."""
+
+    line: ConfigLine
+    lag: str
+    mode: LagMode | None
+
+
 @dataclass(frozen=True)
 class Port:
-    """A port as read. `state` is None when it is not ours, or not as we set it; `lists` are those of ours on it."""
+    """A port as read. `state` is None when it is not ours, or not as we set it; `lists` are those of ours on it.
+
+    `joined`: the line that puts it into a LAG. `is_member`: it is one of ours in a LAG, `is_shut`: and shut down.
+    """
 
     name: str
     header: ConfigLine
@@ -52,24 +76,55 @@ class Port:
     lines: tuple[ConfigLine, ...] = ()
     problems: tuple[tuple[ConfigLine, str], ...] = ()
     conflict: ConfigLine | None = None
+    joined: JoinLine | None = None
+    is_member: bool = False
+    is_shut: bool = False
 
 
 def list_port_names(written: str) -> tuple[str, ...]:
-    """The ports of `port1.0.1-1.0.4` or `port1.0.1-port1.0.4,port1.0.9`, one by one; () for no switch ports."""
+    """Return the ports of `port1.0.1-1.0.4` or `sa1-3,port1.0.9`, one by one; () for no switch ports, or no range.
+
+    >>> list_port_names("port1.0.1-1.0.2,po7-8"), list_port_names("port1.0.30-1.0.99999999")
+    (('port1.0.1', 'port1.0.2', 'po7', 'po8'), ())
+    """
     names: list[str] = []
-    for part in written.split(","):
+    for part in written.lower().split(","):
         first, dash, last = part.partition("-")
-        last = last if last.startswith("port") or not dash else f"port{last}"
-        if not PORT_NAME.fullmatch(first) or (dash and not PORT_NAME.fullmatch(last)):
+        between = _list_between(first, last) if dash else [first] if PORT_NAME.fullmatch(first) else []
+        if not between:
             return ()
-        names += _list_between(first, last) if dash else [first]
+        names += between
     return tuple(names)
 
 
 def _list_between(first: str, last: str) -> list[str]:
-    head, _, low = first.rpartition(".")
-    other, _, high = last.rpartition(".")
-    return [f"{head}.{number}" for number in range(int(low), int(high) + 1)] if head == other else [first, last]
+    """Return a range of ports of one module, or of channels; none where it is no such range."""
+    kind = next((kind for kind in _KINDS if first.startswith(kind)), "")
+    whole = last if last.startswith(kind) else f"{kind}{last}"
+    if not kind or not PORT_NAME.fullmatch(first) or not PORT_NAME.fullmatch(whole):
+        return []
+    head, low = _LAST_NUMBER.fullmatch(first).groups()  # type: ignore[union-attr]  # a port's name ends in a number
+    other, high = _LAST_NUMBER.fullmatch(whole).groups()  # type: ignore[union-attr]  # as above
+    if head != other or not 0 <= int(high) - int(low) < _MOST_PORTS:
+        return []
+    return [f"{head}{number}" for number in range(int(low), int(high) + 1)]
+
+
+def find_range_fault(written: str) -> str:
+    """Return why the header of an interface names no interfaces that a switch can have; "" where it does.
+
+    >>> find_range_fault("vlan10-12"), find_range_fault("port1.0.5")
+    ('', '')
+    >>> find_range_fault("port1.0.5-1.0.2")
+    'names no range of ports; expected the first and the last of one module, such as port1.0.1-1.0.4'
+    """
+    for part in written.lower().split(","):
+        vlan = _VLAN_RANGE.fullmatch(part)
+        good = vlan and 1 <= int(vlan[1]) <= int(vlan[2] or vlan[1]) <= LAST_VLAN
+        if good or list_port_names(part) or not (_PORTS_BEGIN.match(part) or "-" in part):
+            continue
+        return "names no range of ports; expected the first and the last of one module, such as port1.0.1-1.0.4"
+    return ""
 
 
 def read_port(name: str, header: ConfigLine, children: Sequence[ConfigLine]) -> Port:
@@ -78,22 +133,55 @@ def read_port(name: str, header: ConfigLine, children: Sequence[ConfigLine]) -> 
     `managed` says if it is ours, `lines` are those of ours in it.
     """
     marks = [line for line in lines_starting("description", children) if line.text.split()[1].startswith(f"{PREFIX}-")]
-    ours = [line for line in marks if line.text.split()[1] in _ROLES]
+    ours = [line for line in marks if line.text.split()[1] in {*_ROLES, MEMBER_MARK}]
     mine = list(_find_lists(children))
+    joined = _find_join(children)
     if not ours:
         said = [*lines_starting("description", children), *(line for line, _ in _find_conflicts(children))]
+        said += [joined.line] if joined else []
         problems = [(line, _say_stray(one, name, line)) for one, line in mine]
         problems += [(line, f"unknown mark in {join_words(line)!r}; expected {', '.join(_ROLES)}") for line in marks]
-        return Port(name, header, managed=False, problems=tuple(problems), conflict=said[0] if said else None)
-    role = _ROLES[ours[0].text.split()[1]]
+        conflict = said[0] if said else None
+        return Port(name, header, managed=False, problems=tuple(problems), conflict=conflict, joined=joined)
+    member = ours[0].text.split()[1] == MEMBER_MARK
+    role = PortRole.UNFILTERED if member else _ROLES[ours[0].text.split()[1]]
     mode, vlans, lines = _read_carried(children)
     problems = [(line, _say_conflict(name, ours[0], line, what)) for line, what in _find_conflicts(children)]
     problems += _find_repeated(name, children)
-    problems += _find_misplaced(name, role, vlans if mode else (), mine)
+    shut = [line for line in children if member and join_words(line) == "shutdown"]
+    problems += _find_unknown(name, ours[0], [line for line in children if line not in shut])
+    if member:
+        # Where its lists belong is decided by its LAG.
+        lines += [*shut, *((joined.line,) if joined else ())]
+    elif mine and not (mode and vlans):
+        problems.append(_say_unread(name, header, children))
+    else:
+        problems += find_misplaced(name, role, vlans, mine)
+    if joined and not member:
+        problems.append((joined.line, describe_unknown_lag(name, joined.lag, ours[0], joined.line)))
     understood = (header, ours[0], *lines, *(line for _, line in mine))
     state = PortState(name, mode, vlans, role) if mode and vlans else None
     lists = tuple((one, line) for one, line in mine if one is not None)
-    return Port(name, header, managed=True, state=state, lists=lists, lines=understood, problems=tuple(problems))
+    return Port(
+        name,
+        header,
+        managed=True,
+        state=state,
+        lists=lists,
+        lines=understood,
+        problems=tuple(problems),
+        joined=joined,
+        is_member=member,
+        is_shut=bool(shut),
+    )
+
+
+def _find_join(children: Sequence[ConfigLine]) -> JoinLine | None:
+    for line in children:
+        found = LAGS.read_join(join_words(line))
+        if found is not None:
+            return JoinLine(line, *found)
+    return None
 
 
 def _find_lists(children: Sequence[ConfigLine]) -> Iterator[tuple[FilterBinding | None, ConfigLine]]:
@@ -118,9 +206,33 @@ def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine
             yield from ((line, what) for pattern, what in _CONFLICTS.items() if pattern.fullmatch(join_words(line)))
 
 
+def _find_unknown(name: str, mark: ConfigLine, children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
+    """Yield the lines of a port of ours of which nobody said that they change nothing of it."""
+    told = {line.number for line, _ in _find_conflicts(children)}
+    for line in children:
+        words = join_words(line)
+        own = words.startswith(_OWN) or _ATTACHED.fullmatch(words) or own_lines.ON_PORTS.fullmatch(words)
+        if not own and line.number not in told:
+            ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
+            advice = advise(ConflictKind.PORT_LINE, place=name, line=words)
+            yield line, f"conflict: {ours} and {words!r} is not known to change nothing of it{advice}"
+
+
+def _say_unread(name: str, header: ConfigLine, children: Sequence[ConfigLine]) -> tuple[ConfigLine, str]:
+    """Say why lists of ours stand on a port of which nobody can tell what it carries."""
+    carrying = [line for line in children if join_words(line).startswith(("switchport trunk ", "switchport mode "))]
+    native = [line for line in carrying if "native vlan" in line.text and line.text.split()[-1] != "none"]
+    line = next(iter(native or carrying), header)
+    words = f"{name} has lists of ours, and what it carries is not as we set it: {join_words(line)!r}"
+    return line, words + advise(ConflictKind.TRUNK_LIST, place=name)
+
+
 def _say_conflict(name: str, mark: ConfigLine, line: ConfigLine, what: str) -> str:
     ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
+    # A filter is never to be taken off.
+    filtered = advise(ConflictKind.PORT_FILTER, place=name)
     advice = advise(ConflictKind.PORT_LINE, place=name, line=join_words(line))
+    advice = filtered if _FILTERED.match(join_words(line)) else advice
     return f"conflict: {ours} and {what}: {join_words(line)!r}{advice}"
 
 
@@ -135,10 +247,10 @@ def _find_repeated(name: str, children: Sequence[ConfigLine]) -> Iterator[tuple[
         listed.add(join_words(line))
 
 
-def _find_misplaced(
+def find_misplaced(
     name: str, role: PortRole, vlans: Container[int], mine: Iterable[tuple[FilterBinding | None, ConfigLine]]
 ) -> Iterator[tuple[ConfigLine, str]]:
-    """Lists of ours where they judge nothing, or the wrong packets."""
+    """Yield the lists of ours that judge nothing, or the wrong packets."""
     seen: set[tuple[int, Family]] = set()
     for one, line in mine:
         if one is None:
@@ -172,10 +284,21 @@ def _read_carried(children: Sequence[ConfigLine]) -> tuple[PortMode | None, tupl
         numbers = [1] if not lines else _read_listed(lines, rf"{_ACCESS} ([0-9]{{1,10}})")
         return (mode if numbers and len(numbers) == 1 else None), tuple(numbers or ()), [*bare, *modes, *lines]
     native, lines = lines_starting("switchport trunk native vlan", children), lines_starting(_ADD, children)
-    numbers = _read_listed(lines, rf"{_ADD} add ([\d,-]+)")
+    numbers = _read_allowed(lines)
     tagged = [join_words(line).split()[-1] for line in native] == ["none"]
     known = mode if tagged and numbers else None
     return known, tuple(sorted(set(numbers or ()))), [*bare, *modes, *native, *lines] if known else []
+
+
+def _read_allowed(lines: Iterable[ConfigLine]) -> list[int] | None:
+    """Return the VLANs that the lines of a trunk lead to in their order; None if one of them is not understood."""
+    carried: set[int] = set()
+    for line in lines:
+        changed = change_allowed_vlans(carried, join_words(line).removeprefix(f"{_ADD} "), adds_first=True)
+        if changed is None:
+            return None
+        carried = changed
+    return sorted(carried)
 
 
 def _read_listed(lines: Iterable[ConfigLine], pattern: str) -> list[int] | None:

@@ -48,7 +48,6 @@ _TCP_PORTS = {
     "uucp": 540,
     "klogin": 543,
     "kshell": 544,
-    "drip": 3949,
 }
 _UDP_PORTS = {
     "nameserver": 42,
@@ -71,6 +70,14 @@ _UDP_PORTS = {
     "rip": 520,
     "non500-isakmp": 4500,
 }
+_OTHER_PORTS: dict[int, dict[str, int]] = {
+    Protocol.TCP: {"syslog": 514, "msrpc": 135, "onep-plain": 15001, "onep-tls": 15002, "drip": 3949},
+    Protocol.UDP: {"ripv6": 521},
+}
+"""Words that some releases print (`msrpc` for 135 since 16) and others do not know, and second words for one number.
+
+They are read; what is written is the number, which every release takes.
+"""
 _PORTS: dict[int, dict[str, int]] = {
     Protocol.TCP: {**_COMMON_PORTS, **_TCP_PORTS},
     Protocol.UDP: {**_COMMON_PORTS, **_UDP_PORTS},
@@ -146,6 +153,8 @@ ACCESS_LISTS = AclGrammar(
     },
     protocols=_PROTOCOLS,
     ports=_PORTS,
+    read_ports=_OTHER_PORTS,
+    read_protocols={Family.V4: {"sctp": 132, "igrp": 9}, Family.V6: {}},
     icmp_types=_ICMP_TYPES,
     established="established",
     numbered={Family.V4: "", Family.V6: "sequence"},

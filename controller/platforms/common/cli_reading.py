@@ -7,12 +7,15 @@ from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 
 _RUNNING = "show running-config"
-_END = "end"
-"""The last line of a whole configuration. A session that breaks, or a switch short of memory, shows the first part."""
 
 
 class CliReading:
-    """What `controller.platforms.base.Readable` promises, for a system with `show running-config`."""
+    """What `controller.platforms.base.Readable` promises, for a system with `show running-config`.
+
+    `last_line` ends a whole configuration: a session that breaks, or a switch short of memory, shows the first part.
+    """
+
+    last_line = "end"
 
     def read(self, session: Session) -> DeviceText:
         """Return the running configuration.
@@ -21,8 +24,8 @@ class CliReading:
             CommandFailed: it does not end as a whole one does.
         """
         text = session.run(Command(_RUNNING))
-        if not text.ends_with_line(_END):
-            message = f"what it shows does not end with the line {_END!r}, so a part of it is missing"
+        if not text.ends_with_line(self.last_line):
+            message = f"what it shows does not end with the line {self.last_line!r}, so a part of it is missing"
             raise CommandFailed(session.device, message, command=_RUNNING)
         return text
 
@@ -33,4 +36,4 @@ class CliReading:
         except CommandFailed:
             # A device with nothing saved says so as a refusal: `%% Non-volatile configuration memory is not present`.
             return DeviceText("", session.device)
-        return text if text.ends_with_line(_END) else DeviceText("", session.device)
+        return text if text.ends_with_line(self.last_line) else DeviceText("", session.device)

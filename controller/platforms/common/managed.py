@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from controller.model.network.device_state import (
     PREFIX,
@@ -14,6 +14,7 @@ from controller.model.network.device_state import (
     PortRole,
     PortState,
 )
+from controller.model.network.lags import LARGEST_LAG, LagSupport
 from controller.model.network.packets import Direction, Family, Match
 
 LAST_VLAN = 4094
@@ -50,7 +51,10 @@ def parse_vlan_list(text: str) -> list[int] | None:
     numbers: list[int] = []
     for part in text.split(","):
         low, _, high = part.partition("-")
-        if not low.isdecimal() or not (high or low).isdecimal() or not 1 <= int(low) <= int(high or low) <= LAST_VLAN:
+        # A number of thousands of digits would be an error of its own.
+        if not all(re.fullmatch(r"[0-9]{1,8}", one) for one in (low, high or low)):
+            return None
+        if not 1 <= int(low) <= int(high or low) <= LAST_VLAN:
             return None
         numbers.extend(range(int(low), int(high or low) + 1))
     return numbers
@@ -60,7 +64,8 @@ def find_repeated_objects(state: DeviceState) -> Iterator[str]:
     """Yield what stands twice in a state."""
     for what, keys in (
         ("VLAN", [str(vlan.number) for vlan in state.vlans]),
-        ("port", [port.name for port in state.ports]),
+        ("port", [*(port.name for port in state.ports), *(name for lag in state.lags for name in lag.held)]),
+        ("LAG", [lag.name for lag in state.lags]),
         ("filter", [one.name for one in state.filters]),
         ("binding", [f"{one.vlan} {one.direction} IPv{int(one.family)}" for one in state.bindings]),
     ):
@@ -95,6 +100,25 @@ def find_port_misfits(port: PortState) -> Iterator[str]:
         yield f"port {port.name}: VLANs must ascend, from 1 to {LAST_VLAN}"
 
 
+def find_lag_misfits(state: DeviceState, support: LagSupport, is_port: Callable[[str], bool]) -> Iterator[str]:
+    """Yield why the LAGs of a state cannot be; `is_port` says if a name is one of a port of the platform."""
+    ports = {port.name for port in state.ports}
+    for lag in state.lags:
+        if support.find_number(lag.name, lag.mode) is None:
+            last = support.name(lag.mode, support.find_highest(lag.mode))
+            yield f"{lag.name!r} is no LAG of the mode {lag.mode}; there are {support.name(lag.mode, 1)} to {last}"
+        if lag.name not in ports:
+            yield f"LAG {lag.name}: nothing says what it carries"
+        if lag.idle or not 1 <= len(lag.members) <= LARGEST_LAG or list(lag.members) != sorted(set(lag.members)):
+            yield f"LAG {lag.name}: expected 1 to {LARGEST_LAG} ports in service, each once, in order"
+        for name in lag.members:
+            if not is_port(name) or support.is_lag_name(name):
+                yield f"LAG {lag.name}: {name!r} is no port that could be a member"
+    for name in sorted(ports - {lag.name for lag in state.lags}):
+        if support.is_lag_name(name):
+            yield f"port {name} is a LAG, and nothing says of which ports ('lag' at the ports in the policy)"
+
+
 def refuse_unsupported(state: DeviceState, can: Capabilities, title: str) -> None:
     """Refuse a state that asks for what a platform does not have; `title` names the platform.
 
@@ -109,6 +133,7 @@ def find_unsupported(state: DeviceState, can: Capabilities, title: str) -> Itera
     """Yield the first object of each kind that the capabilities do not have."""
     filtered = [one.name for one in state.filters] + [one.filter for one in state.bindings]
     isolated = [one.name for one in state.ports if one.isolated]
+    dot1q = [f"port {one.name}" for one in state.ports if one.names_dot1q]
     roles = [one.name for one in state.ports if one.role is not PortRole.UNFILTERED]
     unjudged = [one.filter for one in state.bindings if one.direction not in can.directions]
     too_long = [one.name for one in state.vlans if len(one.name) > (can.longest_vlan_name or len(one.name))]
@@ -124,9 +149,18 @@ def find_unsupported(state: DeviceState, can: Capabilities, title: str) -> Itera
             "has no such interfaces",
             "interfaces",
         ),
+        (can.lags is not None, [f"LAG {one.name}" for one in state.lags], "has no LAGs", "lags"),
         (can.wireless, [f"network {one.ssid!r}" for one in state.networks], "has no wireless networks", "wireless"),
         (can.routes, ["the route policies"] if state.routing else [], "has none", "routes"),
+        (can.static_routes, [str(one) for one in state.default_routes], "writes none", "static_routes"),
+        (False, [str(one) for one in state.tunnels if one.kind not in can.tunnels], "has none", "tunnels"),
         (can.isolates, [f"port {name}" for name in isolated], "cannot isolate it", "isolates"),
+        (
+            can.trunk_encapsulation,
+            [f"port {name}" for name in dot1q],
+            "knows no other encapsulation",
+            "trunk_encapsulation",
+        ),
         (can.reads_port_roles, [f"port {name}" for name in roles], "keeps no role of a port", "reads_port_roles"),
         (False, [f"filter {name}" for name in unjudged], "cannot judge its direction", "directions"),
         (False, too_long, "takes no name as long", "longest_vlan_name, longest_filter_name"),

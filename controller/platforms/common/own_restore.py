@@ -17,11 +17,20 @@ from pathlib import Path
 
 from controller.errors import CommandFailed, DeviceBusy, PlatformIncomplete
 from controller.platforms.base import Command, Lock, Restore, Session
+from controller.platforms.common.unconfirmed import RestoreState, Unconfirmed, build_refusal
 from controller.platforms.device_text.device_text import DeviceText, describe_device_words
 
 _SHOWN = 12
 _WORD = re.compile(r"[A-Za-z0-9._=,:\[\]-]+")
-_BUSY = re.compile(r"busy (?P<owner>[A-Za-z0-9._-]{1,128}) (?P<seconds>-?\d{1,9})\n?")
+_NAME = r"[A-Za-z0-9._-]{1,128}"
+_BUSY = re.compile(rf"busy (?P<owner>{_NAME}) (?P<seconds>-?\d{{1,9}})\n?")
+_REFUSED = re.compile(rf"unconfirmed (?P<owner>{_NAME}) (?P<run>{_NAME}) (?P<age>\d{{1,12}})\n?")
+_UNCONFIRMED = re.compile(
+    rf"(?P<state>armed|firing|failed|lost) (?P<job>lives|gone) (?P<owner>{_NAME}) (?P<run>{_NAME}) "
+    r"(?P<age>\d{1,12}) (?P<left>-?\d{1,12})"
+)
+_MOST_UNCONFIRMED = 100
+"""Lines that are looked at; each is a change of its own."""
 
 
 class OwnRestore:
@@ -62,11 +71,18 @@ class OwnRestore:
 
         Raises:
             DeviceBusy: another owner's hold is valid, or its restore is still to come.
+            DeviceUnconfirmed: a restore failed, and nobody has repaired that.
         """
         answer = self._run(session, "lock", lock.owner, lock.run, str(lock.seconds))
         if busy := _BUSY.fullmatch(answer.reveal()):
             message = f"the lock is held by plan {busy['owner'][:_SHOWN]} for up to {busy['seconds']} s more"
             raise DeviceBusy(session.device, message)
+        if refused := _REFUSED.fullmatch(answer.reveal()):
+            age = int(refused["age"])
+            found = Unconfirmed(
+                RestoreState.FAILED, job_lives=True, owner=refused["owner"], run=refused["run"], age=age, left=0
+            )
+            raise build_refusal(session.device, found)
         self._expect(session, answer, "held")
 
     def unlock(self, session: Session, lock: Lock) -> None:
@@ -103,11 +119,58 @@ class OwnRestore:
 
         Raises:
             CommandFailed: a later run of the same plan has replaced it.
+            DeviceUnconfirmed: it failed; the device tries on, and somebody has to look.
         """
-        answer = self._expect(session, self._run(session, "restored", restore.run), "yes", "no", "superseded")
+        answer = self._expect(session, self._run(session, "restored", restore.run), "yes", "no", "superseded", "failed")
+        if answer == "failed":
+            for one in self.list_unconfirmed(session):
+                if one.run == restore.run:
+                    raise build_refusal(session.device, one)
         if answer == "superseded":
             raise CommandFailed(session.device, "another run of the same plan has taken the device over")
         return answer == "yes"
+
+    def list_unconfirmed(self, session: Session) -> tuple[Unconfirmed, ...]:
+        """Return the changes on the device that were armed and neither confirmed nor put back.
+
+        Raises:
+            CommandFailed: the program on the device does not know the question.
+        """
+        try:
+            answer = self._run(session, "unconfirmed").reveal()
+        except CommandFailed as error:
+            if "'unconfirmed' is no command" not in str(error):
+                raise
+            message = "its program is older than this controller; install what `tsunagu agent` prints for its platform"
+            raise CommandFailed(session.device, message) from None
+        if answer == "no\n":
+            return ()
+        lines = answer.splitlines()[:_MOST_UNCONFIRMED]
+        found = [_UNCONFIRMED.fullmatch(line) for line in lines]
+        if not lines or None in found:
+            message = f"expected its unconfirmed changes, the device said {describe_device_words(answer)!r}"
+            raise CommandFailed(session.device, message, command=self.agent)
+        return tuple(
+            Unconfirmed(
+                RestoreState(one["state"]),
+                one["job"] == "lives",
+                one["owner"],
+                one["run"],
+                int(one["age"]),
+                int(one["left"]),
+            )
+            for one in found
+            if one is not None
+        )
+
+    def repair(self, session: Session, run: str, *, keep: bool) -> None:
+        """Put the state from before a run back now, or keep what the device runs.
+
+        Raises:
+            CommandFailed: it could not be put back, or may still be confirmed.
+        """
+        answer = self._run(session, "repair", run, "keep" if keep else "back")
+        self._expect(session, answer, "kept" if keep else "restored")
 
     def save(self, session: Session, lock: Lock) -> None:
         """Make the running configuration the one that the device starts with, whole or not at all.

@@ -132,5 +132,6 @@ def _show(seen: Observation, lines: Sequence[str], remarks: tuple[ConfigLine, ..
         remarks=remarks,
         conflicting={place: shown(line) for place, line in seen.conflicting.items()},
         peers=tuple(map(shown_peer, seen.peers)),
+        vlan_client=seen.vlan_client and shown(seen.vlan_client),
         paths=tuple(replace(one, text=shown(ConfigLine(one.line, "")).text.strip()) for one in seen.paths),
     )

@@ -44,6 +44,7 @@ _ENDS = re.compile(r"-{4,5} ?END |Private-MAC:")
 _BANNER = re.compile(r"(?P<head>\s*banner [a-z-]+ )(?P<delimiter>\^[!-~]|[!-/:-@\[-`{-~])(?P<rest>.*)")
 _LONGEST_BLOCK = 200
 """Lines of a key or a banner; one that does not end by then has none."""
+_SEPARATORS = frozenset({"", "!", "#"})
 _FILE_HEADER = re.compile(r"==> /[a-z0-9._/-]{1,80} <==")
 _TOKENS = re.compile(r'\s+|<redacted>|"[^"]*"?|[^\s"<]+|<')
 _PARTS = re.compile(r"[-_.]")
@@ -94,7 +95,8 @@ class _Lines:
             return self._redact_banner(line)
         if banner := _BANNER.fullmatch(line):
             return self._begin_banner(banner)
-        return self._redact_line(line) if line.strip() else line
+        # What parts the blocks is no value, also behind `no banner motd`: hidden, it would be one line more.
+        return line if line.strip() in _SEPARATORS else self._redact_line(line)
 
     def _is_in_block(self, line: str) -> bool:
         """Say if a line is of a key of several lines; one that has no end is over where the configuration goes on."""

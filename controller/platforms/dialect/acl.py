@@ -52,7 +52,8 @@ class AclGrammar:
 
     `title` names the system in messages, `lists` are the words before a list's name. `addresses`: the first form that
     fits is written, each is read. `ports` and `icmp_types` are the words for numbers, where the system prints one;
-    `protocols` too (None: every protocol). `protocol_word` and `icmp_word` stand before a number ("": nothing does).
+    `protocols` too (None: every protocol). `read_ports` and `read_protocols` are words that are read and never written,
+    since not every release knows them. `protocol_word` and `icmp_word` stand before a number ("": nothing does).
     `established` is the word for TCP with ACK or RST set ("": no entry can match it). `vlan_word` begins the end of
     every entry, which names its VLAN ("": no entry does).
     `step` numbers the entries that are written (0: none is); `numbered` is the word before a number that is read, which
@@ -67,6 +68,8 @@ class AclGrammar:
     unmatched: str
     ports: Mapping[int, Mapping[str, int]] = field(default_factory=lambda: {Protocol.TCP: {}, Protocol.UDP: {}})
     icmp_types: Mapping[Family, Mapping[str, int]] = field(default_factory=lambda: {family: {} for family in Family})
+    read_ports: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    read_protocols: Mapping[Family, Mapping[str, int]] = field(default_factory=dict)
     protocol_word: str = ""
     icmp_word: str = ""
     established: str = ""
@@ -259,7 +262,7 @@ def _expect_end(grammar: AclGrammar, protocol: int | None) -> str:
 
 
 def _read_protocol(grammar: AclGrammar, words: Words, family: Family) -> int | None:
-    named = grammar.protocols[family]
+    named = {**grammar.protocols[family], **grammar.read_protocols.get(family, {})}
     if not grammar.protocol_word:
         return words.take_number_or(named, 1, _LAST_NUMBER, "a protocol")
     word = words.take_one_of((*named, grammar.protocol_word))
@@ -280,7 +283,8 @@ def _read_address(grammar: AclGrammar, words: Words, family: Family) -> Prefix:
 
 
 def _read_ports(grammar: AclGrammar, words: Words, protocol: int | None) -> Ports:
-    named = None if protocol is None else grammar.ports.get(protocol)
+    written = None if protocol is None else grammar.ports.get(protocol)
+    named = None if written is None else {**written, **grammar.read_ports.get(protocol or 0, {})}
     if named is None or words.peek() not in _OPERATORS:
         return ANY_PORTS
     operator = words.take()

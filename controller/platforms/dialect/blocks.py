@@ -11,9 +11,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.errors import ConfigRefused, Origin, Problem
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import PREFIX, DeviceState
 from controller.model.network.unmanaged_paths import UnmanagedPath
 from controller.platforms.base import ConfigLine, Observation, Peer, Place
+from controller.platforms.conflict_choices import ConflictKind, advise
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,18 @@ class Layout:
 
     `comment` begins a line that says nothing, `ignored` matches the beginning of one that is no configuration.
     `banner` matches a line that begins free text: its first group is the delimiter, the second the rest of the line.
+    `macro` matches one whose text ends with a line of its own, `macro_end`.
     `block_end` is the line at the margin that still belongs to the block before it ("": there is none).
+    `open_text` matches a line behind which free text stands whose end no document tells.
     """
 
     comment: str = "!"
     ignored: re.Pattern[str] | None = None
     banner: re.Pattern[str] | None = None
+    macro: re.Pattern[str] | None = None
+    macro_end: str = "@"
     block_end: str = ""
+    open_text: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,17 @@ class Block:
 
     header: ConfigLine
     children: tuple[ConfigLine, ...]
+
+
+_OWN_NAME = re.compile(rf"(?<![A-Za-z0-9_.-]){PREFIX}-[A-Za-z0-9_.-]{{0,40}}")
+_INDENTED = (" ", "\t")
+_AT_MARGIN = re.compile(
+    r"interface [A-Za-z-]+ ?\d.*|(ip|ipv6) access-list .*|access-list hardware .*|hostname \S+|end"
+    r"|line (con|vty|aux|console) .*|router (ospf|bgp|eigrp|rip|isis)( .*)?"
+)
+"""Lines that a switch prints at the margin alone: elsewhere the text was shifted, or swallowed by a banner."""
+_VLAN = re.compile(r"vlan \d[\d,-]*")
+_SAVE_ANEW = "save the running configuration anew"
 
 
 def join_words(line: ConfigLine) -> str:
@@ -58,28 +75,54 @@ def read_blocks(text: str, layout: Layout) -> tuple[list[ConfigLine], list[Block
     >>> [(block.header.text, len(block.children)) for block in blocks]
     [('vlan 20', 1), ('end', 0)]
     """
-    marked = list(_read_lines(text, layout))
+    marked = list(_read_lines(text, layout, _FreeText(layout)))
     return [line for line, _ in marked], list(_split_blocks(marked, layout.block_end))
 
 
-def _read_lines(text: str, layout: Layout) -> Iterator[tuple[ConfigLine, bool]]:
-    """Yield the lines that count; with each, whether it is the text of a banner."""
-    delimiter = ""
-    for number, written in enumerate(text.splitlines(), start=1):
-        if delimiter:
+@dataclass
+class _FreeText:
+    """Follows the text of banners through the lines; `begun` is the line that began the one that is open."""
+
+    layout: Layout
+    delimiter: str = ""
+    begun: ConfigLine | None = None
+
+    def take(self, written: str) -> bool:
+        """Say if a line is of such a text, and end it where its delimiter stands."""
+        if self.begun is None:
+            return False
+        macro = self.delimiter == self.layout.macro_end and self.begun.text.split()[0] == "macro"
+        if written.strip() == self.delimiter if macro else self.delimiter in written:
+            self.begun = None
+        return True
+
+    def begin(self, line: ConfigLine) -> None:
+        """Note that a text begins, if a line begins one."""
+        words = line.text.strip()
+        banner = self.layout.banner.fullmatch(words) if self.layout.banner else None
+        if banner and banner[1] not in banner[2]:
+            self.delimiter, self.begun = banner[1], line
+        elif self.layout.macro and self.layout.macro.fullmatch(words):
+            self.delimiter, self.begun = self.layout.macro_end, line
+
+
+def _read_lines(text: str, layout: Layout, free_text: _FreeText) -> Iterator[tuple[ConfigLine, bool]]:
+    """Yield the lines that count; with each, whether it is the text of a banner.
+
+    A line ends with a line feed alone: a device keeps a form feed or U+2028 inside a description.
+    """
+    for number, written in enumerate(text.split("\n"), start=1):
+        if free_text.take(written):
             if written.strip():
                 yield ConfigLine(number, written.rstrip()), True
-            if delimiter in written:
-                delimiter = ""
             continue
         if not written.strip() or written.lstrip().startswith(layout.comment):
             continue
         if layout.ignored and layout.ignored.match(written):
             continue
-        yield ConfigLine(number, written.rstrip()), False
-        banner = layout.banner.fullmatch(written) if layout.banner else None
-        if banner and banner[1] not in banner[2]:
-            delimiter = banner[1]
+        line = ConfigLine(number, written.rstrip())
+        free_text.begin(line)
+        yield line, False
 
 
 def _split_blocks(lines: Iterable[tuple[ConfigLine, bool]], block_end: str) -> Iterator[Block]:
@@ -87,7 +130,7 @@ def _split_blocks(lines: Iterable[tuple[ConfigLine, bool]], block_end: str) -> I
     children: list[ConfigLine] = []
     for line, in_banner in lines:
         ends = line.text == block_end and header is not None and header.text != block_end
-        if not in_banner and (line.text.startswith(" ") or ends):
+        if not in_banner and (line.text.startswith(_INDENTED) or ends):
             children.append(line)
             continue
         if header is not None:
@@ -95,6 +138,35 @@ def _split_blocks(lines: Iterable[tuple[ConfigLine, bool]], block_end: str) -> I
         header, children = (None if in_banner else line), []
     if header is not None:
         yield Block(header, tuple(children))
+
+
+def find_layout_faults(text: str, layout: Layout) -> Iterator[tuple[ConfigLine, str]]:
+    r"""Yield the lines by which a text cannot be cut into blocks as the device meant them, and why; none is quoted.
+
+    >>> [why for _, why in find_layout_faults(" vlan 20\n  name STAFF\n", Layout())]
+    ['is indented, and no line stands before it that it could belong to; save the running configuration anew']
+    """
+    free_text = _FreeText(layout)
+    header: ConfigLine | None = None
+    begun: ConfigLine | None = None
+    for line, in_text in _read_lines(text, layout, free_text):
+        words = join_words(line)
+        if in_text:
+            if _AT_MARGIN.fullmatch(words) or _VLAN.fullmatch(words) or _OWN_NAME.search(words):
+                where = f"the text that line {begun.number if begun else 0} begins"
+                yield line, f"is a line of a configuration in {where}, whose end seems missing; {_SAVE_ANEW}"
+        elif not line.text.startswith(_INDENTED):
+            header = line
+            if layout.open_text and layout.open_text.fullmatch(words):
+                yield line, f"begins a text whose end cannot be told from commands; take it out and {_SAVE_ANEW}"
+        elif header is None:
+            yield line, f"is indented, and no line stands before it that it could belong to; {_SAVE_ANEW}"
+            return
+        elif _AT_MARGIN.fullmatch(words) or (_VLAN.fullmatch(words) and not header.text.startswith("wireless ")):
+            yield line, f"is indented under line {header.number}, and a device prints it at the margin; {_SAVE_ANEW}"
+        begun = free_text.begun or begun
+    if free_text.begun is not None:
+        yield free_text.begun, f"begins a text that {free_text.delimiter!r} must end, and nothing does; {_SAVE_ANEW}"
 
 
 class Reading:
@@ -147,6 +219,7 @@ class Reading:
         for here in self._things.values():
             if any(managed for _, managed in here):
                 self.refuse_each(find_repeated([line for line, _ in here]))
+        self.refuse_each(self._find_own_names(lines))
         if self._problems:
             message = f"{self.source}: the configuration is refused; nothing was changed:"
             raise ConfigRefused(message, self._problems)
@@ -167,6 +240,18 @@ class Reading:
             tuple(paths),
             routes,
         )
+
+    def _find_own_names(self, lines: Iterable[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
+        """Yield lines of others that name what is ours: a list that others use, or what a damaged text has left of it.
+
+        The next plan would rename the list, and many systems take a list that is missing for one that permits all.
+        """
+        told = {problem.origin.line for problem in self._problems}
+        for line in lines:
+            found = _OWN_NAME.search(line.text) if line.number not in self.managed | told else None
+            if found:
+                words = f"{join_words(line)!r} names {found[0]}, which is ours, where none of ours belongs"
+                yield line, words + advise(ConflictKind.OWN_NAME, line=join_words(line))
 
 
 def find_repeated(lines: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:

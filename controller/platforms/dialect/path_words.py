@@ -10,6 +10,7 @@ IP Routing, NAT, MPLS layer 2 VPN and first hop redundancy references. Not verif
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from controller.model.network.unmanaged_paths import PathKind
 
@@ -85,13 +86,30 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"l2tp .*", PathKind.TUNNEL),
         (r"vlan filter .*", PathKind.VLAN_FILTER),
         (r"monitor session .*", PathKind.MIRROR),
+        (r"(no )?mac[- ]address-table (static|learning) .*", PathKind.VLAN_FILTER),
+        (r"ip arp inspection filter .*|cts role-based enforcement.*", PathKind.VLAN_FILTER),
+        (r"(dot1x|web-authentication|mac-authentication) vlan .*", PathKind.VLAN_FILTER),
+        (r"ip (dhcp snooping|arp inspection) vlan .*", PathKind.VLAN_FILTER),
         (r"no ip routing|no ipv6 unicast-routing|no ip forwarding|no ipv6 forwarding", PathKind.ROUTING_OFF),
         (r"arp .* alias|ip arp proxy .*", PathKind.PROXY_ARP),
         (r"(switchport|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*", PathKind.UNKNOWN_LINE),
         (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
+        (r"macro auto global processing.*|mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
+        (r"event manager policy .*type user.*|platform hwfilter-size ipv4-limited-ipv6", PathKind.UNKNOWN_LINE),
     )
 )
 """Lines at the margin that are ways of the whole device; the last are lines that lost the interface they belong to."""
+
+ONLY_FORGED: Mapping[str, str] = {
+    "ip dhcp snooping vlan ": "ip dhcp snooping trust",
+    "ip arp inspection vlan ": "ip arp inspection trust",
+    "ip dhcp snooping": "ip dhcp snooping trust",
+    "arp security": "ip dhcp snooping trust",
+}
+"""Lines that drop only what is forged where a port is trusted by the other line; else they drop every answer."""
+
+_QUIET = r"(?!\"?(?:enable|end|exit|show|sh|terminal|write|wr|copy running-config|ping|clear counters)\b)"
+"""Words at the beginning of a command that changes no configuration."""
 
 BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
     (re.compile(r"policy-map .*"), re.compile(r"set ip(v6)? next-hop .*"), PathKind.POLICY_ROUTING),
@@ -102,6 +120,8 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
     ),
     (re.compile(r"monitor session .* type .*"), re.compile(r"source .*"), PathKind.MIRROR),
     (re.compile(r"ip(v6)? dhcp pool .*"), re.compile(r"default-router .*"), PathKind.SECOND_GATEWAY),
+    (re.compile(r"event manager applet .*"), re.compile(rf"action \S+ cli command {_QUIET}.*"), PathKind.UNKNOWN_LINE),
+    (re.compile(r"kron policy-list .*"), re.compile(rf"cli {_QUIET}.*"), PathKind.UNKNOWN_LINE),
 )
 """Lines inside another block, by what the block begins with."""
 

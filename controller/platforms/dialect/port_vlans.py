@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.model.network.unmanaged_paths import PathKind
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 
+_MOST_USED = 128
+"""Ports that a line may name by a range."""
 _EVERY_VLAN = frozenset(range(1, LAST_VLAN + 1))
 _ALLOWED = "switchport trunk allowed vlan "
 _KNOWN = re.compile(
@@ -41,10 +43,10 @@ def read_port_vlans(texts: Sequence[str], *, trunks_carry_all: bool, undecided_m
     modes = [words.removeprefix("switchport mode ") for words in texts if words.startswith("switchport mode ")]
     mode = modes[-1] if modes else ""
     access = _read_access(texts)
-    trunk = _read_trunk(texts, trunks_carry_all=trunks_carry_all)
-    both = None if access is None or trunk is None else access | trunk
     if mode == "access" or (not mode and not undecided_mode):
         return PortVlans(PathKind.ACCESS_PORT, access, "switchport access vlan ")
+    trunk = _read_trunk(texts, trunks_carry_all=trunks_carry_all)
+    both = None if access is None or trunk is None else trunk if access <= trunk else access | trunk
     if mode == "trunk":
         return PortVlans(PathKind.TRUNK, trunk, _ALLOWED if _names_vlans(texts) else "switchport mode ")
     if mode.startswith("private-vlan"):
@@ -80,8 +82,10 @@ def _read_private(texts: Iterable[str]) -> frozenset[int] | None:
     return frozenset(found) or None
 
 
-def _read_trunk(texts: Iterable[str], *, trunks_carry_all: bool) -> frozenset[int] | None:
+def _read_trunk(texts: Sequence[str], *, trunks_carry_all: bool) -> frozenset[int] | None:
     """The VLANs of a trunk with its untagged one; None where a line is not understood."""
+    if trunks_carry_all and not any(words.startswith("switchport trunk ") for words in texts):
+        return _EVERY_VLAN
     carried = set(_EVERY_VLAN) if trunks_carry_all else set()
     native = {1}
     for words in texts:
@@ -92,7 +96,7 @@ def _read_trunk(texts: Iterable[str], *, trunks_carry_all: bool) -> frozenset[in
                 return None
             native = set(listed) if word != "tag" else native
         elif words.startswith(_ALLOWED):
-            changed = _change(carried, words.removeprefix(_ALLOWED), adds_first=not trunks_carry_all)
+            changed = change_allowed_vlans(carried, words.removeprefix(_ALLOWED), adds_first=not trunks_carry_all)
             if changed is None:
                 return None
             carried = changed
@@ -101,8 +105,8 @@ def _read_trunk(texts: Iterable[str], *, trunks_carry_all: bool) -> frozenset[in
     return frozenset(carried | (native if not trunks_carry_all else native & carried))
 
 
-def _change(carried: set[int], words: str, *, adds_first: bool) -> set[int] | None:
-    """The VLANs after one line of a list; None where it is not understood."""
+def change_allowed_vlans(carried: set[int], words: str, *, adds_first: bool) -> set[int] | None:
+    """Return the VLANs of a trunk after one line of its list; None where it is not understood."""
     word, _, rest = words.partition(" ")
     if word in {"all", "none"} and not rest:
         return set(_EVERY_VLAN) if word == "all" else set()
@@ -112,3 +116,20 @@ def _change(carried: set[int], words: str, *, adds_first: bool) -> set[int] | No
     named = set(listed)
     changed = {"add": carried | named, "remove": carried - named, "except": set(_EVERY_VLAN) - named}
     return changed.get(word) if rest or adds_first else named
+
+
+def list_used_ports(words: str, complete: Callable[[str], str]) -> Iterator[str]:
+    """Yield the interfaces behind `destination interface`, in small letters.
+
+    >>> list(list_used_ports("monitor session 1 destination interface Gi1/0/1 - 2 , Gi1/0/9", str))
+    ['gi1/0/1', 'gi1/0/2', 'gi1/0/9']
+    """
+    for part in words.partition(" interface ")[2].split(","):
+        first, _, last = part.strip().partition(" - ")
+        name = complete(first.split()[0] if first.split() else "").lower()
+        head, slash, low = name.rpartition("/")
+        high = last.strip().split(" ")[0].rpartition("/")[2]
+        if slash and low.isdecimal() and high.isdecimal() and 0 <= int(high) - int(low) < _MOST_USED:
+            yield from (f"{head}/{number}" for number in range(int(low), int(high) + 1))
+        else:
+            yield name

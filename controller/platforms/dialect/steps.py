@@ -3,9 +3,12 @@
 The order keeps every state between inside what the old or the new one permits. New VLANs come first; then new access
 lists, in force nowhere; then they are bound, each change of a binding one command; only then do the switch's own
 interfaces come up and do ports enter VLANs, whose filters therefore stand already; at last what is no longer needed
-goes. A list is never edited: a system puts each line in force as it comes. Where a list of the wanted name holds
-something else, or is bound and missing (everything may pass then), one of the same entries under a replacement name
-takes its place meanwhile.
+goes. An address that goes from one interface to another is off the first before it is on the second, since no switch
+takes two interfaces in one network; the state between has fewer addresses than the old one, and nothing else.
+
+A list is never edited: a system puts each line in force as it comes. Where a list of the wanted name holds something
+else, or is bound and missing (everything may pass then), one of the same entries under a replacement name takes its
+place meanwhile.
 
 A port that leaves our care keeps its VLANs and loses our mark: without them it would fall into VLAN 1, or a trunk would
 carry every VLAN.
@@ -25,11 +28,14 @@ from controller.model.network.device_state import (
     Vlan,
     build_device_state,
 )
+from controller.model.network.lags import Lag
 from controller.platforms.base import Command, Step
+from controller.platforms.common.lag_changes import compare_lags, hold_back_carrying
 from controller.platforms.common.replacement_names import use_replacement_names
 from controller.platforms.dialect.acl import AclGrammar, write_filter
-from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar, write_allowed_vlans
-from controller.platforms.dialect.vlan_interface import change_interface
+from controller.platforms.dialect.lags import MEMBER_MARK
+from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar, change_allowed_vlans, write_allowed_vlans
+from controller.platforms.dialect.vlan_interface import change_interface, leave_networks
 
 Change = tuple[str, Sequence[str], DeviceState]
 """A title, the commands in configuration mode, and the state that they lead to."""
@@ -108,14 +114,15 @@ def change_switch(grammar: SwitchGrammar, now: DeviceState, wanted: DeviceState)
     state = replace(state, bindings=build_device_state(bindings=[*kept, *wanted.bindings]).bindings)
     yield "bind access lists", [line for one in bound for line in _bind(grammar, one)], state
 
+    left = replace(state, interfaces=leave_networks(now.interfaces, wanted.interfaces))
+    yield "take addresses off", list(_change_interfaces(grammar, now, left)), left
     state = replace(state, interfaces=wanted.interfaces)
-    yield "set interfaces", list(_change_interfaces(grammar, now, wanted)), state
+    yield "set interfaces", list(_change_interfaces(grammar, left, wanted)), state
 
-    lines = [line for one in wanted.ports if one not in now.ports for line in _set_port(grammar, one)]
-    gone = {one.name for one in now.ports} - {one.name for one in wanted.ports}
-    lines += [line for name in sorted(gone) for line in (f"interface {name}", "no description")]
-    state = replace(state, ports=wanted.ports)
-    yield "set ports", lines, state
+    begun = hold_back_carrying(now, wanted)
+    yield "set ports", list(_change_ports(grammar, now, begun)), replace(state, ports=begun.ports, lags=begun.lags)
+    state = replace(state, ports=wanted.ports, lags=wanted.lags)
+    yield "put ports into LAGs", list(_change_ports(grammar, begun, wanted)), state
 
     lines = [line for one in kept for line in _bind(grammar, one, "no ")]
     state = replace(state, bindings=wanted.bindings)
@@ -137,8 +144,67 @@ def _change_interfaces(grammar: SwitchGrammar, now: DeviceState, wanted: DeviceS
             yield from change_interface(grammar.addresses, before.get(vlan), after.get(vlan))
 
 
-def _set_port(grammar: SwitchGrammar, port: PortState) -> Iterator[str]:
-    """Yield VLANs before the mode, so that the port never carries the default ones; the other mode's are dropped."""
+def _change_ports(grammar: SwitchGrammar, now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    """Yield the commands by which ports and LAGs become as wanted.
+
+    Members leave first. A LAG that is new is made by its first member, with what that carries. A member that carried
+    nothing before is up only when its LAG is as wanted.
+    """
+    before, after = ({one.name: one for one in state.ports} for state in (now, wanted))
+    change = compare_lags(now, wanted)
+    of_lag = {name: before[lag.name].names_dot1q for name, lag in change.leaving.items() if lag.name in before}
+    for name, lag in change.leaving.items():
+        yield from _leave_lag(grammar, name, lag, stays=name in after or name in change.joining)
+    for name in sorted(after.keys() - change.new):
+        if before.get(name) != after[name]:
+            yield from _set_port(grammar, before.get(name), after[name], named=of_lag.get(name, False))
+            if name in change.leaving:
+                yield "no shutdown"
+    for name, lag in change.joining.items():
+        member = replace(after[lag.name], name=name)
+        yield from _join_lag(grammar, lag, member, before.get(name), named=of_lag.get(name, False))
+    for name in sorted(change.new):
+        # A LAG that all its members have left is still there, with what it was told.
+        named = name in before and before[name].names_dot1q
+        yield from _set_port(grammar, None, after[name], named=named)
+    for name in change.joining:
+        if name not in change.carrying:
+            yield from (f"interface {name}", "no shutdown")
+    gone = [*change.released, *(before.keys() - after.keys() - change.joining.keys())]
+    yield from (line for name in sorted(gone) for line in (f"interface {name}", "no description"))
+
+
+def _leave_lag(grammar: SwitchGrammar, name: str, lag: Lag, *, stays: bool) -> Iterator[str]:
+    """Yield the commands that take a port out of a LAG; one that nobody wants is left as a trunk without VLANs.
+
+    With those of the LAG it would be a second way beside it, a loop.
+    """
+    leave = grammar.lags.list_leaves(lag) if grammar.lags else []
+    if stays:
+        yield from (f"interface {name}", *leave) if leave else ()
+        return
+    yield from (f"interface {name}", "shutdown", *leave, f"interface {name}")
+    yield from ("switchport trunk allowed vlan none", "switchport mode trunk", "no description", "no shutdown")
+
+
+def _join_lag(
+    grammar: SwitchGrammar, lag: Lag, port: PortState, old: PortState | None, *, named: bool
+) -> Iterator[str]:
+    """Yield the commands that make a port a member: it carries what the LAG does before it joins."""
+    first, _, *carried = _set_port(grammar, old, port, named=named)
+    join = grammar.lags.write_join(lag) if grammar.lags else ""
+    yield first
+    if old is None:
+        yield "shutdown"
+    yield from (f"description {grammar.quote(MEMBER_MARK)}", *carried, join)
+
+
+def _set_port(grammar: SwitchGrammar, old: PortState | None, port: PortState, *, named: bool = False) -> Iterator[str]:
+    """Yield VLANs before the mode, so that the port never carries the default ones; the other mode's are dropped.
+
+    The list of a trunk that stays one is changed by what differs alone. `named`: it has an encapsulation, as the LAG
+    had that it was in.
+    """
     yield f"interface {port.name}"
     yield f"description {grammar.quote(PORT_MARK)}"
     if port.isolated:
@@ -148,7 +214,15 @@ def _set_port(grammar: SwitchGrammar, port: PortState) -> Iterator[str]:
         yield "switchport mode access"
         yield "no switchport trunk allowed vlan"
     else:
-        yield from write_allowed_vlans(port.vlans)
+        if port.names_dot1q:
+            yield grammar.encapsulation
+        elif named or (old is not None and old.names_dot1q):
+            yield f"no {grammar.encapsulation.removesuffix(' dot1q')}"
+        if old is not None and old.mode is PortMode.ACCESS:
+            # Its list of a trunk is in force nowhere.
+            yield from write_allowed_vlans(port.vlans)
+        else:
+            yield from change_allowed_vlans(None if old is None else old.vlans, port.vlans)
         yield "switchport mode trunk"
         yield "no switchport access vlan"
     if grammar.isolated and not port.isolated:

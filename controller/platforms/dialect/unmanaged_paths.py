@@ -7,7 +7,7 @@ one that a device printed.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
@@ -31,6 +31,7 @@ from controller.platforms.dialect.path_words import (
     HARMLESS_ON_PORTS,
     HARMLESS_ON_VLAN_INTERFACES,
     INTERFACE_LINES,
+    ONLY_FORGED,
     OWN_ADDRESSES,
     TUNNELS,
 )
@@ -45,28 +46,34 @@ class PathGrammar:
     """How a system shows its ports.
 
     `switch_ports` matches their names. `trunks_carry_all`: a trunk that names no VLAN carries every one.
-    `undecided_mode`: a port without a mode may become a trunk. `routes_by_itself`: it routes unless its text says
-    otherwise. `isolated` is the line of an isolated port ("": there is none), `channels` give the name of the channel
-    that a member's line is about.
+    `undecided_mode`: a port without a mode may become a trunk. `isolated` is the line of an isolated port ("": there is
+    none), `channels` give the name of the channel that a member's line is about, `complete_name` writes the name of an
+    interface in full.
+
+    A device routes unless its text says otherwise by a line of `routing_off`: where models differ in what they do
+    without such a line, what could lead further does. `routing_on` are the lines that must stand in the text of one
+    that has to route, since some models do not without them; `begins` matches the lines by which a text is told from a
+    part of one, which need not have them.
     """
 
     switch_ports: re.Pattern[str]
     trunks_carry_all: bool
     undecided_mode: bool
-    routes_by_itself: bool
     isolated: str = ""
     channels: Mapping[str, str] = field(default_factory=dict)
+    complete_name: Callable[[str], str] = str
+    routing_off: frozenset[str] = frozenset({"no ip forwarding"})
+    routing_on: tuple[str, ...] = ()
+    begins: re.Pattern[str] = re.compile(r"version \S.*|hostname \S.*")
 
 
-OF_UNKNOWN_HABITS = PathGrammar(
-    re.compile(r"[a-z][a-z-]*\d+(/\d+)*"), trunks_carry_all=True, undecided_mode=False, routes_by_itself=True
-)
+OF_UNKNOWN_HABITS = PathGrammar(re.compile(r"[a-z][a-z-]*\d+(/\d+)*"), trunks_carry_all=True, undecided_mode=False)
 """A system of which nobody said how it behaves where its text says nothing: what could lead further does."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadPaths:
-    """The ways of others, and whether the device routes between its interfaces, as far as its text tells."""
+    """The ways of others, and whether the device may route between its interfaces, as far as its text tells."""
 
     paths: tuple[UnmanagedPath, ...]
     routes: bool
@@ -87,20 +94,33 @@ class _PathReader:
             (block.header, join_words(block.header).lower(), [(one, join_words(one).lower()) for one in block.children])
             for block in blocks
         ]
-        self.interfaces = {name for _, words, _ in self.blocks for name in _list_interfaces(words)}
+        self.trusted = {words for _, _, lines in self.blocks for _, words in lines if words in ONLY_FORGED.values()}
+        self.interfaces = {name for _, words, _ in self.blocks for name in self._list_names(words)}
         self.classified = _find_classified(self.blocks)
 
     def routes(self) -> bool:
-        """Say if the device routes between its interfaces, as far as its text tells."""
-        said = [words for _, words, _ in self.blocks]
-        if self.grammar.routes_by_itself:
-            return "no ip forwarding" not in said
-        return "ip routing" in said or "ipv6 unicast-routing" in said
+        """Say if the device may route between its interfaces, as far as its text tells."""
+        said = {words for _, words, _ in self.blocks}
+        return not said & self.grammar.routing_off or "ipv6 unicast-routing" in said
+
+    def _find_untold_routing(self) -> Iterator[UnmanagedPath]:
+        """Yield the lines without which a switch may route nothing and that a whole text does not have."""
+        said = {words for _, words, _ in self.blocks}
+        begins = [(header, words) for header, words, _ in self.blocks if self.grammar.begins.fullmatch(words)]
+        for header, words in begins[:1]:
+            for line in self.grammar.routing_on:
+                if not said & {line, f"no {line}"}:
+                    yield UnmanagedPath(PathKind.ROUTING_UNTOLD, header.number, words, line)
 
     def read(self) -> Iterator[UnmanagedPath]:
+        yield from self._find_untold_routing()
         for header, words, lines in self.blocks:
             if words.startswith("interface ") and not words.startswith("interface range "):
                 yield from self._read_interface(header, words, lines)
+            elif (configured := re.fullmatch(r"vlan configuration ([\d,-]+)", words)) is not None:
+                numbers = frozenset(parse_vlan_list(configured[1]) or ())
+                for line, text in lines:
+                    yield UnmanagedPath(PathKind.VLAN_FILTER, line.number, text, words, numbers)
             elif re.fullmatch(r"vlan [\d,-]+", words):
                 yield from self._read_vlan(header, words.removeprefix("vlan "), lines)
             elif words == "vlan database":
@@ -108,6 +128,9 @@ class _PathReader:
             else:
                 yield from self._read_device_line(header, words)
                 yield from _read_inner_lines(words, lines)
+
+    def _list_names(self, words: str) -> list[str]:
+        return [self.grammar.complete_name(name).lower() for name in _list_interfaces(words)]
 
     # VLANs
 
@@ -133,7 +156,7 @@ class _PathReader:
         ours = header.number in self.managed
         if not ours and any(text == "shutdown" for _, text in lines):
             return
-        for written in _list_interfaces(words):
+        for written in self._list_names(words):
             # Whatever else stands there is no name that may be shown.
             name = written if re.fullmatch(r"[a-z][a-z-]{0,23}[\d./:-]{0,24}", written) else "an interface"
             if (found := re.fullmatch(r"vlan(\d+)", name)) and 1 <= int(found[1]) <= LAST_VLAN:
@@ -156,7 +179,9 @@ class _PathReader:
         holder, vlans = f"interface vlan{number}", frozenset({number})
         for line, words in lines:
             kind = _find_kind(words)
-            if line.number in self.managed or (kind is None and not (ours and self._unknown_in_ours(line, words))):
+            if line.number not in self.managed and words in ONLY_FORGED and ONLY_FORGED[words] not in self.trusted:
+                kind = PathKind.VLAN_FILTER
+            if line.number in self.managed or (kind is None and not self._is_unknown(line, words)):
                 continue
             kept = kind or PathKind.UNKNOWN_LINE
             yield UnmanagedPath(kept, line.number, words, holder, vlans | _private(kept, words), in_managed=ours)
@@ -168,7 +193,7 @@ class _PathReader:
         ]
         yield from find_addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
 
-    def _unknown_in_ours(self, line: ConfigLine, words: str) -> bool:
+    def _is_unknown(self, line: ConfigLine, words: str) -> bool:
         known = is_address(words) or HARMLESS_ON_VLAN_INTERFACES.fullmatch(words) or _is_access_group(words)
         return line.number not in self.managed and not known
 
@@ -187,7 +212,7 @@ class _PathReader:
 
     def _read_port(self, header: ConfigLine, name: str, lines: Lines, *, ours: bool) -> Iterator[UnmanagedPath]:
         channel = self._find_channel(lines)
-        if channel is not None:
+        if channel is not None and channel[1].number not in self.managed:
             yield from self._read_member(name, channel, ours=ours)
         if ours:
             yield from self._read_own_port(name, lines)
@@ -268,8 +293,9 @@ class _PathReader:
             if " source " in words:
                 yield self._read_mirror(header, words)
         elif kind is PathKind.VLAN_FILTER:
-            listed = parse_vlan_list(words.rpartition(" vlan-list ")[2].removesuffix(" input").replace(" ", ""))
-            yield UnmanagedPath(kind, header.number, words, vlans=None if listed is None else frozenset(listed))
+            need = next((need for start, need in ONLY_FORGED.items() if words.startswith(start)), "")
+            if need not in self.trusted:
+                yield UnmanagedPath(kind, header.number, words, vlans=_find_listed(words))
         elif kind in {PathKind.UNKNOWN_LINE, PathKind.PSEUDOWIRE, PathKind.TUNNEL}:
             yield UnmanagedPath(kind, header.number, words, vlans=None)
         elif kind is PathKind.SECOND_GATEWAY:
@@ -282,6 +308,17 @@ class _PathReader:
         """A session that copies VLANs, or what passes at ports."""
         vlans = _numbers(words.partition(" source vlan ")[2]) if " source vlan " in words else None
         return UnmanagedPath(PathKind.MIRROR, header.number, words, vlans=vlans)
+
+
+def _find_listed(words: str) -> frozenset[int] | None:
+    """Return the VLANs that a line names behind `vlan` or `vlan-list`; None where it names none, or all of them.
+
+    >>> sorted(_find_listed("vlan filter m vlan-list 10, 20-21 input"))
+    [10, 20, 21]
+    """
+    found = re.search(r"\bvlan(?:-list)? (\d[\d, -]*)", words)
+    listed = parse_vlan_list(found[1].replace(" ", "")) if found else None
+    return None if listed is None else frozenset(listed)
 
 
 def _list_interfaces(words: str) -> list[str]:
@@ -319,7 +356,7 @@ def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
         if begins.fullmatch(header):
             for line, words in lines:
                 if pattern.fullmatch(words):
-                    vlans = None if kind is PathKind.MIRROR else frozenset[int]()
+                    vlans = None if kind in {PathKind.MIRROR, PathKind.UNKNOWN_LINE} else frozenset[int]()
                     hops = list_plain_addresses(words) if kind is PathKind.SECOND_GATEWAY else ()
                     yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
 

@@ -8,9 +8,18 @@ secondary addresses stand before the primary one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+)
 
 from controller.model.network.device_state import PREFIX, VlanInterface, build_vlan_interface
 from controller.model.network.packets import Family
@@ -30,12 +39,14 @@ class AddressGrammar:
 
     `relays` are the words before the server of a family; `relay_lines` matches every line that is about relays.
     `conflicts` match the lines that an interface of ours cannot have, with what it is by them.
+    `known` matches lines that may stand there since they change nothing of it (None: they are not looked at).
     `mark` is the description of an interface of ours. `capitals`: addresses of IPv6 are written so.
     """
 
     relays: Mapping[Family, str]
     relay_lines: re.Pattern[str]
     conflicts: tuple[tuple[re.Pattern[str], str], ...] = ()
+    known: re.Pattern[str] | None = None
     mark: str = MARK
     capitals: bool = False
 
@@ -109,6 +120,35 @@ def change_interface(grammar: AddressGrammar, old: VlanInterface | None, new: Vl
         yield "no shutdown"
 
 
+def leave_networks(now: Sequence[VlanInterface], wanted: Sequence[VlanInterface]) -> tuple[VlanInterface, ...]:
+    """Return the present interfaces without the addresses that are in the way of another interface's new ones.
+
+    An interface that would be without addresses is left out.
+
+    >>> one, other = build_vlan_interface(10, ["10.1.0.1/24"]), build_vlan_interface(20, ["10.1.0.1/24"])
+    >>> leave_networks([one], [other]), leave_networks([one], [one]) == (one,)
+    ((), True)
+    """
+    held = {one.vlan: set(one.addresses) for one in now}
+    gained = [
+        (one.vlan, ip_interface(text)) for one in wanted for text in one.addresses if text not in held.get(one.vlan, ())
+    ]
+    left: list[VlanInterface] = []
+    for one in now:
+        others = [address.network for vlan, address in gained if vlan != one.vlan]
+        stay = [text for text in one.addresses if not _overlaps(text, others)]
+        if stay == list(one.addresses):
+            left.append(one)
+        elif stay:
+            left.append(build_vlan_interface(one.vlan, stay, one.relays))
+    return tuple(left)
+
+
+def _overlaps(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    own = ip_interface(address).network
+    return any(own.version == other.version and own.overlaps(other) for other in networks)
+
+
 def read_interface(
     grammar: AddressGrammar, reading: Reading, header: ConfigLine, number: int, children: Sequence[ConfigLine]
 ) -> tuple[bool, VlanInterface | None]:
@@ -132,6 +172,7 @@ def read_interface(
                 words = f"conflict: {name} is ours ({join_words(mark)!r}, line {mark.number}) and {what}"
                 advice = advise(ConflictKind.INTERFACE_LINE, place=name, line=join_words(line))
                 reading.refuse(line, words + advice)
+    reading.refuse_each(_find_unknown(grammar, name, mark, children, [mark, *addressing]))
     found: dict[str, list[str]] = {"primary": [], "other": [], "relay": []}
     for line in addressing:
         kind, text = _read_line(grammar, line)
@@ -148,6 +189,23 @@ def read_interface(
         reading.remarks.append(ConfigLine(header.number, out))
         return True, None
     return True, build_vlan_interface(number, [*found["primary"], *found["other"]], found["relay"])
+
+
+def _find_unknown(
+    grammar: AddressGrammar, name: str, mark: ConfigLine, children: Sequence[ConfigLine], read: Sequence[ConfigLine]
+) -> Iterator[tuple[ConfigLine, str]]:
+    """Yield the lines of an interface of ours of which nobody said that they change nothing of it."""
+    known = grammar.known
+    if known is None:
+        return
+    for line in children:
+        words = join_words(line)
+        told = line in read or any(pattern.fullmatch(words) for pattern, _ in grammar.conflicts)
+        if told or words == "shutdown" or words.startswith("description ") or known.fullmatch(words):
+            continue
+        ours = f"conflict: {name} is ours ({join_words(mark)!r}, line {mark.number})"
+        advice = advise(ConflictKind.INTERFACE_LINE, place=name, line=words)
+        yield line, f"{ours} and {words!r} is not known to change nothing of it{advice}"
 
 
 def _read_line(grammar: AddressGrammar, line: ConfigLine) -> tuple[str | None, str]:

@@ -11,6 +11,7 @@ It is installed there, and is all that the controller's login runs: there is nei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -22,6 +23,7 @@ from controller.platforms.base import EXEC, Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.common.replacement_names import choose_replacement_name
+from controller.platforms.common.whole_text import TextForm
 from controller.platforms.dialect.steps import Change, plan_steps
 from controller.platforms.frr.parse import parse
 from controller.platforms.frr.text import LISTS, render, write_attachments, write_prefix_list, write_route_map
@@ -30,10 +32,18 @@ CONFIGURE = "configure terminal"
 """A command's line; its lines go in as standard input, and the first that FRR refuses ends it."""
 
 
+TEXT_FORM = TextForm(
+    re.compile(r"frr (version|defaults) |hostname |Building configuration|router |route-map |ip|interface "),
+    "'frr version' or 'hostname'",
+    end="",
+)
+
+
 class Frr(OwnRestore):
     """The platform `frr`; see `controller.platforms.base.Operable` for what each member promises."""
 
     name = "frr"
+    text_form = TEXT_FORM
     device_type = EXEC
     agent = "frr_router"
     script = "router.sh"

@@ -4,7 +4,7 @@
 #
 #   read | saved | save [RUN] | lock OWNER RUN SECONDS | unlock OWNER RUN
 #   arm RUN SECONDS | push RUN configure terminal | cancel RUN | armed | restored RUN
-#   fire RUN (the armed job itself; nobody else calls it)
+#   unconfirmed | repair RUN back|keep | fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1
 # and a sentence on stderr. This text, with `own_restore.sh` behind it, is installed on the router, and sshd's forced
@@ -24,6 +24,9 @@ export LC_ALL
 me=frr_router
 home=${TSUNAGU_ROUTER:-/var/lib/tsunagu}
 startup=${TSUNAGU_FRR:-/etc/frr}/frr.conf
+# shellcheck disable=SC2034 # `own_restore.sh` reads it
+rooms="$home
+${startup%/*}"
 
 die() {
     printf '%s: %s\n' "$me" "$*" >&2
@@ -51,7 +54,7 @@ running() {
     router -c 'show running-config'
 }
 
-# The lines that are ours, each with what it stands in, from a running configuration: L (prefix list), M (a clause of a
+# The lines that are ours, each with what it stands in, from a running configuration on stdin: L (prefix list), M (a clause of a
 # route map, and the lines in it), B (an attachment).
 ours() {
     awk '
@@ -64,17 +67,19 @@ ours() {
         bgp != "" && /^ address-family / { family = substr($0, 2); next }
         bgp != "" && /^ exit-address-family/ { family = ""; next }
         family != "" && /^  neighbor [^ ]+ route-map TSN-[^ ]+ (in|out)$/ { print "B|" bgp "|" family "|" substr($0, 3) }
-    ' "$1"
+    '
 }
 
-# way_back OLD NOW: the configuration commands from one set of our lines to the other. What is missing comes first, then
+# way_back: the configuration commands from one set of our lines to another; stdin is the one to go to, a line with `#`
+# alone, and the one that there is. What is missing comes first, then
 # the attachments, then what was not there goes; so a neighbour is never left without the one or the other.
 way_back() {
     awk -F '|' '
         function whose(text, words) { split(text, words, " "); return words[2] " " words[4] }
         function entry(text, words) { split(text, words, " "); return words[1] " " words[3] " " words[5] }
         function place(text, words) { split(text, words, " "); return words[2] " " words[5] }
-        FNR == NR {
+        $0 == "#" { there_now = 1; next }
+        !there_now {
             old[++olds] = $0; held[$0] = 1
             if ($1 == "M") { if (NF == 2) clause[whose($2)] = $2; else inside[$2] = inside[$2] $3 "\n" }
             if ($1 == "L") listed[entry($2)] = 1
@@ -120,21 +125,19 @@ way_back() {
         function attach(bgp, family, line) {
             print bgp; print family; print line; print "exit-address-family"; print "exit"
         }
-    ' "$1" "$2"
+    '
 }
 
-# put_back FOLDER: make what is ours what FOLDER/text says.
-put_back() {
-    ours "$1/text" >"$1/ours" || return 1
-    running >"$1/text.now" || return 1
-    ours "$1/text.now" >"$1/ours.now" || return 1
-    # One line more than there can be: awk tells the two files apart by their lines, also when the first has none.
-    { echo '#'; cat "$1/ours"; } >"$1/old" && { echo '#'; cat "$1/ours.now"; } >"$1/now" || return 1
-    way_back "$1/old" "$1/now" >"$1/commands" || return 1
-    [ ! -s "$1/commands" ] || configure <"$1/commands" >&2 || return 1
-    running >"$1/text.now" || return 1
-    ours "$1/text.now" | sort >"$1/ours.now" && sort "$1/ours" | cmp -s - "$1/ours.now"
-}
+# put_back: make what is ours what stdin says, with no file at all.
+put_back() (
+    wanted=$(ours) || exit 1
+    text=$(running) || exit 1
+    now=$(lines "$text" | ours) || exit 1
+    commands=$({ lines "$wanted" && echo '#' && lines "$now"; } | way_back) || exit 1
+    [ -z "$commands" ] || lines "$commands" | configure >&2 || exit 1
+    text=$(running) || exit 1
+    [ "$(lines "$text" | ours | sort)" = "$(lines "$wanted" | sort)" ]
+)
 
 # configure: take configuration commands from stdin; vtysh ends at the first that is refused.
 configure() {
@@ -164,15 +167,16 @@ save() {
     guard
     # Without a run: the router's own console, or whoever sets the router up.
     [ "$#" -eq 0 ] || holds "$1" || die "run $1 does not hold the lock; nothing was saved"
-    running >"$home/boot.text" || die 'nothing was saved'
+    text=$(running) || die 'nothing was saved'
     # `write memory` writes into the file itself: a power cut in the middle would leave a router with half of it. The
     # rename must not reach the disk before the content does.
-    sed '/^Building configuration/d;/^Current configuration/d;/^$/d' "$home/boot.text" >"$startup.new"
-    rm "$home/boot.text"
-    chmod 640 "$startup.new"
-    sync "$startup.new"
-    mv "$startup.new" "$startup"
-    sync "${startup%/*}"
+    {
+        lines "$text" | sed '/^Building configuration/d;/^Current configuration/d;/^$/d' >"$startup.new" &&
+            chmod 640 "$startup.new" && sync "$startup.new" && mv "$startup.new" "$startup" && sync "${startup%/*}"
+    } 2>/dev/null || {
+        rm -f "$startup.new" 2>/dev/null || :
+        die "$startup could not be written: its disk is full or read-only; it is the one from before"
+    }
     echo saved
 }
 

@@ -46,13 +46,17 @@ _HARMLESS_IN_BGP = re.compile(
     r"|timers bgp .*|maximum-paths (?:ibgp )?[0-9]+|(?:no )?auto-summary|no synchronization"
     r"|neighbor \S+ (?:remote-as \S+|interface(?: .*)?|peer-group(?: \S+)?|description .*|bfd(?: .*)?|timers .*"
     r"|password .*|update-source \S+|ebgp-multihop(?: [0-9]+)?|ttl-security hops [0-9]+|activate"
-    r"|next-hop-self(?: force)?|send-community(?: .*)?|soft-reconfiguration inbound|maximum-prefix .*"
+    r"|next-hop-self(?: force)?|send-community(?: .*)?|soft-reconfiguration inbound"
+    r"|maximum-prefix [0-9]+(?: [0-9]+)? warning-only"
     r"|advertisement-interval [0-9]+|route-map \S+ (?:in|out)|default-originate(?: .*)?|capability dynamic)"
     r"|no neighbor \S+ (?:activate|send-community(?: .*)?|capability dynamic)"
     r"|address-family (?:ipv4|ipv6)(?: unicast)?|exit-address-family|exit)"
 )
 """Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them."""
 _NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
+_LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
+"""A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
+_FAMILY = re.compile(r"address-family ipv([46])(?: unicast)?")
 _NETWORK = re.compile(r"network (?P<prefix>\S+/[0-9]{1,3})(?: route-map \S+)?")
 
 
@@ -70,6 +74,8 @@ def _read_block(block: Block) -> Iterator[UnmanagedPath]:
             yield from _read_interface(name, block.children)
         case ["router", "bgp", number] if number.isdigit():
             yield from _read_bgp(block.children)
+        case ["bfd"]:
+            yield from _read_sessions(block.children)
         case ["ip" | "ipv6", "route", *_]:
             yield describe_route(block.header, header.lower())
         case _ if not _HARMLESS_LINES.fullmatch(header):
@@ -93,11 +99,31 @@ def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[Unmanage
             yield _name_path(PathKind.UNKNOWN_LINE, line, holder=name)
 
 
+def _read_sessions(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
+    """Yield the sessions of BFD, and the profiles of sessions, that are shut down: BGP then takes the line for down."""
+    holder = ""
+    for line in lines:
+        match join_words(line).split():
+            case ["peer", name, *_]:
+                holder = name
+            case ["profile", *_]:
+                holder = ""
+            case ["shutdown"]:
+                yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=holder)
+
+
 def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
-    other_family = False
+    other_family, version = False, 4
     for line in lines:
         words = join_words(line)
         if words == "!":
+            continue
+        if (found := _FAMILY.fullmatch(words)) is not None:
+            version = int(found[1])
+        elif words == "exit-address-family":
+            version = 4
+        if (left := _LEFT.fullmatch(words)) is not None and version == (6 if ":" in left["name"] else 4):
+            yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=left["name"])
             continue
         announced = _NETWORK.fullmatch(words)
         if announced and is_network(announced["prefix"]) and not other_family:

@@ -1,49 +1,44 @@
-"""hostapd (Linux access points), as text: what its files say, what ours would be, and the commands.
+"""hostapd (Linux access points), operated over SSH: its networks as text, and the one command that changes them.
 
-A change is one step: the VLAN files of the wanted networks are written, our networks take the place of ours in
-hostapd.conf by one rename, hostapd reads it again (`systemctl reload`), and files that no network needs any more go.
-hostapd re-reads as a whole, so there is no state between.
+A change is one step and one command: all networks of ours as a whole. The access point writes the VLAN files of the
+wanted networks, puts our networks in the place of ours in hostapd.conf by one rename, restarts hostapd, and asks it
+what it serves. hostapd reads its files as a whole, so there is no state between.
+
+What runs on the access point for itself is `access_point.sh`, see `platforms.common.own_restore`. The secret of the
+admission servers stays there: in our text it is a mark.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState
-from controller.platforms.base import Command, Observation, Step
+from controller.platforms.base import EXEC, Command, Observation, Step
 from controller.platforms.common.managed import refuse_unsupported
+from controller.platforms.common.own_restore import OwnRestore
+from controller.platforms.common.whole_text import TextForm
 from controller.platforms.hostapd.parse import parse
-from controller.platforms.hostapd.text import (
-    MAIN,
-    OURS,
-    SECRET,
-    SECRET_FILE,
-    SECRET_KEY,
-    name_vlan_file,
-    render,
-    write_main,
-    write_vlan_line,
-)
+from controller.platforms.hostapd.text import render
 
-_REPLACE = (
-    f"umask 077; SECRET=$(cat {SECRET_FILE}) && export SECRET && {{ "
-    f"awk '/^bss=/ {{ ours = /^bss={OURS}/ }} !ours' {MAIN} && "
-    f'awk \'$0 == "{SECRET_KEY}={SECRET}" {{ $0 = "{SECRET_KEY}=" ENVIRON["SECRET"] }} 1\'; '
-    f"}} > {MAIN}.new && mv {MAIN}.new {MAIN} && systemctl reload hostapd"
-)
-"""Takes our networks on standard input; the secret stays on the access point, and out of every command line."""
+REPLACE = "replace networks"
+"""A command's line; our part of the files goes in as standard input."""
 
 
-class Hostapd:
-    """The platform `hostapd`; see `controller.platforms.base.Platform` for what each member promises."""
+class Hostapd(OwnRestore):
+    """The platform `hostapd`; see `controller.platforms.base.Operable` for what each member promises."""
 
     name = "hostapd"
+    text_form = TextForm(re.compile(r"==> /\S+ <==$|interface=\S"), "'==> FILE <==' or 'interface='", end="")
+    device_type = EXEC
+    agent = "hostapd_access_point"
+    script = "access_point.sh"
+    home = "TSUNAGU_ACCESS_POINT"
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=False,
         reads_port_roles=False,
         maximum_entries=0,
-        over_ssh=False,
+        over_ssh=True,
         isolates=True,
         switches=False,
         wireless=True,
@@ -64,16 +59,5 @@ class Hostapd:
         Raises:
             ValueError: hostapd cannot hold the wanted state.
         """
-        self.render(wanted)
-        return (
-            (Step("replace wireless networks", tuple(_write_commands(now, wanted)), wanted),) if now != wanted else ()
-        )
-
-
-def _write_commands(now: DeviceState, wanted: DeviceState) -> Iterator[Command]:
-    files = {name_vlan_file(one.vlan): f"{write_vlan_line(one.vlan)}\n" for one in wanted.networks if one.servers}
-    for path, text in files.items():
-        yield Command(f"cat > {path}", text)
-    yield Command(_REPLACE, write_main(wanted.networks))
-    for path in sorted({name_vlan_file(one.vlan) for one in now.networks if one.servers} - files.keys()):
-        yield Command(f"rm {path}")
+        text = self.render(wanted)
+        return (Step("replace wireless networks", (Command(REPLACE, text),), wanted),) if now != wanted else ()

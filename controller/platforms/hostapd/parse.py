@@ -7,11 +7,12 @@ comment; a setting belongs to the last `bss=` above it. Inside what is ours, eve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from controller.model.network.device_state import build_device_state
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.model.network.wireless import Protection, WirelessNetwork
 from controller.platforms.base import ConfigLine, Observation, name_network_place
 from controller.platforms.common.managed import LAST_VLAN
@@ -24,18 +25,24 @@ from controller.platforms.hostapd.text import (
     IDENTITY,
     KEYS,
     MAIN,
+    OTHER_SECRET,
     OURS,
     RADIUS_PORT,
+    SECRET_FILE,
     SECRET_KEY,
     SSID,
     UPLINK,
     name_interface,
     name_vlan_file,
+    write_header,
     write_vlan_line,
 )
+from controller.platforms.hostapd.unmanaged_networks import find_unreadable, read_unmanaged_network
 
 _HEADER = re.compile(r"==> (?P<path>\S+) <==")
 _NAME = re.compile(rf"{OURS}(?P<vlan>[1-9]\d{{0,3}})")
+_KEY = re.compile(r"[A-Za-z0-9_]+")
+_HOW = f"save the files with: tail -n +1 {MAIN} {FOLDER}/{OURS}*.vlan"
 _VLAN_FILE = re.compile(rf"{re.escape(FOLDER)}/{OURS}[^/]*")
 _BRIDGE = re.compile(r"br(?P<uplink>.+)\.(?P<vlan>\d{1,4})")
 _PROTECTIONS = {words: protection for protection, words in KEYS.items()}
@@ -79,24 +86,52 @@ class _HostapdReading(Reading):
         super().__init__(source)
         self.networks: list[WirelessNetwork] = []
         self.vlan_files: dict[str, list[ConfigLine]] = {}
+        self.other_files: dict[str, list[ConfigLine]] = {}
+        self.paths: list[UnmanagedPath] = []
 
     def read(self, text: str) -> Observation:
+        self.refuse_each(find_unreadable(text))
         files: dict[str, list[ConfigLine]] = {}
-        for path, found in _files(text):
+        for header, path, found in _files(text):
             if path in files:
-                self.refuse(found[0], f"the file {path} stands twice")
+                self.refuse(header, f"the file {path} stands twice")
             files[path] = found
+        blocks = {path: list(_blocks(lines)) for path, lines in files.items()}
+        named = {value for one in blocks.values() for block in one for _, value, _ in block.settings}
         self.vlan_files = {path: lines for path, lines in files.items() if _VLAN_FILE.fullmatch(path)}
-        blocks = list(_blocks(files.get(MAIN, [])))
-        for block in blocks:
+        self.other_files = {path: lines for path, lines in files.items() if path in named}
+        main = blocks.pop(MAIN, None)
+        if main is None:
+            self.refuse(ConfigLine(1, ""), f"there is no {MAIN} in this text; {_HOW}")
+        else:
+            self._refuse_incomplete(text, main)
+        for block in main or ():
             self._block(block)
-        named = {value for block in blocks for key, value, _ in block.settings if key == "vlan_file"}
+        for path, others in blocks.items():
+            # Of another radio, or of no network at all; what a network names is read with it, if it is about VLANs.
+            if path not in named and path not in self.vlan_files:
+                for block in others:
+                    self._note_other_radio(path, block)
         for path in self.vlan_files.keys() - named:
             for line in self.vlan_files[path]:
                 self.refuse(line, f"{path} bears a name of ours, and no network names it")
-        self._refuse_repeated(blocks)
+        self._refuse_repeated(main or [])
         lines = [line for path in files for line in files[path]]
-        return self.observe(lines, build_device_state(networks=self.networks))
+        return self.observe(lines, build_device_state(networks=self.networks), paths=self.paths)
+
+    def _refuse_incomplete(self, text: str, blocks: Sequence[_Block]) -> None:
+        """Refuse what is no whole file: hostapd starts with none that has no radio. Our part alone has none, either."""
+        radio = blocks[0]
+        ours = all(one.header is not None and one.header.text.startswith(f"bss={OURS}") for one in blocks[1:])
+        alone = text.startswith(write_header(MAIN)) and not radio.settings and ours
+        if not alone and not any(key == "interface" for key, _, _ in radio.settings):
+            line = radio.settings[0][2] if radio.settings else ConfigLine(1, "")
+            self.refuse(line, f"this is no whole {MAIN}: it names no radio (interface=) before its networks; {_HOW}")
+
+    def _note_other_radio(self, path: str, block: _Block) -> None:
+        if block.header is not None and block.header.text.startswith(f"bss={OURS}"):
+            self.refuse(block.header, f"a network with a name of ours stands in {path}; those of ours are in {MAIN}")
+        self._note_unmanaged(block)
 
     def _block(self, block: _Block) -> None:
         if block.header is None or not block.header.text.startswith(f"bss={OURS}"):
@@ -107,19 +142,35 @@ class _HostapdReading(Reading):
         except _Refused as refused:
             self.refuse(refused.line, str(refused))
             return
-        self.networks.append(network)
+        stale = [line for key, value, line in block.settings if (key, value) == (SECRET_KEY, OTHER_SECRET)]
+        if stale:
+            words = f"{SECRET_KEY} of {name_interface(network.vlan)} is not the one in {SECRET_FILE}"
+            self.remarks.append(ConfigLine(stale[0].number, words))
+        else:
+            self.networks.append(network)
         self.manage(block.header, *(line for _, _, line in block.settings))
 
     def _note_unmanaged(self, block: _Block) -> None:
-        """A network of others takes its SSID, and the VLAN that it leads into."""
+        """A network of others takes its SSIDs, and the VLANs that it leads into."""
         for key, value, line in block.settings:
-            if key == "ssid":
-                self.conflicting[name_network_place(value)] = line
-            elif key == "bridge" and (found := _BRIDGE.fullmatch(value)):
-                self.conflicting[int(found["vlan"])] = line
-            elif key == "vlan_file" and _VLAN_FILE.fullmatch(value):
+            if not _KEY.fullmatch(key):
+                self.refuse(line, f"{line.text!r} is no setting of hostapd, which would not start with it; {_HOW}")
+            if key == "vlan_file" and _VLAN_FILE.fullmatch(value):
                 advice = advise(ConflictKind.VLAN_FILE, other=value)
                 self.refuse(line, f"{value} is ours, and a network of others uses it{advice}")
+        holder = block.header.text.removeprefix("bss=") if block.header is not None else ""
+        seen = read_unmanaged_network(block.settings, self.other_files, holder)
+        self.refuse_each(seen.refused)
+        self.paths += seen.paths
+        # The name of a bridge is no secret, and tells two such ways apart.
+        self.understood.update(path.line for path in seen.paths if path.kind is PathKind.BRIDGE)
+        for ssid, line in seen.ssids:
+            self.conflicting[name_network_place(ssid)] = line
+        for vlan, line in seen.vlans.items():
+            self.conflicting[vlan] = line
+        if seen.any_vlan is not None:
+            for vlan in range(1, LAST_VLAN + 1):
+                self.conflicting.setdefault(vlan, seen.any_vlan)
 
     def _network(self, block: _Block, header: ConfigLine) -> WirelessNetwork:
         name = _NAME.fullmatch(header.text.removeprefix("bss="))
@@ -156,13 +207,12 @@ class _HostapdReading(Reading):
         if path != name_vlan_file(vlan):
             raise _Refused(line, f"the VLANs of {name_interface(vlan)} stand in {name_vlan_file(vlan)}, not in {path}")
         lines = self.vlan_files.get(path)
-        if lines is None:
-            how = f"save it with: tail -n +1 {MAIN} {FOLDER}/{OURS}*.vlan"
+        if not lines:
             raise _Refused(
-                line, f"{path} is empty, or not in this text, so nobody knows which VLANs it lets clients into; {how}"
+                line, f"{path} is empty, or not in this text, so nobody knows which VLANs it lets clients into; {_HOW}"
             )
         if [one.text for one in lines] != [write_vlan_line(vlan)]:
-            raise _Refused(lines[0] if lines else line, f"{path} must hold exactly {write_vlan_line(vlan)!r}")
+            raise _Refused(lines[0], f"{path} must hold exactly {write_vlan_line(vlan)!r}")
         self.manage(lines[0])
 
     def _refuse_repeated(self, blocks: list[_Block]) -> None:
@@ -249,25 +299,30 @@ def _servers(block: _Block) -> tuple[str, ...]:
     return tuple(servers)
 
 
-def _files(text: str) -> Iterator[tuple[str, list[ConfigLine]]]:
-    """Each file with its lines that say something; a text without names of files is hostapd.conf alone."""
-    path, lines = MAIN, list[ConfigLine]()
+def _files(text: str) -> Iterator[tuple[ConfigLine, str, list[ConfigLine]]]:
+    """Yield each file with the line that names it, and its lines that say something.
+
+    A text without names of files is hostapd.conf alone.
+    """
+    header, path, lines = ConfigLine(1, ""), "", list[ConfigLine]()
     for number, line in enumerate(text.split("\n"), start=1):
         if found := _HEADER.fullmatch(line):
-            if lines:
-                yield path, lines
-            path, lines = found["path"], []
+            if path or lines:
+                yield header, path or MAIN, lines
+            header, path, lines = ConfigLine(number, line), found["path"], []
         elif line and not line.startswith("#"):
             lines.append(ConfigLine(number, line))
-    if lines:
-        yield path, lines
+    if path or lines:
+        yield header, path or MAIN, lines
 
 
 def _blocks(lines: list[ConfigLine]) -> Iterator[_Block]:
     """The radio with its first network, then each `bss=` with what stands under it."""
     block = _Block(None)
     for line in lines:
-        key, _, value = line.text.partition("=")
+        key, equals, value = line.text.partition("=")
+        # Without one it is no setting, and no key of hostapd has a space.
+        key = key if equals else f"{key} "
         if key == "bss":
             yield block
             block = _Block(line)

@@ -30,6 +30,7 @@ FOLDER = "/etc/hostapd"
 MAIN = f"{FOLDER}/hostapd.conf"
 SECRET_FILE = f"{FOLDER}/tsn.secret"
 SECRET = "@TSN-RADIUS-SECRET@"  # noqa: S105 a mark, not a secret
+OTHER_SECRET = "@TSN-OTHER-SECRET@"  # noqa: S105 a mark: it is not the one in the access point's own file
 SECRET_KEY = "auth_server_shared_secret"  # noqa: S105 the name of a setting
 RADIUS_PORT = 1812
 OURS = "tsn-"

@@ -2,7 +2,7 @@
 # What an Open vSwitch does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back.
 #
 #   read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
-#   arm RUN SECONDS | push RUN WORDS | cancel RUN | armed | restored RUN
+#   arm RUN SECONDS | push RUN WORDS | cancel RUN | armed | restored RUN | unconfirmed | repair RUN back|keep
 #   fire RUN (the armed job itself; nobody else calls it)
 #
 # The answer is one word on stdout and rc 0 (`held`, `busy OWNER SECONDS`, `cancelled`, `late`, ...); an error is rc 1
@@ -50,13 +50,14 @@ running() {
     printf '# bridge\n%s,%s\n# ports\n%s\n# flows\n%s\n' "$bridge" "$mode" "$rows" "$flows"
 }
 
-section() { sed -n "/^# $1\$/,/^# /{/^# /d;/^\$/d;p;}" "$2"; }
+section() { sed -n "/^# $1\$/,/^# /{/^# /d;/^\$/d;p;}"; }
 
 # A flow that names a port which is gone would make the whole bundle fail, and a port that is gone sends nothing.
 flows_of_present_ports() {
     present=$(vsctl --format=csv --data=bare --no-headings --columns=name find Interface 'ofport>=1') || return 1
-    printf '%s\n' "$present" | awk '
-        FNR == NR { present[$0] = 1; next }
+    { lines "$present" && echo '# flows' && cat; } | awk '
+        /^# flows$/ { flows = 1; next }
+        !flows { present[$0] = 1; next }
         match($0, /in_port=[^, ]+/) {
             port = substr($0, RSTART + 8, RLENGTH - 8)
             gsub(/"/, "", port)
@@ -67,38 +68,37 @@ flows_of_present_ports() {
             }
         }
         { print }
-    ' - "$1"
+    '
 }
 
-# put_back FOLDER: make the bridge what FOLDER/text says. Ports are not in the flow bundle: those that change their VLANs
-# are closed until the flows that belong to their VLANs are in force, so no moment permits what neither state permits.
-put_back() {
-    [ "$(vsctl get Bridge "$bridge" fail_mode)" = secure ] || {
-        printf 'ovs_switch: bridge %s: fail_mode is not secure\n' "$bridge" >&2
-        return 1
-    }
-    section ports "$1/text" >"$1/ports" || return 1
-    section flows "$1/text" >"$1/flows.all" || return 1
-    flows_of_present_ports "$1/flows.all" >"$1/flows" || return 1
-    ports >"$1/ports.now" || return 1
-    changed=0
-    grep -a -vxF -f "$1/ports.now" "$1/ports" >"$1/ports.changed" || changed=$?
-    # More than 1: it could not be told, which is not the same as `none has changed`.
-    [ "$changed" -le 1 ] || return 1
-    if [ "$changed" -eq 0 ]; then
-        set -- "$1"
-        while IFS=, read -r name tag mode trunks; do
-            # No such port in OpenFlow: nothing arrives there, and `--if-exists` leaves it out below.
-            ofctl add-flow "$bridge" "$closed,in_port=\"$name\",actions=drop" 2>/dev/null || :
-            set -- "$@" -- --if-exists set Port "$name" "tag=[$tag]" "vlan_mode=[$mode]" "trunks=[$trunks]"
-        done <"$1/ports.changed"
-        folder=$1
-        shift
-        vsctl "$@" || return 1
-        set -- "$folder"
-    fi
-    ofctl --bundle replace-flows "$bridge" "$1/flows"
-}
+# put_back: make the bridge what stdin says, with no file of this folder. Ports are not in the flow bundle: those that
+# change their VLANs are closed until the flows that belong to their VLANs are in force, so no moment permits what neither
+# state permits.
+put_back() (
+    [ "$(vsctl get Bridge "$bridge" fail_mode)" = secure ] || die "bridge $bridge: fail_mode is not secure"
+    text=$(cat)
+    flows=$(lines "$text" | section flows | flows_of_present_ports) || exit 1
+    now=$(ports) || exit 1
+    changed=$({ lines "$now" && echo '# wanted' && lines "$text" | section ports; } | awk '
+        /^# wanted$/ { wanted = 1; next }
+        !wanted { now[$0] = 1; next }
+        !($0 in now)
+    ') || exit 1
+    set -f
+    IFS='
+'
+    set --
+    for row in $changed; do
+        name=${row%%,*} row=${row#*,}
+        tag=${row%%,*} row=${row#*,}
+        mode=${row%%,*} trunks=${row#*,}
+        # No such port in OpenFlow: nothing arrives there, and `--if-exists` leaves it out below.
+        ofctl add-flow "$bridge" "$closed,in_port=\"$name\",actions=drop" 2>/dev/null || :
+        set -- "$@" -- --if-exists set Port "$name" "tag=[$tag]" "vlan_mode=[$mode]" "trunks=[$trunks]"
+    done
+    [ "$#" -eq 0 ] || vsctl "$@" || exit 1
+    lines "$flows" | ofctl --bundle replace-flows "$bridge" -
+)
 
 whole() { [ -s "$1" ] && [ "$(head -n 1 "$1")" = "sha256 $(tail -n +2 "$1" | sha256sum | cut -d ' ' -f 1)" ]; }
 
@@ -106,16 +106,15 @@ save() {
     guard
     # Without a run: the switch's own console, or whoever sets the switch up.
     [ "$#" -eq 0 ] || holds "$1" || die "run $1 does not hold the lock; nothing was saved"
-    running >"$home/boot.text"
-    {
-        printf 'sha256 %s\n' "$(sha256sum <"$home/boot.text" | cut -d ' ' -f 1)"
-        cat "$home/boot.text"
-    } >"$home/boot.new"
-    rm "$home/boot.text"
+    text=$(running) || die 'nothing was saved'
     # The rename must not reach the disk before the content does, or a power cut leaves an empty boot file.
-    sync "$home/boot.new"
-    mv "$home/boot.new" "$home/boot"
-    sync "$home"
+    {
+        { printf 'sha256 %s\n' "$(lines "$text" | sha256sum | cut -d ' ' -f 1)" && lines "$text"; } >"$home/boot.new" &&
+            sync "$home/boot.new" && mv "$home/boot.new" "$home/boot" && sync "$home"
+    } 2>/dev/null || {
+        rm -f "$home/boot.new" 2>/dev/null || :
+        die "$home/boot could not be written: its disk is full or read-only; the boot file is the one from before"
+    }
     echo saved
 }
 
@@ -124,10 +123,7 @@ saved() { ! whole "$home/boot" || tail -n +2 "$home/boot"; }
 load() {
     [ -e "$home/boot" ] || die "there is no boot file $home/boot; nothing loaded, so a secure bridge is closed"
     whole "$home/boot" || die "the boot file $home/boot is damaged; nothing loaded, so a secure bridge is closed"
-    work=$(mktemp -d "$home/load.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    tail -n +2 "$home/boot" >"$work/text"
-    put_back "$work" || die "the boot file $home/boot could not be loaded"
+    tail -n +2 "$home/boot" | put_back || die "the boot file $home/boot could not be loaded"
     echo loaded
 }
 

@@ -30,6 +30,7 @@ from controller.model.network.device_state import (
     PortState,
     build_device_state,
 )
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine, Observation
 from controller.platforms.common.managed import find_port_misfits
 from controller.platforms.conflict_choices import ConflictKind, advise
@@ -118,13 +119,14 @@ class _OvsReading(Reading):
         super().__init__(source)
         self.lines: list[ConfigLine] = []
         self.records: dict[str, tuple[ConfigLine, PortState | None]] = {}
+        self.carried: dict[str, frozenset[int] | None] = {}
         self.flows: list[tuple[Flow, ConfigLine]] = []
         self.bridge = False
         self._sort(text)
 
     def _sort(self, text: str) -> None:
         section = ""
-        for number, written in enumerate(text.splitlines(), start=1):
+        for number, written in enumerate(text.split("\n"), start=1):
             line = ConfigLine(number, written)
             if not written.strip():
                 continue
@@ -156,9 +158,19 @@ class _OvsReading(Reading):
                 ConfigLine(ours[0][1].number, f"no port counts as in service: a base flow is gone: {missing}")
             )
             ports = []
-        return self.observe(
-            self.lines, build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
-        )
+        state = build_device_state(ports=ports, filters=filters, bindings=map(_binding, filters))
+        return self.observe(self.lines, state, paths=self._find_ports_of_others(ours))
+
+    def _find_ports_of_others(self, ours: Iterable[tuple[Flow, ConfigLine]]) -> Iterator[UnmanagedPath]:
+        """Yield the ports that no flow of ours knows: what they send is dropped, what is flooded reaches them."""
+        known = {"".join(flow.match[:1]).partition("=")[2] for flow, _ in ours if flow.table == PORTS}
+        for name, (line, _) in self.records.items():
+            vlans = self.carried[name]
+            if name not in known and vlans != frozenset():
+                # Whatever else stands there is no name that may be shown.
+                shown = name if _PORT_NAME.fullmatch(name) else "a port"
+                kind = PathKind.ACCESS_PORT if vlans is not None and len(vlans) == 1 else PathKind.TRUNK
+                yield UnmanagedPath(kind, line.number, line.text, shown, vlans)
 
     def _bridge(self, line: ConfigLine) -> None:
         self.expect_once("bridge", line, managed=True)
@@ -178,6 +190,7 @@ class _OvsReading(Reading):
             self.refuse(line, f"port {fields[0]} stands twice")
             return
         self.records[fields[0]] = (line, _record(*fields))
+        self.carried[fields[0]] = _list_carried(*fields[1:])
         if _PORT_NAME.fullmatch(fields[0]):
             self.understood.add(line.number)
 
@@ -270,6 +283,23 @@ class _OvsReading(Reading):
                 line.number, f"port {classified.name} counts as out of service: it {is_set}, its flows say {wanted}"
             )
         )
+
+
+def _list_carried(tag: str, mode: str, trunks: str) -> frozenset[int] | None:
+    """Return the VLANs that a port carries by its record; None: every one.
+
+    Source: ovs-vswitchd.conf.db(5), table Port, `vlan_mode`: a port without a tag is a trunk, one without trunks
+    carries all VLANs; `native-tagged` and `native-untagged` carry the tag's VLAN, too; `dot1q-tunnel` the tag's alone.
+
+    >>> _list_carried("", "trunk", ""), sorted(_list_carried("20", "native-tagged", "30"))
+    (None, [20, 30])
+    """
+    if mode in {"access", "dot1q-tunnel"} or (tag and not mode):
+        return frozenset({int(tag)}) if re.fullmatch("[0-9]{1,4}", tag) else None
+    numbers = trunks.split()
+    if not numbers or not all(re.fullmatch("[0-9]{1,4}", one) for one in (*numbers, tag or "0")):
+        return None
+    return frozenset(map(int, (*numbers, tag) if tag else numbers))
 
 
 def _record(name: str, tag: str, mode: str, trunks: str) -> PortState | None:

@@ -30,6 +30,7 @@ from controller.platforms.transport.known_hosts import (
     KnownHost,
     find_wildcard_pin,
     parse_known_hosts,
+    remove_pinned_keys,
     replace_pinned_key,
 )
 from controller.storage.file_lock import hold_folder_lock
@@ -209,6 +210,22 @@ def pin_host_key(identity: HostIdentity, shown: bytes) -> None:
             raise HostKeyRefused(identity.device, message)
         text = replace_pinned_key(_read_text(identity), identity.name, read_key_type(shown), shown)
         _replace_file(path, text.encode("utf-8", errors="surrogateescape"))
+
+
+def unpin_host_key(identity: HostIdentity, pinned: bytes) -> bool:
+    """Take out the key that was pinned for a host; False, and nothing done, where another one is pinned by now.
+
+    Raises:
+        HostKeyRefused: the file is not to be trusted.
+        FileLocked: another process is pinning.
+    """
+    path = identity.known_hosts
+    with hold_folder_lock(path.parent, patience=_PATIENCE):
+        if list_pinned_keys(read_known_hosts(identity)) != [pinned]:
+            return False
+        text = remove_pinned_keys(_read_text(identity), identity.name)
+        _replace_file(path, text.encode("utf-8", errors="surrogateescape"))
+    return True
 
 
 def _replace_file(path: Path, content: bytes) -> None:

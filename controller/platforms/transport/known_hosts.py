@@ -90,6 +90,14 @@ def replace_pinned_key(text: str, name: str, key_type: str, blob: bytes) -> str:
     All other lines stay as they are, to the byte: comments, `@revoked`, `@cert-authority`, other hosts, unknown forms.
     A line for several hosts loses only this one.
     """
+    kept = remove_pinned_keys(text, name)
+    if kept and not kept.endswith("\n"):
+        kept += "\n"
+    return f"{kept}{name} {key_type} {base64.b64encode(blob).decode('ascii')}\n"
+
+
+def remove_pinned_keys(text: str, name: str) -> str:
+    """Return the text without the keys pinned for a host by its own name; all other lines stay as they are."""
     pinned = {one.line: one for one in parse_known_hosts(text) if not one.marker and one.matches(name)}
     kept: list[str] = []
     # Lines end where `parse_known_hosts` and OpenSSH end them: `splitlines` would end them at U+2028 and others, too.
@@ -99,9 +107,7 @@ def replace_pinned_key(text: str, name: str, key_type: str, blob: bytes) -> str:
             kept.append(line)
         elif not old.hosts.startswith(_HASHED) and (others := _without(old.hosts, name)):
             kept.append(line.replace(old.hosts, others, 1))
-    if kept and not kept[-1].endswith("\n"):
-        kept.append("\n")
-    return "".join([*kept, f"{name} {key_type} {base64.b64encode(blob).decode('ascii')}\n"])
+    return "".join(kept)
 
 
 def _without(hosts: str, name: str) -> str:

@@ -133,7 +133,8 @@ def open_session(
             if device_type == EXEC:
                 yield SshSession(device.id, client)
             else:
-                with _open_cli_session(device, client, device_type) as session:
+                secret = resolve_secret(device.id, access.enable) if access.enable is not None else None
+                with _open_cli_session(device, client, device_type, secret) as session:
                     yield session
         finally:
             with limit_time(LOGOUT_SECONDS, partial(hang_up, dialled)):
@@ -141,16 +142,16 @@ def open_session(
 
 
 @contextmanager
-def _open_cli_session(device: Device, client: PinnedClient, device_type: str) -> Iterator[Session]:
-    from controller.platforms.transport.cli_session import CliSession, open_command_line  # noqa: PLC0415 netmiko: 1 s
+def _open_cli_session(device: Device, client: PinnedClient, device_type: str, secret: str | None) -> Iterator[Session]:
+    from controller.platforms.transport.cli_session import open_command_line  # noqa: PLC0415 netmiko: 1 s
 
     with limit_time(LOGIN_SECONDS, client.close):
-        connection = open_command_line(device.id, client, device_type)
+        session = open_command_line(device.id, client, device_type, secret)
     try:
-        yield CliSession(device.id, connection, client)
+        yield session
     finally:
         with limit_time(LOGOUT_SECONDS, client.close):
-            connection.disconnect()
+            session.close()
 
 
 def _resolve_credential(

@@ -31,7 +31,8 @@ def find_unused(city: City) -> Iterator[Finding]:
     places |= {place for admission in city.admissions for place in admission.places}
     # `home` is where everybody is who is at no other place (`access_levels`): a rule about one of these needs it.
     others = {"home"} if places else set()
-    yield from _left(city.people.places, places | others, "no rule or admission asks for the place")
+    unasked = [place for place in city.people.places if place.meaning not in places | others]
+    yield from _left(unasked, set(), "no rule or admission asks for the place")
     devices = {device for identity in identities for device in identity.devices}
     # Without any rule on devices, classes are only a list of what there is.
     classes = city.people.device_classes if devices else ()

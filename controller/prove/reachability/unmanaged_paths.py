@@ -37,6 +37,7 @@ _WHAT: dict[PathKind, str] = {
     PathKind.PSEUDOWIRE: "carries frames to another place",
     PathKind.MIRROR: "copies packets of ours to another port",
     PathKind.VLAN_FILTER: "drops or redirects packets of ours before our filters",
+    PathKind.VLAN_DATABASE: "is not in this text, so nobody can say which VLANs there are",
     PathKind.VLAN_INTERFACE: "routes past our filters, or has addresses of ours",
     PathKind.ROUTED_PORT: "is a second way out, or has addresses of ours",
     PathKind.TUNNEL: "is a second way out",
@@ -46,6 +47,7 @@ _WHAT: dict[PathKind, str] = {
     PathKind.ROUTING_TABLE: "exchanges routes between routing tables",
     PathKind.ROUTE_PREFERENCE: "decides which line is taken beside the policies of ours",
     PathKind.ROUTING_OFF: "stops the routing that our filters stand in",
+    PathKind.ROUTING_UNTOLD: "does not stand in this text, so our filters may stand where nothing is routed",
     PathKind.ADDRESS_TRANSLATION: "changes addresses or permits past our filters",
     PathKind.SECOND_GATEWAY: "gives hosts of ours a second gateway",
     PathKind.PROXY_ARP: "answers for hosts of others",
@@ -59,6 +61,9 @@ _NEEDS: dict[PathKind, str] = {
     PathKind.CHANNEL_MEMBER: "name the channel in the blueprint instead of its members, or take the port out of it",
     PathKind.MIRROR: "mirror VLANs and ports of others only",
     PathKind.VLAN_FILTER: "let it name VLANs of others only",
+    PathKind.VLAN_DATABASE: (
+        "save 'show vlan brief' and 'show vtp status' behind the running configuration, in one file"
+    ),
     PathKind.VLAN_INTERFACE: _LAYER3,
     PathKind.ROUTED_PORT: _LAYER3,
     PathKind.TUNNEL: "shut it down, or let it end on the school's router",
@@ -67,6 +72,7 @@ _NEEDS: dict[PathKind, str] = {
     PathKind.POLICY_ROUTING: _ROUTED,
     PathKind.ROUTING_TABLE: _ROUTED,
     PathKind.ROUTING_OFF: "enter 'ip routing' ('ipv6 unicast-routing')",
+    PathKind.ROUTING_UNTOLD: "enter that line; where the device does not show it then, nobody can tell",
     PathKind.ADDRESS_TRANSLATION: "translate and inspect on the school's router, not here",
     PathKind.SECOND_GATEWAY: "let the gateway that the policy names be the only one",
     PathKind.PROXY_ARP: "enter it with 'no' before it",
@@ -104,6 +110,17 @@ class UnjudgedPath:
         touched = f"touches {', '.join(self.segments)}"
         what = f"{name}{where} ({path.text!r}){more} {_WHAT[path.kind]}"
         return f"not judged: {self.device}:{path.line}: {what}; {touched}; it would take: {self.needs}"
+
+    def name_way(self) -> str:
+        """Return what it is and which segments it touches, without its line, which moves with every line above it.
+
+        >>> path = UnmanagedPath(PathKind.TRUNK, 7, "switchport mode trunk", "port1.0.9")
+        >>> UnjudgedPath("core1", path, ("staff",), "shut it down").name_way()
+        "trunk port1.0.9 ('switchport mode trunk'), touches staff"
+        """
+        where = ", ".join(one for one in (self.path.holder, *self.others) if one)
+        name = " ".join(part for part in (self.path.kind.value.replace("-", " "), where) if part)
+        return f"{name} ({self.path.text!r}), touches {', '.join(self.segments)}"
 
 
 def find_unjudged_paths(
@@ -160,6 +177,7 @@ class _TouchedSegments:
             PathKind.ROUTED_PORT: self._examine_routed_port,
             PathKind.STATIC_ROUTE: self._examine_route,
             PathKind.ROUTING_OFF: self._examine_lack_of_routing,
+            PathKind.ROUTING_UNTOLD: self._examine_untold_routing,
         }.get(path.kind, self._examine_other)
         return examine(path), ""
 
@@ -168,6 +186,11 @@ class _TouchedSegments:
 
     def _examine_lack_of_routing(self, _: UnmanagedPath) -> tuple[str, ...]:
         return tuple(self.names.values()) if self.transit is not None else ()
+
+    def _examine_untold_routing(self, path: UnmanagedPath) -> tuple[str, ...]:
+        """A line that is not there matters on a switch that must route the family that it is about."""
+        family = Family.V6 if path.holder.startswith("ipv6 ") else Family.V4
+        return self._examine_lack_of_routing(path) if family in self.city.families else ()
 
     def _examine_other(self, path: UnmanagedPath) -> tuple[str, ...]:
         """What is of the whole device matters where that routes between our segments and anything else."""

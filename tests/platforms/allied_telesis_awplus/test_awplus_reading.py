@@ -73,7 +73,7 @@ LIST = f"access-list hardware {FROM_20}\n"
             7,
             f"judges packets to hosts, and {HOSTS} is host-facing",
         ),
-        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "port: no access-group TSN-30-from-4-01234567"),
+        (f"{MINE}{CARRIES} access-group TSN-30-from-4-01234567\n", 7, "is not in VLAN 30; depends on it: what"),
         (f"{MINE}{CARRIES} access-group {FROM_20}\n access-group TSN-20-from-4-76543210\n", 8, "a second filter"),
         (f"{MINE}{CARRIES} access-group TSN-20-from-6-01234567\n", 7, "expected access-group TSN-VLAN-from-4-DIGEST"),
         (f"{MINE}{MINE}", 5, "stands twice"),
@@ -241,3 +241,39 @@ def test_a_vlan_of_ours_that_stands_twice_is_refused(again: str) -> None:
     first = " vlan 20 name TSN-staff\n"
     assert RENDERED.count(first) == 1
     assert "vlan 20" in refusal(RENDERED.replace(first, first + again))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "port1.0.30-1.0.99999999",
+        "port1.0.1-port1.0.4000",
+        "port1.0.5-1.0.2",
+        "port1.0.1-2.0.4",
+        "port1.0.1-1.0",
+        "port1.0.1-",
+        "port1.0.1,port1.0.2-1.0.9999999999",
+        "port99999.0.1",
+        "sa1-99999999",
+        "po1-sa4",
+        "vlan10-99999999",
+        "vlan20-10",
+        "eth0-eth99999999",
+    ],
+)
+def test_a_range_that_no_switch_has_is_refused_and_never_written_out(written: str) -> None:
+    message = refusal(f"hostname core1\ninterface {written}\n switchport\n")
+    assert f"core1.cfg:2: 'interface {written}' names no range of ports" in message
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("port1.0.5-port1.0.6", ["port1.0.5", "port1.0.6"]),
+        ("Port1.0.5", ["port1.0.5"]),
+        ("sa1-2,po3", ["sa1", "sa2", "po3"]),
+    ],
+)
+def test_ranges_that_a_switch_prints_are_read(written: str, names: list[str]) -> None:
+    seen = AWPLUS.parse(f"interface {written}\n switchport\n description PC room\n", "x")
+    assert [name for name in seen.conflicting if isinstance(name, str)] == names

@@ -10,7 +10,7 @@ import pytest
 from controller.errors import ConfigRefused
 from controller.model.network.device_state import DeviceState, build_vlan_interface
 from controller.platforms.cisco_ios.driver import CiscoIos
-from tests.emulators.cisco_ios import Switch
+from tests.platforms.catalyst_device import TypedCatalyst
 from tests.platforms.states import CISCO_PORTS, example
 
 IOS = CiscoIos()
@@ -25,7 +25,7 @@ EXAMPLE = replace(
     ),
 )
 RUNNING = (GOLDEN / "cisco_ios_running.txt").read_text(encoding="utf-8")
-BARE = "!\n".join(f"interface {name}\n no shutdown\n" for name in (*CISCO_PORTS, "GigabitEthernet1/0/3"))
+BARE = "interface Port-channel1\n"
 
 
 def refusal(text: str) -> str:
@@ -38,7 +38,7 @@ def line_of(text: str, part: str) -> int:
     return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
 
 
-def walk(switch: Switch, now: DeviceState, wanted: DeviceState) -> None:
+def walk(switch: TypedCatalyst, now: DeviceState, wanted: DeviceState) -> None:
     """Perform the steps; after each the switch is in the state that it promises."""
     for step in IOS.plan_steps(now, wanted):
         switch.enter(command.line for command in step.commands)

@@ -147,3 +147,33 @@ def test_a_banner_that_ends_is_hidden_up_to_there(delimiter: str) -> None:
 def test_a_line_of_settings_in_settings_is_redacted_in_steps(repeated: str) -> None:
     kept, _ = redact(repeated * (16_000 // len(repeated)))
     assert kept
+
+
+URL_WORD = "Passw0rd-7"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " path ftp://backup:{}@10.0.0.5/$h",
+        " path scp://backup:{}@nas.school.example/$h-$t",
+        " path FTP://Backup:{}@10.0.0.5/h",
+        " path ftp://backup:a@b{}@10.0.0.5/$h",
+        " path ftp://:{}@10.0.0.5/$h",
+        " path ftp://backup%3A{}@10.0.0.5/h",
+        ' path "ftp://backup:{}@10.0.0.5/x"',
+        "boot system ftp://u:{}@10.0.0.5/ios.bin",
+        "copy running-config sftp://u:{}@[2001:db8::5]:22/x",
+        " url http://user:{}@10.0.0.5:8080/a?b=c",
+        " destination address http https://u:{}@tools.example/x",
+        ' action 1 cli command "copy run tftp://u:{}@h/"',
+        " cli copy run rcp://u:{}@h/x",
+        "http proxy-url http://{}@proxy:8080",
+        "url script-list http://10.0.0.1/?password={}",
+        "description see ftp://u:{}@h/",
+    ],
+)
+def test_a_password_in_an_address_does_not_stay(line: str) -> None:
+    text = f"archive\n{line.format(URL_WORD)}\n"
+    assert URL_WORD not in redact(text)[0]
+    assert "backup:" not in redact(text)[0]

@@ -151,9 +151,11 @@ def test_an_unknown_word_inside_ours_is_refused(line: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_a_word_of_ours_in_free_text_harms_nobody() -> None:
-    seen = FRR.parse("router bgp 5\n neighbor 10.0.0.1 description see TSN-own\nexit\nend\n", "x")
-    assert len(seen.unmanaged) == seen.lines == 3
+def test_a_word_of_ours_in_free_text_is_refused_too() -> None:
+    with pytest.raises(
+        ConfigRefused, match=r"x:2: 'neighbor 10.0.0.1 description see TSN-own' names TSN-own, which is"
+    ):
+        FRR.parse("router bgp 5\n neighbor 10.0.0.1 description see TSN-own\nexit\nend\n", "x")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.platforms.frr.virtual_router import CORE, VirtualRouter, virtual_router
 from tests.platforms.ovs.virtual_switch import alive, wait_until
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
 FRR = Frr()
 SCHOOL = "as-e04"

@@ -7,16 +7,22 @@ one; so every network is read once beside the others, and once alone, where its 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from threading import Timer
 
 import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
+from controller.errors import CommandFailed
 from controller.model.city import City
-from controller.platforms.hostapd.driver import Hostapd
+from controller.model.network.device_state import DeviceState, build_device_state
+from controller.model.network.wireless import Protection, WirelessNetwork
+from controller.platforms.base import Command, Lock, Restore
+from controller.platforms.hostapd.driver import REPLACE, Hostapd
 from controller.platforms.hostapd.text import (
     FOLDER,
     MAIN,
@@ -26,6 +32,8 @@ from controller.platforms.hostapd.text import (
     write_main,
     write_vlan_line,
 )
+from controller.platforms.hostapd.unmanaged_networks import list_known_settings, parse_ssid
+from tests.platforms.hostapd.access_point import ShellAccessPoint
 
 HOSTAPD = Hostapd()
 PROGRAM = shutil.which("hostapd", path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin")
@@ -128,3 +136,71 @@ def test_hostapd_refuses_what_is_wrong(city: City, folder: Path, old: str, new: 
     heard = said(folder, HEAD + text.replace(old, new, 1))
     assert expected in heard, heard
     assert CHECKED not in heard
+
+
+@pytest.mark.parametrize(
+    ("value", "ssid"),
+    [
+        ('"school-staff"', "school-staff"),
+        ("7363686f6f6c2d7374616666", "school-staff"),
+        ("7363686F6F6C2D7374616666", "school-staff"),
+        ('P"school\\x2dstaff"', "school-staff"),
+        ('P"school\\055staff"', "school-staff"),
+        ('P"school-sta\\ff"', "school-staff"),
+        ('"a"b"', 'a"b'),
+        ('P"a\\"b\\\\\\te"', 'a"b\\\te'),
+        ("school-staff", None),
+        ('"school-staff', None),
+        ('"school-staff" ', None),
+        ('P"a', None),
+        ("616", None),
+        ('""', None),
+        (f'"{"a" * 33}"', None),
+    ],
+)
+def test_spellings_of_an_ssid_are_read_as_hostapd_reads_them(tmp_path: Path, value: str, ssid: str | None) -> None:
+    heard = said(tmp_path, f"interface=none0\ndriver=none\nssid2={value}\n")
+    assert ("invalid SSID" in heard) == (ssid is None), heard
+    assert parse_ssid(value) == ssid
+
+
+def test_the_list_of_settings_is_what_hostapd_knows(tmp_path: Path) -> None:
+    """Those of its annotated file that this build leaves out are known, too."""
+    names = sorted(list_known_settings())
+    heard = said(tmp_path, "".join(f"{name}=\n" for name in (*names, "include", "vlan_files")))
+    unknown = set(re.findall(r"unknown configuration item '([^']*)'", heard))
+    assert {"include", "vlan_files"} <= unknown
+    annotated = Path("/usr/share/doc/hostapd/examples/hostapd.conf").read_text(encoding="utf-8")
+    assert all(f"#{name}=" in annotated.replace("# ", "#") for name in unknown - {"include", "vlan_files"})
+
+
+@pytest.mark.parametrize(
+    "line", ["include /etc/hostapd/more.conf", "include=/etc/hostapd/more.conf", " ssid=a", "<html>"]
+)
+def test_hostapd_does_not_start_with_what_is_no_setting(tmp_path: Path, line: str) -> None:
+    assert REFUSED in said(tmp_path, f"{HEAD}{line}\n")
+
+
+def test_hostapd_itself_is_asked_and_comes_back_after_a_change_that_it_cannot_serve() -> None:
+    """`driver=none` has no second network, so a change fails here: that is seen, and the old file is in force again."""
+    with tempfile.TemporaryDirectory(prefix="tsunagu-") as made:
+        folder = Path(made)
+        head = f"interface=none0\ndriver=none\nctrl_interface={folder}/ctrl\nssid=setup\n"
+        point = ShellAccessPoint(folder, head, real=True)
+        try:
+            before = HOSTAPD.read(point).reveal()
+            assert HOSTAPD.parse(before, "ap1").state == DeviceState()
+            HOSTAPD.lock(point, Lock("plan1", "run1", 600))
+            HOSTAPD.arm(point, Restore(600, "run1"))
+            guest = WirelessNetwork("guest", 40, Protection.ENHANCED_OPEN, isolated=True, uplink="eth1")
+            wanted = build_device_state(networks=[guest])
+            with pytest.raises(CommandFailed, match="hostapd does not serve these networks"):
+                HOSTAPD.push(point, Restore(600, "run1"), Command(REPLACE, HOSTAPD.render(wanted)))
+            with pytest.raises(CommandFailed, match=r"hostapd does not run|so its networks are not in service"):
+                HOSTAPD.read(point)
+            point.end_jobs()
+            HOSTAPD.lock(point, Lock("plan1", "run2", 60))
+            assert HOSTAPD.has_restored(point, Restore(600, "run1"))
+            assert HOSTAPD.read(point).reveal() == before
+        finally:
+            point.end_hostapd()

@@ -26,7 +26,7 @@ from controller.platforms.ovs.flows import Cookie, FlowKind
 from tests.platforms.ovs.virtual_switch import VirtualSwitch, run, virtual_switch
 from tests.platforms.states import ICMP, bound, everything
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
 VLAN = 20
 PREFIXES = {Family.V4: "10.9.20.0/24", Family.V6: "fd00:9:20::/64"}

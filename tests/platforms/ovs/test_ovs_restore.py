@@ -29,7 +29,7 @@ from tests.platforms.ovs.one_switch import (
 from tests.platforms.ovs.virtual_switch import VirtualSwitch, force, wait_until
 from tests.platforms.states import example
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
 BUNDLE = "ovs-ofctl -t 30 -O OpenFlow14 --bundle add-flows br0 -"
 
@@ -327,8 +327,9 @@ def test_a_later_run_that_finds_all_done_cancels_what_is_armed(switch: VirtualSw
 
 
 def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -> None:
-    OVS.lock(switch, Lock("plan1", "run1", 1))
-    OVS.arm(switch, Restore(seconds=5, run="run1"))
+    # Long enough for a slow machine to arm; the lock runs out while the restore is still to come.
+    OVS.lock(switch, Lock("plan1", "run1", 4))
+    OVS.arm(switch, Restore(seconds=8, run="run1"))
     with pytest.raises(DeviceBusy):
         OVS.lock(switch, OTHER)
 
@@ -345,7 +346,7 @@ def test_an_expired_lock_with_a_restore_to_come_is_busy(switch: VirtualSwitch) -
 
 def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) -> None:
     apply(switch, EXAMPLE)
-    OVS.lock(switch, Lock("plan1", "run1", 2))
+    OVS.lock(switch, Lock("plan1", "run1", 4))
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
     os.killpg(job, signal.SIGKILL)

@@ -31,7 +31,7 @@ from tests.platforms.ovs.one_switch import (
 from tests.platforms.ovs.virtual_switch import VirtualSwitch
 from tests.platforms.states import bound, everything, ovs_states
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
 
 def test_the_switch_prints_exactly_what_we_render(switch: VirtualSwitch) -> None:

@@ -19,7 +19,20 @@ from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.ovs.driver import OpenVSwitch
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
-VERBS = ("read", "saved", "armed", "restored", "lock", "unlock", "arm", "push", "cancel", "save")
+VERBS = (
+    "read",
+    "saved",
+    "armed",
+    "restored",
+    "lock",
+    "unlock",
+    "arm",
+    "push",
+    "cancel",
+    "save",
+    "unconfirmed",
+    "repair",
+)
 FACTORY_FLOW = "priority=0,actions=NORMAL"
 
 

@@ -11,11 +11,11 @@ from controller.platforms.base import Observation, Step
 from controller.platforms.dialect.switch import render_switch
 from tests.platforms.samples import Sample, TypedDevice
 
-from .alaxala import AlaxalaSketch
-from .samples import BARE, PORTS, AlaxalaSwitch, small_school, states
+from .invented import InventedSwitch
+from .samples import BARE, PORTS, InventedDevice, small_school, states
 
 
-class Lax(AlaxalaSketch):
+class Lax(InventedSwitch):
     """Skips the lines that it does not understand."""
 
     name = "faulty_lax"
@@ -30,7 +30,7 @@ class Lax(AlaxalaSketch):
             return super().parse("\n".join(lines), source)
 
 
-class Weak(AlaxalaSketch):
+class Weak(InventedSwitch):
     """Leaves out what it cannot express."""
 
     name = "faulty_weak"
@@ -40,7 +40,7 @@ class Weak(AlaxalaSketch):
         return render_switch(self.grammar, replace(state, networks=(), routing=type(state.routing)()))
 
 
-class Hasty(AlaxalaSketch):
+class Hasty(InventedSwitch):
     """Promises more than its commands do."""
 
     name = "faulty_hasty"
@@ -51,11 +51,11 @@ class Hasty(AlaxalaSketch):
         return tuple(replace(step, commands=(*step.commands[:-2], step.commands[-1])) for step in steps)
 
 
-class Careless(AlaxalaSketch):
+class Careless(InventedSwitch):
     """Takes lists of any length."""
 
     name = "faulty_careless"
-    grammar = replace(AlaxalaSketch.grammar, maximum_entries=100_000)
+    grammar = replace(InventedSwitch.grammar, maximum_entries=100_000)
 
 
-SAMPLE = Sample(states(), small_school, lambda: nullcontext(TypedDevice(AlaxalaSwitch(BARE))), PORTS[0])
+SAMPLE = Sample(states(), small_school, lambda: nullcontext(TypedDevice(InventedDevice(BARE))), PORTS[0])

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from controller.model.network.device_state import DeviceState, PortMode, Vlan, build_device_state
 from controller.platforms.base import Command
-from tests.emulators.cisco_ios import Switch
 from tests.platforms.samples import Sample, TypedDevice
 from tests.platforms.states import VLANS, bound, example, filters, port_states, without_flags
+from tests.platforms.third_party.invented_switch import Switch
 
 PORTS = ("gigabitethernet 1/0/1", "gigabitethernet 1/0/2", "port-channel 1")
 
 
-class AlaxalaSwitch(Switch):
-    """The emulated switch of Cisco IOS, in AlaxalA's spelling."""
+class InventedDevice(Switch):
+    """The emulated switch of Cisco IOS, in the invented switch's spelling."""
 
     number = r"\d+ "
     flags = re.IGNORECASE
@@ -67,5 +67,5 @@ def small_school() -> DeviceState:
 
 
 BARE = "".join(f"interface {name}\n no shutdown\n" for name in PORTS)
-ALAXALA = Sample(states(), small_school, lambda: nullcontext(TypedDevice(AlaxalaSwitch(BARE))), PORTS[0])
+INVENTED = Sample(states(), small_school, lambda: nullcontext(TypedDevice(InventedDevice(BARE))), PORTS[0])
 SHELL = Sample(states(), small_school, file_device, PORTS[0])

@@ -11,10 +11,10 @@ from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Command, Step
 from controller.platforms.common.own_restore import OwnRestore
 
-from .alaxala import AlaxalaSketch
+from .invented import InventedSwitch
 
 
-class ShellSwitch(OwnRestore, AlaxalaSketch):
+class ShellSwitch(OwnRestore, InventedSwitch):
     """The platform `shell_switch`: every step writes the whole configuration."""
 
     name = "shell_switch"
@@ -22,7 +22,7 @@ class ShellSwitch(OwnRestore, AlaxalaSketch):
     agent = "shell_switch"
     script = "shell_switch.sh"
     home = "SHELL_SWITCH"
-    capabilities = replace(AlaxalaSketch.capabilities, over_ssh=True)
+    capabilities = replace(InventedSwitch.capabilities, over_ssh=True)
 
     def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """Return the steps of the switch, each as one command."""

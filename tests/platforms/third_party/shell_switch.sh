@@ -11,7 +11,7 @@ die() {
 }
 install_text() { cat >"$home/running.new" && mv "$home/running.new" "$home/running"; }
 running() { [ ! -e "$home/running" ] || cat "$home/running"; }
-put_back() { install_text <"$1/text"; }
+put_back() { install_text; }
 pushed() {
     [ "$1" = install ] || die "'$1' is no command that can be pushed"
     install_text

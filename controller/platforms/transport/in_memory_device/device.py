@@ -21,6 +21,7 @@ class _Restore:
     due: float
     outcome: str = "armed"
     job_lives: bool = True
+    armed_at: float = 0.0
 
 
 @dataclass
@@ -51,7 +52,7 @@ class MemoryDevice:
     """A device: running and startup configuration, the lock, armed restores, and faults that are drawn for it.
 
     `draw_fault` is asked at every command, with its verb (`open` for a login); put a `FaultScript` there. Without a
-    `startup` configuration it boots with what came from the `factory`.
+    `startup` configuration it boots with what came from the `factory`. While `cannot_put_back` is set, a restore fails.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class MemoryDevice:
         self.factory = factory
         self.draw_fault: Callable[[str], Fault] = lambda _: NO_FAULT
         self.exchanges: list[ObservedCommand] = []
+        self.cannot_put_back = False
         self.logins = 0
         self.starts = 0
         self.guard = RLock()
@@ -159,6 +161,8 @@ class MemoryDevice:
             ("read", 0): self.configuration.show,
             ("saved", 0): lambda: self.startup or "",
             ("armed", 0): lambda: "yes\n" if self._armed_or_firing() else "no\n",
+            ("unconfirmed", 0): self._unconfirmed,
+            ("repair", 2): self._repair,
             ("lock", 3): self._lock,
             ("unlock", 2): self._unlock,
             ("arm", 2): self._arm,
@@ -175,7 +179,9 @@ class MemoryDevice:
         now, hold = self.clock.monotonic(), self._hold
         if hold and hold.until > now and hold.owner != owner:
             return f"busy {hold.owner} {int(hold.until - now)}\n"
-        for one in self._restores.values():
+        for name, one in self._restores.items():
+            if one.outcome == "failed":
+                return f"unconfirmed {one.owner} {name} {int(now - one.armed_at)}\n"
             if one.outcome != "armed":
                 continue
             if not one.job_lives:
@@ -205,7 +211,8 @@ class MemoryDevice:
         inherited = [one for one in self._restores.values() if one.outcome == "armed" and one.owner == hold.owner]
         text = inherited[-1].text if inherited else self.configuration.show()
         self._supersede(run)
-        self._restores[run] = _Restore(hold.owner, text, self.clock.monotonic() + int(seconds))
+        now = self.clock.monotonic()
+        self._restores[run] = _Restore(hold.owner, text, now + int(seconds), armed_at=now)
         return "armed\n"
 
     def _push(self, run: str, command: Command) -> str:
@@ -230,7 +237,36 @@ class MemoryDevice:
 
     def _restored(self, run: str) -> str:
         outcome = self._restores[run].outcome if run in self._restores else ""
-        return {"restored": "yes\n", "superseded": "superseded\n"}.get(outcome, "no\n")
+        return {"restored": "yes\n", "superseded": "superseded\n", "failed": "failed\n"}.get(outcome, "no\n")
+
+    def _unconfirmed(self) -> str:
+        now = self.clock.monotonic()
+        told = [
+            f"{one.outcome} {'lives' if one.job_lives else 'gone'} {one.owner} {name} "
+            f"{int(now - one.armed_at)} {int(one.due - now)}\n"
+            for name, one in sorted(self._restores.items())
+            if one.outcome in ("armed", "failed")
+        ]
+        return "".join(told) or "no\n"
+
+    def _repair(self, run: str, what: str) -> str:
+        one = self._restores.get(run)
+        if one is None or one.outcome not in ("armed", "failed"):
+            message = f"run {run} has nothing that is unconfirmed"
+            raise Refused(message)
+        left = int(one.due - self.clock.monotonic())
+        if one.outcome == "armed" and one.job_lives and left > 0:
+            message = f"run {run} may still confirm its change, for {left} s; wait"
+            raise Refused(message)
+        if what == "back":
+            if self.cannot_put_back:
+                message = "the old state could not be put back"
+                raise Refused(message)
+            self.configuration.load(one.text)
+        one.outcome = "restored" if what == "back" else "kept"
+        if self._hold and self._hold.owner == one.owner:
+            self._hold = None
+        return f"{one.outcome}\n"
 
     def _save(self, run: str) -> str:
         if not self._holds(run):
@@ -259,6 +295,10 @@ class MemoryDevice:
                 self._fire(one)
 
     def _fire(self, one: _Restore) -> None:
+        if self.cannot_put_back:
+            # The device tries for two minutes; here that takes no time.
+            one.outcome = "failed"
+            return
         one.outcome = "restored"
         if self._hold and self._hold.owner == one.owner:
             self._hold = None

@@ -17,9 +17,9 @@ class Words:
 
 
 _WORDS = {
-    **dict.fromkeys(("read", "saved", "armed"), 0),
+    **dict.fromkeys(("read", "saved", "armed", "unconfirmed"), 0),
     **dict.fromkeys(("save", "cancel", "restored"), 1),
-    **dict.fromkeys(("unlock", "arm"), 2),
+    **dict.fromkeys(("unlock", "arm", "repair"), 2),
     "lock": 3,
 }
 """What the verbs of `own_restore.sh` take."""
@@ -30,8 +30,9 @@ def read_own_restore_words(command: Command) -> Words:
 
     >>> read_own_restore_words(Command("lock plan run 65"))
     Words(verb='lock', arguments=('plan', 'run', '65'), pushed=None)
-    >>> read_own_restore_words(Command("push run configure terminal", "input"))
-    Words(verb='push', arguments=('run',), pushed=Command(line='configure terminal', stdin='input'))
+    >>> words = read_own_restore_words(Command("push run configure terminal", "input"))
+    >>> words.verb, words.arguments, words.pushed == Command("configure terminal", "input")
+    ('push', ('run',), True)
     >>> read_own_restore_words(Command("reload in 5"))
     Words(verb='reload in 5', arguments=(), pushed=None)
     """

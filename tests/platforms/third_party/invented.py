@@ -1,12 +1,7 @@
-"""A sketch of AlaxalA AX3660S as a switch of the dialect layer: what a new IOS-like platform costs.
+"""An invented switch of the dialect layer: what a new IOS-like platform of another package costs.
 
-A test and no product: it was written from excerpts of AlaxalA's public manuals, and no device was there. AX3660S
-12.1: configuration command reference (`ip access-list extended`: numbers of entries, at most 2,048 of packet filters,
-names of 31 characters; `ip access-group`), configuration guide (filters at VLAN interfaces, in and out; what no entry
-matches is dropped). AX3640S 11.14: configuration guide (`switchport`). The form of the running configuration is that of
-the sample configurations in AlaxalA's Ansible guide book: two spaces, names of VLANs in quotes, the mode of a port
-before its VLANs, access lists with numbers. Not known, and so not there: the word for established TCP, addresses of
-interfaces, isolation.
+A test and no product: no maker builds it. It is a class with data alone; what a real one needs beside it is seen in
+`controller/platforms/alaxala`.
 """
 
 from __future__ import annotations
@@ -24,10 +19,10 @@ _PORTS: dict[int, dict[str, int]] = {Protocol.TCP: {"ftp": 21, "telnet": 23}, Pr
 _PORTED: dict[str, int | None] = {"tcp": Protocol.TCP, "udp": Protocol.UDP}
 
 
-class AlaxalaSketch(SwitchPlatform):
-    """The platform `alaxala_sketch`."""
+class InventedSwitch(SwitchPlatform):
+    """The platform `invented_switch`."""
 
-    name = "alaxala_sketch"
+    name = "invented_switch"
     capabilities = Capabilities(
         attachment=Attachment.VLAN_INTERFACE,
         vlan_database=True,
@@ -39,7 +34,7 @@ class AlaxalaSketch(SwitchPlatform):
     )
     grammar = SwitchGrammar(
         acl=AclGrammar(
-            title="AlaxalA",
+            title="Invented",
             lists={Family.V4: "ip access-list extended", Family.V6: "ipv6 access-list"},
             addresses={
                 Family.V4: (AddressForm.HOST, AddressForm.WILDCARD),

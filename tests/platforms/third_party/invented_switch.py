@@ -1,4 +1,4 @@
-"""The configuration mode of a Cisco IOS switch, as far as our steps use it: commands change a running configuration.
+"""The configuration mode of an invented switch, much like Cisco IOS: commands change a running configuration.
 
 Written from the vendor's documents, not from our code: Cisco IOS Security Command Reference (`ip access-list`,
 `permit (IP)`, `ip access-group`), Cisco IOS IPv6 Command Reference (`ipv6 access-list`, `permit (IPv6)`,
@@ -22,7 +22,15 @@ ENTRIES = {
     "ipv6": re.compile(rf"(?:permit|deny) [\w]+ {ADDRESS_6}{PORT} {ADDRESS_6}(?:{PORT}| [\w-]+)(?: established)?"),
 }
 # How the lines of an interface are ordered in the running configuration.
-ORDER = ("description", "switchport access", "switchport trunk", "switchport mode", "switchport protected", "")
+ORDER = (
+    "description",
+    "switchport access",
+    "switchport trunk encapsulation",
+    "switchport trunk",
+    "switchport mode",
+    "switchport protected",
+    "",
+)
 WIDTH = 40
 # A command, the setting it is about, and whether that then has its default, which is not shown.
 SETTINGS = (
@@ -31,6 +39,8 @@ SETTINGS = (
     (r"switchport mode (access|trunk)", "switchport mode", False),
     (r"no switchport access vlan|switchport access vlan 1", "switchport access vlan", True),
     (r"switchport access vlan \d+", "switchport access vlan", False),
+    (r"no switchport trunk encapsulation", "switchport trunk encapsulation", True),
+    (r"switchport trunk encapsulation dot1q", "switchport trunk encapsulation", False),
     (r"no switchport protected", "switchport protected", True),
     (r"switchport protected", "switchport protected", False),
 )
@@ -70,7 +80,8 @@ class Switch:
                 self.blocks.append((line, []))
 
     def running(self) -> str:
-        return "".join("\n ".join((header, *lines)) + "\n!\n" for header, lines in self.blocks)
+        blocks = sorted(self.blocks, key=lambda block: block[0] == "end")
+        return "".join("\n ".join((header, *lines)) + "\n!\n" for header, lines in blocks)
 
     def enter(self, commands: Iterable[str]) -> None:
         for command in commands:
@@ -131,22 +142,70 @@ class Switch:
                     self.here.append(command)
                 return True
             case "interface":
-                return self._interface(command)
+                joined = self._join(command)
+                return self._on_all(command) if joined is None else joined
         return False
+
+    def _on_all(self, command: str) -> bool:
+        """Take a command for a port; what is set on a port-channel is set on its ports, too."""
+        assert self.here is not None
+        group = self.here
+        taken = [self._interface(command)]
+        for lines in self._members_of(group) if "switchport" in command else ():
+            self.here = lines
+            taken.append(self._interface(command))
+        self.here = group
+        return all(taken)
+
+    def _members_of(self, here: list[str]) -> list[list[str]]:
+        header = next(header for header, lines in self.blocks if lines is here)
+        number = header.partition("Port-channel")[2]
+        starts = f"channel-group {number} mode "
+        return [lines for _, lines in self.blocks if number and any(line.startswith(starts) for line in lines)]
+
+    def _join(self, command: str) -> bool | None:
+        """`channel-group`: the first port makes the port-channel, with the lines that it has itself."""
+        assert self.here is not None
+        port = next(header for header, lines in self.blocks if lines is self.here).removeprefix("interface ")
+        found = re.fullmatch(
+            r"no channel-group|channel-group (\d{1,3}) mode (?:active|passive|on|auto|desirable)", command
+        )
+        if not found or "channel" in port or port.startswith(("Vlan", "vlan")):
+            return None
+        mine = [line for line in self.here if line.startswith("channel-group ")]
+        if found[1] is None:
+            self.here[:] = [line for line in self.here if line not in mine]
+            return True
+        others = {one for _, lines in self.blocks if lines is not self.here for one in lines}
+        others = {one for one in others if one.startswith(f"channel-group {found[1]} mode ")}
+        if (others and others != {command}) or any(not line.startswith(f"channel-group {found[1]} ") for line in mine):
+            raise InvalidInput(command)
+        header = f"interface Port-channel{found[1]}"
+        if header not in [known for known, _ in self.blocks]:
+            switched = [line for line in self.here if line.startswith("switchport")]
+            self.blocks.append((header, switched))
+        return self._put("channel-group", command)
 
     def _interface(self, command: str) -> bool:
         bound = re.fullmatch(r"(no )?(ip access-group|ipv6 traffic-filter) (\S+) (in|out)", command)
         if bound:
             return self._bind(*bound.groups())
-        if self._addressed(command):
+        if self._addressed(command) or (command in ("shutdown", "no shutdown") and self._shut(command)):
             return True
         for pattern, setting, removes in SETTINGS:
             if re.fullmatch(pattern, command):
                 return self._put(setting, None if removes else command)
-        if command == "no switchport trunk allowed vlan":
-            return self._allow(None)
-        allowed = re.fullmatch(r"switchport trunk allowed vlan (add )?([\d,-]+)", command)
-        return self._allow((self._allowed() if allowed[1] else set()) | expand(allowed[2])) if allowed else False
+        if command in ("no switchport trunk allowed vlan", "switchport trunk allowed vlan none"):
+            return self._allow(set() if command.startswith("switchport") else None)
+        allowed = re.fullmatch(r"switchport trunk allowed vlan (?:(add|remove) )?([\d,-]+)", command)
+        if not allowed:
+            return False
+        named = expand(allowed[2])
+        before = self._allowed()
+        return self._allow({"add": before | named, "remove": before - named}.get(allowed[1], named))
+
+    def _shut(self, command: str) -> bool:
+        return self._put("shutdown", None if command == "no shutdown" else command)
 
     def _addressed(self, command: str) -> bool:
         """What only an interface of the switch itself takes; a secondary address needs a primary."""
@@ -200,6 +259,10 @@ class Switch:
     def _allowed(self) -> set[int]:
         assert self.here is not None
         lines = [one for one in self.here if one.startswith("switchport trunk allowed vlan ")]
+        if not lines:
+            return set(range(1, 4095))
+        if lines == ["switchport trunk allowed vlan none"]:
+            return set()
         return {number for line in lines for number in expand(line.split()[-1])}
 
     def _allow(self, vlans: set[int] | None) -> bool:
@@ -210,7 +273,9 @@ class Switch:
             if len(lines[-1]) + len(part) > WIDTH:
                 lines.append("")
             lines[-1] += f",{part}" if lines[-1] else part
-        if vlans:
+        if vlans is not None and not vlans:
+            self.here.append("switchport trunk allowed vlan none")
+        if vlans and len(vlans) < 4094:
             self.here += [f"switchport trunk allowed vlan {'add ' if n else ''}{line}" for n, line in enumerate(lines)]
         return self._put("never", None)
 

@@ -1,0 +1,1 @@
+"""AlaxalA box switches (AX2600S, AX3600S)."""

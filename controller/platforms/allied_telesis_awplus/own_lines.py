@@ -1,0 +1,29 @@
+"""What may stand inside a port of ours on AlliedWare Plus beside our own lines: it changes nothing of its meaning.
+
+Everything else is a conflict by name, also what nobody looked up. Sources: Command Reference for x310 Series 5.4.4C
+(C613-50046-01) and for IE340 Series 5.5.3-0.x (C613-50631-01), chapters on switching (speed, duplex, flowcontrol,
+storm-control, loop-protection, thrash-limiting: they act on a fault, but a level of 0 drops all), spanning tree, LLDP,
+Power over Ethernet, DHCP snooping and ARP security (trust and what follows a violation), QoS (marks and queues), AMF
+(links of its own VLANs), SNMP. Not here, since hosts that our filters permit are kept out or cut short: max-bindings 0,
+egress-rate-limit, raguard (which drops what a router must send).
+"""
+
+from __future__ import annotations
+
+import re
+
+
+def _compile(*words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:{'|'.join(words)})")
+
+
+ON_PORTS = _compile(
+    r"no (?!switchport( |$)).*",
+    r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan \d+|resiliencylink))?",
+    r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
+    r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",
+    r"(spanning-tree|lldp|udld|power-inline|snmp|logging|loop-protection|thrash-limiting|findme)( .*)?",
+    r"storm-control (?!\S+ level 0[0.]*( |$)).*",
+    r"(mls qos|wrr-queue|priority-queue|trust|platform|ptp|sflow|rmon)( .*)?",
+    r"(ip dhcp snooping(?! max-bindings 0)|arp security|ip igmp|ipv6 mld|ipv6 dhcp snooping)( .*)?",
+)

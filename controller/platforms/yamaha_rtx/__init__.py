@@ -1,0 +1,1 @@
+"""Yamaha RTX routers."""
