@@ -13,8 +13,9 @@ from controller.model.network.packets import Family
 from controller.model.policy_bounds import RESERVED_FLOOR, PolicyBounds
 from controller.model.virtual_city import ACCESS
 from controller.operations.device_access import CredentialSource, DeviceAccess
-from controller.operations.operations import Approvals, CloudBounds, Operations, RolloutSettings
+from controller.operations.operations import Approvals, CloudBounds, Operations
 from controller.operations.operators_file import FORMAT, load_operations
+from controller.operations.rollout_settings import RolloutSettings
 
 _HEADING = (
     "# How the virtual city's devices are reached. Written by `tsunagu lab up`; a real city's file has another place.\n"
@@ -33,6 +34,8 @@ def build_lab_operations(
             "user": paths.SSH_USER,
             "key": CredentialSource(file=state / paths.CONTROLLER_KEY),
             "read-key": CredentialSource(file=state / paths.READ_KEY),
+            # The virtual switches ask for it.
+            "enable": CredentialSource(file=state / paths.ENABLE_SECRET),
             "known-hosts": state / paths.KNOWN_HOSTS,
             "port": paths.SSH_PORT,
             "namespace": paths.CONTROLLER,

@@ -10,6 +10,7 @@ from pydantic import Field, computed_field
 from controller.errors import LabError
 from controller.lab import lifecycle
 from controller.lab.network import frr_configuration, frr_routers, namespaces, ovs_switches
+from controller.lab.network.virtual_cores import virtual_cores
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Frozen, Layout, SchoolLayout
 from controller.lab.state.processes import is_alive
@@ -91,9 +92,10 @@ def _common(layout: Layout) -> tuple[str, ...]:
 def _school(
     layout: Layout, school: SchoolLayout, running: set[tuple[str, str]], present: set[str], state: Path
 ) -> SchoolStatus:
+    switch = virtual_cores.PROGRAMS if school.is_virtual else ovs_switches.PROGRAMS
     return SchoolStatus(
         school=school.id,
-        programs={name: (school.id, name) in running for name in (*ovs_switches.PROGRAMS, *frr_routers.PROGRAMS)},
+        programs={name: (school.id, name) in running for name in (*switch, *frr_routers.PROGRAMS)},
         missing_namespaces=tuple(name for name in school.namespaces if name not in present),
         switch=_switch_answers(school, state),
         login=lifecycle.answers_login(layout, school),
@@ -101,6 +103,8 @@ def _school(
 
 
 def _switch_answers(school: SchoolLayout, state: Path) -> bool:
+    if school.is_virtual:
+        return virtual_cores.has_filters(school)
     try:
         ovs_switches.run_ovs_ofctl(school, state, "dump-aggregate", ovs_switches.BRIDGE)
     except LabError:

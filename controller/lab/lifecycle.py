@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import LabError
@@ -25,6 +26,8 @@ from controller.lab.network import (
     ssh_user,
 )
 from controller.lab.network.programs import check_requirements
+from controller.lab.network.virtual_cores import state_keeping, virtual_cores
+from controller.lab.network.virtual_cores.first_configuration import write_first_configuration
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import Layout, SchoolLayout
 from controller.lab.state.layout_planning import plan_layout
@@ -82,7 +85,7 @@ def build_virtual_city(
         try:
             undo_log.write_record(state, record)
             write_lab_operations(operations, state)
-            _build_uninterrupted(record, progress, state)
+            _build_uninterrupted(record, _write_first_texts(city, layout), progress, state)
             undo_log.write_record(state, record.model_copy(update={"complete": True}))
         except BaseException:
             progress("it failed: removing what was built")
@@ -144,10 +147,34 @@ def restart_switch(school: str, state: Path = paths.STATE) -> None:
         LabError: no lab is up, the school is not in it, or the switch does not start.
     """
     layout = undo_log.read_active_record(state).layout
-    ovs_switches.restart_switch(layout, layout.school(school), state)
+    one = layout.school(school)
+    if one.is_virtual:
+        virtual_cores.restart_core(one, state)
+    else:
+        ovs_switches.restart_switch(layout, one, state)
 
 
-def _build_uninterrupted(record: LabRecord, progress: Progress, state: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class FirstTexts:
+    """What a virtual switch boots with first, and the rules of a router that keeps the state of TCP for it."""
+
+    startup: str
+    router_rules: str = ""
+
+
+FirstTextsOf = Mapping[str, FirstTexts]
+"""By school; those with Open vSwitch have none."""
+
+
+def _write_first_texts(city: VirtualCity, layout: Layout) -> FirstTextsOf:
+    return {
+        school.id: FirstTexts(write_first_configuration(city, school), state_keeping.write_router_rules(city, school))
+        for school in layout.schools
+        if school.is_virtual
+    }
+
+
+def _build_uninterrupted(record: LabRecord, texts: FirstTextsOf, progress: Progress, state: Path) -> None:
     """Build in a thread of its own, so that Ctrl-C never falls between starting a program and knowing of it."""
     interrupted = threading.Event()
 
@@ -161,19 +188,20 @@ def _build_uninterrupted(record: LabRecord, progress: Progress, state: Path) -> 
         try:
             # Its thread is started for nothing: interrupted while it starts, the pool would not wait for it at the end.
             pool.submit(int).result()
-            pool.submit(_build, record, going_on, state).result()
+            pool.submit(_build, record, texts, going_on, state).result()
         except BaseException:
             interrupted.set()  # leaving the block waits for the step that is being made
             raise
 
 
-def _build(record: LabRecord, progress: Progress, state: Path) -> None:
+def _build(record: LabRecord, texts: FirstTextsOf, progress: Progress, state: Path) -> None:
     layout = record.layout
     began = time.monotonic()
     progress(f"network: {len(layout.namespaces)} namespaces, {len(layout.schools)} schools")
     kernel_settings.apply_machine_settings(record.settings)
     _SSHD_FOLDER.mkdir(exist_ok=True)
     ssh_user.create_ssh_user(layout.user, state)
+    virtual_cores.create_enable_secret(state)
     namespaces.create_network(layout)
     progress(f"applications: {len(layout.listeners)} HTTP services")
     if layout.perimeter:
@@ -182,7 +210,7 @@ def _build(record: LabRecord, progress: Progress, state: Path) -> None:
     background_programs.start_programs(state, list_outside_programs(layout))
     progress(f"routers: {', '.join(frr_configuration.list_outside_routers(layout))}")
     _build_routers(layout, state)
-    _build_schools(layout, progress, state)
+    _build_schools(layout, texts, progress, state)
     background_programs.start_programs(state, RESPONDERS)
     (state / paths.KNOWN_HOSTS).write_text("".join(_known_hosts(layout, state)), encoding="ascii")
     built = time.monotonic() - began
@@ -208,10 +236,12 @@ def _known_hosts(layout: Layout, state: Path) -> Iterator[str]:
             yield ssh_servers.format_known_host(folder, address, layout.ssh_port)
 
 
-def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
+def _build_schools(layout: Layout, texts: FirstTextsOf, progress: Progress, state: Path) -> None:
     pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
     try:
-        pending = {pool.submit(_build_school, layout, school, state): school for school in layout.schools}
+        pending = {
+            pool.submit(_build_school, layout, school, texts.get(school.id), state): school for school in layout.schools
+        }
         for number, done in enumerate(as_completed(pending), start=1):
             done.result()
             progress(f"school {pending[done].id}: switch, router and hosts are up ({number} of {len(pending)})")
@@ -219,9 +249,13 @@ def _build_schools(layout: Layout, progress: Progress, state: Path) -> None:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _build_school(layout: Layout, school: SchoolLayout, state: Path) -> None:
+def _build_school(layout: Layout, school: SchoolLayout, texts: FirstTexts | None, state: Path) -> None:
     frr_routers.build_school_router(layout, school, state)
-    ovs_switches.build_switch(layout, school, state)
+    if texts is None:
+        ovs_switches.build_switch(layout, school, state)
+    else:
+        virtual_cores.build_core(school, texts.startup, state)
+        state_keeping.apply_router_rules(school, texts.router_rules)
     if not wait_until(lambda: answers_login(layout, school), _READY_SECONDS):
         message = f"the switch of {school.id} does not answer SSH from the controller in {_READY_SECONDS:.0f} s"
         raise LabError(message)

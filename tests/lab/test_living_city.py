@@ -20,6 +20,7 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import Command
 from controller.platforms.transport import namespace
 from controller.platforms.transport.ssh_session import open_session
+from tests.conftest import SharedLab
 
 pytestmark = pytest.mark.lab
 
@@ -90,46 +91,61 @@ def test_the_key_that_reads_changes_nothing(city: City, untouched_lab: Layout) -
         session.run(Command("lock plan run 60"))
 
 
-def test_a_switch_that_denies_everything_is_really_cut_off(fresh_lab: Layout) -> None:
+@pytest.fixture
+def put_back(untouched_lab: Layout, shared_lab: SharedLab) -> Iterator[Layout]:
+    """A lab of factory-new switches; the first one boots as it was built once a test has changed it."""
+    school = untouched_lab.schools[0]
+    boot = paths.SwitchFiles(paths.STATE, school.id).own / "boot"
+    whole, before = boot.read_bytes(), dump_flows(school)
+    shared_lab.as_built = False  # should what follows fail
+    yield untouched_lab
+    boot.write_bytes(whole)
+    virtual_city.restart_switch(school.id)
+    shared_lab.as_built = dump_flows(school) == before
+
+
+def dump_flows(school: SchoolLayout) -> str:
+    return ovs_switches.run_ovs_ofctl(school, paths.STATE, "--names", "--no-stats", "dump-flows", ovs_switches.BRIDGE)
+
+
+def test_a_switch_that_denies_everything_is_really_cut_off(put_back: Layout) -> None:
     """The kernel must not answer for the management address past Open vSwitch."""
-    school = fresh_lab.schools[0]
-    assert virtual_city.answers_login(fresh_lab, school)
+    school = put_back.schools[0]
+    assert virtual_city.answers_login(put_back, school)
     ovs_switches.run_ovs_ofctl(school, paths.STATE, "del-flows", ovs_switches.BRIDGE)
     for interface in (school.gateways[-1].port,):
         run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
         subprocess.run(run, check=True, capture_output=True)
     for family in Family:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.open_connection(paths.CONTROLLER, school.management.address.of(family), fresh_lab.ssh_port, 1.0)
-    assert virtual_city.answers_login(fresh_lab, fresh_lab.schools[1])
+            namespace.open_connection(paths.CONTROLLER, school.management.address.of(family), put_back.ssh_port, 1.0)
+    assert virtual_city.answers_login(put_back, put_back.schools[1])
 
 
-def test_a_restarted_switch_comes_up_as_its_boot_file_says(fresh_lab: Layout) -> None:
-    school = fresh_lab.schools[0]
+def test_a_restarted_switch_comes_up_as_its_boot_file_says(put_back: Layout) -> None:
+    school = put_back.schools[0]
 
     def state() -> tuple[str, str]:
-        read = ovs_switches.run_switch_script(fresh_lab, school, paths.STATE, "read")
-        return read, ovs_switches.run_ovs_ofctl(
-            school, paths.STATE, "--names", "--no-stats", "dump-flows", ovs_switches.BRIDGE
-        )
+        read = ovs_switches.run_switch_script(put_back, school, paths.STATE, "read")
+        return read, dump_flows(school)
 
     ovs_switches.run_ovs_ofctl(
         school, paths.STATE, "add-flow", ovs_switches.BRIDGE, "cookie=7,priority=9,in_port=h-pupil,actions=drop"
     )
-    ovs_switches.run_switch_script(fresh_lab, school, paths.STATE, "save")
+    ovs_switches.run_switch_script(put_back, school, paths.STATE, "save")
     before = state()
     old = undo_log.list_current_processes(paths.STATE)[school.id, ovs_switches.SWITCH]
     virtual_city.restart_switch(school.id)
     assert not is_alive(old)
     assert state() == before
-    assert virtual_city.answers_login(fresh_lab, school)
+    assert virtual_city.answers_login(put_back, school)
     pupil = next(host for host in school.hosts if host.id == "pupil")
     with pytest.raises(OSError, match="timed out"):
-        namespace.open_connection(pupil.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+        namespace.open_connection(pupil.namespace, put_back.listeners[0].address, put_back.listeners[0].port, 0.7)
 
 
-def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> None:
-    school = fresh_lab.schools[0]
+def test_with_a_damaged_boot_file_the_switch_is_closed(put_back: Layout) -> None:
+    school = put_back.schools[0]
     boot = paths.SwitchFiles(paths.STATE, school.id).own / "boot"
     boot.write_bytes(boot.read_bytes()[:-20])
     with pytest.raises(LabError, match="damaged"):
@@ -138,7 +154,7 @@ def test_with_a_damaged_boot_file_the_switch_is_closed(fresh_lab: Layout) -> Non
     assert "actions=" not in flows
     for host in school.hosts:
         with pytest.raises(OSError, match=r"timed out|host"):
-            namespace.open_connection(host.namespace, fresh_lab.listeners[0].address, fresh_lab.listeners[0].port, 0.7)
+            namespace.open_connection(host.namespace, put_back.listeners[0].address, put_back.listeners[0].port, 0.7)
     user_sockets = paths.SwitchFiles(paths.STATE, school.id).runtime / "br0.mgmt"
     assert user_sockets.stat().st_mode & 0o060 == 0o060
 

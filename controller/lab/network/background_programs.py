@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import controller
@@ -21,26 +22,45 @@ def start_programs(state: Path, programs: Mapping[str, str]) -> None:
         LabError: one did not start; with what it said.
     """
     # Begun inside one of our namespaces, so that `down` finds them even where nobody came to write them down.
-    started = {name: _begin(state, name, module) for name, module in programs.items()}
+    started = {
+        name: _begin(paths.INTERNET, (module, str(state)), _name_log(state, name)) for name, module in programs.items()
+    }
     failed = []
     for name, starting in started.items():
-        with starting:
-            said = starting.stdout.readline().strip() if starting.stdout else ""
-        if said.isdigit():
-            undo_log.add_process(state, describe_process(name, "", int(said)))
-        else:
-            text = _log(state, name).read_text(encoding="utf-8", errors="replace")
-            failed.append(f"{name} did not start: {(text.strip().splitlines() or ['no reason given'])[-1]}")
+        try:
+            _finish(starting, name, "", _name_log(state, name), state)
+        except LabError as error:
+            failed.append(str(error))
     if failed:
         raise LabError("; ".join(failed))
 
 
-def _begin(state: Path, name: str, module: str) -> subprocess.Popen[str]:
+@dataclass(frozen=True, slots=True)
+class SchoolProgram:
+    """A program of a school: `words` are its module and its arguments, `log` takes what it says of its errors."""
+
+    name: str
+    school: str
+    namespace: str
+    words: Sequence[str]
+    log: Path
+
+
+def start_school_program(program: SchoolProgram, state: Path) -> None:
+    """Start a program of a school, and wait until it says that it serves.
+
+    Raises:
+        LabError: it did not start; with what it said.
+    """
+    starting = _begin(program.namespace, program.words, program.log)
+    _finish(starting, program.name, program.school, program.log, state)
+
+
+def _begin(namespace: str, words: Sequence[str], log: Path) -> subprocess.Popen[str]:
     packages = str(Path(controller.__file__).resolve().parents[1])
-    words = ("setsid", "--fork", sys.executable, "-m", module, str(state))
-    with _log(state, name).open("w", encoding="utf-8") as errors:
+    with log.open("w", encoding="utf-8") as errors:
         return subprocess.Popen(  # noqa: S603 every word is ours
-            ("ip", "netns", "exec", paths.INTERNET, *words),  # noqa: S607 looked for in PATH below
+            ("ip", "netns", "exec", namespace, "setsid", "--fork", sys.executable, "-m", *words),  # noqa: S607 by PATH
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -50,5 +70,17 @@ def _begin(state: Path, name: str, module: str) -> subprocess.Popen[str]:
         )
 
 
-def _log(state: Path, name: str) -> Path:
+def _finish(starting: subprocess.Popen[str], name: str, school: str, log: Path, state: Path) -> None:
+    with starting:
+        said = starting.stdout.readline().strip() if starting.stdout else ""
+    if said.isdigit():
+        undo_log.add_process(state, describe_process(name, school, int(said)))
+        return
+    text = log.read_text(encoding="utf-8", errors="replace")
+    whose = f"{name} of {school}" if school else name
+    message = f"{whose} did not start: {(text.strip().splitlines() or ['no reason given'])[-1]}"
+    raise LabError(message)
+
+
+def _name_log(state: Path, name: str) -> Path:
     return state / f"{name}.log"

@@ -16,10 +16,11 @@ from controller.lab.state import paths
 from controller.lab.state.layout import CORE_ASN, BothFamilies, FamilyPair, Layout, RegionLayout, SchoolLayout
 from controller.model.network.packets import Family
 
-BFD_MILLISECONDS, BFD_MISSES = 100, 5
+BFD_MILLISECONDS, BFD_MISSES = 200, 3
 """A neighbour is lost when so many of its BFD packets, one in so many milliseconds, have not come.
 
-Half a second: well inside the second that is promised, and not so little that a busy machine looks like a dead line.
+Together 600 ms: well inside the second that is promised, and not so little that a busy machine looks like a dead line.
+Each packet costs a router's processor time, so few and far between.
 """
 _PROFILE = "lines"
 _ONLY_DEFAULT = "only-default"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from controller.lab.network import kernel_settings, line_shaping
 from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
 from controller.lab.state.layout import FamilyPair, Interface, Layout, SchoolLayout
 from controller.lab.state.layout_planning import plan_core_link
+from controller.model.network.packets import Family
 from controller.platforms.transport import namespace
 
 HOST_INTERFACE = "eth0"
@@ -99,7 +100,8 @@ def _links(layout: Layout) -> Iterator[str]:
             yield _pair(gateway.port, school.switch, gateway.port, school.router)
         for host in school.hosts:
             yield _pair(host.port, school.switch, HOST_INTERFACE, host.namespace)
-        yield _pair(school.management_port, school.switch, MANAGEMENT_INTERFACE, school.switch)
+        if not school.is_virtual:
+            yield _pair(school.management_port, school.switch, MANAGEMENT_INTERFACE, school.switch)
 
 
 def _translations(layout: Layout) -> Iterator[tuple[str, str]]:
@@ -152,14 +154,15 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
             [*_up("lo"), *(up for port in line_shaping.list_region_ports(region) for up in _up(port))],
         )
     for school in layout.schools:
-        yield school.switch, _switch(school)
+        # What a virtual switch's ports do is its own matter.
+        yield school.switch, _up("lo") if school.is_virtual else _switch(school)
         yield school.router, _router(school)
         for host in school.hosts:
             yield host.namespace, [*_up("lo"), *_attached(HOST_INTERFACE, host.interface)]
 
 
 def _configure(name: str, words: list[str]) -> None:
-    if name.endswith("-sw"):
+    if any(MANAGEMENT_INTERFACE in line for line in words):
         # The ports of a switch speak no IPv6 of their own; its management interface does.
         kernel_settings.apply_namespace_settings(name, {f"net/ipv6/conf/{MANAGEMENT_INTERFACE}/disable_ipv6": "0"})
     run_ip_batch(words, inside=name)
@@ -203,6 +206,11 @@ def _router(school: SchoolLayout) -> list[str]:
         if gateway.interface.gateway == school.management.gateway:
             words += _addresses(gateway.port, gateway.interface.model_copy(update={"address": school.router_address}))
         words += _up(gateway.port)
+    if school.behind:  # its own address of the devices' segment, which is on the other side of the switch
+        words += [_address(one, _bits(one), "lo") for one in school.router_address.by_family.values()]
+        (link,) = school.gateways
+        for prefix in school.behind:
+            words.append(f"route add {prefix} via {link.interface.gateway.of(Family(ip_network(prefix).version))}")
     return words
 
 

@@ -76,6 +76,14 @@ class SwitchPort(Frozen):
     vlan: int
 
 
+class Wire(Frozen):
+    """What is plugged into a port of a virtual switch: a veth for its untagged packets, or for those of one VLAN."""
+
+    interface: str
+    port: str
+    tag: int | None = None
+
+
 class Gateway(Frozen):
     """The router's interface in a segment; `port` is its name on the switch and on the router."""
 
@@ -110,6 +118,8 @@ class SchoolLayout(Frozen):
     """One school. `device` is its switch, `router_device` its router, which answers SSH at `router_address`.
 
     `egress`: an address (IPv4) and a prefix (IPv6) that nobody else comes from, where its lines have such.
+    `platform` is the switch's; a virtual switch has `wires`, and no port for its own management. Where it routes, the
+    only gateway is the link to it, and `behind` are the prefixes that the router reaches through it.
     """
 
     id: str
@@ -126,6 +136,14 @@ class SchoolLayout(Frozen):
     management: Interface
     gateways: tuple[Gateway, ...]
     hosts: tuple[HostLayout, ...]
+    platform: str = "ovs"
+    wires: tuple[Wire, ...] = ()
+    behind: tuple[str, ...] = ()
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether its switch is a virtual one, with a vendor's command line."""
+        return bool(self.wires)
 
     @property
     def namespaces(self) -> tuple[str, ...]:

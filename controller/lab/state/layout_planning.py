@@ -27,7 +27,16 @@ from controller.lab.state.layout import (
     SwitchPort,
 )
 from controller.lab.state.perimeter import choose_own_addresses, list_iap_listeners, plan_perimeter
+from controller.lab.state.switch_wires import (
+    OPEN_VSWITCH,
+    ROUTING_SWITCHES,
+    VIRTUAL_SWITCHES,
+    keep_family,
+    plan_link,
+    plan_wires,
+)
 from controller.model.city import City
+from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.devices import FIRST_DEVICE
@@ -156,8 +165,21 @@ def _line(city: City, school: School, line: AccessLineName) -> LineLayout:
 def _school(city: VirtualCity, school: School) -> SchoolLayout:
     device, router = city.list_devices(school)
     routers_own = _interface(city, school, city.management_segment, FIRST_DEVICE + _ROUTER)
-    segment_of = {port.name: port.segments[0] for port in device.ports}
+    management = _interface(city, school, city.management_segment, FIRST_DEVICE)
+    virtual = device.platform in VIRTUAL_SWITCHES
+    if not virtual and device.platform != OPEN_VSWITCH:
+        message = (
+            f"the lab has no switch of the platform {device.platform} (lab.yaml, school {school.id}); "
+            f"it has: {', '.join((OPEN_VSWITCH, *sorted(VIRTUAL_SWITCHES)))}"
+        )
+        raise LabError(message)
+    if virtual:  # a switch has the one address that the controller reaches it at
+        family = Family(device.management.version)
+        management = management.model_copy(update={"address": keep_family(management.address, family)})
+    routes = device.platform in ROUTING_SWITCHES
     here = city.list_segments(school)
+    gateways = (plan_link(city, school),) if routes else tuple(_gateways(city, school, city.served_segments))
+    hosts = tuple(_hosts(city, school))
     return SchoolLayout(
         id=school.id,
         asn=city.lines.get_asn(school),
@@ -170,21 +192,34 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         ),
         egress=choose_own_addresses(school),
         lines=tuple(_line(city, school, line) for line in school.lines.by_name),
-        ports=tuple(SwitchPort(name=name, vlan=here[segment].vlan) for name, segment in segment_of.items()),
-        management_port="h-mgmt",
-        management=_interface(city, school, city.management_segment, FIRST_DEVICE),
-        gateways=tuple(
-            Gateway(
-                segment=segment,
-                vlan=here[segment].vlan,
-                port=name,
-                interface=_interface(city, school, segment, 1),
-            )
-            for name, segment in segment_of.items()
-            if name.startswith("g-")
+        ports=tuple(
+            SwitchPort(name=port.name, vlan=here[port.segments[0]].vlan)
+            for port in device.ports
+            if port.role is PortRole.HOST_FACING or not virtual
         ),
-        hosts=tuple(_hosts(city, school)),
+        management_port="h-mgmt",
+        management=management,
+        gateways=gateways,
+        hosts=hosts,
+        platform=device.platform,
+        wires=tuple(plan_wires(device, {name: one.vlan for name, one in here.items()}, hosts, gateways))
+        if virtual
+        else (),
+        behind=tuple(
+            str(city.addresses.segment_prefix(school, city.segments[name], family))
+            for name in city.served_segments
+            for family in city.families
+        )
+        if routes
+        else (),
     )
+
+
+def _gateways(city: VirtualCity, school: School, segments: Iterable[str]) -> Iterator[Gateway]:
+    here = city.list_segments(school)
+    for name in segments:
+        interface = _interface(city, school, name, 1)
+        yield Gateway(segment=name, vlan=here[name].vlan, port=f"g-{name}", interface=interface)
 
 
 def _hosts(city: VirtualCity, school: School) -> Iterator[HostLayout]:

@@ -31,6 +31,8 @@ READ_KEY = Path("keys/reader")
 """In the state directory: the private key that only reads them."""
 KNOWN_HOSTS = Path("known_hosts")
 """In the state directory: the switches' pinned host keys."""
+ENABLE_SECRET = Path("keys/enable")
+"""In the state directory: what leads to the privileged mode of the virtual switches."""
 OPERATIONS = Path("operations.yaml")
 """In the state directory: the operators' file of the virtual city."""
 SSH_USER = "tsunagu-switch"
@@ -64,12 +66,17 @@ def name_host_namespace(school: str, host: str) -> str:
 
 
 class SwitchFiles:
-    """The files of one switch. `own` belongs to the switch's user (boot file, locks); `runtime` to Open vSwitch."""
+    """The files of one switch. `own` belongs to the switch's user (boot file, locks); `runtime` to Open vSwitch.
+
+    A virtual switch has `flash` instead, what it keeps without power, and `clock`, how far its own clock is ahead.
+    """
 
     def __init__(self, state: Path, school: str) -> None:
         self.folder = state / "switches" / school
         self.runtime = self.folder / "ovs"
         self.own = self.folder / "own"
+        self.flash = self.folder / "flash.json"
+        self.clock = self.folder / "clock-ahead"
         self.database = f"unix:{self.runtime}/db.sock"
 
     @property

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from controller.lab.network.data_plane import filter_counters
+from controller.lab.network.data_plane.packet_filters import name_chain
 from controller.lab.network.ovs_switches import BRIDGE, SWITCH, run_ovs_ofctl
 from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths
@@ -55,10 +57,8 @@ class FilteringSwitches:
             LabError: a switch does not answer.
         """
         found: Counter[Lane] = Counter()
-        for school, dump in zip(self._schools, self._each("--names", "dump-flows", BRIDGE), strict=True):
-            for (vlan, direction, family), packets in count_denied_packets(dump).items():
-                if direction is Direction.FROM:
-                    found[school.id, vlan, family] += packets
+        for counted in self._pool.map(self._count, self._schools):
+            found += counted
         return found
 
     def settle(self) -> None:
@@ -77,8 +77,7 @@ class FilteringSwitches:
             LabError: a switch does not answer.
         """
         try:
-            flow = f"cookie={_COOKIE:#x},table=0,priority=65535,hard_timeout={_OPEN_SECONDS},actions=NORMAL"
-            self._each("add-flow", BRIDGE, flow)
+            list(self._pool.map(self._open, self._schools))
             yield
         finally:
             self.close()
@@ -89,13 +88,48 @@ class FilteringSwitches:
         Raises:
             LabError: a switch does not answer.
         """
-        self._each("del-flows", BRIDGE, f"cookie={_COOKIE:#x}/-1")
+        list(self._pool.map(self._close, self._schools))
 
-    def _each(self, *words: str) -> list[str]:
-        return list(self._pool.map(lambda school: run_ovs_ofctl(school, self._state, *words), self._schools))
+    def _count(self, school: SchoolLayout) -> Counter[Lane]:
+        found: Counter[Lane] = Counter()
+        if school.is_virtual:
+            vlans = map_chains_to_vlans(school)
+            for (chain, version), packets in filter_counters.count_denied_packets(school.switch).items():
+                if chain in vlans:
+                    found[school.id, vlans[chain], Family(version)] += packets
+            return found
+        dump = run_ovs_ofctl(school, self._state, "--names", "dump-flows", BRIDGE)
+        for (vlan, direction, family), packets in count_denied_packets(dump).items():
+            if direction is Direction.FROM:
+                found[school.id, vlan, family] += packets
+        return found
+
+    def _open(self, school: SchoolLayout) -> None:
+        if school.is_virtual:
+            for name in (school.switch, school.router):
+                filter_counters.suspend_filters(name, _OPEN_SECONDS)
+            return
+        flow = f"cookie={_COOKIE:#x},table=0,priority=65535,hard_timeout={_OPEN_SECONDS},actions=NORMAL"
+        run_ovs_ofctl(school, self._state, "add-flow", BRIDGE, flow)
+
+    def _close(self, school: SchoolLayout) -> None:
+        if school.is_virtual:
+            for name in (school.switch, school.router):
+                filter_counters.resume_filters(name)
+            return
+        run_ovs_ofctl(school, self._state, "del-flows", BRIDGE, f"cookie={_COOKIE:#x}/-1")
 
     def _settle(self, school: SchoolLayout) -> None:
+        if school.is_virtual:
+            return  # the kernel counts at once
         control = paths.SwitchFiles(self._state, school.id).runtime / f"{SWITCH}.ctl"
         run_program(
             ("ovs-appctl", "-T", "10", "-t", str(control), "revalidator/wait"), around=ProgramContext(school.switch)
         )
+
+
+def map_chains_to_vlans(school: SchoolLayout) -> dict[str, int]:
+    """Return the chains of a virtual switch that see what hosts send, each with its hosts' VLAN."""
+    vlans = {port.name: port.vlan for port in school.ports}
+    at_ports = {wire.interface: vlans[wire.port] for wire in school.wires if wire.port in vlans}
+    return {**at_ports, **{name_chain("in", vlan): vlan for vlan in vlans.values()}}

@@ -38,13 +38,14 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
     *,
     control: bool = True,
     denied: bool = True,
+    choose: Callable[[Sequence[MatrixPair]], Sequence[MatrixPair]] = lambda pairs: pairs,
     progress: Progress = lambda _: None,
     state: Path = paths.STATE,
 ) -> MatrixResult:
     """Try every pair of these schools (none named: of all) in the lab that is up.
 
     Without `denied` only the pairs that must connect are tried, which takes a second or two; without `control` denied
-    pairs are not tried again with the filters off.
+    pairs are not tried again with the filters off. `choose` takes a sample of all.
 
     Raises:
         LabError: no lab is up, it was built from another city, a school is not in it, or a switch does not answer.
@@ -55,7 +56,7 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
     with paths.hold_lock(state, "measure the matrix"), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         switches = FilteringSwitches(layout.schools, state, pool)
         switches.close()
-        tried = [pair for pair in list_matrix_pairs(city, layout, chosen) if denied or pair.permitted]
+        tried = choose([pair for pair in list_matrix_pairs(city, layout, chosen) if denied or pair.permitted])
         results = _Measurement(city, switches, pool, progress).results(tried, control=control and denied)
     return MatrixResult(
         with_control=control and denied,

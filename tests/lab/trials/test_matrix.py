@@ -21,6 +21,7 @@ from controller.model.network.packets import Family
 from controller.model.policy_files import RULES
 from controller.model.virtual_city import VirtualCity
 from controller.platforms.ovs.driver import OpenVSwitch
+from tests.conftest import SharedLab
 
 pytestmark = pytest.mark.lab
 
@@ -44,11 +45,15 @@ def put_in_force(city: VirtualCity, school: SchoolLayout) -> None:
         assert run.returncode == 0, run.stderr
 
 
-@pytest.fixture
-def filtered(city: VirtualCity, fresh_lab: Layout) -> Layout:
-    for school in fresh_lab.schools:
+@pytest.fixture(scope="module")
+def filtered(city: VirtualCity, shared_lab: SharedLab) -> Layout:
+    """A lab that was factory-new, with the policy in force; the first test of it leaves it so."""
+    if not shared_lab.as_built:
+        shared_lab.remove()
+    layout = shared_lab.build_if_missing()
+    for school in layout.schools:
         put_in_force(city, school)
-    return fresh_lab
+    return layout
 
 
 def wrong(results: tuple[PairResult, ...]) -> Counter[PairVerdict]:

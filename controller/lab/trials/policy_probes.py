@@ -1,0 +1,49 @@
+"""Connections that hosts of the virtual city try for a gate of a rollout: a sample of the matrix."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from controller.errors import LabError
+from controller.lab.state import paths
+from controller.lab.trials.matrix import try_matrix
+from controller.lab.trials.matrix_pairs import MatrixPair
+from controller.lab.trials.matrix_results import PairResult, PairVerdict
+from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
+from controller.rollout.durable.rollout_scene import ProbeSample
+
+
+class LabProbes:
+    """Sends packets as the hosts of the virtual city; see `controller.rollout.durable.rollout_scene.PolicyProbes`."""
+
+    def __init__(self, state: Path = paths.STATE) -> None:
+        self._state = state
+
+    def try_sample(self, city: City, schools: Sequence[str], size: int, seed: str) -> ProbeSample:
+        """See `PolicyProbes.try_sample`; half of the sample is permitted, half denied, where there are so many."""
+        if not isinstance(city, VirtualCity):
+            message = f"{city.called} has no hosts of the virtual city"
+            raise LabError(message)
+        found = try_matrix(
+            city, schools, control=False, choose=lambda pairs: draw_sample(pairs, size, seed), state=self._state
+        )
+        wrong = tuple(_describe(one) for one in found.results if one.verdict is not PairVerdict.AGREES)
+        return ProbeSample(len(found.results), wrong)
+
+
+def draw_sample(pairs: Sequence[MatrixPair], size: int, seed: str) -> list[MatrixPair]:
+    """Return a sample of pairs in their order, half of it permitted and half denied, where there are so many."""
+    rng = random.Random(seed)  # noqa: S311 no secret
+    permitted = [number for number, pair in enumerate(pairs) if pair.permitted]
+    denied = [number for number, pair in enumerate(pairs) if not pair.permitted]
+    few = min(len(permitted), max(size - len(denied), (size + 1) // 2))
+    chosen = [*rng.sample(permitted, few), *rng.sample(denied, min(len(denied), size - few))]
+    return [pairs[number] for number in sorted(chosen)]
+
+
+def _describe(one: PairResult) -> str:
+    pair = one.pair
+    return f"{pair.host} to {pair.target.application} over IPv{int(pair.target.family)} ({one.verdict})"

@@ -1,0 +1,1 @@
+"""The configuration of a virtual Catalyst: what it holds, how it is written, entered and carried out."""
