@@ -128,15 +128,17 @@ class JumpHost(StrictModel):
 class DeviceAccess(StrictModel):
     """How the controller reaches devices over SSH. Exactly one of `key` and `password` changes devices.
 
-    `read_key` is another key, for sessions that only read: devices let it change nothing. `known_hosts` is the file of
-    pinned host keys. `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux
-    network namespace (a management VRF) that connections are opened in.
+    `read_key` is another key, for sessions that only read: devices let it change nothing. `enable` is the secret of
+    privileged mode, for devices whose login does not lead there. `known_hosts` is the file of pinned host keys.
+    `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
+    management VRF) that connections are opened in.
     """
 
     user: UserName
     key: CredentialSource | None = None
     password: CredentialSource | None = None
     read_key: CredentialSource | None = None
+    enable: CredentialSource | None = None
     known_hosts: TrustedPath
     port: int = Field(default=SSH_PORT, ge=1, le=65535)
     legacy_algorithms: Literal[False] | tuple[AlgorithmName, ...] = False
@@ -156,7 +158,7 @@ class DeviceAccess(StrictModel):
     def list_paths(self) -> Iterator[Path]:
         """Yield the files that decide how devices are reached."""
         yield self.known_hosts
-        for source in (self.key, self.password, self.read_key):
+        for source in (self.key, self.password, self.read_key, self.enable):
             if source is not None:
                 yield from source.list_paths()
         if self.jump_host is not None:

@@ -13,11 +13,13 @@ from controller.errors import Origin
 from controller.model.network.packets import Family
 from controller.model.policy_bounds import RESERVED_FLOOR, SSH_PORT, PolicyBounds
 from controller.model.sites.addressing import PrefixField
-from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
 from controller.operations.netbox_access import NetBoxAccess
+from controller.operations.reserved_numbers import ReservedNumbers
+from controller.operations.restore_settings import RestoreSettings
+from controller.operations.rollout_settings import RolloutSettings
 
 HOME = "~/.config/tsunagu"
 STATE = "~/.local/state"
@@ -88,13 +90,6 @@ class Plans(StrictModel):
     expire_after_hours: int = Field(default=24, ge=1, le=24 * 90)
 
 
-class RolloutSettings(StrictModel):
-    """How a plan is rolled out. `canary` is the school that is changed first; None: the one of the fewest pupils."""
-
-    canary: Identifier | None = None
-    schools_at_once: int = Field(default=8, ge=1, le=50)
-
-
 class Retention(StrictModel):
     """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` timelines and measurements."""
 
@@ -122,7 +117,8 @@ class Operations(StrictModel):
     `access` says by id how devices are reached. `controllers` are the addresses that Tsunagu's own SSH sessions come
     from, and `reserved` prefixes that are never internet; policies may be narrower than both. `state` is where the
     controller keeps what it must remember, and of real devices the audit trail, timelines and locks. `anchors:
-    not-kept` is for estates where a widened anchor harms nobody.
+    not-kept` is for estates where a widened anchor harms nobody. `numbers` are reserved for ours on devices
+    that have no names for filters.
     """
 
     access: dict[AccessId, DeviceAccess] = Field(default_factory=dict)
@@ -136,6 +132,8 @@ class Operations(StrictModel):
     tokens: Tokens = Field(default_factory=Tokens)
     netbox: NetBoxAccess | None = None
     audit: Audit = Audit()
+    restore: RestoreSettings = RestoreSettings()
+    numbers: ReservedNumbers = ReservedNumbers()
     state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
 
@@ -158,4 +156,8 @@ class Operations(StrictModel):
         yield from (path for path in own if isinstance(path, Path))
         if self.netbox is not None:
             yield from self.netbox.list_paths()
+        if self.rollout.database is not None:
+            yield from self.rollout.database.list_paths()
+        for one in self.restore.secrets:
+            yield from one.secret.list_paths()
         yield from (self.tokens.controller, self.tokens.probe, self.state)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +17,11 @@ from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported
 from controller.platforms.base import Platform, Readable
 from controller.platforms.common.understanding import redact_configuration, understand
+from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Clock, Transport
+from controller.storage.whole_file import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ def is_operable(device: Device) -> bool:
     return is_supported(device.platform) and isinstance(load_platform(device.platform), Readable)
 
 
-def back_up_device(device: Device, folder: Path, transport: Transport, clock: Clock) -> Backup:
-    """Save what a device runs as `folder/DEVICE.cfg`, readable by its owner alone.
+def back_up_device(
+    device: Device, folder: Path, transport: Transport, clock: Clock, *, only_look: bool = False
+) -> Backup:
+    """Save what a device runs as `folder/DEVICE.cfg`, readable by its owner alone; `only_look`: write nothing.
 
     Raises:
         NotSupported: the platform cannot be asked over SSH.
@@ -61,12 +64,24 @@ def back_up_device(device: Device, folder: Path, transport: Transport, clock: Cl
         raise NotSupported(device, "cannot be read over SSH yet")
     with transport.open_session(device, system.device_type) as session:
         text = system.read(session)
-    kept = describe_backup(device, system, text, clock.now())
+    if only_look:
+        return describe_backup(device, system, text, clock.now())
+    return save_backup(device, system, text, folder, clock.now())
+
+
+def save_backup(device: Device, system: Platform, text: DeviceText, folder: Path, read_at: datetime) -> Backup:
+    """Save a text that a device runs as `folder/DEVICE.cfg`, without its secrets, and what is known of it beside it.
+
+    Raises:
+        ConfigRefused: the text is not understood; nothing is saved.
+        TsunaguError: the redacted text would not mean the same, or cannot be written.
+    """
+    kept = describe_backup(device, system, text, read_at)
     content, _ = redact_configuration(system, text, device.id)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{device.id}.cfg", content)
-        _write(folder / f"{device.id}.json", json.dumps(asdict(kept), indent=1) + "\n")
+        write_whole(content.encode(), folder / f"{device.id}.cfg")
+        write_whole((json.dumps(asdict(kept), indent=1) + "\n").encode(), folder / f"{device.id}.json")
     except OSError as error:
         message = f"{device.id}: the backup cannot be written: {folder}: {error.strerror or error}"
         raise TsunaguError(message) from None
@@ -80,7 +95,7 @@ def describe_backup(device: Device, system: Platform, text: DeviceText, read_at:
         ConfigRefused: the text is not understood.
         TsunaguError: without the secrets it would mean another state; then they stand where only our own lines may.
     """
-    seen = understand(system, text, device.id)
+    seen = understand_whole(system, text, device.id)
     if not seen.lines:
         message = f"{device.id}: what it shows holds no line of a configuration; nothing was saved"
         raise TsunaguError(message)
@@ -103,12 +118,3 @@ def describe_backup(device: Device, system: Platform, text: DeviceText, read_at:
         ours=seen.managed,
         redacted=touched,
     )
-
-
-def _write(path: Path, content: str) -> None:
-    """Whole or not at all: a name that stands in the folder is a finished file."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    unfinished.replace(path)

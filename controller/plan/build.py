@@ -106,6 +106,7 @@ def consider_device(city: City, observed: Observed) -> ConsideredDevice:
         raise
     except TsunaguError as error:
         return ConsideredDevice(observed, refusal=error, unjudged=unjudged)
+    unjudged = find_unjudged_on(city, observed.device, observation, {port.name for port in derived.wanted.ports})
     # What the platform remarked on is not part of any state; it comes first.
     remarks = (f"! line {remark.number}: {remark.text}" for remark in observation.remarks)
     changes = (*remarks, *derived.changes)
@@ -141,8 +142,10 @@ def build_plan(
             kind = "not supported" if isinstance(one.refusal, NotSupported) else "failed"
             unplanned.append(Unplanned(device=one.observed.device.id, reason=escape_lines(str(one.refusal)), kind=kind))
         else:
+            ways = tuple(sorted({escape_lines(path.name_way()) for path in one.unjudged}))
+            now_held = one.observed.observation.state
             devices.append(
-                build_device_plan(one.observed.device, one.observed.observation.state, one.derived, saved=one.saved)
+                build_device_plan(one.observed.device, now_held, one.derived, saved=one.saved, not_judged=ways)
             )
     made = now or datetime.now(UTC)
     return PlanFile(
@@ -179,8 +182,10 @@ def _count_pupils(city: City, school: str) -> int:
     return known.pupils if known else 0
 
 
-def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, *, saved: bool) -> DevicePlan:
-    """Return the part of a plan for one device."""
+def build_device_plan(
+    device: Device, now: DeviceState, derived: DerivedChange, *, saved: bool, not_judged: tuple[str, ...] = ()
+) -> DevicePlan:
+    """Return the part of a plan for one device; `not_judged` are the ways of others on it, as they are named."""
     return DevicePlan(
         device=device.id,
         school=device.school.id,
@@ -191,6 +196,7 @@ def build_device_plan(device: Device, now: DeviceState, derived: DerivedChange, 
         saved=saved,
         changes=tuple(map(escape_lines, derived.changes)),
         delegated=derived.delegated,
+        not_judged=not_judged,
         filters_proved=derived.filters_proved,
         hand_over=derived.hand_over,
         steps=tuple(

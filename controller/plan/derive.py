@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.compile.network.adoption_level import limit_intent, list_wanted_parts
@@ -93,6 +93,8 @@ def derive_change(
         message = f"{device.id}: {describe_unplanned_device(device)}"
         raise PlanRefused(message)
     intent = limit_intent(compiled, now)
+    if seen is not None and not seen.has_vlans:
+        intent = replace(intent, wanted=replace(intent.wanted, vlans=now.vlans))
     refuse_filters_without_ports(intent, now, system)
     if seen is not None:
         refuse_conflicts(seen, intent.wanted, source or device.id)

@@ -18,7 +18,7 @@ from controller.inputs.shown_text import HIDDEN, escape_controls, shorten_value
 from controller.model.sites.devices import EstateName
 from controller.storage.whole_file import write_whole
 
-FORMAT: Literal[5] = 5
+FORMAT: Literal[6] = 6
 MOST_BYTES = 256 << 20
 """A whole city of 176 schools that is planned anew takes about 60 MB."""
 LONGEST_SHOWN = 80
@@ -90,6 +90,8 @@ class DevicePlan(_Frozen):
     wanted state as the device's own text, and `saved` tells whether it would have booted with what it ran. All the rest
     is for people, follows from these and from the policy, and is believed by nobody: `apply` derives it again, and
     refuses a plan that says anything else. `delegated` is what of the policy this device leaves to another one.
+    `not_judged` are the ways of others on it that touch what is ours and that no proof followed: who approves the plan
+    has seen them, and where another one has appeared since, the device is refused.
     `hand_over` are the objects of others that change hands: who approves the plan approves them.
     """
 
@@ -102,6 +104,7 @@ class DevicePlan(_Frozen):
     saved: bool
     changes: tuple[Text, ...]
     delegated: tuple[Text, ...] = ()
+    not_judged: tuple[Text, ...] = ()
     filters_proved: int
     steps: tuple[PlannedStep, ...]
     hand_over: HandOverPlan | None = None
@@ -135,7 +138,7 @@ class PlanFile(_Frozen):
     `undo`: the policy is an earlier one, and not what `policies/` holds.
     """
 
-    format: Literal[5] = FORMAT
+    format: Literal[6] = FORMAT
     city: Name
     estate: EstateName
     policy: Digest

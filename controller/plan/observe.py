@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from controller.errors import ConfigRefused, DeviceError, DeviceTextRefused, TsunaguError
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.platforms.base import Observation, Operable, Platform, Readable
-from controller.platforms.common.understanding import understand
+from controller.platforms.base import Observation, Platform, Readable
+from controller.platforms.common.timed_operation import is_changeable
+from controller.platforms.common.unconfirmed import TellsUnconfirmed, refuse_unconfirmed
+from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Transport
@@ -57,7 +59,7 @@ def read_devices(
     """
 
     def observe(device: Device) -> Observed:
-        observed = _observe_device(device, transport, only_read=only_read)
+        observed = observe_device(device, transport, only_read=only_read)
         on_observed(observed)
         return observed
 
@@ -69,19 +71,23 @@ def read_devices(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _observe_device(device: Device, transport: Transport, *, only_read: bool) -> Observed:
+def observe_device(device: Device, transport: Transport, *, only_read: bool) -> Observed:
+    """Read one device: what it holds, and what it would boot with, or why neither could be had."""
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
     system = load_platform(device.platform)
     if not isinstance(system, Readable):
         return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
-    if not (only_read or isinstance(system, Operable)):
+    if not (only_read or is_changeable(system)):
         return Observed(device, refusal=NotSupported(device, "cannot be changed over SSH yet; use --configs"))
     try:
         with transport.open_session(device, system.device_type) as session:
+            if isinstance(system, TellsUnconfirmed):
+                # What it runs is no state that anybody decided on, nor is it sure to stay.
+                refuse_unconfirmed(device.id, system.list_unconfirmed(session))
             text = system.read(session)
             saved = system.read_saved(session)
-        observation = understand(system, text, device.id)
+        observation = understand_whole(system, text, device.id)
         booted = _state(system, saved, device.id)
         return Observed(device, device.id, observation, booted, knows_saved=True, text=text)
     except (DeviceError, ConfigRefused) as error:
@@ -95,6 +101,6 @@ def _observe_device(device: Device, transport: Transport, *, only_read: bool) ->
 def _state(system: Platform, text: DeviceText, source: str) -> DeviceState | None:
     """The state that a saved configuration holds; None when there is none that can be understood."""
     try:
-        return understand(system, text, f"{source} (boot)").state if text else None
+        return understand_whole(system, text, f"{source} (boot)").state if text else None
     except ConfigRefused:
         return None

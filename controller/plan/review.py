@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 
 from controller.compile.network.route_policies import RoutingIntent
 from controller.model.network.device_state import DeviceState, Entry, Filter, PortState, VlanInterface
+from controller.model.network.lags import NO_LAG, Lag
 from controller.model.network.packets import ANY_PORTS, Effect, Family, Ports, Prefix, Protocol
 from controller.model.network.route_policies import (
     PrefixList,
@@ -34,11 +35,13 @@ def describe_changes(
     return [
         *_vlans(now, wanted),
         *_ports(now.ports, wanted.ports),
+        *_lags(now.lags, wanted.lags),
         *_interfaces(now.interfaces, wanted.interfaces),
         *_networks(names, now.networks, wanted.networks),
         *_filters(names, now, wanted),
         *_bindings(names, now, wanted),
         *describe_routes(now.routing, wanted.routing, paths),
+        *_line_routes(now, wanted),
     ]
 
 
@@ -69,6 +72,20 @@ def describe_port(port: PortState) -> str:
     return f"{port.name} {port.mode} {','.join(map(str, port.vlans))} {port.role.words}{isolated}"
 
 
+def _lags(now: Iterable[Lag], wanted: Iterable[Lag]) -> Iterator[str]:
+    before, after = set(now), set(wanted)
+    yield from (f"- {describe_lag(one)}" for one in sorted(before - after))
+    yield from (f"+ {describe_lag(one)}" for one in sorted(after - before))
+
+
+def describe_lag(one: Lag) -> str:
+    """Return a LAG in words that belong to no vendor."""
+    if one.name == NO_LAG:
+        return f"marked as members, in no LAG: {', '.join(one.idle)}"
+    idle = f", out of service: {', '.join(one.idle)}" if one.idle else ""
+    return f"LAG {one.name} {one.mode} of {', '.join(one.members) or 'no port in service'}{idle}"
+
+
 def _interfaces(now: Iterable[VlanInterface], wanted: Iterable[VlanInterface]) -> Iterator[str]:
     before, after = set(now), set(wanted)
     yield from (f"- {_interface(one)}" for one in sorted(before - after))
@@ -78,6 +95,13 @@ def _interfaces(now: Iterable[VlanInterface], wanted: Iterable[VlanInterface]) -
 def _interface(one: VlanInterface) -> str:
     relays = f" relays to {', '.join(one.relays)}" if one.relays else ""
     return f"interface in vlan {one.vlan} {', '.join(one.addresses)}{relays}"
+
+
+def _line_routes(now: DeviceState, wanted: DeviceState) -> Iterator[str]:
+    """Describe the tunnels of lines, and the routes that are written down."""
+    before, after = {*now.tunnels, *now.default_routes}, {*wanted.tunnels, *wanted.default_routes}
+    yield from (f"- {one}" for one in sorted(map(str, before - after)))
+    yield from (f"+ {one}" for one in sorted(map(str, after - before)))
 
 
 def _networks(

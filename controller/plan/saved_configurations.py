@@ -14,7 +14,7 @@ from controller.inputs.input_file import InputFolder
 from controller.inputs.text_encodings import TextEncoding, read_encoded_text
 from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported, Observed
-from controller.platforms.common.understanding import understand
+from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import is_supported, load_platform
 
@@ -133,7 +133,7 @@ def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | Non
         if fault is not None:
             return Observed(device, refusal=InputRefused(path, fault[1], fault[0]))
         text = DeviceText(read.text, device.id)
-        seen = understand(load_platform(device.platform), text, str(path))
+        seen = understand_whole(load_platform(device.platform), text, str(path))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     except (ConfigRefused, DeviceTextRefused, InputRefused) as error:

@@ -16,7 +16,7 @@ from controller.plan.build import USUAL_HOURS, build_device_plan, choose_canary
 from controller.plan.derive import DeriveChange, DerivedChange, DeriveHandOver, derive_change, prove_wanted_paths
 from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference
 from controller.plan.select import find_device
-from controller.platforms.base import Operable
+from controller.platforms.common.timed_operation import Changeable, is_changeable
 from controller.platforms.registry import is_supported, load_platform
 
 CLOCKS_APART = timedelta(minutes=5)
@@ -25,12 +25,16 @@ CLOCKS_APART = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDevice:
-    """A device of a verified plan: the state that the plan was made from, and what was derived from it."""
+    """A device of a verified plan: the state that the plan was made from, and what was derived from it.
+
+    `not_judged` are the ways of others that the plan names.
+    """
 
     device: Device
-    system: Operable
+    system: Changeable
     seen: DeviceState
     derived: DerivedChange
+    not_judged: frozenset[str] = frozenset()
 
     @property
     def known_states(self) -> frozenset[str]:
@@ -61,7 +65,7 @@ def verify_plan(  # noqa: PLR0913, PLR0917 what a plan is held against
     verified = tuple(_verify_device(city, one, derive, source, derive_hand_over) for one in plan.devices)
     prove_wanted_paths(city, (one.derived.intent for one in verified if one.derived.intent is not None))
     expected = [
-        build_device_plan(one.device, one.seen, one.derived, saved=planned.saved)
+        build_device_plan(one.device, one.seen, one.derived, saved=planned.saved, not_judged=planned.not_judged)
         for one, planned in zip(verified, plan.devices, strict=True)
     ]
     rebuilt = plan.model_copy(update={"devices": tuple(expected), "canary": choose_canary(city, expected, canary)})
@@ -117,7 +121,7 @@ def _refuse_other_devices(city: City, plan: PlanFile, source: str) -> None:
         raise PlanRefused(message)
     for one in plan.unplanned:
         device = _find_device(city, one.device, source)
-        operable = is_supported(device.platform) and isinstance(load_platform(device.platform), Operable)
+        operable = is_supported(device.platform) and is_changeable(load_platform(device.platform))
         if (one.kind == "failed") is not operable:
             message = f"{source}: {device.id}: the plan says {one.kind!r}, and its platform {device.platform!r} is "
             raise PlanRefused(message + ("supported" if operable else "not supported"))
@@ -139,7 +143,7 @@ def _verify_device(
         message = f"{device.id}: the plan is for platform {shorten_value(planned.platform)}, the city says "
         raise PlanRefused(message + repr(device.platform))
     system = load_platform(device.platform)
-    if not isinstance(system, Operable):
+    if not is_changeable(system):
         message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
         raise PlanRefused(message)
     try:
@@ -159,7 +163,7 @@ def _verify_device(
         # The seen state is the plan's own word: what no device can hold leads to no steps.
         message = f"{source}: {device.id}: nothing can be derived from the state seen: {error}. Make the plan anew"
         raise PlanRefused(message) from None
-    return VerifiedDevice(device, system, seen, derived)
+    return VerifiedDevice(device, system, seen, derived, frozenset(planned.not_judged))
 
 
 def _explain_difference(plan: PlanFile, rebuilt: PlanFile, difference: LineDifference, source: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.operations.anchors import AnchorName, WiderAnchor
-from controller.operations.applied_policies import judge_anchors, record_applied_policy
+from controller.operations.applied_policies import find_applied_policy, judge_anchors, record_applied_policy
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, parse_plan, read_plan
 from controller.plan.plan_expiry import refuse_expired_exceptions
@@ -33,7 +33,8 @@ class StartRequest:
     """What an operator asks for: a plan, and the policies that it must come from.
 
     `undo` says that going back to an earlier policy is meant, `accepted` which anchors may become wider. `applier` is
-    who asks. `made_elsewhere` says that an unsigned plan is taken although no record shows that this user made it.
+    who asks. `made_elsewhere` says that an unsigned plan is taken although no record shows that this user made it,
+    `accept_no_restore` that devices are changed, too, that cannot put their old state back by themselves.
     """
 
     plan_path: Path
@@ -43,11 +44,16 @@ class StartRequest:
     undo: bool = False
     accepted: Collection[AnchorName] = ()
     made_elsewhere: bool = False
+    accept_no_restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StartedRollout:
-    """A rollout that may begin: its policy as loaded from the copy that is kept, its plan, derived and proved anew."""
+    """A rollout that may begin: its policy as loaded from the copy that is kept, its plan, derived and proved anew.
+
+    `content` are the bytes of the plan; `repair`: it only brings back what was approved before. `policy_before` is the
+    digest of the policy that was applied last before it; "" where none was.
+    """
 
     city: City
     plan: PlanFile
@@ -55,6 +61,9 @@ class StartedRollout:
     answers: Accountability
     operations: Operations
     wider: tuple[WiderAnchor, ...]
+    content: bytes
+    repair: bool
+    policy_before: str
 
 
 def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
@@ -78,6 +87,8 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         wider = judge_anchors(city, operations, request.accepted)
         hands = HandOverDeriver(operations.state)
         verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary, derive_hand_over=hands)
+        unrestored = list_unrestored(verified)
+        refuse_unrestored(unrestored, source, accepted=request.accept_no_restore)
         refuse_replayed_plan(city, plan, operations, source)
         # Only what is verified may be a repair: until then the plan itself says what it would touch.
         repair = is_repair(city, plan, verified, operations.state)
@@ -86,13 +97,33 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         if not (signers.planner or request.made_elsewhere):
             refuse_foreign_plan(content, request.plan_path)
         keep_policy(city, folder, operations.state)
+    before = find_applied_policy(city, operations)
     record_applied_policy(city, operations, now, request.applier)
     if signers.counted:
         record_approved(city, plan, verified, operations.state)
     unsigned = "not signed, made elsewhere" if request.made_elsewhere else "not signed"
     planner = signers.planner or f"{plan.planner or 'not known'} ({unsigned})"
-    answers = Accountability(planner, signers.approvers, request.applier, commit, plan.policy, plan.undo)
-    return StartedRollout(city, plan, verified, answers, operations, wider)
+    answers = Accountability(planner, signers.approvers, request.applier, commit, plan.policy, plan.undo, unrestored)
+    earlier = "" if before is None else before.policy
+    return StartedRollout(city, plan, verified, answers, operations, wider, content, repair, earlier)
+
+
+def list_unrestored(verified: Iterable[VerifiedDevice]) -> tuple[str, ...]:
+    """Return the devices that a plan changes and that cannot put their old state back by themselves."""
+    return tuple(one.device.id for one in verified if one.derived.steps and not one.system.capabilities.restores_itself)
+
+
+def refuse_unrestored(devices: Sequence[str], source: str, *, accepted: bool) -> None:
+    """Refuse to change devices without a restore of their own, unless somebody accepts that.
+
+    Raises:
+        PlanRefused: names them.
+    """
+    if devices and not accepted:
+        message = (
+            f"{source}: {', '.join(devices)}: nothing on these devices puts the old state back when a change goes "
+        )
+        raise PlanRefused(message + "wrong; they are changed last of all, and only with: --accept-no-restore")
 
 
 def _explain_undo(plan: PlanFile, source: str) -> str:

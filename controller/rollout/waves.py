@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,14 @@ from controller.model.city import City
 from controller.plan.derive import DeriveChange, derive_change
 from controller.plan.document import PlanFile
 from controller.plan.plan_expiry import refuse_expired_exceptions
+from controller.plan.proof.unjudged import refuse_new_ways
 from controller.plan.verify import VerifiedDevice, verify_plan
 from controller.platforms.base import Observation, Step
 from controller.platforms.transport.base import Clock, Transport
-from controller.rollout.device_step import Change, change_device
+from controller.rollout.change import Change
+from controller.rollout.change_backups import keep_before_change
+from controller.rollout.device_step import change_device
+from controller.rollout.ending_signals import ignore_ending_signals
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
@@ -53,7 +57,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Accountability:
-    """Who answers for a rollout: it stands in the timeline. `approvers` are people, `applier` is who began it."""
+    """Who answers for a rollout: it stands in the timeline. `approvers` are people, `applier` is who began it.
+
+    `unrestored` are the devices without a restore of their own whose change the applier accepted.
+    """
 
     planner: str = ""
     approvers: tuple[str, ...] = ()
@@ -61,10 +68,13 @@ class Accountability:
     commit: str = ""
     policy: str = ""
     undo: bool = False
+    unrestored: tuple[str, ...] = ()
 
     def list_attributes(self) -> dict[str, str | int]:
         """Return what the rollout's span says of it."""
+        accepted = {"without_restore": ", ".join(self.unrestored)} if self.unrestored else {}
         return {
+            **accepted,
             "planner": self.planner or "not known",
             "approvers": ", ".join(self.approvers) or "nobody",
             "applier": self.applier or "not known",
@@ -105,26 +115,29 @@ def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers
 ) -> list[Outcome]:
     """Carry out a plan that was verified; an outcome for each of its devices, in the plan's order."""
     answers = answers or Accountability(planner=plan.planner, commit=plan.commit, policy=plan.policy, undo=plan.undo)
-    changes = _changes(city, plan, verified, settings)
+    changes = build_changes(city, plan, verified, settings)
     rollout_waves = _Waves(settings.schools_at_once, Event(), settings.on_interrupt)
-    canary = [change for change in changes if change.school == plan.canary]
-    rest = [change for change in changes if change.school != plan.canary]
-    waves = json.dumps({"canary": _by_school(canary), "rest": _by_school(rest)})
+    canary = [change for change in changes if change.school == plan.canary and change.restores]
+    rest = [change for change in changes if change.school != plan.canary and change.restores]
+    last = [change for change in changes if not change.restores]
+    waves = json.dumps({"canary": _by_school(canary), "rest": _by_school([*rest, *last])})
     about = {"city": plan.city, "devices": len(changes), "waves": waves, **answers.list_attributes()}
     with open_rollout_span(plan.digest()[:12], listeners, **about) as span:
         outcomes = rollout_waves.run(canary, span)
         bad = [outcome for outcome in outcomes if not outcome.end.good]
         if bad:
             reason = f"not attempted: {bad[0].device} of the canary school ended {bad[0].end}"
-            outcomes += [_not_attempted(change, reason) for change in rest]
+            outcomes += [_not_attempted(change, reason) for change in (*rest, *last)]
         else:
             outcomes += rollout_waves.run(rest, span)
+            outcomes += _run_last(rollout_waves, last, outcomes, span)
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
     order = {change.device.id: index for index, change in enumerate(changes)}
     return sorted(outcomes, key=lambda outcome: order[outcome.device])
 
 
-def _changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], settings: Settings) -> list[Change]:
+def build_changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], settings: Settings) -> list[Change]:
+    """Return what the device step needs of each device of a verified plan, in its order; all have one run's name."""
     digest, run = plan.digest(), uuid.uuid4().hex[:12]
 
     def refuse_expired() -> None:
@@ -147,6 +160,7 @@ def _changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], set
             transport=settings.transport,
             clock=settings.clock,
             guard=_make_guard(one, settings, digest),
+            keep_text=partial(keep_before_change, one.device, one.system, settings.state_folder, settings.clock),
         )
         for one in verified
     ]
@@ -162,10 +176,22 @@ def _make_guard(one: VerifiedDevice, settings: Settings, digest: str) -> HandOve
 
 def _derive_steps(city: City, one: VerifiedDevice, derive: DeriveChange, seen: Observation) -> tuple[Step, ...]:
     if one.derived.hand_over is not None:
+        # The guard compares the lines that the plan holds of VLANs, ports, interfaces and lists, also those of others.
         # Derived and proved when the plan was verified, with the objects as they are recorded; the guard looks at them.
         states = [state.compute_digest() for state in (one.seen, *(step.result for step in one.derived.steps))]
         return one.derived.steps[states.index(seen.state.compute_digest()) :]
+    taken = {port.name for state in (one.seen, one.derived.wanted) for port in state.ports}
+    refuse_new_ways(city, one.device, seen, one.not_judged, taken)
     return derive(city, one.device, seen.state, seen, one.device.id).steps
+
+
+def _run_last(rollout_waves: _Waves, last: Sequence[Change], outcomes: Sequence[Outcome], span: Span) -> list[Outcome]:
+    """Change the devices that have no restore of their own, once all others are as planned."""
+    bad = next((outcome for outcome in outcomes if not outcome.end.good), None)
+    if bad is not None:
+        reason = f"not attempted: it has no restore of its own, and {bad.device} ended {bad.end}"
+        return [_not_attempted(change, reason) for change in last]
+    return rollout_waves.run(last, span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,22 +218,27 @@ class _Waves:
                 # Devices in the middle of their procedure end it, whatever is pressed meanwhile; the others are not
                 # begun.
                 self.stop.set()
-                before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-                try:
-                    self.on_interrupt(len(self.begun))
+                with ignore_ending_signals():
+                    # The terminal may be what has gone.
+                    with suppress(OSError):
+                        self.on_interrupt(len(self.begun))
                     return [outcome for school in running for outcome in school.result()]
-                finally:
-                    signal.signal(signal.SIGINT, before)
 
     def _school(self, name: str, changes: Sequence[Change], parent: Span) -> list[Outcome]:
         with parent.child(Level.SCHOOL, name) as span:
-            outcomes = [self._change(change, span) for change in changes]
+            outcomes: list[Outcome] = []
+            for change in changes:
+                outcomes.append(self._change(change, span, outcomes))
             span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
         return outcomes
 
-    def _change(self, change: Change, span: Span) -> Outcome:
+    def _change(self, change: Change, span: Span, before: Sequence[Outcome]) -> Outcome:
         if self.stop.is_set():
             return _not_attempted(change, INTERRUPTED)
+        bad = next((outcome for outcome in before if not outcome.end.good), None)
+        if bad is not None:
+            # The devices of a school hang on one another: what went wrong is not followed by a second change.
+            return _not_attempted(change, f"not attempted: {bad.device} of its school ended {bad.end}")
         self.begun.add(change.device.id)
         try:
             return change_device(change, span)

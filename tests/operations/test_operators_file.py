@@ -37,6 +37,7 @@ rollout: {canary: as-e04, schools-at-once: 4}
 retention: {events-days: 200, rollouts-days: 30, audit-days: 200}
 tokens: {controller: /etc/tsunagu/c, probe: /etc/tsunagu/p}
 audit: {head: journal}
+numbers: {yamaha_rtx: {filters: 5000000, keepalives: 21, tunnels: 7}}
 """
 
 

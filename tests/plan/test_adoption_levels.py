@@ -25,7 +25,7 @@ from tests.cli.running import here
 from tests.policies import PolicyFolder
 
 EMPTY = DeviceState()
-FOREIGN = "hostname old\nvlan 10\n name STAFF\n!\ninterface Vlan10\n ip address 172.21.1.1 255.255.255.0\n!\n"
+FOREIGN = "hostname old\nvlan 10\n name STAFF\n!\ninterface Vlan10\n ip address 172.21.1.1 255.255.255.0\n!\nend\n"
 
 
 def at_level(city: City, device: str, level: AdoptionLevel) -> Device:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from controller.lab.lab_operations import build_lab_operations
 from controller.model.city import City
 from controller.model.virtual_city import choose_virtual_city
-from controller.plan.inventory import list_hosts, load_city_once
+from controller.plan.playbook_tasks.inventory import list_hosts, load_city_once
 from controller.plan.select import Selection, find_device, select_devices
-from tests.policies import SHIPPED
+from tests.policies import SHIPPED, PolicyFolder
 
 
 def test_every_device_of_the_estate_is_a_host(city: City) -> None:
@@ -27,6 +28,7 @@ def test_a_host_has_what_a_play_needs(city: City) -> None:
         "ward_asao",
         "school_as_e04",
         "kind_elementary",
+        "phase_all",
         "platform_ovs",
         "role_core",
         "operable",
@@ -48,8 +50,10 @@ def test_without_an_operators_file_a_host_has_neither_user_nor_port(city: City) 
     assert not {"ansible_port", "ansible_user"} & set(variables)
 
 
-def test_what_cannot_be_asked_is_in_a_group_of_its_own(city: City) -> None:
-    (host,) = [one for one in list_hosts(city, {}) if one.name == "kw-s01-ap1"]
+def test_what_cannot_be_asked_is_in_a_group_of_its_own(tmp_path: Path) -> None:
+    policies = PolicyFolder(tmp_path)
+    policies.unbuilt()
+    (host,) = [one for one in list_hosts(policies.load(), {}) if one.name == "kw-s01-ap1"]
     assert host.groups[-1] == "not_operable"
 
 

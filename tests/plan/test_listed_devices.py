@@ -134,6 +134,7 @@ def test_a_way_into_the_management_is_an_anchor(policies: PolicyFolder) -> None:
         (["{id: kw-e02-core1, school: kw-e01, role: core}"], "'kw-e02-core1' is another device's name already (city/"),
         (["{id: kw-e01-rt1, school: kw-e01, role: core}"], "'kw-e01-rt1' is another device's name already (city/"),
         ([AWPLUS.replace("first: 9", "first: 2")], "port 2 is given twice"),
+        ([AWPLUS.replace("port2.0", "port1.0")], "port port1.0.1 is given twice; it stands at city/devices/"),
         ([AWPLUS.replace("segments: all", "segments: [stuff]")], "segments: unknown segment 'stuff'; allowed: "),
         ([AWPLUS.replace("'port2.0.{n}'", "'port2.0.1'")], "needs exactly one mark {n}"),
         ([CORE.replace("10.1.10.200", "10.1.10.256")], "management"),
@@ -148,8 +149,11 @@ def test_what_an_inventory_cannot_say(policies: PolicyFolder, devices: list[str]
 
 @pytest.mark.parametrize(
     ("port", "why"),
-    [("pattern: 'Gi2/0/{n}'", "is no port as AlliedWare Plus names it"), ("pattern: 'port1.0.{n}'", "port")],
-    ids=["another vendor's name", "one name twice"],
+    [
+        ("pattern: 'Gi2/0/{n}'", "is no port as AlliedWare Plus names it"),
+        ("pattern: 'po{n}'", "is a LAG, and nothing says of which ports"),
+    ],
+    ids=["another vendor's name", "a LAG without its ports"],
 )
 def test_a_port_map_that_the_platform_cannot_name(policies: PolicyFolder, port: str, why: str) -> None:
     write_inventory(policies, AWPLUS.replace("pattern: 'port2.0.{n}'", port))

@@ -142,8 +142,8 @@ def test_what_stands_behind_the_plan_is_refused(saved: Path, added: str) -> None
         ("[]", "its fields"),
         ("{}", "its field 'city'"),
         ('{"plan": "x"}', "its fields"),
-        ('{"format": 5}', "its field 'city'"),
-        ('{"format": 5, "city": "\\u001b[2J"}', "its field 'city'"),
+        ('{"format": 6}', "its field 'city'"),
+        ('{"format": 6, "city": "\\u001b[2J"}', "its field 'city'"),
         ("[" * 100_000, "line 1"),
     ],
 )
@@ -179,10 +179,10 @@ def test_an_unknown_field_is_refused(saved: Path) -> None:
         load_plan(saved, CITY)
 
 
-@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 4}, {"format": 10**30}])
+@pytest.mark.parametrize("document", [{"plan": {"format": 2}, "sha256": "0"}, {"format": 5}, {"format": 10**30}])
 def test_a_plan_of_another_format(saved: Path, document: dict[str, Any]) -> None:
     saved.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(PlanRefused, match=r"the plan is of format \d+; this release reads 5\. Make it anew"):
+    with pytest.raises(PlanRefused, match=r"the plan is of format \d+; this release reads 6\. Make it anew"):
         load_plan(saved, CITY)
 
 

@@ -35,15 +35,21 @@ def configs(city: City, device: Device, tmp_path: Path) -> Path:
     """A folder with the configuration that the device should have, beside lines that are not ours."""
     system = load_platform(device.platform)
     text = system.render(compile_device(city, device, system.capabilities).wanted)
-    (tmp_path / f"{device.id}.cfg").write_text(f"hostname {device.id}\n{text}ntp server 192.0.2.1\n", encoding="utf-8")
+    (tmp_path / f"{device.id}.cfg").write_text(
+        f"hostname {device.id}\n{text}ntp server 192.0.2.1\nend\n", encoding="utf-8"
+    )
     return tmp_path
 
 
 def test_what_is_ours_is_understood_and_the_rest_left_alone(city: City, device: Device, configs: Path) -> None:
     (seen,) = read_saved_configurations([device], configs)
     assert seen.observation is not None
-    assert [line.text for line in seen.observation.unmanaged] == [f"hostname {device.id}", "ntp server 192.0.2.1"]
-    assert seen.observation.managed + 2 == seen.observation.lines
+    assert [line.text for line in seen.observation.unmanaged] == [
+        f"hostname {device.id}",
+        "ntp server 192.0.2.1",
+        "end",
+    ]
+    assert seen.observation.managed + 3 == seen.observation.lines
     found = consider_device(city, seen)
     assert (found.changes, found.differs, found.refusal, found.filters_proved) == ((), False, None, 32)
 
@@ -61,7 +67,7 @@ def test_a_line_taken_out_is_what_would_change(city: City, device: Device, confi
 
 
 def test_an_empty_configuration_needs_everything(city: City, device: Device, tmp_path: Path) -> None:
-    (tmp_path / f"{device.id}.cfg").write_text("hostname new\n", encoding="utf-8")
+    (tmp_path / f"{device.id}.cfg").write_text("hostname new\nvtp mode transparent\nend\n", encoding="utf-8")
     found = consider_device(city, read_saved_configurations([device], tmp_path)[0])
     assert found.intent is not None
     wanted = found.intent.wanted
@@ -100,7 +106,7 @@ def test_a_missing_file_and_a_missing_platform_are_said_device_by_device(unbuilt
     assert isinstance(seen["kw-s01-floor1"], NoConfiguration)
     assert str(seen["kw-s01-floor1"]).startswith("kw-s01-floor1: no configuration was given (")
     assert isinstance(seen["kw-s01-rt1"], NotSupported)
-    assert str(seen["kw-s01-rt1"]) == "kw-s01-rt1: not supported: platform 'yamaha_rtx' is not built yet"
+    assert str(seen["kw-s01-rt1"]) == "kw-s01-rt1: not supported: platform 'nec_ix' is not built yet"
 
 
 def test_a_file_of_no_selected_device_is_a_mistake(device: Device, configs: Path) -> None:
@@ -163,7 +169,7 @@ def test_a_missing_folder(device: Device, tmp_path: Path) -> None:
 
 
 def test_the_plan_of_what_was_read(unbuilt: City, device: Device, configs: Path) -> None:
-    (configs / "kw-s01-floor1.cfg").write_text("hostname floor\n", encoding="utf-8")
+    (configs / "kw-s01-floor1.cfg").write_text("hostname floor\nvtp mode transparent\nend\n", encoding="utf-8")
     devices = select_devices(unbuilt, Selection(("kw-s01",)))
     found = [consider_device(unbuilt, one) for one in read_saved_configurations(devices, configs)]
     plan = build_plan(unbuilt, found)

@@ -18,16 +18,24 @@ from controller.plan.backup import back_up_device, describe_backup
 from controller.plan.observe import NotSupported, Observed, read_devices
 from controller.plan.select import find_device
 from controller.platforms.base import Observation
+from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
+from tests.platforms.third_party.invented import InventedSwitch
 from tests.policies import NOON
 from tests.rollout.line_system import LineSystem
 from tests.rollout.ovs_switch import Switch
 
 CLOCK = ManualClock(NOON)
+
+
+class ReadAlone(CliReading, InventedSwitch):
+    """A system that can be read over SSH, and changed as text."""
+
+    device_type = "cisco_ios"
 
 
 @pytest.fixture
@@ -42,9 +50,13 @@ def switch(core: Device) -> MemoryDevice:
 
 
 def test_each_device_is_told_as_it_comes_and_returned_in_order(
-    core: Device, device: Device, switch: MemoryDevice
+    core: Device, device: Device, switch: MemoryDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = [core, device, replace(device, platform="yamaha_rtx")]
+    usual = load_platform
+    monkeypatch.setattr(
+        "controller.plan.observe.load_platform", lambda name: ReadAlone() if name == "alaxala" else usual(name)
+    )
+    asked = [core, replace(device, platform="alaxala"), replace(device, platform="nec_ix")]
     told: list[Observed] = []
     found = read_devices(asked, MemoryTransport([switch]), told.append)
     assert [one.device for one in found] == asked
@@ -54,8 +66,8 @@ def test_each_device_is_told_as_it_comes_and_returned_in_order(
     assert read.observation.state == load_platform("ovs").parse(switch.running, core.id).state
     assert (read.source, read.knows_saved, read.refusal) == (core.id, True, None)
     assert [str(one.refusal) for one in others] == [
-        "kw-s01-core1: not supported: platform 'cisco_ios' cannot be changed over SSH yet; use --configs",
-        "kw-s01-core1: not supported: platform 'yamaha_rtx' is not built yet",
+        "kw-s01-core1: not supported: platform 'alaxala' cannot be changed over SSH yet; use --configs",
+        "kw-s01-core1: not supported: platform 'nec_ix' is not built yet",
     ]
     assert all(isinstance(one.refusal, NotSupported) and one.observation is None for one in others)
 
@@ -87,7 +99,7 @@ def test_a_backup_is_two_files_for_the_owner_alone_and_may_be_made_again(
 
 
 def test_a_device_that_is_known_as_text_only_is_not_asked(device: Device, tmp_path: Path) -> None:
-    for one in (replace(device, platform="hostapd"), replace(device, platform="yamaha_rtx")):
+    for one in (replace(device, platform="aruba_ap"), replace(device, platform="juniper_junos")):
         with pytest.raises(NotSupported, match=r"^kw-s01-core1: .* cannot be read over SSH yet$"):
             back_up_device(one, tmp_path, MemoryTransport([]), CLOCK)
     assert not list(tmp_path.iterdir())
@@ -103,9 +115,9 @@ def test_a_backup_that_cannot_be_written_says_where_and_why(core: Device, switch
 
 def test_the_secrets_of_others_are_taken_out_and_counted(device: Device) -> None:
     system = load_platform("cisco_ios")
-    text = "hostname a\nenable secret 9 hidden\nvlan 20\n name TSN-staff\n"
+    text = "hostname a\nenable secret 9 hidden\nvlan 20\n name TSN-staff\nend\n"
     kept = describe_backup(device, system, DeviceText(text), NOON)
-    assert (kept.lines, kept.ours, kept.redacted) == (4, 2, 1)
+    assert (kept.lines, kept.ours, kept.redacted) == (5, 2, 1)
     assert kept.sha256 == sha256(text.replace("9 hidden", "<redacted>").encode()).hexdigest()
     assert system.parse(text, "x").state.vlans == (Vlan(20, "TSN-staff"),)
     assert kept.state == system.parse(text, "x").state.compute_digest()
@@ -113,7 +125,7 @@ def test_the_secrets_of_others_are_taken_out_and_counted(device: Device) -> None
 
 @pytest.mark.parametrize("text", ["", "\n", "!\n!\n"])
 def test_a_text_without_a_line_is_no_backup(device: Device, text: str) -> None:
-    with pytest.raises(TsunaguError, match="holds no line of a configuration; nothing was saved"):
+    with pytest.raises(TsunaguError, match="no whole running configuration; nothing was read from it"):
         describe_backup(device, load_platform("cisco_ios"), DeviceText(text), NOON)
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from controller.compile.network.route_policies import compile_routing_intent
 from controller.compile.network.wanted_device_state import compile_device
+from controller.errors import ConfigRefused
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
@@ -31,7 +32,7 @@ from tests.policies import TODAY
 CORE, FLOOR, AWPLUS = "kw-s01-core1", "kw-s01-floor1", "tm-j06-core1"
 """A Catalyst that routes, one that only switches, and a switch whose filters stand on ports."""
 ROUTER = "kw-s01-rt1"
-DEVICES = {"core": CORE, "floor": FLOOR, "awplus": AWPLUS, "router": ROUTER}
+DEVICES = {"bare": FLOOR, "core": CORE, "floor": FLOOR, "awplus": AWPLUS, "router": ROUTER}
 TABLE = Path(__file__).parent / "unmanaged_paths.yaml"
 CITY = Path(__file__).parents[2] / "policies"
 PORT = "interface GigabitEthernet1/0/40\n"
@@ -125,29 +126,19 @@ def test_what_is_rendered_holds_no_way_of_others(device: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "old", "line", "kind"),
+    ("device", "old", "line"),
     [
-        (CORE, "interface Vlan20\n", " ip local-proxy-arp\n", K.PROXY_ARP),
-        (CORE, "interface Vlan20\n", " standby 1 ip 192.0.2.1\n", K.SECOND_GATEWAY),
-        (CORE, "interface Vlan20\n", " ip nat inside\n", K.ADDRESS_TRANSLATION),
-        (CORE, "interface Vlan20\n", " ip inspect OPEN in\n", K.ADDRESS_TRANSLATION),
-        (CORE, "interface Vlan20\n", " ip redirect-all somewhere\n", K.UNKNOWN_LINE),
-        (CORE, "interface GigabitEthernet1/0/1\n", " channel-group 1 mode active\n", K.CHANNEL_MEMBER),
-        (CORE, "interface GigabitEthernet1/0/1\n", " source template T\n", K.UNKNOWN_LINE),
-        (CORE, "vlan 20\n", " private-vlan primary\n", K.PRIVATE_VLAN),
-        (CORE, "vlan 20\n", " remote-span\n", K.UNKNOWN_LINE),
-        (AWPLUS, "interface port1.0.1\n", " static-channel-group 1\n", K.CHANNEL_MEMBER),
-        (AWPLUS, "interface port1.0.1\n", " openflow\n", K.UNKNOWN_LINE),
+        (CORE, "interface GigabitEthernet1/0/1\n", " channel-group 1 mode active\n"),
+        (AWPLUS, "interface port1.0.1\n", " static-channel-group 1\n"),
     ],
 )
-def test_a_line_inside_ours_that_changes_what_ours_means_is_not_judged(
-    device: str, old: str, line: str, kind: PathKind
+def test_a_port_of_ours_in_a_channel_that_the_policy_does_not_know_is_a_conflict(
+    device: str, old: str, line: str
 ) -> None:
     text = rendered(device)
     assert old in text
-    seen = observe(device, text.replace(old, old + line, 1))
-    kinds = {one.path.kind for one in find_unjudged_on(city(), find_device(city(), device), seen)}
-    assert kind in kinds
+    with pytest.raises(ConfigRefused, match="which the policy does not know"):
+        observe(device, text.replace(old, old + line, 1))
 
 
 def test_a_line_inside_ours_that_is_known_changes_nothing() -> None:
@@ -178,3 +169,41 @@ def test_what_may_be_a_secret_is_not_shown_and_the_words_of_a_way_are() -> None:
     assert "Hunter2secret" not in "".join(said)
     assert "mirror ('monitor session " in said[1]
     assert "touches staff; it would take: mirror VLANs and ports of others only" in said[1]
+
+
+HEAD = "hostname sw1\n"
+ON = "ip routing\nipv6 unicast-routing\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "lines", "missed"),
+    [
+        (CORE, HEAD, ["ip routing", "ipv6 unicast-routing"]),
+        (CORE, "version 17.9\nip routing\n", ["ipv6 unicast-routing"]),
+        (CORE, HEAD + "ipv6 unicast-routing\n", ["ip routing"]),
+        (CORE, HEAD + ON, []),
+        (CORE, HEAD + "no ip routing\nno ipv6 unicast-routing\n", []),  # said, and not judged as what it is
+        (CORE, "", []),  # our part alone, as it is rendered
+        (FLOOR, HEAD, []),
+        (AWPLUS, HEAD, []),
+        (ROUTER, HEAD, []),
+    ],
+)
+def test_a_switch_that_must_route_says_so(device: str, lines: str, missed: list[str]) -> None:
+    found = [one for one in unjudged(device, lines) if one.path.kind is K.ROUTING_UNTOLD]
+    assert [one.path.holder for one in found] == missed
+    assert len({one.name_way() for one in found}) == len(missed)
+    assert all(f"routing untold {line} (" in one.describe() for one, line in zip(found, missed, strict=True))
+
+
+TWO_LEGS = "interface Vlan90\n ip address {own} 255.255.254.0\ninterface Vlan300\n ip address 192.0.2.1 255.255.255.0\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "routes"),
+    [("", True), ("ip routing\n", True), ("ipv6 unicast-routing\nno ip routing\n", True), ("no ip routing\n", False)],
+)
+def test_a_switch_that_does_not_say_whether_it_routes_may_do_so(lines: str, *, routes: bool) -> None:
+    text = HEAD + lines + TWO_LEGS
+    assert observe(FLOOR, rendered(FLOOR) + fill_in(text, find_device(city(), FLOOR))).routes is routes
+    assert bool(unjudged(FLOOR, text)) is routes

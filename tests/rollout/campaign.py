@@ -22,7 +22,8 @@ from controller.platforms.transport.in_memory_device.configuration import LineCo
 from controller.platforms.transport.in_memory_device.device import MemoryDevice, ObservedCommand
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, FaultScript, draw_faults
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
-from controller.rollout.device_step import Change, change_device
+from controller.rollout.change import Change
+from controller.rollout.device_step import change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.line_system import LINES, Ends, derive_lines, list_known_states, read_ends

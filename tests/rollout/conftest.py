@@ -16,7 +16,7 @@ from controller.lab.state.processes import wait_until
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
-from controller.model.virtual_city import VirtualCity, choose_virtual_city
+from controller.model.virtual_city import VirtualCity
 from controller.plan.build import ConsideredDevice, build_plan, consider_device
 from controller.plan.document import PlanFile
 from controller.plan.observe import read_devices
@@ -27,11 +27,14 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
+from tests.lab.mixed_city import set_platforms
 from tests.policies import NOON
 from tests.rollout.memory_lab import RULE, MemoryLab, planned_city, switches, without_rule
 
 MEMORY_SCHOOLS = 3
 LAB_RESTORE_SECONDS = 8
+APPLY_RESTORE_SECONDS = 30
+"""Of changes that are not meant to go back: long enough for a machine with other work."""
 SSH = SshTransport(build_lab_operations().access)
 
 
@@ -44,8 +47,8 @@ class OneDay(SystemClock):
 
 @pytest.fixture(scope="session")
 def city(city: City) -> VirtualCity:
-    """The city as it is in `policies/`, with the virtual city's devices."""
-    return choose_virtual_city(city)
+    """The city as it is in `policies/`, with the virtual city's devices, all switches of the kind that is in memory."""
+    return set_platforms(city, {})
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +128,10 @@ def apply_now(tmp_path: Path) -> Apply:
 
     def apply_now(city: City, plan: PlanFile, *listeners: Listener) -> list[Outcome]:
         return apply_plan(
-            planned_city(city, plan), plan, Settings(LAB_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()), listeners
+            planned_city(city, plan),
+            plan,
+            Settings(APPLY_RESTORE_SECONDS, tmp_path / "state", SSH, OneDay()),
+            listeners,
         )
 
     return apply_now

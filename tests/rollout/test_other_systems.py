@@ -18,7 +18,8 @@ from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.faults import FaultScript, make_fault
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.platforms.transport.in_memory_device.words import Words
-from controller.rollout.device_step import Change, change_device
+from controller.rollout.change import Change
+from controller.rollout.device_step import change_device
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.line_system import Ends, LineSystem, derive_lines, list_known_states, read_ends
@@ -96,8 +97,9 @@ def device() -> MemoryDevice:
     return MemoryDevice("d1", LineConfiguration(ENDS.old), ManualClock(), startup=ENDS.old)
 
 
-def apply(device: MemoryDevice, model: Device, folder: Path) -> Outcome:
-    system = ReloadSystem()
+def apply_change(device: MemoryDevice, model: Device, folder: Path, system: LineSystem | None = None) -> Outcome:
+    """Carry out the change of `ENDS` on a device, by a system that reloads or by another one."""
+    system = system or ReloadSystem()
     assert isinstance(system, Operable)
     change = Change(
         device=replace(model, id="d1", platform=system.name),
@@ -119,7 +121,7 @@ def apply(device: MemoryDevice, model: Device, folder: Path) -> Outcome:
 
 
 def test_it_is_applied_and_saved(device: MemoryDevice, model: Device, tmp_path: Path) -> None:
-    assert apply(device, model, tmp_path).end is End.APPLIED
+    assert apply_change(device, model, tmp_path).end is End.APPLIED
     assert device.running == device.startup == ENDS.wanted
     assert not device.locked_by
 
@@ -128,7 +130,7 @@ def test_it_goes_back_by_itself_after_ten_minutes_that_cost_nothing(
     device: MemoryDevice, model: Device, tmp_path: Path
 ) -> None:
     device.draw_fault = FaultScript({("push", 1): make_fault("leaves before", "push", 590.0)})
-    outcome = apply(device, model, tmp_path)
+    outcome = apply_change(device, model, tmp_path)
     assert outcome.end is End.REVERTED
     assert device.running == ENDS.old
     assert 600 <= outcome.seconds <= 602

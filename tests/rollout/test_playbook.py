@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from controller.errors import TsunaguError
-from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, run_playbook
+from controller.rollout.playbooks.playbook import HostEnd, HostOutcome, Playbook, run_playbook
 from controller.telemetry.timeline import Level, Span
 
 MIDNIGHT = 1_795_910_400 * 10**9
@@ -193,6 +193,31 @@ def test_a_host_that_ends_badly_stays_so_and_says_why(stage: Stage, kind: str, e
         ("ok", ""),
         ("ok", ""),
     ]
+
+
+@pytest.mark.parametrize("ended", [HostEnd.DIFFERS, HostEnd.NOT_JUDGED])
+def test_a_host_may_end_neither_done_nor_failed(stage: Stage, ended: HostEnd) -> None:
+    events = [end("d1"), end("d1", "failed", task="End", res={"host_end": str(ended), "msg": "3 differences"})]
+    (outcome,) = stage.play(Runner(events, status="failed", rc=2), "d1").values()
+    assert (outcome.end, outcome.reason) == (ended, "3 differences")
+    assert stage.root().outcome == "not good"
+
+
+@pytest.mark.parametrize("told", ["done", "applied", 7, None])
+def test_a_task_that_failed_cannot_say_that_its_host_is_well(stage: Stage, told: object) -> None:
+    events = [end("d1", "failed", res={"host_end": told, "msg": "no"})]
+    (outcome,) = stage.play(Runner(events, status="failed", rc=2), "d1").values()
+    assert (outcome.end, outcome.reason) == (HostEnd.FAILED, "no")
+
+
+def test_check_mode_is_ansible_s_own(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Runner([end("d1")])
+    monkeypatch.setattr("ansible_runner.run", runner.run)
+    (stage.folder / "backup.yml").touch()
+    run_playbook(Playbook(stage.folder, "backup", ["d1"], {}, {}, check=True), [])
+    assert runner.given["cmdline"] == "--check"
+    stage.play(runner, "d1")
+    assert "cmdline" not in runner.given
 
 
 def test_a_failure_that_the_playbook_ignores_is_none(stage: Stage) -> None:

@@ -28,7 +28,7 @@ from tests.rollout.memory_lab import MemoryLab, planned_city, switches
 from tests.rollout.wave_campaign import play_seed
 from tests.soak import FACTOR
 
-SEEDS = 300 * FACTOR
+SEEDS = 120 * FACTOR
 GIVEN_UP_SECONDS = 60.0
 UNHEARD_SECONDS = 5.0
 

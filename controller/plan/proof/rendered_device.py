@@ -11,7 +11,7 @@ from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState, VlanInterface
 from controller.model.network.packets import Direction, Family, Packet, Protocol
-from controller.plan.review import describe_port
+from controller.plan.review import describe_lag, describe_port
 from controller.platforms.base import Platform, Step
 from controller.prove.compliance.wireless import find_wireless_differences
 from controller.prove.filters.equivalence import FilterDifference, covers_intent, prove_filter_equals_intent
@@ -117,6 +117,16 @@ def find_route_differences(intent: DeviceIntent, state: DeviceState) -> Iterator
     """Yield what a router does with routes and the policy does not say, each with a route that shows it."""
     if intent.routing is not None:
         yield from find_routing_differences(intent.routing, state.routing)
+    name = intent.device.id
+    for route in state.default_routes:
+        wanted = [one for one in intent.static_routes if one.family is route.family]
+        ways = [str(one.next_hop) for one in sorted(wanted, key=lambda one: one.distance)]
+        if [one.watched for one in route.gateways] != ways:
+            yield f"{name}: {route}; the policy: {', else '.join(ways) or 'none'}"
+    written = {one.family for one in state.default_routes}
+    for family in dict.fromkeys(one.family for one in intent.static_routes):
+        if family not in written:
+            yield f"{name}: no default route of IPv{int(family)}, and the policy has one"
 
 
 def _find_denied_delegated(intent: DeviceIntent) -> Iterator[str]:
@@ -217,6 +227,11 @@ def find_port_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[
     wanted_names = {port.name for port in intent.wanted.ports}
     for name in seen.keys() - wanted_names:
         yield f"{intent.device.id}: port {describe_port(seen[name])} is in service, which the city does not know"
+    groups = {one.name: one for one in state.lags}
+    for lag in intent.wanted.lags:
+        if groups.get(lag.name) != lag:
+            now = describe_lag(groups[lag.name]) if lag.name in groups else "not set by us"
+            yield f"{intent.device.id}: {describe_lag(lag)} is wanted; it is {now}"
 
 
 def find_vlan_differences(intent: DeviceIntent, state: DeviceState) -> Iterator[str]:

@@ -113,6 +113,15 @@ def _put_copy(folder: Path, place: Path) -> None:
         waiting.rename(place)
 
 
+def find_policy_copy(digest: str, state: Path) -> Path:
+    """Return the folder in which the copy of a policy is kept.
+
+    Raises:
+        PlanRefused: there is none, or there are several whose digest begins so.
+    """
+    return _find_kept(digest, state)
+
+
 def is_policy_kept(digest: str, state: Path) -> bool:
     """Tell if a policy was applied from here before and its copy is still kept."""
     return (state / FOLDER / digest).is_dir()

@@ -155,7 +155,7 @@ def _certificates_admitted(before: City, after: City) -> Iterator[AdmissionChang
 def _people_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
     cities = (before, after)
     roles = dict.fromkeys(role.id for city in cities for role in city.people.roles)
-    places = dict.fromkeys(place.id for city in cities for place in city.people.places)
+    places = dict.fromkeys(place.meaning for city in cities for place in city.people.places)
     postures = sorted({posture for city in cities for a in city.admissions for posture in a.postures})
     devices = list(chain.from_iterable(combinations(postures, size) for size in range(len(postures) + 1)))
     for role, device, place in product(roles, devices, places):

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.sites.devices import Device, EstateName
@@ -15,7 +17,8 @@ from controller.operations.device_access import DeviceAccess
 from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.plan.backup import is_operable
-from controller.plan.select import Selection, select_devices
+from controller.plan.select import Selection, find_device, select_devices
+from controller.platforms.registry import reserve_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +48,52 @@ def load_operations_once(policies: str) -> Operations:
     Raises:
         OperationsRefused: it cannot be used.
     """
-    return load_operations(policies=Path(policies))
+    operations = load_operations(policies=Path(policies))
+    reserve_numbers(operations.numbers)
+    return operations
 
 
-def list_hosts(city: City, access: Mapping[str, DeviceAccess]) -> Iterator[Host]:
-    """Return every device of the city's estate as a host; its user and port where the operators' file has them."""
+@dataclass(frozen=True, slots=True)
+class PlaybookHost:
+    """A host of a playbook as the controller knows it: its city, the operators' file, the device."""
+
+    city: City
+    operations: Operations
+    device: Device
+
+
+def load_playbook_host(variables: Mapping[str, object]) -> PlaybookHost:
+    """Return the device that a playbook's task is about; `variables` are what Ansible gives the task.
+
+    Raises:
+        TsunaguError: the policies or the operators' file cannot be used, or the city has no such device.
+    """
+    policies, estate = str(variables["tsunagu_policies"]), str(variables["tsunagu_estate"])
+    city = load_city_once(policies, TypeAdapter(EstateName).validate_python(estate))
+    operations = load_operations_once(policies)
+    return PlaybookHost(city, operations, find_device(city, str(variables["inventory_hostname"])))
+
+
+def list_hosts(
+    city: City, access: Mapping[str, DeviceAccess], waves: Mapping[str, str] | None = None
+) -> Iterator[Host]:
+    """Return every device of the city's estate as a host; its user and port where the operators' file has them.
+
+    `waves` are the names of the waves by device, where they are known.
+    """
+    waves = waves or {}
     for device in select_devices(city, Selection()):
-        yield _host(device, access.get(device.access))
+        yield _host(device, access.get(device.access), waves.get(device.id, ""))
 
 
-def _host(device: Device, access: DeviceAccess | None) -> Host:
+def _host(device: Device, access: DeviceAccess | None, wave: str) -> Host:
     school = device.school
     groups = (
         f"ward_{school.ward}",
         f"school_{school.id}",
         f"kind_{school.kind}",
+        f"phase_{school.adoption}",
+        *((f"wave_{wave}",) if wave else ()),
         f"platform_{device.platform}",
         f"role_{device.role}",
         "operable" if is_operable(device) else "not_operable",

@@ -28,6 +28,8 @@ class HostEnd(StrEnum):
     """How a playbook ended for a host."""
 
     DONE = "done"
+    DIFFERS = "differs"
+    NOT_JUDGED = "not judged"
     FAILED = "failed"
     UNREACHABLE = "unreachable"
     NOT_ATTEMPTED = "not attempted"
@@ -48,6 +50,7 @@ class Playbook:
     """A playbook and what it runs on. `hosts` are the inventory's names, all of them, none beside them.
 
     `folder` is the one that holds `ansible.cfg`, the plugins and the inventory; `environment` is given to Ansible.
+    `check`: say what would be done, and do it not.
     """
 
     folder: Path
@@ -55,6 +58,7 @@ class Playbook:
     hosts: Sequence[str]
     environment: Mapping[str, str]
     variables: Mapping[str, object]
+    check: bool = False
 
 
 def check_playbook_name(folder: Path, name: str) -> None:
@@ -96,6 +100,7 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
             limit=f"@{limit}",
             envvars={**_environment(playbook.folder), **playbook.environment},
             extravars=dict(playbook.variables),
+            **({"cmdline": "--check"} if playbook.check else {}),
             event_handler=hearing,
             suppress_env_files=True,  # its record of the environment could hold a credential
             quiet=True,
@@ -180,8 +185,14 @@ class _Hearing:
         if not reason:
             outcome.end = HostEnd.DONE if outcome.end is HostEnd.NOT_ATTEMPTED else outcome.end
             return
-        outcome.end = HostEnd.UNREACHABLE if kind == "runner_on_unreachable" else HostEnd.FAILED
+        outcome.end = HostEnd.UNREACHABLE if kind == "runner_on_unreachable" else _choose_end(result)
         outcome.reason = reason
+
+
+def _choose_end(result: Mapping[str, Any]) -> HostEnd:
+    """Return how a task that failed ends its host: the action `host_end` says so itself."""
+    told = result.get("host_end")
+    return HostEnd(told) if told in (HostEnd.DIFFERS, HostEnd.NOT_JUDGED, HostEnd.NOT_ATTEMPTED) else HostEnd.FAILED
 
 
 def _reason(host: str, result: Mapping[str, Any]) -> str:

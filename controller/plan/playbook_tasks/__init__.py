@@ -1,0 +1,1 @@
+"""What the tasks of playbooks do: the inventory, the drift of a device, a new switch."""

@@ -1,0 +1,334 @@
+"""Starts a rollout and carries it out in this process, or carries on one that was broken off, paused or stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+from controller.errors import FileLocked, RolloutRefused, StoreRefused
+from controller.plan.provenance.policy_copies import find_policy_copy
+from controller.rollout.durable.database import (
+    DatabaseServer,
+    close_database,
+    connect_database,
+    connect_server,
+)
+from controller.rollout.durable.dbos_engine import DbosEngine
+from controller.rollout.durable.gates.gate_store import GateStore
+from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
+from controller.rollout.durable.snapshot import pack_snapshot
+from controller.rollout.durable.wave_plan import build_waves
+from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease, list_live_workers
+from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
+from controller.rollout.durable.workflow_names import name_workflow
+from controller.rollout.start import StartedRollout
+from controller.storage.file_lock import hold_file_lock
+from controller.telemetry.heartbeat import keep_beating
+from controller.telemetry.timeline import Listener, open_rollout_span
+
+FOLDER = "rollouts"
+DATABASE = "rollouts.sqlite"
+WORKER = "controller"
+"""The name of the one process that works on a SQLite database: the same after it was started anew. Workers that share
+a server have other names."""
+_LOCK = "worker.lock"
+_LOOK_PATIENCE_SECONDS = 2.0
+"""How long a worker waits for its lock: who only looks (`is_worked_on`) holds it for a moment."""
+_POLL_SECONDS = 0.2
+
+
+def find_database(state: Path) -> Path:
+    """Return where the database of rollouts stands in a state folder."""
+    return state / FOLDER / DATABASE
+
+
+@contextmanager
+def use_rollouts(state: Path, *, create: bool = False, server: DatabaseServer | None = None) -> Iterator[RolloutStore]:
+    """Yield the rollouts of a server, else of a state folder, to read them or to change how far one is.
+
+    Raises:
+        RolloutRefused: there is no database, and none is to be made.
+        StoreRefused: the database cannot be used.
+    """
+    path = find_database(state)
+    if server is None and not (create or path.exists()):
+        message = f"{path}: no rollout was started from here; start one with: tsunagu rollout start PLAN"
+        raise RolloutRefused(message)
+    database = connect_server(server) if server is not None else connect_database(path)
+    try:
+        store = RolloutStore(database)
+        _create_tables(store)
+        yield store
+    finally:
+        close_database(database)
+
+
+@contextmanager
+def become_worker(
+    state: Path,
+    *,
+    server: DatabaseServer | None = None,
+    name: str = WORKER,
+    seconds: float = LEASE_SECONDS,
+    patience: float = _LOOK_PATIENCE_SECONDS,
+) -> Iterator[tuple[WorkflowEngine, RolloutStore]]:
+    """Yield the workflow engine and the rollouts: of a state folder for the one process that works on them.
+
+    Of a server for one among many, which has a `name` of its own and a lease of so many seconds.
+
+    Another one that works on them is waited for, `patience` seconds at most.
+
+    Raises:
+        RolloutRefused: another process works on them; on a server, another one under this name.
+        StoreRefused: the database cannot be used.
+    """
+    path = find_database(state)
+    try:
+        if server is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        database = connect_server(server) if server is not None else connect_database(path)
+    except OSError as error:
+        message = f"{path.parent}: cannot be made ({error.strerror})"
+        raise StoreRefused(message) from None
+    try:
+        with hold_file_lock(find_worker_lock(state, name), patience=patience):
+            engine, store = DbosEngine(database, name), RolloutStore(database)
+            _create_tables(store)
+            if server is None:
+                yield engine, store
+                return
+            lease = WorkerLease(database, name, seconds=seconds)
+            lease.on_look = engine.take_over
+            with lease.hold():
+                yield engine, RolloutStore(database, lease)
+    except FileLocked as error:
+        message = f"{error.held_by} works on the rollouts of {state}; see what it does with: tsunagu rollout list"
+        raise RolloutRefused(message) from None
+    finally:
+        close_database(database)
+
+
+def _create_tables(store: RolloutStore) -> None:
+    store.create_tables()
+    GateStore(store).create_tables()
+
+
+def find_worker_lock(state: Path, name: str = WORKER) -> Path:
+    """Return the lock of the one process that works on rollouts from a state folder under a name.
+
+    >>> find_worker_lock(Path("state")).name, find_worker_lock(Path("state"), "north").name
+    ('worker.lock', 'worker-north.lock')
+    """
+    return find_database(state).with_name(_LOCK if name == WORKER else f"worker-{name}.lock")
+
+
+def is_worked_on(state: Path, server: DatabaseServer | None = None) -> bool:
+    """Tell if a process works on the rollouts of a server, else of a state folder.
+
+    Raises:
+        StoreRefused: the server cannot be used.
+    """
+    if server is not None:
+        database = connect_server(server)
+        try:
+            RolloutStore(database).create_tables()
+            return bool(list_live_workers(database))
+        finally:
+            close_database(database)
+    lock = find_worker_lock(state)
+    if not lock.exists():
+        return False
+    try:
+        with hold_file_lock(lock):
+            return False
+    except FileLocked:
+        return True
+
+
+def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path, asked: Asked) -> RolloutRecord:
+    """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
+
+    Raises:
+        RolloutRefused: another one has not ended.
+        StoreRefused: it cannot be kept.
+    """
+    plan, answers = started.plan, started.answers
+    record = RolloutRecord(
+        id=f"{asked.now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
+        city=plan.city,
+        estate=plan.estate,
+        plan=plan.digest(),
+        policy=plan.policy,
+        policy_before=started.policy_before,
+        undo=plan.undo,
+        planner=answers.planner,
+        approvers=answers.approvers,
+        applier=answers.applier,
+        commit=answers.commit,
+        unrestored=answers.unrestored,
+        repair=started.repair,
+        restore_after=asked.restore_after,
+        forced=asked.forced,
+        supersedes=asked.supersedes,
+        started=asked.now,
+        waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
+    )
+    policies = find_policy_copy(plan.policy, started.operations.state)
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies), asked.now)
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an operator asks for beside the plan: seconds to the restore, why the windows are not kept, and when.
+
+    `supersedes` is a rollout whose place the new one takes; "" for none.
+    """
+
+    restore_after: int
+    forced: str
+    now: datetime
+    supersedes: str = ""
+
+
+def refuse_superseding(store: RolloutStore, rollout: str) -> None:
+    """Refuse to take the place of a rollout that is not there, or has ended.
+
+    Raises:
+        RolloutRefused: see there.
+    """
+    status = store.load_status(rollout)
+    if status.state.is_final:
+        message = f"the rollout {rollout} has ended ({status.state}): nothing is left of it to supersede"
+        raise RolloutRefused(message)
+
+
+def resume_rollout(store: RolloutStore, rollout: str, by: str, now: datetime) -> RolloutStatus:
+    """Let a rollout go on that is paused or stopped, or whose process was lost.
+
+    Raises:
+        RolloutRefused: it has ended.
+    """
+    status = store.load_status(rollout)
+    if status.state.is_final:
+        message = f"the rollout {rollout} has ended ({status.state}); start another one from a new plan"
+        raise RolloutRefused(message)
+    if status.state is not RolloutState.RUNNING:
+        store.change_state(rollout, RolloutState.RUNNING, now, since=(status.state,), by=by)
+    return store.load_status(rollout)
+
+
+def carry_out(  # noqa: PLR0913 what a rollout is carried out with
+    engine: WorkflowEngine,
+    store: RolloutStore,
+    scene: RolloutScene,
+    *,
+    listeners: Sequence[Listener],
+    say: Callable[[str], None],
+    on_worker: Callable[[RolloutWorker], None] = lambda _: None,
+) -> RolloutStatus:
+    """Work on a rollout until it ends or stops, or the worker is told to stop; return how far it is.
+
+    `on_worker` is given the worker before it begins: whoever sets its `stop` lets the devices end that have begun.
+
+    Raises:
+        RolloutRefused: its workflow broke.
+    """
+    record = scene.record
+    about: dict[str, str | int] = {
+        "city": record.city,
+        "devices": len(record.list_devices()),
+        "rollout": record.id,
+        "waves": _name_waves(record, store.find_last_runs(record.id)),
+        "planner": record.planner,
+        "approvers": ", ".join(record.approvers) or "nobody",
+        "applier": record.applier,
+    }
+    with open_rollout_span(record.plan[:12], listeners, **about) as span:
+        lease = store.lease
+        if lease is not None:
+            # Also what undoes a wave goes this way.
+            leased = {
+                name: replace(one, transport=LeasedTransport(one.transport, lease))
+                for name, one in scene.changes.items()
+            }
+            scene = replace(scene, changes=leased)
+        worker = RolloutWorker(engine, store, scene, span, lease.name if lease else WORKER, say)
+        if lease is not None:
+            lease.on_lost = worker.stop.set
+        with _tell_alive(worker):
+            on_worker(worker)
+            engine.launch(worker.bodies, worker.queues)
+            try:
+                found = _work(engine, store, worker)
+            finally:
+                worker.stop.set()
+                engine.stop()
+        status = store.load_status(record.id)
+        runs = store.find_last_runs(record.id)
+        good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
+        span.outcome = "good" if len(good) == len(record.list_devices()) else "not good"
+    if found is WorkflowStatus.BROKEN:
+        message = f"the rollout {record.id} was broken off; resume it with: tsunagu rollout resume {record.id}"
+        raise RolloutRefused(message)
+    return status
+
+
+def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
+    """Return the devices of each wave and school that are left, as whoever watches is told them.
+
+    Waves of one name are one there. What ended well in an earlier process is not done again, and not told again.
+    """
+    waves: dict[str, dict[str, list[str]]] = {}
+    for wave in record.waves:
+        for turn in wave.schools:
+            left = [name for name in turn.devices if name not in runs or not ((end := runs[name].end) and end.good)]
+            if left:
+                waves.setdefault(wave.name, {}).setdefault(turn.school, []).extend(left)
+    return json.dumps(waves)
+
+
+@contextmanager
+def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
+    """Give signs of life in the database for the length of a block; what ends otherwise than by itself leaves the last.
+
+    Whoever reads it then knows since when the rollout is lost.
+    """
+    store, scene, rollout = worker.store, worker.scene, worker.scene.record.id
+
+    def beat() -> None:
+        store.beat(rollout, worker.name, scene.clock.now(), worker.waits.describe())
+
+    beat()
+    with keep_beating(beat, rollout):
+        yield
+    with suppress(StoreRefused):
+        # Where that cannot be written the rollout is told as lost, which says what to do.
+        store.end_beats(rollout, worker.name)
+
+
+def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) -> WorkflowStatus | None:
+    rollout = worker.scene.record.id
+    generation = store.load_status(rollout).generation
+    found = engine.find_status(name_workflow(rollout, generation))
+    if found in (WorkflowStatus.BROKEN, WorkflowStatus.DONE):
+        # It ended, and the rollout did not: what it was to do is left, and is done by another one.
+        store.begin_generation(rollout, generation, worker.scene.clock.now())
+        generation, found = generation + 1, None
+    key = name_workflow(rollout, generation)
+    if found is None:
+        engine.start_workflow(ROLLOUT, key)
+    found = engine.find_status(key)
+    while found is WorkflowStatus.PENDING and not worker.stop.wait(_POLL_SECONDS):
+        found = engine.find_status(key)
+    while worker.begun:
+        Event().wait(_POLL_SECONDS)
+    return found

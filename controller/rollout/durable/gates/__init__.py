@@ -1,0 +1,1 @@
+"""Gates: what must hold after a wave of a rollout before the next one begins."""

@@ -1,0 +1,105 @@
+"""Tries at devices: each is noted before it begins and after it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+from controller.plan.observe import observe_device
+from controller.rollout.device_step import change_device
+from controller.rollout.durable.gates.wave_undo import WaveUndo, undo_device
+from controller.rollout.durable.records import RunPlace
+from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
+from controller.rollout.outcome import End, Outcome
+from controller.telemetry.timeline import Level, Span
+
+
+@dataclass(frozen=True)
+class DeviceTries:
+    """Tries of one process, the worker `name`, at the devices of a rollout."""
+
+    store: RolloutStore
+    scene: RolloutScene
+    span: Span
+    name: str
+    _begun: set[str] = field(default_factory=set)
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def begun(self) -> frozenset[str]:
+        """The devices whose change has begun in this process and has not ended."""
+        with self._lock:
+            return frozenset(self._begun)
+
+    def change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+        """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
+        outcome = self._change_once(place, device)
+        if broken_off and not outcome.end.good:
+            self._wait_for_restore(device)
+            outcome = self._change_once(place, device)
+        return outcome
+
+    def look_at(self, place: RunPlace, device: str) -> None:
+        """Read a device that was lost in its change; where it runs the change, keep that; else push nothing.
+
+        What cut it off the first time would cut it off again.
+        """
+        change = self.scene.changes[device]
+        observed = observe_device(change.device, change.transport, only_read=False)
+        if observed.observation is not None and observed.observation.state == change.wanted:
+            self._change_once(place, device)
+            return
+        end, why = End.UNKNOWN, "it was seen again in none of the states that the plan knows"
+        if observed.observation is None:
+            why = str(observed.refusal)
+        elif observed.observation.state == change.seen:
+            end, why = End.REVERTED, "its change was broken off; it was seen again in its old state"
+        outcome = Outcome(device, place.school, end, why)
+        now = self.scene.clock.now()
+        self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
+
+    def undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+        """Bring a device back; where its controller was lost in the middle of that, once more if it is not back."""
+        outcome = self._undo_once(undo, place, device)
+        if broken_off and outcome.end is not End.REVERTED:
+            self._wait_for_restore(device)
+            outcome = self._undo_once(undo, place, device)
+        return outcome
+
+    def _change_once(self, place: RunPlace, device: str) -> Outcome:
+        with self._note_begun(device):
+            number = self.store.begin_run(place, device, self.name, self.scene.clock.now())
+            with self.span.child(Level.SCHOOL, place.school) as span:
+                outcome = change_device(self.scene.changes[device], span)
+                if outcome.unreached:
+                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.gates.wave_end`.
+                    outcome = replace(outcome, end=End.UNKNOWN)
+                span.outcome = "good" if outcome.end.good else "not good"
+            self.store.end_run(number, outcome, self.scene.clock.now())
+        return outcome
+
+    def _undo_once(self, undo: WaveUndo, place: RunPlace, device: str) -> Outcome:
+        with self._note_begun(device):
+            number = self.store.begin_run(place, device, self.name, self.scene.clock.now())
+            outcome = undo_device(undo, device, place.school, self.span)
+            self.store.end_run(number, outcome, self.scene.clock.now())
+        return outcome
+
+    def _wait_for_restore(self, device: str) -> None:
+        """Wait until what a lost controller has armed or locked on a device has run out by itself."""
+        change = self.scene.changes[device]
+        change.clock.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
+
+    @contextmanager
+    def _note_begun(self, device: str) -> Iterator[None]:
+        with self._lock:
+            self._begun.add(device)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._begun.discard(device)

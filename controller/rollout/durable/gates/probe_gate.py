@@ -1,0 +1,29 @@
+"""The gate that sends packets: a sample of connections is permitted and denied as the policy says."""
+
+from __future__ import annotations
+
+from controller.operations.gate_settings import SAMPLE
+from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave, name_some
+
+
+class PolicyProbesGate:
+    """Each connection of a sample is as the policy says; where nothing sends packets it is not judged."""
+
+    def look_before(self, wave: GateWave) -> str:
+        """See `Gate.look_before`: nothing."""
+        del wave
+        return ""
+
+    def judge(self, wave: GateWave, before: str) -> GateResult:
+        """See `Gate.judge`."""
+        del before
+        probes = wave.scene.probes
+        if probes is None:
+            seen = "nothing sends packets as the hosts of these schools would: leave this gate out here"
+            return GateResult(GateVerdict.NOT_JUDGED, seen)
+        found = probes.try_sample(wave.city, wave.schools, wave.rule.sample or SAMPLE, wave.key)
+        if found.wrong:
+            return GateResult(GateVerdict.FAILED, f"not as the policy says: {name_some(found.wrong)}")
+        if not found.tried:
+            return GateResult(GateVerdict.NOT_JUDGED, "there was no connection to try")
+        return GateResult(GateVerdict.PASSED, f"{found.tried} connections are as the policy says")

@@ -1,0 +1,201 @@
+"""What ends a wave: its failures are counted, and devices that do not answer are tried again before they count.
+
+A device that stays `unknown` is tried again with growing pauses until it is seen, the rollout's own deadline passes, or
+a named operator writes it off. Where the wave may do without it, the next wave begins meanwhile; the rollout itself
+does not end before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.rollout.durable.gates.gate import MOST_NAMED
+from controller.rollout.durable.gates.gate_store import GateStore
+from controller.rollout.durable.gates.unknown_devices import (
+    WaitingDevice,
+    describe_waiting,
+    find_deadline,
+    list_waiting,
+)
+from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.wave_plan import WITHOUT_RESTORE
+
+GO, ENDED, AGAIN = "go", "ended", "again"
+"""How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
+GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class WaveEnd:
+    """Judges how waves ended. `retry` tries a device again; the rest is asked of the worker.
+
+    `explain_end` says why nothing more is done, `explain_wait` why a school is not changed now; `look_later` waits.
+    """
+
+    store: RolloutStore
+    gates: GateStore
+    scene: RolloutScene
+    say: Callable[[str], None]
+    explain_end: Callable[[str, int], str]
+    explain_wait: Callable[[str], str]
+    look_later: Callable[[], None]
+    retry: Callable[[int, WaitingDevice], None]
+
+    def judge_wave(self, place: RunPlace, wave: Wave) -> str:
+        """Return `GO`, `ENDED`, or `AGAIN` with the schools of the wave that were left out and may begin now."""
+        said = ""
+        while not self.explain_end(place.rollout, place.generation):
+            self._retry_due(place.generation)
+            runs, waiting = self.store.list_runs(place.rollout), self.list_waiting()
+            names = {one.device for one in waiting}
+            reason, over = self._count(place, wave, runs, names)
+            if reason:
+                return self.stop(place.rollout, reason)
+            held = [one for one in waiting if one.wave == place.wave] if over else []
+            if self._is_unrestored_next(place):
+                held = waiting
+            if held and not self._has_passed(held):
+                said = self._say_once(said, f"the wave {wave.name} waits for {self._describe(held)}")
+                self.look_later()
+                continue
+            if over:
+                return self.stop(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
+            left = self._list_left(place, wave, runs)
+            if left:
+                return " ".join((AGAIN, *left))
+            unrestored = self._explain_unrestored(place, runs)
+            return self.stop(place.rollout, unrestored) if unrestored else GO
+        return ENDED
+
+    def wait_for_unknown(self, rollout: str, generation: int) -> str:
+        """Wait until no device is unknown, or nobody waits for them; return what `judge_wave` does, with the wave."""
+        said = ""
+        while not self.explain_end(rollout, generation):
+            self._retry_due(generation)
+            runs, waiting = self.store.list_runs(rollout), self.list_waiting()
+            names = {one.device for one in waiting}
+            for number, wave in enumerate(self.scene.record.waves):
+                place = RunPlace(rollout, generation, number, wave.schools[0].school)
+                reason, over = self._count(place, wave, runs, names)
+                if reason or (over and not names):
+                    return self.stop(rollout, reason or over)
+                left = self._list_left(place, wave, runs)
+                if left:
+                    return " ".join((AGAIN, str(number), str(self.scene.count_schools_at_once(wave)), *left))
+            if not waiting or self._has_passed(waiting):
+                return GO
+            said = self._say_once(said, f"the rollout waits for {self._describe(waiting)}")
+            self.look_later()
+        return ENDED
+
+    def end_rollout(self, rollout: str, generation: int) -> str:
+        """Note that every wave has ended; names what nobody has seen."""
+        if not self.explain_end(rollout, generation):
+            waiting = self.list_waiting()
+            reason = f"not seen until its deadline: {self._describe(waiting)}" if waiting else ""
+            now = self.scene.clock.now()
+            self.store.change_state(rollout, RolloutState.DONE, now, since=GOES_ON, reason=reason)
+        return ENDED
+
+    def stop(self, rollout: str, reason: str) -> str:
+        """Stop the rollout, and return `ENDED`."""
+        self.store.change_state(rollout, RolloutState.STOPPED, self.scene.clock.now(), since=GOES_ON, reason=reason)
+        self.say(f"stopped: {reason}")
+        return ENDED
+
+    def list_waiting(self) -> list[WaitingDevice]:
+        """Return the devices of the rollout that are waited for."""
+        record, rule = self.scene.record, self.scene.operations.rollout.retry
+        return list_waiting(record, self.store.list_runs(record.id), self._list_off(), rule)
+
+    def list_bad(self, runs: Sequence[DeviceRun]) -> list[DeviceRun]:
+        """Return those among tries that count as failures: written-off devices do not."""
+        bad = [run for run in runs if run.attempted and run.end is not None and not run.end.good]
+        off = self._list_off() if bad else frozenset()
+        return [run for run in bad if run.device not in off]
+
+    def _retry_due(self, generation: int) -> None:
+        """Try the devices again whose pause is over, where their school may be changed now."""
+        now = self.scene.clock.now()
+        if now >= self._deadline and not any(one.broken_off for one in self.list_waiting()):
+            return
+        due = [
+            one
+            for one in self.list_waiting()
+            if one.next_try <= now and (one.broken_off or now < self._deadline) and not self.explain_wait(one.school)
+        ]
+        if due:
+            with ThreadPoolExecutor(self.scene.operations.rollout.schools_at_once) as pool:
+                list(pool.map(lambda one: self.retry(generation, one), due))
+
+    def _count(self, place: RunPlace, wave: Wave, runs: Sequence[DeviceRun], waiting: set[str]) -> tuple[str, str]:
+        """Return why the wave stops whatever is waited for, and why it stops unless who is waited for is seen."""
+        last = {run.device: run for run in runs}
+        named = [name for turn in wave.schools for name in turn.devices]
+        missing = [name for name in named if name not in last or last[name].end is None]
+        if missing:
+            return f"{', '.join(missing[:MOST_NAMED])}: nothing says how it ended", ""
+        limit = self.scene.find_rule(wave).maximum_failures
+        bad = self.list_bad([last[name] for name in named if last[name].generation == place.generation])
+        sure = [run for run in bad if run.device not in waiting]
+        if len(sure) > limit:
+            return explain_failures(sure, wave, limit), ""
+        return "", explain_failures(bad, wave, limit) if len(bad) > limit else ""
+
+    def _list_left(self, place: RunPlace, wave: Wave, runs: Sequence[DeviceRun]) -> list[str]:
+        """Return the schools with devices that were not begun, though nothing of the school stands in their way now."""
+        last = {run.device: run for run in runs if run.generation == place.generation}
+        left = []
+        for turn in wave.schools:
+            mine = [last[name] for name in turn.devices if name in last]
+            if any(not (run.attempted or run.end is None or run.end.good) for run in mine) and not self.list_bad(mine):
+                left.append(turn.school)
+        return left
+
+    def _is_unrestored_next(self, place: RunPlace) -> bool:
+        waves = self.scene.record.waves
+        return place.wave + 1 < len(waves) and waves[place.wave + 1].rule == WITHOUT_RESTORE
+
+    def _explain_unrestored(self, place: RunPlace, runs: Sequence[DeviceRun]) -> str:
+        """Return why devices without a restore of their own, if they are next, are not begun; "" where they may be."""
+        if not self._is_unrestored_next(place):
+            return ""
+        last = {run.device: run for run in runs}
+        ends = ((name, last[name].end) for name in self.scene.record.list_devices() if name in last)
+        bad = next((name for name, end in ends if end is not None and not end.good), "")
+        return (
+            f"{bad} ended {last[bad].end}, and devices without a restore of their own come only after good ends"
+            if bad
+            else ""
+        )
+
+    @property
+    def _deadline(self) -> datetime:
+        return find_deadline(self.scene.record, self.scene.operations.rollout.retry)
+
+    def _has_passed(self, waiting: Sequence[WaitingDevice]) -> bool:
+        return self.scene.clock.now() >= self._deadline and not any(one.broken_off for one in waiting)
+
+    def _describe(self, waiting: Sequence[WaitingDevice]) -> str:
+        return describe_waiting(waiting, self._deadline, self.scene.clock.now())
+
+    def _say_once(self, said: str, words: str) -> str:
+        if words != said:
+            self.say(words)
+        return words
+
+    def _list_off(self) -> frozenset[str]:
+        return frozenset(one.device for one in self.gates.list_write_offs(self.scene.record.id))
+
+
+def explain_failures(bad: Sequence[DeviceRun], wave: Wave, limit: int) -> str:
+    """Return which devices of a wave ended badly, where those are too many."""
+    names = ", ".join(f"{run.device} ({run.end})" for run in bad[:MOST_NAMED])
+    more = f" and {len(bad) - MOST_NAMED} others" if len(bad) > MOST_NAMED else ""
+    devices = "1 device" if len(bad) == 1 else f"{len(bad)} devices"
+    return f"{devices} of the wave {wave.name} ended badly, and at most {limit} may: {names}{more}"

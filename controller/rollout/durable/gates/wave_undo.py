@@ -1,0 +1,136 @@
+"""Undoes a wave whose gate failed: back to the policy before, from what its devices hold now, derived and proved anew.
+
+Nobody signs that: the operators' file (`undo-on-failure`) is the authority, and it goes no further than back to the
+policy that was applied last before this rollout, on devices that this wave has changed. What would be wider by it waits
+for people, unless that file says otherwise (`undo-may-widen`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from controller.errors import RolloutRefused, TsunaguError
+from controller.model.city import City
+from controller.operations.applied_policies import find_widened
+from controller.plan.build import PlanOrigin, build_plan, consider_device
+from controller.plan.observe import observe_device
+from controller.plan.provenance.policy_copies import load_kept_policy
+from controller.plan.select import find_device
+from controller.plan.verify import verify_plan
+from controller.plan.what_if.compare import compare_policies
+from controller.rollout.change import Change
+from controller.rollout.device_step import change_device
+from controller.rollout.durable.gates.gate import name_some
+from controller.rollout.durable.records import Wave
+from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.outcome import End, Outcome
+from controller.rollout.waves import Settings, build_changes
+from controller.telemetry.timeline import Level, Span
+
+PLANNER = "undo-on-failure"
+"""Who plans the way back: the operators' rule of this name."""
+
+
+@dataclass(frozen=True)
+class WaveUndo:
+    """The way back for the waves of a rollout."""
+
+    scene: RolloutScene
+
+    def is_asked_for(self, wave: Wave) -> bool:
+        """Tell if the operators want a wave undone where its gate failed."""
+        rule, settings = self.scene.find_rule(wave), self.scene.operations.rollout
+        return settings.undo_on_failure if rule.undo_on_failure is None else rule.undo_on_failure
+
+    def explain_refused(self, wave: Wave) -> str:
+        """Return why a wave is not undone without people; "" where it is."""
+        try:
+            before = self._before
+            if self.scene.operations.rollout.undo_may_widen:
+                return ""
+            schools = frozenset(turn.school for turn in wave.schools)
+            wider = list_widened(self.scene.city, before, schools)
+            wider += [str(one) for one in find_widened(before, self.scene.operations)]
+        except TsunaguError as error:
+            return f"the policy before cannot be had: {error}"
+        if not wider:
+            return ""
+        record = self.scene.record
+        return (
+            f"that would widen what the operators' file does not let a rule widen ({name_some(wider)}); it waits for "
+            f"people: tsunagu plan --undo {record.policy_before[:12]} -o PLAN, approvals, then tsunagu rollout start "
+            "PLAN --undo"
+        )
+
+    def list_devices(self, school: str, wave: Wave) -> tuple[str, ...]:
+        """Return the devices of a school that the plan changes in a wave, the last one first."""
+        named = (name for turn in wave.schools if turn.school == school for name in turn.devices)
+        return tuple(name for name in named if self.scene.changes[name].seen != self.scene.changes[name].wanted)[::-1]
+
+    def prepare(self, device: str) -> Change:
+        """Return what brings a device back, from what it holds now.
+
+        Raises:
+            TsunaguError: it cannot be brought back by itself; says why.
+        """
+        before, ahead = self._before, self.scene.changes[device]
+        if ahead.guard is not None:
+            message = f"{device}: objects of others changed hands, and only people give them back"
+            raise RolloutRefused(message)
+        if not ahead.restores:
+            message = f"{device}: it has no restore of its own"
+            raise RolloutRefused(message)
+        found = consider_device(before, observe_device(find_device(before, device), ahead.transport, only_read=False))
+        if found.refusal is not None:
+            raise found.refusal
+        if found.derived is None:
+            message = f"{device}: the policy before does not manage it"
+            raise RolloutRefused(message)
+        plan = build_plan(before, [found], PlanOrigin(PLANNER, undo=True), ahead.clock.now())
+        verified = verify_plan(before, plan, source=f"the way back of {device}", canary=plan.canary)
+        settings = Settings(ahead.restore_after, ahead.state_folder, ahead.transport, ahead.clock)
+        [change] = build_changes(before, plan, verified, settings)
+        return replace(change, restore_after=self.scene.record.restore_after)
+
+    @cached_property
+    def _before(self) -> City:
+        record, city, operations = self.scene.record, self.scene.city, self.scene.operations
+        if record.undo or not record.policy_before or record.policy_before == record.policy:
+            message = "it goes back itself" if record.undo else "none is known that was applied before this one"
+            raise RolloutRefused(message)
+        bounds = operations.get_bounds()
+        return load_kept_policy(record.policy_before, operations.state, type(city), bounds, city.policy_date)
+
+
+def list_widened(now: City, then: City, schools: frozenset[str]) -> list[str]:
+    """Return what would be permitted at some schools by going from one policy to another, and what nobody can judge.
+
+    Raises:
+        TsunaguError: the policies were loaded for different days.
+    """
+    changes = compare_policies(now, then)
+    opened = [
+        f"{one.segment} to {one.application} at {name_some(sorted(schools.intersection(one.schools)))}"
+        for one in changes.network
+        if one.way == "opens" and schools.intersection(one.schools)
+    ]
+    return opened + [f"{one}: not judged" for one in changes.unjudged]
+
+
+def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:
+    """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
+    try:
+        change = undo.prepare(device)
+    except TsunaguError as error:
+        return Outcome(device, school, End.FAILED, f"not undone: {error}")
+    except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends
+        why = f"an error of this program ({type(error).__name__}: {error}); please report it"
+        return Outcome(device, school, End.FAILED, f"not undone: {why}")
+    with parent.child(Level.SCHOOL, school) as span:
+        outcome = change_device(change, span)
+        span.outcome = "good" if outcome.end.good else "not good"
+    if outcome.end.good:
+        return replace(outcome, end=End.REVERTED, reason="undone: a gate after its wave failed")
+    end = End.UNKNOWN if outcome.end is End.UNKNOWN else End.FAILED
+    return replace(outcome, end=end, reason=f"not undone: {outcome.reason}", unreached=False)

@@ -1,0 +1,138 @@
+"""What a process needs to work on a rollout: its policy, its plan derived and proved anew, today's operators' file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from controller.adoption.take_over.deriver import HandOverDeriver
+from controller.model.city import City
+from controller.model.sites.schools import School
+from controller.operations.operations import Operations
+from controller.operations.rollout_settings import WaveRule
+from controller.plan.document import PlanFile
+from controller.plan.plan_expiry import refuse_expired_exceptions
+from controller.plan.provenance.approvals import check_approvals
+from controller.plan.verify import VerifiedDevice, verify_plan
+from controller.platforms.transport.base import Clock, Transport
+from controller.rollout.change import Change
+from controller.rollout.durable.records import RolloutRecord, Wave
+from controller.rollout.durable.snapshot import unpack_snapshot
+from controller.rollout.waves import Settings, build_changes
+
+_BESIDE_RESTORE = timedelta(seconds=120)
+"""What a device's change may take beside its restore time: login, reading, saving."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSample:
+    """Connections that were tried: how many, and each that is not as the policy says."""
+
+    tried: int
+    wrong: tuple[str, ...]
+
+
+class PolicyProbes(Protocol):
+    """Sends packets as hosts of a school would; there is none where nothing can."""
+
+    def try_sample(self, city: City, schools: Sequence[str], size: int, seed: str) -> ProbeSample:
+        """Try a sample of the connections of some schools; the same seed draws the same.
+
+        Raises:
+            TsunaguError: nothing could be tried.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class GateScene:
+    """What a gate reaches: devices, the clock, the file of measurements, hosts that send packets (None: none do)."""
+
+    transport: Transport
+    clock: Clock
+    measurements: Path | None = None
+    probes: PolicyProbes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How a process reaches devices, tells the time, and where it keeps locks.
+
+    `measurements` is the file of what is measured, `probes` sends packets as hosts of the schools: gates ask both.
+    """
+
+    transport: Transport
+    clock: Clock
+    state_folder: Path
+    measurements: Path | None = None
+    probes: PolicyProbes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutScene:
+    """A rollout that this process may work on."""
+
+    record: RolloutRecord
+    city: City
+    operations: Operations
+    changes: Mapping[str, Change]
+    clock: Clock
+    gate_scene: GateScene
+
+    def find_rule(self, wave: Wave) -> WaveRule:
+        """Return what holds for a wave: the operators' rule of today; the strictest where they have none any more."""
+        found = self.operations.rollout.find_wave_rule(wave.rule)
+        return found or WaveRule(name=wave.rule, schools="rest")
+
+    def count_schools_at_once(self, wave: Wave) -> int:
+        """Return how many schools of a wave are changed side by side."""
+        return self.find_rule(wave).schools_at_once or self.operations.rollout.schools_at_once
+
+    def find_school(self, school: str) -> School | None:
+        """Return a school whose devices the rollout changes; None where it changes none there."""
+        return next((one.device.school for one in self.changes.values() if one.school == school), None)
+
+    @property
+    def longest_change(self) -> timedelta:
+        """How long a device's change may take."""
+        return timedelta(seconds=self.record.restore_after) + _BESIDE_RESTORE
+
+
+def prepare_scene(  # noqa: PLR0913, PLR0917 what a rollout works with
+    record: RolloutRecord,
+    city: City,
+    plan: PlanFile,
+    verified: Sequence[VerifiedDevice],
+    operations: Operations,
+    around: Surroundings,
+) -> RolloutScene:
+    """Return the scene of a rollout whose plan was verified just now."""
+    settings = Settings(record.restore_after, around.state_folder, around.transport, around.clock)
+    changes = build_changes(city, plan, verified, settings)
+    gate_scene = GateScene(around.transport, around.clock, around.measurements, around.probes)
+    return RolloutScene(record, city, operations, {one.device.id: one for one in changes}, around.clock, gate_scene)
+
+
+def resume_scene(record: RolloutRecord, block: bytes, operations: Operations, around: Surroundings) -> RolloutScene:
+    """Return the scene of a rollout that is resumed, judged anew by its own snapshot and today's operators' file.
+
+    Raises:
+        PlanExpired: an exception that the plan permits has expired.
+        PlanNotApproved: who approved it may do so no more, or too few others did; names them.
+        PlanRefused, PolicyError, ProofFailed: the snapshot does not lead to the plan any more.
+    """
+    now = around.clock.now()
+    with unpack_snapshot(record.id, block) as snapshot:
+        plan, source = snapshot.plan, f"the plan of the rollout {record.id}"
+        city = snapshot.load_city(operations.get_bounds())
+        day = now.astimezone(city.timezone).date()
+        if day != city.policy_date:
+            city = snapshot.load_city(operations.get_bounds(), day)
+        refuse_expired_exceptions(city, plan.on)
+        check_approvals(snapshot.signed, operations.approvals, now, repair=record.repair)
+        hands = HandOverDeriver(operations.state)
+        # Its canary was judged when it started: the operators may have named another one since.
+        verified = verify_plan(city, plan, source=source, canary=plan.canary, derive_hand_over=hands)
+        return prepare_scene(record, city, plan, verified, operations, around)

@@ -1,0 +1,147 @@
+"""What a rollout runs from, kept with it: its plan with the signatures, and the files of its policy."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from controller.errors import PlanRefused, StoreRefused
+from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.input_file import InputFolder, read_input_file
+from controller.model.city import City
+from controller.model.loading.load_city import load_city
+from controller.model.policy_bounds import PolicyBounds
+from controller.model.policy_files import POLICY_FILES
+from controller.model.virtual_city import ESTATES
+from controller.plan.document import MOST_BYTES, PlanFile, list_signatures, parse_plan
+from controller.plan.provenance.approvals import MOST_SIGNATURE_BYTES, SignedPlan
+
+_MOST_STORED = 2 * MOST_BYTES
+_PLAN = "plan.json"
+_Ending = Annotated[str, Field(pattern=r"^\.[A-Za-z0-9_.@+-]{1,150}$")]
+"""What the name of a signature's file has behind the plan's."""
+_FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{1,800}={0,2}$")]
+"""A file's name below its folder, as base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The plan and each file as base64, by the name under which it stood."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    plan: str
+    signatures: dict[_Ending, str]
+    policy: dict[_FileName, str]
+
+
+_STORED = TypeAdapter(_Stored)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A snapshot that was unpacked: the plan with its signatures beside it, and the folder of its policy."""
+
+    signed: SignedPlan
+    policies: Path
+
+    @property
+    def plan(self) -> PlanFile:
+        """The plan."""
+        return self.signed.plan
+
+    def load_city(self, bounds: PolicyBounds, on: date | None = None) -> City:
+        """Load the policy of a day within today's bounds of the operators.
+
+        Raises:
+            PolicyError: it cannot be loaded, or is wider than they allow now.
+            PlanRefused: it is not the policy that the plan was made from.
+        """
+        shown = f"the snapshot {self.plan.policy[:12]}"
+        city = load_city(self.policies, on=on, estate=ESTATES[self.plan.estate], bounds=bounds, shown_as=shown)
+        if city.digest != self.plan.policy:
+            message = f"{shown}: holds another policy ({city.digest[:12]}) than the plan was made from; it was changed"
+            raise PlanRefused(message)
+        return city
+
+
+def pack_snapshot(plan_path: Path, content: bytes, policies: Path) -> bytes:
+    """Return a plan, the signatures that stand beside it and the policy in a folder, as one block of bytes."""
+    signatures = {}
+    for path in list_signatures(plan_path):
+        if path.exists():
+            ending = path.name.removeprefix(plan_path.name)
+            signatures[ending] = _encode(read_input_file(path, most_bytes=MOST_SIGNATURE_BYTES))
+    source, policy = InputFolder(policies), {}
+    for kind in POLICY_FILES:
+        place, _, pattern = kind.pattern.rpartition("/")
+        for name in filter(kind.matches, source.list_names(place, pattern)):
+            policy[_encode(name.encode())] = _encode(source.read_bytes(name))
+    stored = {"plan": _encode(content), "signatures": signatures, "policy": policy}
+    return json.dumps(stored, sort_keys=True).encode()
+
+
+@contextmanager
+def unpack_snapshot(rollout: str, block: bytes) -> Iterator[Snapshot]:
+    """Yield what a block holds, in a folder that goes away.
+
+    Raises:
+        StoreRefused: it is damaged.
+        PlanRefused: the plan in it cannot be used.
+    """
+    try:
+        stored = _STORED.validate_python(parse_json(block, most_bytes=_MOST_STORED))
+    except (JsonRefused, ValidationError):
+        raise _damaged(rollout, "it cannot be read") from None
+    with tempfile.TemporaryDirectory(prefix="tsunagu-snapshot-") as name:
+        folder = Path(name)
+        plan_path, policies = folder / _PLAN, folder / "policies"
+        policies.mkdir(mode=0o700)
+        content = _decode(rollout, stored.plan)
+        plan_path.write_bytes(content)
+        for ending, text in stored.signatures.items():
+            _write_inside(rollout, folder, _PLAN + ending, _decode(rollout, text))
+        for file, text in stored.policy.items():
+            _write_inside(rollout, policies, _decode_name(rollout, file), _decode(rollout, text))
+        yield Snapshot(SignedPlan(parse_plan(content, plan_path), content, plan_path), policies)
+
+
+def _write_inside(rollout: str, folder: Path, name: str, content: bytes) -> None:
+    if name.startswith("/") or ".." in PurePosixPath(name).parts or "\0" in name:
+        raise _damaged(rollout, "it names a file outside its folder")
+    target = folder / name
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target.write_bytes(content)
+
+
+def _encode(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _decode(rollout: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise _damaged(rollout, "a file in it cannot be read") from None
+
+
+def _decode_name(rollout: str, text: str) -> str:
+    try:
+        return _decode(rollout, text).decode()
+    except UnicodeDecodeError:
+        raise _damaged(rollout, "the name of a file in it cannot be read") from None
+
+
+def _damaged(rollout: str, why: str) -> StoreRefused:
+    message = f"the snapshot of the rollout {rollout} is damaged: {why}. Restore the database from a backup"
+    return StoreRefused(message)

@@ -1,0 +1,54 @@
+"""What a rollout and its schools wait for, told as spans of the rollout and in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Lock
+
+from controller.telemetry.timeline import Level, Span
+
+_SHOWN = 3
+
+
+@dataclass
+class Waits:
+    """What is waited for now, by who waits: a school, or the rollout itself. Any thread may use it."""
+
+    span: Span
+    _open: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def begin(self, who: str, why: str) -> None:
+        """Note that somebody waits, and for what; another reason takes the place of the one before."""
+        with self._lock:
+            if self._open.get(who, ("",))[0] == why:
+                return
+            self._close(who)
+            self._open[who] = why, self.span.begin(Level.STEP, f"wait: {who}: {why}", time.time_ns())
+
+    def end(self, who: str) -> None:
+        """Note that somebody waits no more; where nobody did, nothing is done."""
+        with self._lock:
+            self._close(who)
+
+    @contextmanager
+    def end_after(self, who: str) -> Iterator[None]:
+        """Note at the end of a block that somebody waits no more."""
+        try:
+            yield
+        finally:
+            self.end(who)
+
+    def describe(self) -> str:
+        """Return what is waited for, in words; "" where nothing is."""
+        with self._lock:
+            said = [f"{who}: {why}" for who, (why, _) in self._open.items()]
+        more = f"; and {len(said) - _SHOWN} more" if len(said) > _SHOWN else ""
+        return "; ".join(said[:_SHOWN]) + more
+
+    def _close(self, who: str) -> None:
+        if (found := self._open.pop(who, None)) is not None:
+            found[1].finish(time.time_ns(), "")

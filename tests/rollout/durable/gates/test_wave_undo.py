@@ -1,0 +1,103 @@
+"""A wave whose gate failed is undone by the rule: from what is held now, and only where nothing gets wider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from controller.operations.rollout_settings import RolloutSettings
+from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
+from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.gates.wave_undo import WaveUndo
+from controller.rollout.durable.records import RolloutState
+from controller.rollout.durable.rollout_worker import RolloutWorker
+from tests.rollout.durable.city_scene import DurableScene, write_waves
+
+UNDONE = write_waves(
+    {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]},
+    **{"undo-on-failure": True},
+)
+FIRST, AFTER = "  - id: staff-ai\n", "  - id: nobody-abroad\n"
+
+
+def end(scene: DurableScene, rollout: str) -> None:
+    with use_rollouts(scene.state) as store:
+        store.change_state_or_refuse(rollout, RolloutState.CANCELLED, scene.scene.lab.clock.now(), by="hanako")
+
+
+def test_a_wave_is_undone_from_what_is_held_now_and_only_where_nothing_gets_wider(tmp_path: Path) -> None:
+    scene = DurableScene(tmp_path, 2, operators=UNDONE)
+    rules = scene.scene.policies.path / "access/rules.yaml"
+    wide = rules.read_text(encoding="utf-8")
+    narrow = wide[: wide.index(FIRST)] + wide[wide.index(AFTER) :]
+
+    # The first rollout: its gate cannot be judged here, and no policy before is known.
+    rules.write_text(narrow, encoding="utf-8")
+    scene.scene.plan()
+    first = scene.roll_out()
+    status = scene.status(first)
+    assert status.state is RolloutState.STOPPED
+    assert "the gate policy-probes was not judged, which is failed" in status.reason
+    assert "the wave is not undone: the policy before cannot be had: none is known" in status.reason
+    assert scene.ends(first) == ["applied"] * 2
+    old = [scene.scene.lab.running(one) for one in scene.scene.lab.switches]
+    end(scene, first)
+
+    # The second one permits more: to undo it makes nothing wider. Its process leaves in the middle of that.
+    rules.write_text(wide, encoding="utf-8")
+    scene.scene.lab.clock.sleep(60)
+    scene.scene.plan()
+    workers: list[RolloutWorker] = []
+    pushes = [len(scene.scene.lab.of(one).exchanges) for one in scene.scene.lab.switches]
+
+    def leave(verb: str) -> Fault:
+        undone = any(words.endswith("; the wave is undone") for words in scene.said)
+        if verb == "push" and undone:
+            workers[0].stop.set()
+        return NO_FAULT
+
+    for device in scene.scene.lab.devices.values():
+        device.draw_fault = leave
+    second = scene.roll_out(on_worker=workers.append)
+    assert scene.status(second).state is RolloutState.RUNNING, [run.reason for run in scene.runs(second).values()]
+    assert sorted(scene.ends(second)) == ["applied", "reverted"]
+    scene.said.clear()
+    assert scene.resume(second).state is RolloutState.STOPPED
+    assert scene.ends(second) == ["reverted"] * 2
+    assert scene.status(second).reason.endswith("; 2 devices went back to the policy before")
+    for index, one in enumerate(scene.scene.lab.switches):
+        memory = scene.scene.lab.of(one)
+        assert scene.scene.lab.running(one) == old[index]
+        assert memory.startup == memory.running
+        assert not memory.restore_armed
+        assert not memory.locked_by
+        verbs = [exchange.verb for exchange in memory.exchanges[pushes[index] :]]
+        assert verbs.count("save") == 2, "there and back, each once"
+    assert {run.reason for run in scene.runs(second).values()} == {"undone: a gate after its wave failed"}
+
+    refuse_what_widens(scene, second)
+
+
+def refuse_what_widens(scene: DurableScene, rollout: str) -> None:
+    """The other way round it is refused by name, unless the operators' file allows it."""
+    started = scene.judge()
+    with use_rollouts(scene.state) as store:
+        record = store.load_record(rollout)
+    prepared = scene.prepare(record, started, scene.surround())
+    before = WaveUndo(prepared)._before  # noqa: SLF001 the policy before, which is the narrower one
+    turned = record.model_copy(update={"policy": record.policy_before, "policy_before": record.policy})
+    there = replace(prepared, city=before, record=turned)
+    wave = record.waves[0]
+    assert not WaveUndo(prepared).explain_refused(wave)
+    said = WaveUndo(there).explain_refused(wave)
+    assert "that would widen what the operators' file does not let a rule widen (staff to staff-ai at " in said
+    assert f"it waits for people: tsunagu plan --undo {record.policy[:12]}" in said
+    settings = there.operations.rollout.model_copy(update={"undo_may_widen": True})
+    allowed = there.operations.model_copy(update={"rollout": settings})
+    assert not WaveUndo(replace(there, operations=allowed)).explain_refused(wave)
+    itself = record.model_copy(update={"undo": True})
+    assert "it goes back itself" in WaveUndo(replace(prepared, record=itself)).explain_refused(wave)
+    assert WaveUndo(prepared).is_asked_for(wave)
+    assert not WaveUndo(
+        replace(there, operations=there.operations.model_copy(update={"rollout": RolloutSettings()}))
+    ).is_asked_for(wave)

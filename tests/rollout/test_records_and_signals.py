@@ -1,0 +1,112 @@
+"""What happens around a rollout: its record finds no room or cannot be closed, and signals come."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+
+from controller.errors import AuditRefused
+from controller.model.city import City
+from controller.plan.document import PlanFile
+from controller.platforms.transport.in_memory_device.faults import FaultScript, make_fault
+from controller.rollout.ending_signals import ENDING, end_like_interrupt, hear_signals
+from controller.rollout.outcome import End
+from controller.rollout.record_room import BYTES_A_DEVICE, BYTES_BESIDE, find_free_bytes, refuse_without_room
+from controller.rollout.waves import INTERRUPTED
+from controller.telemetry.timeline import Span
+from controller.telemetry.tracing import open_trace
+from tests.rollout.memory_lab import MemoryLab
+from tests.rollout.test_waves import roll_out_with
+
+
+def test_a_record_without_room_is_refused_before_the_first_device(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "deep"
+    needed = BYTES_BESIDE + 12 * BYTES_A_DEVICE
+    refuse_without_room(folder, 12, lambda _: needed)
+    with pytest.raises(AuditRefused, match=r"no room for the record: a rollout of 12 devices needs about 1792 KiB"):
+        refuse_without_room(folder, 12, lambda _: needed - 1)
+    assert find_free_bytes(folder) == find_free_bytes(tmp_path) > 0
+
+
+def test_a_trace_that_cannot_be_closed_hides_no_outcome(
+    city: City, memory_lab: MemoryLab, canary_plan: PlanFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: TracerProvider) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TracerProvider, "shutdown", refuse)
+    with open_trace(tmp_path / "timeline" / "one.jsonl") as trace:
+        outcomes = memory_lab.apply(city, canary_plan, trace)
+    assert [one.end for one in outcomes] == [End.APPLIED]
+
+
+class Sender:
+    """Sends this process a signal when a step begins, until it is heard; see `test_waves` for why it may have to."""
+
+    def __init__(self, number: signal.Signals, step: str) -> None:
+        self.number, self.step, self.was_heard = number, step, False
+
+    def started(self, span: Span) -> None:
+        if span.name != self.step or self.was_heard:
+            return
+        for _ in range(40):
+            os.kill(os.getpid(), self.number)
+            began = time.monotonic()
+            while time.monotonic() < began + 1:
+                if signal.getsignal(self.number) is signal.SIG_IGN:
+                    self.was_heard = True
+                    # While devices are brought to their ends nothing of the kind is heard.
+                    os.kill(os.getpid(), self.number)
+                    return
+                threading.Event().wait(0.005)
+
+    def ended(self, span: Span) -> None:
+        """Nothing happens at an end."""
+        del span
+
+
+@pytest.mark.parametrize("number", ENDING, ids=lambda number: number.name)
+def test_a_signal_ends_the_devices_that_have_begun_and_begins_no_other(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    sender = Sender(number, "push")
+    with end_like_interrupt():
+        first, *others = memory_lab.apply(city, change_plan, sender)
+    assert sender.was_heard
+    assert first.end is End.APPLIED
+    assert {(one.end, one.reason) for one in others} == {(End.FAILED, INTERRUPTED)}
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("handle", [end_like_interrupt, partial(hear_signals, print)], ids=["apply", "rollout"])
+def test_a_signal_that_is_ignored_stays_ignored(handle: Callable[[], AbstractContextManager[None]]) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with handle():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_nothing_more_of_a_school_is_begun_after_a_device_of_it_ended_badly(
+    city: City, memory_lab: MemoryLab, change_plan: PlanFile
+) -> None:
+    first = memory_lab.switches[0]
+    memory_lab.of(first).draw_fault = FaultScript({("push", 0): make_fault("refuses", "push", 0)})
+    bad, *others = roll_out_with(city, change_plan, first.school.id, memory_lab.settings(), in_one_school=True)
+    assert bad.end is End.REVERTED
+    assert others
+    for one, device in zip(others, memory_lab.switches[1:], strict=True):
+        assert (one.end, one.reason) == (End.FAILED, f"not attempted: {bad.device} of its school ended reverted")
+        assert memory_lab.of(device).logins == 0
