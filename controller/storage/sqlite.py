@@ -150,22 +150,47 @@ def _inspect(path: Path, store: StoreFormat, deadline: float) -> int:
         StoreRefused: it is none of this program's, or newer, or damaged.
         sqlite3.Error: it cannot be read, or others were in the way until the deadline.
     """
-    size = path.stat().st_size
-    if size == 0:
-        _refuse(path, "is empty (0 bytes)", f"restore it from a backup, or delete it to begin a new {store.name}")
     while True:
+        before = _look(path)
         try:
-            with closing(_connect_read_only(path)) as connection:
-                return _identify(connection, path, store, size)
+            return _inspect_once(path, store, before.size)
+        except StoreRefused:
+            # Another process may have led it to its format while it was read: what looks cut is then whole again.
+            if _look(path) == before or time.monotonic() >= deadline:
+                raise
         except sqlite3.OperationalError as error:
             if not _is_busy(error):
                 raise
             _wait(path, deadline)
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                _refuse(path, "is no SQLite file", store.advice)
-            problem = f"is damaged or cut short ({size} bytes: {error})"
-            _refuse(path, problem, f"restore it from a backup; {store.advice}")
+
+
+def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
+    if size == 0:
+        _refuse(path, "is empty (0 bytes)", f"restore it from a backup, or delete it to begin a new {store.name}")
+    try:
+        with closing(_connect_read_only(path)) as connection:
+            return _identify(connection, path, store, size)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            _refuse(path, "is no SQLite file", store.advice)
+        problem = f"is damaged or cut short ({size} bytes: {error})"
+        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a file and its log look like from outside: two looks differ where somebody wrote in between."""
+
+    size: int
+    changed_ns: int
+    has_log: bool
+
+
+def _look(path: Path) -> _Look:
+    found = path.stat()
+    return _Look(found.st_size, found.st_mtime_ns, _beside(path, "-wal").exists())
 
 
 def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, size: int) -> int:

@@ -18,6 +18,7 @@ import pytest
 from controller.errors import StoreRefused
 from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_store import MEASUREMENT_STORE, open_measurement_store
+from controller.storage import sqlite as sqlite_store
 from controller.storage.sqlite import StoreFormat, backup_store, open_store, split_statements
 from tests.storage.killed_opening import FORMATS, STORE
 from tests.storage.old_stores import KINDS, MAKERS, ROWS
@@ -290,6 +291,22 @@ def test_processes_that_start_at_once_on_an_old_store_all_come_to_use_it(old: Pa
     words = [sys.executable, "-c", HOLDER, name, str(old)]
     processes = [subprocess.Popen(words, stdin=subprocess.DEVNULL) for _ in range(3)]
     assert [process.wait(120) for process in processes] == [0, 0, 0]
+    assert evidence(old, name) == before
+
+
+def test_a_store_that_another_process_leads_to_its_format_meanwhile_is_not_taken_for_damaged(
+    old: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = evidence(old, name)
+    connect = sqlite_store._connect_read_only  # noqa: SLF001 - only here is the moment between two looks
+
+    def connect_after_another(path: Path) -> sqlite3.Connection:
+        monkeypatch.setattr(sqlite_store, "_connect_read_only", connect)
+        open_store(path, FORMATS[name]).close()
+        return connect(path)
+
+    monkeypatch.setattr(sqlite_store, "_connect_read_only", connect_after_another)
+    open_store(old, FORMATS[name]).close()
     assert evidence(old, name) == before
 
 

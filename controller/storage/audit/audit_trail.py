@@ -53,6 +53,10 @@ class AuditKind(StrEnum):
     PLANNED = "planned"
     APPROVED = "approved"
     APPLIED = "applied"
+    ROLLOUT = "rollout"
+    REPAIRED = "repaired"
+    BACKED_UP = "backed-up"
+    RESTORED = "restored"
     REMOVED = "removed"
 
 

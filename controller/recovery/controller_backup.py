@@ -1,0 +1,225 @@
+"""A backup of the controller's own state into one file, and the way back onto a machine that has none.
+
+What it holds: the audit trail with its timelines, the rollouts and other stores (copied by SQLite's backup API while
+they may be in use), what was applied and approved, kept policies, configurations of devices, notes of armed restores,
+drills, and the pinned host keys. It holds no secret: keys, tokens and the operators' file stand elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+from controller.errors import BackupRefused, OperationsRefused, TsunaguError
+from controller.inputs.input_file import InputFolder, read_input_file
+from controller.operations.operations import Operations
+from controller.operations.trusted_files import read_trusted_file
+from controller.recovery.controller_archive import (
+    MOST_BYTES,
+    MOST_FILES,
+    STORE,
+    ControllerArchive,
+    is_archived_name,
+    parse_archive,
+    write_archive,
+)
+from controller.storage.audit.audit_trail import AuditTrail
+from controller.storage.audit.audit_verification import verify_trail
+from controller.storage.audit.head_copy import HeadCopy
+from controller.storage.sqlite import BUSY_SECONDS, backup_store
+from controller.storage.whole_file import write_whole
+
+_PINS = "known-hosts/"
+_LOCKS = ("locks",)
+"""Folders of a state folder that mean nothing on another machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerBackup:
+    """A backup that was written or put back: when it was made, how many files it holds, and what is not in it.
+
+    `left_out` names what of the state folder a backup does not hold, `sha256` is that of the archive.
+    """
+
+    made: datetime
+    files: int
+    pins: int
+    left_out: tuple[str, ...] = ()
+    sha256: str = ""
+
+
+def list_pin_files(operations: Operations) -> Mapping[str, Path]:
+    """Return the files of pinned host keys that the operators' file names, by their names in a backup."""
+    found: dict[str, Path] = {}
+    for name, access in sorted(operations.access.items()):
+        found[f"{_PINS}{name}/device"] = access.known_hosts
+        if access.jump_host is not None:
+            found[f"{_PINS}{name}/jump-host"] = access.jump_host.known_hosts
+    return found
+
+
+def create_backup(path: Path, operations: Operations, head: HeadCopy | None, now: datetime) -> ControllerBackup:
+    """Write the controller's state into one file.
+
+    Raises:
+        BackupRefused: there is no state, its audit trail is broken, or the file cannot be written.
+    """
+    state = operations.state
+    if not state.is_dir():
+        _refuse(state, "is no folder: nothing was done from here yet ('state' of the operators' file)")
+    trail = AuditTrail(state)
+    report = verify_trail(trail, head)
+    if report.fault is not None:
+        _refuse(state, f"the audit trail is broken, so nothing is backed up as if it were whole: {report.fault}")
+    with trail.hold_still():
+        files, left_out = _read_state(state)
+    pins = dict(_read_pins(list_pin_files(operations)))
+    sha256 = write_archive(path, ControllerArchive(now, {**files, **pins}))
+    return ControllerBackup(now, len(files) + len(pins), len(pins), left_out, sha256)
+
+
+def _read_state(state: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Read every file of a state folder that a backup holds; return them, and the names of what it does not hold."""
+    files: dict[str, bytes] = {}
+    left_out: list[str] = []
+    source = InputFolder(state, most_bytes=MOST_BYTES, most_bytes_in_all=MOST_BYTES, most_files=MOST_FILES)
+    for folder, folders, names in os.walk(state, onerror=_refuse_unread):
+        here = Path(folder).relative_to(state)
+        folders[:] = sorted(one for one in folders if not (here == Path() and one in _LOCKS))
+        for name in folders:
+            if Path(folder, name).is_symlink():
+                _refuse(Path(folder, name), "is a link to another folder, whose files a backup would not hold")
+        for name in sorted(names):
+            relative = (here / name).as_posix()
+            if is_archived_name(relative):
+                files[relative] = _copy_store(state / relative) if name.endswith(STORE) else source.read_bytes(relative)
+            elif name != "lock" and not name.endswith((".lock", "-wal", "-shm")):
+                left_out.append(relative)
+    return files, tuple(left_out)
+
+
+def _refuse_unread(error: OSError) -> NoReturn:
+    _refuse(Path(str(error.filename)), f"cannot be read ({error.strerror}), so the backup would not be whole")
+
+
+def _copy_store(path: Path) -> bytes:
+    """Return a store as its backup API copies it, also while others write to it."""
+    with tempfile.TemporaryDirectory(prefix="tsunagu-backup-") as folder:
+        copied = Path(folder, "copy")
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+                backup_store(connection, copied)
+            _check_store(copied, path)
+            return read_input_file(copied, most_bytes=MOST_BYTES)
+        except (sqlite3.Error, OSError) as error:
+            _refuse(path, f"this store cannot be copied ({error})")
+
+
+def _check_store(path: Path, named: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        [(answer,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if answer != "ok":
+        _refuse(named, f"this store is damaged ({str(answer).splitlines()[-1]})")
+
+
+def _read_pins(places: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
+    for name, path in places.items():
+        try:
+            yield name, read_trusted_file(path, "Pinned host keys cannot be backed up:")
+        except FileNotFoundError:
+            continue
+
+
+def restore_backup(path: Path, operations: Operations) -> ControllerBackup:
+    """Put a backup back where there is no state yet; everything is looked at before anything is put in its place.
+
+    Raises:
+        BackupRefused: the archive is damaged, its audit trail is broken, or something stands in its place already.
+    """
+    try:
+        archive = parse_archive(read_input_file(path, most_bytes=MOST_BYTES), str(path))
+    except FileNotFoundError:
+        _refuse(path, "there is no such file")
+    state = operations.state
+    if state.is_dir() and any(state.iterdir()):
+        _refuse(state, "holds the state of a controller already; move it away first, nothing is mixed or overwritten")
+    pins = _match_pins(path, archive, operations)
+    kept = {name: content for name, content in archive.files.items() if not name.startswith(_PINS)}
+    try:
+        state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=state.parent, prefix=f".{state.name}.restoring-") as folder:
+            fresh = Path(folder, "state")
+            fresh.mkdir(mode=0o700)
+            _unpack(fresh, kept)
+            _check_state(fresh, path)
+            # Host keys first: where the folder cannot be put in its place, the same command goes on from here.
+            for place, content in pins.items():
+                place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_whole(content, place)
+            if state.is_dir():
+                state.rmdir()  # it is empty
+            fresh.rename(state)
+    except (OSError, sqlite3.Error) as error:
+        _refuse(state, f"the backup cannot be put there: {error}")
+    return ControllerBackup(archive.made, len(archive.files), len(pins))
+
+
+def _match_pins(path: Path, archive: ControllerArchive, operations: Operations) -> dict[Path, bytes]:
+    """Return the files of pinned host keys that are to be written, by today's operators' file."""
+    places = list_pin_files(operations)
+    found: dict[Path, bytes] = {}
+    for name, content in archive.files.items():
+        if not name.startswith(_PINS):
+            continue
+        place = places.get(name)
+        if place is None:
+            access = name.removeprefix(_PINS).partition("/")[0]
+            _refuse(path, f"holds pinned host keys of the access {access}, which the operators' file does not have")
+        try:
+            if read_trusted_file(place, "Pinned host keys cannot be restored:") == content:
+                continue
+            _refuse(place, f"holds other host keys than the backup {path}; move it away, or decide which is right")
+        except FileNotFoundError:
+            found[place] = content
+        except OperationsRefused as error:
+            raise BackupRefused(str(error)) from None
+    return found
+
+
+def _unpack(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        target = folder
+        for part in name.split("/")[:-1]:
+            target /= part
+            target.mkdir(mode=0o700, exist_ok=True)
+        write_whole(content, folder / name)
+
+
+def _check_state(folder: Path, path: Path) -> None:
+    """Refuse a state whose stores are damaged, or whose audit trail is not what was written."""
+    for store in sorted(folder.rglob(f"*{STORE}")):
+        _check_store(store, path / store.relative_to(folder))
+    trail = AuditTrail(folder)
+    report = verify_trail(trail)
+    if report.fault is not None:
+        _refuse(path, f"its audit trail is broken: {report.fault.replace(str(folder), str(path))}")
+
+
+def _refuse(path: Path, problem: str) -> NoReturn:
+    message = f"{path}: {problem}"
+    raise BackupRefused(message)
+
+
+def explain_silent_trail(error: TsunaguError) -> str:
+    """Return what to do where a trail that was put back is older than the copy of its head."""
+    return (
+        f"the state is back, and nothing can be done from it yet: {error}. What was done after the backup is not in "
+        "it; name another place for the head in the operators' file, and keep the old copy as evidence"
+    )
