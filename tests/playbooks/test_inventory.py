@@ -31,6 +31,9 @@ def test_the_groups_are_those_of_the_city() -> None:
     assert "as-e04-core1" in found["kind_elementary"]["hosts"]
     assert "as-e04-core1" in found["platform_ovs"]["hosts"]
     assert "as-e04-core1" in found["operable"]["hosts"]
+    assert "as-e04-core1" in found["phase_all"]["hosts"]
+    assert "as-e04-core1" in found["wave_canary"]["hosts"]
+    assert {"wave_wards_takatsu", "wave_without_restore"} <= found.keys()
     variables = found["_meta"]["hostvars"]["as-e04-core1"]
     assert plain(variables["ansible_host"]) == "10.157.10.10"
     assert plain(variables["school"]) == "as-e04"

@@ -6,13 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from controller.errors import DeviceUnreachable, TsunaguError
 from controller.plan.backup import back_up_device
-from controller.plan.inventory import load_city_once, load_operations_once
-from controller.plan.select import find_device
+from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
+from controller.plan.playbook_tasks.inventory import load_playbook_host
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 
@@ -22,27 +20,20 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
 
     _VALID_ARGS = frozenset(("folder",))
     _requires_connection = False
+    _supports_check_mode = True
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Save the configuration; the result never holds its text.
-
-        Raises:
-            AnsibleConnectionFailure: nobody answers there; Ansible counts the host as unreachable.
-        """
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> TaskResult:
+        """Save the configuration, in check mode only read it; the result never holds its text."""
         super().run(tmp, task_vars)
-        known = task_vars or {}
         folder = self._task.args.get("folder")
         if not folder:
             return {"failed": True, "msg": "running_configuration needs `folder`: where DEVICE.cfg is to be saved"}
-        try:
-            policies = str(known["tsunagu_policies"])
-            city = load_city_once(policies, known["tsunagu_estate"])
-            device = find_device(city, str(known["inventory_hostname"]))
-            transport = SshTransport(load_operations_once(policies).access)
-            kept = back_up_device(device, Path(folder), transport, SystemClock())
-        except DeviceUnreachable as error:
-            raise AnsibleConnectionFailure(str(error)) from None
-        except TsunaguError as error:
-            return {"failed": True, "msg": str(error)}
-        # The device itself is not changed; the file is new with every run.
-        return {"changed": False, "backup": asdict(kept), "path": str(Path(folder) / f"{device.id}.cfg")}
+
+        def save_configuration() -> TaskResult:
+            host, only_look = load_playbook_host(task_vars or {}), bool(self._task.check_mode)
+            transport = SshTransport(host.operations.access)
+            kept = back_up_device(host.device, Path(folder), transport, SystemClock(), only_look=only_look)
+            # The device itself is not changed; the file is new with every run.
+            return {"changed": False, "backup": asdict(kept), "path": str(Path(folder) / f"{host.device.id}.cfg")}
+
+        return answer_task(save_configuration)

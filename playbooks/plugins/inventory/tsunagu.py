@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,16 @@ from ansible.utils.unsafe_proxy import wrap_var
 from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import EstateName
-from controller.plan.inventory import list_hosts, load_city_once, load_operations_once
+from controller.plan.playbook_tasks.inventory import list_hosts, load_city_once, load_operations_once
+from controller.plan.select import Selection, select_devices
+from controller.rollout.durable.wave_plan import name_waves
 
 DOCUMENTATION = """
 name: tsunagu
 short_description: The devices of the city
 description:
   - Every device that C(policies/city/) describes, in groups of its ward, school, kind, platform and role.
+  - C(phase_*) is how far its school has been taken over (C(adoption)), C(wave_*) the wave of a rollout of all.
   - C(operable) are those that can be read over SSH, C(not_operable) the others.
 options:
   plugin:
@@ -37,6 +41,15 @@ options:
     default: false
 """
 ENDING = ".tsunagu.yml"
+_USED_BY_TASKS = (
+    "controller.cli.devices.saved_plan",
+    "controller.plan.playbook_tasks.drift",
+    "controller.plan.playbook_tasks.evidence",
+    "controller.plan.playbook_tasks.onboarding",
+    "controller.plan.playbook_tasks.policy_plan",
+    "controller.platforms.transport.ssh_transport",
+)
+"""Read once, here: every task of every host is a fork of this process, and would read them anew."""
 
 
 class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has no types
@@ -55,6 +68,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
             AnsibleParserError: the policies cannot be loaded; with file and line.
         """
         super().parse(inventory, loader, path, cache)
+        for name in _USED_BY_TASKS:
+            importlib.import_module(name)
         self._read_config_data(path)
         # Ansible itself would let the file win over the environment; a command line must be able to name another city.
         named = os.environ.get("TSUNAGU_POLICIES") or str(self.get_option("policies"))
@@ -62,7 +77,9 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc] # Ansible has 
         virtual = boolean(os.environ.get("TSUNAGU_LAB") or self.get_option("lab"))
         estate: EstateName = "virtual" if virtual else "real"
         try:
-            found = list(list_hosts(load_city_once(policies, estate), load_operations_once(policies).access))
+            city, operations = load_city_once(policies, estate), load_operations_once(policies)
+            waves = name_waves(city, select_devices(city, Selection()), operations.rollout)
+            found = list(list_hosts(city, operations.access, waves))
         except TsunaguError as error:
             raise AnsibleParserError(str(error)) from None
         for host in found:
