@@ -103,6 +103,10 @@ class PlanNotApproved(PlanRefused):
     """A signature of a plan is not good, or too few others approved it; names the file, the person, the rule."""
 
 
+class RolloutRefused(TsunaguError):
+    """A rollout cannot be begun, resumed or changed as asked; names it, and says what stands in the way."""
+
+
 class ProofFailed(TsunaguError):
     """A rendered filter is not what the policy says; nothing was saved or applied."""
 
@@ -127,6 +131,22 @@ class DeviceBusy(DeviceError):
     """Another change holds the device's lock."""
 
     temporary = True
+
+
+class DeviceUnconfirmed(DeviceError):
+    """The device runs a change that nobody confirmed and that it did not put back; names the command that repairs it.
+
+    >>> print(DeviceUnconfirmed("s1", "its restore failed", 75))
+    s1: in an unconfirmed state for 1 min 15 s: its restore failed; repair: tsunagu repair s1
+    """
+
+    def __init__(self, device: str, why: str, age: int) -> None:
+        minutes, seconds = divmod(age, 60)
+        hours, minutes = divmod(minutes, 60)
+        parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
+        long = " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+        message = f"in an unconfirmed state for {long}: {why}; repair: tsunagu repair {device}"
+        super().__init__(device, message)
 
 
 class HostKeyRefused(DeviceError):
@@ -163,6 +183,14 @@ class LabError(TsunaguError):
 
 class StoreRefused(TsunaguError):
     """A file cannot be used as the store that it is named as; it was left as it is."""
+
+
+class BackupRefused(TsunaguError):
+    """A backup cannot be made, read or put back; names the file, and what in it is not as it must be."""
+
+
+class RestoreRefused(TsunaguError):
+    """A device cannot be brought back whole; names each line, secret or part that stands in the way."""
 
 
 class FileLocked(TsunaguError):

@@ -44,6 +44,8 @@ COMMANDS = {
     "approve": CommandEntry("Approve a saved plan by a signature.", "devices.approve:approve"),
     "agent": CommandEntry("Print the program that a Linux device runs for us.", "devices.agent:agent"),
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
+    "repair": CommandEntry("Bring a device out of an unconfirmed state.", "devices.repair:repair"),
+    "restore": CommandEntry("Bring a dead device back from its last state.", "recovery.restore:restore"),
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
     "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),
@@ -52,7 +54,9 @@ COMMANDS = {
 GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
+    "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }

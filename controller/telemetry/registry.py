@@ -224,6 +224,24 @@ DEVICE_DRIFT = Metric(
     fresh=7 * DAY,
     writers=CONTROLLER_ONLY,
 )
+DEVICE_UNCONFIRMED = Metric(
+    "tsunagu.device.unconfirmed",
+    InstrumentKind.GAUGE,
+    "{device}",
+    "devices of a school that run a change which nobody confirmed, and do not go back by themselves",
+    (SCHOOL,),
+    fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
+)
+ROLLOUT_LOST = Metric(
+    "tsunagu.rollout.lost",
+    InstrumentKind.GAUGE,
+    "{rollout}",
+    "1: whoever carried out the newest rollout gives no sign of life and has not ended it, 0: it goes on or has ended",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
 ROLLOUT_DEVICES = Metric(
     "tsunagu.rollout.devices",
     InstrumentKind.COUNTER,
@@ -278,6 +296,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             PROXY_DURATION,
             PROBE_LAST_SUCCESS,
             DEVICE_DRIFT,
+            DEVICE_UNCONFIRMED,
+            ROLLOUT_LOST,
             ROLLOUT_DEVICES,
             ROLLOUT_DEVICE_DURATION,
             TELEMETRY_DROPPED,
@@ -299,9 +319,11 @@ class EventKind(StrEnum):
     DRIFT = "drift"
     MEASURED = "measured"
     SPAN_STARTED = "span-started"
+    ROLLOUT_ALIVE = "rollout-alive"
 
 
+_OF_CONTROLLER = frozenset({EventKind.DRIFT, EventKind.SPAN_STARTED, EventKind.ROLLOUT_ALIVE})
 EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
-    {kind: CONTROLLER_ONLY if kind in (EventKind.DRIFT, EventKind.SPAN_STARTED) else PROBE_ONLY for kind in EventKind}
+    {kind: CONTROLLER_ONLY if kind in _OF_CONTROLLER else PROBE_ONLY for kind in EventKind}
 )
-"""Who may send an event of a kind; spans are the controller's."""
+"""Who may send an event of a kind; spans and rollouts are the controller's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from controller.storage.audit.audit_trail import AuditTrail, Timeline
+from controller.telemetry.heartbeat import HEARTBEAT_SECONDS, keep_beating
 from controller.telemetry.otlp import Telemetry, list_configured_signals, open_telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, Listener, Span
@@ -55,6 +57,7 @@ class TraceListener:
     """Turns spans of the timeline into spans of an OpenTelemetry trace.
 
     With `sent`, what begins is sent as an event, for a span itself is sent only at its end; and devices are counted.
+    A rollout's own span says then how often a sign of life comes while it lasts (`beat`).
     """
 
     def __init__(self, tracer: trace.Tracer, sent: Telemetry | None = None) -> None:
@@ -68,6 +71,8 @@ class TraceListener:
         context = trace.set_span_in_context(parent) if parent else _caller()
         attributes = {f"tsunagu.{name}": value for name, value in span.attributes.items()}
         attributes["tsunagu.level"] = span.level
+        if self._sent is not None and span.level is Level.ROLLOUT:
+            attributes["tsunagu.heartbeat"] = f"{HEARTBEAT_SECONDS:.0f}"
         name = f"{span.level} {span.name}"
         twin = self._tracer.start_span(name, context, attributes=attributes, start_time=span.start)
         self._open[span] = twin
@@ -75,6 +80,15 @@ class TraceListener:
             above = f"{parent.get_span_context().span_id:016x}" if parent else ""
             here = trace.set_span_in_context(twin)
             self._sent.event(EventKind.SPAN_STARTED, name, context=here, parent=above, start=span.start, **attributes)
+
+    def beat(self) -> None:
+        """Say of each rollout that has not ended that somebody carries it out."""
+        if self._sent is None:
+            return
+        for span, twin in list(self._open.items()):
+            if span.level is Level.ROLLOUT:
+                here = trace.set_span_in_context(twin)
+                self._sent.event(EventKind.ROLLOUT_ALIVE, f"{span.level} {span.name}", context=here)
 
     def ended(self, span: Span) -> None:
         """End it; an error makes its status."""
@@ -108,11 +122,16 @@ def open_trace(path: Path, *, token: Path | None = None, trail: AuditTrail | Non
         lines = JsonLines(timeline)
         if "traces" in list_configured_signals() and sent.tracer is not None:
             sent.add_span_processor(lines)
-            yield TraceListener(sent.tracer, sent)
+            listener = TraceListener(sent.tracer, sent)
+            with keep_beating(listener.beat, "telemetry"):
+                yield listener
             return
         provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
         provider.add_span_processor(lines)
         try:
             yield TraceListener(provider.get_tracer("tsunagu"), sent)
         finally:
-            provider.shutdown()
+            try:
+                provider.shutdown()
+            except Exception as error:  # noqa: BLE001 what cannot be sent must not hide what was done
+                logging.getLogger("tsunagu").warning("the trace could not be closed: %s", error)

@@ -19,11 +19,13 @@ from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     DEVICE_DRIFT,
+    DEVICE_UNCONFIRMED,
     LINE,
     LINE_UP,
     METRICS,
     MONITOR_REFUSED,
     PROBE_LAST_SUCCESS,
+    ROLLOUT_LOST,
     TELEMETRY_DROPPED,
 )
 from monitoring.city_state.school_tiles import SILENT_SECONDS
@@ -61,6 +63,16 @@ def list_alerts() -> tuple[Alert, ...]:
             ("school",),
         ),
         Alert("DriftFound", "drift-found", f"{DEVICE_DRIFT.prometheus} > 0", "1m", "warning", ("school",)),
+        Alert(
+            "DeviceUnconfirmed",
+            "device-unconfirmed",
+            f"{DEVICE_UNCONFIRMED.prometheus} > 0",
+            "0s",
+            "critical",
+            ("school",),
+        ),
+        # How long a rollout may be silent is decided by the monitor.
+        Alert("RolloutLost", "rollout-lost", f"{ROLLOUT_LOST.prometheus} > 0", "0s", "critical", ()),
         Alert(
             "ProbeSilent",
             "probe-silent",

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.model.city import City
-from controller.telemetry.registry import MONITOR_REFUSED, REASON, SIGNAL
+from controller.telemetry.registry import MONITOR_REFUSED, REASON, ROLLOUT_LOST, SIGNAL
 from monitoring.city_state.event_stream import EventStream
 from monitoring.city_state.known_names import list_known_names
 from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_tiles import CityState, Tile
 from monitoring.timeseries import queries
-from monitoring.timeseries.records import CumulativeTotal, SeriesKey, TelemetryBatch
+from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesKey, TelemetryBatch
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.store_writer import StoreWriter
 from monitoring.timeseries.time_series_store import TimeSeriesStore
@@ -64,6 +64,7 @@ class Monitor:
         # The present is what the store took, so that one bound holds for both.
         self.present.take(kept.values)
         self.rollouts.take(kept.spans)
+        self.rollouts.hear(batch.signs)
         for event in batch.events:
             self.present.touched.add(event.school)
         return kept.refused + Counter({"a time later than now, beside a sender whose clock is right": early})
@@ -76,6 +77,11 @@ class Monitor:
         """What was not taken since this monitor began."""
         now = time.time()
         return [CumulativeTotal(key, "", 0, now, count) for key, count in self._refused.items()]
+
+    def list_own_values(self) -> list[GaugeValue]:
+        """What the monitor itself finds: whether the newest rollout is lost; nothing where there was none."""
+        lost = self.rollouts.find_lost()
+        return [] if lost is None else [GaugeValue((ROLLOUT_LOST, ()), time.time(), float(lost))]
 
     async def tell(self) -> None:
         """Tell pages what changed, for ever."""
@@ -96,6 +102,7 @@ class Monitor:
         every = now >= self._looked + LOOK_AGAIN_SECONDS
         if every:
             self._looked = now
+            self.rollouts.look()
         schools: Mapping[str, object] = self.city.school_by_id if every else dict.fromkeys(touched)
         changed = []
         for name in schools:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from pydantic import TypeAdapter, ValidationError
 
+from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.timeline import Level
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.queries import SPANS_SHOWN
-from monitoring.timeseries.records import SpanRecord
+from monitoring.timeseries.records import LifeSign, SpanRecord
 
 ROLLOUT, DEVICE, STEP, COMMAND = (str(level) for level in (Level.ROLLOUT, Level.DEVICE, Level.STEP, Level.COMMAND))
 TRACES_KEPT = 4
+_WAIT = "wait: "
+_HEARTBEAT = "heartbeat"
+"""The attribute by which a rollout says that signs of life come while it lasts."""
+SILENT_ROLLOUT_SECONDS = 1_800.0
+"""A rollout that promises none is lost when nothing came of it for so long: the longest step, a restore, takes less."""
 _PLANNED = TypeAdapter(dict[str, dict[str, list[str]]])
 
 
@@ -48,12 +54,18 @@ class SpanView(TypedDict):
 
 
 class RolloutView(TypedDict):
-    """What `/api/rollout` gives."""
+    """What `/api/rollout` gives.
+
+    `lost`: when whoever carries it out was last heard of, where that is too long ago; else None. `waits` says in words
+    what it waits for.
+    """
 
     id: str
     name: str
     started: str
     ended: str | None
+    lost: str | None
+    waits: list[str]
     waves: list[WaveView]
     spans: list[SpanView]
 
@@ -61,11 +73,20 @@ class RolloutView(TypedDict):
 class RolloutViews:
     """Spans of the newest rollouts. Belongs to one thread, the event loop's."""
 
-    def __init__(self, spans: Iterable[SpanRecord] = ()) -> None:
+    def __init__(self, spans: Iterable[SpanRecord] = (), now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._traces: dict[str, dict[str, SpanRecord]] = {}
+        self._roots: set[tuple[str, str]] = set()
+        self._heard: dict[str, float] = {}
         self.touched = False
         """Whether something came in since it was set back."""
         self.take(spans)
+        # What was kept says when something was, not when it came.
+        self._heard = {
+            trace: max(max(span.start, span.end) for span in known.values()) for trace, known in self._traces.items()
+        }
+        self._began = now()
+        self._was_lost = False
 
     def take(self, spans: Iterable[SpanRecord]) -> None:
         """Spans that began or ended, in any order: an end may come before its start, and both before the root's."""
@@ -73,30 +94,75 @@ class RolloutViews:
             if span.level == COMMAND:
                 continue
             known = self._traces.setdefault(span.trace, {})
+            self._heard[span.trace] = self._now()
             before = known.get(span.id)
             if before is None or (span.end and not before.end):
                 known[span.id] = span
                 self.touched = True
+                if span.level == ROLLOUT:
+                    self._roots.add((span.trace, span.id))
             if len(known) > SPANS_SHOWN and span.level == STEP:
                 _thin_out(known)
         while len(self._traces) > TRACES_KEPT:
-            del self._traces[min(self._traces, key=lambda trace: _began(self._traces[trace]))]
+            oldest = min(self._traces, key=lambda trace: _began(self._traces[trace]))
+            del self._traces[oldest], self._heard[oldest]
+            self._roots = {one for one in self._roots if one[0] != oldest}
+
+    def hear(self, signs: Iterable[LifeSign]) -> None:
+        """Signs of life; one of a rollout that nobody has told of changes nothing."""
+        for sign in signs:
+            if sign.span in self._traces.get(sign.trace, {}):
+                self._heard[sign.trace] = self._now()
+
+    def look(self) -> None:
+        """See whether the newest rollout was lost, or is back, since the last look: that nothing comes tells nobody."""
+        lost = bool(self.find_lost())
+        if lost != self._was_lost:
+            self._was_lost, self.touched = lost, True
+
+    def find_lost(self) -> bool | None:
+        """Tell if the newest rollout has not ended and nothing is heard of it any more; None where there is none."""
+        root = self._find_newest()
+        return None if root is None else self._find_lost_since(root) is not None
+
+    def _find_newest(self) -> SpanRecord | None:
+        roots = (self._traces[trace][span] for trace, span in self._roots)
+        return max(roots, key=lambda span: span.start, default=None)
+
+    def _find_lost_since(self, root: SpanRecord) -> float | None:
+        """When a rollout was last heard of, where that is too long ago. A monitor that just began waits as long."""
+        heard = self._heard[root.trace]
+        patience = LOST_SECONDS if _HEARTBEAT in root.attributes else SILENT_ROLLOUT_SECONDS
+        return heard if not root.end and self._now() > max(heard, self._began) + patience else None
 
     def view(self) -> RolloutView | None:
         """The rollout that began last, or None where there was none."""
-        roots = [span for trace in self._traces.values() for span in trace.values() if span.level == ROLLOUT]
-        root = max(roots, key=lambda span: span.start, default=None)
+        root = self._find_newest()
         if root is None:
             return None
+        lost = self._find_lost_since(root)
         spans = sorted(_list_below(root, self._traces[root.trace]), key=lambda span: span.start)
         return {
             "id": root.trace,
             "name": root.name,
             "started": format_time(root.start),
             "ended": format_time(root.end) if root.end else None,
-            "waves": _waves(root, spans),
+            "lost": format_time(lost) if lost is not None else None,
+            "waits": _list_waits(root, spans) if lost is None else [],
+            "waves": _waves(root, spans, self._now() if lost is None else lost),
             "spans": [_span(span) for span in spans],
         }
+
+
+def _list_waits(root: SpanRecord, spans: Sequence[SpanRecord]) -> list[str]:
+    """What a rollout waits for: the steps of its own, beside its schools, that have not ended."""
+    if root.end:
+        return []
+    return [span.name.removeprefix(_WAIT) for span in spans if span.parent == root.id and _is_wait(span)]
+
+
+def _is_wait(span: SpanRecord) -> bool:
+    return span.level == STEP and not span.end and span.name.startswith(_WAIT)
 
 
 def _list_below(root: SpanRecord, spans: Mapping[str, SpanRecord]) -> list[SpanRecord]:
@@ -122,10 +188,10 @@ def _began(spans: Mapping[str, SpanRecord]) -> float:
     return min((span.start for span in spans.values()), default=0.0)
 
 
-def _waves(root: SpanRecord, spans: Sequence[SpanRecord]) -> list[WaveView]:
+def _waves(root: SpanRecord, spans: Sequence[SpanRecord], now: float) -> list[WaveView]:
     """The waves as planned; a rollout that did not say has one of the devices that were begun."""
     steps = {span.parent: span for span in spans if span.level == STEP}
-    devices = {span.name: _device(span, steps.get(span.id)) for span in spans if span.level == DEVICE}
+    devices = {span.name: _device(span, steps.get(span.id), now) for span in spans if span.level == DEVICE}
     if (planned := _planned(root)) is None:
         return [{"name": root.name, "devices": list(devices.values())}]
     return [{"name": name, "devices": [devices.get(one["id"], one) for one in wave]} for name, wave in planned.items()]
@@ -147,13 +213,13 @@ def _planned(root: SpanRecord) -> dict[str, list[DeviceView]] | None:
     }
 
 
-def _device(span: SpanRecord, step: SpanRecord | None) -> DeviceView:
+def _device(span: SpanRecord, step: SpanRecord | None, now: float) -> DeviceView:
     return {
         "id": span.name,
         "school": span.attributes.get("school", ""),
         "outcome": (span.outcome or "unknown") if span.end else None,
         "step": step.name if step is not None else None,
-        "seconds": round((span.end or time.time()) - span.start, 3),
+        "seconds": round((span.end or now) - span.start, 3),
     }
 
 

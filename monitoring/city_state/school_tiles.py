@@ -16,6 +16,7 @@ from controller.telemetry.registry import (
     BANDWIDTH_MEASURED,
     BANDWIDTH_RECOMMENDED,
     DEVICE_DRIFT,
+    DEVICE_UNCONFIRMED,
     LINE,
     LINE_UP,
     MINUTE,
@@ -31,7 +32,9 @@ LineState = Literal["up", "down", "unknown", "none"]
 
 
 class Tile(TypedDict):
-    """A school as the page shows it. Bandwidths are in Mbit/s; `drift` counts devices; None is "not known".
+    """A school as the page shows it. Bandwidths are in Mbit/s.
+
+    `drift` and `unconfirmed` count devices; None is "not known".
 
     `recommended_mbps` is what the assessment was made against, as whoever measured sent it. `basis` says whether that
     is a published row; the monitor knows it only where its own policies give the same figure. Where they give another,
@@ -50,6 +53,7 @@ class Tile(TypedDict):
     assessment: Assessment
     lines: Mapping[str, LineState]
     drift: int | None
+    unconfirmed: int | None
     measured_at: str | None
     silent: bool
 
@@ -101,7 +105,7 @@ class CityState:
         recommended = round(received.value, 1) if received else None
         ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)
-        drift = self.fresh(DEVICE_DRIFT, school.id)
+        drift, unconfirmed = self.fresh(DEVICE_DRIFT, school.id), self.fresh(DEVICE_UNCONFIRMED, school.id)
         heard = self.fresh(PROBE_LAST_SUCCESS, school.id)
         return {
             "id": school.id,
@@ -116,6 +120,7 @@ class CityState:
             "assessment": assessment,
             "lines": {line: self._line(school, line) for line in self.lines},
             "drift": int(drift.value) if drift else None,
+            "unconfirmed": int(unconfirmed.value) if unconfirmed else None,
             "measured_at": format_time(measured.at) if measured else None,
             "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
         }

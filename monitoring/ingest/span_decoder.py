@@ -25,7 +25,7 @@ from monitoring.limits import (
     MOST_ATTRIBUTES,
     MOST_WAVES,
 )
-from monitoring.timeseries.records import EventRecord, SpanRecord, TelemetryBatch
+from monitoring.timeseries.records import EventRecord, LifeSign, SpanRecord, TelemetryBatch
 
 LEVEL = "tsunagu.level"
 OUTCOME = "tsunagu.outcome"
@@ -62,9 +62,18 @@ def decode_logs(body: bytes, arrival: Arrival) -> TelemetryBatch:
                     batch.refused[f"the event {kind} from a {arrival.writer}"] += 1
                 elif kind is EventKind.SPAN_STARTED:
                     _take(batch, _begun_span(record, attributes), arrival)
+                elif kind is EventKind.ROLLOUT_ALIVE:
+                    _take_sign(batch, record)
                 else:
                     _take_event(batch, kind, record, attributes, arrival)
     return batch
+
+
+def _take_sign(batch: TelemetryBatch, record: LogRecord) -> None:
+    if _has_ids(record.trace_id, record.span_id):
+        batch.signs.append(LifeSign(record.trace_id.hex(), record.span_id.hex()))
+    else:
+        batch.refused["a span without ids"] += 1
 
 
 def _take_event(
@@ -110,12 +119,16 @@ def _own(attributes: Mapping[str, str]) -> dict[str, str]:
 
 def _take(batch: TelemetryBatch, found: tuple[SpanRecord, bytes, bytes], arrival: Arrival) -> None:
     span, trace, identifier = found
-    if len(trace) != _TRACE_BYTES or len(identifier) != _SPAN_BYTES or not any(trace) or not any(identifier):
+    if not _has_ids(trace, identifier):
         batch.refused["a span without ids"] += 1
     elif (reason := _find_fault(span, arrival) or _find_unknown(span, arrival)) is not None:
         batch.refused[reason] += 1
     else:
         batch.spans.append(_date(span, arrival))
+
+
+def _has_ids(trace: bytes, span: bytes) -> bool:
+    return len(trace) == _TRACE_BYTES and len(span) == _SPAN_BYTES and any(trace) and any(span)
 
 
 def _find_fault(span: SpanRecord, arrival: Arrival) -> str | None:

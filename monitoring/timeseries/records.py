@@ -81,6 +81,14 @@ class SpanRecord:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LifeSign:
+    """Whoever carries out the rollout of a trace is alive; `span` is the rollout's own."""
+
+    trace: str
+    span: str
+
+
 @dataclass
 class TelemetryBatch:
     """All of one request; `refused` counts what was not taken, by why."""
@@ -89,10 +97,12 @@ class TelemetryBatch:
     totals: list[CumulativeTotal] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
+    signs: list[LifeSign] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
-        return len(self.values) + len(self.totals) + len(self.events) + len(self.spans) + self.refused.total()
+        kept = len(self.values) + len(self.totals) + len(self.events) + len(self.spans) + len(self.signs)
+        return kept + self.refused.total()
 
 
 @dataclass(frozen=True, slots=True)

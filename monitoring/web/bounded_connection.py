@@ -60,6 +60,13 @@ class BoundedConnection(H11Protocol):
         elif self._deadline is None:
             self._expect_request()
 
+    def on_response_complete(self) -> None:
+        """End an answer; a request that had begun behind it and is not whole has its time from now."""
+        super().on_response_complete()
+        begun = self.conn.their_state is h11.SEND_BODY or bool(self.conn.trailing_data[0])
+        if not self.transport.is_closing() and self.conn.their_state not in _WHOLE and begun:
+            self._expect_request()
+
     def pause_writing(self) -> None:
         """Note that the other side takes nothing."""
         super().pause_writing()

@@ -28,8 +28,9 @@ def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
 
     async def metrics(_: Request) -> Response:
         totals = [*await run_sync(queries.read_totals, monitor.store), *monitor.refused()]
+        values = [*monitor.present.values.values(), *monitor.list_own_values()]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
-        text = await run_sync(format_exposition, list(monitor.present.values.values()), totals, time.time())
+        text = await run_sync(format_exposition, values, totals, time.time())
         return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
     return [Route("/metrics", metrics)]

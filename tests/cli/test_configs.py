@@ -36,7 +36,7 @@ def test_what_a_reader_sees_of_four_switches(rendered: Path, tmp_path: Path, sch
     configs = tmp_path / "configs"
     configs.mkdir()
     core = texts["kw-s01-core1.cfg"]
-    (configs / "kw-s01-core1.cfg").write_text(f"hostname core1\n{core}ntp server 192.0.2.1\n", encoding="utf-8")
+    (configs / "kw-s01-core1.cfg").write_text(f"hostname core1\n{core}ntp server 192.0.2.1\nend\n", encoding="utf-8")
     floor = texts["kw-s01-floor1.cfg"]
     assert "switchport access vlan 10\n" in floor
     changed = floor.replace("switchport access vlan 10\n", "switchport access vlan 20\n", 1)
@@ -50,7 +50,7 @@ def test_what_a_reader_sees_of_four_switches(rendered: Path, tmp_path: Path, sch
     assert "Traceback" not in done.errors
     lines = done.said.splitlines()
     count = sum(bool(line.strip(" !")) for line in core.splitlines())
-    counted = f"{count + 2} lines read: {count} are managed and understood, 2 are unmanaged and left alone"
+    counted = f"{count + 3} lines read: {count} are managed and understood, 3 are unmanaged and left alone"
     assert f"kw-s01-core1: {counted}" in lines
     assert "kw-s01-core1: nothing would change" in lines
     where = lines.index("kw-s01-floor1 (cisco_ios) would change:")
@@ -62,7 +62,7 @@ def test_what_a_reader_sees_of_four_switches(rendered: Path, tmp_path: Path, sch
     assert f"configs/kw-s01-floor2.cfg:{floor.count(chr(10)) + 2}:" in "".join(lines[refused : refused + 3])
     missing = "! not judged, no configuration was given: kw-s01-floor3: VLANs and ports, and ways past the filters"
     assert missing in lines
-    assert "not supported: 16 devices (aruba_ap 15, yamaha_rtx 1)" in lines
+    assert "not supported: 16 devices (aruba_ap 15, nec_ix 1)" in lines
     assert "plan: 1 of 20 devices would change, 1 are as wanted" in lines
 
 
@@ -90,11 +90,11 @@ def test_a_failure_is_not_hidden_by_what_comes_after_it(tmp_path: Path, school: 
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "kw-s01-rt1.cfg").write_text("ip route default gateway pp 1\n", encoding="utf-8")
-    (configs / "kw-s01-core1.cfg").write_text("hostname core1\n", encoding="utf-8")
+    (configs / "kw-s01-core1.cfg").write_text("hostname core1\nend\n", encoding="utf-8")
     done = here("prove", "--configs", "configs", *school, cwd=tmp_path)
     assert done.code == Exit.DIFFERS, done.said
     assert "no filter is in force; everything passes" in done.said
-    assert "platform 'yamaha_rtx' is not built yet" in done.said
+    assert "platform 'nec_ix' is not built yet" in done.said
 
 
 def test_a_port_past_the_filters_is_a_difference(rendered: Path, tmp_path: Path, school: tuple[str, ...]) -> None:
@@ -170,7 +170,7 @@ def test_the_way_from_a_factory_new_device_is_proved_beside_what_it_lacks(
 ) -> None:
     configs = tmp_path / "configs"
     configs.mkdir()
-    (configs / "kw-s01-core1.cfg").write_text("hostname core1\n", encoding="utf-8")
+    (configs / "kw-s01-core1.cfg").write_text("hostname core1\nend\n", encoding="utf-8")
     done = here("prove", "--configs", "configs", *school, cwd=tmp_path)
     assert done.code == Exit.DIFFERS
     assert "no filter is in force; everything passes" in done.said

@@ -26,17 +26,21 @@ import {module} as place
 def begun(*given, **named):
     os.write(1, b"begun")
     if {waits}:
-        threading.Event().wait(60)  # what follows is quick: it would be over before the key is pressed
+        # What follows is quick: it would be over before the key is pressed. A signal that comes between Python's last
+        # look and the wait itself ends no wait, so it is many short ones.
+        for _ in range(1200):
+            threading.Event().wait(0.05)
     return real(*given, **named)
 real, place.{function} = place.{function}, begun
 from controller.cli.conventions.entry import start
 sys.argv[1:] = {words!r}
 start()
 """
-QUICK = {"plan", "drift", "what-if", "playbook"}
+QUICK = {"plan", "drift", "what-if", "playbook", "adopt"}
 PROVE = ["prove", "--all", "--no-cache", "--policies", str(SHIPPED)]
 
 SCHOOL = ["--school", "kw-s01", "--policies", str(SHIPPED)]
+ADOPT = ["adopt", "kw-s01", "--policies", str(SHIPPED)]
 RENDER = ["render", "--all", "-o", "out", "--policies", str(SHIPPED)]
 
 
@@ -84,6 +88,8 @@ def interrupt(
         ("controller.cli.devices.plan", "select_devices", ["plan", "--configs", str(SHIPPED), *SCHOOL]),
         ("controller.cli.devices.plan", "list_reachable_devices", ["drift", *SCHOOL]),
         ("controller.cli.policy.what_if", "_two", ["what-if", "--from", "HEAD", "--policies", str(SHIPPED)]),
+        ("controller.cli.devices.adopt", "load_estate_city", [*ADOPT, "--configs", str(SHIPPED)]),
+        ("controller.cli.devices.adopt", "observe_devices", ADOPT),
         ("controller.cli.devices.playbook", "list_reachable_devices", ["playbook", "run", "backup", *SCHOOL]),
     ],
 )
@@ -94,6 +100,49 @@ def test_ctrl_c(module: str, function: str, words: list[str], tmp_path: Path) ->
     assert "Traceback" not in said
     assert took < MOST_SECONDS
     assert not list(tmp_path.rglob(".*"))  # no file that was being written
+
+
+PREVIEW = """
+import sys
+from pathlib import Path
+from controller.cli import cloud
+from controller.cloud.pulumi_engine import Engine
+class Slow(Engine):
+    def command(self, *arguments):
+        return ["sh", "-c", "trap '' INT; sleep 60 & echo begun; wait"]
+cloud.choose_engine = lambda *given, **named: Slow({{"PATH": "/usr/bin:/bin"}}, Path())
+from controller.cli.conventions.entry import start
+sys.argv[1:] = {words!r}
+start()
+"""
+"""A preview by an engine that does not listen to Ctrl-C, and has a process of its own beside it."""
+
+
+@pytest.mark.parametrize("words", [["cloud", "preview"], ["cloud", "preview", "--json"]], ids=" ".join)
+def test_ctrl_c_while_the_engine_previews(words: list[str], tmp_path: Path) -> None:
+    given = [*words, "--policies", str(SHIPPED)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", PREVIEW.format(words=given)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    while "begun" not in (line := process.stdout.readline()):
+        assert line, "it ended before the engine had begun"
+    pressed = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)
+    # What the engine started beside it may hold the output open: the command itself is waited for.
+    assert process.wait(timeout=60) == Exit.INTERRUPTED
+    assert time.monotonic() - pressed < MOST_SECONDS
+    for _ in list_living(process.pid):
+        os.killpg(process.pid, signal.SIGKILL)
+        break
+    said, _ = process.communicate()
+    assert "tsunagu: interrupted" in said
 
 
 READING = """

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.devices.drift_telemetry import group_drift_by_school, send_drift
-from controller.errors import DeviceUnreachable
+from controller.cli.devices.drift_telemetry import count_unconfirmed, group_drift_by_school, send_drift
+from controller.errors import DeviceUnconfirmed, DeviceUnreachable, TsunaguError
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.build import ConsideredDevice
@@ -33,6 +33,35 @@ def test_a_school_of_which_a_device_could_not_be_read_is_not_said_to_have_no_dri
         considered(both[1], "- permit"),
     ]
     assert group_drift_by_school(found) == {"as-e01": 0, "as-e02": 3, "as-e04": 1}
+
+
+def refused(device: Device, refusal: TsunaguError) -> ConsideredDevice:
+    return ConsideredDevice(Observed(device, "test", refusal=refusal), refusal=refusal)
+
+
+def test_unconfirmed_devices_are_counted_and_none_is_said_only_where_all_answered(city: City) -> None:
+    clean, mixed, silent = (devices(city, school) for school in ("as-e01", "as-e02", "as-e03"))
+    found = [
+        *(considered(device) for device in clean),
+        refused(mixed[0], DeviceUnconfirmed(mixed[0].id, "its restore failed", 75)),
+        considered(mixed[1], unreachable=True),
+        considered(silent[0]),
+        considered(silent[1], unreachable=True),
+    ]
+    assert count_unconfirmed(found) == {"as-e01": 0, "as-e02": 1}
+
+
+def test_an_unconfirmed_device_is_sent_and_the_event_names_the_repair(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = devices(city, "as-e01")
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        send_drift([refused(first, DeviceUnconfirmed(first.id, "its restore failed", 75))], Path(city.directory))
+    [unconfirmed] = [metric for metric in received.metrics() if metric.name == "tsunagu.device.unconfirmed"]
+    assert [point.as_int or point.as_double for point in unconfirmed.gauge.data_points] == [1]
+    [said] = [event.body.string_value for event in received.events()]
+    assert "tsunagu repair" in said
 
 
 def test_drift_is_sent_as_a_count_and_as_an_event(city: City, monkeypatch: pytest.MonkeyPatch) -> None:

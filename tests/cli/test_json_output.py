@@ -55,7 +55,7 @@ def test_every_schema_is_one(name: str) -> None:
 )
 def test_a_document_is_as_its_schema_says(tmp_path: Path, words: tuple[str, ...], form: str) -> None:
     (tmp_path / "configs").mkdir()
-    (tmp_path / "configs/kw-s01-core1.cfg").write_text("hostname core1\n", encoding="utf-8")
+    (tmp_path / "configs/kw-s01-core1.cfg").write_text("hostname core1\nend\n", encoding="utf-8")
     (tmp_path / ".tsunagu").mkdir()
     done = here(*words, "--json", cwd=tmp_path)
     assert check_document(done.said)["format"] == form

@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli.devices import playbook
 from controller.cli.output import Exit
-from controller.rollout.playbook import HostOutcome, Playbook
+from controller.rollout.playbooks.playbook import HostOutcome, Playbook
 from tests.cli.running import ROOT, here
 
 POLICIES = str(ROOT / "policies")
@@ -35,7 +35,9 @@ def test_a_playbook_is_found_from_another_folder(tmp_path: Path, monkeypatch: py
 def test_a_playbook_misspelt_names_those_that_there_are(tmp_path: Path) -> None:
     done = here("playbook", "run", "bakup", "--all", "--policies", POLICIES, cwd=tmp_path)
     assert done.code == Exit.FAILED
-    assert "playbooks; there are: backup; did you mean backup?" in done.errors
+    there = ", ".join(sorted(path.stem for path in (ROOT / "playbooks").glob("*.yml")))
+    assert "backup, " in there
+    assert f"playbooks; there are: {there}; did you mean backup?" in done.errors
 
 
 def test_a_folder_without_playbooks_says_how_another_is_named(tmp_path: Path) -> None:

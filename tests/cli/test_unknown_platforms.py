@@ -15,7 +15,9 @@ def test_a_platform_that_is_nowhere_is_said_once(tmp_path: Path) -> None:
     path.write_text(text.replace("  cisco_ios: Gig", "  cisco_iosxe: Gig{n}\n  cisco_ios: Gig"), encoding="utf-8")
     (found,) = find_unknown_platforms(policies.load())
     assert str(found.origin).startswith(f"{path}:")
-    assert "no platform 'cisco_iosxe' (14 places); there are: allied_telesis_awplus, cisco_ios, " in found.message
+    assert (
+        "no platform 'cisco_iosxe' (14 places); there are: alaxala, allied_telesis_awplus, cisco_ios, " in found.message
+    )
     assert found.message.endswith("; did you mean cisco_ios?")
 
 

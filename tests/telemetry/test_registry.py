@@ -36,6 +36,8 @@ PROMETHEUS = {
     "tsunagu.proxy.duration": "tsunagu_proxy_duration_milliseconds",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
     "tsunagu.device.drift": "tsunagu_device_drift",
+    "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
+    "tsunagu.rollout.lost": "tsunagu_rollout_lost",
     "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
     "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",
     "tsunagu.telemetry.dropped": "tsunagu_telemetry_dropped_total",

@@ -21,7 +21,11 @@ from controller.cli.conventions.option_table import OptionEntry, OptionKind, loa
 from controller.inputs.home_folder import find_home_folder
 from controller.inputs.input_file import InputFolder
 
-ARGUMENTS = {"trust": "device", "adopt": "school", "agent": "platform", "lab break": "school", "lab repair": "school"}
+ARGUMENTS = {
+    **dict.fromkeys(("trust", "repair"), "device"),
+    **dict.fromkeys(("adopt", "lab break", "lab repair"), "school"),
+    "agent": "platform",
+}
 """What the first argument of a command names."""
 _MOST = 20_000
 _ITEM = re.compile(r"^(?P<indent>\s*)-\s*(?:\{\s*)?id:\s*[\"']?(?P<id>[A-Za-z0-9-]+)")

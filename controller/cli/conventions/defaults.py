@@ -27,7 +27,9 @@ NAME = ".config/tsunagu/tsunagu.toml"
 REFUSED = "The file of your defaults cannot be used:"
 SECTION = "command"
 """The table whose tables hold for one command: `[command.plan]`, `[command.lab-up]`."""
-CONSENTS = frozenset({"sign-with", "as", "fingerprint", "accept-wider", "made-elsewhere", "undo", "release"})
+CONSENTS = frozenset(
+    {"sign-with", "as", "fingerprint", "accept-wider", "accept-no-restore", "made-elsewhere", "undo", "release"}
+)
 """Options that are a consent or a proof of who somebody is: said each time, never by default."""
 ELSEWHERE = frozenset(
     {

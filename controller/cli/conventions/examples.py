@@ -38,6 +38,27 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("apply plan.json", "what was planned, the canary school first"),
             Example("apply plan.json --restore-after 120 --json", "slow devices; the outcomes for a program"),
         ),
+        "rollout start": (
+            Example("rollout start plan.json", "wave after wave, as the operators' file says"),
+            Example("rollout start plan.json --supersede 20261129-120300-1a2b3c4d", "a newer policy, in its place"),
+            Example('rollout start plan.json --force-window "line is down"', "also in lessons and on exam days"),
+        ),
+        "rollout resume": (Example("rollout resume 20261129-120300-1a2b3c4d", "go on after a crash or a pause"),),
+        "rollout worker": (Example("rollout worker --once", "do what other workers have left, then end"),),
+        "rollout pause": (Example("rollout pause 20261129-120300-1a2b3c4d", "begin no further device"),),
+        "rollout cancel": (Example("rollout cancel 20261129-120300-1a2b3c4d", "end it at the next device"),),
+        "rollout write-off": (
+            Example(
+                'rollout write-off 20261129-120300-1a2b3c4d as-e04-core1 --reason "switched off until August"',
+                "wait for it no longer",
+            ),
+        ),
+        "rollout list": (Example("rollout list --json", "every rollout, for a program"),),
+        "rollout watch": (
+            Example("rollout watch 20261129-120300-1a2b3c4d", "waves, rate and time left, until it ends"),
+            Example("rollout watch 20261129-120300-1a2b3c4d --json", "a line for each event, for a program"),
+        ),
+        "rollout show": (Example("rollout show 20261129-120300-1a2b3c4d", "its waves and devices"),),
         "drift": (
             Example("drift --all", "every device that can be read"),
             Example("drift --all --configs saved/", "from saved configurations, one file a device"),
@@ -71,6 +92,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("trust kw-e01-core1", "compare by eye with the device's console"),
             Example("trust kw-e01-core1 --fingerprint SHA256:XJ0S", "pin this key and no other"),
         ),
+        "repair": (
+            Example("repair kw-e01-core1", "put the state from before the change back"),
+            Example("repair kw-e01-core1 --keep", "the change that it runs is meant: keep it"),
+        ),
         "measure": (
             Example("measure --lab --all --quick", "every school of the virtual city"),
             Example("measure --lab --school kw-s01 --watch", "go on until Ctrl-C"),
@@ -99,7 +124,20 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "cloud up": (Example("cloud up --stack lab", "deploy to the offline Google"),),
         "cloud refresh": (Example("cloud refresh --stack lab", "what was changed by hand"),),
         "cloud destroy": (Example("cloud destroy --stack lab", "remove it"),),
-        "playbook run": (Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),),
+        "playbook list": (Example("playbook list", "what there is, and what each has to be told"),),
+        "playbook run": (
+            Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),
+            Example("playbook run drift --ward asao", "a report of what differs from the policy"),
+        ),
+        "restore": (
+            Example("restore kw-e01-core1 --fingerprint SHA256:2Z...", "a new switch stands for the dead one"),
+            Example("restore kw-e01-core1 --backup backups/20261129 --json", "from what the playbook saved"),
+        ),
+        "backup create": (
+            Example("backup create /srv/backups/tsunagu-2026-11-29.tar", "while rollouts may run"),
+            Example("backup create /srv/backups/tsunagu.tar --json", "for a program that copies it elsewhere"),
+        ),
+        "backup restore": (Example("backup restore /srv/backups/tsunagu.tar", "on a machine without any state"),),
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),

@@ -64,6 +64,24 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "adopt-rules": JsonForm(("adopt",), "controller.cli.devices.learnt_rules:LearntRulesDocument"),
         "adopt-release": JsonForm(("adopt",), "controller.cli.devices.take_over:ReleaseDocument"),
         "apply": JsonForm(("apply",), "controller.cli.devices.apply:ApplyDocument"),
+        "rollout": JsonForm(
+            (
+                "rollout start",
+                "rollout resume",
+                "rollout pause",
+                "rollout cancel",
+                "rollout show",
+                "rollout write-off",
+                "rollout watch",
+            ),
+            "controller.cli.rollouts.documents:RolloutDocument",
+        ),
+        "rollout-event": JsonForm(
+            ("rollout start", "rollout resume", "rollout watch"), "controller.cli.rollouts.progress:RolloutEvent"
+        ),
+        "rollout-list": JsonForm(
+            ("rollout list", "rollout worker"), "controller.cli.rollouts.documents:RolloutsDocument"
+        ),
         "drift": JsonForm(("drift",), DriftDocument),
         "explain": JsonForm(("explain",), ExplainedDocument),
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
@@ -74,6 +92,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "approve": JsonForm(("approve",), ApprovalDocument),
         "agent": JsonForm(("agent",), DeviceProgramDocument),
         "trust": JsonForm(("trust",), HostKeyDocument),
+        "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
         "render": JsonForm(("render",), RenderedDocument),
@@ -88,7 +107,10 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "lab-repair": JsonForm(("lab repair",), LabRepairedDocument),
         "lab-run": JsonForm(("lab run",), NodeCommandDocument),
         "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
+        "playbook-list": JsonForm(("playbook list",), "controller.cli.devices.playbook:PlaybookListDocument"),
         "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
+        "restore": JsonForm(("restore",), "controller.cli.recovery.restore:RestoreDocument"),
+        "backup": JsonForm(("backup create", "backup restore"), "controller.cli.recovery.backup:BackupDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
         "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
         "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),

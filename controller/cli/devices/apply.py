@@ -13,17 +13,19 @@ from typing_extensions import TypedDict
 from controller.cli.audit import open_audit_trail
 from controller.cli.conventions.json_documents import DeviceOutcome
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
+from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.cli.progress import Progress
-from controller.cli.telemetry_tokens import find_token_file
 from controller.model.sites.devices import EstateName
 from controller.operations.anchors import AnchorName
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, Unplanned
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
+from controller.rollout.ending_signals import end_like_interrupt
 from controller.rollout.outcome import End, Outcome
+from controller.rollout.record_room import refuse_without_room
 from controller.rollout.start import StartedRollout, StartRequest, start_rollout
 from controller.rollout.waves import INTERRUPTED, Settings, roll_out
 from controller.storage.audit.audit_trail import AuditKind
@@ -54,6 +56,13 @@ AcceptWider = Annotated[
     list[AnchorName] | None,
     typer.Option("--accept-wider", help="An anchor that may be wider than in the policy applied last (repeatable)."),
 ]
+AcceptNoRestore = Annotated[
+    bool,
+    typer.Option(
+        "--accept-no-restore",
+        help="Also change devices that cannot put their old state back by themselves, last of all.",
+    ),
+]
 
 
 def apply(  # noqa: PLR0913 the command's options
@@ -64,6 +73,7 @@ def apply(  # noqa: PLR0913 the command's options
     restore_after: RestoreAfter = 60,
     undo: Undo = False,
     accept_wider: AcceptWider = None,
+    accept_no_restore: AcceptNoRestore = False,
     made_elsewhere: MadeElsewhere = False,
     as_json: Json = False,
 ) -> None:
@@ -76,7 +86,8 @@ def apply(  # noqa: PLR0913 the command's options
 
     def find_operations(estate: EstateName) -> Operations:
         found = load_operations_of(estate, policies, state)
-        choose_state_folder(estate, found, state, policies)  # refuses before anything is kept
+        # Both refuse before anything is kept.
+        refuse_without_room(choose_state_folder(estate, found, state, policies), 1)
         return found
 
     request = StartRequest(
@@ -86,27 +97,47 @@ def apply(  # noqa: PLR0913 the command's options
         find_user_name(),
         undo=undo,
         accepted=accept_wider or (),
+        accept_no_restore=accept_no_restore,
         made_elsewhere=made_elsewhere,
     )
     clock = SystemClock()
     began, now = clock.monotonic(), clock.now()
     started = start_rollout(request, now)
-    _say_start(started, clock.monotonic() - began)
+    say_start(started, clock.monotonic() - began)
     plan = started.plan
     kept = choose_state_folder(plan.estate, started.operations, state, policies)
+    refuse_without_room(kept, len(plan.devices))
     timeline, trail = name_timeline(kept, plan, now), open_audit_trail(kept, started.operations)
     trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
-    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
-        at_once = started.operations.rollout.schools_at_once
-        transport = SshTransport(started.operations.access)
-        settings = Settings(restore_after, kept, transport, clock, at_once, on_interrupt=_say_interrupted)
-        listeners = [trace, Progress(len(plan.devices))]
-        outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
+    settings = Settings(
+        restore_after,
+        kept,
+        SshTransport(started.operations.access),
+        clock,
+        started.operations.rollout.schools_at_once,
+        on_interrupt=_say_interrupted,
+    )
+    outcomes: list[Outcome] = []
+    lost: Exception | None = None
+    try:
+        with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
+            listeners = [trace, Progress(len(plan.devices))]
+            with end_like_interrupt():
+                outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
+    except Exception as error:
+        if not outcomes:
+            raise
+        lost = error
     if as_json:
         say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})
     else:
         _say_outcomes(plan, outcomes)
     code = _code(plan, outcomes)
+    if lost is not None:
+        errors.print(
+            f"the record of this rollout is not whole; its outcomes are above: {lost}", style="red", markup=False
+        )
+        code = code if code is not Exit.GOOD else Exit.FAILED
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 
@@ -121,7 +152,7 @@ def _say_interrupted(devices: int) -> None:
     errors.print(f"interrupted: finishing the devices that have begun ({devices})", style="yellow", markup=False)
 
 
-def _say_start(started: StartedRollout, seconds: float) -> None:
+def say_start(started: StartedRollout, seconds: float) -> None:
     """Say on standard error what was judged; standard output is for the outcomes."""
     answers, plan = started.answers, started.plan
     proved = sum(one.derived.filters_proved for one in started.verified)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from controller.cli.telemetry_tokens import find_token_file
+from controller.cli.measurement.telemetry_tokens import find_token_file
+from controller.errors import DeviceError, DeviceUnconfirmed
 from controller.plan.build import ConsideredDevice
 from controller.telemetry.otlp import open_telemetry
-from controller.telemetry.registry import DEVICE_DRIFT, EventKind, Writer
+from controller.telemetry.registry import DEVICE_DRIFT, DEVICE_UNCONFIRMED, EventKind, Writer
 
 
 def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
@@ -18,6 +19,24 @@ def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:
                 sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
+        for school, count in count_unconfirmed(found).items():
+            sent.record(DEVICE_UNCONFIRMED, count, school=school)
+            if count:
+                said = f"{count} devices run a change that nobody confirmed; see tsunagu repair"
+                sent.event(EventKind.DRIFT, said, school=school)
+
+
+def count_unconfirmed(found: Sequence[ConsideredDevice]) -> dict[str, int]:
+    """How many devices of a school are in an unconfirmed state. Where one did not answer, none is not said."""
+    schools: dict[str, list[ConsideredDevice]] = {}
+    for one in found:
+        schools.setdefault(one.observed.device.school.id, []).append(one)
+    return {
+        school: count
+        for school, devices in schools.items()
+        if (count := sum(isinstance(one.refusal, DeviceUnconfirmed) for one in devices))
+        or not any(isinstance(one.refusal, DeviceError) for one in devices)
+    }
 
 
 def group_drift_by_school(found: Sequence[ConsideredDevice]) -> dict[str, int]:

@@ -62,6 +62,8 @@ from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.provenance.policy_order import explain_earlier_policy
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import select_devices
+from controller.platforms.common.timed_operation import RestoreWay, TellsRestoreWay, is_changeable
+from controller.platforms.registry import load_platform
 
 Undo = Annotated[
     str | None,
@@ -299,9 +301,22 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
             print_message("plan.would-change", "bold", device=name, platform=one.observed.device.platform)
             for change in one.changes:
                 print_line(f"  {change}", _style(change))
+            _say_restore(one)
         elif with_reading:
             print_message("plan.no-change", device=name)
         say_delegated(name, one.delegated)
+
+
+def _say_restore(one: ConsideredDevice) -> None:
+    """Say how the device puts its old state back, where that is not by a program of ours on it."""
+    device = one.observed.device
+    system = load_platform(device.platform)
+    if not system.capabilities.restores_itself and is_changeable(system):
+        print_message("plan.restore-none", "magenta", device=device.id)
+    elif isinstance(system, TellsRestoreWay) and one.observed.text is not None and one.observed.knows_saved:
+        way = system.find_restore_way(one.observed.text)
+        said = "plan.restore-reload" if way is RestoreWay.RELOAD else "plan.restore-revert-timer"
+        print_message(said, "magenta", device=device.id)
 
 
 def _style(change: str) -> str | None:

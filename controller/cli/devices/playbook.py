@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import list_reachable_devices
@@ -18,27 +20,38 @@ from controller.cli.estates import (
     load_estate_city,
     load_estate_operations,
 )
+from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
     Json,
     Lab,
+    Lang,
     Policies,
     Schools,
     State,
     Wards,
     choose_selection,
+    speak,
 )
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.output import Exit, get_words, print_line, say_json
 from controller.cli.progress import Progress
-from controller.cli.telemetry_tokens import find_token_file
 from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import Device
 from controller.operations.trusted_programs import PROJECT, check_program_folder
 from controller.plan.backup import is_operable
-from controller.rollout.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
+from controller.plan.playbook_tasks.evidence import ARCHIVE
+from controller.rollout.playbooks.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
+from controller.rollout.playbooks.playbook_settings import build_variables, list_playbooks, read_playbook
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
+
+
+class PlaybookListDocument(TypedDict):
+    """The playbooks that there are: name, purpose, settings (name, description, whether required, whether a path)."""
+
+    playbooks: list[dict[str, Any]]
+
 
 playbook = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Playbooks for network operators.")
 
@@ -46,6 +59,10 @@ OWN = "playbooks"
 FOLDER = PROJECT / OWN
 """The project's own, whatever the working folder is: what stands there is run."""
 SAVED = "Save what the device runs"
+COMPARED = "Compare what the device runs with the policy"
+PLAN = "plan.json"
+REPORTS = "drift"
+"""The playbook that writes a report instead of configurations."""
 
 Folder = Annotated[
     Path,
@@ -55,7 +72,26 @@ Folder = Annotated[
         show_default=False,
     ),
 ]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Folder in which the dated folder is made.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Folder in which the dated folder is made.", show_default="backups or reports"),
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="What the playbook is told (repeatable).")
+]
+Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do it not.")]
+_PURPOSES = "playbook_purposes."
+"""Begins the messages that say what a playbook is for."""
+_FOLDERS = {
+    "apply_policy": "plans",
+    "backup": "backups",
+    "drift": "reports",
+    "onboard_school": "backups",
+    "onboard_switch": "backups",
+}
+"""Where a playbook writes if nobody says."""
+_STEPS = {"drift": COMPARED, "onboard_school": SAVED, "onboard_switch": SAVED, "backup": SAVED}
+"""The task whose end is a device's progress; of other playbooks it is the device's own end."""
 
 
 @playbook.callback()
@@ -65,7 +101,7 @@ def _playbooks() -> None:
 
 @playbook.command("run")
 def run(  # noqa: PLR0913 the command's options
-    name: Annotated[str, typer.Argument(metavar="PLAYBOOK", help="The playbook: backup.")],
+    name: Annotated[str, typer.Argument(metavar="PLAYBOOK", help="The playbook; `playbook list` names them.")],
     *,
     policies: Policies = DEFAULT_POLICIES,
     playbooks: Folder = FOLDER,
@@ -73,17 +109,22 @@ def run(  # noqa: PLR0913 the command's options
     wards: Wards = None,
     everything: All = False,
     lab: Lab = False,
-    output: Output = Path("backups"),
+    output: Output = None,
+    settings: Settings = None,
+    check: Check = False,
     state: State = None,
     as_json: Json = False,
 ) -> None:
     """Run a playbook on the devices of some schools or wards, with progress and a trace.
 
-    Exit code 1 when a device failed or was unreachable, 3 when only platforms are not supported.
+    Exit code 1 when a device failed, was unreachable or not attempted, 2 when one differs, 4 when a part was not
+    judged, 3 when only platforms are not supported.
     """
     # Before anything is written: the trace bears the playbook's name.
     folder_of_books = check_program_folder(playbooks, OWN, policies)
     check_playbook_name(folder_of_books, name)
+    declared = read_playbook(folder_of_books, name)
+    build_variables(declared, Path(), settings or ())  # what is wrong with the words is said before the city is read
     chosen = choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
     operations = load_estate_operations(city)
@@ -91,25 +132,55 @@ def run(  # noqa: PLR0913 the command's options
     devices = list_reachable_devices(city, chosen)
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
-    folder = find_real_path(output / f"{began:%Y-%m-%dT%H%M%S}")
+    folder = find_real_path((output or Path(_FOLDERS.get(name, name))) / f"{began:%Y-%m-%dT%H%M%S}")
     outcomes: list[HostOutcome] = []
     if hosts:
         environment = {"TSUNAGU_POLICIES": str(find_real_path(policies)), "TSUNAGU_LAB": str(int(lab))}
         environment |= list_operations_variables(city)
-        book = Playbook(folder_of_books, name, hosts, environment, {"backup_folder": str(folder)})
+        if lab:
+            environment["TSUNAGU_STATE"] = str(find_real_path(kept))
+        variables = build_variables(declared, folder, settings or ())
+        book = Playbook(folder_of_books, name, hosts, environment, variables, check)
         timeline = kept / "timeline" / f"{began:%Y%m%dT%H%M%S}-playbook-{name}.jsonl"
         token, trail = find_token_file(Writer.CONTROLLER, policies), open_audit_trail(kept, operations)
         with open_trace(timeline, token=token, trail=trail) as trace:
-            outcomes = run_playbook(book, [trace, Progress(len(hosts), SAVED)])
+            outcomes = run_playbook(book, [trace, Progress(len(hosts), _STEPS.get(name, ""))])
     left_out = [device for device in devices if device.id not in hosts]
     if as_json:
         say_json(_document(folder, outcomes, left_out))
     else:
         _say(name, folder, outcomes, left_out)
-    if any(one.end is not HostEnd.DONE for one in outcomes):
-        raise typer.Exit(Exit.FAILED)
-    if left_out:
-        raise typer.Exit(Exit.NOT_SUPPORTED)
+    code = _choose_code(outcomes, left_out)
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
+
+
+@playbook.command("list")
+def list_all(
+    *, policies: Policies = DEFAULT_POLICIES, playbooks: Folder = FOLDER, lang: Lang = None, as_json: Json = False
+) -> None:
+    """List the playbooks, what each is for, and what it has to be told."""
+    speak(lang)
+    found = list_playbooks(check_program_folder(playbooks, OWN, policies))
+    if as_json:
+        say_json({"playbooks": [asdict(one) for one in found]})
+        return
+    for one in found:
+        print_line(f"{one.name:<16} {get_words().texts.get(_PURPOSES + one.name, one.purpose)}")
+        for setting in one.settings:
+            if setting.required:
+                print_line(f"{'':<16} --set {setting.name}=... ({setting.description})")
+
+
+def _choose_code(outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> Exit:
+    ends = {one.end for one in outcomes}
+    if ends - {HostEnd.DONE, HostEnd.DIFFERS, HostEnd.NOT_JUDGED}:
+        return Exit.FAILED
+    if HostEnd.DIFFERS in ends:
+        return Exit.DIFFERS
+    if HostEnd.NOT_JUDGED in ends:
+        return Exit.NOT_JUDGED
+    return Exit.NOT_SUPPORTED if left_out else Exit.GOOD
 
 
 def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> None:
@@ -119,13 +190,20 @@ def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Seq
             what = f": {saved['backup']['lines']} lines, {saved['backup']['redacted']} redacted" if saved else ""
             print_line(f"done        {one.host}{what}", "green")
         else:
-            print_line(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), "red")
+            style = "yellow" if one.end in (HostEnd.DIFFERS, HostEnd.NOT_JUDGED) else "red"
+            print_line(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), style)
     for platform, count in sorted(Counter(device.platform for device in left_out).items()):
         print_line(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
     counts = Counter(one.end for one in outcomes)
     shown = ", ".join(f"{counts[end]} {end}" for end in HostEnd if counts[end])
     print_line(f"playbook {name}: {shown or 'nothing to do'}" + (f", {len(left_out)} left out" if left_out else ""))
-    if counts[HostEnd.DONE]:
+    if name == REPORTS and folder.is_dir():
+        print_line(f"the report stands in {folder}: drift.ja.md, drift.en.md, drift.json")
+    elif (folder / ARCHIVE).is_file():
+        print_line(f"the evidence stands in {folder / ARCHIVE}, and its digest beside it")
+    elif (folder / PLAN).is_file():
+        print_line(f"the plan stands in {folder / PLAN}")
+    elif counts[HostEnd.DONE] and folder.is_dir():
         print_line(f"saved in {folder}; it can be read by: tsunagu plan --configs")
 
 
@@ -138,6 +216,7 @@ def _document(folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[
                 "end": one.end,
                 "reason": one.reason,
                 "backup": one.results.get(SAVED, {}).get("backup"),
+                "drift": one.results.get(COMPARED, {}).get("drift"),
             }
             for one in outcomes
         ],

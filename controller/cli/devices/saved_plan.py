@@ -9,11 +9,10 @@ from controller.cli.estates import choose_state_folder
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
 from controller.operations.operations import Operations
-from controller.plan.document import PlanFile, name_signature, save_plan
+from controller.plan.document import PlanFile
 from controller.plan.provenance.made_here import record_made_plan
-from controller.plan.provenance.ssh_signatures import SignatureVerifier, sign_bytes
+from controller.plan.provenance.signed_plan import save_signed_plan
 from controller.storage.audit.audit_trail import AuditKind
-from controller.storage.whole_file import write_whole
 
 
 def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who answers for it
@@ -47,18 +46,9 @@ def _describe_origin(document: PlanFile) -> dict[str, str]:
 
 
 def _save(document: PlanFile, output: Path, key: Path | None) -> None:
-    """Save a plan; it is signed first, so that nothing is saved where the key does not sign."""
-    content = document.format_text().encode()
-    signature = sign_bytes(content, key) if key is not None else None
-    if signature is not None:
-        with SignatureVerifier(content, b"", None) as verifier:
-            if verifier.find_key(signature) != document.planner_key:
-                message = f"{key}: another key signed than its public half names ({document.planner_key}); remove that"
-                raise TsunaguError(message)
-    save_plan(document, output)
-    if signature is not None:
-        write_whole(signature, name_signature(output))
+    """Save a plan, and record that it was made here."""
+    save_signed_plan(document, output, key)
     try:
-        record_made_plan(content, output)
+        record_made_plan(document.format_text().encode(), output)
     except TsunaguError as error:
         print_line(f"{error}; apply it with a signature, or with --made-elsewhere", "yellow")

@@ -13,6 +13,7 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
+from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
@@ -27,7 +28,6 @@ from controller.cli.options import (
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
-from controller.cli.telemetry_tokens import find_token_file
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE

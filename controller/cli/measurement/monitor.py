@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies
 from controller.cli.output import say_json_line
-from controller.cli.telemetry_tokens import find_token_file
 from controller.operations.operators_file import load_operations
 from controller.telemetry.registry import Writer
 

@@ -189,6 +189,7 @@ class Figures:
             "measured_mbps": measured,
             "assessment": _assessed(measured, recommended.mbps),
             "lines": {"primary": "up", "backup": "up" if random.random() > 0.02 else "unknown"},
+            "unconfirmed": 0,
             "drift": 2 if random.random() < 0.02 else 0,
             "measured_at": None if measured is None else STARTED.isoformat(),
             "silent": random.random() < 0.02,

@@ -41,6 +41,8 @@ def rollout(city: City, after: float, now: datetime = NOW) -> dict[str, Any]:
         "name": "closed.json",
         "started": _time(began, 0.0),
         "ended": ended,
+        "lost": None,
+        "waits": [],
         "waves": waves,
         "spans": spans,
     }

@@ -53,7 +53,7 @@ def test_a_school_shows_the_lines_that_it_has(visit: Visit, figures: Figures, na
         expect(page.locator(f".strand[data-line={names[-1]}] .strand-state")).to_have_text("down")
         assert page.locator(".key li").count() == len(names) + 1
         page.locator(".figures-table summary").press("Enter")
-        assert page.locator("#rows tr").first.locator("td").count() == 3 * len(names)
+        expect(page.locator("#rows tr").first.locator("td")).to_have_count(3 * len(names))
         said = page.locator(".curve .plot").first.get_attribute("aria-label") or ""
         assert [f"{name.capitalize()} line " in said for name in ("primary", "backup", "third")] == [
             name in names for name in ("primary", "backup", "third")
@@ -127,6 +127,34 @@ def test_a_rollout_is_followed_to_its_end(visit: Visit, figures: Figures, city: 
     }
     for outcome, number in ends.items():
         expect(page.locator(f"#ends [data-outcome={outcome}] b")).to_have_text(number)
+    assert visit.problems() == []
+
+
+def test_a_lost_rollout_says_since_when_and_nothing_of_it_is_running(
+    visit: Visit, figures: Figures, city: City
+) -> None:
+    figures.rollout = rollout(city, 1.0) | {"lost": "2026-11-26T03:03:00.000+00:00"}
+    page = visit.open("/rollout?lang=en")
+    expect(page.locator("#rollout-facts")).to_contain_text("lost since")
+    expect(page.locator("#rollout-facts")).to_contain_text("1 devices in the middle")
+    expect(page.locator("#ends [data-outcome=in-the-middle] b")).to_have_text("1")
+    expect(page.locator(".device[data-outcome=in-the-middle]")).to_have_count(1)
+    expect(page.locator(".device[data-outcome=running]")).to_have_count(0)
+    expect(page.locator("#rollout h1")).to_have_attribute("data-outcome", "failed")
+    figures.tell("rollout", rollout(city, 1.0) | {"waits": ["the rollout: it is paused"]})
+    expect(page.locator("#rollout-waits")).to_have_text("Waits: the rollout: it is paused")
+    expect(page.locator(".device[data-outcome=running]")).to_have_count(1)
+    assert visit.problems() == []
+
+
+def test_an_unconfirmed_device_is_said_at_its_school(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("#unconfirmed")).to_be_hidden()
+    figures.change(SCHOOL, unconfirmed=1)
+    expect(page.locator("#unconfirmed")).to_contain_text("nobody confirmed: 1")
+    page = visit.open("/?lang=en&state=unconfirmed")
+    expect(page.locator(".tile:visible")).to_have_count(1)
     assert visit.problems() == []
 
 

@@ -19,7 +19,7 @@ from controller.messages import LANGUAGES, load_catalogue
 from controller.model.city import City
 from controller.model.policy_files import SCHOOLS
 from controller.model.sites.schools import SchoolFile
-from controller.rollout import device_step
+from controller.rollout import device_step, end_reading
 from monitoring.web import pages
 from tests.monitoring.page.figures import Figures
 from tests.monitoring.page.serving import served
@@ -152,9 +152,9 @@ def test_every_message_is_said_somewhere() -> None:
 
 
 def test_every_step_of_a_rollout_has_its_words() -> None:
-    source = inspect.getsource(device_step)
-    steps = re.findall(r'Level\.STEP, "([^"]+)"', source)
-    assert {"read", "push", "confirm"} <= set(steps)
+    source = inspect.getsource(device_step) + inspect.getsource(end_reading)
+    steps = re.findall(r'(?:Level\.STEP, |step\()"([^"]+)"', source)
+    assert {"read", "push", "confirm", "read what is left"} <= set(steps)
     for step in steps:
         assert f"page.step-{re.sub('[^a-z]+', '-', step)}" in load_catalogue("ja").texts
 

@@ -7,7 +7,7 @@ import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
 import { count, day, stepWord } from "./words.js";
 
-const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "waiting"];
+const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "in-the-middle", "waiting"];
 const timeline = new Timeline(find("#spans", HTMLElement), find("#axis", HTMLElement));
 /** @type {Map<string, WaveView>} */
 const waves = new Map();
@@ -15,13 +15,15 @@ const waves = new Map();
 const part = (selector) => find(selector, HTMLElement);
 
 /** @param {string} outcome */
-const shape = (outcome) => (outcome === "unknown" ? "unsettled" : outcome);
+const shape = (outcome) => (outcome === "unknown" || outcome === "in-the-middle" ? "unsettled" : outcome);
+/** Whether whoever carries the rollout out gives no sign of life: then nothing of it is running. */
+let lost = false;
 
 /**
- * A device that has not ended is running when it is in a step, and waits before that.
+ * A device that has not ended is running once it has begun, and waits before that.
  * @param {RolloutDevice} device
  */
-const standing = (device) => device.outcome ?? (device.step ? "running" : "waiting");
+const standing = (device) => device.outcome ?? (device.seconds === null ? "waiting" : lost ? "in-the-middle" : "running");
 
 class DeviceView {
   constructor() {
@@ -103,6 +105,7 @@ function show(rollout) {
     part("#waves").replaceChildren();
     timeline.clear();
   }
+  lost = rollout.lost !== null;
   showHead(rollout);
   for (const wave of rollout.waves) {
     let view = waves.get(wave.name);
@@ -120,16 +123,25 @@ function show(rollout) {
 function showHead(rollout) {
   const outcomes = rollout.waves.flatMap((wave) => wave.devices.map(standing));
   setText(part("#rollout-name"), rollout.name);
-  const mark =
-    rollout.ended === null
+  const mark = lost
+    ? "failed"
+    : rollout.ended === null
       ? "running"
       : outcomes.includes("failed") || outcomes.includes("unknown")
         ? "failed"
         : "applied";
   setIcon(find("#rollout h1 svg", SVGSVGElement), mark);
   setAttribute(part("#rollout h1"), "data-outcome", mark);
-  const times = { start: day(rollout.started), end: rollout.ended === null ? "" : day(rollout.ended) };
-  setText(part("#rollout-facts"), say(rollout.ended === null ? "rollout-running" : "rollout-ended", times));
+  const facts = {
+    start: day(rollout.started),
+    end: rollout.ended === null ? "" : day(rollout.ended),
+    lost: rollout.lost === null ? "" : day(rollout.lost),
+    count: count(outcomes.filter((outcome) => outcome === "in-the-middle").length),
+  };
+  const key = lost ? "rollout-lost" : rollout.ended === null ? "rollout-running" : "rollout-ended";
+  setText(part("#rollout-facts"), say(key, facts));
+  part("#rollout-waits").hidden = rollout.waits.length === 0;
+  setText(part("#rollout-waits"), rollout.waits.length === 0 ? "" : say("rollout-waits", { what: rollout.waits.join("; ") }));
   for (const end of ENDS) {
     const many = outcomes.filter((outcome) => outcome === end).length;
     const item = part(`#ends [data-outcome="${end}"]`);

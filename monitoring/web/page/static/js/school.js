@@ -62,8 +62,11 @@ function showTile(tile) {
         ? say("no-drift")
         : say("drift-found", { count: tile.drift }),
   );
+  const unconfirmed = tile.unconfirmed ?? 0;
+  part("#unconfirmed").hidden = unconfirmed === 0;
+  setText(part("#unconfirmed"), unconfirmed === 0 ? "" : say("unconfirmed-found", { count: unconfirmed }));
   setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
-  setAttribute(part("[data-line='devices']"), "data-state", (tile.drift ?? 0) > 0 ? "drift" : "up");
+  setAttribute(part("[data-line='devices']"), "data-state", unconfirmed > 0 || (tile.drift ?? 0) > 0 ? "drift" : "up");
   lines.forEach((line) => showLine(line, tile.lines[line] ?? "none"));
 }
 

@@ -21,6 +21,7 @@ export function traits(tile) {
   /** @type {string[]} */
   const found = [tile.assessment];
   if (isDown(tile)) found.push("line-down");
+  if ((tile.unconfirmed ?? 0) > 0) found.push("unconfirmed");
   if ((tile.drift ?? 0) > 0) found.push("drift");
   if (tile.silent) found.push("silent");
   return found;
@@ -57,6 +58,7 @@ export class TileView {
     this.bar = make("span", { class: "gauge", "aria-hidden": "true" });
     this.strands = LINES.filter((line) => tile.lines[line] !== undefined).map((line) => this.strand(line));
     this.drift = make("span", { class: "drift" });
+    this.unconfirmed = make("span", { class: "drift" });
     this.link = make(
       "a",
       { href: `/schools/${tile.id}`, tabindex: "-1" },
@@ -73,6 +75,7 @@ export class TileView {
           make("span", { class: "of" }, " / ", this.recommended, make("span", { class: "unseen" }, " Mbit/s ")),
         ),
       ),
+      this.unconfirmed,
       this.drift,
       this.word,
       this.bar,
@@ -136,19 +139,26 @@ export class TileView {
       setIcon(mark, state === "none" ? "unknown" : state);
       setText(word, say(`line-${state}`));
     }
-    this.showDrift(tile.drift ?? 0);
+    this.showDevices(this.unconfirmed, "unconfirmed", "unconfirmed-count", tile.unconfirmed ?? 0);
+    this.showDevices(this.drift, "drift", "drift-count", tile.drift ?? 0);
   }
 
-  /** @param {number} devices */
-  showDrift(devices) {
-    if (Number(this.drift.dataset.devices ?? 0) !== devices) {
-      this.drift.dataset.devices = String(devices);
+  /**
+   * Show how many devices are in a state; nothing where none is.
+   * @param {HTMLElement} place
+   * @param {string} state
+   * @param {string} words
+   * @param {number} devices
+   */
+  showDevices(place, state, words, devices) {
+    if (Number(place.dataset.devices ?? 0) !== devices) {
+      place.dataset.devices = String(devices);
       const told = [
-        icon("drift"),
+        icon(state),
         make("span", { "aria-hidden": "true" }, String(devices)),
-        make("span", { class: "unseen" }, ` ${say("drift-count", { count: devices })} `),
+        make("span", { class: "unseen" }, ` ${say(words, { count: devices })} `),
       ];
-      this.drift.replaceChildren(...(devices > 0 ? told : []));
+      place.replaceChildren(...(devices > 0 ? told : []));
     }
   }
 

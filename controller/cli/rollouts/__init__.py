@@ -1,0 +1,1 @@
+"""`tsunagu rollout`: rollouts that survive their controller."""

@@ -1,0 +1,352 @@
+"""`tsunagu rollout`: start a durable rollout, see how far it is, pause it, resume it, end it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from controller.cli.audit import open_audit_trail
+from controller.cli.devices.apply import (
+    AcceptNoRestore,
+    AcceptWider,
+    MadeElsewhere,
+    PlanPath,
+    RestoreAfter,
+    Undo,
+    say_start,
+)
+from controller.cli.estates import find_user_name
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State, choose_estate_class
+from controller.cli.output import errors, print_line, say_json
+from controller.cli.rollouts.documents import (
+    describe_rollout,
+    print_rollout,
+    print_summary,
+    summarise_rollout,
+)
+from controller.cli.rollouts.estate_rollouts import EstateRollouts, choose_estate_rollouts, find_estate_rollouts
+from controller.cli.rollouts.reasons import check_reason, name_force
+from controller.cli.rollouts.worker import (
+    Once,
+    WorkerName,
+    begin_work,
+    run_worker,
+    surround,
+    watch_others,
+    work_here,
+    work_or_watch,
+)
+from controller.plan.document import parse_plan, read_plan
+from controller.platforms.transport.base import SystemClock
+from controller.rollout.durable.carry_out import (
+    Asked,
+    is_worked_on,
+    record_rollout,
+    refuse_superseding,
+    resume_rollout,
+    use_rollouts,
+)
+from controller.rollout.durable.gates.unknown_devices import WriteOff
+from controller.rollout.durable.gates.write_offs import write_device_off
+from controller.rollout.durable.records import RolloutState
+from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene, resume_scene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.record_room import refuse_without_room
+from controller.rollout.start import StartRequest, start_rollout
+from controller.storage.audit.audit_trail import AuditKind
+
+rollout = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Rollouts in waves that survive their controller."
+)
+
+RolloutId = Annotated[str, typer.Argument(metavar="ROLLOUT", help="Its id, as `tsunagu rollout list` shows it.")]
+Force = Annotated[
+    str,
+    typer.Option(
+        "--force-window",
+        metavar="REASON",
+        help="Change devices also in lessons, on exam days and outside the operators' windows; why, for the record.",
+    ),
+]
+
+
+Supersede = Annotated[
+    str,
+    typer.Option(
+        "--supersede",
+        metavar="ROLLOUT",
+        help="Take the place of a rollout that has not ended: it ends at the next device, and both name the other.",
+    ),
+]
+SUPERSEDE_PATIENCE_SECONDS = 240.0
+"""How long is waited, beside restore times, for the devices that a superseded rollout has begun."""
+
+
+@rollout.command("start")
+def start(  # noqa: PLR0913 the command's options
+    plan_path: PlanPath,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    restore_after: RestoreAfter = 60,
+    undo: Undo = False,
+    accept_wider: AcceptWider = None,
+    accept_no_restore: AcceptNoRestore = False,
+    made_elsewhere: MadeElsewhere = False,
+    force_window: Force = "",
+    supersede: Supersede = "",
+    as_json: Json = False,
+) -> None:
+    """Start a rollout of a plan, wave after wave, and work on it until it ends or stops.
+
+    The plan is judged as by `tsunagu apply`. Whatever ends this command, `tsunagu rollout resume` goes on.
+
+    Exit code 0 only when every device is applied or unchanged.
+    """
+    clock, forced = SystemClock(), name_force(force_window)
+    plan = parse_plan(read_plan(plan_path), plan_path)
+    place = find_estate_rollouts(plan.estate, policies, state)
+    refuse_without_room(place.folder, len(plan.devices))
+    request = StartRequest(
+        plan_path,
+        policies,
+        lambda _: place.operations,
+        find_user_name(),
+        undo=undo,
+        accepted=accept_wider or (),
+        accept_no_restore=accept_no_restore,
+        made_elsewhere=made_elsewhere,
+    )
+    if supersede:
+        with use_rollouts(place.folder, server=place.server) as store:
+            refuse_superseding(store, supersede)
+            begun = _begin(store, request, place, Asked(restore_after, forced, clock.now(), supersede))
+        # Whoever works on the other one ends the devices that have begun, and leaves then.
+        patience = SUPERSEDE_PATIENCE_SECONDS + 2.0 * restore_after
+        errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
+        with begin_work(place, patience) as (engine, store):
+            work_or_watch(engine, store, begun, place, as_json=as_json)
+        return
+    with begin_work(place) as (engine, store):
+        store.refuse_second_rollout()
+        begun = _begin(store, request, place, Asked(restore_after, forced, clock.now()))
+        work_or_watch(engine, store, begun, place, as_json=as_json)
+
+
+def _begin(
+    store: RolloutStore, request: StartRequest, place: EstateRollouts, asked: Asked
+) -> Callable[[SystemClock], RolloutScene]:
+    """Judge a plan and keep its rollout, which has begun then; return what makes its scene."""
+    clock = SystemClock()
+    began = clock.monotonic()
+    started = start_rollout(request, asked.now)
+    say_start(started, clock.monotonic() - began)
+    record = record_rollout(store, started, request.plan_path, asked)
+    trail = open_audit_trail(place.folder, place.operations)
+    trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **started.answers.list_attributes())
+    if asked.supersedes:
+        _record(place, asked.supersedes, f"superseded by {record.id}", request.applier)
+    print_line(f"rollout {record.id} has begun")
+
+    def prepare(clock: SystemClock) -> RolloutScene:
+        around = surround(place, clock, record)
+        return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
+
+    return prepare
+
+
+@rollout.command("resume")
+def resume(
+    name: RolloutId,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a rollout that is paused or stopped, or whose process was lost.
+
+    Where a process works on it, that one goes on. Else this one does: with the rollout's own copy of its policy, and by
+    the operators' file of today.
+    """
+    clock, place = SystemClock(), choose_estate_rollouts(policies, state, lab=lab)
+    user = find_user_name()
+    if is_worked_on(place.folder, place.server):
+        with use_rollouts(place.folder, server=place.server) as store:
+            resume_rollout(store, name, user, clock.now())
+            _record(place, name, "resumed", user)
+            _show(store, name, place, as_json=as_json)
+        return
+    with begin_work(place) as (engine, store):
+        if engine is None:
+            # A worker came meanwhile, and has taken it.
+            resume_rollout(store, name, user, clock.now())
+            _record(place, name, "resumed", user)
+            _show(store, name, place, as_json=as_json)
+            return
+        record, now = store.load_record(name), clock.now()
+        around = surround(place, clock, record)
+        scene = resume_scene(record, store.load_snapshot(name), place.operations, around)
+        resume_rollout(store, name, user, now)
+        _record(place, name, "resumed", user)
+        work_here(engine, store, scene, place, now, as_json=as_json)
+
+
+@rollout.command("pause")
+def pause(
+    name: RolloutId,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Let no further device begin until the rollout is resumed; those that have begun end."""
+    _change(name, choose_estate_rollouts(policies, state, lab=lab), RolloutState.PAUSED, as_json=as_json)
+
+
+@rollout.command("cancel")
+def cancel(
+    name: RolloutId,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """End a rollout at the next device; what was changed stays changed.
+
+    The way back is a plan of its own: `tsunagu plan --undo DIGEST` with the policy before, which `rollout show` names.
+    """
+    _change(name, choose_estate_rollouts(policies, state, lab=lab), RolloutState.CANCELLED, as_json=as_json)
+
+
+@rollout.command("write-off")
+def write_off(  # noqa: PLR0913 the command's options
+    name: RolloutId,
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="A device that the rollout waits for.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why nobody waits for it any more, for the record.")],
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Wait no longer for a device that does not answer: it stays as it is, and counts as no failure.
+
+    It stays `unknown` in the record, and the rollout does not end well by that.
+    """
+    now, place = SystemClock().now(), choose_estate_rollouts(policies, state, lab=lab)
+    user = find_user_name()
+    with use_rollouts(place.folder, server=place.server) as store:
+        written_off = WriteOff(device, user, check_reason("--reason", reason), now)
+        write_device_off(store, name, written_off, place.operations.rollout.retry)
+        _record(place, name, f"wrote {device} off: {written_off.reason}", user)
+        _show(store, name, place, as_json=as_json)
+
+
+@rollout.command("list")
+def list_rollouts(
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """List the rollouts, the newest first, and how far each is."""
+    _list(choose_estate_rollouts(policies, state, lab=lab), as_json=as_json)
+
+
+def _list(place: EstateRollouts, *, as_json: bool) -> None:
+    worked_on, now = is_worked_on(place.folder, place.server), SystemClock().now()
+    with use_rollouts(place.folder, create=True, server=place.server) as store:
+        retry = place.operations.rollout.retry
+        found = [
+            summarise_rollout(store, name, now, worked_on=worked_on, retry=retry) for name in store.list_rollouts()
+        ]
+    if as_json:
+        say_json({"rollouts": found}, form="rollout-list")
+        return
+    for one in found:
+        print_summary(one)
+    if not found:
+        print_line("no rollout was started from here; start one with: tsunagu rollout start PLAN")
+
+
+@rollout.command("show")
+def show(
+    name: RolloutId,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Show a rollout: who answers for it, its waves, and how each device ended."""
+    place = choose_estate_rollouts(policies, state, lab=lab)
+    with use_rollouts(place.folder, server=place.server) as store:
+        _show(store, name, place, as_json=as_json)
+
+
+@rollout.command("watch")
+def watch_rollout(
+    name: RolloutId,
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Watch a rollout that another process works on, until it ends or stops; Ctrl-C ends only the watching.
+
+    With --json a line for each event, and the rollout itself as the last one.
+
+    Exit code 0 only when every device is applied or unchanged.
+    """
+    place = choose_estate_rollouts(policies, state, lab=lab)
+    with use_rollouts(place.folder, server=place.server) as store:
+        watch_others(store, name, place, as_json=as_json)
+
+
+@rollout.command("worker")
+def work(  # noqa: PLR0913 the command's options
+    *,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lab: Lab = False,
+    name: WorkerName = "",
+    once: Once = False,
+    as_json: Json = False,
+) -> None:
+    """Work on whatever rollout has not ended, together with other workers where they share a PostgreSQL.
+
+    Each works by the rollout's own copy of its policy, and by its operators' file of today. It ends when it is told to
+    (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers take over the rest.
+    """
+    _list(run_worker(choose_estate_class(lab=lab).estate, policies, state, name, once=once), as_json=as_json)
+
+
+def _change(name: str, place: EstateRollouts, to: RolloutState, *, as_json: bool) -> None:
+    now, user = SystemClock().now(), find_user_name()
+    with use_rollouts(place.folder, server=place.server) as store:
+        store.change_state_or_refuse(name, to, now, by=user)
+        _record(place, name, to, user)
+        _show(store, name, place, as_json=as_json)
+
+
+def _record(place: EstateRollouts, name: str, what: str, user: str) -> None:
+    open_audit_trail(place.folder, place.operations).record(AuditKind.ROLLOUT, rollout=name, change=what, by=user)
+
+
+def _show(store: RolloutStore, name: str, place: EstateRollouts, *, as_json: bool) -> None:
+    worked_on, retry = is_worked_on(place.folder, place.server), place.operations.rollout.retry
+    found = describe_rollout(store, name, SystemClock().now(), worked_on=worked_on, retry=retry)
+    if as_json:
+        say_json({**found}, form="rollout")
+        return
+    print_rollout(found)
+    before = store.load_record(name).policy_before
+    if before and found["policy"] != before:
+        print_line(f"the policy before it: {before[:12]} (back to it: tsunagu plan --undo {before[:12]} -o PLAN)")

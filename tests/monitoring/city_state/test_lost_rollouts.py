@@ -1,0 +1,132 @@
+"""A rollout whose controller is gone is lost, since when it was last heard of, and nothing of it is running."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from controller.telemetry.heartbeat import LOST_SECONDS
+from controller.telemetry.registry import ROLLOUT_LOST
+from monitoring.city_state.rollout_views import SILENT_ROLLOUT_SECONDS, RolloutView, RolloutViews
+from monitoring.city_state.school_tiles import format_time
+from monitoring.timeseries.records import GaugeValue, LifeSign, SpanRecord
+from monitoring.web.exposition import format_exposition
+
+WAVES = json.dumps({"canary": {"s1": ["d1"]}, "rest": {"s2": ["d2", "d3"]}})
+SILENT_ROOT = SpanRecord("t", "0", "", "rollout", "plan", 100.0, attributes={"waves": WAVES})
+ROOT = replace(SILENT_ROOT, attributes={**SILENT_ROOT.attributes, "heartbeat": "5"})
+ENDED = SpanRecord("t", "1", "0", "device", "d1", 101.0, 103.0, "applied", attributes={"school": "s1"})
+BEGUN = SpanRecord("t", "2", "0", "device", "d2", 102.0, attributes={"school": "s2"})
+PUSH = SpanRecord("t", "3", "2", "step", "push", 104.0)
+
+
+class Hand:
+    """A clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+def show(rollouts: RolloutViews) -> RolloutView:
+    view = rollouts.view()
+    assert view is not None
+    return view
+
+
+def seconds(rollouts: RolloutViews) -> list[float | None]:
+    return [one["seconds"] for wave in show(rollouts)["waves"] for one in wave["devices"]]
+
+
+def test_a_rollout_that_gives_no_sign_of_life_is_lost_and_nothing_of_it_runs() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take([ROOT, ENDED, BEGUN, PUSH])
+    clock.at += LOST_SECONDS - 1
+    rollouts.hear([LifeSign("t", "0")])
+    heard = clock.at
+    clock.at += LOST_SECONDS
+    rollouts.look()
+    assert (rollouts.find_lost(), show(rollouts)["lost"]) == (False, None)
+    rollouts.touched = False
+    clock.at += 1
+    rollouts.look()
+    assert (rollouts.find_lost(), rollouts.touched) == (True, True)
+    assert show(rollouts)["lost"] == format_time(heard)
+    stopped = seconds(rollouts)
+    assert stopped == [2.0, heard - 102.0, None]
+    clock.at += 1_000
+    assert seconds(rollouts) == stopped
+
+
+def test_a_controller_that_was_only_held_up_is_back() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take([ROOT, BEGUN])
+    clock.at += LOST_SECONDS + 1
+    rollouts.look()
+    assert rollouts.find_lost()
+    rollouts.touched = False
+    rollouts.hear([LifeSign("t", "0")])
+    rollouts.look()
+    assert (rollouts.find_lost(), show(rollouts)["lost"], rollouts.touched) == (False, None, True)
+
+
+@pytest.mark.parametrize("sign", [LifeSign("t", "9"), LifeSign("other", "0")])
+def test_a_sign_of_life_of_another_rollout_keeps_none_alive(sign: LifeSign) -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take([ROOT])
+    clock.at += LOST_SECONDS + 1
+    rollouts.hear([sign])
+    assert rollouts.find_lost()
+
+
+def test_a_monitor_that_was_just_started_waits_for_a_sign_and_knows_the_last_one() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([ROOT, BEGUN], clock)
+    clock.at += LOST_SECONDS
+    assert not rollouts.find_lost()
+    clock.at += 1
+    assert show(rollouts)["lost"] == format_time(BEGUN.start)
+
+
+def test_a_rollout_that_promised_no_signs_is_lost_later_and_an_ended_one_never() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    assert rollouts.find_lost() is None
+    rollouts.take([SILENT_ROOT])
+    clock.at += SILENT_ROLLOUT_SECONDS
+    assert not rollouts.find_lost()
+    clock.at += 1
+    assert rollouts.find_lost()
+    rollouts.take([replace(SILENT_ROOT, end=clock.at)])
+    clock.at += 2 * SILENT_ROLLOUT_SECONDS
+    assert rollouts.find_lost() is False
+
+
+def test_what_a_rollout_waits_for_is_shown_while_it_does() -> None:
+    waits = SpanRecord("t", "5", "0", "step", "wait: the rollout: it is paused", 105.0)
+    rollouts = RolloutViews([], Hand())
+    rollouts.take([ROOT, BEGUN, PUSH, waits])
+    assert show(rollouts)["waits"] == ["the rollout: it is paused"]
+    rollouts.take([replace(waits, end=106.0)])
+    assert show(rollouts)["waits"] == []
+
+
+def test_a_new_rollout_takes_the_place_of_a_lost_one() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take([ROOT, BEGUN])
+    clock.at += LOST_SECONDS + 1
+    rollouts.take([replace(ROOT, trace="u", start=200.0)])
+    assert (rollouts.find_lost(), show(rollouts)["id"]) == (False, "u")
+
+
+def test_what_is_lost_is_a_metric() -> None:
+    lost = GaugeValue((ROLLOUT_LOST, ()), 1_000.0, 1.0)
+    assert "tsunagu_rollout_lost 1\n" in format_exposition([lost], [], 1_000.0)
