@@ -173,6 +173,12 @@ class MeasurementStore:
         """Everything that one run measured, in order."""
         return self._read(f"SELECT {COLUMNS} FROM measurement WHERE run = ? ORDER BY id", (run,))  # noqa: S608 ours
 
+    def read_period(self, since: datetime, until: datetime, kinds: Sequence[MeasurementKind]) -> list[Measurement]:
+        """Everything of some kinds that was measured from a time until another one, in order."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT {COLUMNS} FROM measurement WHERE at >= ? AND at <= ? AND kind IN ({marks}) ORDER BY id"  # noqa: S608 ours
+        return self._read(query, (_text(since), _text(until), *kinds))
+
     def _read(self, query: str, values: Sequence[object]) -> list[Measurement]:
         with self._refusing():
             rows = self._connection.execute(query, values).fetchall()

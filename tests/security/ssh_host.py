@@ -6,7 +6,7 @@ import base64
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
@@ -109,7 +109,12 @@ class Server(paramiko.ServerInterface):
         channel = self.transport.accept(10)
         if channel is None:
             return
-        with socket.create_connection(("127.0.0.1", self.forwards)) as onward:
+        try:
+            onward = socket.create_connection(("127.0.0.1", self.forwards))
+        except OSError:  # whom it leads to is gone; whoever came through sees the end of the channel
+            channel.close()
+            return
+        with onward:
             back = threading.Thread(target=_copy, args=(onward, channel), daemon=True)
             back.start()
             _copy(channel, onward)
@@ -120,10 +125,11 @@ def _copy(source: Any, target: Any) -> None:  # noqa: ANN401 a socket or a chann
     try:
         while data := source.recv(4096):
             target.sendall(data)
-    except (OSError, EOFError):
+    except (OSError, EOFError, paramiko.SSHException):
         return
     finally:
-        target.close()
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            target.close()
 
 
 @contextmanager

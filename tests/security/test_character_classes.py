@@ -30,6 +30,7 @@ NO_INPUT = {
     "controller.lab": "the virtual city's own values: made and read by this program in its own state folder",
     "controller.messages": "the message catalogue, a part of the program",
     "controller.plan": "a plan: what it holds is derived and proved again, and shown only through the last escape",
+    "controller.rollout.armed_notes": "the controller's own note of a restore, compared and parsed as a state",
 }
 """Packages whose models hold nothing that somebody else wrote."""
 MARKUP_STAYS = (

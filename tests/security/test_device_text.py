@@ -41,6 +41,8 @@ from tests.rollout.ovs_switch import Switch
 SECRET = "Zq7hidden"  # noqa: S105 nobody's
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b-\u200f]")
 REFUSED = {
+    "yamaha_rtx": f"ip filter 16000000 reject-nolog 192.0.2.84 192.0.2.83 * * * password {SECRET}\n",
+    "alaxala": f"ip access-list extended TSN-20-from-4-01234567\n  10 permit tcp any any password {SECRET}\n",
     "cisco_ios": f"ip access-list extended TSN-20-from-4-abc\n permit tcp any any password {SECRET}\n",
     "frr": f"router bgp 65001\n neighbor 10.0.0.1 password {SECRET} TSN-x\n",
     "hostapd": f"interface=wlan0\nbss=tsn-20\nssid=x\nwpa_passphrase={SECRET}\nwpa_key_mgmt=WPA-PSK\n",
@@ -257,14 +259,18 @@ def test_only_one_place_gives_a_device_s_text_to_a_parser() -> None:
         for path in root.rglob("*.py")
         if ".reveal()" in path.read_text(encoding="utf-8") and "device_text" not in path.parts
     }
-    assert revealing == {"platforms/common/own_restore.py", "platforms/common/understanding.py"}
+    answers = {"platforms/common/own_restore.py", "platforms/common/device_operation.py"}
+    read = {"platforms/common/understanding.py", "platforms/common/whole_text.py"}
+    assert revealing == {*answers, *read, "platforms/cisco_ios/vlan_database.py"}
 
 
 PROGRAMS = sorted((Path(__file__).parents[2] / "controller" / "platforms").rglob("*.sh"))
 OWN_ERRORS = [
     found
     for path in PROGRAMS
-    for found in re.findall(r"\bdie ['\"]([^\"]+?)['\"](?: ;;)?$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    for found in re.findall(
+        r"\b(?:die|not_armed) ['\"]([^\"]+?)['\"](?: ;;)?$", path.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
 ]
 
 

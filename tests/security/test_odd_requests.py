@@ -22,7 +22,7 @@ from controller.errors import TsunaguError
 from controller.lab.iap import signed_tokens
 from controller.lab.iap.iap_frontend import describe_principal
 from controller.lab.trials.people.forgeries import make_claims
-from controller.rollout.playbook import check_playbook_name
+from controller.rollout.playbooks.playbook import check_playbook_name
 from monitoring.web.request_guard import RequestGuard
 from tests.cli.running import here
 

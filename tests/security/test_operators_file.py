@@ -290,6 +290,7 @@ SECRETS = [
     *("key: SECRETSECRET", "key: 0x7345", "password: {env: 's3 SECRET'}", "password: {file: SECRETSECRET}"),
     *("password: {command: SECRETSECRET}", "key: {command: [SECRETSECRET]}", "key: {env: [SECRETSECRET]}"),
     *("key: {file: /k}, read-key: SECRETSECRET", "key: {file: /k}, read-key: {file: SECRETSECRET}"),
+    *("key: {file: /k}, enable: SECRETSECRET", "key: {file: /k}, enable: {file: SECRETSECRET}"),
     "key: {file: /k}, jump-host: {host: h, user: u, known-hosts: /a, key: SECRETSECRET}",
 ]
 
@@ -308,7 +309,7 @@ def test_every_field_that_names_a_secret_is_known_as_one() -> None:
         for name, field in model.model_fields.items()
         if "CredentialSource" in str(field.annotation) or field.annotation is Tokens
     }
-    assert found == {"key", "password", "read-key", "tokens"}
+    assert found == {"key", "password", "read-key", "enable", "tokens"}
     assert found <= SECRET_FIELDS
 
 

@@ -14,7 +14,7 @@ from controller.cloud.installation import PROJECT
 from controller.errors import OperationsRefused
 from controller.operations import trusted_programs
 from controller.operations.trusted_programs import check_program_folder
-from controller.rollout.playbook import Playbook, run_playbook
+from controller.rollout.playbooks.playbook import Playbook, run_playbook
 from tests.cli.running import here
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -73,10 +73,10 @@ def describe_run(beginning: int, found: list[dict[str, Any]]) -> str:
     )
 
 
-def write_row(row: str, page: Path = PAGE) -> None:
-    """Put a row at the end of the page's table of runs."""
+def write_row(row: str, page: Path = PAGE, table: str = TABLE) -> None:
+    """Put a row at the end of the page's table of runs; `table` is the table's first line."""
     lines = page.read_text(encoding="utf-8").splitlines()
-    end = lines.index(TABLE)
+    end = lines.index(table)
     while end < len(lines) and lines[end].startswith("|"):
         end += 1
     page.write_text("\n".join([*lines[:end], row, *lines[end:]]) + "\n", encoding="utf-8")

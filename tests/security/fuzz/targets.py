@@ -33,6 +33,7 @@ from controller.model.sites.devices import Device
 from controller.model.yaml_source import parse_yaml
 from controller.operations.operators_file import load_operations
 from controller.plan.document import parse_plan
+from controller.plan.playbook_tasks.onboarding import decode_key, read_fingerprint
 from controller.plan.provenance.allowed_signers import parse_allowed_signers
 from controller.plan.saved_configurations import read_saved_configurations
 from controller.platforms.common.managed import parse_filter_name, parse_vlan_list
@@ -60,6 +61,7 @@ from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 from tests.security.fuzz.adopted_texts import adopting
+from tests.security.fuzz.recovery_texts import NOTE, SAID, make_backup, parse_backup, read_said, reading_note
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -253,11 +255,18 @@ def _list_documents(stage: Stage) -> list[Target]:
                lambda data: parse_plan(data, Path("plan.json")), ("parse_plan", "load_plan", "read_plan")),
         Target("states of a plan", (state,), lambda data: parse_state(_decode(data).splitlines()), ("parse_state",),
                (ValueError,)),
+        Target("keys of tasks", (b"c3NoLWVkMjU1MTk=",), lambda data: decode_key(data.decode("utf-8", "replace")),
+               ("decode_key",)),
+        Target("fingerprints", (b"# from the console\nas-e04-core1 SHA256:" + b"A" * 43 + b"\n",),
+               lambda data: read_fingerprint(stage.write("fingerprints", data), "as-e04-core1"), ("read_fingerprint",)),
         Target("allowed signers", (signers,), lambda data: parse_allowed_signers(_decode(data), "signers"),
                ("parse_allowed_signers",)),
         Target("audit trail", (segment.read_bytes(),), follow_trail,
                ("verify_trail", "read_body", "count_lines", "read_segment", "read_tail", "read_regular",
                 "open_regular")),
+        Target("backup of the controller", (make_backup(),), parse_backup, ("parse_archive",)),
+        Target("backup of a device", (NOTE,), reading_note(device, stage.folder / "saved"), ("read_device_backup",)),
+        Target("what a rollout said", (SAID,), read_said, ("read_last_document",), (TsunaguError, JsonRefused)),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
                ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text",
                 "read_encoded_text")),
@@ -274,7 +283,7 @@ def _read_golden(platform: str) -> tuple[bytes, ...]:
 
 
 def _list_device_texts() -> list[Target]:
-    platforms = ("ovs", "cisco_ios", "allied_telesis_awplus", "frr", "hostapd")
+    platforms = ("ovs", "cisco_ios", "allied_telesis_awplus", "frr", "hostapd", "alaxala", "yamaha_rtx")
     secrets = (
         b"snmp-server community public RO\nusername a secret 5 $1$x\nwpa_passphrase=abc\n"
         b"-----BEGIN RSA PRIVATE KEY-----\nMII\n"
@@ -312,18 +321,10 @@ def _list_device_texts() -> list[Target]:
 
 
 _DIALECT = (
-    "parse",
-    "parse_switch",
-    "read_blocks",
-    "read_entry",
-    "read_prefix",
-    "read_wildcard",
-    "read_filter",
-    "read_port",
-    "read_port_vlans",
-    "read_router_paths",
-    "read_unmanaged_paths",
-)
+    "parse", "parse_switch", "read_blocks", "read_entry", "read_prefix", "read_wildcard", "read_filter",
+    "read_port", "read_port_vlans", "read_router_paths", "read_unmanaged_paths", "read_vlan_table",
+    "read_unmanaged_network", "parse_ssid",
+)  # fmt: skip
 """What the platforms' own readers are made of."""
 
 
