@@ -54,8 +54,11 @@ soak: SEED ?= $(shell date +%Y%m%d)
 soak: setup
 	@echo "soak: $(SOAK) times the examples of CI, seed $(SEED), commit $$(git rev-parse --short HEAD)"
 	@TSUNAGU_SOAK=$(SOAK) $(PYTHON) -m pytest -q -n $$(nproc) --dist worksteal -m "not lab" --hypothesis-seed=$(SEED) \
-		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py tests/cities
+		tests/model tests/compile tests/prove tests/platforms tests/plan/test_plan_mutations.py tests/cities \
+		tests/rollout/test_cli_campaign.py tests/rollout/test_campaign.py tests/rollout/test_waves.py
 	@$(PYTHON) -m tests.security.fuzz.soak --seed $(SEED) --write
+	@$(PYTHON) -m tests.security.fuzz.device_texts --seed $(SEED) --texts 1000000 --write
+	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 
 N ?= 12

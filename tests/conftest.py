@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -26,10 +29,16 @@ from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.storage.file_lock import hold_file_lock
 from tests.policies import TODAY
 from tests.soak import FACTOR
+from tools import run_tests
 
-# In CI the property tests try the same examples every time; `make soak` draws new ones, by the seed it names.
-settings.register_profile("fixed", derandomize=True)
-settings.register_profile("soak", print_blob=True)
+# Thousands of tests stay until the end, so garbage is looked for among them less often: collecting them took a fifth
+# longer.
+gc.set_threshold(100_000, 50, 100)
+
+# No deadline: a busy machine is no fault. In CI the property tests try the same examples every time; `make soak` draws
+# new ones, by the seed it names.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("soak", print_blob=True, deadline=None)
 settings.load_profile("soak" if FACTOR > 1 else "fixed")
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
@@ -38,7 +47,12 @@ _LOCK = Path(tempfile.gettempdir()) / "tsunagu-lab-tests.lock"
 _PATIENCE = 900.0
 _OF_TESTS = "built-by-tests"
 """A file in the lab's state folder. Test runs wait for each other: a lab with it that is found is of a killed one."""
-_MARKED = {"alone": "mark.alone", "lab and not alone": "mark.lab"}
+_MARKED = {
+    "alone": "mark.alone",
+    "lab and not alone": "mark.lab",
+    run_tests.CITY: "mark.lab",
+    run_tests.OWN_NETWORK: "mark.own_network",
+}
 """What the file of a test that is chosen so has in it, by the choice."""
 OPTIONS = frozenset({"POLICIES", "LANG", "JSON", "LAB", "STATE"})
 """Options that somebody may have set for all commands."""
@@ -56,12 +70,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Stop where a test has such a marker that its own file does not write down: it would never be run."""
     words: dict[Path, str] = {}
     for item in items:
-        for marker in ("lab", "alone"):
+        for marker in ("lab", "alone", "own_network"):
             if item.get_closest_marker(marker) is not None:
                 text = words.setdefault(item.path, item.path.read_text(encoding="utf-8"))
                 if f"mark.{marker}" not in text:
                     message = f"{item.nodeid}: write 'mark.{marker}' in its own file"
                     raise pytest.UsageError(message)
+
+
+@pytest.fixture
+def hasty_netmiko(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let netmiko wait for a device in this process no longer than it takes to answer: it has answered already."""
+    import netmiko.base_connection  # noqa: PLC0415 it takes a second, and few tests need it
+    import netmiko.cisco_base_connection  # noqa: PLC0415
+
+    hasty = SimpleNamespace(**{name: getattr(time, name) for name in dir(time)})
+    hasty.sleep = lambda seconds: time.sleep(min(seconds, 0.0005))
+    for module in (netmiko.base_connection, netmiko.cisco_base_connection):
+        monkeypatch.setattr(module, "time", hasty)
 
 
 @pytest.fixture(scope="session", autouse=True)

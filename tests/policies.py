@@ -62,10 +62,10 @@ class PolicyFolder:
         (self.path / name).write_text(text, encoding="utf-8")
 
     def unbuilt(self) -> None:
-        """Put routers on `yamaha_rtx` and access points on `aruba_ap`, which are no platforms of this release."""
+        """Put routers on `nec_ix` and access points on `aruba_ap`, which are no platforms of this release."""
         name = "city/blueprints.yaml"
-        self.edit(name, "  frr: eth{n}\n", "  frr: eth{n}\n  yamaha_rtx: lan{n}\n  aruba_ap: eth{n}\n")
-        self.edit(name, "{lot-1: frr, lot-2: frr}", "{lot-1: yamaha_rtx, lot-2: yamaha_rtx}")
+        self.edit(name, "  frr: eth{n}\n", "  frr: eth{n}\n  nec_ix: lan{n}\n  aruba_ap: eth{n}\n")
+        self.edit(name, "{lot-1: frr, lot-2: frr}", "{lot-1: nec_ix, lot-2: nec_ix}")
         self.edit(name, "{lot-1: hostapd, lot-2: hostapd}", "{lot-1: aruba_ap, lot-2: aruba_ap}")
 
     def load(self, on: date = TODAY) -> City:

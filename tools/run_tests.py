@@ -1,7 +1,8 @@
 """`make test`: what needs no lab, and beside it most of the lab; then what measures, alone; then one summary of all.
 
 The lab mostly waits (for timers of the devices, for sessions of routers), so the rest runs beside it and gives way to
-it (`nice`). Tests that measure rates and gaps have the marker `alone`: nothing else runs then. What the part beside
+it (`nice`). There is one virtual city on a machine; tests with a switch or a router of their own (`own_network`) need
+not wait for it. Tests that measure rates and gaps have the marker `alone`: nothing else runs then. What a part beside
 says is shown when it has ended. Ctrl-C ends the parts that run, which remove their lab, and everything after them.
 """
 
@@ -26,6 +27,8 @@ INTERRUPTED = 130
 NO_TESTS = 5
 """What pytest ends with where nothing was chosen."""
 KINDS = ("failures", "errors", "skipped")
+CITY, OWN_NETWORK = "lab and not own_network and not alone", "own_network and not alone"
+"""What chooses the tests of the virtual city, and those of the lab that need none."""
 SHOWN = 6.0
 """Seconds from which the summary names a folder."""
 
@@ -58,7 +61,8 @@ def list_parts(processors: int) -> tuple[tuple[Part, ...], ...]:
     return (
         (
             Part(f"without the lab, in {processors} processes", many, niceness=19),
-            Part("the lab (real switches and routers in network namespaces)", ("-m", "lab and not alone")),
+            Part("the virtual city (real switches and routers in network namespaces)", ("-m", CITY)),
+            Part("real switches and routers without a city around them", ("-m", OWN_NETWORK)),
         ),
         (Part("what measures rates and gaps, alone", ("-m", "alone")),),
     )
@@ -87,6 +91,14 @@ class Running:
         return PartResult(self.part.title, code, count_tests(self.report), seconds, seconds_by_folder(self.report))
 
 
+def list_variables() -> dict[str, str]:
+    """The environment's variables, but for the one that keeps Python from writing down what it has compiled.
+
+    The tests start some thousand Pythons, each of which would compile every module anew.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def start_part(part: Part, words: list[str], folder: Path, *, beside: bool) -> Running:
     """Start a part; what it says goes to a file where it runs beside another."""
     note = " (beside it; what it says is shown when it has ended)" if beside else ""
@@ -96,7 +108,9 @@ def start_part(part: Part, words: list[str], folder: Path, *, beside: bool) -> R
     command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *part.words, *words]
     with ExitStack() as stack:
         output = stack.enter_context(said.open("wb")) if said else None
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output and subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, env=list_variables(), stdout=output, stderr=output and subprocess.STDOUT
+        )
     os.setpriority(os.PRIO_PROCESS, process.pid, part.niceness)
     return Running(part, process, report, said)
 

@@ -26,6 +26,8 @@ need hostapd hostapd
 need chromium chromium
 need promtool prometheus
 need shellcheck shellcheck
+# Its programs are on nobody's PATH.
+compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || packages+=(postgresql)
 if $check; then
     need node nodejs
     need npm npm

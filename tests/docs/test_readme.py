@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.platforms.base import Operable, Readable
+from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.registry import list_platforms, load_platform
 from tests.cli.running import here
 from tools.demo.chapters import describe_chapters
@@ -103,17 +104,28 @@ def test_every_page_is_reached_from_the_readme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(ENGLISH, ("real", "stand-in", "text")), (JAPANESE, ("本物", "代役", "文字列"))]
+    ("text", "words", "unrestored"),
+    [
+        (ENGLISH, ("real", "virtual switch", "stand-in", "text"), f"{YES} (no restore)"),
+        (JAPANESE, ("本物", "仮想スイッチ", "代役", "文字列"), f"{YES} (自動復旧なし)"),
+    ],
 )
-def test_the_table_of_platforms_is_what_is_installed(text: str, words: tuple[str, str, str]) -> None:
+def test_the_table_of_platforms_is_what_is_installed(
+    text: str, words: tuple[str, str, str, str], unrestored: str
+) -> None:
     rows = {row[0].strip("`"): row[1:] for row in list_tables(text)[0] if row[0].startswith("`")}
     assert sorted(rows) == sorted(list_platforms())
     for name, (*marks, verified) in rows.items():
         platform = load_platform(name)
-        readable, operable = isinstance(platform, Readable), isinstance(platform, Operable)
-        wanted = [readable, True, operable, readable]
-        assert marks == [YES if one else NO for one in wanted], name
-        assert verified.startswith(words[0] if operable else words[1] if readable else words[2]), name
+        readable, changeable = isinstance(platform, Readable), is_changeable(platform)
+        wanted = [YES if one else NO for one in (readable, True, changeable, readable)]
+        if changeable and not platform.capabilities.restores_itself:
+            wanted[2] = unrestored
+        assert marks == wanted, name
+        real, virtual, stand_in, text_only = words
+        # What is tried by an emulated device of the tests alone is a stand-in, also where it can be changed.
+        changed = (real,) if isinstance(platform, Operable) else (virtual, stand_in)
+        assert verified.startswith(changed if changeable else (stand_in,) if readable else (text_only,)), name
 
 
 def test_the_lines_of_output_are_ten_of_the_demo() -> None:

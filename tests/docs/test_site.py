@@ -180,7 +180,7 @@ def test_every_message_of_the_troubleshooting_is_one_of_ours() -> None:
     code = "\n".join(
         path.read_text(encoding="utf-8")
         for top in ("controller", "monitoring")
-        for kind in ("*.py", "*.yaml")
+        for kind in ("*.py", "*.yaml", "*.sh")
         for path in (ROOT / top).rglob(kind)
     )
     assert len(messages) >= 25

@@ -82,7 +82,7 @@ def test_all_shell_of_this_project_is_seen() -> None:
     names = {str(one.relative_to(ROOT)) for one in scripts}
     assert {".ci/run", "tools/setup.sh", "tools/engine/pulumi-language-python"} <= names
     assert [one.name for one in parts] == ["own_restore.sh"]
-    assert {"ovs", "frr"} <= build_device_programs().keys()
+    assert {"ovs", "frr", "hostapd"} <= build_device_programs().keys()
 
 
 def test_the_shell_of_this_project_is_good(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,14 @@ def test_both_parts_are_run_and_judged_together(tmp_path: Path) -> None:
     assert "all tests: 1 passed, 1 failures in " in said
 
 
+def test_what_python_compiles_is_kept_for_the_next_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("SOMETHING", "else")
+    found = run_tests.list_variables()
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["SOMETHING"] == "else"
+
+
 def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     cases = "".join(

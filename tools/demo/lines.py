@@ -126,6 +126,14 @@ def list_devices() -> str:
     return f"{number} devices"
 
 
+def find_switch_of_each_platform() -> dict[str, str]:
+    """Return a switch of each platform that stands in the virtual city, by its platform."""
+    found: dict[str, str] = {}
+    for school in _layout().schools:
+        found.setdefault(school.platform, school.device)
+    return found
+
+
 def _websites(layout: Layout) -> dict[Family, tuple[str, int]]:
     """What pupils may open of the internet, in each family: an address with HTTPS."""
     return {

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from controller.offline_google.environment import FOLDER
-from tools.demo.lines import list_devices
-from tools.demo.stage import ROOT, Demo
+from tools.demo.lines import find_switch_of_each_platform, list_devices
+from tools.demo.stage import ROOT, Demo, run_or_stop
 
 CONDITION = "      mfa: true\n"
 
@@ -29,7 +29,7 @@ def check_policy(demo: Demo) -> None:
 
 
 def build_city(demo: Demo) -> None:
-    """Build the virtual city: real switches, routers and hosts in network namespaces."""
+    """Build the virtual city: Open vSwitch, virtual Catalysts and x530s, routers and hosts in network namespaces."""
     with demo.timed(f"lab up, {demo.schools} schools"):
         demo.build_city()
 
@@ -41,9 +41,12 @@ def plan_change(demo: Demo) -> None:
 
 
 def apply_change(demo: Demo) -> None:
-    """Apply in waves: the canary school first, then the rest."""
+    """Apply in waves: the canary school first, then the rest; switches without a restore of their own go last."""
     with demo.timed(f"apply, {list_devices()}"):
-        demo.apply("plan.json", show=16)
+        said = demo.apply("plan.json", show=20)
+    for platform, switch in find_switch_of_each_platform().items():
+        applied = any(line.split("]", 1)[-1].startswith(f" {switch} applied") for line in said.splitlines())
+        run_or_stop(f"{switch} ({platform}) was applied", hold=applied)
 
 
 def show_matrix(demo: Demo) -> None:

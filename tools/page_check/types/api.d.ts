@@ -18,6 +18,7 @@ interface Tile {
   assessment: Assessment;
   lines: Partial<Record<LineName, LineState>>;
   drift: number | null;
+  unconfirmed: number | null;
   measured_at: string | null;
   silent: boolean;
 }
@@ -80,6 +81,8 @@ interface Rollout {
   name: string;
   started: string;
   ended: string | null;
+  lost: string | null;
+  waits: string[];
   waves: RolloutWave[];
   spans: RolloutSpan[];
 }
