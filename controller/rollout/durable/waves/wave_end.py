@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from controller.rollout.durable.gates.gate import MOST_NAMED
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import GOES_ON, DeviceRun, RolloutState, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import (
@@ -27,7 +27,6 @@ from controller.rollout.durable.waves.write_offs import WriteOffStore
 
 GO, ENDED, AGAIN = "go", "ended", "again"
 """How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
-GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
