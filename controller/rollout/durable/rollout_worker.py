@@ -6,6 +6,7 @@ the database, a device) is asked in a step, so that a workflow that is carried o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -20,11 +21,11 @@ from controller.rollout.durable.gates.unknown_devices import WaitingDevice
 from controller.rollout.durable.gates.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
 from controller.rollout.durable.gates.wave_gates import WaveGates
 from controller.rollout.durable.gates.wave_undo import WaveUndo
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import DeviceRun, RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.time_windows import explain_closed_window
-from controller.rollout.durable.waits import Waits
+from controller.rollout.durable.waits import Waits, find_pause
 from controller.rollout.durable.workflow_engine import WorkerStopped, WorkflowBody, WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import (
     LAST_ROUNDS,
@@ -39,9 +40,11 @@ from controller.telemetry.timeline import Span
 ROLLOUT, SCHOOL, UNDO = "rollout", "school", "undo"
 """The names of the workflows."""
 LOOK_SECONDS = 1.0
-"""How often a rollout that waits looks whether it may go on."""
+"""How soon a rollout that waits looks whether it may go on, and how often whether its process is to stop."""
+_MOST_LOOK_SECONDS = 5.0
+"""The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
-_POLL_SECONDS = 0.2
+_MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
 _SOAK = "soak"
 
@@ -195,6 +198,16 @@ class RolloutWorker:
         self.stop.set()
         return WorkerStopped()
 
+    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
+        """Wait until a workflow has ended, or this process is to stop; return how far it is.
+
+        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
+        """
+        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
+            if self.stop.wait(find_pause(time.monotonic() - began, _MOST_POLL_SECONDS)):
+                break
+        return found
+
     # --- the steps ---
 
     def _begin_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -206,10 +219,10 @@ class RolloutWorker:
         return str(self.scene.count_schools_at_once(wave))
 
     def _wait_for_schools(self, keys: list[str]) -> str:
+        began = time.monotonic()
         for key in keys:
-            while self.engine.find_status(key) is WorkflowStatus.PENDING:
-                if self.stop.wait(_POLL_SECONDS):
-                    raise WorkerStopped
+            if self.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
+                raise WorkerStopped
         return GO
 
     def _take_turn(self, place: RunPlace) -> str:
@@ -217,7 +230,7 @@ class RolloutWorker:
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return ended
         wave = self.scene.record.waves[place.wave]
-        bad, limit = self._ends.list_bad(self._list_bad(place)), self.scene.find_rule(wave).maximum_failures
+        bad, limit = self._ends.list_bad(self.store.list_bad_runs(place)), self.scene.find_rule(wave).maximum_failures
         return explain_failures(bad, wave, limit) if len(bad) > limit else GO
 
     def _change_device(self, place: RunPlace, device: str) -> str:
@@ -285,22 +298,26 @@ class RolloutWorker:
 
     def _wait_until_running(self, rollout: str, generation: int, school: str = "") -> str:
         """Wait while the rollout is paused, or a school outside its windows; return why it has ended, or ""."""
-        said, who = "", school or "the rollout"
+        said, who, began = "", school or "the rollout", self._clock.monotonic()
         with self.waits.end_after(who):
-            while not (ended := self._explain_end(rollout, generation)):
-                waits = self._explain_wait(school)
+            while True:
+                status = self.store.load_status(rollout)
+                if ended := self._explain_ended(rollout, generation, status):
+                    return ended
+                waits = self._explain_closed(school, status)
                 if not waits:
                     return ""
                 if waits != said:
                     said = waits
                     self.say(f"{who} waits: {waits}")
                     self.waits.begin(who, waits)
-                self._look_later()
-        return ended
+                self._look_later(self._clock.monotonic() - began)
 
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
-        status = self.store.load_status(rollout)
+        return self._explain_ended(rollout, generation, self.store.load_status(rollout))
+
+    def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
         if status.state not in GOES_ON:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
@@ -308,8 +325,12 @@ class RolloutWorker:
         return "" if status.generation == generation else "the rollout was resumed since"
 
     def _explain_wait(self, school: str) -> str:
+        """Return why a school is not changed now; "" where it is."""
+        return self._explain_closed(school, self.store.load_status(self.scene.record.id))
+
+    def _explain_closed(self, school: str, status: RolloutStatus) -> str:
         scene = self.scene
-        if self.store.load_status(scene.record.id).state is RolloutState.PAUSED:
+        if status.state is RolloutState.PAUSED:
             return "it is paused"
         if self.store.lease is not None and (busy := self.store.find_unfinished(scene.record.id)) is not None:
             return f"{busy.worker} still ends {busy.device} of the rollout before"
@@ -319,22 +340,13 @@ class RolloutWorker:
         windows = scene.operations.rollout.windows
         return explain_closed_window(scene.city, place, windows, self._clock.now(), scene.longest_change)
 
-    def _look_later(self) -> None:
-        if self.stop.is_set():
-            raise WorkerStopped
-        self._clock.sleep(LOOK_SECONDS)
-
-    def _list_bad(self, place: RunPlace) -> list[DeviceRun]:
-        """Return the last tries of a wave's devices in this generation that ended badly."""
-        runs = self.store.find_last_runs(place.rollout).values()
-        return [
-            run
-            for run in runs
-            if (run.wave, run.generation) == (place.wave, place.generation)
-            and run.attempted
-            and run.end is not None
-            and not run.end.good
-        ]
+    def _look_later(self, waited: float = 0.0) -> None:
+        """Wait until the database is looked at again: the longer, the longer was `waited`; stop soon all the same."""
+        until = self._clock.monotonic() + max(LOOK_SECONDS, find_pause(waited, _MOST_LOOK_SECONDS))
+        while (left := until - self._clock.monotonic()) > 0:
+            if self.stop.is_set():
+                raise WorkerStopped
+            self._clock.sleep(min(left, LOOK_SECONDS))
 
     @property
     def _ends(self) -> WaveEnd:
