@@ -12,14 +12,13 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from controller.errors import RolloutRefused, StoreRefused
-from controller.rollout.durable.database import TABLES, begin_transaction, create_tables
+from controller.rollout.durable.database import begin_transaction, create_tables, make_table
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, RunPlace
 from controller.rollout.durable.worker_lease import WorkerLease, list_live_workers
 from controller.rollout.outcome import End, Outcome
 
-_ROLLOUTS = sa.Table(
-    "tsunagu_rollouts",
-    TABLES,
+_ROLLOUTS = make_table(
+    "rollouts",
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -32,15 +31,13 @@ _ROLLOUTS = sa.Table(
 )
 _STATUS = (_ROLLOUTS.c.state, _ROLLOUTS.c.reason, _ROLLOUTS.c.by, _ROLLOUTS.c.changed, _ROLLOUTS.c.generation)
 """What is asked again and again; the record beside it is long and never changes."""
-_SNAPSHOTS = sa.Table(
-    "tsunagu_snapshots",
-    TABLES,
+_SNAPSHOTS = make_table(
+    "snapshots",
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
-_RUNS = sa.Table(
-    "tsunagu_device_runs",
-    TABLES,
+_RUNS = make_table(
+    "device_runs",
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), nullable=False),
     sa.Column("device", sa.Text, nullable=False),
@@ -56,18 +53,9 @@ _RUNS = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Index("tsunagu_device_runs_by_device", "rollout", "device"),
 )
-_UNREACHED = sa.Table(
-    "tsunagu_unreached_runs",
-    TABLES,
+_UNREACHED = make_table(
+    "unreached_runs",
     sa.Column("run", sa.Integer, sa.ForeignKey("tsunagu_device_runs.id"), primary_key=True),
-)
-_HEARTBEATS = sa.Table(
-    "tsunagu_heartbeats",
-    TABLES,
-    sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
-    sa.Column("worker", sa.Text, primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("waits", sa.Text, nullable=False),
 )
 _SELECT_RUNS = sa.select(_RUNS, _UNREACHED.c.run).outerjoin(_UNREACHED, _UNREACHED.c.run == _RUNS.c.id)
 
@@ -83,7 +71,7 @@ class RolloutStore:
         self._database = database
         self.lease = lease
 
-    def begin(self) -> AbstractContextManager[sa.Connection]:
+    def begin_transaction(self) -> AbstractContextManager[sa.Connection]:
         """Return a transaction of the database, for what is kept beside the rollouts."""
         return begin_transaction(self._database)
 
@@ -249,7 +237,7 @@ class RolloutStore:
             if outcome.unreached:
                 connection.execute(sa.insert(_UNREACHED).values(run=number))
 
-    def pass_over(self, place: RunPlace, worker: str, outcome: Outcome, now: datetime) -> None:
+    def note_not_attempted(self, place: RunPlace, worker: str, outcome: Outcome, now: datetime) -> None:
         """Note that nothing was tried with a device, and why."""
         moment = now.timestamp()
         values = {**_name_run(place, outcome.device, worker), "attempted": False, "begun": moment, "ended": moment}
@@ -257,41 +245,13 @@ class RolloutStore:
         with begin_transaction(self._database) as connection:
             connection.execute(sa.insert(_RUNS).values(**values, **told))
 
-    def beat(self, rollout: str, worker: str, now: datetime, waits: str = "") -> None:
-        """Note that a worker is alive and works on a rollout, and what it waits for."""
-        mine = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.worker == worker)
-        with begin_transaction(self._database) as connection:
-            found = connection.execute(sa.update(_HEARTBEATS).where(*mine).values(at=now.timestamp(), waits=waits))
-            if not found.rowcount:
-                values = {"rollout": rollout, "worker": worker, "at": now.timestamp(), "waits": waits}
-                connection.execute(sa.insert(_HEARTBEATS).values(values))
-
-    def end_beats(self, rollout: str, worker: str) -> None:
-        """Note that a worker has left a rollout by its own will: nothing of it is in the middle."""
-        mine = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.worker == worker)
-        with begin_transaction(self._database) as connection:
-            connection.execute(sa.delete(_HEARTBEATS).where(*mine))
-
-    def find_last_beat(self, rollout: str) -> datetime | None:
-        """Return when a worker of a rollout was last alive that has not left it; None where all have, or none began."""
-        with begin_transaction(self._database) as connection:
-            found = sa.select(sa.func.max(_HEARTBEATS.c.at)).where(_HEARTBEATS.c.rollout == rollout)
-            at = connection.execute(found).scalar()
-        return None if at is None else datetime.fromtimestamp(at, UTC)
-
-    def list_waits(self, rollout: str) -> list[str]:
-        """Return what the workers of a rollout waited for at their last sign of life."""
-        with begin_transaction(self._database) as connection:
-            found = sa.select(_HEARTBEATS.c.waits).where(_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.waits != "")
-            return [str(row.waits) for row in connection.execute(found)]
-
     def find_last_runs(self, rollout: str) -> Mapping[str, DeviceRun]:
         """Return the last try at each device of a rollout, by device."""
         return {run.device: run for run in self.list_runs(rollout)}
 
     def list_runs(self, rollout: str) -> list[DeviceRun]:
         """Return all tries at the devices of a rollout, in their order."""
-        with self.begin() as connection:
+        with self.begin_transaction() as connection:
             rows = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout == rollout).order_by(_RUNS.c.id)).all()
         return [_read_run(row) for row in rows]
 

@@ -14,18 +14,19 @@ from threading import Event
 
 from controller.errors import StoreRefused
 from controller.platforms.transport.base import Clock
-from controller.rollout.durable.gates.device_tries import DeviceTries
-from controller.rollout.durable.gates.gate_steps import GateSteps
 from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.gates.unknown_devices import WaitingDevice
-from controller.rollout.durable.gates.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
-from controller.rollout.durable.gates.wave_gates import WaveGates
-from controller.rollout.durable.gates.wave_undo import WaveUndo
-from controller.rollout.durable.records import DeviceRun, RolloutState, RolloutStatus, RunPlace, Wave
+from controller.rollout.durable.records import RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.time_windows import explain_closed_window
 from controller.rollout.durable.waits import Waits, find_pause
+from controller.rollout.durable.waves.device_tries import DeviceTries
+from controller.rollout.durable.waves.gate_steps import GateSteps
+from controller.rollout.durable.waves.time_windows import explain_closed_window
+from controller.rollout.durable.waves.unknown_devices import WaitingDevice
+from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_gates import WaveGates
+from controller.rollout.durable.waves.wave_undo import WaveUndo
+from controller.rollout.durable.waves.write_offs import WriteOffStore
 from controller.rollout.durable.workflow_engine import WorkerStopped, WorkflowBody, WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import (
     LAST_ROUNDS,
@@ -238,19 +239,19 @@ class RolloutWorker:
         last = self.store.find_last_run(place.rollout, device)
         if last is not None and last.end is not None and last.end.good:
             return last.end
-        if last is not None and any(one.device == device for one in self.gates.list_write_offs(place.rollout)):
+        if last is not None and any(one.device == device for one in self.write_offs.list_write_offs(place.rollout)):
             return _WRITTEN_OFF
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return self._pass_over(place, device, ended)
-        return self._tries.change(place, device, broken_off=last is not None and last.ended is None).end
+        return self._tries.try_change(place, device, broken_off=last is not None and last.ended is None).end
 
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
         place = RunPlace(self.scene.record.id, generation, one.wave, one.school)
         if one.untouched:
-            self._tries.change(place, one.device, broken_off=one.broken_off)
+            self._tries.try_change(place, one.device, broken_off=one.broken_off)
         else:
-            self._tries.look_at(place, one.device)
+            self._tries.inspect_lost_device(place, one.device)
 
     def _pass_over(self, place: RunPlace, device: str, why: str) -> str:
         """Note that a device was not attempted, unless it was tried before in this generation, or ended well."""
@@ -258,7 +259,7 @@ class RolloutWorker:
         if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
             return last.end
         outcome = Outcome(device, place.school, End.FAILED, f"not attempted: {why}")
-        self.store.pass_over(place, self.name, outcome, self._clock.now())
+        self.store.note_not_attempted(place, self.name, outcome, self._clock.now())
         return End.FAILED
 
     def _end_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -281,12 +282,12 @@ class RolloutWorker:
             return last.end
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return ended
-        return self._tries.undo(self._undo, place, device, broken_off=last.ended is None).end
+        return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
 
     def _soak(self, place: RunPlace, minutes: int) -> None:
         """Wait; a process that is started anew meanwhile waits all of the time again."""
         self.say(f"waits {_count(minutes, 'minute')} before the next wave")
-        self.waits.begin(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
+        self.waits.begin_wait(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
         began = self._clock.monotonic()
         with self.waits.end_after(_SOAK):
             while self._clock.monotonic() < began + minutes * 60:
@@ -310,7 +311,7 @@ class RolloutWorker:
                 if waits != said:
                     said = waits
                     self.say(f"{who} waits: {waits}")
-                    self.waits.begin(who, waits)
+                    self.waits.begin_wait(who, waits)
                 self._look_later(self._clock.monotonic() - began)
 
     def _explain_end(self, rollout: str, generation: int) -> str:
@@ -352,7 +353,7 @@ class RolloutWorker:
     def _ends(self) -> WaveEnd:
         return WaveEnd(
             self.store,
-            self.gates,
+            self.write_offs,
             self.scene,
             self.say,
             self._explain_end,
@@ -371,13 +372,18 @@ class RolloutWorker:
 
     @property
     def _gate_steps(self) -> GateSteps:
-        asked = WaveGates(self.store, self.gates, self.scene, self.say)
+        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say)
         return GateSteps(asked, self._ends, self._undo, self.say, self._explain_end, self._look_later)
 
     @property
     def gates(self) -> GateStore:
-        """What gates saw, and which devices were written off."""
+        """What gates saw."""
         return GateStore(self.store)
+
+    @property
+    def write_offs(self) -> WriteOffStore:
+        """Which devices were written off."""
+        return WriteOffStore(self.store)
 
     @property
     def _clock(self) -> Clock:

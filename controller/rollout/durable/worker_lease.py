@@ -23,7 +23,7 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Transport
-from controller.rollout.durable.database import TABLES, begin_transaction
+from controller.rollout.durable.database import begin_transaction, make_table
 from controller.rollout.durable.workflow_engine import WorkerStopped
 
 LEASE_SECONDS = 15.0
@@ -33,9 +33,8 @@ _BEATS = 5
 _USABLE = 0.8
 """The part of the lease after which a worker that could not renew it stops: clocks need not run equally fast."""
 _GONE = ""
-_WORKERS = sa.Table(
-    "tsunagu_workers",
-    TABLES,
+_WORKERS = make_table(
+    "workers",
     sa.Column("name", sa.Text, primary_key=True),
     # Who holds the name now; "" where nobody does: it was given back, or taken because no heartbeat came.
     sa.Column("instance", sa.Text, nullable=False),
@@ -86,14 +85,14 @@ class WorkerLease:
         return self._lost.is_set()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold_lease(self) -> Iterator[None]:
         """Hold the lease, and give it back at the end.
 
         Raises:
             RolloutRefused: another worker of this name lives.
             StoreRefused: the database cannot be used.
         """
-        self.claim()
+        self.claim_name()
         # Two of them: what takes over may have to wait for the database, and the heartbeat must not.
         threads = [Thread(target=work, name=f"lease-{self.name}", daemon=True) for work in (self._beat, self._look)]
         for thread in threads:
@@ -105,9 +104,9 @@ class WorkerLease:
             for thread in threads:
                 thread.join(self._seconds)
             with suppress(StoreRefused):  # it runs out by itself
-                self.release()
+                self.release_lease()
 
-    def claim(self) -> None:
+    def claim_name(self) -> None:
         """Take the name, once the lease of who had it before has run out.
 
         Raises:
@@ -141,7 +140,7 @@ class WorkerLease:
         where = f"process {row.process} on {row.host}" if row is not None else "another process"
         return f"{where} is the worker {self.name} already; end that one, or give this one another name with --name"
 
-    def renew(self) -> bool:
+    def renew_lease(self) -> bool:
         """Say that this worker lives; tell if the lease is still its own.
 
         Raises:
@@ -157,7 +156,7 @@ class WorkerLease:
             self._lose()
         return kept
 
-    def release(self) -> None:
+    def release_lease(self) -> None:
         """Give the lease back: what this worker has left is taken over at once.
 
         Raises:
@@ -198,7 +197,7 @@ class WorkerLease:
     def _beat(self) -> None:
         while not self._ended.wait(self._seconds / _BEATS):
             with suppress(StoreRefused):  # not reached now: tried again, until the lease has run out
-                if not self.renew():
+                if not self.renew_lease():
                     return
 
     def _look(self) -> None:

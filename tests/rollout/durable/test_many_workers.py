@@ -189,7 +189,7 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
     lease = WorkerLease(database, "north")
     [device] = scene.scene.lab.switches
     logins = scene.scene.lab.of(device).logins
-    with lease.hold():
+    with lease.hold_lease():
         assert is_worked_on(scene.state, server)
         store = RolloutStore(database, lease)
         number = store.begin_run(RunPlace(first.id, 0, 0, device.school.id), device.id, "north", clock.now())
@@ -244,7 +244,7 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
     seconds, lost = 0.5, list[str]()
     with become_worker(tmp_path, server=server, name="north", seconds=seconds):
         with pytest.raises(RolloutRefused, match="is the worker north already; end that one"):
-            WorkerLease(database, "north", seconds=seconds).claim()
+            WorkerLease(database, "north", seconds=seconds).claim_name()
         with (
             pytest.raises(RolloutRefused, match="works on the rollouts"),
             become_worker(tmp_path, server=server, name="north"),
@@ -256,15 +256,15 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
     assert list_live_workers(database) == frozenset(), "given back at once"
     frozen = WorkerLease(database, "east", seconds=seconds)
     frozen.on_lost = lambda: lost.append("east")
-    frozen.claim()
+    frozen.claim_name()
     frozen.refuse_lost()
     other = WorkerLease(database, "west", seconds=seconds)
-    other.claim()
+    other.claim_name()
     while "east" in other.declare_lost():
-        other.renew()
+        other.renew_lease()
     with pytest.raises(WorkerStopped), LeasedTransport(None, frozen).open_session(None, ""):  # type: ignore[arg-type]
         pass
-    assert not frozen.renew()
+    assert not frozen.renew_lease()
     assert frozen.is_lost
     assert set(lost) == {"east"}
     close_database(database)

@@ -9,10 +9,10 @@ from threading import Lock
 
 from controller.plan.observe import observe_device
 from controller.rollout.device_step import change_device
-from controller.rollout.durable.gates.wave_undo import WaveUndo, undo_device
 from controller.rollout.durable.records import RunPlace
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.wave_undo import WaveUndo, undo_device
 from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
@@ -35,7 +35,7 @@ class DeviceTries:
         with self._lock:
             return frozenset(self._begun)
 
-    def change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
         outcome = self._change_once(place, device)
         if broken_off and not outcome.end.good:
@@ -43,7 +43,7 @@ class DeviceTries:
             outcome = self._change_once(place, device)
         return outcome
 
-    def look_at(self, place: RunPlace, device: str) -> None:
+    def inspect_lost_device(self, place: RunPlace, device: str) -> None:
         """Read a device that was lost in its change; where it runs the change, keep that; else push nothing.
 
         What cut it off the first time would cut it off again.
@@ -62,7 +62,7 @@ class DeviceTries:
         now = self.scene.clock.now()
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
 
-    def undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Bring a device back; where its controller was lost in the middle of that, once more if it is not back."""
         outcome = self._undo_once(undo, place, device)
         if broken_off and outcome.end is not End.REVERTED:
@@ -76,7 +76,7 @@ class DeviceTries:
             with self.span.child(Level.SCHOOL, place.school) as span:
                 outcome = change_device(self.scene.changes[device], span)
                 if outcome.unreached:
-                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.gates.wave_end`.
+                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.waves.wave_end`.
                     outcome = replace(outcome, end=End.UNKNOWN)
                 span.outcome = "good" if outcome.end.good else "not good"
             self.store.end_run(number, outcome, self.scene.clock.now())

@@ -8,9 +8,9 @@ from pathlib import Path
 from controller.operations.rollout_settings import RolloutSettings
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
-from controller.rollout.durable.gates.wave_undo import WaveUndo
 from controller.rollout.durable.records import RolloutState
 from controller.rollout.durable.rollout_worker import RolloutWorker
+from controller.rollout.durable.waves.wave_undo import WaveUndo
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 
 UNDONE = write_waves(

@@ -68,7 +68,7 @@ class WaveUndo:
         named = (name for turn in wave.schools if turn.school == school for name in turn.devices)
         return tuple(name for name in named if self.scene.changes[name].seen != self.scene.changes[name].wanted)[::-1]
 
-    def prepare(self, device: str) -> Change:
+    def derive_way_back(self, device: str) -> Change:
         """Return what brings a device back, from what it holds now.
 
         Raises:
@@ -121,7 +121,7 @@ def list_widened(now: City, then: City, schools: frozenset[str]) -> list[str]:
 def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:
     """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
     try:
-        change = undo.prepare(device)
+        change = undo.derive_way_back(device)
     except TsunaguError as error:
         return Outcome(device, school, End.FAILED, f"not undone: {error}")
     except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends
