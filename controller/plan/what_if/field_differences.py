@@ -12,7 +12,7 @@ from enum import Enum
 
 from pydantic import BaseModel
 
-from controller.inputs.shown_text import shorten_text
+from controller.inputs.shown_text import LONGEST_VALUE, shorten_text
 from controller.model.city import City
 from controller.model.policy_files import POLICY_FILES, PolicyFile
 from controller.model.yaml_source import LocatedItem
@@ -38,7 +38,8 @@ class FieldDifference:
 
     def __str__(self) -> str:
         others = f" (+{self.count - 1})" if self.count > 1 else ""
-        return f"{self.place} {self.field.partition(' ')[2]}: {self.before} → {self.after}{others}"
+        named = self.field.partition(" ")[2] or "file"
+        return f"{self.place} {named}: {self.before} → {self.after}{others}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class _Walk:
 
     def tell(self, old: object, new: object) -> FieldDifference:
         gone, fresh = _leave_common_out(old, new)
-        return FieldDifference(self.field, describe_value(gone), describe_value(fresh), self.place)
+        return FieldDifference(self.field.strip(), describe_value(gone), describe_value(fresh), self.place)
 
 
 def find_field_differences(before: City, after: City) -> list[FieldDifference]:
@@ -126,8 +127,9 @@ def _key_items(items: Sequence[object]) -> dict[object, object]:
 
 
 def _leave_common_out(old: object, new: object) -> tuple[object, object]:
-    """Of two lists of plain values leave what differs: in a long one it would not be seen."""
-    if not (isinstance(old, tuple) and isinstance(new, tuple)):
+    """Of two long lists of plain values leave what differs: it would not be seen in what is cut."""
+    short = all(len(_write(one)) <= LONGEST_VALUE for one in (old, new))
+    if short or not (isinstance(old, tuple) and isinstance(new, tuple)):
         return old, new
     gone, fresh = tuple(one for one in old if one not in new), tuple(one for one in new if one not in old)
     return (gone or None, fresh or None) if gone or fresh else (old, new)

@@ -28,7 +28,7 @@ JUDGED: frozenset[str] = (
         *("rules.schools", "rules.schools.wards", "rules.schools.kinds", "rules.schools.ids", "rules.schools.groups"),
         *("rules.exception", "rules.exception.expires"),
         *("rules.network", "rules.network.from", "rules.network.services"),
-        *("rules.identity", "rules.identity.enforced-by", "rules.identity.roles", "rules.identity.mfa"),
+        *("rules.identity", "rules.identity.roles", "rules.identity.mfa"),
         *("rules.identity.postures", "rules.identity.devices", "rules.identity.places"),
         *("rules.identity.hours", "rules.identity.hours.from", "rules.identity.hours.until"),
         "rules.identity.hours.days",
@@ -37,14 +37,14 @@ JUDGED: frozenset[str] = (
     | _name(_APPLICATIONS, "applications.services", "applications.addresses", "applications.prefixes")
     | _name(_PREFIXES, "prefixes")
     | _name(_ADMISSION, "admissions", "admissions.certificate", "admissions.roles", "admissions.postures")
-    | _name(_ADMISSION, "admissions.places", "admissions.segment", "default-segment")
+    | _name(_ADMISSION, "admissions.places", "admissions.segment", "otherwise")
     | _name(_FLOWS, "flows", "flows.effect", "flows.from", "flows.to", "flows.data")
     | _name(_FLOWS, "flows.exception", "flows.exception.expires")
-    | _name(_PEOPLE, *(f"mfa.{one}.strength" for one in ("first", "second", "third", "fourth")))
+    | _name(_PEOPLE, *(f"mfa.{one}.strength" for one in ("I", "II", "III", "IV")))
     | _name(_BLUEPRINTS, "blueprints.devices", "blueprints.devices.count", "blueprints.devices.platform")
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ports{one}" for one in ("", ".first", ".last", ".mode", ".segments")))
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ssids{one}" for one in ("", ".ssid", ".segment", ".protection")))
-    | _name(_BLUEPRINTS, "blueprints.kinds", "blueprints.pupils", "blueprints.pupils.at-least")
+    | _name(_BLUEPRINTS, "blueprints.kinds", "blueprints.pupils.at-least")
     | _name(_BLUEPRINTS, "blueprints.pupils.at-most")
     | _name(_DEVICES, "devices.platform", "devices.lot")
     | _name(_CITY, "controllers", "offices.egress", "wards.lot")
