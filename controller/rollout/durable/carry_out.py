@@ -268,6 +268,9 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
             finally:
                 worker.stop.set()
                 engine.stop()
+                if not worker.begun:
+                    with suppress(StoreRefused):  # the lease ends, and with it what others wait for
+                        store.end_open_tries()
         status = store.load_status(record.id)
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]

@@ -35,7 +35,7 @@ from controller.rollout.durable.workflow_names import (
     name_undo_workflow,
     split_school_workflow,
 )
-from controller.rollout.outcome import End, Outcome
+from controller.rollout.outcome import End
 from controller.telemetry.timeline import Span
 
 ROLLOUT, SCHOOL, UNDO = "rollout", "school", "undo"
@@ -161,7 +161,7 @@ class RolloutWorker:
         why = self._run_step("take turn", partial(self._take_turn, place))
         for device in devices:
             if why != GO:
-                self._run_step(f"pass over {device}", partial(self._pass_over, place, device, why))
+                self._run_step(f"pass over {device}", partial(self._tries.leave_alone, place, device, why))
                 continue
             end = self._run_step(f"change {device}", partial(self._change_device, place, device))
             if end != _WRITTEN_OFF and not End(end).good:
@@ -236,31 +236,24 @@ class RolloutWorker:
 
     def _change_device(self, place: RunPlace, device: str) -> str:
         """Change a device, and return its end; what ended well before is not touched again."""
-        last = self.store.find_last_run(place.rollout, device)
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
         if last is not None and last.end is not None and last.end.good:
             return last.end
         if last is not None and any(one.device == device for one in self.write_offs.list_write_offs(place.rollout)):
             return _WRITTEN_OFF
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
-            return self._pass_over(place, device, ended)
+            return self._tries.leave_alone(place, device, ended)
         return self._tries.try_change(place, device, broken_off=last is not None and last.ended is None).end
 
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
         place = RunPlace(self.scene.record.id, generation, one.wave, one.school)
+        if self._ask_to_go_on(place):
+            return
         if one.untouched:
             self._tries.try_change(place, one.device, broken_off=one.broken_off)
         else:
             self._tries.inspect_lost_device(place, one.device)
-
-    def _pass_over(self, place: RunPlace, device: str, why: str) -> str:
-        """Note that a device was not attempted, unless it was tried before in this generation, or ended well."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
-            return last.end
-        outcome = Outcome(device, place.school, End.FAILED, f"not attempted: {why}")
-        self.store.note_not_attempted(place, self.name, outcome, self._clock.now())
-        return End.FAILED
 
     def _end_wave(self, place: RunPlace, wave: Wave) -> str:
         """Judge a wave, and wait as long as the operators say before its gates are asked and the next one begins."""
@@ -275,12 +268,13 @@ class RolloutWorker:
 
     def _undo_device(self, place: RunPlace, device: str) -> str:
         """Bring a device back that the wave has changed, and return its end."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is None or not last.attempted:
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
+        if last is None:
             return End.FAILED
         if last.end is End.REVERTED:
             return last.end
-        if ended := self._wait_until_running(place.rollout, place.generation, place.school):
+        # For no window: a wave that did harm is not left as it is until the next evening.
+        if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
         return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
 
@@ -314,6 +308,11 @@ class RolloutWorker:
                     self.waits.begin_wait(who, waits)
                 self._look_later(self._clock.monotonic() - began)
 
+    def _ask_to_go_on(self, place: RunPlace) -> str:
+        """Wait while the rollout is paused; return why nothing more is done with a device, or ""."""
+        self._refuse_stopped()
+        return self._wait_until_running(place.rollout, place.generation)
+
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
         return self._explain_ended(rollout, generation, self.store.load_status(rollout))
@@ -343,11 +342,18 @@ class RolloutWorker:
 
     def _look_later(self, waited: float = 0.0) -> None:
         """Wait until the database is looked at again: the longer, the longer was `waited`; stop soon all the same."""
-        until = self._clock.monotonic() + max(LOOK_SECONDS, find_pause(waited, _MOST_LOOK_SECONDS))
+        self._sleep(max(LOOK_SECONDS, find_pause(waited, _MOST_LOOK_SECONDS)))
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, and hear meanwhile that this process is to stop."""
+        until = self._clock.monotonic() + seconds
         while (left := until - self._clock.monotonic()) > 0:
-            if self.stop.is_set():
-                raise WorkerStopped
+            self._refuse_stopped()
             self._clock.sleep(min(left, LOOK_SECONDS))
+
+    def _refuse_stopped(self) -> None:
+        if self.stop.is_set():
+            raise WorkerStopped
 
     @property
     def _ends(self) -> WaveEnd:
@@ -364,7 +370,7 @@ class RolloutWorker:
 
     @cached_property
     def _tries(self) -> DeviceTries:
-        return DeviceTries(self.store, self.scene, self.span, self.name)
+        return DeviceTries(self.store, self.scene, self.span, self.name, self._ask_to_go_on, self._sleep)
 
     @cached_property
     def _undo(self) -> WaveUndo:
