@@ -8,10 +8,9 @@ import os
 import pickle
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from threading import Barrier, Timer
+from threading import Barrier, Thread, Timer
 from typing import Any
 
 import pytest
@@ -84,6 +83,28 @@ def test_a_process_that_comes_while_the_file_is_made_sees_none_or_a_whole_one(
         assert store.list_rollouts() == []
 
 
+def test_two_that_come_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    """Also in one process: the daemon's duties begin together."""
+    at_once, refused = 4, list[StoreRefused]()
+    for number in range(5):
+        ready = Barrier(at_once)
+
+        def look(state: Path, ready: Barrier = ready) -> None:
+            ready.wait(20)
+            try:
+                with use_rollouts(state, create=True) as store:
+                    store.find_active()
+            except StoreRefused as error:
+                refused.append(error)
+
+        threads = [Thread(target=look, args=(tmp_path / str(number),)) for _ in range(at_once)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(60)
+    assert not refused
+
+
 def test_who_only_looks_keeps_no_worker_from_beginning(tmp_path: Path) -> None:
     with use_rollouts(tmp_path, create=True):
         lock = tmp_path / "rollouts" / "worker.lock"
@@ -146,18 +167,6 @@ def test_where_none_was_started_there_is_nothing_to_show(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
     with use_rollouts(tmp_path, create=True) as store, pytest.raises(RolloutRefused, match="no rollout 'r'"):
         store.load_record("r")
-
-
-def test_many_that_come_at_once_to_a_new_folder_all_find_it_ready(tmp_path: Path) -> None:
-    together = Barrier(4)
-
-    def look(_: int) -> None:
-        together.wait()
-        with use_rollouts(tmp_path, create=True) as store:
-            assert store.find_active() is None
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(look, range(4)))
 
 
 def test_one_process_works_on_rollouts_at_a_time(tmp_path: Path) -> None:

@@ -131,11 +131,11 @@ def test_what_happened_side_by_side_is_told_in_its_order_and_a_wave_ends_once(
 
 
 def test_the_rate_of_many_devices_takes_time_in_proportion() -> None:
-    ends = [NOON + timedelta(milliseconds=number) for number in range(20_000)]
+    ends = [NOON + timedelta(milliseconds=number) for number in range(60_000)]
     tries = [DeviceRun(str(at), "x", 0, 0, WORKER, True, at, at, End.APPLIED, "", 1.0) for at in ends]  # noqa: FBT003
     began = time.process_time()
-    assert measure_rate({run.device: run for run in tries}, NOON + timedelta(minutes=2)) == pytest.approx(10_000)
-    assert time.process_time() - began < 1.0
+    assert measure_rate({run.device: run for run in tries}, NOON + timedelta(minutes=2)) == pytest.approx(30_000)
+    assert time.process_time() - began < 2.0
 
 
 def test_a_worker_that_gives_no_sign_of_life_waits_for_nothing(kept: tuple[RolloutStore, str, DurableScene]) -> None:
