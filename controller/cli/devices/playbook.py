@@ -88,6 +88,8 @@ _FOLDERS = {
     "drift": "reports",
     "onboard_school": "backups",
     "onboard_switch": "backups",
+    "quarantine": "plans",
+    "release": "plans",
 }
 """Where a playbook writes if nobody says."""
 _STEPS = {"drift": COMPARED, "onboard_school": SAVED, "onboard_switch": SAVED, "backup": SAVED}

@@ -1,0 +1,57 @@
+"""`quarantine` and `release` on virtual switches: a port and a school cut off and opened again; and how they fail."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from controller.compile.network.wanted_device_state import compile_device
+from controller.lab.virtual_switches.faults import Fault, MatchingFaults
+from controller.model.loading.load_city import load_city
+from controller.plan.select import find_device
+from controller.platforms.registry import load_platform
+from tests.playbooks.minato_switch import APPROVED, DEVICE, Scene, stand_switch
+from tests.playbooks.test_apply_policy import FORCED, NEW, list_running
+
+PORT = "GigabitEthernet1/0/5"
+TODAY = datetime.now(ZoneInfo("Asia/Tokyo")).date()
+WHY = ("--set", f"until={TODAY + timedelta(days=7)}", "--set", "reason=マルウェアの調査", "--set", "by=情報担当")
+
+
+def read_entries(scene: Scene) -> str:
+    file = scene.folder / "policies/access/quarantines.yaml"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def find_port(scene: Scene, port: str) -> list[str]:
+    """What the switch runs at a port."""
+    running = list_running(scene)
+    start = running.index(f"interface {port}")
+    return [line.strip() for line in running[start + 1 : start + 8]]
+
+
+def render_wanted(policies: Path) -> str:
+    """What the switch runs that is as the policy wants it."""
+    city = load_city(policies)
+    device = find_device(city, DEVICE)
+    system = load_platform(device.platform)
+    first = NEW if device.platform == "cisco_ios" else f"hostname {DEVICE}\n"
+    return first + system.render(compile_device(city, device, system.capabilities).wanted)
+
+
+def test_a_port_is_cut_off_and_opened_again(tmp_path: Path) -> None:
+    with stand_switch(tmp_path, render_wanted, adoption="all", operators=APPROVED) as scene:
+        scene.pin()
+        before = list_running(scene)
+        looked = scene.run("quarantine", "--set", f"port={PORT}", *WHY, "--check")
+        assert (looked.code, "2 changes are planned and proved" in looked.said) == (2, True), looked.said
+        assert (read_entries(scene), list_running(scene)) == ("", before)
+        done = scene.run("quarantine", "--set", f"port={PORT}", *WHY, *FORCED)
+        assert done.code == 0, done.said
+        assert f'device: "{DEVICE}", port: "{PORT}", since: {TODAY}' in read_entries(scene)
+        assert "switchport access vlan 199" in find_port(scene, PORT)
+        again = scene.run("release", "--set", f"port={PORT}", *FORCED)
+        assert again.code == 0, again.said
+        assert read_entries(scene) == "format: 1\nquarantines: []\n"
+        assert sorted(list_running(scene)) == sorted(before)
