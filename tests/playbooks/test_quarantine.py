@@ -47,6 +47,12 @@ def test_a_port_is_cut_off_and_opened_again(tmp_path: Path) -> None:
         looked = scene.run("quarantine", "--set", f"port={PORT}", *WHY, "--check")
         assert (looked.code, "2 changes are planned and proved" in looked.said) == (2, True), looked.said
         assert (read_entries(scene), list_running(scene)) == ("", before)
+        scene.site.faults = MatchingFaults("switchport access vlan 199", Fault(refused=()))
+        failed = scene.run("quarantine", "--set", f"port={PORT}", *WHY, *FORCED)
+        assert (failed.code, f"failed      {DEVICE}: " in failed.said) == (1, True), failed.said
+        assert "(the entry was taken out of the policy again)" in failed.said
+        assert (read_entries(scene), sorted(list_running(scene))) == ("", sorted(before))
+        scene.site.faults = None
         done = scene.run("quarantine", "--set", f"port={PORT}", *WHY, *FORCED)
         assert done.code == 0, done.said
         assert f'device: "{DEVICE}", port: "{PORT}", since: {TODAY}' in read_entries(scene)
@@ -55,3 +61,28 @@ def test_a_port_is_cut_off_and_opened_again(tmp_path: Path) -> None:
         assert again.code == 0, again.said
         assert read_entries(scene) == "format: 1\nquarantines: []\n"
         assert sorted(list_running(scene)) == sorted(before)
+
+
+def test_a_school_is_cut_off_on_another_kind_of_switch(tmp_path: Path) -> None:
+    with stand_switch(tmp_path, render_wanted, model="x530", adoption="all", operators=APPROVED) as scene:
+        scene.pin()
+        done = scene.run("quarantine", *WHY, "--set", "keeps=printing", *FORCED)
+        assert done.code == 0, done.said
+        assert 'school: "mn-02"' in read_entries(scene)
+        assert 'keeps: ["printing"]' in read_entries(scene)
+
+
+def test_a_dead_switch_and_a_wrong_password_leave_the_policy_as_it_was(tmp_path: Path) -> None:
+    with stand_switch(tmp_path, render_wanted, adoption="all", operators=APPROVED) as scene:
+        scene.pin()
+        scene.change_word("another")
+        refused = scene.run("quarantine", *WHY, *FORCED)
+        assert (refused.code, f"failed      {DEVICE}: " in refused.said) == (1, True), refused.said
+        assert "(the entry was taken out of the policy again)" in refused.said
+        scene.stop()
+        words = f'{{"quarantine_until": "{TODAY}", "quarantine_reason": "a test", "quarantine_by": "a test"}}'
+        dead = scene.run_ansible("quarantine", "-e", words, "-e", f"quarantine_root={scene.work}")
+        assert (dead.code, "UNREACHABLE" in dead.said) == (4, True), dead.said
+        assert read_entries(scene) == ""
+        unknown = scene.run_ansible("release", "-e", "release_port=GigabitEthernet1/0/55", "--check")
+        assert (unknown.code, f"{DEVICE} has no port GigabitEthernet1/0/55" in unknown.said) == (2, True), unknown.said

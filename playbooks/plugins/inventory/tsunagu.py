@@ -49,6 +49,7 @@ _USED_BY_TASKS = (
     "controller.plan.playbook_tasks.onboarding",
     "controller.plan.playbook_tasks.policy_plan",
     "controller.platforms.transport.ssh_transport",
+    "controller.recovery.device_replacement",
 )
 """Read once, here: every task of every host is a fork of this process, and would read them anew."""
 
