@@ -160,11 +160,17 @@ class Scene:
 
 @contextmanager
 def stand_switch(
-    folder: Path, startup: str | Callable[[Path], str] | None = None, *, model: str = "catalyst", operators: str = "", adoption: str = "filters"
+    folder: Path,
+    startup: str | Callable[[Path], str] | None = None,
+    *,
+    model: str = "catalyst",
+    operators: str = "",
+    adoption: str = "filters",
 ) -> Iterator[Scene]:
     """Start the switch, and write the city and the operators' file; nothing is pinned yet.
 
-    Without `startup` it runs the school's saved text; a function is given the policies and returns it. `adoption` is how far the school has been taken over.
+    Without `startup` it runs the school's saved text; a function is given the policies and returns it.
+    `adoption` is how far the school has been taken over.
     """
     for name in ("work", "operators", "state"):
         (folder / name).mkdir(mode=0o700)

@@ -63,8 +63,8 @@ def list_holders(city: City, subject: Subject, hosts: Sequence[str]) -> tuple[st
     lacking = [name for name in holders if name not in hosts]
     if lacking or not holders:
         message = (
-            f"{', '.join(lacking) or 'no device'} would have to hold it, and is no host of this run: its platform cannot "
-            "be read over SSH, or the run was told to leave it out"
+            f"{', '.join(lacking) or 'no device'} would have to hold it, and is no host of this run: its platform "
+            "cannot be read over SSH, or the run was told to leave it out"
         )
         raise TsunaguError(message)
     return tuple(holders)

@@ -213,10 +213,9 @@ def _add_entry(path: Path, text: str, key: str, words: dict[str, object]) -> str
         return _confirm(path, f"{text}{end}{key}:\n  - {line}\n")
     name, listed = found
     if not isinstance(listed, yaml.SequenceNode) or not listed.value:
-        # Nothing is listed: the key alone, or with an empty list behind it.
-        first, last = int(name.start_mark.line), max(int(name.start_mark.line), find_last_line(listed))
-        kept = insert_lines(text, last, [f"{key}:", f"  - {line}"])
-        return _confirm(path, remove_lines(kept, first, last))
+        empty = slice(int(listed.start_mark.index), int(listed.end_mark.index))
+        text = text[: empty.start].rstrip(" ") + text[empty.stop :]
+        return _confirm(path, insert_lines(text, int(name.start_mark.line), [f"  - {line}"]))
     if listed.flow_style:
         message = f"{path}:{name.start_mark.line + 1}: {key}: write each entry on a line of its own, behind '- '"
         raise TsunaguError(message)
@@ -234,8 +233,8 @@ def _delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> 
     for number in sorted(numbers, reverse=True):
         text = remove_lines(text, *entries[number])
     if len(numbers) == len(entries):
-        at = int(name.start_mark.line)
-        text = remove_lines(insert_lines(text, at, [f"{key}: []"]), at, at)
+        colon = text.index(":", int(name.end_mark.index)) + 1
+        text = f"{text[:colon]} []{text[colon:]}"
     return _confirm(path, text)
 
 

@@ -81,9 +81,7 @@ def _prepare(known: Mapping[str, Any], change: str, words: Mapping[str, str]) ->
     return found, holders
 
 
-def _change_text(
-    policies: Path, change: str, subject: Subject, words: Mapping[str, str], today: date
-) -> PolicyText:
+def _change_text(policies: Path, change: str, subject: Subject, words: Mapping[str, str], today: date) -> PolicyText:
     if change == "release":
         return release_subject(policies, subject, today)
     lacking = [name for name in ("reason", "by") if name not in words]

@@ -7,7 +7,8 @@ module: policy_entry
 short_description: Write or delete what the policy cuts off
 description:
   - Changes one entry of C(access/quarantines.yaml) and no other line; the whole policy is checked before it is written.
-  - Without O(port) the one school of the play's hosts is meant. In check mode nothing is written. Meant for C(run_once).
+  - Without O(port) the one school of the play's hosts is meant. Meant for C(run_once).
+  - In check mode nothing is written.
 options:
   change:
     description: What is done.
