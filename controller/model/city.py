@@ -15,6 +15,7 @@ from controller.model.access.admission import Admission, AdmissionFile, Admissio
 from controller.model.access.data_flows import System, SystemFlow
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.people import PeopleFile
+from controller.model.access.quarantines import CutOffs
 from controller.model.access.rules import INTERNET, Application, IdentityPart, PrefixListFile, Rule, Segment
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
@@ -277,6 +278,11 @@ class City:
         listed = self.files.get(policy_files.INFRASTRUCTURE_PROTOCOLS).necessities
         return tuple(known for one in listed if (known := one.resolve_admission(self.admission_servers)) is not None)
 
+    @cached_property
+    def cut_offs(self) -> CutOffs:
+        """What is in quarantine, or closed, on the day."""
+        return CutOffs(self.files.get(policy_files.QUARANTINES), self.policy_date)
+
     # What follows from more than one file.
 
     @cached_property
@@ -296,6 +302,11 @@ class City:
     def rule_applies_at(self, rule: Rule, school: School) -> bool:
         """Tell if a school is in the rule's scope."""
         return rule.schools is None or rule.schools.contains(school, self.groups)
+
+    def list_askers(self, rule: Rule, school: School) -> tuple[str, ...]:
+        """The segments (and the controller) that the network part of a rule lets ask at a school."""
+        here = rule.network is not None and self.rule_applies_at(rule, school)
+        return self.cut_offs.list_askers(rule, school.id, self.management_segment) if here else ()
 
     def list_schools_in_scope(self, rule: Rule) -> frozenset[str]:
         """The schools of a rule, by id."""
@@ -352,7 +363,8 @@ class City:
         """The devices of a school in this estate."""
         kept = self._fleets.get(school.id)
         if kept is None or kept[0] is not school:
-            kept = self._fleets[school.id] = (school, tuple(self._devices(school)))
+            found = (self.cut_offs.close_ports(one, self.default_segment) for one in self._devices(school))
+            kept = self._fleets[school.id] = (school, tuple(found))
         return kept[1]
 
     def _devices(self, school: School) -> Iterator[Device]:

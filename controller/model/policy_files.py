@@ -18,6 +18,7 @@ from controller.model.access.admission import AdmissionFile
 from controller.model.access.data_flows import FlowFile
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
 from controller.model.access.people import PeopleFile
+from controller.model.access.quarantines import QuarantineFile
 from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
 from controller.model.formats.migration import NUMBERED, FileFormat, Migration
 from controller.model.measurement import MeasurementFile
@@ -124,6 +125,7 @@ RULES = PolicyFile("access/rules.yaml", RuleFile)
 FLOWS = PolicyFile("access/flows.yaml", FlowFile, optional=True, default=FlowFile(flows=()))
 ADMISSION = PolicyFile("access/admission.yaml", AdmissionFile)
 INFRASTRUCTURE_PROTOCOLS = PolicyFile("access/necessities.yaml", InfrastructureProtocolFile)
+QUARANTINES = PolicyFile("access/quarantines.yaml", QuarantineFile, optional=True, default=QuarantineFile())
 OUTPUTS = PolicyFile(f"stack-outputs/{STACK}.json", StackOutputs, has_schema=False)
 
 POLICY_FILES: tuple[PolicyFile[BaseModel], ...] = (
@@ -144,6 +146,7 @@ POLICY_FILES: tuple[PolicyFile[BaseModel], ...] = (
     FLOWS,
     ADMISSION,
     INFRASTRUCTURE_PROTOCOLS,
+    QUARANTINES,
     OUTPUTS,
 )
 """In the order in which they are read: `CITY` names the stack of `OUTPUTS`."""

@@ -17,10 +17,11 @@ from controller.errors import Origin
 from controller.model.access.admission import PLUGGED
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
-from controller.model.access.rules import DAYS, Hours, Rule
+from controller.model.access.rules import CONTROLLER, DAYS, Hours, Rule
 from controller.model.access.second_factors import Importance, Strength
 from controller.model.city import City
 from controller.model.network.packets import Effect, Family, Protocol, Service, get_bounds, is_in_interval
+from controller.model.policy_files import QUARANTINES
 from controller.model.sites.schools import School
 
 UNKNOWN = ""
@@ -153,6 +154,7 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
         rule.network is not None
         and flow.source in rule.network.from_
         and city.rule_applies_at(rule, flow.school)
+        and not _cuts(city, rule, flow)
         and any(
             city.addresses.destination_addresses(name, flow.school).in_family(flow.family).contains(flow.destination)
             and any(
@@ -162,6 +164,15 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
             for name in rule.applications
         )
     )
+
+
+def _cuts(city: City, rule: Rule, flow: Flow) -> bool:
+    """Tell if a quarantine of the school, or its being closed, takes from a segment what a rule permits."""
+    file = city.files.get(QUARANTINES)
+    kept = [one.keeps for one in file.quarantines if one.school == flow.school.id and one.holds_on(city.policy_date)]
+    kept += [() for one in file.closed if one.school == flow.school.id and one.holds_on(city.policy_date)]
+    needed = flow.source in (CONTROLLER, city.management_segment)
+    return rule.effect is Effect.PERMIT and not needed and any(rule.id not in one for one in kept)
 
 
 def _identity_covers(city: City, rule: Rule, application: str, person: Person, at: datetime) -> bool:

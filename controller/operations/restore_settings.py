@@ -6,22 +6,24 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from controller.errors import Origin
 from controller.inputs.character_classes import PlainText
 from controller.model.sites.schools import Identifier
-from controller.model.yaml_source import StrictModel
+from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.device_access import CredentialSource
 
 _BackupLine = Annotated[str, Field(min_length=1, pattern=r"^([^{}<>`$\\]|<redacted>)*$"), PlainText(500, "{}`$\\")]
 """A line as a backup has it: only compared with lines of backups, and shown."""
 
 
-class RestoreSecret(StrictModel):
+class RestoreSecret(LocatedItem):
     """A secret that stands in a line of backups. `line` is the line as a backup has it, with `<redacted>`.
 
     What `secret` leads to takes the place of `<redacted>`; where a line has several, a line of it for each, in their
     order. Without `devices` it holds for every device whose backup has the line.
     """
 
+    origin: Origin = Origin("the defaults", 1)
     line: _BackupLine
     secret: CredentialSource
     devices: tuple[Identifier, ...] = ()

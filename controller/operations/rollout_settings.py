@@ -29,6 +29,12 @@ _DEFAULTS = Origin("the defaults", 1)
 Gates = Annotated[tuple[GateRule, ...], Field(max_length=20), AfterValidator(_refuse_twice)]
 
 
+class TimeWindow(Hours):
+    """Hours in which devices are changed, and where they were written."""
+
+    origin: Origin = _DEFAULTS
+
+
 class WaveRule(LocatedItem):
     """A wave of a rollout: which schools, how many side by side, and when it stops.
 
@@ -93,7 +99,7 @@ class RolloutSettings(StrictModel):
     canary: Identifier | None = None
     schools_at_once: int = Field(default=8, ge=1, le=50)
     waves: tuple[WaveRule, ...] = Field(default=DEFAULT_WAVES, min_length=1, max_length=200)
-    windows: tuple[Hours, ...] = Field(default=(), max_length=50)
+    windows: tuple[TimeWindow, ...] = Field(default=(), max_length=50)
     gates: Gates = ()
     undo_on_failure: bool = False
     undo_may_widen: bool = False

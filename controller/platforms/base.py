@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from string import punctuation
 from typing import Protocol, runtime_checkable
 
 from controller.errors import ConfigRefused, Origin, Problem
@@ -13,6 +15,10 @@ from controller.model.network.route_policies import RouteDirection, Routing
 from controller.model.network.unmanaged_paths import UnmanagedPath
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.device_text.redaction import REDACTED
+
+_TELLING = 3
+"""Characters in a row of a secret that give something of it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +26,20 @@ class Reply:
     """The answer to a question of a command line; `question` is a pattern that the end of what it says matches."""
 
     question: str
-    text: str
+    text: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Command:
     """One command for a device; `stdin` goes in whole, where the platform's shell takes it.
 
     `replies` are the answers to the questions that a command line may ask then; any other question is refused.
     `accepts` are the beginnings of lines that look like a refusal and are none. `shown` stands for a line that holds a
-    secret, in every message and record.
+    secret, in every message and record: whoever makes a command of another one keeps it (`dataclasses.replace`).
+
+    >>> command = Command("username net01 secret hunter2", shown="username net01 secret <redacted>")
+    >>> command, command.hide_secrets("% Weak password: 'hunter2'")
+    (Command('username net01 secret <redacted>'), '% Weak password: <redacted>')
     """
 
     line: str
@@ -39,9 +49,26 @@ class Command:
     shown: str = ""
 
     @property
-    def told(self) -> str:
-        """Return the line as it may be told."""
+    def shown_line(self) -> str:
+        """Return the line as it may be shown."""
         return self.shown or self.line
+
+    def hide_secrets(self, said: str) -> str:
+        """Return what a device said to the line, without the words that may quote what is not shown of it."""
+        if not self.shown:
+            return said
+        known = set(self.shown.split())
+        hidden = [word.strip(punctuation) for word in self.line.split() if word not in known]
+        return re.sub(r"\S+", lambda found: REDACTED if _quotes_one(found[0], hidden) else found[0], said)
+
+    def __repr__(self) -> str:
+        return f"Command({self.shown_line!r}" + (f", stdin of {len(self.stdin)} characters)" if self.stdin else ")")
+
+
+def _quotes_one(word: str, hidden: Sequence[str]) -> bool:
+    """Tell if a word holds one that is hidden, or so much of one that it would be given away."""
+    bare = word.strip(punctuation)
+    return any((one and one in word) or (len(bare) >= _TELLING and bare in one) for one in hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,7 +251,7 @@ class Procedure:
         with self._begin_step("push") as push:
             for step in steps:
                 for command in step.commands:
-                    with push.child(Level.COMMAND, step.title, command=command.told):
+                    with push.child(Level.COMMAND, step.title, command=command.shown_line):
                         change.operation.push(self.session, change.restore, command)
 
     def read_back(self) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import jsonschema
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from controller.errors import OperationsRefused
 from controller.operations.operations import ApprovalRule, Approvals, Operations
 from controller.operations.operators_file import find_operators_file, load_operations
+from controller.operations.restore_settings import RestoreSecret
 from tools.make_schemas import OPERATIONS
 
 WHOLE = """format: 1
@@ -33,11 +36,19 @@ approvals:
     - {schools: 1, approvals: 1}
     - {schools: 20, approvals: 2, from: [sato@example.jp, suzuki@example.jp]}
 plans: {expire-after-hours: 4}
-rollout: {canary: as-e04, schools-at-once: 4}
+rollout:
+  canary: as-e04
+  schools-at-once: 4
+  windows:
+    - {days: [mon, tue, wed, thu, fri], from: "18:00", until: "22:00"}
 retention: {events-days: 200, rollouts-days: 30, audit-days: 200}
 tokens: {controller: /etc/tsunagu/c, probe: /etc/tsunagu/p}
 audit: {head: journal}
 numbers: {yamaha_rtx: {filters: 5000000, keepalives: 21, tunnels: 7}}
+restore:
+  secrets:
+    - {line: "snmp-server community <redacted>", secret: {file: ~/.config/tsunagu/secrets/community}}
+  leave-out: ["description <redacted>"]
 """
 
 
@@ -116,3 +127,26 @@ def test_what_is_wrong_is_said_at_its_line(tmp_path: Path, text: str, line: int,
     said = refused(tmp_path, text)
     assert f"operations.yaml:{line}:" in said
     assert message in said
+
+
+def test_every_item_of_a_list_of_the_file_remembers_its_line() -> None:
+    """The reader gives each of them its place; one that cannot hold it could never be written."""
+    models: list[type[BaseModel]] = [Operations]
+    lost: list[str] = []
+    for model in models:
+        for field in model.model_fields.values():
+            for found, is_item in _list_models(field.annotation):
+                if is_item and "origin" not in found.model_fields:
+                    lost.append(found.__name__)
+                if found not in models:
+                    models.append(found)
+    assert RestoreSecret in models
+    assert lost == []
+
+
+def _list_models(annotation: Any, *, is_item: bool = False) -> list[tuple[type[BaseModel], bool]]:  # noqa: ANN401 a type
+    """Every model in a field's type, and whether it stands in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [(annotation, is_item)]
+    inside = is_item or get_origin(annotation) is tuple
+    return [one for part in get_args(annotation) for one in _list_models(part, is_item=inside)]

@@ -36,8 +36,12 @@ USER, WORD = "net01", "playbook-7"
 SAVED = ROOT / "examples/minato/configurations" / f"{DEVICE}.cfg"
 APPROVED = "approvals: {require: [{approvals: 0}]}\n"
 """What the operators' file says where nobody has to approve."""
-MODELS: Mapping[str, Callable[[str], VirtualSwitch]] = MappingProxyType(
-    {"catalyst": lambda startup: CatalystSwitch(C9300, startup), "x530": X530}
+Clock = Callable[[], float]
+MODELS: Mapping[str, Callable[[str, Clock], VirtualSwitch]] = MappingProxyType(
+    {
+        "catalyst": lambda startup, clock: CatalystSwitch(C9300, startup, clock=clock),
+        "x530": lambda startup, clock: X530(startup, clock=clock),
+    }
 )
 LOTS = MappingProxyType({"catalyst": "catalyst-r3", "x530": "x530-r5"})
 
@@ -65,6 +69,16 @@ class Gate(Server):
         return super().check_channel_direct_tcpip_request(chanid, origin, destination)
 
 
+@dataclass
+class SwitchClock:
+    """The switch's own clock: the machine's, and so many seconds ahead of it."""
+
+    ahead: float = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 @dataclass(frozen=True)
 class Scene:
     """The city, the operators' file and the pinned keys of it; `key` is the switch's host key as OpenSSH writes it."""
@@ -73,6 +87,11 @@ class Scene:
     key: str
     site: DeviceSite
     gate: Gate
+    clock: SwitchClock
+
+    def pass_an_hour(self) -> None:
+        """Let an hour pass on the switch: what it has armed is due."""
+        self.clock.ahead += 3600
 
     @property
     def pins(self) -> Path:
@@ -151,13 +170,14 @@ def stand_switch(
         (folder / name).mkdir(mode=0o700)
     shutil.copytree(ROOT / "examples/minato", folder / "policies")
     _change_school(folder / "policies", LOTS[model], adoption)
-    device = MODELS[model](startup if startup is not None else SAVED.read_text(encoding="cp932"))
+    clock = SwitchClock()
+    device = MODELS[model](startup if startup is not None else SAVED.read_text(encoding="cp932"), clock)
     jump, key = HostKey(), asyncssh.generate_private_key("ssh-ed25519")
-    with _serve(site := DeviceSite(device), key) as port:
+    with _serve(site := DeviceSite(device), key, clock) as port:
         server = Gate(jump.blob, port)
         with serve_jump_host(jump, server) as gate:
             _write_operators(folder, jump, gate, operators)
-            yield Scene(folder, key.export_public_key().decode().strip(), site, server)
+            yield Scene(folder, key.export_public_key().decode().strip(), site, server, clock)
 
 
 def _change_school(policies: Path, lot: str, adoption: str) -> None:
@@ -168,12 +188,12 @@ def _change_school(policies: Path, lot: str, adoption: str) -> None:
 
 
 @contextmanager
-def _serve(site: DeviceSite, key: asyncssh.SSHKey) -> Iterator[int]:
+def _serve(site: DeviceSite, key: asyncssh.SSHKey, clock: Clock) -> Iterator[int]:
     """Serve the switch in a thread of its own; yield the port."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = SwitchServer(site, Access(USER, WORD), key, time.time)
+    server = SwitchServer(site, Access(USER, WORD), key, clock)
     try:
         yield asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result(20)
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.rollout.change import Change
 from controller.rollout.device_step import change_device
 from controller.rollout.outcome import Outcome
-from controller.telemetry.timeline import open_rollout_span
+from controller.telemetry.timeline import Listener, open_rollout_span
 from tests.rollout.virtual_devices import VirtualTransport
 
 NAME = "d1"
@@ -77,6 +77,7 @@ class CliScene:
         restore_after: int = 300,
         wrap: Callable[[Transport], Transport] | None = None,
         plan: str = "plan",
+        listeners: Sequence[Listener] = (),
     ) -> Outcome:
         """Carry the plan out, in a run of its own."""
         self.runs += 1
@@ -97,5 +98,5 @@ class CliScene:
             transport=self.transport if wrap is None else wrap(self.transport),
             clock=self.clock,
         )
-        with open_rollout_span("a switch with a command line", []) as span:
+        with open_rollout_span("a switch with a command line", listeners) as span:
             return change_device(change, span)

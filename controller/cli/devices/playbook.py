@@ -36,11 +36,14 @@ from controller.cli.options import (
 )
 from controller.cli.output import Exit, get_words, print_line, say_json
 from controller.cli.progress import Progress
+from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
+from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.operations.trusted_programs import PROJECT, check_program_folder
 from controller.plan.backup import is_operable
 from controller.plan.playbook_tasks.evidence import ARCHIVE
+from controller.plan.select import Selection, find_device
 from controller.rollout.playbooks.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
 from controller.rollout.playbooks.playbook_settings import build_variables, list_playbooks, read_playbook
 from controller.telemetry.registry import Writer
@@ -80,6 +83,10 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="What the playbook is told (repeatable).")
 ]
 Check = Annotated[bool, typer.Option("--check", help="Say what would be done, and do it not.")]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option("--device", metavar="DEVICE", help="Only this device, by its id (may be repeated)."),
+]
 _PURPOSES = "playbook_purposes."
 """Begins the messages that say what a playbook is for."""
 _FOLDERS = {
@@ -88,6 +95,7 @@ _FOLDERS = {
     "drift": "reports",
     "onboard_school": "backups",
     "onboard_switch": "backups",
+    "replace_switch": "backups",
 }
 """Where a playbook writes if nobody says."""
 _STEPS = {"drift": COMPARED, "onboard_school": SAVED, "onboard_switch": SAVED, "backup": SAVED}
@@ -108,6 +116,7 @@ def run(  # noqa: PLR0913 the command's options
     schools: Schools = None,
     wards: Wards = None,
     everything: All = False,
+    only: Devices = None,
     lab: Lab = False,
     output: Output = None,
     settings: Settings = None,
@@ -125,11 +134,11 @@ def run(  # noqa: PLR0913 the command's options
     check_playbook_name(folder_of_books, name)
     declared = read_playbook(folder_of_books, name)
     build_variables(declared, Path(), settings or ())  # what is wrong with the words is said before the city is read
-    chosen = choose_selection(schools, wards, everything=everything)
+    chosen = None if only and not (schools or wards) else choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)
-    devices = list_reachable_devices(city, chosen)
+    devices = _list_devices(city, chosen, only or ())
     hosts = [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
     folder = find_real_path((output or Path(_FOLDERS.get(name, name))) / f"{began:%Y-%m-%dT%H%M%S}")
@@ -153,6 +162,23 @@ def run(  # noqa: PLR0913 the command's options
     code = _choose_code(outcomes, left_out)
     if code is not Exit.GOOD:
         raise typer.Exit(code)
+
+
+def _list_devices(city: City, chosen: Selection | None, only: Sequence[str]) -> tuple[Device, ...]:
+    """Return the devices of schools and wards; where some are named, those of them, or those alone.
+
+    Raises:
+        TsunaguError: one that is named is no device of the city, or none of the schools and wards.
+    """
+    named = {name: find_device(city, name) for name in only}
+    if chosen is None:
+        chosen = Selection(sorted({device.school.id for device in named.values()}))
+    found = list_reachable_devices(city, chosen)
+    beside = sorted(named.keys() - {device.id for device in found})
+    if beside:
+        message = f"--device {beside[0]}: is none of the devices of the schools and wards that are named or up"
+        raise TsunaguError(message)
+    return tuple(device for device in found if not named or device.id in named)
 
 
 @playbook.command("list")

@@ -48,11 +48,11 @@ from controller.rollout.durable.carry_out import (
     resume_rollout,
     use_rollouts,
 )
-from controller.rollout.durable.gates.unknown_devices import WriteOff
-from controller.rollout.durable.gates.write_offs import write_device_off
 from controller.rollout.durable.records import RolloutState
 from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene, resume_scene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.unknown_devices import WriteOff
+from controller.rollout.durable.waves.write_offs import write_device_off
 from controller.rollout.record_room import refuse_without_room
 from controller.rollout.start import StartRequest, start_rollout
 from controller.storage.audit.audit_trail import AuditKind

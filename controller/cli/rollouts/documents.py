@@ -21,6 +21,7 @@ from controller.cli.rollouts.gate_documents import (
     print_waiting,
 )
 from controller.operations.rollout_settings import DEFAULT_RETRY, RetryRule
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.outcome import End
@@ -121,7 +122,7 @@ def find_lost_since(store: RolloutStore, rollout: str, now: datetime, *, worked_
     """Return when the process that worked on a rollout was last alive, where it is gone or hangs; else None."""
     if store.load_status(rollout).state not in _GOES_ON:
         return None
-    last = store.find_last_beat(rollout)
+    last = HeartbeatStore(store).find_last_heartbeat(rollout)
     if last is None or (worked_on and now - last <= timedelta(seconds=LOST_SECONDS)):
         return None
     return last

@@ -11,9 +11,10 @@ from controller.cli.output import print_line
 from controller.operations.rollout_settings import RetryRule
 from controller.rollout.durable.gates.gate import GateVerdict
 from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.gates.unknown_devices import find_deadline, list_waiting
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutStatus
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.unknown_devices import find_deadline, list_waiting
+from controller.rollout.durable.waves.write_offs import WriteOffStore
 
 
 class UnknownDevice(TypedDict):
@@ -52,7 +53,7 @@ def describe_waiting(
     """Return the devices that a rollout waits for; none where it has ended. `tries` are all at its devices."""
     if status.state.is_final:
         return []
-    offs = {one.device for one in GateStore(store).list_write_offs(record.id)}
+    offs = {one.device for one in WriteOffStore(store).list_write_offs(record.id)}
     until = _say_time(find_deadline(record, rule))
     return [
         {
@@ -71,7 +72,7 @@ def describe_write_offs(store: RolloutStore, rollout: str) -> list[WrittenOff]:
     """Return the devices of a rollout that were written off."""
     return [
         {"device": one.device, "by": one.by, "at": _say_time(one.at), "reason": one.reason}
-        for one in GateStore(store).list_write_offs(rollout)
+        for one in WriteOffStore(store).list_write_offs(rollout)
     ]
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing_extensions import TypedDict
 
 from controller.cli.rollouts.documents import find_lost_since
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, Wave
 from controller.rollout.durable.rollout_store import RolloutStore
 
@@ -79,7 +80,7 @@ def look_at_rollout(store: RolloutStore, rollout: str, now: datetime, *, worked_
     to_come = sum(wave.devices - wave.ended_well - wave.ended_badly for wave in waves)
     goes_on = status.state is RolloutState.RUNNING and lost is None
     left = timedelta(minutes=to_come / rate) if rate and goes_on else None
-    waits = tuple(store.list_waits(rollout)) if lost is None else ()
+    waits = tuple(HeartbeatStore(store).list_waits(rollout)) if lost is None else ()
     return RolloutProgress(record, status, now, runs, waves, rate, left, lost, waits)
 
 

@@ -21,7 +21,7 @@ from controller.rollout.durable.carry_out import is_worked_on
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.snapshot import unpack_snapshot
-from controller.rollout.durable.way_back import (
+from controller.rollout.durable.waves.way_back import (
     list_touched_devices,
     list_widened_flows,
     list_widened_since,

@@ -93,11 +93,10 @@ def _by_place(city: City, school: School, family: Family) -> dict[tuple[str, Dir
     found: dict[tuple[str, Direction], list[FilterClause]] = {}
     ends = {name: city.addresses.source_addresses_in(name, school, family) for name in (*city.segments, CONTROLLER)}
     for rule in city.rules:
-        if rule.network is None or not city.rule_applies_at(rule, school):
-            continue
+        askers = city.list_askers(rule, school)
         for application in rule.applications:
             asked = city.addresses.destination_addresses_in(application, school, family)
-            sources = [name for name in rule.network.from_ if ends[name].included and asked.included]
+            sources = [name for name in askers if ends[name].included and asked.included]
             for service in city.get_permitted_services(rule, application):
                 spoken = {name: _conversation(rule, service, family, ends[name], asked) for name in sources}
                 for name, (there, back) in spoken.items():

@@ -21,6 +21,7 @@ from controller.model.loading.inventory import find_inventory_problems, find_man
 from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.place_meanings import find_place_problems, name_places_by_meaning
 from controller.model.loading.policy_reader import PolicyReader
+from controller.model.loading.quarantines import find_quarantine_problems
 from controller.model.loading.references import find_dangling_references
 from controller.model.loading.uniqueness import find_copied_files, find_duplicates
 from controller.model.loading.wireless import find_wireless_problems
@@ -86,7 +87,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
             problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
             problems += find_management_problems(city)
             problems += find_bound_problems(city, bounds, reader.find_origin)
-            problems += find_access_line_problems(city)
+            problems += [*find_access_line_problems(city), *find_quarantine_problems(city)]
         if not problems:
             return city if estate is City else estate(*said)
     raise PolicyError(REFUSED, problems)

@@ -25,6 +25,7 @@ from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Platform, refuse_conflicts
 from controller.platforms.registry import load_platform
 from controller.prove.compliance.wireless import find_wireless_differences
+from controller.prove.reachability.quarantine import find_quarantine_leaks
 from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 
@@ -73,6 +74,7 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
         *find_interface_differences(intent, state),
         *find_filter_differences(intent, state),
         *find_route_differences(intent, state),
+        *find_quarantine_leaks(city, seen.device, state),
         *find_wireless_differences(seen.device.id, intent.networks, state),
     )
     # Where an object of others stands in the way there is no plan, and so no state between.

@@ -70,7 +70,9 @@ def _prove_filters(city: City, device: Device, system: Platform, keys: CityKeys,
     names = [build_filter_key(city, device, one, left.get(one.key)) for one in intents]
     known = [cache.find(name) for name in names]
     bare = keys.bare_device_key(device)
-    part = _part(city, device, system, (intents, delegated), known) if cache.find(bare) else None
+    # What is cut off is judged on the whole device, however much of it is known.
+    partly = cache.find(bare) is not None and not city.cut_offs.touches(device)
+    part = _part(city, device, system, (intents, delegated), known) if partly else None
     if part is None:
         part = build_device_intent(city, device, can, compile_acls(device, can, intents, delegated))
         known = [None] * len(intents)

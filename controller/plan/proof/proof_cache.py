@@ -231,7 +231,7 @@ class CityKeys:
         if school.id not in self._rule_digests:
             rules = (rule for rule in self._city.rules if rule.network and self._city.rule_applies_at(rule, school))
             named = (rule.model_dump_json(include={"id", "effect", "applications", "network"}) for rule in rules)
-            self._rule_digests[school.id] = _digest(named)
+            self._rule_digests[school.id] = _digest([self._city.cut_offs.describe(school.id), *named])
         return self._rule_digests[school.id]
 
     def _ports(self, device: Device) -> str:

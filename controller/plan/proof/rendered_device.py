@@ -17,6 +17,7 @@ from controller.prove.compliance.wireless import find_wireless_differences
 from controller.prove.filters.equivalence import FilterDifference, covers_intent, prove_filter_equals_intent
 from controller.prove.filters.evaluation import ends_explicitly, evaluate_filter, find_deciding_clauses
 from controller.prove.filters.transition import TransitionFault, TransitionStage, find_transition_faults
+from controller.prove.reachability.quarantine import find_quarantine_leaks
 from controller.prove.routes.policies import find_routing_differences, find_transition_differences
 
 CLIENT_PORT = 49152
@@ -56,6 +57,7 @@ def check_rendered_device(city: City, intent: DeviceIntent, system: Platform) ->
     differences += _find_denied_delegated(intent)
     differences += find_management_cuts(city, intent, parsed)
     differences += find_route_differences(intent, parsed)
+    differences += find_quarantine_leaks(city, intent.device, parsed)
     differences += find_wireless_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")

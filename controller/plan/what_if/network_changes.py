@@ -53,6 +53,7 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
             school = city.school_by_id.get(name)
             key.append(school is not None)
             key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
+            key.append(city.cut_offs.describe(name))
             own = school.segments if school else ()
             key.append(frozenset((one.id, family) for one in own for family in Family if one.get_prefix(family)))
             blocks.append(school and _list_own_prefixes(city, school, shared))
@@ -90,7 +91,7 @@ def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: F
         return space.nothing
     cubes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
     for rule in city.rules:
-        if rule.network and source in rule.network.from_ and city.rule_applies_at(rule, school):
+        if source in city.list_askers(rule, school):
             cubes[rule.effect] += [_way(space, city, school, family, rule, name) for name in rule.applications]
     cubes[Effect.PERMIT] += [_packets(space, places, service) for places, service in _beyond(city, source, family)]
     return space.difference(space.union_all(cubes[Effect.PERMIT]), space.union_all(cubes[Effect.FORBID]))

@@ -11,6 +11,7 @@ stays in force; `write` saves, in configuration mode, and says nothing; AX3640S 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from controller.platforms.base import Command, Lock, Reply, Restore, Session
 from controller.platforms.common.device_operation import ENTER, LEAVE
@@ -30,7 +31,7 @@ class AlaxalaOperation(UnrestoredOperation):
     def write_command(self, command: Command) -> Command:
         """Return a command as it is typed; its answer goes with `end`."""
         replies = (Reply(_QUESTION, ANSWER),) if command.line == LEAVE else ()
-        return Command(command.line, replies=replies, accepts=self.accepts)
+        return replace(command, replies=replies, accepts=self.accepts)
 
     def push(self, session: Session, restore: Restore, command: Command) -> None:
         """Type one line; the answer to the question of `end` was given with it.

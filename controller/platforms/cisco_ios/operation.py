@@ -19,6 +19,7 @@ Configuration Fundamentals Command Reference (`reload`, `write memory`, `dir`).
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from controller.errors import CommandFailed
 from controller.platforms.base import Command, Lock, Readable, Reply, Session
@@ -160,7 +161,7 @@ class CiscoIosOperation(TimedOperation):
         """Return a command as it is typed: configuration mode is locked where the operators have it so."""
         locks = _EXCLUSIVE.search(self.reveal_configuration()) is not None
         line = f"{ENTER} lock" if command.line == ENTER and locks else command.line
-        return Command(line, accepts=self.accepts, shown=command.shown)
+        return replace(command, line=line, accepts=self.accepts)
 
     def save(self, session: Session, lock: Lock) -> None:
         """Write what runs to the startup configuration.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from controller.errors import CommandFailed, DeviceError
@@ -180,7 +180,7 @@ class DeviceOperation(ABC):
 
     def write_command(self, command: Command) -> Command:
         """Return a command as it is typed."""
-        return Command(command.line, accepts=self.accepts, shown=command.shown)
+        return replace(command, accepts=self.accepts)
 
     def digest(self, text: DeviceText) -> str:
         """Return the digest of a configuration, without the lines that change by themselves."""
@@ -223,5 +223,6 @@ def _refuse_words(session: Session, command: Command, said: DeviceText) -> None:
         CommandFailed: there is one.
     """
     if words := said.reveal().strip():
-        message = f"it answered a line that is taken without a word: {describe_device_words(words)}"
-        raise CommandFailed(session.device, message, command=command.told)
+        shown = describe_device_words(command.hide_secrets(words))
+        message = f"it answered a line that is taken without a word: {shown}"
+        raise CommandFailed(session.device, message, command=command.shown_line)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -103,7 +104,14 @@ class OwnRestore:
         Raises:
             CommandFailed: the command failed, or it was too late (the message says so) and was not run.
         """
-        session.run(Command(_join_words("push", restore.run, *shlex.split(command.line)), command.stdin))
+        try:
+            line = _join_words("push", restore.run, *shlex.split(command.line))
+        except ValueError as error:
+            shown = command.hide_secrets(str(error))
+            message = f"it is not sent: {shown}"
+            raise CommandFailed(session.device, message, command=command.shown_line) from None
+        shown = f"push {restore.run} {command.shown}" if command.shown else ""
+        session.run(replace(command, line=line, shown=shown))
 
     def cancel(self, session: Session, restore: Restore) -> bool:
         """Cancel the armed restore; False when it has fired or is firing, or the lock is another run's."""

@@ -172,12 +172,12 @@ class TimedOperation(DeviceOperation):
         del restore
         if command.line == ENTER and not self._is_pending(session):
             message = "late: its restore is not armed any more; nothing more was changed"
-            raise CommandFailed(session.device, message, command=command.line)
+            raise CommandFailed(session.device, message, command=command.shown_line)
         left = self._deadline - self._context.clock.monotonic()
         if left < MARGIN_SECONDS and command.line != LEAVE:
             self._leave(session)
             message = f"late: {left:.0f} s are left to its restore; choose a longer --restore-after"
-            raise CommandFailed(session.device, message, command=command.line)
+            raise CommandFailed(session.device, message, command=command.shown_line)
         self._type(session, command)
 
     def cancel(self, session: Session, restore: Restore) -> bool:

@@ -182,19 +182,19 @@ class CliSession:
         """
         if command.stdin is not None:
             message = "nothing is typed into it: a command line takes one line after the other"
-            raise CommandFailed(self.device, message, command=command.told)
+            raise CommandFailed(self.device, message, command=command.shown_line)
         shows = command.line.startswith(_SHOWING)
         said = self._converse(command, self._patience.show if shows else self._patience.line, quiet=shows)
         lines = [line for line in said.split("\n") if line.strip()]
         if find_refusal(lines[:_FIRST_LINES] if shows else lines, command.accepts):
-            told = describe_device_words(" ".join(lines[:_FIRST_LINES]))
-            raise CommandFailed(self.device, f"the device refused it: {told}", command=command.told)
+            shown = describe_device_words(command.hide_secrets(" ".join(lines[:_FIRST_LINES])))
+            raise CommandFailed(self.device, f"the device refused it: {shown}", command=command.shown_line)
         return DeviceText(said, self.device)
 
     def _converse(self, command: Command, seconds: float, *, quiet: bool) -> str:
         """Type a line and answer what is asked; return what was said between echo and prompt."""
         if self._lost:
-            raise DeviceUnreachable(self.device, f"the session ended: {self._lost}", command=command.told)
+            raise DeviceUnreachable(self.device, f"the session ended: {self._lost}", command=command.shown_line)
         deadline = time.monotonic() + seconds
         self._client.begin_command()
         self._channel.begin_command()
@@ -205,23 +205,26 @@ class CliSession:
         except DeviceTextRefused:
             raise
         except _Asked as asked:
-            self._end(f"it asked {asked.question!r}")
-            message = f"it asks {describe_device_words(asked.question)!r}, which is answered by nobody blindly"
-            raise CommandFailed(self.device, message, command=command.told) from None
+            question = describe_device_words(command.hide_secrets(asked.question))
+            self._end(f"it asked {question!r}")
+            message = f"it asks {question!r}, which is answered by nobody blindly"
+            raise CommandFailed(self.device, message, command=command.shown_line) from None
         except _Renamed as renamed:
             self._end("its prompt changed")
             message = f"its prompt became {describe_device_words(renamed.prompt)!r}: somebody else configures it"
-            raise CommandFailed(self.device, message, command=command.told) from None
+            raise CommandFailed(self.device, message, command=command.shown_line) from None
         except _NotRepeated as other:
             self._end("it did not repeat what was typed")
-            told = describe_device_words(other.said.strip().partition("\n")[0])
-            message = f"the device did not repeat the line, but said {told!r}"
-            raise CommandFailed(self.device, message, command=command.told) from None
+            first = describe_device_words(other.said.strip().partition("\n")[0])
+            # What it garbled may still be most of a secret.
+            shown = "something else, which is not shown: the line holds a secret" if command.shown else repr(first)
+            message = f"the device did not repeat the line, but said {shown}"
+            raise CommandFailed(self.device, message, command=command.shown_line) from None
         except _BROKEN as error:
             self._client.refuse_overrun(self.device)
             reason = describe_device_words(str(error).strip().partition("\n")[0]) or error.__class__.__name__
             self._end(reason)
-            raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.told) from None
+            raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.shown_line) from None
         return drop_prompt(text)
 
     def _receive(self, deadline: float, command: Command, *, quiet: bool) -> str:

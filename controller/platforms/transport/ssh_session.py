@@ -64,16 +64,17 @@ class SshSession:
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._client.refuse_overrun(self.device)
             reason = describe_device_words(str(error)) or error.__class__.__name__
-            raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.line) from None
+            raise DeviceUnreachable(self.device, f"the session broke: {reason}", command=command.shown_line) from None
         if status == 0:
             return DeviceText.decode(output, self.device)
         if status < 0:
             self._client.refuse_overrun(self.device)
             message = f"the session broke before the command ended, or {COMMAND_SECONDS:.0f} s were over"
-            raise DeviceUnreachable(self.device, message, command=command.line)
-        told = describe_device_words((said.strip() or output.strip()).decode("utf-8", errors="replace"))
-        message = f"exit status {status}: {told or 'nothing was said'}"
-        raise CommandFailed(self.device, message, command=command.line)
+            raise DeviceUnreachable(self.device, message, command=command.shown_line)
+        answer = (said.strip() or output.strip()).decode("utf-8", errors="replace")
+        shown = describe_device_words(command.hide_secrets(answer))
+        message = f"exit status {status}: {shown or 'nothing was said'}"
+        raise CommandFailed(self.device, message, command=command.shown_line)
 
     def _exchange(self, command: Command) -> tuple[int, bytes, bytes]:
         transport = self._client.get_transport()

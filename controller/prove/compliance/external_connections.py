@@ -61,7 +61,9 @@ def find_opened_connections(city: City) -> Iterator[str]:
     """
     opened: dict[tuple[FilterClause, Prefix], list[str]] = {}
     for schools in city.schools_of_equal_scope:
-        for clause, far, segment in _opened(city, schools[0]):
+        # One that is cut off opens less than those like it.
+        whole = next((one for one in schools if not city.cut_offs.describe(one.id)), schools[0])
+        for clause, far, segment in _opened(city, whole):
             opened.setdefault((clause, far), []).append(segment)
     # The same necessity has other clauses at other segments and schools; it is said once.
     told = {(clause.origin, clause.rule, far) for clause, far in opened}

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.rules import ExceptionTerms, Rule
 from controller.model.city import City
-from controller.model.policy_files import CALENDAR, PREFIX_LISTS, find_file_start
+from controller.model.policy_files import CALENDAR, PREFIX_LISTS, QUARANTINES, find_file_start
 from controller.prove.lint.finding import Finding, make_warning
 
 SOON_DAYS = 30
 LONG_DAYS = 366
+SOON_OVER_DAYS = 2
+"""A quarantine is short; what it cuts off opens again with the next rollout after its last day."""
 OLD_LIST_DAYS = 180
 
 
@@ -24,6 +26,7 @@ def find_expiries(city: City) -> Iterator[Finding]:
     yield from _exceptions(city)
     yield from _calendar(city)
     yield from _old_lists(city)
+    yield from _quarantines(city)
 
 
 def _exceptions(city: City) -> Iterator[Finding]:
@@ -78,3 +81,17 @@ def _old_lists(city: City) -> Iterator[Finding]:
             message = f"prefix list {one.id!r} was read {age} days ago ({one.source}); read it again"
             origin = find_file_start(city.directory, PREFIX_LISTS, one.id)
             yield make_warning("old prefix list", origin, message)
+
+
+def _quarantines(city: City) -> Iterator[Finding]:
+    for one in city.files.get(QUARANTINES).quarantines:
+        left = (one.until - city.policy_date).days
+        if left < 0:
+            message = (
+                f"the quarantine of {one.subject} ended on {one.until}: a plan opens it again; delete the entry, or "
+                f"ask {one.by} for a later day"
+            )
+            yield make_warning("expired quarantine", one.origin, message)
+        elif one.holds_on(city.policy_date) and left <= SOON_OVER_DAYS:
+            message = f"the quarantine of {one.subject} ends in {left} days, on {one.until}; ask {one.by}"
+            yield make_warning("expiring quarantine", one.origin, message)

@@ -85,16 +85,24 @@ def list_conversations(at: SchoolNetwork) -> tuple[Conversation, ...]:
 
 
 def _conversations(at: SchoolNetwork) -> Iterator[Conversation]:
+    for rule in at.city.rules:
+        yield from list_rule_conversations(at, rule, at.city.list_askers(rule, at.school))
+
+
+def list_rule_conversations(at: SchoolNetwork, rule: Rule, sources: Iterable[str]) -> Iterator[Conversation]:
+    """The conversations that a rule speaks of, asked by these segments (or the controller) of a school.
+
+    >>> one, *_ = list_rule_conversations(SchoolNetwork(city, school, Family.V4), city.rules[0], ["staff"])
+    >>> one.rule.id, one.ports
+    ('staff-cloud', (443, 443))
+    """
     city, school, family = at.city, at.school, at.family
-    for rule in city.rules:
-        if rule.network is None or not city.rule_applies_at(rule, school):
-            continue
-        for source, name in product(rule.network.from_, rule.applications):
-            asking = city.addresses.source_addresses_in(source, school, family).get_intervals()
-            asked = city.addresses.destination_addresses_in(name, school, family).get_intervals()
-            if asking and asked:
-                for service in city.get_permitted_services(rule, name):
-                    yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
+    for source, name in product(sources, rule.applications):
+        asking = city.addresses.source_addresses_in(source, school, family).get_intervals()
+        asked = city.addresses.destination_addresses_in(name, school, family).get_intervals()
+        if asking and asked:
+            for service in city.get_permitted_services(rule, name):
+                yield Conversation(rule, family, service.protocol, asking, asked, service.ports)
 
 
 def list_cubes(spoken: Iterable[Conversation], effect: Effect) -> tuple[PacketCube, ...]:

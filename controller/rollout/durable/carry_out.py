@@ -19,13 +19,13 @@ from controller.rollout.durable.database import (
     connect_server,
 )
 from controller.rollout.durable.dbos_engine import DbosEngine
-from controller.rollout.durable.gates.gate_store import GateStore
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
 from controller.rollout.durable.snapshot import pack_snapshot
-from controller.rollout.durable.wave_plan import build_waves
+from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease, list_live_workers
 from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import name_workflow
@@ -65,7 +65,7 @@ def use_rollouts(state: Path, *, create: bool = False, server: DatabaseServer | 
     database = connect_server(server) if server is not None else connect_database(path)
     try:
         store = RolloutStore(database)
-        _create_tables(store)
+        store.create_tables()
         yield store
     finally:
         close_database(database)
@@ -101,24 +101,19 @@ def become_worker(
     try:
         with hold_file_lock(find_worker_lock(state, name), patience=patience):
             engine, store = DbosEngine(database, name), RolloutStore(database)
-            _create_tables(store)
+            store.create_tables()
             if server is None:
                 yield engine, store
                 return
             lease = WorkerLease(database, name, seconds=seconds)
             lease.on_look = engine.take_over
-            with lease.hold():
+            with lease.hold_lease():
                 yield engine, RolloutStore(database, lease)
     except FileLocked as error:
         message = f"{error.held_by} works on the rollouts of {state}; see what it does with: tsunagu rollout list"
         raise RolloutRefused(message) from None
     finally:
         close_database(database)
-
-
-def _create_tables(store: RolloutStore) -> None:
-    store.create_tables()
-    GateStore(store).create_tables()
 
 
 def find_worker_lock(state: Path, name: str = WORKER) -> Path:
@@ -272,6 +267,9 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
             finally:
                 worker.stop.set()
                 engine.stop()
+                if not worker.begun:
+                    with suppress(StoreRefused):  # the lease ends, and with it what others wait for
+                        store.end_open_tries()
         status = store.load_status(record.id)
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
@@ -302,17 +300,17 @@ def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
 
     Whoever reads it then knows since when the rollout is lost.
     """
-    store, scene, rollout = worker.store, worker.scene, worker.scene.record.id
+    beats, scene, rollout = HeartbeatStore(worker.store), worker.scene, worker.scene.record.id
 
     def beat() -> None:
-        store.beat(rollout, worker.name, scene.clock.now(), worker.waits.describe())
+        beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
 
     beat()
     with keep_beating(beat, rollout):
         yield
     with suppress(StoreRefused):
         # Where that cannot be written the rollout is told as lost, which says what to do.
-        store.end_beats(rollout, worker.name)
+        beats.end_heartbeats(rollout, worker.name)
 
 
 def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) -> WorkflowStatus | None:

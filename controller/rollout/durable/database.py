@@ -33,7 +33,7 @@ _ADVICE = (
     "restore it from a backup, or move it away: rollouts that had not ended are then known by their timelines only"
 )
 TABLES = sa.MetaData()
-"""The tables of Tsunagu; those of the workflow engine are its own."""
+"""The tables of Tsunagu; those of the workflow engine are its own. See `make_table`."""
 SERVER_SCHEMA = "tsunagu"
 """Where these tables stand in a PostgreSQL."""
 PATIENCE_SECONDS = 60.0
@@ -175,6 +175,15 @@ def _list_connect_arguments(settings: RolloutDatabase) -> dict[str, Any]:
 def is_server(database: sa.Engine) -> bool:
     """Tell if a database is a server that many workers share."""
     return database.dialect.name == "postgresql"
+
+
+def make_table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    """Return a table of Tsunagu's; `create_tables` makes it in the database.
+
+    >>> make_table("examples", sa.Column("id", sa.Text)).name
+    'tsunagu_examples'
+    """
+    return sa.Table(f"tsunagu_{name}", TABLES, *columns)
 
 
 def create_tables(database: sa.Engine) -> None:

@@ -12,14 +12,13 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from controller.errors import RolloutRefused, StoreRefused
-from controller.rollout.durable.database import TABLES, begin_transaction, create_tables
+from controller.rollout.durable.database import begin_transaction, create_tables, make_table
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, RunPlace
 from controller.rollout.durable.worker_lease import WorkerLease, list_live_workers
 from controller.rollout.outcome import End, Outcome
 
-_ROLLOUTS = sa.Table(
-    "tsunagu_rollouts",
-    TABLES,
+_ROLLOUTS = make_table(
+    "rollouts",
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("record", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -30,15 +29,13 @@ _ROLLOUTS = sa.Table(
     # At most one rollout has this mark: the database itself keeps two from running at once.
     sa.Column("active", sa.Integer, nullable=True, unique=True),
 )
-_SNAPSHOTS = sa.Table(
-    "tsunagu_snapshots",
-    TABLES,
+_SNAPSHOTS = make_table(
+    "snapshots",
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
-_RUNS = sa.Table(
-    "tsunagu_device_runs",
-    TABLES,
+_RUNS = make_table(
+    "device_runs",
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), nullable=False),
     sa.Column("device", sa.Text, nullable=False),
@@ -54,18 +51,16 @@ _RUNS = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Index("tsunagu_device_runs_by_device", "rollout", "device"),
 )
-_UNREACHED = sa.Table(
-    "tsunagu_unreached_runs",
-    TABLES,
+_UNREACHED = make_table(
+    "unreached_runs",
     sa.Column("run", sa.Integer, sa.ForeignKey("tsunagu_device_runs.id"), primary_key=True),
 )
-_HEARTBEATS = sa.Table(
-    "tsunagu_heartbeats",
-    TABLES,
-    sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
-    sa.Column("worker", sa.Text, primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("waits", sa.Text, nullable=False),
+# The tries that a worker among many is in the middle of, by the instance of the worker: one that was started anew under
+# the same name is in the middle of nothing.
+_OPEN_TRIES = make_table(
+    "open_tries",
+    sa.Column("run", sa.Integer, sa.ForeignKey("tsunagu_device_runs.id"), primary_key=True),
+    sa.Column("instance", sa.Text, nullable=False),
 )
 _SELECT_RUNS = sa.select(_RUNS, _UNREACHED.c.run).outerjoin(_UNREACHED, _UNREACHED.c.run == _RUNS.c.id)
 
@@ -81,7 +76,7 @@ class RolloutStore:
         self._database = database
         self.lease = lease
 
-    def begin(self) -> AbstractContextManager[sa.Connection]:
+    def begin_transaction(self) -> AbstractContextManager[sa.Connection]:
         """Return a transaction of the database, for what is kept beside the rollouts."""
         return begin_transaction(self._database)
 
@@ -102,7 +97,7 @@ class RolloutStore:
         """Keep a new rollout, which runs from now on; the one that it supersedes ends in the same transaction.
 
         Raises:
-            RolloutRefused: another one has not ended.
+            RolloutRefused: another one has not ended; or the one that is to be superseded has.
         """
         row = {
             "id": record.id,
@@ -116,8 +111,9 @@ class RolloutStore:
         }
         try:
             with begin_transaction(self._database) as connection:
-                if record.supersedes:
-                    connection.execute(_supersede(record, now))
+                if record.supersedes and connection.execute(_supersede(record, now)).rowcount != 1:
+                    message = f"the rollout {record.supersedes} has ended meanwhile: nothing is left of it to supersede"
+                    raise RolloutRefused(message)
                 connection.execute(sa.insert(_ROLLOUTS).values(row))
                 connection.execute(sa.insert(_SNAPSHOTS).values(rollout=record.id, content=snapshot))
         except IntegrityError:
@@ -242,6 +238,8 @@ class RolloutStore:
         with begin_transaction(self._database) as connection:
             done = connection.execute(sa.insert(_RUNS).values(**values, reason="", seconds=0.0))
             [number] = done.inserted_primary_key or (0,)
+            if self.lease is not None:
+                connection.execute(sa.insert(_OPEN_TRIES).values(run=number, instance=self.lease.instance))
         return int(number)
 
     def end_run(self, number: int, outcome: Outcome, now: datetime) -> None:
@@ -254,10 +252,18 @@ class RolloutStore:
         values = {"ended": now.timestamp(), "end": outcome.end, "reason": outcome.reason, "seconds": outcome.seconds}
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_RUNS).where(_RUNS.c.id == number).values(values))
+            connection.execute(sa.delete(_OPEN_TRIES).where(_OPEN_TRIES.c.run == number))
             if outcome.unreached:
                 connection.execute(sa.insert(_UNREACHED).values(run=number))
 
-    def pass_over(self, place: RunPlace, worker: str, outcome: Outcome, now: datetime) -> None:
+    def end_open_tries(self) -> None:
+        """Note that this worker is in the middle of no device: whatever of its tries nobody ended was broken off."""
+        if self.lease is not None:
+            mine = _OPEN_TRIES.c.instance == self.lease.instance
+            with self.begin_transaction() as connection:
+                connection.execute(sa.delete(_OPEN_TRIES).where(mine))
+
+    def note_not_attempted(self, place: RunPlace, worker: str, outcome: Outcome, now: datetime) -> None:
         """Note that nothing was tried with a device, and why."""
         moment = now.timestamp()
         values = {**_name_run(place, outcome.device, worker), "attempted": False, "begun": moment, "ended": moment}
@@ -265,48 +271,22 @@ class RolloutStore:
         with begin_transaction(self._database) as connection:
             connection.execute(sa.insert(_RUNS).values(**values, **told))
 
-    def beat(self, rollout: str, worker: str, now: datetime, waits: str = "") -> None:
-        """Note that a worker is alive and works on a rollout, and what it waits for."""
-        mine = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.worker == worker)
-        with begin_transaction(self._database) as connection:
-            found = connection.execute(sa.update(_HEARTBEATS).where(*mine).values(at=now.timestamp(), waits=waits))
-            if not found.rowcount:
-                values = {"rollout": rollout, "worker": worker, "at": now.timestamp(), "waits": waits}
-                connection.execute(sa.insert(_HEARTBEATS).values(values))
-
-    def end_beats(self, rollout: str, worker: str) -> None:
-        """Note that a worker has left a rollout by its own will: nothing of it is in the middle."""
-        mine = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.worker == worker)
-        with begin_transaction(self._database) as connection:
-            connection.execute(sa.delete(_HEARTBEATS).where(*mine))
-
-    def find_last_beat(self, rollout: str) -> datetime | None:
-        """Return when a worker of a rollout was last alive that has not left it; None where all have, or none began."""
-        with begin_transaction(self._database) as connection:
-            found = sa.select(sa.func.max(_HEARTBEATS.c.at)).where(_HEARTBEATS.c.rollout == rollout)
-            at = connection.execute(found).scalar()
-        return None if at is None else datetime.fromtimestamp(at, UTC)
-
-    def list_waits(self, rollout: str) -> list[str]:
-        """Return what the workers of a rollout waited for at their last sign of life."""
-        with begin_transaction(self._database) as connection:
-            found = sa.select(_HEARTBEATS.c.waits).where(_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.waits != "")
-            return [str(row.waits) for row in connection.execute(found)]
-
     def find_last_runs(self, rollout: str) -> Mapping[str, DeviceRun]:
         """Return the last try at each device of a rollout, by device."""
         return {run.device: run for run in self.list_runs(rollout)}
 
     def list_runs(self, rollout: str) -> list[DeviceRun]:
         """Return all tries at the devices of a rollout, in their order."""
-        with self.begin() as connection:
+        with self.begin_transaction() as connection:
             rows = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout == rollout).order_by(_RUNS.c.id)).all()
         return [_read_run(row) for row in rows]
 
-    def find_last_run(self, rollout: str, device: str) -> DeviceRun | None:
-        """Return the last try at a device; None where there was none."""
+    def find_last_run(self, rollout: str, device: str, *, only_attempted: bool = False) -> DeviceRun | None:
+        """Return the last try at a device; None where there was none. `only_attempted`: what left it alone is none."""
         with begin_transaction(self._database) as connection:
             found = _SELECT_RUNS.where(_RUNS.c.rollout == rollout, _RUNS.c.device == device)
+            if only_attempted:
+                found = found.where(_RUNS.c.attempted)
             row = connection.execute(found.order_by(_RUNS.c.id.desc()).limit(1)).first()
         return None if row is None else _read_run(row)
 
@@ -325,12 +305,13 @@ class RolloutStore:
     def find_unfinished(self, other_than: str) -> DeviceRun | None:
         """Return a device of any other rollout that a worker which lives is in the middle of; None where there is none.
 
-        A cancelled rollout ends the devices that have begun: the next one waits for these.
+        A cancelled rollout ends the devices that have begun: the next one waits for these. What a killed worker was in
+        the middle of is waited for no longer than its lease lasts, also where another one has its name by now.
         """
         alive = list_live_workers(self._database)
-        found = _SELECT_RUNS.where(_RUNS.c.rollout != other_than, _RUNS.c.ended.is_(None))
+        held = sa.exists().where(_OPEN_TRIES.c.run == _RUNS.c.id, _OPEN_TRIES.c.instance.in_(alive.values()))
         with begin_transaction(self._database) as connection:
-            row = connection.execute(found.where(_RUNS.c.worker.in_(alive)).limit(1)).first() if alive else None
+            row = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout != other_than, held).limit(1)).first()
         return None if row is None else _read_run(row)
 
     def _load_row(self, rollout: str) -> Any:  # noqa: ANN401 the library's own

@@ -13,18 +13,19 @@ from threading import Event
 
 from controller.errors import StoreRefused
 from controller.platforms.transport.base import Clock
-from controller.rollout.durable.gates.device_tries import DeviceTries
-from controller.rollout.durable.gates.gate_steps import GateSteps
 from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.gates.unknown_devices import WaitingDevice
-from controller.rollout.durable.gates.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
-from controller.rollout.durable.gates.wave_gates import WaveGates
-from controller.rollout.durable.gates.wave_undo import WaveUndo
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import RolloutState, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.time_windows import explain_closed_window
-from controller.rollout.durable.waits import Waits
+from controller.rollout.durable.waits import Waits, find_pause
+from controller.rollout.durable.waves.device_tries import DeviceTries
+from controller.rollout.durable.waves.gate_steps import GateSteps
+from controller.rollout.durable.waves.time_windows import explain_closed_window
+from controller.rollout.durable.waves.unknown_devices import WaitingDevice
+from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_gates import WaveGates
+from controller.rollout.durable.waves.wave_undo import WaveUndo
+from controller.rollout.durable.waves.write_offs import WriteOffStore
 from controller.rollout.durable.workflow_engine import WorkerStopped, WorkflowBody, WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import (
     LAST_ROUNDS,
@@ -33,13 +34,15 @@ from controller.rollout.durable.workflow_names import (
     name_undo_workflow,
     split_school_workflow,
 )
-from controller.rollout.outcome import End, Outcome
+from controller.rollout.outcome import End
 from controller.telemetry.timeline import Span
 
 ROLLOUT, SCHOOL, UNDO = "rollout", "school", "undo"
 """The names of the workflows."""
 LOOK_SECONDS = 1.0
-"""How often a rollout that waits looks whether it may go on."""
+"""How soon a rollout that waits looks whether it may go on, and how often whether its process is to stop."""
+_MOST_LOOK_SECONDS = 5.0
+"""The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
 _POLL_SECONDS = 0.2
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
@@ -157,7 +160,7 @@ class RolloutWorker:
         why = self._run_step("take turn", partial(self._take_turn, place))
         for device in devices:
             if why != GO:
-                self._run_step(f"pass over {device}", partial(self._pass_over, place, device, why))
+                self._run_step(f"pass over {device}", partial(self._tries.leave_alone, place, device, why))
                 continue
             end = self._run_step(f"change {device}", partial(self._change_device, place, device))
             if end != _WRITTEN_OFF and not End(end).good:
@@ -217,36 +220,29 @@ class RolloutWorker:
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return ended
         wave = self.scene.record.waves[place.wave]
-        bad, limit = self._ends.list_bad(self._list_bad(place)), self.scene.find_rule(wave).maximum_failures
+        bad, limit = self._ends.list_bad(self.store.list_bad_runs(place)), self.scene.find_rule(wave).maximum_failures
         return explain_failures(bad, wave, limit) if len(bad) > limit else GO
 
     def _change_device(self, place: RunPlace, device: str) -> str:
         """Change a device, and return its end; what ended well before is not touched again."""
-        last = self.store.find_last_run(place.rollout, device)
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
         if last is not None and last.end is not None and last.end.good:
             return last.end
-        if last is not None and any(one.device == device for one in self.gates.list_write_offs(place.rollout)):
+        if last is not None and any(one.device == device for one in self.write_offs.list_write_offs(place.rollout)):
             return _WRITTEN_OFF
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
-            return self._pass_over(place, device, ended)
-        return self._tries.change(place, device, broken_off=last is not None and last.ended is None).end
+            return self._tries.leave_alone(place, device, ended)
+        return self._tries.try_change(place, device, broken_off=last is not None and last.ended is None).end
 
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
         place = RunPlace(self.scene.record.id, generation, one.wave, one.school)
+        if self._ask_to_go_on(place):
+            return
         if one.untouched:
-            self._tries.change(place, one.device, broken_off=one.broken_off)
+            self._tries.try_change(place, one.device, broken_off=one.broken_off)
         else:
-            self._tries.look_at(place, one.device)
-
-    def _pass_over(self, place: RunPlace, device: str, why: str) -> str:
-        """Note that a device was not attempted, unless it was tried before in this generation, or ended well."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
-            return last.end
-        outcome = Outcome(device, place.school, End.FAILED, f"not attempted: {why}")
-        self.store.pass_over(place, self.name, outcome, self._clock.now())
-        return End.FAILED
+            self._tries.inspect_lost_device(place, one.device)
 
     def _end_wave(self, place: RunPlace, wave: Wave) -> str:
         """Judge a wave, and wait as long as the operators say before its gates are asked and the next one begins."""
@@ -261,19 +257,20 @@ class RolloutWorker:
 
     def _undo_device(self, place: RunPlace, device: str) -> str:
         """Bring a device back that the wave has changed, and return its end."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is None or not last.attempted:
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
+        if last is None:
             return End.FAILED
         if last.end is End.REVERTED:
             return last.end
-        if ended := self._wait_until_running(place.rollout, place.generation, place.school):
+        # For no window: a wave that did harm is not left as it is until the next evening.
+        if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
-        return self._tries.undo(self._undo, place, device, broken_off=last.ended is None).end
+        return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
 
     def _soak(self, place: RunPlace, minutes: int) -> None:
         """Wait; a process that is started anew meanwhile waits all of the time again."""
         self.say(f"waits {_count(minutes, 'minute')} before the next wave")
-        self.waits.begin(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
+        self.waits.begin_wait(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
         began = self._clock.monotonic()
         with self.waits.end_after(_SOAK):
             while self._clock.monotonic() < began + minutes * 60:
@@ -294,9 +291,14 @@ class RolloutWorker:
                 if waits != said:
                     said = waits
                     self.say(f"{who} waits: {waits}")
-                    self.waits.begin(who, waits)
+                    self.waits.begin_wait(who, waits)
                 self._look_later()
         return ended
+
+    def _ask_to_go_on(self, place: RunPlace) -> str:
+        """Wait while the rollout is paused; return why nothing more is done with a device, or ""."""
+        self._refuse_stopped()
+        return self._wait_until_running(place.rollout, place.generation)
 
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
@@ -319,28 +321,26 @@ class RolloutWorker:
         windows = scene.operations.rollout.windows
         return explain_closed_window(scene.city, place, windows, self._clock.now(), scene.longest_change)
 
-    def _look_later(self) -> None:
+    def _look_later(self, waited: float = 0.0) -> None:
+        """Wait until the database is looked at again: the longer, the longer was `waited`; stop soon all the same."""
+        self._sleep(max(LOOK_SECONDS, find_pause(waited, _MOST_LOOK_SECONDS)))
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, and hear meanwhile that this process is to stop."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            self._refuse_stopped()
+            self._clock.sleep(min(left, LOOK_SECONDS))
+
+    def _refuse_stopped(self) -> None:
         if self.stop.is_set():
             raise WorkerStopped
-        self._clock.sleep(LOOK_SECONDS)
-
-    def _list_bad(self, place: RunPlace) -> list[DeviceRun]:
-        """Return the last tries of a wave's devices in this generation that ended badly."""
-        runs = self.store.find_last_runs(place.rollout).values()
-        return [
-            run
-            for run in runs
-            if (run.wave, run.generation) == (place.wave, place.generation)
-            and run.attempted
-            and run.end is not None
-            and not run.end.good
-        ]
 
     @property
     def _ends(self) -> WaveEnd:
         return WaveEnd(
             self.store,
-            self.gates,
+            self.write_offs,
             self.scene,
             self.say,
             self._explain_end,
@@ -351,7 +351,7 @@ class RolloutWorker:
 
     @cached_property
     def _tries(self) -> DeviceTries:
-        return DeviceTries(self.store, self.scene, self.span, self.name)
+        return DeviceTries(self.store, self.scene, self.span, self.name, self._ask_to_go_on, self._sleep)
 
     @cached_property
     def _undo(self) -> WaveUndo:
@@ -359,13 +359,18 @@ class RolloutWorker:
 
     @property
     def _gate_steps(self) -> GateSteps:
-        asked = WaveGates(self.store, self.gates, self.scene, self.say)
+        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say)
         return GateSteps(asked, self._ends, self._undo, self.say, self._explain_end, self._look_later)
 
     @property
     def gates(self) -> GateStore:
-        """What gates saw, and which devices were written off."""
+        """What gates saw."""
         return GateStore(self.store)
+
+    @property
+    def write_offs(self) -> WriteOffStore:
+        """Which devices were written off."""
+        return WriteOffStore(self.store)
 
     @property
     def _clock(self) -> Clock:

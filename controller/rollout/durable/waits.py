@@ -11,6 +11,18 @@ from threading import Lock
 from controller.telemetry.timeline import Level, Span
 
 _SHOWN = 3
+_SHORTEST_SECONDS = 0.1
+_GROWTH = 0.1
+"""A pause is this part of what was waited before."""
+
+
+def find_pause(waited: float, longest: float) -> float:
+    """Return how many seconds lie until the next look at something that was waited for so long already.
+
+    >>> [find_pause(waited, 5.0) for waited in (0.0, 4.0, 20.0, 3600.0)]
+    [0.1, 0.4, 2.0, 5.0]
+    """
+    return min(longest, max(_SHORTEST_SECONDS, waited * _GROWTH))
 
 
 @dataclass
@@ -21,7 +33,7 @@ class Waits:
     _open: dict[str, tuple[str, Span]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def begin(self, who: str, why: str) -> None:
+    def begin_wait(self, who: str, why: str) -> None:
         """Note that somebody waits, and for what; another reason takes the place of the one before."""
         with self._lock:
             if self._open.get(who, ("",))[0] == why:
@@ -29,7 +41,7 @@ class Waits:
             self._close(who)
             self._open[who] = why, self.span.begin(Level.STEP, f"wait: {who}: {why}", time.time_ns())
 
-    def end(self, who: str) -> None:
+    def end_wait(self, who: str) -> None:
         """Note that somebody waits no more; where nobody did, nothing is done."""
         with self._lock:
             self._close(who)
@@ -40,9 +52,9 @@ class Waits:
         try:
             yield
         finally:
-            self.end(who)
+            self.end_wait(who)
 
-    def describe(self) -> str:
+    def describe_waits(self) -> str:
         """Return what is waited for, in words; "" where nothing is."""
         with self._lock:
             said = [f"{who}: {why}" for who, (why, _) in self._open.items()]

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
@@ -23,7 +23,7 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Transport
-from controller.rollout.durable.database import TABLES, begin_transaction
+from controller.rollout.durable.database import begin_transaction, make_table
 from controller.rollout.durable.workflow_engine import WorkerStopped
 
 LEASE_SECONDS = 15.0
@@ -33,9 +33,8 @@ _BEATS = 5
 _USABLE = 0.8
 """The part of the lease after which a worker that could not renew it stops: clocks need not run equally fast."""
 _GONE = ""
-_WORKERS = sa.Table(
-    "tsunagu_workers",
-    TABLES,
+_WORKERS = make_table(
+    "workers",
     sa.Column("name", sa.Text, primary_key=True),
     # Who holds the name now; "" where nobody does: it was given back, or taken because no heartbeat came.
     sa.Column("instance", sa.Text, nullable=False),
@@ -52,19 +51,20 @@ def count_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def list_live_workers(database: sa.Engine, seconds: float = LEASE_SECONDS) -> frozenset[str]:
-    """Return the workers whose lease has not run out.
+def list_live_workers(database: sa.Engine, seconds: float = LEASE_SECONDS) -> Mapping[str, str]:
+    """Return the workers whose lease has not run out, each with its instance: another one after each start.
 
     Raises:
         StoreRefused: the database cannot be read.
     """
-    found = sa.select(_WORKERS.c.name).where(_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= _NOW - seconds)
+    alive = (_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= _NOW - seconds)
     with begin_transaction(database) as connection:
-        return frozenset(str(row.name) for row in connection.execute(found))
+        rows = connection.execute(sa.select(_WORKERS.c.name, _WORKERS.c.instance).where(*alive)).all()
+    return {str(row.name): str(row.instance) for row in rows}
 
 
 class WorkerLease:
-    """A worker's lease; `name` is the worker's, the same after it was started anew.
+    """A worker's lease; `name` is the worker's, the same after it was started anew, `instance` then another one.
 
     `on_look` is called again and again with the workers that live, `on_lost` once the lease is gone.
     """
@@ -75,7 +75,7 @@ class WorkerLease:
         self.on_lost: Callable[[], None] = lambda: None
         self._database = database
         self._seconds = seconds
-        self._instance = uuid.uuid4().hex
+        self.instance = uuid.uuid4().hex
         self._usable_until = 0.0
         self._lost = Event()
         self._ended = Event()
@@ -86,14 +86,14 @@ class WorkerLease:
         return self._lost.is_set()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold_lease(self) -> Iterator[None]:
         """Hold the lease, and give it back at the end.
 
         Raises:
             RolloutRefused: another worker of this name lives.
             StoreRefused: the database cannot be used.
         """
-        self.claim()
+        self.claim_name()
         # Two of them: what takes over may have to wait for the database, and the heartbeat must not.
         threads = [Thread(target=work, name=f"lease-{self.name}", daemon=True) for work in (self._beat, self._look)]
         for thread in threads:
@@ -105,9 +105,9 @@ class WorkerLease:
             for thread in threads:
                 thread.join(self._seconds)
             with suppress(StoreRefused):  # it runs out by itself
-                self.release()
+                self.release_lease()
 
-    def claim(self) -> None:
+    def claim_name(self) -> None:
         """Take the name, once the lease of who had it before has run out.
 
         Raises:
@@ -122,7 +122,7 @@ class WorkerLease:
 
     def _try_claim(self) -> bool:
         began = count_seconds()
-        mine = {"instance": self._instance, "seen": _NOW, "host": socket.gethostname(), "process": os.getpid()}
+        mine = {"instance": self.instance, "seen": _NOW, "host": socket.gethostname(), "process": os.getpid()}
         free = sa.or_(_WORKERS.c.instance == _GONE, _WORKERS.c.seen < _NOW - self._seconds)
         try:
             with begin_transaction(self._database) as connection:
@@ -141,14 +141,14 @@ class WorkerLease:
         where = f"process {row.process} on {row.host}" if row is not None else "another process"
         return f"{where} is the worker {self.name} already; end that one, or give this one another name with --name"
 
-    def renew(self) -> bool:
+    def renew_lease(self) -> bool:
         """Say that this worker lives; tell if the lease is still its own.
 
         Raises:
             StoreRefused: the database cannot be used now.
         """
         began = count_seconds()
-        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self._instance)
+        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
             kept = connection.execute(sa.update(_WORKERS).where(*mine).values(seen=_NOW)).rowcount == 1
         if kept:
@@ -157,13 +157,13 @@ class WorkerLease:
             self._lose()
         return kept
 
-    def release(self) -> None:
+    def release_lease(self) -> None:
         """Give the lease back: what this worker has left is taken over at once.
 
         Raises:
             StoreRefused: the database cannot be used now.
         """
-        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self._instance)
+        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_WORKERS).where(*mine).values(instance=_GONE))
 
@@ -198,7 +198,7 @@ class WorkerLease:
     def _beat(self) -> None:
         while not self._ended.wait(self._seconds / _BEATS):
             with suppress(StoreRefused):  # not reached now: tried again, until the lease has run out
-                if not self.renew():
+                if not self.renew_lease():
                     return
 
     def _look(self) -> None:

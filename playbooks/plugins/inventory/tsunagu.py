@@ -17,7 +17,7 @@ from controller.inputs.real_path import find_real_path
 from controller.model.sites.devices import EstateName
 from controller.plan.playbook_tasks.inventory import list_hosts, load_city_once, load_operations_once
 from controller.plan.select import Selection, select_devices
-from controller.rollout.durable.wave_plan import name_waves
+from controller.rollout.durable.waves.wave_plan import name_waves
 
 DOCUMENTATION = """
 name: tsunagu
@@ -48,6 +48,7 @@ _USED_BY_TASKS = (
     "controller.plan.playbook_tasks.onboarding",
     "controller.plan.playbook_tasks.policy_plan",
     "controller.platforms.transport.ssh_transport",
+    "controller.recovery.device_replacement",
 )
 """Read once, here: every task of every host is a fork of this process, and would read them anew."""
 

@@ -20,7 +20,7 @@ from controller.rollout.durable.carry_out import (
 )
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_worker import RolloutWorker
-from controller.rollout.durable.wave_plan import WITHOUT_RESTORE
+from controller.rollout.durable.waves.wave_plan import WITHOUT_RESTORE
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 from tests.rollout.memory_lab import RESTORE_SECONDS
 
@@ -207,6 +207,20 @@ def test_a_newer_rollout_takes_the_place_of_one_at_a_devices_boundary(scene: Dur
         refuse_superseding(store, record.id)
     with use_rollouts(scene.state) as store, pytest.raises(RolloutRefused, match=r"has ended \(superseded\)"):
         resume_rollout(store, record.id, "hanako", scene.scene.lab.clock.now())
+
+
+def test_a_rollout_that_has_ended_is_superseded_by_none(scene: DurableScene) -> None:
+    """Also where it ended after it was looked at."""
+    started, clock = scene.judge(), scene.scene.lab.clock
+    record = scene.record(started)
+    clock.sleep(1)
+    with use_rollouts(scene.state) as store:
+        store.change_state_or_refuse(record.id, RolloutState.CANCELLED, clock.now(), by="hanako")
+        asked = Asked(RESTORE_SECONDS, "", clock.now(), record.id)
+        with pytest.raises(RolloutRefused, match=f"the rollout {record.id} has ended meanwhile"):
+            record_rollout(store, started, scene.scene.plan_path, asked)
+        assert store.list_rollouts() == [record.id]
+        assert store.find_active() is None
 
 
 def test_it_waits_for_its_window_and_begins_nothing_before(tmp_path: Path) -> None:

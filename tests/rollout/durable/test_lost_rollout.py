@@ -10,6 +10,7 @@ import pytest
 from controller.cli.output import console
 from controller.cli.rollouts.documents import print_summary, summarise_rollout
 from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.rollout_worker import RolloutWorker
 from controller.telemetry.heartbeat import LOST_SECONDS
@@ -33,8 +34,8 @@ def test_it_is_lost_where_its_process_is_gone_or_silent(
     heard = scene.scene.lab.clock.now()
     first = scene.scene.lab.switches[0]
     with use_rollouts(scene.state) as store:
-        store.beat(record.id, WORKER, heard - timedelta(seconds=5))
-        store.beat(record.id, WORKER, heard)
+        HeartbeatStore(store).record_heartbeat(record.id, WORKER, heard - timedelta(seconds=5))
+        HeartbeatStore(store).record_heartbeat(record.id, WORKER, heard)
         store.begin_run(RunPlace(record.id, 0, 0, first.school.id), first.id, WORKER, heard)
         found = summarise_rollout(store, record.id, heard + timedelta(seconds=late), worked_on=worked_on)
     assert (found["lost_since"] is not None, found["in_the_middle"]) == (lost, 1)
@@ -51,9 +52,9 @@ def test_one_that_left_by_itself_or_ended_is_not_lost(scene: DurableScene) -> No
     rollout = scene.roll_out()
     later = scene.scene.lab.clock.now() + timedelta(days=1)
     with use_rollouts(scene.state) as store:
-        assert store.find_last_beat(rollout) is None
+        assert HeartbeatStore(store).find_last_heartbeat(rollout) is None
         # Also where a sign of life was left behind: it has ended.
-        store.beat(rollout, WORKER, scene.scene.lab.clock.now())
+        HeartbeatStore(store).record_heartbeat(rollout, WORKER, scene.scene.lab.clock.now())
         found = summarise_rollout(store, rollout, later, worked_on=False)
     assert (found["state"], found["lost_since"]) == (RolloutState.DONE, None)
 

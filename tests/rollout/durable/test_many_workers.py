@@ -189,7 +189,7 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
     lease = WorkerLease(database, "north")
     [device] = scene.scene.lab.switches
     logins = scene.scene.lab.of(device).logins
-    with lease.hold():
+    with lease.hold_lease():
         assert is_worked_on(scene.state, server)
         store = RolloutStore(database, lease)
         number = store.begin_run(RunPlace(first.id, 0, 0, device.school.id), device.id, "north", clock.now())
@@ -208,6 +208,39 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
         work.join(60)
     close_database(database)
     assert not is_worked_on(scene.state, server)
+    assert_every_device_is_whole(scene, second.id)
+
+
+def test_what_a_killed_worker_of_a_cancelled_rollout_had_begun_holds_nothing_up(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Neither under its own name, which it has again, nor under another."""
+    scene = DurableScene(tmp_path, schools=1, operators=ONE_BY_ONE, server=postgres.create_database())
+    started, clock = scene.judge(), scene.scene.lab.clock
+    first = scene.record(started)
+    assert scene.server is not None
+    database = connect_server(scene.server)
+    killed, other = (WorkerLease(database, name, seconds=0.5) for name in ("north", "south"))
+    killed.claim_name()
+    store = RolloutStore(database, killed)
+    [device] = scene.scene.lab.switches
+    store.begin_run(RunPlace(first.id, 0, 0, device.school.id), device.id, "north", clock.now())
+    busy = RolloutStore(database).find_unfinished("another")
+    assert busy is not None
+    assert busy.device == device.id
+    assert store.change_state(first.id, RolloutState.CANCELLED, clock.now(), since=(RolloutState.RUNNING,))
+    other.claim_name()
+    while "north" in other.declare_lost():
+        other.renew_lease()
+    clock.sleep(1)
+    second = scene.record(started)
+    work = Thread(
+        target=lambda: scene.work(scene.prepare(second, started, scene.surround()), name="north"), daemon=True
+    )
+    work.start()
+    work.join(60)
+    close_database(database)
+    assert not any("still ends" in said for said in scene.said)
     assert_every_device_is_whole(scene, second.id)
 
 
@@ -244,7 +277,7 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
     seconds, lost = 0.5, list[str]()
     with become_worker(tmp_path, server=server, name="north", seconds=seconds):
         with pytest.raises(RolloutRefused, match="is the worker north already; end that one"):
-            WorkerLease(database, "north", seconds=seconds).claim()
+            WorkerLease(database, "north", seconds=seconds).claim_name()
         with (
             pytest.raises(RolloutRefused, match="works on the rollouts"),
             become_worker(tmp_path, server=server, name="north"),
@@ -252,19 +285,19 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
             pass
         with become_worker(tmp_path, server=server, name="south") as (_, store):
             assert store.lease is not None
-            assert list_live_workers(database) == {"north", "south"}
-    assert list_live_workers(database) == frozenset(), "given back at once"
+            assert set(list_live_workers(database)) == {"north", "south"}
+    assert list_live_workers(database) == {}, "given back at once"
     frozen = WorkerLease(database, "east", seconds=seconds)
     frozen.on_lost = lambda: lost.append("east")
-    frozen.claim()
+    frozen.claim_name()
     frozen.refuse_lost()
     other = WorkerLease(database, "west", seconds=seconds)
-    other.claim()
+    other.claim_name()
     while "east" in other.declare_lost():
-        other.renew()
+        other.renew_lease()
     with pytest.raises(WorkerStopped), LeasedTransport(None, frozen).open_session(None, ""):  # type: ignore[arg-type]
         pass
-    assert not frozen.renew()
+    assert not frozen.renew_lease()
     assert frozen.is_lost
     assert set(lost) == {"east"}
     close_database(database)

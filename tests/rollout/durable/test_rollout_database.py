@@ -27,6 +27,8 @@ LIBRARIES = {
         "controller/rollout/durable/database.py",
         "controller/rollout/durable/dbos_engine.py",
         "controller/rollout/durable/gates/gate_store.py",
+        "controller/rollout/durable/heartbeats.py",
+        "controller/rollout/durable/waves/write_offs.py",
         "controller/rollout/durable/rollout_store.py",
         "controller/rollout/durable/worker_lease.py",
     },

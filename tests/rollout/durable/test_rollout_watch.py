@@ -15,6 +15,7 @@ from controller.cli.rollouts.live_view import render_progress, say_event
 from controller.cli.rollouts.progress import RolloutEvent, RolloutProgress, find_events, look_at_rollout
 from controller.cli.rollouts.watching import Watcher, watch_until_end
 from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.outcome import End, Outcome
@@ -52,7 +53,7 @@ def test_each_thing_is_told_once_in_its_order(kept: tuple[RolloutStore, str, Dur
 
     first = look(0)
     assert name_events(None, first) == ["state"]
-    store.beat(rollout, WORKER, NOON, "x: it is paused")
+    HeartbeatStore(store).record_heartbeat(rollout, WORKER, NOON, "x: it is paused")
     number = store.begin_run(place, canary, WORKER, NOON)
     begun = look(1)
     assert name_events(first, begun) == ["wave-begun canary", f"device-begun {canary}", "waits"]
@@ -64,7 +65,7 @@ def test_each_thing_is_told_once_in_its_order(kept: tuple[RolloutStore, str, Dur
     assert name_events(begun, ended) == expected
     assert ended.rate == pytest.approx(1.0)
     assert ended.left is None, "nothing is left to be estimated of what is lost"
-    store.beat(rollout, WORKER, NOON + timedelta(seconds=61))
+    HeartbeatStore(store).record_heartbeat(rollout, WORKER, NOON + timedelta(seconds=61))
     back = look(62)
     assert name_events(ended, back) == ["back"]
     assert back.left == timedelta(minutes=2 / (back.rate or 0))
@@ -79,7 +80,9 @@ def test_devices_that_were_passed_over_end_without_having_begun(kept: tuple[Roll
     store, rollout, _ = kept
     canary = store.load_record(rollout).list_devices()[0]
     before = look_at_rollout(store, rollout, NOON, worked_on=True)
-    store.pass_over(RunPlace(rollout, 0, 0, "x"), WORKER, Outcome(canary, "x", End.FAILED, "not attempted: x"), NOON)
+    store.note_not_attempted(
+        RunPlace(rollout, 0, 0, "x"), WORKER, Outcome(canary, "x", End.FAILED, "not attempted: x"), NOON
+    )
     after = look_at_rollout(store, rollout, NOON, worked_on=True)
     assert name_events(before, after) == ["wave-begun canary", f"device-ended {canary}", "wave-ended canary"]
     assert after.rate is None
@@ -94,7 +97,7 @@ def test_the_view_shows_waves_rate_time_left_and_what_is_waited_for(
     number = store.begin_run(place, canary, WORKER, NOON)
     store.end_run(number, Outcome(canary, "x", End.APPLIED), NOON + timedelta(seconds=30))
     store.begin_run(place, second, WORKER, NOON + timedelta(seconds=31))
-    store.beat(rollout, WORKER, NOON + timedelta(seconds=60), "x: \x1b[31mit is paused")
+    HeartbeatStore(store).record_heartbeat(rollout, WORKER, NOON + timedelta(seconds=60), "x: \x1b[31mit is paused")
     shown = Console(file=io.StringIO(), width=100, force_terminal=True, color_system=None)
     shown.print(render_progress(look_at_rollout(store, rollout, NOON + timedelta(seconds=60), worked_on=True)))
     assert isinstance(shown.file, io.StringIO)

@@ -31,16 +31,16 @@ def test_a_wait_is_a_span_as_long_as_its_reason_holds() -> None:
     recorder = Recorder()
     with open_rollout_span("r", [recorder]) as root:
         waits = Waits(root)
-        waits.begin("as-e04", "lessons")
-        waits.begin("as-e04", "lessons")
-        waits.begin("kw-s01", "lessons")
-        assert waits.describe() == "as-e04: lessons; kw-s01: lessons"
-        waits.begin("as-e04", "an exam day")
+        waits.begin_wait("as-e04", "lessons")
+        waits.begin_wait("as-e04", "lessons")
+        waits.begin_wait("kw-s01", "lessons")
+        assert waits.describe_waits() == "as-e04: lessons; kw-s01: lessons"
+        waits.begin_wait("as-e04", "an exam day")
         assert len(recorder.finished) == 1
-        waits.end("as-e04")
-        waits.end("as-e04")
-        waits.end("kw-s01")
-        assert waits.describe() == ""
+        waits.end_wait("as-e04")
+        waits.end_wait("as-e04")
+        waits.end_wait("kw-s01")
+        assert waits.describe_waits() == ""
     names = ["wait: as-e04: lessons", "wait: kw-s01: lessons", "wait: as-e04: an exam day"]
     assert [span.name for span in recorder.begun[1:]] == names
     assert {span.level for span in recorder.begun[1:]} == {Level.STEP}
@@ -51,8 +51,8 @@ def test_only_some_of_many_waits_are_named() -> None:
     with open_rollout_span("r", []) as root:
         waits = Waits(root)
         for number in range(9):
-            waits.begin(f"s{number}", "lessons")
-        assert waits.describe() == "s0: lessons; s1: lessons; s2: lessons; and 6 more"
+            waits.begin_wait(f"s{number}", "lessons")
+        assert waits.describe_waits() == "s0: lessons; s1: lessons; s2: lessons; and 6 more"
 
 
 def test_the_trace_goes_from_the_rollout_down_to_each_command_and_names_what_was_waited_for(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from controller.inputs.bounded_json import parse_json
 from controller.model.sites.devices import Device
-from controller.plan.playbook_tasks.rollout_process import read_last_document
+from controller.plan.playbook_tasks.own_command import read_last_document
 from controller.recovery.controller_archive import ControllerArchive, parse_archive, write_archive
 from controller.recovery.device_backup import read_device_backup
 

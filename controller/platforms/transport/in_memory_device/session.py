@@ -45,7 +45,7 @@ class MemorySession:
         device = self._device
         if self._broken or device.is_away or device.starts != self._starts:
             self._broken = True
-            raise DeviceUnreachable(self.device, "the session broke", command=command.line)
+            raise DeviceUnreachable(self.device, "the session broke", command=command.shown_line)
         words = self._read_words(command)
         fault = device.draw_fault(words.verb)
         device.clock.sleep(fault.seconds_before)
@@ -58,9 +58,10 @@ class MemorySession:
         self._suffer(fault)
         device.record(words.verb, words.arguments, fault, succeeded=not (self._broken or refusal))
         if self._broken:
-            raise DeviceUnreachable(self.device, "the session broke: no answer", command=command.line)
+            raise DeviceUnreachable(self.device, "the session broke: no answer", command=command.shown_line)
         if refusal:
-            raise CommandFailed(self.device, f"exit status 1: {refusal}", command=command.line)
+            message = f"exit status 1: {command.hide_secrets(refusal)}"
+            raise CommandFailed(self.device, message, command=command.shown_line)
         return answer
 
     def _carry_out(self, words: Words, fault: Fault) -> str:

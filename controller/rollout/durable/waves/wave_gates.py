@@ -18,6 +18,7 @@ from controller.rollout.durable.gates.registry import ask_gate, look_before
 from controller.rollout.durable.records import DeviceRun, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.write_offs import WriteOffStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class WaveGates:
 
     store: RolloutStore
     gates: GateStore
+    write_offs: WriteOffStore
     scene: RolloutScene
     say: Callable[[str], None]
 
@@ -45,7 +47,7 @@ class WaveGates:
             self.gates.keep_look(place.rollout, place.wave, rule.kind, seen)
         return tuple(rule.kind for rule in rules)
 
-    def judge(self, place: RunPlace, wave: Wave, kind: str, look_later: Callable[[], bool]) -> GateResult:
+    def judge_gate(self, place: RunPlace, wave: Wave, kind: str, look_later: Callable[[], bool]) -> GateResult:
         """Return how a gate of a wave is judged, and keep it; what was judged before in this generation stays.
 
         So does what passed in an earlier one, where no device of the wave was tried since. `look_later` waits a moment
@@ -118,7 +120,7 @@ class WaveGates:
         return max(ends, default=self.scene.clock.now())
 
     def _view(self, place: RunPlace, wave: Wave, rule: GateRule) -> GateWave:
-        runs, off = self._list_runs(place), {one.device for one in self.gates.list_write_offs(place.rollout)}
+        runs, off = self._list_runs(place), {one.device for one in self.write_offs.list_write_offs(place.rollout)}
         tried = [run for run in runs if run.attempted]
         last = {run.device: run for run in runs}
         names = [name for turn in wave.schools for name in turn.devices if name not in off]

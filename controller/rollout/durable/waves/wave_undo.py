@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from controller.errors import RolloutRefused, TsunaguError
+from controller.errors import DeviceUnreachable, RolloutRefused, TsunaguError
 from controller.model.city import City
 from controller.operations.applied_policies import find_widened
 from controller.plan.build import PlanOrigin, build_plan, consider_device
@@ -22,7 +22,7 @@ from controller.rollout.device_step import change_device
 from controller.rollout.durable.gates.gate import name_some
 from controller.rollout.durable.records import Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
-from controller.rollout.durable.way_back import list_widened, load_policy_before
+from controller.rollout.durable.waves.way_back import list_widened, load_policy_before
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Level, Span
@@ -66,7 +66,7 @@ class WaveUndo:
         named = (name for turn in wave.schools if turn.school == school for name in turn.devices)
         return tuple(name for name in named if self.scene.changes[name].seen != self.scene.changes[name].wanted)[::-1]
 
-    def prepare(self, device: str) -> Change:
+    def derive_way_back(self, device: str) -> Change:
         """Return what brings a device back, from what it holds now.
 
         Raises:
@@ -103,7 +103,10 @@ class WaveUndo:
 def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:
     """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
     try:
-        change = undo.prepare(device)
+        change = undo.derive_way_back(device)
+    except DeviceUnreachable as error:
+        # The wave has changed it: whether it still runs that, or went back, nobody has seen.
+        return Outcome(device, school, End.UNKNOWN, f"not undone: {error}")
     except TsunaguError as error:
         return Outcome(device, school, End.FAILED, f"not undone: {error}")
     except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends
@@ -114,5 +117,5 @@ def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outco
         span.outcome = "good" if outcome.end.good else "not good"
     if outcome.end.good:
         return replace(outcome, end=End.REVERTED, reason="undone: a gate after its wave failed")
-    end = End.UNKNOWN if outcome.end is End.UNKNOWN else End.FAILED
+    end = End.UNKNOWN if outcome.end is End.UNKNOWN or outcome.unreached else End.FAILED
     return replace(outcome, end=end, reason=f"not undone: {outcome.reason}", unreached=False)

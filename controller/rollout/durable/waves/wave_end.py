@@ -11,19 +11,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from controller.rollout.durable.gates.gate import MOST_NAMED
-from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.gates.unknown_devices import (
+from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.unknown_devices import (
     WaitingDevice,
     describe_waiting,
     find_deadline,
     list_waiting,
 )
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
-from controller.rollout.durable.rollout_scene import RolloutScene
-from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.wave_plan import WITHOUT_RESTORE
+from controller.rollout.durable.waves.wave_plan import WITHOUT_RESTORE
+from controller.rollout.durable.waves.write_offs import WriteOffStore
 
 GO, ENDED, AGAIN = "go", "ended", "again"
 """How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
@@ -38,7 +39,7 @@ class WaveEnd:
     """
 
     store: RolloutStore
-    gates: GateStore
+    write_offs: WriteOffStore
     scene: RolloutScene
     say: Callable[[str], None]
     explain_end: Callable[[str, int], str]
@@ -55,7 +56,7 @@ class WaveEnd:
             names = {one.device for one in waiting}
             reason, over = self._count(place, wave, runs, names)
             if reason:
-                return self.stop(place.rollout, reason)
+                return self.stop_rollout(place.rollout, reason)
             held = [one for one in waiting if one.wave == place.wave] if over else []
             if self._is_unrestored_next(place):
                 held = waiting
@@ -64,12 +65,12 @@ class WaveEnd:
                 self.look_later()
                 continue
             if over:
-                return self.stop(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
+                return self.stop_rollout(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
             left = self._list_left(place, wave, runs)
             if left:
                 return " ".join((AGAIN, *left))
             unrestored = self._explain_unrestored(place, runs)
-            return self.stop(place.rollout, unrestored) if unrestored else GO
+            return self.stop_rollout(place.rollout, unrestored) if unrestored else GO
         return ENDED
 
     def wait_for_unknown(self, rollout: str, generation: int) -> str:
@@ -83,7 +84,7 @@ class WaveEnd:
                 place = RunPlace(rollout, generation, number, wave.schools[0].school)
                 reason, over = self._count(place, wave, runs, names)
                 if reason or (over and not names):
-                    return self.stop(rollout, reason or over)
+                    return self.stop_rollout(rollout, reason or over)
                 left = self._list_left(place, wave, runs)
                 if left:
                     return " ".join((AGAIN, str(number), str(self.scene.count_schools_at_once(wave)), *left))
@@ -102,10 +103,14 @@ class WaveEnd:
             self.store.change_state(rollout, RolloutState.DONE, now, since=GOES_ON, reason=reason)
         return ENDED
 
-    def stop(self, rollout: str, reason: str) -> str:
-        """Stop the rollout, and return `ENDED`."""
-        self.store.change_state(rollout, RolloutState.STOPPED, self.scene.clock.now(), since=GOES_ON, reason=reason)
-        self.say(f"stopped: {reason}")
+    def stop_rollout(self, rollout: str, reason: str) -> str:
+        """Stop the rollout, unless somebody ended it meanwhile, and return `ENDED`."""
+        now = self.scene.clock.now()
+        if self.store.change_state(rollout, RolloutState.STOPPED, now, since=GOES_ON, reason=reason):
+            self.say(f"stopped: {reason}")
+        else:
+            state = self.store.load_status(rollout).state
+            self.say(f"the rollout was {state} meanwhile; else it would have stopped: {reason}")
         return ENDED
 
     def list_waiting(self) -> list[WaitingDevice]:
@@ -129,9 +134,19 @@ class WaveEnd:
             for one in self.list_waiting()
             if one.next_try <= now and (one.broken_off or now < self._deadline) and not self.explain_wait(one.school)
         ]
-        if due:
-            with ThreadPoolExecutor(self.scene.operations.rollout.schools_at_once) as pool:
-                list(pool.map(lambda one: self.retry(generation, one), due))
+        for number, wave in enumerate(self.scene.record.waves):
+            schools: dict[str, list[WaitingDevice]] = {}
+            for one in due:
+                if one.wave == number:
+                    schools.setdefault(one.school, []).append(one)
+            if schools:
+                with ThreadPoolExecutor(self.scene.count_schools_at_once(wave)) as pool:
+                    list(pool.map(partial(self._retry_school, generation), schools.values()))
+
+    def _retry_school(self, generation: int, devices: Sequence[WaitingDevice]) -> None:
+        """Try devices of a school again, one after the other."""
+        for one in devices:
+            self.retry(generation, one)
 
     def _count(self, place: RunPlace, wave: Wave, runs: Sequence[DeviceRun], waiting: set[str]) -> tuple[str, str]:
         """Return why the wave stops whatever is waited for, and why it stops unless who is waited for is seen."""
@@ -190,7 +205,7 @@ class WaveEnd:
         return words
 
     def _list_off(self) -> frozenset[str]:
-        return frozenset(one.device for one in self.gates.list_write_offs(self.scene.record.id))
+        return frozenset(one.device for one in self.write_offs.list_write_offs(self.scene.record.id))
 
 
 def explain_failures(bad: Sequence[DeviceRun], wave: Wave, limit: int) -> str:

@@ -15,11 +15,10 @@ from controller.operations.rollout_settings import RetryRule
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable import rollout_worker
 from controller.rollout.durable.carry_out import use_rollouts
-from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.gates.unknown_devices import WriteOff, list_waiting
-from controller.rollout.durable.gates.write_offs import write_device_off
 from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.rollout_worker import RolloutWorker
+from controller.rollout.durable.waves.unknown_devices import WriteOff, list_waiting
+from controller.rollout.durable.waves.write_offs import WriteOffStore, write_device_off
 from controller.rollout.outcome import End, Outcome
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 
@@ -184,4 +183,4 @@ def test_a_try_that_nobody_ended_is_due_at_once(tmp_path: Path) -> None:
         [broken] = list_waiting(record, store.list_runs(record.id), frozenset(), rule)
         assert broken == replace(one, broken_off=True, next_try=now + timedelta(minutes=3))
         assert not list_waiting(record, store.list_runs(record.id), {device}, rule)
-        assert not GateStore(store).list_write_offs(record.id)
+        assert not WriteOffStore(store).list_write_offs(record.id)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controller.rollout.durable.gates.gate import GateVerdict, name_some
-from controller.rollout.durable.gates.wave_end import ENDED, GO, WaveEnd
-from controller.rollout.durable.gates.wave_gates import WaveGates
-from controller.rollout.durable.gates.wave_undo import WaveUndo
 from controller.rollout.durable.records import RunPlace, Wave
+from controller.rollout.durable.waves.wave_end import ENDED, GO, WaveEnd
+from controller.rollout.durable.waves.wave_gates import WaveGates
+from controller.rollout.durable.waves.wave_undo import WaveUndo
 from controller.rollout.outcome import End
 
 
@@ -37,7 +37,7 @@ class GateSteps:
 
         if self.explain_end(place.rollout, place.generation):
             return ENDED
-        return GO if self.asked.judge(place, wave, kind, look_later).verdict is GateVerdict.PASSED else ENDED
+        return GO if self.asked.judge_gate(place, wave, kind, look_later).verdict is GateVerdict.PASSED else ENDED
 
     def stop_at_gate(self, place: RunPlace, wave: Wave) -> str:
         """Stop where a gate failed; where its wave is undone first, return how many schools of it side by side."""
@@ -45,10 +45,10 @@ class GateSteps:
         if not reason or self.explain_end(place.rollout, place.generation):
             return ENDED
         if not self.undo.is_asked_for(wave):
-            return self.ends.stop(place.rollout, reason)
+            return self.ends.stop_rollout(place.rollout, reason)
         refused = self.undo.explain_refused(wave)
         if refused:
-            return self.ends.stop(place.rollout, f"{reason}; the wave is not undone: {refused}")
+            return self.ends.stop_rollout(place.rollout, f"{reason}; the wave is not undone: {refused}")
         self.say(f"{reason}; the wave is undone")
         return str(self.asked.scene.count_schools_at_once(wave))
 
@@ -57,8 +57,8 @@ class GateSteps:
         runs = self.asked.store.find_last_runs(place.rollout)
         changed = [name for turn in wave.schools for name in self.undo.list_devices(turn.school, wave)]
         tried = [name for name in changed if name in runs and runs[name].attempted]
-        left = [name for name in tried if runs[name].end is not End.REVERTED]
+        left = [f"{name} ({runs[name].end})" for name in tried if runs[name].end is not End.REVERTED]
         count = len(tried) - len(left)
         back = f"{count} device{'' if count == 1 else 's'} went back to the policy before"
         back += f", and these did not: {name_some(left)}" if left else ""
-        return self.ends.stop(place.rollout, f"{self.asked.describe_failed(place, wave)}; {back}")
+        return self.ends.stop_rollout(place.rollout, f"{self.asked.describe_failed(place, wave)}; {back}")

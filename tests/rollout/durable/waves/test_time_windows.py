@@ -14,7 +14,7 @@ from controller.model.city import City
 from controller.model.policy_files import CALENDAR
 from controller.model.sites.calendar import CalendarFile
 from controller.model.virtual_city import choose_virtual_city
-from controller.rollout.durable.time_windows import explain_closed_window
+from controller.rollout.durable.waves.time_windows import explain_closed_window
 from tests.policies import PolicyFolder
 
 TOKYO = ZoneInfo("Asia/Tokyo")

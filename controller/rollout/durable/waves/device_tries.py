@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from controller.plan.observe import observe_device
 from controller.rollout.device_step import change_device
-from controller.rollout.durable.gates.wave_undo import WaveUndo, undo_device
 from controller.rollout.durable.records import RunPlace
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.wave_undo import WaveUndo, undo_device
 from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
@@ -20,12 +20,17 @@ from controller.telemetry.timeline import Level, Span
 
 @dataclass(frozen=True)
 class DeviceTries:
-    """Tries of one process, the worker `name`, at the devices of a rollout."""
+    """Tries of one process, the worker `name`, at the devices of a rollout.
+
+    `ask_to_go_on` is asked before a second try: it says why there is none, or raises WorkerStopped; so may `sleep`.
+    """
 
     store: RolloutStore
     scene: RolloutScene
     span: Span
     name: str
+    ask_to_go_on: Callable[[RunPlace], str]
+    sleep: Callable[[float], None]
     _begun: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -35,15 +40,32 @@ class DeviceTries:
         with self._lock:
             return frozenset(self._begun)
 
-    def change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
         outcome = self._change_once(place, device)
         if broken_off and not outcome.end.good:
             self._wait_for_restore(device)
-            outcome = self._change_once(place, device)
+            if not self.ask_to_go_on(place):
+                outcome = self._change_once(place, device)
         return outcome
 
-    def look_at(self, place: RunPlace, device: str) -> None:
+    def leave_alone(self, place: RunPlace, device: str, why: str) -> str:
+        """Note that a device was not attempted, unless it was tried before in this generation, or ended well.
+
+        One that nobody knows the state of (lost in its change, or not seen) stays unknown.
+        """
+        last = self.store.find_last_run(place.rollout, device)
+        if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
+            return last.end
+        end, told = End.FAILED, f"not attempted: {why}"
+        if last is not None and last.end in (None, End.UNKNOWN):
+            before = last.reason or "its change had begun and nobody ended it"
+            end, told = End.UNKNOWN, f"{before}; not looked at since: {why}"
+        outcome = Outcome(device, place.school, end, told)
+        self.store.note_not_attempted(place, self.name, outcome, self.scene.clock.now())
+        return end
+
+    def inspect_lost_device(self, place: RunPlace, device: str) -> None:
         """Read a device that was lost in its change; where it runs the change, keep that; else push nothing.
 
         What cut it off the first time would cut it off again.
@@ -62,12 +84,13 @@ class DeviceTries:
         now = self.scene.clock.now()
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
 
-    def undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Bring a device back; where its controller was lost in the middle of that, once more if it is not back."""
         outcome = self._undo_once(undo, place, device)
         if broken_off and outcome.end is not End.REVERTED:
             self._wait_for_restore(device)
-            outcome = self._undo_once(undo, place, device)
+            if not self.ask_to_go_on(place):
+                outcome = self._undo_once(undo, place, device)
         return outcome
 
     def _change_once(self, place: RunPlace, device: str) -> Outcome:
@@ -76,7 +99,7 @@ class DeviceTries:
             with self.span.child(Level.SCHOOL, place.school) as span:
                 outcome = change_device(self.scene.changes[device], span)
                 if outcome.unreached:
-                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.gates.wave_end`.
+                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.waves.wave_end`.
                     outcome = replace(outcome, end=End.UNKNOWN)
                 span.outcome = "good" if outcome.end.good else "not good"
             self.store.end_run(number, outcome, self.scene.clock.now())
@@ -92,7 +115,7 @@ class DeviceTries:
     def _wait_for_restore(self, device: str) -> None:
         """Wait until what a lost controller has armed or locked on a device has run out by itself."""
         change = self.scene.changes[device]
-        change.clock.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
+        self.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
 
     @contextmanager
     def _note_begun(self, device: str) -> Iterator[None]:
