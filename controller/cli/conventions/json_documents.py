@@ -255,22 +255,6 @@ class MigrationDocument(TypedDict):
     rewrites: list[RewriteDocument]
 
 
-class ApprovalDocument(TypedDict):
-    """What `approve` and `rollout approve` signed.
-
-    `signature` is its file; "" where a rollout keeps it, which `rollout` names then (else ""). `missing`: why that
-    rollout cannot go on yet; "" where it can.
-    """
-
-    plan: str
-    signature: str
-    approver: str
-    devices: int
-    schools: int
-    rollout: str
-    missing: str
-
-
 class DeviceProgramDocument(TypedDict):
     """The program of `agent`."""
 

@@ -16,7 +16,6 @@ from pydantic import TypeAdapter
 from controller.cli.conventions.import_documents import ImportDocument
 from controller.cli.conventions.json_documents import (
     AdoptDocument,
-    ApprovalDocument,
     AuditPrunedDocument,
     AuditVerifiedDocument,
     CheckDocument,
@@ -92,7 +91,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
-        "approve": JsonForm(("approve", "rollout approve"), ApprovalDocument),
+        "approve": JsonForm(("approve", "rollout approve"), "controller.cli.devices.approve:ApprovalDocument"),
         "agent": JsonForm(("agent",), DeviceProgramDocument),
         "trust": JsonForm(("trust",), HostKeyDocument),
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.cli.audit import open_audit_trail
@@ -37,6 +38,22 @@ PlanDigest = Annotated[
     typer.Option("--digest", metavar="DIGEST", help="The plan that you have read; another one is refused."),
 ]
 LONGEST_NAME = 100
+
+
+class ApprovalDocument(TypedDict):
+    """What `approve` and `rollout approve` signed.
+
+    `signature` is its file; "" where a rollout keeps it, which `rollout` names then (else ""). `missing`: why that
+    rollout cannot go on yet; "" where it can.
+    """
+
+    plan: str
+    signature: str
+    approver: str
+    devices: int
+    schools: int
+    rollout: str
+    missing: str
 
 
 def approve(  # noqa: PLR0913 the command's options
