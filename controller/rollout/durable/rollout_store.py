@@ -29,6 +29,8 @@ _ROLLOUTS = make_table(
     # At most one rollout has this mark: the database itself keeps two from running at once.
     sa.Column("active", sa.Integer, nullable=True, unique=True),
 )
+_STATUS = (_ROLLOUTS.c.state, _ROLLOUTS.c.reason, _ROLLOUTS.c.by, _ROLLOUTS.c.changed, _ROLLOUTS.c.generation)
+"""What is asked again and again; the record beside it is long and never changes."""
 _SNAPSHOTS = make_table(
     "snapshots",
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
@@ -150,7 +152,7 @@ class RolloutStore:
         Raises:
             RolloutRefused: there is none of this id.
         """
-        row = self._load_row(rollout)
+        row = self._load_row(rollout, _ROLLOUTS.c.record)
         try:
             return RolloutRecord.model_validate_json(row.record)
         except ValidationError as error:
@@ -163,7 +165,7 @@ class RolloutStore:
         Raises:
             RolloutRefused: there is none of this id.
         """
-        row = self._load_row(rollout)
+        row = self._load_row(rollout, *_STATUS)
         changed = datetime.fromtimestamp(row.changed, UTC)
         return RolloutStatus(RolloutState(row.state), row.reason, row.by, changed, row.generation)
 
@@ -304,9 +306,9 @@ class RolloutStore:
             row = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout != other_than, held).limit(1)).first()
         return None if row is None else _read_run(row)
 
-    def _load_row(self, rollout: str) -> Any:  # noqa: ANN401 the library's own
+    def _load_row(self, rollout: str, *columns: sa.Column[Any]) -> Any:  # noqa: ANN401 the library's own
         with begin_transaction(self._database) as connection:
-            row = connection.execute(sa.select(_ROLLOUTS).where(_ROLLOUTS.c.id == rollout)).first()
+            row = connection.execute(sa.select(*columns).where(_ROLLOUTS.c.id == rollout)).first()
         if row is None:
             message = f"there is no rollout {rollout[:80]!r}; list them with: tsunagu rollout list"
             raise RolloutRefused(message)

@@ -6,6 +6,7 @@ the database, a device) is asked in a step, so that a workflow that is carried o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -14,7 +15,7 @@ from threading import Event
 from controller.errors import StoreRefused
 from controller.platforms.transport.base import Clock
 from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.records import RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waits import Waits, find_pause
@@ -44,7 +45,7 @@ LOOK_SECONDS = 1.0
 _MOST_LOOK_SECONDS = 5.0
 """The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
-_POLL_SECONDS = 0.2
+_MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
 _SOAK = "soak"
 
@@ -198,6 +199,16 @@ class RolloutWorker:
         self.stop.set()
         return WorkerStopped()
 
+    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
+        """Wait until a workflow has ended, or this process is to stop; return how far it is.
+
+        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
+        """
+        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
+            if self.stop.wait(find_pause(time.monotonic() - began, _MOST_POLL_SECONDS)):
+                break
+        return found
+
     # --- the steps ---
 
     def _begin_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -209,10 +220,10 @@ class RolloutWorker:
         return str(self.scene.count_schools_at_once(wave))
 
     def _wait_for_schools(self, keys: list[str]) -> str:
+        began = time.monotonic()
         for key in keys:
-            while self.engine.find_status(key) is WorkflowStatus.PENDING:
-                if self.stop.wait(_POLL_SECONDS):
-                    raise WorkerStopped
+            if self.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
+                raise WorkerStopped
         return GO
 
     def _take_turn(self, place: RunPlace) -> str:
@@ -282,18 +293,20 @@ class RolloutWorker:
 
     def _wait_until_running(self, rollout: str, generation: int, school: str = "") -> str:
         """Wait while the rollout is paused, or a school outside its windows; return why it has ended, or ""."""
-        said, who = "", school or "the rollout"
+        said, who, began = "", school or "the rollout", self._clock.monotonic()
         with self.waits.end_after(who):
-            while not (ended := self._explain_end(rollout, generation)):
-                waits = self._explain_wait(school)
+            while True:
+                status = self.store.load_status(rollout)
+                if ended := self._explain_ended(rollout, generation, status):
+                    return ended
+                waits = self._explain_closed(school, status)
                 if not waits:
                     return ""
                 if waits != said:
                     said = waits
                     self.say(f"{who} waits: {waits}")
                     self.waits.begin_wait(who, waits)
-                self._look_later()
-        return ended
+                self._look_later(self._clock.monotonic() - began)
 
     def _ask_to_go_on(self, place: RunPlace) -> str:
         """Wait while the rollout is paused; return why nothing more is done with a device, or ""."""
@@ -302,7 +315,9 @@ class RolloutWorker:
 
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
-        status = self.store.load_status(rollout)
+        return self._explain_ended(rollout, generation, self.store.load_status(rollout))
+
+    def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
         if status.state not in GOES_ON:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
@@ -310,8 +325,12 @@ class RolloutWorker:
         return "" if status.generation == generation else "the rollout was resumed since"
 
     def _explain_wait(self, school: str) -> str:
+        """Return why a school is not changed now; "" where it is."""
+        return self._explain_closed(school, self.store.load_status(self.scene.record.id))
+
+    def _explain_closed(self, school: str, status: RolloutStatus) -> str:
         scene = self.scene
-        if self.store.load_status(scene.record.id).state is RolloutState.PAUSED:
+        if status.state is RolloutState.PAUSED:
             return "it is paused"
         if self.store.lease is not None and (busy := self.store.find_unfinished(scene.record.id)) is not None:
             return f"{busy.worker} still ends {busy.device} of the rollout before"
