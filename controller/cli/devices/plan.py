@@ -63,7 +63,7 @@ from controller.plan.provenance.policy_order import explain_earlier_policy
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import select_devices
 from controller.platforms.common.timed_operation import RestoreWay, TellsRestoreWay, is_changeable
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 
 Undo = Annotated[
     str | None,
@@ -315,7 +315,7 @@ def say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) ->
 def _say_restore(one: ConsideredDevice) -> None:
     """Say how the device puts its old state back, where that is not by a program of ours on it."""
     device = one.observed.device
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not system.capabilities.restores_itself and is_changeable(system):
         print_message("plan.restore-none", "magenta", device=device.id)
     elif isinstance(system, TellsRestoreWay) and one.observed.text is not None and one.observed.knows_saved:
