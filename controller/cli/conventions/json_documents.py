@@ -230,6 +230,7 @@ class WhatIfDocument(TypedDict):
     admission: list[dict[str, Any]]
     data_flows: list[dict[str, Any]]
     exchange: list[dict[str, Any]]
+    equipment: list[dict[str, Any]]
     unjudged: list[str]
 
 
@@ -253,16 +254,6 @@ class MigrationDocument(TypedDict):
     files: int
     written: bool
     rewrites: list[RewriteDocument]
-
-
-class ApprovalDocument(TypedDict):
-    """What `approve` signed."""
-
-    plan: str
-    signature: str
-    approver: str
-    devices: int
-    schools: int
 
 
 class DeviceProgramDocument(TypedDict):

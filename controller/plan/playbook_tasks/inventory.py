@@ -19,7 +19,6 @@ from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.plan.backup import is_operable
 from controller.plan.select import Selection, find_device, select_devices
-from controller.platforms.registry import reserve_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,7 @@ def load_operations_once(policies: str) -> Operations:
     Raises:
         OperationsRefused: it cannot be used.
     """
-    operations = load_operations(policies=Path(policies))
-    reserve_numbers(operations.numbers)
-    return operations
+    return load_operations(policies=Path(policies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class AuditKind(StrEnum):
     REPAIRED = "repaired"
     BACKED_UP = "backed-up"
     RESTORED = "restored"
+    DAEMON = "daemon"
+    DRILLED = "drilled"
     REMOVED = "removed"
 
 

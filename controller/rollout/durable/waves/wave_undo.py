@@ -10,20 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from controller.errors import RolloutRefused, TsunaguError
+from controller.errors import DeviceUnreachable, RolloutRefused, TsunaguError
 from controller.model.city import City
 from controller.operations.applied_policies import find_widened
 from controller.plan.build import PlanOrigin, build_plan, consider_device
 from controller.plan.observe import observe_device
-from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.select import find_device
 from controller.plan.verify import verify_plan
-from controller.plan.what_if.compare import compare_policies
 from controller.rollout.change import Change
 from controller.rollout.device_step import change_device
 from controller.rollout.durable.gates.gate import name_some
 from controller.rollout.durable.records import Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.waves.way_back import list_widened, load_policy_before
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Level, Span
@@ -59,8 +58,7 @@ class WaveUndo:
         record = self.scene.record
         return (
             f"that would widen what the operators' file does not let a rule widen ({name_some(wider)}); it waits for "
-            f"people: tsunagu plan --undo {record.policy_before[:12]} -o PLAN, approvals, then tsunagu rollout start "
-            "PLAN --undo"
+            f"people: tsunagu rollout undo {record.id} -o PLAN, approvals, then what that command says"
         )
 
     def list_devices(self, school: str, wave: Wave) -> tuple[str, ...]:
@@ -95,33 +93,20 @@ class WaveUndo:
 
     @cached_property
     def _before(self) -> City:
-        record, city, operations = self.scene.record, self.scene.city, self.scene.operations
-        if record.undo or not record.policy_before or record.policy_before == record.policy:
-            message = "it goes back itself" if record.undo else "none is known that was applied before this one"
+        record, city = self.scene.record, self.scene.city
+        if record.undo:
+            message = "it goes back itself"
             raise RolloutRefused(message)
-        bounds = operations.get_bounds()
-        return load_kept_policy(record.policy_before, operations.state, type(city), bounds, city.policy_date)
-
-
-def list_widened(now: City, then: City, schools: frozenset[str]) -> list[str]:
-    """Return what would be permitted at some schools by going from one policy to another, and what nobody can judge.
-
-    Raises:
-        TsunaguError: the policies were loaded for different days.
-    """
-    changes = compare_policies(now, then)
-    opened = [
-        f"{one.segment} to {one.application} at {name_some(sorted(schools.intersection(one.schools)))}"
-        for one in changes.network
-        if one.way == "opens" and schools.intersection(one.schools)
-    ]
-    return opened + [f"{one}: not judged" for one in changes.unjudged]
+        return load_policy_before(record, self.scene.operations, type(city), city.policy_date)
 
 
 def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:
     """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
     try:
         change = undo.derive_way_back(device)
+    except DeviceUnreachable as error:
+        # The wave has changed it: whether it still runs that, or went back, nobody has seen.
+        return Outcome(device, school, End.UNKNOWN, f"not undone: {error}")
     except TsunaguError as error:
         return Outcome(device, school, End.FAILED, f"not undone: {error}")
     except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends
@@ -132,5 +117,5 @@ def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outco
         span.outcome = "good" if outcome.end.good else "not good"
     if outcome.end.good:
         return replace(outcome, end=End.REVERTED, reason="undone: a gate after its wave failed")
-    end = End.UNKNOWN if outcome.end is End.UNKNOWN else End.FAILED
+    end = End.UNKNOWN if outcome.end is End.UNKNOWN or outcome.unreached else End.FAILED
     return replace(outcome, end=end, reason=f"not undone: {outcome.reason}", unreached=False)
