@@ -8,25 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 DEFAULT_POLICIES = Path("policies")
-_ROLLOUTS = ("list", "show", "watch", "pause", "resume", "cancel", "write-off", "worker")
-_ESTATE = ("--policies", "--state", "--lab")
-ADVISED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        **{f"rollout {name}": _ESTATE for name in _ROLLOUTS},
-        "rollout start": ("--policies", "--state"),
-        "repair": _ESTATE,
-        "plan": _ESTATE,
-        "apply": ("--policies", "--state"),
-        "drift": ("--policies", "--lab"),
-    }
-)
-"""Commands that messages advise, and which options of the estate each takes."""
-_ADVISED = re.compile(rf"\btsunagu (?P<command>{'|'.join(ADVISED)})(?![\w-])(?! --(?:policies|state|lab)\b)")
+_ADVISED = re.compile(r"\btsunagu (?P<first>[a-z][a-z-]*)(?: (?P<second>[a-z][a-z-]*))?(?![\w-])")
 _OPTIONS: dict[str, tuple[str, ...]] = {}
 
 
@@ -38,11 +23,11 @@ def forget_estate() -> None:
 def remember_estate(policies: Path, *, lab: bool, state: Path | None = None) -> None:
     """Say which estate this run is about."""
     if policies != DEFAULT_POLICIES:
-        _OPTIONS["--policies"] = ("--policies", str(policies))
+        _OPTIONS["policies"] = ("--policies", str(policies))
     if state is not None:
-        _OPTIONS["--state"] = ("--state", str(state))
+        _OPTIONS["state"] = ("--state", str(state))
     if lab:
-        _OPTIONS["--lab"] = ("--lab",)
+        _OPTIONS["lab"] = ("--lab",)
 
 
 def complete_commands(text: str) -> str:
@@ -51,6 +36,8 @@ def complete_commands(text: str) -> str:
     >>> remember_estate(Path("our policies"), lab=True)
     >>> complete_commands("resume it with: tsunagu rollout resume 20261129-120300-1a2b3c4d")
     "resume it with: tsunagu rollout resume --policies 'our policies' --lab 20261129-120300-1a2b3c4d"
+    >>> complete_commands("tsunagu: the plan is damaged"), complete_commands("tsunagu plan --lab -o PLAN")
+    ('tsunagu: the plan is damaged', "tsunagu plan --policies 'our policies' --lab -o PLAN")
     >>> forget_estate()
     >>> complete_commands("look at it with: tsunagu drift")
     'look at it with: tsunagu drift'
@@ -59,5 +46,15 @@ def complete_commands(text: str) -> str:
 
 
 def _complete_command(found: re.Match[str]) -> str:
-    taken = [_OPTIONS[option] for option in ADVISED[found["command"]] if option in _OPTIONS]
-    return " ".join([found[0], *(shlex.quote(word) for words in taken for word in words)])
+    from controller.cli.conventions.option_table import load_option_table  # noqa: PLC0415 few messages need it
+
+    table, first = load_option_table(), found["first"]
+    both = f"{first} {found['second']}"
+    known = both if both in table else first
+    if known not in table:
+        return found[0]
+    rest = found.string[found.end() :].partition("\n")[0]
+    wanted = [option for option in _OPTIONS if option in table[known] and f"--{option}" not in rest]
+    words = " ".join(shlex.quote(word) for option in wanted for word in _OPTIONS[option])
+    behind = found[0].removeprefix(f"tsunagu {known}")
+    return f"tsunagu {known}{f' {words}' if words else ''}{behind}"

@@ -372,7 +372,11 @@ class City:
         found = build_devices(
             school, equipment.list_slots(school), access, self._ports_of, self.addresses.device_address
         )
-        return (replace(one, ssh_port=self.bounds.ssh_ports.get(one.access, SSH_PORT)) for one in found)
+        ports, numbers = self.bounds.ssh_ports, self.bounds.numbers
+        return (
+            replace(one, ssh_port=ports.get(one.access, SSH_PORT), numbers=numbers.get(one.platform, ()))
+            for one in found
+        )
 
     @cached_property
     def equipment(self) -> Equipment:

@@ -160,18 +160,24 @@ class Scene:
 
 @contextmanager
 def stand_switch(
-    folder: Path, startup: str | None = None, *, model: str = "catalyst", operators: str = "", adoption: str = "filters"
+    folder: Path,
+    startup: str | Callable[[Path], str] | None = None,
+    *,
+    model: str = "catalyst",
+    operators: str = "",
+    adoption: str = "filters",
 ) -> Iterator[Scene]:
     """Start the switch, and write the city and the operators' file; nothing is pinned yet.
 
-    Without `startup` it runs the school's saved text; `adoption` is how far the school has been taken over.
+    Without `startup` it runs the school's saved text; a function is given the policies and returns it.
+    `adoption` is how far the school has been taken over.
     """
     for name in ("work", "operators", "state"):
         (folder / name).mkdir(mode=0o700)
     shutil.copytree(ROOT / "examples/minato", folder / "policies")
     _change_school(folder / "policies", LOTS[model], adoption)
-    clock = SwitchClock()
-    device = MODELS[model](startup if startup is not None else SAVED.read_text(encoding="cp932"), clock)
+    text, clock = startup(folder / "policies") if callable(startup) else startup, SwitchClock()
+    device = MODELS[model](text if text is not None else SAVED.read_text(encoding="cp932"), clock)
     jump, key = HostKey(), asyncssh.generate_private_key("ssh-ed25519")
     with _serve(site := DeviceSite(device), key, clock) as port:
         server = Gate(jump.blob, port)
