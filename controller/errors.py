@@ -193,6 +193,10 @@ class RestoreRefused(TsunaguError):
     """A device cannot be brought back whole; names each line, secret or part that stands in the way."""
 
 
+class RotationRefused(TsunaguError):
+    """A device's login cannot be rotated; says what is in the way, and never a secret."""
+
+
 class FileLocked(TsunaguError):
     """Another process holds the lock of a file or folder; `holder` is its number, where it is known."""
 
