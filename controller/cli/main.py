@@ -50,6 +50,7 @@ COMMANDS = {
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
     "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),
+    "run": CommandEntry("Run the daemon: drift, measuring, rollouts on one schedule.", "daemon.run:run"),
     "monitor": CommandEntry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
 }
 GROUPS = {
@@ -61,6 +62,9 @@ GROUPS = {
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
+
+_LEAVING = (("run",),)
+"""Commands that leave threads when they are told to end: they only read, and nobody waits for what they ask."""
 
 
 def build_command_line(wanted: str) -> typer.Typer:
@@ -124,6 +128,8 @@ def main() -> None:
         code = _run(command, words)
         if code and lacks_json():
             _say_refusal(Refusal("refused", get_last_line() or f"ended with exit code {code}", code))
+        if command in _LEAVING:
+            _leave_threads(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.FAILED

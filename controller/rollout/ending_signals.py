@@ -47,10 +47,14 @@ def ignore_ending_signals() -> Iterator[None]:
 
 @contextmanager
 def _handle_signals(handler: _Handler | signal.Handlers) -> Iterator[None]:
-    chosen = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in chosen}
+    # What stood there is known before anything is changed: a signal that comes in the middle of this, and whose handler
+    # raises, finds all of them put back.
+    before = {number: signal.getsignal(number) for number in ENDING}
+    chosen = [number for number, old in before.items() if old is not signal.SIG_IGN]
     try:
+        for number in chosen:
+            signal.signal(number, handler)
         yield
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        for number in reversed(chosen):
+            signal.signal(number, before[number])

@@ -47,7 +47,8 @@ def test_an_unchanged_file_changes_nothing(policies: PolicyFolder) -> None:
     code, found = asked(policies, edited(policies))
     assert code == Exit.GOOD
     assert found["nothing"]
-    assert found["answers"] == {"network": 0, "identity": 0, "admission": 0, "data_flows": 0, "exchange": 0}
+    assert set(found["answers"].values()) == {0}
+    assert {"network", "identity", "admission", "data_flows", "equipment"} < found["answers"].keys()
 
 
 def test_another_order_and_other_words_change_nothing(policies: PolicyFolder) -> None:
@@ -161,16 +162,48 @@ def test_a_certificate_that_goes_to_another_admission_takes_its_devices_with_it(
 def test_what_is_no_answer_is_named(policies: PolicyFolder) -> None:
     path = edited(policies, ("id: ntp-query", "ports: [123, 123]", "ports: [123, 124]"), name="access/necessities.yaml")
     code, found = asked(policies, path)
-    assert (code, found["nothing"], found["unjudged"]) == (Exit.GOOD, True, ["necessities"])
+    assert (code, found["nothing"]) == (Exit.DIFFERS, True)
+    (told,) = found["unjudged"]
+    assert told == f"{path}:35 necessities.ports: 123, 123 → 123, 124"
+    done = here("what-if", "--edit", str(path), *DAY, cwd=policies.path.parent)
+    assert done.code == Exit.DIFFERS
+    assert "No answer that is judged changes, but 1 differences are not judged." in done.said
+    assert told in done.said
 
 
 def test_a_network_that_lets_in_others_and_servers_that_are_asked_are_named(policies: PolicyFolder) -> None:
     opened = ("ssid: school-guest", "ssid: school-guest", "ssid: visitors")
-    _, found = asked(policies, edited(policies, opened, name="city/blueprints.yaml"))
-    assert found["unjudged"] == ["devices and ports", "wireless networks: whom they let in, and where to"]
+    code, found = asked(policies, edited(policies, opened, name="city/blueprints.yaml"))
+    assert (code, found["unjudged"]) == (Exit.DIFFERS, [])
+    gone, come = sorted(found["equipment"], key=lambda one: bool(one["before"]), reverse=True)
+    assert (gone["network"], gone["after"], come["network"], come["before"]) == ("school-guest", [], "visitors", [])
+    assert gone["seats"] == come["seats"] > len(policies.load().schools)
     moved = ("servers:", "10.254.3.11", "10.254.3.12")
     _, found = asked(policies, edited(policies, moved, name="access/admission.yaml"))
-    assert found["unjudged"] == ["necessities", "the admission servers"]
+    assert [one.partition(" ")[2] for one in found["unjudged"]] == [
+        "servers: 10.254.3.10, 10.254.3.11 → 10.254.3.10, 10.254.3.12"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "edit", "told"),
+    [
+        ("city/blueprints.yaml", ("ports:", "segments: [pupil]", "segments: [staff]"), "becomes 教職員 (staff)"),
+        ("city/blueprints.yaml", ("ssid: school-pupil", "segment: pupil", "segment: staff"), "network school-pupil"),
+        ("city/city.yaml", ("controllers:", "10.255.0.10/32", "10.255.0.0/28"), "to every device from 10.255.0.0/28"),
+        ("city/city.yaml", ("offices:", "192.0.2.220", "192.0.2.192/27"), "counts as being at the office board-office"),
+    ],
+    ids=["sockets", "wireless", "controllers", "office"],
+)  # fmt: skip
+def test_who_sits_and_who_manages_where_stands_first(
+    policies: PolicyFolder, name: str, edit: tuple[str, str, str], told: str
+) -> None:
+    """Pupils' sockets put among the staff, a second controller: no rule changes, and all of the answers do."""
+    path = edited(policies, edit, name=name)
+    done = here("what-if", "--edit", str(path), *DAY, cwd=policies.path.parent)
+    assert done.code == Exit.DIFFERS, done.said
+    first = done.said.partition("### Look at these first")[2].partition("###")[0]
+    assert told in first, done.said
 
 
 def test_markdown_for_a_review(policies: PolicyFolder) -> None:

@@ -58,7 +58,8 @@ def test_a_device_has_a_name_and_an_address_of_its_own(policies: PolicyFolder) -
     fleets = [one.list_devices(one.school_by_id["kw-e01"]) for one in (before, city)]
     others = [[one.id for one in fleet if one.role != "core"] for fleet in fleets]
     assert others[0] == others[1]
-    assert compare_policies(before, city).unjudged == ("devices and ports",)
+    (unjudged,) = compare_policies(before, city).unjudged
+    assert unjudged.endswith("city/devices/kawasaki.yaml:3 devices: - → kawasaki-sw1")
     # The paths of a school say who reaches each of its devices, so their addresses are part of every proof.
     assert CityKeys(before).device_key(fleets[0][0]) != CityKeys(city).device_key(fleets[1][0])
 

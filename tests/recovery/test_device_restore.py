@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ import pytest
 from controller.errors import PlanNotApproved, RestoreRefused
 from controller.lab.virtual_switches.faults import Fault, MatchingFaults
 from controller.model.network.device_state import DeviceState, build_device_state
+from controller.plan import backup
 from controller.plan.provenance.approved_devices import record_approved
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from controller.recovery.device_backup import find_device_backup
 from controller.rollout.change_backups import KEPT, keep_before_change, list_kept_backups
 from controller.rollout.outcome import End
+from controller.storage.whole_file import write_whole
 from controller.telemetry.timeline import Span
 from tests.policies import NOON
 from tests.recovery.restore_scene import NAME, OTHERS, SECRETS, WHERE, RestoreScene
@@ -262,10 +265,64 @@ def test_before_each_change_the_old_text_is_kept_and_the_last_one_is_restored_fr
     for number in range(KEPT + 3):
         (kept.parent / f"20200101T00000{number:06}Z").mkdir()
     scene.clock.sleep(1)
-    text = DeviceText(scene.dump, NAME)
+    text = DeviceText(scene.dump.replace(LAST, ADDED + LAST), NAME)
     keep_before_change(scene.device, load_platform("cisco_ios"), scene.folder / "run", scene.clock, text)
     assert len(list_kept_backups(scene.folder / "run", NAME)) == KEPT
     newest = find_device_backup(scene.device, scene.folder / "run")
     assert newest.read_at > NOON
     assert "S3cretRO" not in newest.path.read_text(encoding="utf-8")
     assert OTHERS[2] in str(newest.text)
+
+
+LAST = "ntp server 10.0.0.9\n"
+ADDED = "logging host 192.0.2.9\n"
+"""A line that is not ours: with it the text is another one."""
+
+
+def test_a_backup_is_whole_or_none_and_no_clock_and_no_number_of_tries_takes_an_older_state_away(
+    make_scene: Callable[..., RestoreScene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = make_scene()
+    state = scene.folder / "run"
+
+    def keep(text: str) -> None:
+        keep_before_change(scene.device, load_platform("cisco_ios"), state, scene.clock, DeviceText(text, NAME))
+
+    keep(scene.dump)
+    (first,) = list_kept_backups(state, NAME)
+    for number in range(KEPT + 5):
+        scene.clock.sleep(60)
+        keep(f"! Last configuration change at 12:{number}:00 JST\n{scene.dump}")
+    assert list_kept_backups(state, NAME) == [first], "the same state, however often its device is tried"
+    # The clock is put back: what is kept from then on is the newest all the same.
+    monkeypatch.setattr(scene.clock, "now", lambda: NOON - timedelta(days=400))
+    for number in range(KEPT + 2):
+        text = scene.dump.replace(LAST, ADDED.replace("2.9", f"2.{number + 10}") + LAST)
+        keep(text)
+        newest = find_device_backup(scene.device, state)
+        assert f"192.0.2.{number + 10}" in str(newest.text)
+    assert len(list_kept_backups(state, NAME)) == KEPT
+    # Killed while it writes: what is left is no backup, and the next change takes it away.
+    kept = list_kept_backups(state, NAME)
+    with monkeypatch.context() as killed:
+        killed.setattr(backup, "write_whole", break_second_time())
+        with pytest.raises(KeyboardInterrupt):
+            keep(scene.dump)
+    assert list_kept_backups(state, NAME) == kept
+    assert list(first.parent.glob(".*/*.cfg"))
+    keep(scene.dump)
+    assert find_device_backup(scene.device, state).path.parent == list_kept_backups(state, NAME)[-1]
+    assert not list(first.parent.glob(".*"))
+
+
+def break_second_time() -> Callable[[bytes, Path], None]:
+    """Return what writes a first file, and is killed at the second."""
+    written: list[Path] = []
+
+    def write(content: bytes, path: Path) -> None:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        write_whole(content, path)
+
+    return write

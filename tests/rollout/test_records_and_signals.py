@@ -18,7 +18,7 @@ from controller.errors import AuditRefused
 from controller.model.city import City
 from controller.plan.document import PlanFile
 from controller.platforms.transport.in_memory_device.faults import FaultScript, make_fault
-from controller.rollout.ending_signals import ENDING, end_like_interrupt, hear_signals
+from controller.rollout.ending_signals import ENDING, end_like_interrupt, hear_signals, ignore_ending_signals
 from controller.rollout.outcome import End
 from controller.rollout.record_room import BYTES_A_DEVICE, BYTES_BESIDE, find_free_bytes, refuse_without_room
 from controller.rollout.waves import INTERRUPTED
@@ -26,6 +26,22 @@ from controller.telemetry.timeline import Span
 from controller.telemetry.tracing import open_trace
 from tests.rollout.memory_lab import MemoryLab
 from tests.rollout.test_waves import roll_out_with
+
+
+def test_a_signal_in_the_middle_of_taking_over_leaves_no_handler_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    real, changed = signal.signal, list[int]()
+
+    def change(number: int, handler: signal.Handlers) -> object:
+        changed.append(number)
+        if len(changed) == 2:
+            raise KeyboardInterrupt
+        return real(number, handler)
+
+    monkeypatch.setattr(signal, "signal", change)
+    with pytest.raises(KeyboardInterrupt), ignore_ending_signals():
+        pass
+    assert {number: signal.getsignal(number) for number in ENDING} == before
 
 
 def test_a_record_without_room_is_refused_before_the_first_device(tmp_path: Path) -> None:

@@ -108,6 +108,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("prove --all", "the whole city as the policy compiles"),
             Example("prove --school kw-e01 --configs saved/ --evidence", "saved configurations, for auditors"),
         ),
+        "run": (
+            Example("run --health-port 8601", "the daemon; what it may change the operators' file says"),
+            Example("run --lab", "of the virtual city: drift and measuring"),
+        ),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),
         "lab down": (Example("lab down", "remove it"),),

@@ -230,6 +230,7 @@ class WhatIfDocument(TypedDict):
     admission: list[dict[str, Any]]
     data_flows: list[dict[str, Any]]
     exchange: list[dict[str, Any]]
+    equipment: list[dict[str, Any]]
     unjudged: list[str]
 
 

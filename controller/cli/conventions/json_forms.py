@@ -97,6 +97,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "measure-watch": JsonForm(("measure",), WatchedDocument),
         "render": JsonForm(("render",), RenderedDocument),
         "prove": JsonForm(("prove",), ProofDocument),
+        "run-event": JsonForm(("run",), "controller.cli.daemon.run:RunEvent"),
         "monitor": JsonForm(("monitor",), MonitorDocument),
         "lab-up": JsonForm(("lab up",), LabBuiltDocument),
         "lab-down": JsonForm(("lab down",), LabRemovedDocument),

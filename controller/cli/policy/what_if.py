@@ -40,7 +40,8 @@ def what_if_command(  # noqa: PLR0913 the command's options
 ) -> None:
     """Say which answers change: network part, identity part, 802.1X and systems apart, the surprising ones first.
 
-    Prints Markdown, or JSON. Exit code 2 when an answer changes, 0 when none does.
+    Every field that differs is judged, known to have no effect, or listed as not judged. Prints Markdown, or JSON.
+    Exit code 2 when an answer changes or something is not judged, 0 when neither.
     """
     speak(lang)
     if bool(edit) == bool(revision):
@@ -56,7 +57,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
         say_json(_document(changes))
     else:
         print_line(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
-    if not changes.nothing:
+    if not changes.nothing or changes.unjudged:
         raise typer.Exit(Exit.DIFFERS)
 
 
@@ -88,6 +89,7 @@ def _document(changes: Changes) -> dict[str, object]:
         "identity": changes.identity,
         "admission": changes.admission,
         "data_flows": changes.data_flows,
+        "equipment": changes.equipment,
         "exchange": changes.data_flows,  # what the list was called until now; for one version
     }
     return {

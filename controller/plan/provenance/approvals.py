@@ -67,9 +67,10 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
         place = name_signature(signed.path)
         message = f"{signed.path}: who planned it has not signed it ({place.name} is missing); "
         raise PlanNotApproved(message + "make the plan with: tsunagu plan --sign-with KEY")
+    people = tuple(name for name in approvers if not _is_program(name, approvals, allowed))
     for rule in () if repair else rules:
-        _count(signed, rule, planner, approvers, allowed)
-    return Signers(planner, approvers, counted=bool(rules) and not repair)
+        _count(signed, rule, planner, people, allowed)
+    return Signers(planner, people, counted=bool(rules) and not repair)
 
 
 def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals, now: datetime) -> Signer:
@@ -89,6 +90,8 @@ def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals
             found = identify_signer(signature, verifier, allowed, _list_moments(signed, now))
         planners = allowed.find_people(signed.plan.planner_key)
         own = frozenset[str]().union(*(allowed.find_same_person(name) for name in planners))
+        if isinstance(found, Signer) and _is_program(found.person, approvals, allowed):
+            found = Refusal(f"{found.person} is a program (`programs` of the approvals): a person must approve it")
     if isinstance(found, Refusal):
         message = f"{signed.path}: your approval would be refused: {found.reason}"
         raise PlanNotApproved(message)
@@ -190,6 +193,11 @@ def identify_signer(
 def _refuse(place: Path, reason: str) -> PlanNotApproved:
     message = f"{place}: the signature is refused: {reason}. Nothing was applied; remove it, or let it be made anew"
     return PlanNotApproved(message)
+
+
+def _is_program(name: str, approvals: Approvals, allowed: AllowedSigners) -> bool:
+    """Tell if a signer, under whatever of its names, is a program: it looks at nothing, so it approves nothing."""
+    return not allowed.find_same_person(name).isdisjoint(approvals.programs)
 
 
 def _count(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Way = Literal["opens", "closes"]
+Believed = Literal["controllers", "office", "school"]
+"""What addresses are taken for."""
 
 IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE = (
     "class II+",
@@ -108,12 +110,71 @@ class DataFlowChange:
         return len(self.data) or 1
 
 
-Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange
+@dataclass(frozen=True, slots=True)
+class SeatChange:
+    """Ports, or the access points of a network, that put whoever is there into another segment than before.
+
+    `network` is the SSID; "" for ports. `before` and `after` are how they carry what, in words; () where there is none.
+    `seats` counts ports, or access points, of all `schools`.
+    """
+
+    network: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    seats: int
+    schools: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """Return how many ports or access points change."""
+        return self.seats
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """Addresses that are taken for something from now on, or no more: `of` says for what, `where` for which one.
+
+    The controllers may log in to every device; who comes from a school's or office's egress is there.
+    """
+
+    way: Way
+    of: Believed
+    where: str
+    prefixes: tuple[str, ...]
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """Return how many prefixes change."""
+        return len(self.prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformChange:
+    """Devices that are taken for another platform than before; "" where there is no such device."""
+
+    before: str
+    after: str
+    devices: tuple[str, ...]
+    surprises: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> int:
+        """Return how many devices change."""
+        return len(self.devices)
+
+
+EquipmentChange = SeatChange | SourceChange | PlatformChange
+Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange | EquipmentChange
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """All of them; each list with the most surprising first. `before` and `after` name the policies, `on` the day."""
+    """All of them; each list with the most surprising first. `before` and `after` name the policies, `on` the day.
+
+    `unjudged` are the fields that differ and are neither judged here nor known to have no effect.
+    """
 
     before: str
     after: str
@@ -122,12 +183,13 @@ class Changes:
     identity: tuple[IdentityChange, ...]
     admission: tuple[AdmissionChange, ...]
     data_flows: tuple[DataFlowChange, ...]
+    equipment: tuple[EquipmentChange, ...] = ()
     unjudged: tuple[str, ...] = ()
 
     @property
     def nothing(self) -> bool:
-        """Tell if no answer changes."""
-        return not (self.network or self.identity or self.admission or self.data_flows)
+        """Tell if no answer changes; what was not judged is no answer."""
+        return not (self.network or self.identity or self.admission or self.data_flows or self.equipment)
 
 
 def weigh_change(change: Change) -> tuple[int, int, str]:

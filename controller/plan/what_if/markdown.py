@@ -17,8 +17,12 @@ from controller.plan.what_if.changes import (
     Change,
     Changes,
     DataFlowChange,
+    EquipmentChange,
     IdentityChange,
     NetworkChange,
+    PlatformChange,
+    SeatChange,
+    SourceChange,
     weigh_change,
 )
 
@@ -47,7 +51,7 @@ class _Comment:
         yield ""
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
         network, identity = group_network_changes(changes.network), group_identity_changes(changes.identity)
-        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows)
+        kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows, *changes.equipment)
         surprising = sorted((one for one in kinds if one.surprises), key=weigh_change)
         yield from self._table("first", ("why", "what"), [(self._why(one), self._sentence(one)) for one in surprising])
         head: Row = ("way", "ends", "services", "schools", "example", "rules")
@@ -58,21 +62,22 @@ class _Comment:
         yield from self._table("admission", ("person", "before", "after"), moved)
         flows = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.data_flows]
         yield from self._table("data-flows", ("way", "data", "rules"), flows)
-        if changes.unjudged:
-            yield ""
-            yield self._say("unjudged", names=", ".join(changes.unjudged))
+        other = [(self._equipment(one),) for one in changes.equipment if not one.surprises]
+        yield from self._table("equipment", ("what",), other)
+        yield from self._table("unjudged", ("field",), [(one,) for one in changes.unjudged])
 
     def _say(self, key: str, **marks: object) -> str:
         return self._catalogue.say(f"what_if.{key}", **marks)
 
     def _summary(self, changes: Changes) -> str:
         if changes.nothing:
-            return self._say("nothing")
+            return self._say("nothing-judged" if changes.unjudged else "nothing", count=len(changes.unjudged))
         parts = [
             self._count("network-count", changes.network),
             self._count("identity-count", changes.identity),
             self._count("admission-count", changes.admission),
             self._count("data-flow-count", changes.data_flows),
+            self._count("equipment-count", changes.equipment),
         ]
         return self._say("summary", parts=", ".join(part for part in parts if part))
 
@@ -105,6 +110,24 @@ class _Comment:
                 return f"{one.role}, {_or(one.postures)}, {one.place}: {_or(one.before)} → {_or(one.after)}"
             case DataFlowChange():
                 return f"{self._say(one.way)} {self._data(one)}; {_or(one.rules)}"
+            case SeatChange() | SourceChange() | PlatformChange():
+                return self._equipment(one)
+
+    def _equipment(self, one: EquipmentChange) -> str:
+        match one:
+            case SeatChange():
+                key = "network-moves" if one.network else "ports-move"
+                marks = {"network": one.network, "count": f"{one.seats:,}", "there": self._at(one.schools)}
+                return self._say(key, before=self._carried(one.before), after=self._carried(one.after), **marks)
+            case SourceChange():
+                return self._say(f"{one.of}-{one.way}", where=one.where, prefixes=", ".join(one.prefixes))
+            case PlatformChange():
+                ends = {"before": one.before or self._say("not-there"), "after": one.after or self._say("not-there")}
+                names = ", ".join(one.devices[:NAMED]) + (", …" if len(one.devices) > NAMED else "")
+                return self._say("platform-moves", count=f"{len(one.devices):,}", names=names, **ends)
+
+    def _carried(self, words: Sequence[str]) -> str:
+        return ", ".join(words) or self._say("not-there")
 
     def _way(self, one: NetworkChange) -> str:
         return self._say(one.way) + (f" ({self._say('partly')})" if one.partly else "")

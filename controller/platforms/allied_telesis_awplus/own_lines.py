@@ -18,7 +18,7 @@ def _compile(*words: str) -> re.Pattern[str]:
 
 
 ON_PORTS = _compile(
-    r"no (?!switchport( |$)).*",
+    r"no (?!sw).*",
     r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan \d+|resiliencylink))?",
     r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
     r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",

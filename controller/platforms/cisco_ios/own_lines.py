@@ -23,14 +23,14 @@ def _compile(*words: str) -> re.Pattern[str]:
 IN_VLANS = _compile(r"state active", r"mtu 1500", r"no (shutdown|remote-span|private-vlan|uni-vlan)")
 
 ON_PORTS = _compile(
-    r"no (?!switchport\b).*",
+    r"no (?!sw).*",
     r"switchport",
     r"switchport (nonegotiate|trunk encapsulation (dot1q|isl|negotiate)|priority .*)",
     r"(channel-group|channel-protocol|lacp|pagp) .*",  # read as a way of its own
     r"(speed|duplex|mdix|negotiation|flowcontrol|mtu|media-type|load-interval|carrier-delay|hold-queue|bandwidth) .*",
     r"(cdp|lldp|udld|spanning-tree|snmp|logging|power|keepalive|energywise|eee|rmon|delay)( .*)?",
     r"storm-control (?!\S+ level (pps |bps )?0[0.]*[kmg]?( |$)).*",
-    r"(srr-queue(?! bandwidth limit)|mls qos|auto qos|priority-queue|queue-set|wrr-queue|trust)( .*)?",
+    r"(srr-queue bandwidth (share|shape)|mls qos|auto qos|priority-queue|queue-set|wrr-queue|trust)( .*)?",
     r"(network-policy|location|nmsp)( .*)?",
     r"ip (dhcp snooping|arp inspection|device tracking|igmp snooping|igmp filter|igmp max-groups)( .*)?",
     r"ipv6 mld snooping( .*)?",

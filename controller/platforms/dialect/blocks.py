@@ -7,13 +7,14 @@ collects what is managed, what is refused and where objects of others stand, and
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.errors import ConfigRefused, Origin, Problem
 from controller.model.network.device_state import PREFIX, DeviceState
-from controller.model.network.unmanaged_paths import UnmanagedPath
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine, Observation, Peer, Place
+from controller.platforms.common.typed_words import describe_typed_words
 from controller.platforms.conflict_choices import ConflictKind, advise
 
 
@@ -52,6 +53,8 @@ _AT_MARGIN = re.compile(
     r"|line (con|vty|aux|console) .*|router (ospf|bgp|eigrp|rip|isis)( .*)?"
 )
 """Lines that a switch prints at the margin alone: elsewhere the text was shifted, or swallowed by a banner."""
+_LEADING = re.compile(r"interface |vlan database|event manager applet |kron policy-list ")
+"""Blocks whose lines can lead packets somewhere, or change the configuration by themselves."""
 _VLAN = re.compile(r"vlan \d[\d,-]*")
 _SAVE_ANEW = "save the running configuration anew"
 
@@ -167,6 +170,23 @@ def find_layout_faults(text: str, layout: Layout) -> Iterator[tuple[ConfigLine, 
         begun = free_text.begun or begun
     if free_text.begun is not None:
         yield free_text.begun, f"begins a text that {free_text.delimiter!r} must end, and nothing does; {_SAVE_ANEW}"
+
+
+def find_typed_lines(blocks: Iterable[Block], known: Container[int] = ()) -> Iterator[UnmanagedPath]:
+    """Yield the lines of which a reader of what devices print knows nothing, since no device prints them so.
+
+    They are those at the margin and in blocks that lead somewhere; `known` are the numbers of lines already told so.
+    """
+    for block in blocks:
+        header = join_words(block.header)
+        if header == "end":
+            return
+        inside = block.children if _LEADING.match(header) else ()
+        for line in (block.header, *inside):
+            words = join_words(line)
+            if line.number not in known and describe_typed_words(words):
+                shown = " ".join(words.split()[:2]).lower()  # what follows may be a secret
+                yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, shown, vlans=None)
 
 
 class Reading:

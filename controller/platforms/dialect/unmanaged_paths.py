@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
-from controller.platforms.dialect.blocks import Block, join_words
+from controller.platforms.dialect.blocks import Block, find_typed_lines, join_words
 from controller.platforms.dialect.path_addresses import (
     Lines,
     describe_route,
@@ -81,8 +81,13 @@ class ReadPaths:
 
 def read_unmanaged_paths(grammar: PathGrammar, blocks: Iterable[Block], managed: Container[int]) -> ReadPaths:
     """Return the ways of others in a configuration; `managed` are the numbers of the lines that are ours."""
-    reader = _PathReader(grammar, tuple(blocks), managed)
-    return ReadPaths(tuple(reader.read()), reader.routes())
+    listed = tuple(blocks)
+    reader = _PathReader(grammar, listed, managed)
+    paths = tuple(reader.read())
+    return ReadPaths(
+        (*paths, *find_typed_lines(listed, {one.line for one in paths if one.kind is PathKind.UNKNOWN_LINE})),
+        reader.routes(),
+    )
 
 
 class _PathReader:

@@ -20,7 +20,7 @@ from controller.model.network.route_policies import (
 )
 from controller.platforms.base import ConfigLine, Observation, Peer
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.dialect.blocks import Layout, Reading, read_blocks
+from controller.platforms.dialect.blocks import Layout, Reading, join_words, read_blocks
 from controller.platforms.frr.router_paths import read_router_paths
 from controller.platforms.frr.text import EFFECTS, FAMILIES, LISTS, MATCHES, OURS, write_binding
 
@@ -122,7 +122,7 @@ class _FrrReading(Reading):
 
     def refuse_reference(self, line: ConfigLine) -> None:
         """Refuse a line of others that names what is ours: the next plan would break it, or change its meaning."""
-        found = None if _FREE_TEXT.match(line.text.strip()) else _NAMED.search(line.text)
+        found = None if _FREE_TEXT.match(join_words(line)) else _NAMED.search(line.text)
         if found:
             self.refuse(
                 line,
@@ -131,7 +131,7 @@ class _FrrReading(Reading):
             )
 
     def _read_entry(self, line: ConfigLine) -> None:
-        found = _LIST.fullmatch(line.text)
+        found = _LIST.fullmatch(join_words(line))
         family = _KINDS[line.text.split()[0]]
         entry = _parse_entry(found["effect"], found["range"], family, str(line.number)) if found else None
         if found is None or entry is None:
@@ -145,7 +145,7 @@ class _FrrReading(Reading):
         self.manage(line)
 
     def _read_clause(self, header: ConfigLine, children: Sequence[ConfigLine]) -> None:
-        found = _CLAUSE.fullmatch(header.text)
+        found = _CLAUSE.fullmatch(join_words(header))
         if not found:
             self.refuse(header, f"{header.text!r} is not understood; expected route-map NAME permit|deny N")
             return
@@ -169,7 +169,7 @@ class _FrrReading(Reading):
         )
 
     def _read_inside(self, policy: _Policy, line: ConfigLine) -> tuple[str, str]:
-        plain = line.text.strip()
+        plain = join_words(line)
         for family, words in MATCHES.items():
             name = plain.removeprefix(f"{words} ")
             if name != plain and " " not in name:
@@ -187,14 +187,14 @@ class _FrrReading(Reading):
         return f"? {plain}", ""
 
     def _read_bgp(self, system: int, children: Sequence[ConfigLine]) -> None:
-        usual = not any(line.text.strip() == "no bgp default ipv4-unicast" for line in children)
+        usual = not any(join_words(line) == "no bgp default ipv4-unicast" for line in children)
         # Our part alone, as `render` writes it, tells of no neighbour but where something of ours is attached.
-        ours_alone = not any(" remote-as " in line.text or " peer-group" in line.text for line in children)
+        ours_alone = not any(" remote-as " in words or " peer-group" in words for words in map(join_words, children))
         groups = _Groups()
         family: Family | None = None
         others = False
         for line in children:
-            plain = line.text.strip()
+            plain = join_words(line)
             if plain.startswith("address-family "):
                 family = _FAMILIES.get(plain.removeprefix("address-family ").removesuffix(" unicast"))
                 others = family is None

@@ -53,6 +53,11 @@ _HARMLESS_IN_BGP = re.compile(
     r"|address-family (?:ipv4|ipv6)(?: unicast)?|exit-address-family|exit)"
 )
 """Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them."""
+_HARMLESS_IN_BFD = re.compile(
+    r"(?:detect-multiplier [0-9]+|(?:receive|transmit)-interval [0-9]+|(?:no )?echo-mode|(?:no )?passive-mode"
+    r"|echo (?:receive|transmit)-interval (?:[0-9]+|disabled)|echo-interval [0-9]+|minimum-ttl [0-9]+"
+    r"|label \S+|no shutdown|exit|!)"
+)
 _NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
 _LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
 """A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
@@ -100,7 +105,10 @@ def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[Unmanage
 
 
 def _read_sessions(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
-    """Yield the sessions of BFD, and the profiles of sessions, that are shut down: BGP then takes the line for down."""
+    """Yield the sessions of BFD, and the profiles of sessions, that are shut down: BGP then takes the line for down.
+
+    What is not known there is a way of others, too.
+    """
     holder = ""
     for line in lines:
         match join_words(line).split():
@@ -110,6 +118,8 @@ def _read_sessions(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
                 holder = ""
             case ["shutdown"]:
                 yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=holder)
+            case _ if not _HARMLESS_IN_BFD.fullmatch(join_words(line)):
+                yield _name_path(PathKind.UNKNOWN_LINE, line, holder=holder)
 
 
 def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:

@@ -20,7 +20,7 @@ from controller.model.network.packets import Direction, Family
 from controller.platforms.base import ConfigLine, Observation, name_route_place
 from controller.platforms.common.managed import covers_everything
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.dialect.blocks import Block, Layout, Reading, join_words, read_blocks
+from controller.platforms.dialect.blocks import Block, Layout, Reading, find_typed_lines, join_words, read_blocks
 from controller.platforms.dialect.words import Words, read_prefix
 from controller.platforms.yamaha_rtx.entries import read_entry
 from controller.platforms.yamaha_rtx.numbers import (
@@ -83,7 +83,8 @@ def parse(numbers: ReservedNumbers, text: str, source: str) -> Observation:
         for line in (block.header, *block.children):
             if line.number not in reading.managed:
                 reading.refuse_reference(line)
-    return reading.observe(lines, state, paths=read_router_paths(blocks, reading.managed), routes=True)
+    paths = (*read_router_paths(blocks, reading.managed), *find_typed_lines(blocks))
+    return reading.observe(lines, state, paths=paths, routes=True)
 
 
 class _RtxReading(Reading):

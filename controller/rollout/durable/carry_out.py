@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -267,6 +268,9 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
             finally:
                 worker.stop.set()
                 engine.stop()
+                if not worker.begun:
+                    with suppress(StoreRefused):  # the lease ends, and with it what others wait for
+                        store.end_open_tries()
         status = store.load_status(record.id)
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
@@ -321,9 +325,7 @@ def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) ->
     key = name_workflow(rollout, generation)
     if found is None:
         engine.start_workflow(ROLLOUT, key)
-    found = engine.find_status(key)
-    while found is WorkflowStatus.PENDING and not worker.stop.wait(_POLL_SECONDS):
-        found = engine.find_status(key)
+    found = worker.wait_for_workflow(key, time.monotonic())
     while worker.begun:
         Event().wait(_POLL_SECONDS)
     return found

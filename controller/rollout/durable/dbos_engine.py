@@ -24,7 +24,10 @@ from controller.rollout.durable.workflow_engine import WorkflowBody, WorkflowSta
 APPLICATION = "tsunagu"
 VERSION = "2"
 """The version of the workflows: DBOS carries on only those of the same one. Raise it where their steps change."""
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25
+"""How often a queue is looked at: a school begins so much later than it could, and each look costs a statement."""
+_LISTEN_SECONDS = 5.0
+"""How often the library looks for messages between workflows; ours send none."""
 _ERROR = "error of a workflow"
 _NEVER_SECONDS = 86_400.0
 _STATES = {"SUCCESS": WorkflowStatus.DONE}
@@ -55,7 +58,7 @@ class DbosEngine:
             "enable_otlp": False,
             "use_listen_notify": False,
             "log_level": "CRITICAL",
-            "notification_listener_polling_interval_sec": POLL_SECONDS,
+            "notification_listener_polling_interval_sec": _LISTEN_SECONDS,
             "scheduler_polling_interval_sec": _NEVER_SECONDS,
         }
         DBOS(config=config)

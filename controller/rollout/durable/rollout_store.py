@@ -29,6 +29,8 @@ _ROLLOUTS = make_table(
     # At most one rollout has this mark: the database itself keeps two from running at once.
     sa.Column("active", sa.Integer, nullable=True, unique=True),
 )
+_STATUS = (_ROLLOUTS.c.state, _ROLLOUTS.c.reason, _ROLLOUTS.c.by, _ROLLOUTS.c.changed, _ROLLOUTS.c.generation)
+"""What is asked again and again; the record beside it is long and never changes."""
 _SNAPSHOTS = make_table(
     "snapshots",
     sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
@@ -54,6 +56,13 @@ _RUNS = make_table(
 _UNREACHED = make_table(
     "unreached_runs",
     sa.Column("run", sa.Integer, sa.ForeignKey("tsunagu_device_runs.id"), primary_key=True),
+)
+# The tries that a worker among many is in the middle of, by the instance of the worker: one that was started anew under
+# the same name is in the middle of nothing.
+_OPEN_TRIES = make_table(
+    "open_tries",
+    sa.Column("run", sa.Integer, sa.ForeignKey("tsunagu_device_runs.id"), primary_key=True),
+    sa.Column("instance", sa.Text, nullable=False),
 )
 _SELECT_RUNS = sa.select(_RUNS, _UNREACHED.c.run).outerjoin(_UNREACHED, _UNREACHED.c.run == _RUNS.c.id)
 
@@ -90,7 +99,7 @@ class RolloutStore:
         """Keep a new rollout, which runs from now on; the one that it supersedes ends in the same transaction.
 
         Raises:
-            RolloutRefused: another one has not ended.
+            RolloutRefused: another one has not ended; or the one that is to be superseded has.
         """
         row = {
             "id": record.id,
@@ -104,8 +113,9 @@ class RolloutStore:
         }
         try:
             with begin_transaction(self._database) as connection:
-                if record.supersedes:
-                    connection.execute(_supersede(record, now))
+                if record.supersedes and connection.execute(_supersede(record, now)).rowcount != 1:
+                    message = f"the rollout {record.supersedes} has ended meanwhile: nothing is left of it to supersede"
+                    raise RolloutRefused(message)
                 connection.execute(sa.insert(_ROLLOUTS).values(row))
                 connection.execute(sa.insert(_SNAPSHOTS).values(rollout=record.id, content=snapshot))
         except IntegrityError:
@@ -142,7 +152,7 @@ class RolloutStore:
         Raises:
             RolloutRefused: there is none of this id.
         """
-        row = self._load_row(rollout)
+        row = self._load_row(rollout, _ROLLOUTS.c.record)
         try:
             return RolloutRecord.model_validate_json(row.record)
         except ValidationError as error:
@@ -155,7 +165,7 @@ class RolloutStore:
         Raises:
             RolloutRefused: there is none of this id.
         """
-        row = self._load_row(rollout)
+        row = self._load_row(rollout, *_STATUS)
         changed = datetime.fromtimestamp(row.changed, UTC)
         return RolloutStatus(RolloutState(row.state), row.reason, row.by, changed, row.generation)
 
@@ -220,6 +230,8 @@ class RolloutStore:
         with begin_transaction(self._database) as connection:
             done = connection.execute(sa.insert(_RUNS).values(**values, reason="", seconds=0.0))
             [number] = done.inserted_primary_key or (0,)
+            if self.lease is not None:
+                connection.execute(sa.insert(_OPEN_TRIES).values(run=number, instance=self.lease.instance))
         return int(number)
 
     def end_run(self, number: int, outcome: Outcome, now: datetime) -> None:
@@ -232,8 +244,16 @@ class RolloutStore:
         values = {"ended": now.timestamp(), "end": outcome.end, "reason": outcome.reason, "seconds": outcome.seconds}
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_RUNS).where(_RUNS.c.id == number).values(values))
+            connection.execute(sa.delete(_OPEN_TRIES).where(_OPEN_TRIES.c.run == number))
             if outcome.unreached:
                 connection.execute(sa.insert(_UNREACHED).values(run=number))
+
+    def end_open_tries(self) -> None:
+        """Note that this worker is in the middle of no device: whatever of its tries nobody ended was broken off."""
+        if self.lease is not None:
+            mine = _OPEN_TRIES.c.instance == self.lease.instance
+            with self.begin_transaction() as connection:
+                connection.execute(sa.delete(_OPEN_TRIES).where(mine))
 
     def note_not_attempted(self, place: RunPlace, worker: str, outcome: Outcome, now: datetime) -> None:
         """Note that nothing was tried with a device, and why."""
@@ -253,27 +273,42 @@ class RolloutStore:
             rows = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout == rollout).order_by(_RUNS.c.id)).all()
         return [_read_run(row) for row in rows]
 
-    def find_last_run(self, rollout: str, device: str) -> DeviceRun | None:
-        """Return the last try at a device; None where there was none."""
+    def find_last_run(self, rollout: str, device: str, *, only_attempted: bool = False) -> DeviceRun | None:
+        """Return the last try at a device; None where there was none. `only_attempted`: what left it alone is none."""
         with begin_transaction(self._database) as connection:
             found = _SELECT_RUNS.where(_RUNS.c.rollout == rollout, _RUNS.c.device == device)
+            if only_attempted:
+                found = found.where(_RUNS.c.attempted)
             row = connection.execute(found.order_by(_RUNS.c.id.desc()).limit(1)).first()
         return None if row is None else _read_run(row)
+
+    def list_bad_runs(self, place: RunPlace) -> list[DeviceRun]:
+        """Return the last tries at a wave's devices in a generation that ended badly, the oldest first."""
+        among = (_RUNS.c.rollout == place.rollout, _RUNS.c.wave == place.wave, _RUNS.c.generation == place.generation)
+        newer = _RUNS.alias()
+        again = sa.exists().where(
+            newer.c.rollout == _RUNS.c.rollout, newer.c.device == _RUNS.c.device, newer.c.id > _RUNS.c.id
+        )
+        bad = [str(end) for end in End if not end.good]
+        found = _SELECT_RUNS.where(*among, _RUNS.c.attempted, _RUNS.c.end.in_(bad), ~again)
+        with begin_transaction(self._database) as connection:
+            return [_read_run(row) for row in connection.execute(found.order_by(_RUNS.c.id)).all()]
 
     def find_unfinished(self, other_than: str) -> DeviceRun | None:
         """Return a device of any other rollout that a worker which lives is in the middle of; None where there is none.
 
-        A cancelled rollout ends the devices that have begun: the next one waits for these.
+        A cancelled rollout ends the devices that have begun: the next one waits for these. What a killed worker was in
+        the middle of is waited for no longer than its lease lasts, also where another one has its name by now.
         """
         alive = list_live_workers(self._database)
-        found = _SELECT_RUNS.where(_RUNS.c.rollout != other_than, _RUNS.c.ended.is_(None))
+        held = sa.exists().where(_OPEN_TRIES.c.run == _RUNS.c.id, _OPEN_TRIES.c.instance.in_(alive.values()))
         with begin_transaction(self._database) as connection:
-            row = connection.execute(found.where(_RUNS.c.worker.in_(alive)).limit(1)).first() if alive else None
+            row = connection.execute(_SELECT_RUNS.where(_RUNS.c.rollout != other_than, held).limit(1)).first()
         return None if row is None else _read_run(row)
 
-    def _load_row(self, rollout: str) -> Any:  # noqa: ANN401 the library's own
+    def _load_row(self, rollout: str, *columns: sa.Column[Any]) -> Any:  # noqa: ANN401 the library's own
         with begin_transaction(self._database) as connection:
-            row = connection.execute(sa.select(_ROLLOUTS).where(_ROLLOUTS.c.id == rollout)).first()
+            row = connection.execute(sa.select(*columns).where(_ROLLOUTS.c.id == rollout)).first()
         if row is None:
             message = f"there is no rollout {rollout[:80]!r}; list them with: tsunagu rollout list"
             raise RolloutRefused(message)

@@ -6,6 +6,7 @@ the database, a device) is asked in a step, so that a workflow that is carried o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -14,10 +15,10 @@ from threading import Event
 from controller.errors import StoreRefused
 from controller.platforms.transport.base import Clock
 from controller.rollout.durable.gates.gate_store import GateStore
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.waits import Waits
+from controller.rollout.durable.waits import Waits, find_pause
 from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
@@ -34,15 +35,17 @@ from controller.rollout.durable.workflow_names import (
     name_undo_workflow,
     split_school_workflow,
 )
-from controller.rollout.outcome import End, Outcome
+from controller.rollout.outcome import End
 from controller.telemetry.timeline import Span
 
 ROLLOUT, SCHOOL, UNDO = "rollout", "school", "undo"
 """The names of the workflows."""
 LOOK_SECONDS = 1.0
-"""How often a rollout that waits looks whether it may go on."""
+"""How soon a rollout that waits looks whether it may go on, and how often whether its process is to stop."""
+_MOST_LOOK_SECONDS = 5.0
+"""The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
-_POLL_SECONDS = 0.2
+_MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
 _SOAK = "soak"
 
@@ -158,7 +161,7 @@ class RolloutWorker:
         why = self._run_step("take turn", partial(self._take_turn, place))
         for device in devices:
             if why != GO:
-                self._run_step(f"pass over {device}", partial(self._pass_over, place, device, why))
+                self._run_step(f"pass over {device}", partial(self._tries.leave_alone, place, device, why))
                 continue
             end = self._run_step(f"change {device}", partial(self._change_device, place, device))
             if end != _WRITTEN_OFF and not End(end).good:
@@ -196,6 +199,16 @@ class RolloutWorker:
         self.stop.set()
         return WorkerStopped()
 
+    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
+        """Wait until a workflow has ended, or this process is to stop; return how far it is.
+
+        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
+        """
+        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
+            if self.stop.wait(find_pause(time.monotonic() - began, _MOST_POLL_SECONDS)):
+                break
+        return found
+
     # --- the steps ---
 
     def _begin_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -207,10 +220,10 @@ class RolloutWorker:
         return str(self.scene.count_schools_at_once(wave))
 
     def _wait_for_schools(self, keys: list[str]) -> str:
+        began = time.monotonic()
         for key in keys:
-            while self.engine.find_status(key) is WorkflowStatus.PENDING:
-                if self.stop.wait(_POLL_SECONDS):
-                    raise WorkerStopped
+            if self.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
+                raise WorkerStopped
         return GO
 
     def _take_turn(self, place: RunPlace) -> str:
@@ -218,36 +231,29 @@ class RolloutWorker:
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return ended
         wave = self.scene.record.waves[place.wave]
-        bad, limit = self._ends.list_bad(self._list_bad(place)), self.scene.find_rule(wave).maximum_failures
+        bad, limit = self._ends.list_bad(self.store.list_bad_runs(place)), self.scene.find_rule(wave).maximum_failures
         return explain_failures(bad, wave, limit) if len(bad) > limit else GO
 
     def _change_device(self, place: RunPlace, device: str) -> str:
         """Change a device, and return its end; what ended well before is not touched again."""
-        last = self.store.find_last_run(place.rollout, device)
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
         if last is not None and last.end is not None and last.end.good:
             return last.end
         if last is not None and any(one.device == device for one in self.write_offs.list_write_offs(place.rollout)):
             return _WRITTEN_OFF
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
-            return self._pass_over(place, device, ended)
+            return self._tries.leave_alone(place, device, ended)
         return self._tries.try_change(place, device, broken_off=last is not None and last.ended is None).end
 
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
         place = RunPlace(self.scene.record.id, generation, one.wave, one.school)
+        if self._ask_to_go_on(place):
+            return
         if one.untouched:
             self._tries.try_change(place, one.device, broken_off=one.broken_off)
         else:
             self._tries.inspect_lost_device(place, one.device)
-
-    def _pass_over(self, place: RunPlace, device: str, why: str) -> str:
-        """Note that a device was not attempted, unless it was tried before in this generation, or ended well."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
-            return last.end
-        outcome = Outcome(device, place.school, End.FAILED, f"not attempted: {why}")
-        self.store.note_not_attempted(place, self.name, outcome, self._clock.now())
-        return End.FAILED
 
     def _end_wave(self, place: RunPlace, wave: Wave) -> str:
         """Judge a wave, and wait as long as the operators say before its gates are asked and the next one begins."""
@@ -262,12 +268,13 @@ class RolloutWorker:
 
     def _undo_device(self, place: RunPlace, device: str) -> str:
         """Bring a device back that the wave has changed, and return its end."""
-        last = self.store.find_last_run(place.rollout, device)
-        if last is None or not last.attempted:
+        last = self.store.find_last_run(place.rollout, device, only_attempted=True)
+        if last is None:
             return End.FAILED
         if last.end is End.REVERTED:
             return last.end
-        if ended := self._wait_until_running(place.rollout, place.generation, place.school):
+        # For no window: a wave that did harm is not left as it is until the next evening.
+        if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
         return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
 
@@ -286,22 +293,31 @@ class RolloutWorker:
 
     def _wait_until_running(self, rollout: str, generation: int, school: str = "") -> str:
         """Wait while the rollout is paused, or a school outside its windows; return why it has ended, or ""."""
-        said, who = "", school or "the rollout"
+        said, who, began = "", school or "the rollout", self._clock.monotonic()
         with self.waits.end_after(who):
-            while not (ended := self._explain_end(rollout, generation)):
-                waits = self._explain_wait(school)
+            while True:
+                status = self.store.load_status(rollout)
+                if ended := self._explain_ended(rollout, generation, status):
+                    return ended
+                waits = self._explain_closed(school, status)
                 if not waits:
                     return ""
                 if waits != said:
                     said = waits
                     self.say(f"{who} waits: {waits}")
                     self.waits.begin_wait(who, waits)
-                self._look_later()
-        return ended
+                self._look_later(self._clock.monotonic() - began)
+
+    def _ask_to_go_on(self, place: RunPlace) -> str:
+        """Wait while the rollout is paused; return why nothing more is done with a device, or ""."""
+        self._refuse_stopped()
+        return self._wait_until_running(place.rollout, place.generation)
 
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
-        status = self.store.load_status(rollout)
+        return self._explain_ended(rollout, generation, self.store.load_status(rollout))
+
+    def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
         if status.state not in GOES_ON:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
@@ -309,8 +325,12 @@ class RolloutWorker:
         return "" if status.generation == generation else "the rollout was resumed since"
 
     def _explain_wait(self, school: str) -> str:
+        """Return why a school is not changed now; "" where it is."""
+        return self._explain_closed(school, self.store.load_status(self.scene.record.id))
+
+    def _explain_closed(self, school: str, status: RolloutStatus) -> str:
         scene = self.scene
-        if self.store.load_status(scene.record.id).state is RolloutState.PAUSED:
+        if status.state is RolloutState.PAUSED:
             return "it is paused"
         if self.store.lease is not None and (busy := self.store.find_unfinished(scene.record.id)) is not None:
             return f"{busy.worker} still ends {busy.device} of the rollout before"
@@ -320,22 +340,20 @@ class RolloutWorker:
         windows = scene.operations.rollout.windows
         return explain_closed_window(scene.city, place, windows, self._clock.now(), scene.longest_change)
 
-    def _look_later(self) -> None:
+    def _look_later(self, waited: float = 0.0) -> None:
+        """Wait until the database is looked at again: the longer, the longer was `waited`; stop soon all the same."""
+        self._sleep(max(LOOK_SECONDS, find_pause(waited, _MOST_LOOK_SECONDS)))
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, and hear meanwhile that this process is to stop."""
+        until = self._clock.monotonic() + seconds
+        while (left := until - self._clock.monotonic()) > 0:
+            self._refuse_stopped()
+            self._clock.sleep(min(left, LOOK_SECONDS))
+
+    def _refuse_stopped(self) -> None:
         if self.stop.is_set():
             raise WorkerStopped
-        self._clock.sleep(LOOK_SECONDS)
-
-    def _list_bad(self, place: RunPlace) -> list[DeviceRun]:
-        """Return the last tries of a wave's devices in this generation that ended badly."""
-        runs = self.store.find_last_runs(place.rollout).values()
-        return [
-            run
-            for run in runs
-            if (run.wave, run.generation) == (place.wave, place.generation)
-            and run.attempted
-            and run.end is not None
-            and not run.end.good
-        ]
 
     @property
     def _ends(self) -> WaveEnd:
@@ -352,7 +370,7 @@ class RolloutWorker:
 
     @cached_property
     def _tries(self) -> DeviceTries:
-        return DeviceTries(self.store, self.scene, self.span, self.name)
+        return DeviceTries(self.store, self.scene, self.span, self.name, self._ask_to_go_on, self._sleep)
 
     @cached_property
     def _undo(self) -> WaveUndo:

@@ -11,6 +11,18 @@ from threading import Lock
 from controller.telemetry.timeline import Level, Span
 
 _SHOWN = 3
+_SHORTEST_SECONDS = 0.1
+_GROWTH = 0.1
+"""A pause is this part of what was waited before."""
+
+
+def find_pause(waited: float, longest: float) -> float:
+    """Return how many seconds lie until the next look at something that was waited for so long already.
+
+    >>> [find_pause(waited, 5.0) for waited in (0.0, 4.0, 20.0, 3600.0)]
+    [0.1, 0.4, 2.0, 5.0]
+    """
+    return min(longest, max(_SHORTEST_SECONDS, waited * _GROWTH))
 
 
 @dataclass

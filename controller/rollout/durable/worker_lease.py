@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
@@ -51,19 +51,20 @@ def count_seconds() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def list_live_workers(database: sa.Engine, seconds: float = LEASE_SECONDS) -> frozenset[str]:
-    """Return the workers whose lease has not run out.
+def list_live_workers(database: sa.Engine, seconds: float = LEASE_SECONDS) -> Mapping[str, str]:
+    """Return the workers whose lease has not run out, each with its instance: another one after each start.
 
     Raises:
         StoreRefused: the database cannot be read.
     """
-    found = sa.select(_WORKERS.c.name).where(_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= _NOW - seconds)
+    alive = (_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= _NOW - seconds)
     with begin_transaction(database) as connection:
-        return frozenset(str(row.name) for row in connection.execute(found))
+        rows = connection.execute(sa.select(_WORKERS.c.name, _WORKERS.c.instance).where(*alive)).all()
+    return {str(row.name): str(row.instance) for row in rows}
 
 
 class WorkerLease:
-    """A worker's lease; `name` is the worker's, the same after it was started anew.
+    """A worker's lease; `name` is the worker's, the same after it was started anew, `instance` then another one.
 
     `on_look` is called again and again with the workers that live, `on_lost` once the lease is gone.
     """
@@ -74,7 +75,7 @@ class WorkerLease:
         self.on_lost: Callable[[], None] = lambda: None
         self._database = database
         self._seconds = seconds
-        self._instance = uuid.uuid4().hex
+        self.instance = uuid.uuid4().hex
         self._usable_until = 0.0
         self._lost = Event()
         self._ended = Event()
@@ -121,7 +122,7 @@ class WorkerLease:
 
     def _try_claim(self) -> bool:
         began = count_seconds()
-        mine = {"instance": self._instance, "seen": _NOW, "host": socket.gethostname(), "process": os.getpid()}
+        mine = {"instance": self.instance, "seen": _NOW, "host": socket.gethostname(), "process": os.getpid()}
         free = sa.or_(_WORKERS.c.instance == _GONE, _WORKERS.c.seen < _NOW - self._seconds)
         try:
             with begin_transaction(self._database) as connection:
@@ -147,7 +148,7 @@ class WorkerLease:
             StoreRefused: the database cannot be used now.
         """
         began = count_seconds()
-        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self._instance)
+        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
             kept = connection.execute(sa.update(_WORKERS).where(*mine).values(seen=_NOW)).rowcount == 1
         if kept:
@@ -162,7 +163,7 @@ class WorkerLease:
         Raises:
             StoreRefused: the database cannot be used now.
         """
-        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self._instance)
+        mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_WORKERS).where(*mine).values(instance=_GONE))
 

@@ -58,6 +58,8 @@ class AuditKind(StrEnum):
     BACKED_UP = "backed-up"
     RESTORED = "restored"
     ROTATED = "rotated"
+    DAEMON = "daemon"
+    DRILLED = "drilled"
     REMOVED = "removed"
 
 

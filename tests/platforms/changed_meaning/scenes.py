@@ -67,10 +67,15 @@ class Scene:
             return "differs"
         return "\n".join(one.describe() for one in find_unjudged_on(city(), self.device, seen))
 
-    def plant(self, at: str, line: str) -> str:
-        """Return the text with the line of a row where it stands."""
+    def fill_in(self, line: str) -> str:
+        """Return the line of a row with its names."""
         for name, value in self.names.items():
             line = line.replace(f"{{{name}}}", value)
+        return line
+
+    def plant(self, at: str, line: str) -> str:
+        """Return the text with the line of a row where it stands."""
+        line = self.fill_in(line)
         if at == "device":
             return f"{self.text}{line}\n"
         lines = self.text.splitlines()

@@ -7,9 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.document import load_plan
+from controller.plan.select import Selection, select_devices
+from controller.platforms.base import Command
 from controller.platforms.transport.base import Clock, Transport
+from controller.platforms.transport.in_memory_device.configuration import Refused
+from controller.platforms.transport.in_memory_device.device import MemoryDevice
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.durable.carry_out import (
     WORKER,
     Asked,
@@ -27,6 +33,7 @@ from controller.rollout.durable.worker_lease import LEASE_SECONDS
 from controller.rollout.durable.workflow_engine import WorkflowEngine
 from controller.rollout.start import StartedRollout
 from controller.telemetry.timeline import Listener
+from tests.emulators import frr
 from tests.rollout.memory_lab import RESTORE_SECONDS, MemoryLab, switches
 from tests.security.plan_scene import Scene, make_operations
 
@@ -36,6 +43,33 @@ Wrap = Callable[[WorkflowEngine], WorkflowEngine]
 def write_waves(*waves: dict[str, Any], **values: Any) -> dict[str, Any]:  # noqa: ANN401 as in the operators' file
     """Return what the operators' file says of rollouts."""
     return {"rollout": {"waves": waves, **values} if waves else values}
+
+
+class RouterText:
+    """What a router of FRR runs, as the configuration of a device in memory: it is read, and never changed."""
+
+    def __init__(self) -> None:
+        self._text = frr.Router(64_512, ()).running()
+
+    def show(self) -> str:
+        """What the router prints."""
+        return self._text
+
+    def load(self, text: str) -> None:
+        """Become another text."""
+        self._text = text
+
+    def split(self, command: Command) -> tuple[Command, ...]:
+        """The command itself."""
+        return (command,)
+
+    def execute(self, command: Command) -> str:
+        """Refuse a change.
+
+        Raises:
+            Refused: always.
+        """
+        raise Refused(command.line)
 
 
 @dataclass
@@ -59,8 +93,17 @@ class DurableScene:
         city = self.scene.load()
         schools = tuple(city.virtual_estate.schools)[: self.schools]
         self.scene.lab = MemoryLab(schools, switches(city, schools), self.folder / "run")
+        self.add_routers(city, schools)
         self.factory = self.scene.lab.of(self.scene.lab.switches[0]).running
         self.scene.plan()
+
+    def add_routers(self, city: City, schools: Sequence[str]) -> None:
+        """Add the routers of the schools: nothing is planned for them, and the gates look at them."""
+        lab = self.scene.lab
+        for one in select_devices(city, Selection(tuple(schools), ())):
+            if one.platform == "frr":
+                lab.devices[one.id] = MemoryDevice(one.id, RouterText(), lab.clock)
+        lab.transport = MemoryTransport(lab.devices.values())
 
     @property
     def state(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -26,7 +26,6 @@ class DeviceServer:
     def __init__(self, lab: MemoryLab, address: Path) -> None:
         self.address = str(address)
         self._lab = lab
-        self._devices = {one.id: one for one in lab.switches}
         self._listener = Listener(self.address, "AF_UNIX", authkey=_KEY, backlog=64)
         self._threads: list[Thread] = []
         self._accepting = Thread(target=self._accept, daemon=True)
@@ -79,7 +78,7 @@ class DeviceServer:
 
     def _serve_session(self, connection: Connection, device: str) -> None:
         try:
-            with self._lab.transport.open_session(self._devices[device], "") as session:
+            with self._lab.transport.open_session(replace(self._lab.switches[0], id=device), "") as session:
                 connection.send(None)
                 while True:
                     self._answer(connection, session, connection.recv())

@@ -209,6 +209,20 @@ def test_a_newer_rollout_takes_the_place_of_one_at_a_devices_boundary(scene: Dur
         resume_rollout(store, record.id, "hanako", scene.scene.lab.clock.now())
 
 
+def test_a_rollout_that_has_ended_is_superseded_by_none(scene: DurableScene) -> None:
+    """Also where it ended after it was looked at."""
+    started, clock = scene.judge(), scene.scene.lab.clock
+    record = scene.record(started)
+    clock.sleep(1)
+    with use_rollouts(scene.state) as store:
+        store.change_state_or_refuse(record.id, RolloutState.CANCELLED, clock.now(), by="hanako")
+        asked = Asked(RESTORE_SECONDS, "", clock.now(), record.id)
+        with pytest.raises(RolloutRefused, match=f"the rollout {record.id} has ended meanwhile"):
+            record_rollout(store, started, scene.scene.plan_path, asked)
+        assert store.list_rollouts() == [record.id]
+        assert store.find_active() is None
+
+
 def test_it_waits_for_its_window_and_begins_nothing_before(tmp_path: Path) -> None:
     night = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "22:00", "until": "23:00"}
     scene = DurableScene(tmp_path, schools=1, operators=write_waves(windows=[night]))

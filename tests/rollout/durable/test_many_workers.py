@@ -211,6 +211,39 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
     assert_every_device_is_whole(scene, second.id)
 
 
+def test_what_a_killed_worker_of_a_cancelled_rollout_had_begun_holds_nothing_up(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    """Neither under its own name, which it has again, nor under another."""
+    scene = DurableScene(tmp_path, schools=1, operators=ONE_BY_ONE, server=postgres.create_database())
+    started, clock = scene.judge(), scene.scene.lab.clock
+    first = scene.record(started)
+    assert scene.server is not None
+    database = connect_server(scene.server)
+    killed, other = (WorkerLease(database, name, seconds=0.5) for name in ("north", "south"))
+    killed.claim_name()
+    store = RolloutStore(database, killed)
+    [device] = scene.scene.lab.switches
+    store.begin_run(RunPlace(first.id, 0, 0, device.school.id), device.id, "north", clock.now())
+    busy = RolloutStore(database).find_unfinished("another")
+    assert busy is not None
+    assert busy.device == device.id
+    assert store.change_state(first.id, RolloutState.CANCELLED, clock.now(), since=(RolloutState.RUNNING,))
+    other.claim_name()
+    while "north" in other.declare_lost():
+        other.renew_lease()
+    clock.sleep(1)
+    second = scene.record(started)
+    work = Thread(
+        target=lambda: scene.work(scene.prepare(second, started, scene.surround()), name="north"), daemon=True
+    )
+    work.start()
+    work.join(60)
+    close_database(database)
+    assert not any("still ends" in said for said in scene.said)
+    assert_every_device_is_whole(scene, second.id)
+
+
 def test_a_copy_of_the_database_leads_to_the_same_end(tmp_path: Path, postgres: PostgresServer) -> None:
     scene = DurableScene(tmp_path, operators=ONE_BY_ONE, server=postgres.create_database())
     copies: list[bytes] = []
@@ -252,8 +285,8 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
             pass
         with become_worker(tmp_path, server=server, name="south") as (_, store):
             assert store.lease is not None
-            assert list_live_workers(database) == {"north", "south"}
-    assert list_live_workers(database) == frozenset(), "given back at once"
+            assert set(list_live_workers(database)) == {"north", "south"}
+    assert list_live_workers(database) == {}, "given back at once"
     frozen = WorkerLease(database, "east", seconds=seconds)
     frozen.on_lost = lambda: lost.append("east")
     frozen.claim_name()

@@ -50,14 +50,16 @@ class DriftGate:
         """See `Gate.judge`."""
         known = parse_json(before) if before else {}
         held = {str(name): str(digest) for name, digest in known.items()} if isinstance(known, dict) else {}
-        others = [one for one in wave.others if one.id in held]
-        read = read_devices((*wave.devices, *others), wave.scene.transport, _ignore, only_read=True)
+        read = read_devices((*wave.devices, *wave.others), wave.scene.transport, _ignore, only_read=True)
         unread = [f"{one.device.id} ({one.refusal})" for one in read if one.refusal is not None]
         drifted = [*_find_unplanned(wave, read), *_find_changed(held, read)]
         if drifted:
             return GateResult(GateVerdict.FAILED, f"drift at {name_some(drifted)}")
         if unread or not read:
             seen = f"not read: {name_some(unread)}" if unread else "there is no device that could be read"
+            return GateResult(GateVerdict.NOT_JUDGED, seen)
+        if unseen := [one.id for one in wave.others if one.id not in held]:
+            seen = f"not read before the wave, so nobody can tell if they changed in it: {name_some(unseen)}"
             return GateResult(GateVerdict.NOT_JUDGED, seen)
         return GateResult(GateVerdict.PASSED, f"{len(read)} devices were read back, and none drifted")
 

@@ -18,7 +18,10 @@ _ANSWERED_NOT = (ProbeOutcome.NO_ANSWER, ProbeOutcome.REFUSED)
 
 
 class ServicesGate:
-    """What each school of the wave asked last since the wave, names and pages, was answered."""
+    """What each school of the wave asked last since the wave over each path, names and pages, was answered.
+
+    A probe that could not be made says nothing of the service: where it is a path's newest, the gate is not judged.
+    """
 
     def look_before(self, wave: GateWave) -> str:
         """See `Gate.look_before`: nothing."""
@@ -32,7 +35,10 @@ class ServicesGate:
         silent = [_name_probe(one) for one in newest.values() if one.result.outcome in _ANSWERED_NOT]
         if silent:
             return GateResult(GateVerdict.FAILED, f"no answer: {name_some(silent)}")
-        answered = {(one.path.school, one.result.kind) for one in newest.values() if one.measured}
+        unmade = [_name_probe(one) for one in newest.values() if not one.measured]
+        if unmade:
+            return GateResult(GateVerdict.NOT_JUDGED, f"could not be asked: {name_some(unmade)}")
+        answered = {(one.path.school, one.result.kind) for one in newest.values()}
         missing = [
             f"{school} ({kind})" for school in wave.schools for kind in _SERVICES if (school, kind) not in answered
         ]

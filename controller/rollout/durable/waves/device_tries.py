@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -20,12 +20,17 @@ from controller.telemetry.timeline import Level, Span
 
 @dataclass(frozen=True)
 class DeviceTries:
-    """Tries of one process, the worker `name`, at the devices of a rollout."""
+    """Tries of one process, the worker `name`, at the devices of a rollout.
+
+    `ask_to_go_on` is asked before a second try: it says why there is none, or raises WorkerStopped; so may `sleep`.
+    """
 
     store: RolloutStore
     scene: RolloutScene
     span: Span
     name: str
+    ask_to_go_on: Callable[[RunPlace], str]
+    sleep: Callable[[float], None]
     _begun: set[str] = field(default_factory=set)
     _lock: Lock = field(default_factory=Lock)
 
@@ -40,8 +45,25 @@ class DeviceTries:
         outcome = self._change_once(place, device)
         if broken_off and not outcome.end.good:
             self._wait_for_restore(device)
-            outcome = self._change_once(place, device)
+            if not self.ask_to_go_on(place):
+                outcome = self._change_once(place, device)
         return outcome
+
+    def leave_alone(self, place: RunPlace, device: str, why: str) -> str:
+        """Note that a device was not attempted, unless it was tried before in this generation, or ended well.
+
+        One that nobody knows the state of (lost in its change, or not seen) stays unknown.
+        """
+        last = self.store.find_last_run(place.rollout, device)
+        if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
+            return last.end
+        end, told = End.FAILED, f"not attempted: {why}"
+        if last is not None and last.end in (None, End.UNKNOWN):
+            before = last.reason or "its change had begun and nobody ended it"
+            end, told = End.UNKNOWN, f"{before}; not looked at since: {why}"
+        outcome = Outcome(device, place.school, end, told)
+        self.store.note_not_attempted(place, self.name, outcome, self.scene.clock.now())
+        return end
 
     def inspect_lost_device(self, place: RunPlace, device: str) -> None:
         """Read a device that was lost in its change; where it runs the change, keep that; else push nothing.
@@ -67,7 +89,8 @@ class DeviceTries:
         outcome = self._undo_once(undo, place, device)
         if broken_off and outcome.end is not End.REVERTED:
             self._wait_for_restore(device)
-            outcome = self._undo_once(undo, place, device)
+            if not self.ask_to_go_on(place):
+                outcome = self._undo_once(undo, place, device)
         return outcome
 
     def _change_once(self, place: RunPlace, device: str) -> Outcome:
@@ -92,7 +115,7 @@ class DeviceTries:
     def _wait_for_restore(self, device: str) -> None:
         """Wait until what a lost controller has armed or locked on a device has run out by itself."""
         change = self.scene.changes[device]
-        change.clock.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
+        self.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
 
     @contextmanager
     def _note_begun(self, device: str) -> Iterator[None]:

@@ -57,7 +57,7 @@ class GateSteps:
         runs = self.asked.store.find_last_runs(place.rollout)
         changed = [name for turn in wave.schools for name in self.undo.list_devices(turn.school, wave)]
         tried = [name for name in changed if name in runs and runs[name].attempted]
-        left = [name for name in tried if runs[name].end is not End.REVERTED]
+        left = [f"{name} ({runs[name].end})" for name in tried if runs[name].end is not End.REVERTED]
         count = len(tried) - len(left)
         back = f"{count} device{'' if count == 1 else 's'} went back to the policy before"
         back += f", and these did not: {name_some(left)}" if left else ""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from controller.rollout.durable.gates.gate import MOST_NAMED
 from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
@@ -103,9 +104,13 @@ class WaveEnd:
         return ENDED
 
     def stop_rollout(self, rollout: str, reason: str) -> str:
-        """Stop the rollout, and return `ENDED`."""
-        self.store.change_state(rollout, RolloutState.STOPPED, self.scene.clock.now(), since=GOES_ON, reason=reason)
-        self.say(f"stopped: {reason}")
+        """Stop the rollout, unless somebody ended it meanwhile, and return `ENDED`."""
+        now = self.scene.clock.now()
+        if self.store.change_state(rollout, RolloutState.STOPPED, now, since=GOES_ON, reason=reason):
+            self.say(f"stopped: {reason}")
+        else:
+            state = self.store.load_status(rollout).state
+            self.say(f"the rollout was {state} meanwhile; else it would have stopped: {reason}")
         return ENDED
 
     def list_waiting(self) -> list[WaitingDevice]:
@@ -129,9 +134,19 @@ class WaveEnd:
             for one in self.list_waiting()
             if one.next_try <= now and (one.broken_off or now < self._deadline) and not self.explain_wait(one.school)
         ]
-        if due:
-            with ThreadPoolExecutor(self.scene.operations.rollout.schools_at_once) as pool:
-                list(pool.map(lambda one: self.retry(generation, one), due))
+        for number, wave in enumerate(self.scene.record.waves):
+            schools: dict[str, list[WaitingDevice]] = {}
+            for one in due:
+                if one.wave == number:
+                    schools.setdefault(one.school, []).append(one)
+            if schools:
+                with ThreadPoolExecutor(self.scene.count_schools_at_once(wave)) as pool:
+                    list(pool.map(partial(self._retry_school, generation), schools.values()))
+
+    def _retry_school(self, generation: int, devices: Sequence[WaitingDevice]) -> None:
+        """Try devices of a school again, one after the other."""
+        for one in devices:
+            self.retry(generation, one)
 
     def _count(self, place: RunPlace, wave: Wave, runs: Sequence[DeviceRun], waiting: set[str]) -> tuple[str, str]:
         """Return why the wave stops whatever is waited for, and why it stops unless who is waited for is seen."""

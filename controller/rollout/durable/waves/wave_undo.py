@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from controller.errors import RolloutRefused, TsunaguError
+from controller.errors import DeviceUnreachable, RolloutRefused, TsunaguError
 from controller.model.city import City
 from controller.operations.applied_policies import find_widened
 from controller.plan.build import PlanOrigin, build_plan, consider_device
@@ -122,6 +122,9 @@ def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outco
     """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
     try:
         change = undo.derive_way_back(device)
+    except DeviceUnreachable as error:
+        # The wave has changed it: whether it still runs that, or went back, nobody has seen.
+        return Outcome(device, school, End.UNKNOWN, f"not undone: {error}")
     except TsunaguError as error:
         return Outcome(device, school, End.FAILED, f"not undone: {error}")
     except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends
@@ -132,5 +135,5 @@ def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outco
         span.outcome = "good" if outcome.end.good else "not good"
     if outcome.end.good:
         return replace(outcome, end=End.REVERTED, reason="undone: a gate after its wave failed")
-    end = End.UNKNOWN if outcome.end is End.UNKNOWN else End.FAILED
+    end = End.UNKNOWN if outcome.end is End.UNKNOWN or outcome.unreached else End.FAILED
     return replace(outcome, end=end, reason=f"not undone: {outcome.reason}", unreached=False)

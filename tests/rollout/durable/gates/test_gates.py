@@ -108,7 +108,12 @@ def test_drift_compares_with_the_plan_and_with_what_was_before(judged: tuple[Dur
     assert ask(wave, GateKind.DRIFT) == (PASSED, "2 devices were read back, and none drifted")
     alone = replace(wave, changes={first.id: wave.changes[first.id]}, others=(second, absent(first)))
     before = look_before(replace(alone, rule=GateRule(kind=GateKind.DRIFT)))
+    assert ask(alone, GateKind.DRIFT, before)[1].startswith(f"not read: {first.id}-spare (")
+    alone = replace(alone, others=(second,))
     assert ask(alone, GateKind.DRIFT, before)[0] is PASSED
+    # It was not read before the wave, and is now: whether the wave changed it nobody can tell.
+    seen = f"not read before the wave, so nobody can tell if they changed in it: {second.id}"
+    assert ask(alone, GateKind.DRIFT, "{}") == (NOT_JUDGED, seen)
     memory = scene.scene.lab.of(second)
     whole = memory.running
     memory.configuration.load(scene.factory)
@@ -249,7 +254,13 @@ def at_file(wave: GateWave, file: Path | None) -> GateWave:
         ([(5, DNS, ProbeOutcome.NO_ANSWER, 0.0), (5, HTTP, OK, 0.0)], FAILED, "no-answer"),
         ([(5, DNS, ProbeOutcome.NO_ANSWER, 0.0), (6, DNS, OK, 0.0), (6, HTTP, OK, 0.0)], PASSED, "answered"),
         ([(5, DNS, OK, 0.0)], NOT_JUDGED, "nothing was measured since the wave at as-e04 (http)"),
-        ([(5, DNS, OK, 0.0), (5, HTTP, ProbeOutcome.FAILED, 0.0)], NOT_JUDGED, "as-e04 (http)"),
+        ([(5, DNS, OK, 0.0), (5, HTTP, ProbeOutcome.FAILED, 0.0)], NOT_JUDGED, "could not be asked: http of as-e04"),
+        # The newest probe could not be made: what was answered before it says nothing of now.
+        (
+            [(5, DNS, OK, 0.0), (5, HTTP, OK, 0.0), (6, HTTP, ProbeOutcome.FAILED, 0.0)],
+            NOT_JUDGED,
+            "could not be asked: http of as-e04",
+        ),
         ([(-5, DNS, OK, 0.0), (-5, HTTP, OK, 0.0)], NOT_JUDGED, "nothing was measured since"),
     ],
 )
@@ -263,6 +274,30 @@ def test_services_that_answer(
     found = ask(measure(tmp_path, judged[1], rows), GateKind.SERVICES)
     assert found[0] is verdict, found
     assert seen in found[1]
+
+
+def test_services_are_judged_for_each_school_and_each_of_its_paths(
+    tmp_path: Path, judged: tuple[DurableScene, GateWave]
+) -> None:
+    """One school, or one line, that answers says nothing of another."""
+    whole = measure(tmp_path, judged[1], [(5, DNS, OK, 0.0), (5, HTTP, OK, 0.0)])
+    first, second = whole.schools
+    file = whole.scene.measurements
+    assert file is not None
+    assert ask(replace(whole, schools=(*whole.schools, "as-e99")), GateKind.SERVICES) == (
+        NOT_JUDGED,
+        "nothing was measured since the wave at as-e99 (dns), as-e99 (http)",
+    )
+    assert whole.ended is not None
+    path, at = LinePath(second, "backup", "tokyo", Family.V4), whole.ended + timedelta(minutes=6)
+    for outcome, verdict in ((ProbeOutcome.FAILED, NOT_JUDGED), (ProbeOutcome.NO_ANSWER, FAILED)):
+        with open_measurement_store(file) as store:
+            store.add("run", at, path, ProbeResult(DNS, outcome, "t", "m"), in_lessons=False)
+        found = ask(whole, GateKind.SERVICES)
+        assert found[0] is verdict
+        assert f"dns of {second} backup line" in found[1]
+        assert first not in found[1]
+        at += timedelta(minutes=1)
 
 
 GATED = ({"kind": "management"}, {"kind": "drift"})

@@ -13,16 +13,89 @@ from controller.rollout.durable.rollout_worker import RolloutWorker
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 
-UNDONE = write_waves(
-    {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]},
-    **{"undo-on-failure": True},
-)
+WAVE = {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]}
+UNDONE = write_waves(WAVE, **{"undo-on-failure": True})
 FIRST, AFTER = "  - id: staff-ai\n", "  - id: nobody-abroad\n"
 
 
 def end(scene: DurableScene, rollout: str) -> None:
     with use_rollouts(scene.state) as store:
         store.change_state_or_refuse(rollout, RolloutState.CANCELLED, scene.scene.lab.clock.now(), by="hanako")
+
+
+def begin_second(folder: Path, **operators: object) -> DurableScene:
+    """Schools after a first rollout, whose gate failed and that was cancelled, and the plan of a wider one."""
+    scene = DurableScene(folder, 2, operators=write_waves(WAVE, **{"undo-on-failure": True} | operators))
+    rules = scene.scene.policies.path / "access/rules.yaml"
+    wide = rules.read_text(encoding="utf-8")
+    rules.write_text(wide[: wide.index(FIRST)] + wide[wide.index(AFTER) :], encoding="utf-8")
+    scene.scene.plan()
+    end(scene, scene.roll_out())
+    scene.said.clear()
+    rules.write_text(wide, encoding="utf-8")
+    scene.scene.lab.clock.sleep(60)
+    scene.scene.plan()
+    return scene
+
+
+def test_an_undo_waits_for_no_window_and_a_dead_device_ends_unknown(tmp_path: Path) -> None:
+    """Noon in UTC is 21:00 in Tokyo; the window has closed when the gate has failed."""
+    every_day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    scene = begin_second(tmp_path, windows=[{"days": every_day, "from": "20:00", "until": "22:00"}])
+    lab = scene.scene.lab
+    dead, other = lab.switches
+    old = lab.running(other)
+    undone: list[float] = []
+
+    def hear(worker: RolloutWorker) -> None:
+        def say(words: str) -> None:
+            scene.said.append(words)
+            if words.endswith("; the wave is undone"):
+                lab.clock.sleep(3 * 3_600)
+                lab.of(dead).leave(1_000_000)
+                undone.append(lab.clock.monotonic())
+
+        worker.say = say
+
+    pushes = scene.count_pushes(other)
+    rollout = scene.roll_out(on_worker=hear)
+    assert lab.clock.monotonic() - undone[0] < 600, "at once, not when the window opens again"
+    assert scene.count_pushes(other) > pushes
+    assert scene.ends(rollout) == ["unknown", "reverted"]
+    assert lab.running(other) == old
+    assert scene.runs(rollout)[dead.id].reason.startswith(f"not undone: {dead.id}: ")
+    status = scene.status(rollout)
+    assert status.state is RolloutState.STOPPED
+    assert status.reason.endswith(f"1 device went back to the policy before, and these did not: {dead.id} (unknown)")
+
+
+def test_cancelled_in_its_middle_an_undo_ends_the_device_that_has_begun_and_begins_no_other(tmp_path: Path) -> None:
+    scene = begin_second(tmp_path)
+    lab = scene.scene.lab
+    before = [scene.count_pushes(one) for one in lab.switches]
+    cancelled: list[str] = []
+
+    def cancel(verb: str) -> Fault:
+        if verb == "push" and not cancelled and any(words.endswith("; the wave is undone") for words in scene.said):
+            with use_rollouts(scene.state) as store:
+                cancelled.append(store.find_active() or "")
+                store.change_state_or_refuse(cancelled[0], RolloutState.CANCELLED, lab.clock.now(), by="hanako")
+        return NO_FAULT
+
+    for device in lab.devices.values():
+        device.draw_fault = cancel
+    rollout = scene.roll_out()
+    assert cancelled == [rollout]
+    assert sorted(scene.ends(rollout)) == ["applied", "reverted"]
+    status = scene.status(rollout)
+    assert (status.state, status.by, status.reason) == (RolloutState.CANCELLED, "hanako", "")
+    assert not any(words.startswith("stopped: ") for words in scene.said), "it did not stop: it was cancelled"
+    assert "the rollout was cancelled meanwhile" in scene.said[-1]
+    for index, one in enumerate(lab.switches):
+        memory = lab.of(one)
+        assert memory.startup == memory.running
+        assert not memory.restore_armed
+        assert scene.count_pushes(one) > before[index]
 
 
 def test_a_wave_is_undone_from_what_is_held_now_and_only_where_nothing_gets_wider(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Tries at devices: what is not known stays unknown, and nothing is tried once the rollout was to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+
+import pytest
+
+from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
+from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.records import RolloutState, RunPlace
+from controller.rollout.durable.rollout_worker import RolloutWorker
+from controller.rollout.durable.waves.unknown_devices import WaitingDevice
+from controller.rollout.durable.waves.wave_end import ENDED, WaveEnd
+from controller.rollout.durable.waves.write_offs import WriteOffStore
+from controller.rollout.outcome import End, Outcome
+from tests.rollout.durable.city_scene import DurableScene, write_waves
+from tests.rollout.durable.test_durable_rollout import replace_record
+
+ALL = {"name": "all", "schools": "rest", "schools-at-once": 1, "maximum-failures": 2}
+
+
+def test_a_device_that_was_lost_in_its_change_stays_unknown_where_it_is_left_alone(tmp_path: Path) -> None:
+    """Its school's first device is dead when the rollout goes on: nobody looks at the second."""
+    scene = DurableScene(tmp_path, schools=2, operators=write_waves(ALL, retry={"until-hours": 0}))
+    started = scene.judge()
+    record = scene.record(started)
+    first, second = scene.scene.lab.switches
+    together = record.waves[0].schools[0].model_copy(update={"devices": (first.id, second.id)})
+    record = record.model_copy(update={"waves": (record.waves[0].model_copy(update={"schools": (together,)}),)})
+    replace_record(scene, record.id, record.model_dump_json())
+    place = RunPlace(record.id, 0, 0, together.school)
+    with use_rollouts(scene.state) as store:
+        store.begin_run(place, second.id, "controller", scene.scene.lab.clock.now())
+    scene.scene.lab.of(first).leave(3_600)
+    scene.work(scene.prepare(record, started, scene.surround()))
+    assert scene.ends(record.id) == ["unknown", "unknown"]
+    reason = scene.runs(record.id)[second.id].reason
+    assert reason == (
+        f"its change had begun and nobody ended it; not looked at since: {first.id} of the same school ended unknown"
+    )
+    assert not scene.count_pushes(second)
+
+
+@pytest.mark.parametrize("by", ["signal", "cancelled"])
+def test_no_second_try_begins_after_the_rollout_was_to_stop(tmp_path: Path, by: str) -> None:
+    scene = DurableScene(tmp_path, schools=1, operators=write_waves(ALL))
+    started = scene.judge()
+    record = scene.record(started)
+    lab, workers = scene.scene.lab, list[RolloutWorker]()
+    [device] = lab.switches
+    with use_rollouts(scene.state) as store:
+        place = RunPlace(record.id, 0, 0, device.school.id)
+        store.begin_run(place, device.id, "controller", lab.clock.now())
+    lab.of(device).take("another", "run", 600)
+    opened: list[str] = []
+
+    def stop(verb: str) -> Fault:
+        if verb != "open":
+            return NO_FAULT
+        opened.append(verb)
+        if by == "signal":
+            workers[0].stop.set()
+        elif len(opened) == 1:
+            with use_rollouts(scene.state) as store:
+                store.change_state_or_refuse(record.id, RolloutState.CANCELLED, lab.clock.now(), by="hanako")
+        return NO_FAULT
+
+    lab.of(device).draw_fault = stop
+    scene.work(scene.prepare(record, started, scene.surround()), on_worker=workers.append)
+    assert opened == ["open"]
+    assert scene.status(record.id).state is (RolloutState.RUNNING if by == "signal" else RolloutState.CANCELLED)
+
+
+def test_devices_are_tried_again_as_many_schools_at_once_as_their_wave_may(tmp_path: Path) -> None:
+    """The rollout's own limit is 8, the wave's 1: two schools of it are never tried side by side."""
+    scene = DurableScene(tmp_path, schools=2, operators=write_waves(ALL))
+    started = scene.judge()
+    record, clock = scene.record(started), scene.scene.lab.clock
+    prepared = scene.prepare(record, started, scene.surround())
+    both, tried, met = Barrier(2), list[str](), list[str]()
+
+    def retry(generation: int, one: WaitingDevice) -> None:
+        assert generation == 0
+        tried.append(one.device)
+        try:
+            both.wait(0.3)
+        except BrokenBarrierError:
+            return
+        met.append(one.device)
+
+    asked: list[str] = []
+
+    def explain_end(rollout: str, generation: int) -> str:
+        asked.append(f"{rollout}.{generation}")
+        return "it was cancelled" if tried else ""
+
+    with use_rollouts(scene.state) as store:
+        for turn in record.waves[0].schools:
+            [device] = turn.devices
+            number = store.begin_run(RunPlace(record.id, 0, 0, turn.school), device, "controller", clock.now())
+            unknown = Outcome(device, turn.school, End.UNKNOWN, "no answer", 1.0, unreached=True)
+            store.end_run(number, unknown, clock.now())
+        clock.sleep(90)
+        ends = WaveEnd(
+            store,
+            WriteOffStore(store),
+            prepared,
+            scene.said.append,
+            explain_end,
+            lambda _: "",
+            lambda: None,
+            retry,
+        )
+        assert ends.wait_for_unknown(record.id, 0) == ENDED
+    assert sorted(tried) == sorted(record.list_devices())
+    assert not met
