@@ -56,7 +56,7 @@ COMMANDS = {
 GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
-    "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.commands:rollout"),
+    "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.all_commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),

@@ -170,7 +170,7 @@ class Scene:
 @contextmanager
 def stand_switch(  # noqa: PLR0913 what a scene is made of
     folder: Path,
-    startup: str | None = None,
+    startup: str | Callable[[Path], str] | None = None,
     *,
     model: str = "catalyst",
     operators: str = "",
@@ -179,15 +179,17 @@ def stand_switch(  # noqa: PLR0913 what a scene is made of
 ) -> Iterator[Scene]:
     """Start the switch, and write the city and the operators' file; nothing is pinned yet.
 
-    Without `startup` it runs the school's saved text; `adoption` is how far the school has been taken over, and
-    `by_device` says that the switch itself knows who may log in.
+    Without `startup` it runs the school's saved text; a function is given the policies and returns it.
+    `adoption` is how far the school has been taken over, and `by_device` says that the switch itself knows who may log
+    in.
     """
     for name in ("work", "operators", "state"):
         (folder / name).mkdir(mode=0o700)
     shutil.copytree(ROOT / "examples/minato", folder / "policies")
     _change_school(folder / "policies", LOTS[model], adoption)
-    clock, access = SwitchClock(), Access(USER, WORD, by_device=by_device)
-    device = MODELS[model](startup if startup is not None else SAVED.read_text(encoding="cp932"), clock)
+    text, clock = startup(folder / "policies") if callable(startup) else startup, SwitchClock()
+    access = Access(USER, WORD, by_device=by_device)
+    device = MODELS[model](text if text is not None else SAVED.read_text(encoding="cp932"), clock)
     jump, key = HostKey(), asyncssh.generate_private_key("ssh-ed25519")
     with _serve(site := DeviceSite(device), key, clock, access) as port:
         server = Gate(jump.blob, port)
