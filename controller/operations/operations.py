@@ -152,6 +152,7 @@ class Operations(StrictModel):
             cloud_lengths={family: cloud.get_length(int(family)) for family in Family},
             cloud_within=cloud.within,
             ssh_ports={name: one.port for name, one in self.access.items() if one.port != SSH_PORT},
+            numbers=self.numbers.list_ranges(),
         )
 
     def list_paths(self) -> Iterator[Path]:

@@ -53,6 +53,18 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
                 "wait for it no longer",
             ),
         ),
+        "rollout approve": (
+            Example("rollout approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "a saved plan, before it starts"),
+            Example(
+                "rollout approve 20261129-120300-1a2b3c4d --sign-with ~/.ssh/id_ed25519.pub",
+                "a rollout that lacks an approval today",
+            ),
+        ),
+        "rollout undo": (
+            Example("rollout undo 20261129-120300-1a2b3c4d", "what going back would change and permit; saves nothing"),
+            Example("rollout undo 20261129-120300-1a2b3c4d -o back.json --sign-with ~/.ssh/id_ed25519.pub", "saved"),
+            Example("rollout undo 20261129-120300-1a2b3c4d -o back.json --start", "saved, and begun at once"),
+        ),
         "rollout list": (Example("rollout list --json", "every rollout, for a program"),),
         "rollout watch": (
             Example("rollout watch 20261129-120300-1a2b3c4d", "waves, rate and time left, until it ends"),
@@ -138,6 +150,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "playbook run": (
             Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),
             Example("playbook run drift --ward asao", "a report of what differs from the policy"),
+        ),
+        "rotate": (
+            Example("rotate kw-e01-core1 --check", "what the operators' file asks for, and what is due"),
+            Example("rotate kw-e01-core1 --json", "set the next login, or take the previous one away"),
         ),
         "restore": (
             Example("restore kw-e01-core1 --fingerprint SHA256:2Z...", "a new switch stands for the dead one"),
