@@ -42,6 +42,6 @@ def test_a_data_plane_that_does_something_else_would_be_found(family: str, model
         follower = Follower(bench, rng, family)
         assert scene.apply().end.good
         assert follower.look(scene) == []
-        follower.follow = lambda _: None  # type: ignore[method-assign] # the wires are left behind
+        follower.follow = lambda _: None  # type: ignore[method-assign, assignment] # the wires are left behind
         follower.forwarding = Forwarding()
         assert follower.look(scene) != []
