@@ -59,6 +59,7 @@ GROUPS = {
     "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.all_commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
+    "drill": CommandEntry("Drills: lose something, bring it back, measure.", "recovery.drill:drill"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
