@@ -193,6 +193,10 @@ class RestoreRefused(TsunaguError):
     """A device cannot be brought back whole; names each line, secret or part that stands in the way."""
 
 
+class RotationRefused(TsunaguError):
+    """A device's login cannot be rotated; says what is in the way, and never a secret."""
+
+
 class DaemonRefused(TsunaguError):
     """The daemon does not begin, or a plan of its own is not rolled out; says why."""
 
@@ -227,3 +231,7 @@ class TokenRefused(TsunaguError):
 
 class AuditRefused(TsunaguError):
     """The audit trail cannot be written or read: nothing is done that it could not show."""
+
+
+class AuditHeadRefused(AuditRefused):
+    """The copy of the head knows another audit trail than the one that stands here: nothing is added to it."""
