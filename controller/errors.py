@@ -193,6 +193,10 @@ class RestoreRefused(TsunaguError):
     """A device cannot be brought back whole; names each line, secret or part that stands in the way."""
 
 
+class RotationRefused(TsunaguError):
+    """A device's login cannot be rotated; says what is in the way, and never a secret."""
+
+
 class DaemonRefused(TsunaguError):
     """The daemon does not begin, or a plan of its own is not rolled out; says why."""
 

@@ -145,6 +145,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),
             Example("playbook run drift --ward asao", "a report of what differs from the policy"),
         ),
+        "rotate": (
+            Example("rotate kw-e01-core1 --check", "what the operators' file asks for, and what is due"),
+            Example("rotate kw-e01-core1 --json", "set the next login, or take the previous one away"),
+        ),
         "restore": (
             Example("restore kw-e01-core1 --fingerprint SHA256:2Z...", "a new switch stands for the dead one"),
             Example("restore kw-e01-core1 --backup backups/20261129 --json", "from what the playbook saved"),

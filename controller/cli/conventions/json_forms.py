@@ -112,6 +112,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
         "playbook-list": JsonForm(("playbook list",), "controller.cli.devices.playbook:PlaybookListDocument"),
         "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
+        "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),
         "restore": JsonForm(("restore",), "controller.cli.recovery.restore:RestoreDocument"),
         "backup": JsonForm(("backup create", "backup restore"), "controller.cli.recovery.backup:BackupDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
