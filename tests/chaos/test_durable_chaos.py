@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
 import pytest
 
 from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.rollout.durable.records import RunPlace
+from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.outcome import End, Outcome
-from tests.chaos.durable_chaos import play_durable
+from tests.chaos.durable_chaos import DurableChaos, play_durable
+from tests.chaos.durable_process import ENDED, REFUSED, ChaosProcess
+from tests.rollout.durable.remote_devices import DeviceServer
 from tests.rollout.memory_lab import switches
 
 ROLLOUTS, PART = 40, 10
@@ -35,6 +39,23 @@ def test_durable_rollouts_end_in_what_is_true_on_the_devices(
         if wrong := list(play_durable(seed, city, models, folder)):
             found[seed] = wrong
     assert found == {}
+
+
+@pytest.mark.parametrize("moment", [2, 4, 8])
+def test_a_process_that_can_write_nothing_any_more_ends(
+    moment: int, city: City, models: list[Device], tmp_path: Path
+) -> None:
+    """Found by chaos: where the engine could not keep the end of a step, the process waited for ever."""
+    played = DurableChaos(random.Random(moment), city, models, tmp_path)  # noqa: S311 no secret
+    server = DeviceServer(played.chaos, tmp_path / "devices")
+    try:
+        ended = played.run_process(ChaosProcess("write-error", moment, played.copy), server.address)
+        assert os.WIFEXITED(ended), "it hung"
+        assert os.WEXITSTATUS(ended) in {ENDED, REFUSED}
+        assert played.find_state() is RolloutState.RUNNING
+        assert list(played.find_untrue()) == []
+    finally:
+        server.close()
 
 
 def test_a_process_that_believes_what_the_one_before_has_begun_is_found_out(
