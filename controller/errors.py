@@ -193,6 +193,18 @@ class RestoreRefused(TsunaguError):
     """A device cannot be brought back whole; names each line, secret or part that stands in the way."""
 
 
+class RotationRefused(TsunaguError):
+    """A device's login cannot be rotated; says what is in the way, and never a secret."""
+
+
+class DaemonRefused(TsunaguError):
+    """The daemon does not begin, or a plan of its own is not rolled out; says why."""
+
+
+class DrillRefused(TsunaguError):
+    """A drill does not begin, or its record cannot be kept or read; says why."""
+
+
 class FileLocked(TsunaguError):
     """Another process holds the lock of a file or folder; `holder` is its number, where it is known."""
 

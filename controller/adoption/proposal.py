@@ -40,7 +40,7 @@ from controller.platforms.base import Platform, Step, refuse_conflicts
 from controller.platforms.common.understanding import understand
 from controller.platforms.conflict_choices import strip_advice
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.filters.transition import TransitionStage, find_transition_faults
 
 
@@ -102,7 +102,7 @@ def propose_adoption(  # noqa: PLR0913, PLR0917 what is proposed of what, and in
     if not can_read_existing(device.platform):
         message = f"{device.id}: not supported: no adoption is proposed for platform {device.platform!r} yet"
         raise AdoptionRefused(message)
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     intent = compile_device(city, device, system.capabilities)
     now = understand(system, DeviceText(text, device.id), source).state
     network = read_existing_network(device.platform, text, device.id, source)

@@ -20,7 +20,6 @@ from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE, load_operations
 from controller.operations.trusted_files import find_untrusted_paths, list_untrusted_folders, refuse_file
-from controller.platforms.registry import reserve_numbers
 from controller.platforms.transport.ssh_transport import SshTransport
 
 _STATE_REFUSED = "The folder of what was done to real devices cannot be used:"
@@ -33,7 +32,7 @@ def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = Non
         PolicyError: the policies cannot be loaded, or are wider than their bounds.
         OperationsRefused: the operators' file cannot be used.
     """
-    operations = _use_numbers(load_lab_operations() if lab else load_operations(policies=policies))
+    operations = load_lab_operations() if lab else load_operations(policies=policies)
     return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=operations.get_bounds())
 
 
@@ -44,7 +43,7 @@ def load_estate_operations(city: City) -> Operations:
         OperationsRefused: the file cannot be used.
     """
     lab = isinstance(city, VirtualCity)
-    return _use_numbers(load_lab_operations() if lab else load_operations(policies=Path(city.directory)))
+    return load_lab_operations() if lab else load_operations(policies=Path(city.directory))
 
 
 def load_operations_of(estate: EstateName, policies: Path, state: Path | None = None) -> Operations:
@@ -57,18 +56,12 @@ def load_operations_of(estate: EstateName, policies: Path, state: Path | None = 
         typer.BadParameter: a state folder was named for real devices.
     """
     if estate != VirtualCity.estate:
-        operations = _use_numbers(load_operations(policies=policies))
+        operations = load_operations(policies=policies)
         _refuse_named_state(operations, state)
         return operations
-    operations = _use_numbers(load_lab_operations())
+    operations = load_lab_operations()
     here = find_real_path((state or SCRATCH) / "controller")
     return operations if paths.STATE.exists() else operations.model_copy(update={"state": here})
-
-
-def _use_numbers(operations: Operations) -> Operations:
-    """Return the operations, whose reserved numbers the platforms take from now on."""
-    reserve_numbers(operations.numbers)
-    return operations
 
 
 def choose_state_folder(estate: EstateName, operations: Operations, state: Path | None, policies: Path) -> Path:

@@ -45,21 +45,26 @@ COMMANDS = {
     "agent": CommandEntry("Print the program that a Linux device runs for us.", "devices.agent:agent"),
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
     "repair": CommandEntry("Bring a device out of an unconfirmed state.", "devices.repair:repair"),
+    "rotate": CommandEntry("Change a device's login, and lock nobody out.", "rotation.rotate:rotate"),
     "restore": CommandEntry("Bring a dead device back from its last state.", "recovery.restore:restore"),
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
     "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),
+    "run": CommandEntry("Run the daemon: drift, measuring, rollouts on one schedule.", "daemon.run:run"),
     "monitor": CommandEntry("Run the monitor: receiver, store, page and metrics.", "measurement.monitor:monitor"),
 }
 GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
-    "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.commands:rollout"),
+    "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.all_commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
+
+_LEAVING = (("run",),)
+"""Commands that leave threads when they are told to end: they only read, and nobody waits for what they ask."""
 
 
 def build_command_line(wanted: str) -> typer.Typer:
@@ -123,6 +128,8 @@ def main() -> None:
         code = _run(command, words)
         if code and lacks_json():
             _say_refusal(Refusal("refused", get_last_line() or f"ended with exit code {code}", code))
+        if command in _LEAVING:
+            _leave_threads(code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.FAILED

@@ -26,23 +26,11 @@ from controller.model.policy_files import Model, PolicyFile, PolicyValues
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.blueprints import BlueprintFile, DeviceGroup
 from controller.model.sites.calendar import CalendarFile, DayKind
-from controller.model.sites.devices import (
-    Device,
-    DevicePort,
-    EstateName,
-    build_devices,
-    expand_port_groups,
-)
+from controller.model.sites.devices import Device, DevicePort, EstateName, build_devices, expand_port_groups
 from controller.model.sites.equipment import Equipment
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.school_kinds import SchoolKind
-from controller.model.sites.schools import (
-    CityFile,
-    LabFile,
-    Office,
-    School,
-    Ward,
-)
+from controller.model.sites.schools import CityFile, LabFile, Office, School, Ward
 from controller.model.sites.scope import SchoolGroup
 from controller.model.sites.stack_outputs import StackOutputs
 
@@ -372,7 +360,11 @@ class City:
         found = build_devices(
             school, equipment.list_slots(school), access, self._ports_of, self.addresses.device_address
         )
-        return (replace(one, ssh_port=self.bounds.ssh_ports.get(one.access, SSH_PORT)) for one in found)
+        ports, numbers = self.bounds.ssh_ports, self.bounds.numbers
+        return (
+            replace(one, ssh_port=ports.get(one.access, SSH_PORT), numbers=numbers.get(one.platform, ()))
+            for one in found
+        )
 
     @cached_property
     def equipment(self) -> Equipment:

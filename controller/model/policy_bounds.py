@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from controller.model.network.packets import Family, Prefix, parse_prefix
+from controller.model.sites.devices import NumberRanges
 
 SSH_PORT = 22
 CONTROLLER_LENGTHS = {Family.V4: 28, Family.V6: 124}
@@ -33,7 +34,8 @@ class PolicyBounds:
 
     `controllers`: its controllers lie in these; empty: `CONTROLLER_LENGTHS` holds. `reserved`: it reserves at least
     these. `cloud_lengths`: the shortest prefix of a cloud application by family, in `cloud_within` where that is given.
-    `ssh_ports`: the port of each access by its id, where it is not 22.
+    `ssh_ports`: the port of each access by its id, where it is not 22. `numbers`: the first number of each range that
+    is reserved for ours, by platform, where its objects have numbers and no names.
     """
 
     controllers: tuple[Prefix, ...] = ()
@@ -41,3 +43,4 @@ class PolicyBounds:
     cloud_lengths: Mapping[Family, int] = field(default_factory=lambda: {Family.V4: 28, Family.V6: 56})
     cloud_within: tuple[Prefix, ...] = ()
     ssh_ports: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, NumberRanges] = field(default_factory=dict)

@@ -125,13 +125,21 @@ class JumpHost(StrictModel):
     port: int = Field(default=SSH_PORT, ge=1, le=65535)
 
 
+class DeviceLogin(StrictModel):
+    """A login on devices beside the one of their access: the one that they are rotated to, or the one before it."""
+
+    user: UserName
+    password: CredentialSource
+
+
 class DeviceAccess(StrictModel):
     """How the controller reaches devices over SSH. Exactly one of `key` and `password` changes devices.
 
     `read_key` is another key, for sessions that only read: devices let it change nothing. `enable` is the secret of
     privileged mode, for devices whose login does not lead there. `known_hosts` is the file of pinned host keys.
     `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
-    management VRF) that connections are opened in.
+    management VRF) that connections are opened in. `next` is the login that devices are given beside this one, and
+    `previous` the one that is taken from them (`tsunagu rotate`): both by password, and of another user.
     """
 
     user: UserName
@@ -144,6 +152,32 @@ class DeviceAccess(StrictModel):
     legacy_algorithms: Literal[False] | tuple[AlgorithmName, ...] = False
     jump_host: JumpHost | None = None
     namespace: NamespaceName | None = None
+    next: DeviceLogin | None = None
+    previous: DeviceLogin | None = None
+
+    @model_validator(mode="after")
+    def _one_rotation(self) -> Self:
+        other = self.next or self.previous
+        if self.next is not None and self.previous is not None:
+            message = "next and previous stand for two steps of a rotation; take previous from the devices first"
+            raise ValueError(message)
+        if other is None:
+            return self
+        if self.password is None:
+            message = (
+                "next and previous are passwords, and this access has none; a device's keys are not rotated from here"
+            )
+            raise ValueError(message)
+        if other.user == self.user:
+            message = (
+                f"next and previous need another user than {self.user}: a device holds one password of a user, so the "
+                "old one would be gone before the new one is proved"
+            )
+            raise ValueError(message)
+        if other.password.is_same_source(self.password):
+            message = "next and previous need another source than the password of the access: it would be no other one"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _one_credential(self) -> Self:
@@ -155,10 +189,16 @@ class DeviceAccess(StrictModel):
             raise ValueError(message)
         return self
 
+    def log_in_as(self, login: DeviceLogin) -> DeviceAccess:
+        """Return the same access with another login."""
+        own = {"user": login.user, "password": login.password, "read_key": None, "next": None, "previous": None}
+        return self.model_copy(update=own)
+
     def list_paths(self) -> Iterator[Path]:
         """Yield the files that decide how devices are reached."""
         yield self.known_hosts
-        for source in (self.key, self.password, self.read_key, self.enable):
+        others = [one.password for one in (self.next, self.previous) if one is not None]
+        for source in (self.key, self.password, self.read_key, self.enable, *others):
             if source is not None:
                 yield from source.list_paths()
         if self.jump_host is not None:

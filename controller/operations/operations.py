@@ -14,6 +14,7 @@ from controller.model.network.packets import Family
 from controller.model.policy_bounds import RESERVED_FLOOR, SSH_PORT, PolicyBounds
 from controller.model.sites.addressing import PrefixField
 from controller.model.yaml_source import LocatedItem, StrictModel
+from controller.operations.daemon_settings import DaemonSettings
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
 from controller.operations.netbox_access import NetBoxAccess
@@ -69,10 +70,14 @@ class ApprovalRule(LocatedItem):
 
 
 class Approvals(StrictModel):
-    """Who may approve plans, in the formats of `ssh-keygen`, and how many must. The planner never counts."""
+    """Who may approve plans, in the formats of `ssh-keygen`, and how many must. The planner never counts.
+
+    `programs` are those among the allowed signers that are no people: they may plan, and no approval of theirs counts.
+    """
 
     allowed_signers: TrustedPath | None = None
     revoked_keys: TrustedPath | None = None
+    programs: tuple[Principal, ...] = Field(default=(), max_length=100)
     require: tuple[ApprovalRule, ...] = (ApprovalRule(approvals=1),)
 
     def find_rules(self, schools: int) -> tuple[ApprovalRule, ...]:
@@ -133,6 +138,7 @@ class Operations(StrictModel):
     netbox: NetBoxAccess | None = None
     audit: Audit = Audit()
     restore: RestoreSettings = RestoreSettings()
+    daemon: DaemonSettings = DaemonSettings()
     numbers: ReservedNumbers = ReservedNumbers()
     state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
@@ -146,6 +152,7 @@ class Operations(StrictModel):
             cloud_lengths={family: cloud.get_length(int(family)) for family in Family},
             cloud_within=cloud.within,
             ssh_ports={name: one.port for name, one in self.access.items() if one.port != SSH_PORT},
+            numbers=self.numbers.list_ranges(),
         )
 
     def list_paths(self) -> Iterator[Path]:
@@ -160,4 +167,6 @@ class Operations(StrictModel):
             yield from self.rollout.database.list_paths()
         for one in self.restore.secrets:
             yield from one.secret.list_paths()
+        if self.daemon.key is not None:
+            yield self.daemon.key
         yield from (self.tokens.controller, self.tokens.probe, self.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from controller.model.sites.devices import NumberRanges
 from controller.model.yaml_source import StrictModel
 
 
@@ -19,3 +20,11 @@ class ReservedNumbers(StrictModel):
     """The reserved ranges, by platform."""
 
     yamaha_rtx: RtxNumbers = Field(default=RtxNumbers(), alias="yamaha_rtx")
+
+    def list_ranges(self) -> dict[str, NumberRanges]:
+        """Return the first number of each range, by platform.
+
+        >>> ReservedNumbers().list_ranges()
+        {'yamaha_rtx': (('filters', 16000000), ('keepalives', 91), ('tunnels', 11))}
+        """
+        return {name: tuple(sorted(numbers.items())) for name, numbers in self.model_dump().items()}

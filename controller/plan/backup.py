@@ -19,7 +19,7 @@ from controller.platforms.base import Platform, Readable
 from controller.platforms.common.understanding import redact_configuration, understand
 from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.platforms.transport.base import Clock, Transport
 from controller.storage.whole_file import write_whole
 
@@ -45,7 +45,7 @@ class Backup:
 
 def is_operable(device: Device) -> bool:
     """Whether the device's running configuration can be asked for."""
-    return is_supported(device.platform) and isinstance(load_platform(device.platform), Readable)
+    return is_supported(device.platform) and isinstance(load_platform_of(device), Readable)
 
 
 def back_up_device(
@@ -59,7 +59,7 @@ def back_up_device(
         ConfigRefused: its text is not understood; nothing is saved.
         TsunaguError: the redacted text would not mean the same, or cannot be written.
     """
-    system = load_platform(device.platform) if is_supported(device.platform) else None
+    system = load_platform_of(device) if is_supported(device.platform) else None
     if not isinstance(system, Readable):
         raise NotSupported(device, "cannot be read over SSH yet")
     with transport.open_session(device, system.device_type) as session:

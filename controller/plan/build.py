@@ -19,7 +19,7 @@ from controller.plan.document import DevicePlan, PlanFile, PlannedCommand, Plann
 from controller.plan.observe import NotSupported, Observed
 from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Step
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 
 USUAL_HOURS = 24
@@ -192,7 +192,7 @@ def build_device_plan(
         platform=device.platform,
         seen=now.compute_digest(),
         seen_state=format_state(now),
-        wanted=tuple(load_platform(device.platform).render(derived.wanted).splitlines()),
+        wanted=tuple(load_platform_of(device).render(derived.wanted).splitlines()),
         saved=saved,
         changes=tuple(map(escape_lines, derived.changes)),
         delegated=derived.delegated,

@@ -22,7 +22,7 @@ from controller.plan.proof.rendered_device import prove_plan_steps, prove_render
 from controller.plan.review import describe_changes, describe_preference
 from controller.platforms.base import Observation, Platform, Step, refuse_conflicts
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.compliance.external_connections import find_opened_connections
 from controller.prove.lint.finding import Severity
 from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
@@ -87,7 +87,7 @@ def derive_change(
         PlanRefused: nothing of the device is managed.
         TsunaguError: the platform cannot express the wanted state.
     """
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     compiled = compile_device(city, device, system.capabilities)
     if device.school.adoption != "all" and not list_wanted_parts(compiled):
         message = f"{device.id}: {describe_unplanned_device(device)}"
@@ -117,7 +117,7 @@ def find_reason_unplanned(city: City, device: Device) -> str:
     """
     if device.school.adoption == "all":
         return ""
-    intent = compile_device(city, device, load_platform(device.platform).capabilities)
+    intent = compile_device(city, device, load_platform_of(device).capabilities)
     return "" if list_wanted_parts(intent) else describe_unplanned_device(device)
 
 

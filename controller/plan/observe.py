@@ -14,7 +14,7 @@ from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.common.unconfirmed import TellsUnconfirmed, refuse_unconfirmed
 from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.platforms.transport.base import Transport
 
 AT_ONCE = 20
@@ -75,7 +75,7 @@ def observe_device(device: Device, transport: Transport, *, only_read: bool) -> 
     """Read one device: what it holds, and what it would boot with, or why neither could be had."""
     if not is_supported(device.platform):
         return Observed(device, refusal=NotSupported(device, "is not built yet"))
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not isinstance(system, Readable):
         return Observed(device, refusal=NotSupported(device, "is known as text only; use --configs"))
     if not (only_read or is_changeable(system)):

@@ -16,7 +16,7 @@ from controller.model.sites.devices import Device
 from controller.plan.observe import NotSupported, Observed
 from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 
 UNREADABLE = "The saved configurations cannot be read:"
 _MOST_BYTES_OF_CONFIGURATIONS = 2 * 1024**3
@@ -133,7 +133,7 @@ def _from_file(device: Device, folder: InputFolder, encoding: TextEncoding | Non
         if fault is not None:
             return Observed(device, refusal=InputRefused(path, fault[1], fault[0]))
         text = DeviceText(read.text, device.id)
-        seen = understand_whole(load_platform(device.platform), text, str(path))
+        seen = understand_whole(load_platform_of(device), text, str(path))
     except FileNotFoundError:
         return Observed(device, refusal=NoConfiguration(f"{device.id}: no configuration was given ({path})"))
     except (ConfigRefused, DeviceTextRefused, InputRefused) as error:

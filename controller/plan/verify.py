@@ -17,7 +17,7 @@ from controller.plan.derive import DeriveChange, DerivedChange, DeriveHandOver, 
 from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_first_difference
 from controller.plan.select import find_device
 from controller.platforms.common.timed_operation import Changeable, is_changeable
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far the clocks of two machines may be apart."""
@@ -121,7 +121,7 @@ def _refuse_other_devices(city: City, plan: PlanFile, source: str) -> None:
         raise PlanRefused(message)
     for one in plan.unplanned:
         device = _find_device(city, one.device, source)
-        operable = is_supported(device.platform) and is_changeable(load_platform(device.platform))
+        operable = is_supported(device.platform) and is_changeable(load_platform_of(device))
         if (one.kind == "failed") is not operable:
             message = f"{source}: {device.id}: the plan says {one.kind!r}, and its platform {device.platform!r} is "
             raise PlanRefused(message + ("supported" if operable else "not supported"))
@@ -142,7 +142,7 @@ def _verify_device(
     if device.platform != planned.platform:
         message = f"{device.id}: the plan is for platform {shorten_value(planned.platform)}, the city says "
         raise PlanRefused(message + repr(device.platform))
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not is_changeable(system):
         message = f"{device.id}: platform {device.platform!r} is known as text only and cannot be applied to"
         raise PlanRefused(message)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, cast, runtime_checkable
 
-from controller.operations.reserved_numbers import ReservedNumbers
+from controller.model.sites.devices import Device, NumberRanges
 from controller.platforms.base import Platform
 
 GROUP = "tsunagu.platforms"
@@ -21,8 +21,8 @@ GROUP = "tsunagu.platforms"
 class Numbered(Protocol):
     """A platform whose objects have numbers and no names: those of ours stand in ranges that are reserved."""
 
-    def reserve_numbers(self, numbers: Mapping[str, int]) -> None:
-        """Take these as the first numbers of the ranges that are ours."""
+    def reserve_numbers(self, numbers: Mapping[str, int]) -> Platform:
+        """Return this platform for devices on which these are the first numbers of the ranges that are ours."""
 
 
 def list_platforms() -> tuple[str, ...]:
@@ -48,12 +48,19 @@ def load_platform(name: str) -> Platform:
     return cast("Platform", _installed()[name].load()())
 
 
-def reserve_numbers(reserved: ReservedNumbers) -> None:
-    """Let the installed platforms take the ranges that the operators reserve, by the platform's name."""
-    for name, numbers in reserved.model_dump().items():
-        platform = load_platform(name) if is_supported(name) else None
-        if isinstance(platform, Numbered):
-            platform.reserve_numbers(numbers)
+def load_platform_of(device: Device) -> Platform:
+    """Return the platform of a device, with the numbers that are ours on it; the same object for the same numbers.
+
+    Raises:
+        LookupError: it is not installed; the message lists those that are.
+    """
+    return _load_with_numbers(device.platform, device.numbers) if device.numbers else load_platform(device.platform)
+
+
+@cache
+def _load_with_numbers(name: str, numbers: NumberRanges) -> Platform:
+    platform = load_platform(name)
+    return platform.reserve_numbers(dict(numbers)) if isinstance(platform, Numbered) else platform
 
 
 @cache

@@ -34,7 +34,7 @@ from controller.platforms.common.timed_operation import Changeable, is_changeabl
 from controller.platforms.common.whole_text import understand_whole
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.platform import SwitchPlatform
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.platforms.transport.base import Transport
 from controller.recovery.device_backup import DeviceBackup
 from controller.recovery.secret_lines import Resolve, fill_secrets
@@ -100,7 +100,7 @@ def prepare_restore(
         RestoreRefused: the platform cannot be restored, or a secret cannot be found; by name.
         ConfigRefused: the backup is not understood, or something of others in it stands where ours must.
     """
-    system = load_platform(device.platform) if is_supported(device.platform) else None
+    system = load_platform_of(device) if is_supported(device.platform) else None
     if system is None or not is_changeable(system) or not system.capabilities.restores_itself:
         message = (
             f"{device.id}: a device of the platform {device.platform!r} cannot be restored from here: nothing on it "

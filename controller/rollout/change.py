@@ -31,6 +31,7 @@ class Change:
     `refuse_expired` raises PlanExpired once an exception in the policy has expired; then nothing more may be written.
     `guard` is there where objects of others change hands. `keep_text` keeps what the device runs before anything is
     changed, and `check_text` refuses a text that is read back and is not as it must be beside what is ours.
+    `prove_access` proves what else must hold of logins, over sessions of its own, before the change is confirmed.
     """
 
     device: Device
@@ -49,6 +50,7 @@ class Change:
     guard: ChangeGuard | None = None
     keep_text: Callable[[DeviceText], None] | None = None
     check_text: Callable[[DeviceText], None] | None = None
+    prove_access: Callable[[], None] | None = None
 
     @property
     def operation(self) -> Operable:

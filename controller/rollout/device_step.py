@@ -282,6 +282,8 @@ class Procedure:
 
         with self._begin_step("reach"):
             self._read_again(reach)
+            if change.prove_access is not None:
+                self._read_again(change.prove_access)
 
     def _read_again(self, read: Callable[[], T]) -> T:
         """Read, again over a new session where the line broke, while half of the time to the restore is not over.

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from controller.cli.estates import load_estate_city, load_operations_of
+from controller.cli.estates import load_estate_city
 from controller.errors import ConfigRefused, OperationsRefused
+from controller.model.sites.devices import Device
 from controller.operations.operators_file import load_operations
 from controller.operations.reserved_numbers import RtxNumbers
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform, load_platform_of
 from controller.platforms.yamaha_rtx import numbers
-from controller.platforms.yamaha_rtx.driver import YamahaRtx
-from tests.conftest import POLICIES
 from tests.platforms.yamaha_rtx.rtx_states import small_school
+from tests.policies import PolicyFolder
 
 OWN = "numbers: {yamaha_rtx: {filters: 5000000, keepalives: 21, tunnels: 7}}\n"
-
-
-@pytest.fixture
-def rtx(monkeypatch: pytest.MonkeyPatch) -> YamahaRtx:
-    """The platform that every command uses; afterwards as before."""
-    platform = cast("YamahaRtx", load_platform("yamaha_rtx"))
-    monkeypatch.setattr(platform, "numbers", numbers.DEFAULT_NUMBERS)
-    return platform
 
 
 def write(folder: Path, text: str) -> Path:
@@ -63,19 +54,29 @@ def test_a_range_that_no_router_has_is_refused_at_its_line(tmp_path: Path, text:
         load_operations(write(tmp_path, text))
 
 
-def test_commands_write_and_read_by_the_reserved_ranges(
-    rtx: YamahaRtx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def load_router(policies: PolicyFolder, folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> Device:
+    """Return the first RTX of a policy, as a command loads it by an operators' file."""
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(write(folder, text)))
+    city = load_estate_city(policies.path)
+    return next(one for school in city.schools for one in city.list_devices(school) if one.platform == "yamaha_rtx")
+
+
+def test_a_device_is_written_and_read_by_the_ranges_that_its_estate_reserves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = rtx.render(small_school())
-    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(write(tmp_path, OWN)))
-    load_estate_city(POLICIES)
-    text = rtx.render(small_school())
+    policies = PolicyFolder(tmp_path)
+    name = "city/blueprints.yaml"
+    policies.edit(name, "  frr: eth{n}\n", "  frr: eth{n}\n  yamaha_rtx: lan{n}\n")
+    policies.edit(name, "{lot-1: frr, lot-2: frr}", "{lot-1: yamaha_rtx, lot-2: frr}")
+    plain = load_platform_of(load_router(policies, tmp_path, monkeypatch, "plans: {}\n"))
+    before = plain.render(small_school())
+    own = load_platform_of(load_router(policies, tmp_path, monkeypatch, OWN))
+    text = own.render(small_school())
     for line in ("ip filter 5000000 ", "keepalive 21", "tunnel select 8"):
         assert line in text
         assert line not in before
-    assert rtx.parse(text, "x").state == small_school()
+    assert own.parse(text, "x").state == small_school()
     with pytest.raises(ConfigRefused, match="takes what is reserved for ours"):
-        rtx.parse("# RTX1220 Rev.15.04.05\nip filter 5020606 pass * * * * *\n", "x")
-    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(write(tmp_path, "plans: {}\n")))
-    load_operations_of("real", POLICIES)
-    assert rtx.render(small_school()) == before
+        own.parse("# RTX1220 Rev.15.04.05\nip filter 5020606 pass * * * * *\n", "x")
+    # One estate's ranges are no other's: nothing of the process remembers them.
+    assert plain.render(small_school()) == load_platform("yamaha_rtx").render(small_school()) == before

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,6 +89,7 @@ class Scene:
     site: DeviceSite
     gate: Gate
     clock: SwitchClock
+    refused: set[str]
 
     def pass_an_hour(self) -> None:
         """Let an hour pass on the switch: what it has armed is due."""
@@ -115,6 +117,13 @@ class Scene:
         """Pin the switch's host key."""
         self.pins.touch(mode=0o600)
         self.pins.write_text(f"{ADDRESS} {self.key}\n", encoding="ascii")
+
+    def name_logins(self, user: str, word: str, more: str) -> None:
+        """Let the accesses of the operators' file have another login; `word` is the file of its password."""
+        file = self.folder / "operators/operations.yaml"
+        login = f"{{user: {user}, password: {{file: {self.folder}/operators/{word}}}, {more}, known-hosts"
+        text = re.sub(r"\{user: [^\n]*?, known-hosts", login, file.read_text(encoding="ascii"))
+        file.write_text(text, encoding="ascii")
 
     def change_word(self, word: str) -> None:
         """Let the operators' file lead to another password."""
@@ -159,25 +168,34 @@ class Scene:
 
 
 @contextmanager
-def stand_switch(
-    folder: Path, startup: str | None = None, *, model: str = "catalyst", operators: str = "", adoption: str = "filters"
+def stand_switch(  # noqa: PLR0913 what a scene is made of
+    folder: Path,
+    startup: str | Callable[[Path], str] | None = None,
+    *,
+    model: str = "catalyst",
+    operators: str = "",
+    adoption: str = "filters",
+    by_device: bool = False,
 ) -> Iterator[Scene]:
     """Start the switch, and write the city and the operators' file; nothing is pinned yet.
 
-    Without `startup` it runs the school's saved text; `adoption` is how far the school has been taken over.
+    Without `startup` it runs the school's saved text; a function is given the policies and returns it.
+    `adoption` is how far the school has been taken over, and `by_device` says that the switch itself knows who may log
+    in.
     """
     for name in ("work", "operators", "state"):
         (folder / name).mkdir(mode=0o700)
     shutil.copytree(ROOT / "examples/minato", folder / "policies")
     _change_school(folder / "policies", LOTS[model], adoption)
-    clock = SwitchClock()
-    device = MODELS[model](startup if startup is not None else SAVED.read_text(encoding="cp932"), clock)
+    text, clock = startup(folder / "policies") if callable(startup) else startup, SwitchClock()
+    access = Access(USER, WORD, by_device=by_device)
+    device = MODELS[model](text if text is not None else SAVED.read_text(encoding="cp932"), clock)
     jump, key = HostKey(), asyncssh.generate_private_key("ssh-ed25519")
-    with _serve(site := DeviceSite(device), key, clock) as port:
+    with _serve(site := DeviceSite(device), key, clock, access) as port:
         server = Gate(jump.blob, port)
         with serve_jump_host(jump, server) as gate:
             _write_operators(folder, jump, gate, operators)
-            yield Scene(folder, key.export_public_key().decode().strip(), site, server, clock)
+            yield Scene(folder, key.export_public_key().decode().strip(), site, server, clock, access.refused)
 
 
 def _change_school(policies: Path, lot: str, adoption: str) -> None:
@@ -188,12 +206,12 @@ def _change_school(policies: Path, lot: str, adoption: str) -> None:
 
 
 @contextmanager
-def _serve(site: DeviceSite, key: asyncssh.SSHKey, clock: Clock) -> Iterator[int]:
+def _serve(site: DeviceSite, key: asyncssh.SSHKey, clock: Clock, access: Access) -> Iterator[int]:
     """Serve the switch in a thread of its own; yield the port."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = SwitchServer(site, Access(USER, WORD), key, clock)
+    server = SwitchServer(site, access, key, clock)
     try:
         yield asyncio.run_coroutine_threadsafe(server.start("127.0.0.1", 0), loop).result(20)
     finally:

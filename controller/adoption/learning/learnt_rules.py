@@ -59,7 +59,7 @@ from controller.model.network.packets import (
 from controller.model.policy_files import RULES
 from controller.model.sites.devices import Device
 from controller.model.sites.scope import Scope
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.filters.equivalence import (
     are_filters_equal,
     build_filter_set,
@@ -100,7 +100,7 @@ def learn_rules(  # noqa: PLR0913, PLR0917 what is learnt, and of what
         ProofFailed: the compiled rules are not what the lists permit; a bug in Tsunagu.
         TsunaguError: the platform cannot express what is wanted.
     """
-    can = load_platform(device.platform).capabilities
+    can = load_platform_of(device).capabilities
     compiled = compile_device(city, device, can)
     segments = {one.vlan: one.segment for one in compiled.intents}
     old = find_old_filters(network, compiled.wanted, [one.key for one in compiled.intents], can, now)

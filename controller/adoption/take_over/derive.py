@@ -43,7 +43,7 @@ from controller.platforms.base import Observation, Platform, Step, refuse_confli
 from controller.platforms.common.understanding import read_unmanaged, understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.steps import in_configuration_mode
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def derive_take_over(city: City, device: Device, text: DeviceText, names: Sequen
         return steps, make_excerpt(device.platform, raw, [find_header(one) for one in steps.objects])
 
     whole, excerpt = read_unmanaged(text, source, read_objects)
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if whole.stages:
         # The whole text: what the excerpt leaves out may stand in the way, too.
         intent = limit_intent(compile_device(city, device, system.capabilities), whole.after)
@@ -128,7 +128,7 @@ def derive_planned_take_over(
         ProofFailed: a state on the way is worse than both ends, or what is wanted is not what the policy says.
     """
     refuse_unsupported_platform(device)
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     text = "".join(f"{line}\n" for line in planned.text)
     found = make_hand_over_steps(city, device, text, [one.name for one in planned.objects], source)
     if found.now != now:
@@ -164,7 +164,7 @@ def make_hand_over_steps(city: City, device: Device, text: str, names: Sequence[
     Raises:
         PlanRefused: a name is of no object that can be taken over; names it, and says why.
     """
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     compiled = compile_device(city, device, system.capabilities)
     now = _understand(system, device, text, source).state
     network = read_existing_network(device.platform, text, device.id, source)
@@ -287,7 +287,7 @@ def _refuse_changed_objects(
         raise PlanRefused(message)
     pending = tuple(one for one, found in lines.items() if is_object_as_recorded(one, found))
     if planned.way == "take-over":
-        system = load_platform(platform)
+        system = load_platform_of(device)
         shown = raw
         for one in pending:
             shown = apply_hand_over(platform, shown, _find_commands(one))

@@ -37,7 +37,7 @@ from controller.platforms.cisco_ios.text import SWITCH as CISCO
 from controller.platforms.common.understanding import read_unmanaged, understand
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.steps import in_configuration_mode
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 
 _AWPLUS = "allied_telesis_awplus"
 
@@ -55,7 +55,7 @@ def derive_release(city: City, device: Device, text: DeviceText, record: TakenRe
         text, source, lambda raw: (_choose_objects(device, raw, record), make_excerpt(device.platform, raw, headers))
     )
     planned = HandOverPlan(way="release", objects=objects, text=tuple(excerpt.splitlines()))
-    now = understand(load_platform(device.platform), text, source).state
+    now = understand(load_platform_of(device), text, source).state
     return derive_planned_release(city, device, planned, now, source, record)
 
 
@@ -97,7 +97,7 @@ def derive_planned_release(  # noqa: PLR0913, PLR0917 what a plan is held agains
         ProofFailed: a state on the way is worse than both ends.
     """
     refuse_unsupported_platform(device)
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     text = "".join(f"{line}\n" for line in planned.text)
     for one in planned.objects:
         if not is_well_formed(one):

@@ -53,6 +53,18 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
                 "wait for it no longer",
             ),
         ),
+        "rollout approve": (
+            Example("rollout approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "a saved plan, before it starts"),
+            Example(
+                "rollout approve 20261129-120300-1a2b3c4d --sign-with ~/.ssh/id_ed25519.pub",
+                "a rollout that lacks an approval today",
+            ),
+        ),
+        "rollout undo": (
+            Example("rollout undo 20261129-120300-1a2b3c4d", "what going back would change and permit; saves nothing"),
+            Example("rollout undo 20261129-120300-1a2b3c4d -o back.json --sign-with ~/.ssh/id_ed25519.pub", "saved"),
+            Example("rollout undo 20261129-120300-1a2b3c4d -o back.json --start", "saved, and begun at once"),
+        ),
         "rollout list": (Example("rollout list --json", "every rollout, for a program"),),
         "rollout watch": (
             Example("rollout watch 20261129-120300-1a2b3c4d", "waves, rate and time left, until it ends"),
@@ -108,6 +120,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("prove --all", "the whole city as the policy compiles"),
             Example("prove --school kw-e01 --configs saved/ --evidence", "saved configurations, for auditors"),
         ),
+        "run": (
+            Example("run --health-port 8601", "the daemon; what it may change the operators' file says"),
+            Example("run --lab", "of the virtual city: drift and measuring"),
+        ),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),
         "lab down": (Example("lab down", "remove it"),),
@@ -128,6 +144,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "playbook run": (
             Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),
             Example("playbook run drift --ward asao", "a report of what differs from the policy"),
+        ),
+        "rotate": (
+            Example("rotate kw-e01-core1 --check", "what the operators' file asks for, and what is due"),
+            Example("rotate kw-e01-core1 --json", "set the next login, or take the previous one away"),
         ),
         "restore": (
             Example("restore kw-e01-core1 --fingerprint SHA256:2Z...", "a new switch stands for the dead one"),

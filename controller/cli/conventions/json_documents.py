@@ -256,16 +256,6 @@ class MigrationDocument(TypedDict):
     rewrites: list[RewriteDocument]
 
 
-class ApprovalDocument(TypedDict):
-    """What `approve` signed."""
-
-    plan: str
-    signature: str
-    approver: str
-    devices: int
-    schools: int
-
-
 class DeviceProgramDocument(TypedDict):
     """The program of `agent`."""
 

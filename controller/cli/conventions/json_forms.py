@@ -16,7 +16,6 @@ from pydantic import TypeAdapter
 from controller.cli.conventions.import_documents import ImportDocument
 from controller.cli.conventions.json_documents import (
     AdoptDocument,
-    ApprovalDocument,
     AuditPrunedDocument,
     AuditVerifiedDocument,
     CheckDocument,
@@ -73,12 +72,15 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
                 "rollout show",
                 "rollout write-off",
                 "rollout watch",
+                "rollout undo",
             ),
             "controller.cli.rollouts.documents:RolloutDocument",
         ),
         "rollout-event": JsonForm(
-            ("rollout start", "rollout resume", "rollout watch"), "controller.cli.rollouts.progress:RolloutEvent"
+            ("rollout start", "rollout resume", "rollout watch", "rollout undo"),
+            "controller.cli.rollouts.progress:RolloutEvent",
         ),
+        "rollout-undo": JsonForm(("rollout undo",), "controller.cli.rollouts.undo:RolloutUndoDocument"),
         "rollout-list": JsonForm(
             ("rollout list", "rollout worker"), "controller.cli.rollouts.documents:RolloutsDocument"
         ),
@@ -89,7 +91,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
-        "approve": JsonForm(("approve",), ApprovalDocument),
+        "approve": JsonForm(("approve", "rollout approve"), "controller.cli.devices.approve:ApprovalDocument"),
         "agent": JsonForm(("agent",), DeviceProgramDocument),
         "trust": JsonForm(("trust",), HostKeyDocument),
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
@@ -97,6 +99,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "measure-watch": JsonForm(("measure",), WatchedDocument),
         "render": JsonForm(("render",), RenderedDocument),
         "prove": JsonForm(("prove",), ProofDocument),
+        "run-event": JsonForm(("run",), "controller.cli.daemon.run:RunEvent"),
         "monitor": JsonForm(("monitor",), MonitorDocument),
         "lab-up": JsonForm(("lab up",), LabBuiltDocument),
         "lab-down": JsonForm(("lab down",), LabRemovedDocument),
@@ -109,6 +112,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
         "playbook-list": JsonForm(("playbook list",), "controller.cli.devices.playbook:PlaybookListDocument"),
         "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
+        "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),
         "restore": JsonForm(("restore",), "controller.cli.recovery.restore:RestoreDocument"),
         "backup": JsonForm(("backup create", "backup restore"), "controller.cli.recovery.backup:BackupDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),

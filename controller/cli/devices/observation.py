@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from controller.adoption.take_over.consider import consider_take_over
@@ -50,17 +50,22 @@ def observe_devices(
     """
     if configs is not None:
         return observe_given_configurations(city, devices, configs, encoding)
+    return read_devices(devices, build_transport(city), say_reading(len(devices)), only_read=only_read)
+
+
+def say_reading(devices: int) -> Callable[[Observed], None]:
+    """Return what is called with each of so many devices as it was read, and says on standard error how far that is."""
     count = 0
 
     def seen(one: Observed) -> None:
         nonlocal count
         count += 1
-        if sys.stderr.isatty() or count == len(devices):
+        if sys.stderr.isatty() or count == devices:
             key = "plan.progress-read" if one.refusal is None else "plan.progress-not-read"
-            said = get_words().say(key, count=count, all=len(devices), device=one.device.id)
+            said = get_words().say(key, count=count, all=devices, device=one.device.id)
             errors.print(said, style="dim", markup=False)
 
-    return read_devices(devices, build_transport(city), seen, only_read=only_read)
+    return seen
 
 
 def observe_given_configurations(

@@ -63,7 +63,7 @@ from controller.plan.provenance.policy_order import explain_earlier_policy
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import select_devices
 from controller.platforms.common.timed_operation import RestoreWay, TellsRestoreWay, is_changeable
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 
 Undo = Annotated[
     str | None,
@@ -141,29 +141,29 @@ def plan(  # noqa: PLR0913 the command's options
     )
     document = build_plan(city, found, origin)
     # An empty plan is not saved: it could be applied, and nothing would have been done.
-    place = output if _list_planned(found) else None
+    place = output if list_planned(found) else None
     if place is not None:
         record_and_save_plan(document, place, sign_with, operations, policies, state)
     if as_json:
         say_json(
             {
                 "plan": document.model_dump(mode="json"),
-                "observed": [_understood(one) for one in found],
+                "observed": [describe_observed(one) for one in found],
                 "adoption": build_level_documents(one.school for one in devices),
-                "not_judged": _list_unjudged(found),
+                "not_judged": list_unjudged(found),
                 "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
         say_encodings(one.observed for one in found)
-        _say_differences(found, with_reading=configs is not None)
+        say_differences(found, with_reading=configs is not None)
         say_refusals(found)
         say_adoption_levels(one.school for one in devices)
         _say_unjudged(found)
-        _say_plan_summary(found, place, undo=undo is not None)
+        say_plan_summary(found, place, f"tsunagu apply {place}{' --undo' if undo is not None else ''}")
         _say_canary(document, operations)
         if place is not None:
-            _say_what_it_needs(document, place, operations, signed=sign_with is not None)
+            say_what_it_needs(document, place, operations, signed=sign_with is not None)
             earlier = "" if undo is not None else explain_earlier_policy(city, operations)
             if earlier:
                 print_message("plan.not-appliable", "yellow", why=earlier)
@@ -174,7 +174,7 @@ def plan(  # noqa: PLR0913 the command's options
         raise typer.Exit(code)
 
 
-def _list_planned(found: Sequence[ConsideredDevice]) -> list[ConsideredDevice]:
+def list_planned(found: Sequence[ConsideredDevice]) -> list[ConsideredDevice]:
     """Return the devices that were read and belong into the plan."""
     return [one for one in found if one.refusal is None and not one.left_out]
 
@@ -186,13 +186,15 @@ def _say_canary(document: PlanFile, operations: Operations) -> None:
         print_message("plan.changed-first", "yellow", school=document.canary, setting=setting)
 
 
-def _say_what_it_needs(document: PlanFile, output: Path, operations: Operations, *, signed: bool) -> None:
-    """Say who else must answer for a plan before it may be applied."""
+def say_what_it_needs(
+    document: PlanFile, output: Path, operations: Operations, *, signed: bool, command: str = ""
+) -> None:
+    """Say who else must answer for a plan before it may be applied, and by which command they do."""
     for rule in operations.approvals.find_rules(len(document.touched_schools)):
         people = ", ".join(rule.from_ or ())
         key = "plan.needs-approvals-of" if people else "plan.needs-approvals"
-        command = f"tsunagu approve {output} --sign-with KEY"
-        print_message(key, "yellow", count=rule.approvals, people=people, command=command)
+        named = command or f"tsunagu approve {output} --sign-with KEY"
+        print_message(key, "yellow", count=rule.approvals, people=people, command=named)
         if not signed:
             print_message("plan.not-signed", "yellow")
 
@@ -229,22 +231,22 @@ def drift(  # noqa: PLR0913 the command's options
     if as_json:
         say_json(
             {
-                "devices": [{**_understood(one), "saved": one.saved} for one in found],
+                "devices": [{**describe_observed(one), "saved": one.saved} for one in found],
                 "adoption": build_level_documents(one.school for one in devices),
-                "not_judged": _list_unjudged(found),
+                "not_judged": list_unjudged(found),
                 "missing": describe_missing(list_missing(one.observed for one in found)),
             }
         )
     else:
         say_encodings([one.observed for one in found])
-        _say_differences(differing, with_reading=False)
+        say_differences(differing, with_reading=False)
         for one in differing:
             if not one.saved:
                 print_message("plan.not-booting", device=one.observed.device.id)
         say_refusals(found)
         _say_unjudged(found)
         say_adoption_levels(one.school for one in devices)
-        judged = len(_list_planned(found))
+        judged = len(list_planned(found))
         if judged:
             same = judged - len(differing)
             print_message("plan.drift", count=len(found), differing=len(differing), same=same)
@@ -261,11 +263,13 @@ def _say_unjudged(found: Sequence[ConsideredDevice]) -> None:
     say_missing([one.observed for one in found])
 
 
-def _list_unjudged(found: Sequence[ConsideredDevice]) -> list[UnjudgedDocument]:
+def list_unjudged(found: Sequence[ConsideredDevice]) -> list[UnjudgedDocument]:
+    """Return the ways of others that no proof followed, as programs read them."""
     return [build_unjudged_document(path) for one in found for path in one.unjudged]
 
 
-def _understood(one: ConsideredDevice) -> ObservedDevice:
+def describe_observed(one: ConsideredDevice) -> ObservedDevice:
+    """Return a device that was read and compared, as programs read it."""
     seen = one.observed.observation
     return {
         "device": one.observed.device.id,
@@ -281,7 +285,8 @@ def _understood(one: ConsideredDevice) -> ObservedDevice:
     }
 
 
-def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -> None:
+def say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -> None:
+    """Say what would change on each device; `with_reading` also what was read of it."""
     for one in found:
         if one.refusal is not None:
             continue
@@ -310,7 +315,7 @@ def _say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) -
 def _say_restore(one: ConsideredDevice) -> None:
     """Say how the device puts its old state back, where that is not by a program of ours on it."""
     device = one.observed.device
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not system.capabilities.restores_itself and is_changeable(system):
         print_message("plan.restore-none", "magenta", device=device.id)
     elif isinstance(system, TellsRestoreWay) and one.observed.text is not None and one.observed.knows_saved:
@@ -324,8 +329,9 @@ def _style(change: str) -> str | None:
     return {"+": "green", "-": "red", "~": "yellow", "!": "magenta"}.get(mark)
 
 
-def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *, undo: bool) -> None:
-    planned = _list_planned(found)
+def say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, command: str) -> None:
+    """Say what was planned and proved, and the command that carries out what was saved."""
+    planned = list_planned(found)
     if not planned:
         print_message("plan.none-planned", "yellow", count=len(found))
         return
@@ -345,5 +351,4 @@ def _say_plan_summary(found: Sequence[ConsideredDevice], output: Path | None, *,
     if past:
         print_message("plan.not-judged", "magenta", count=past)
     if output is not None:
-        flag = " --undo" if undo else ""
-        print_message("plan.saved", file=output, command=f"tsunagu apply {output}{flag}")
+        print_message("plan.saved", file=output, command=command)

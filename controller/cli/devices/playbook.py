@@ -95,6 +95,8 @@ _FOLDERS = {
     "drift": "reports",
     "onboard_school": "backups",
     "onboard_switch": "backups",
+    "quarantine": "plans",
+    "release": "plans",
     "replace_switch": "backups",
 }
 """Where a playbook writes if nobody says."""

@@ -15,7 +15,7 @@ from controller.errors import CommandFailed
 from controller.plan.select import find_device
 from controller.platforms.base import Readable, Session
 from controller.platforms.common.unconfirmed import TellsUnconfirmed, Unconfirmed, build_refusal
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.device_lock import hold_device_lock
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
@@ -48,7 +48,7 @@ def repair(  # noqa: PLR0913 the command's options
     """
     city = load_estate_city(policies, lab=lab)
     device = find_device(city, name)
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not (isinstance(system, Readable) and isinstance(system, TellsUnconfirmed)):
         message = f"{name}: platform {device.platform!r} keeps no unconfirmed state that could be repaired from here"
         raise typer.BadParameter(message)

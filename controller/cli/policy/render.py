@@ -29,7 +29,7 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.plan.select import select_devices
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for DEVICE.cfg files.")]
 
@@ -90,7 +90,7 @@ def _render_device(city: City, device: Device, output: Path, done: _Rendered) ->
     if not is_supported(device.platform):
         done.unsupported += 1
         return
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     try:
         intent = compile_device(city, device, system.capabilities)
     except BeyondCapability as error:

@@ -14,7 +14,7 @@ from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortState, Vlan, build_device_state
 from controller.model.policy_files import BLUEPRINTS, find_file_start
 from controller.model.sites.devices import Device, DevicePort
-from controller.platforms.registry import is_supported, list_platforms, load_platform
+from controller.platforms.registry import is_supported, list_platforms, load_platform_of
 from controller.prove.lint.finding import Finding, make_error, make_warning
 
 _TRIED_VLAN = 2
@@ -89,7 +89,7 @@ def find_inexpressible_devices(city: City) -> Iterator[Finding]:
 
 def _try_device(city: City, device: Device) -> str:
     """Return why a device cannot be what the policy wants of it; empty where it can."""
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     try:
         system.render(compile_device(city, device, system.capabilities).wanted)
     except BeyondCapability as error:
@@ -100,12 +100,12 @@ def _try_device(city: City, device: Device) -> str:
 
 
 def _routes(device: Device) -> bool:
-    return is_supported(device.platform) and load_platform(device.platform).capabilities.interfaces
+    return is_supported(device.platform) and load_platform_of(device).capabilities.interfaces
 
 
 def _try_ports(device: Device) -> str:
     """Return why a platform cannot have ports with these names; empty where it can."""
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     if not has_own_ports(device, system.capabilities):
         return ""
     vlans = [Vlan(_TRIED_VLAN, "TSN-tried")] if system.capabilities.vlan_database else []

@@ -218,7 +218,7 @@ def cancel(
 ) -> None:
     """End a rollout at the next device; what was changed stays changed.
 
-    The way back is a plan of its own: `tsunagu plan --undo DIGEST` with the policy before, which `rollout show` names.
+    The way back is a plan of its own: `tsunagu rollout undo`.
     """
     _change(name, choose_estate_rollouts(policies, state, lab=lab), RolloutState.CANCELLED, as_json=as_json)
 
@@ -349,4 +349,4 @@ def _show(store: RolloutStore, name: str, place: EstateRollouts, *, as_json: boo
     print_rollout(found)
     before = store.load_record(name).policy_before
     if before and found["policy"] != before:
-        print_line(f"the policy before it: {before[:12]} (back to it: tsunagu plan --undo {before[:12]} -o PLAN)")
+        print_line(f"the policy before it: {before[:12]} (back to it: tsunagu rollout undo {name} -o PLAN)")

@@ -106,3 +106,11 @@ class VirtualSwitch(Protocol):
 
     def reboot(self) -> None:
         """Start anew from what is saved, as after a power cut; all sessions end."""
+
+
+@runtime_checkable
+class HoldsUsers(Protocol):
+    """A device that knows who may log in by its own configuration."""
+
+    def accepts_login(self, user: str, password: str) -> bool:
+        """Tell if a user of its configuration has this password."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import asyncssh
 
+from controller.lab.virtual_switches.command_line import HoldsUsers
 from controller.lab.virtual_switches.terminal import DeviceSite, Terminal
 
 _LONGEST_WAIT = 3600.0
@@ -17,7 +18,11 @@ _LONGEST_WAIT = 3600.0
 
 @dataclass(frozen=True)
 class Access:
-    """Who may log in, what the server shows before that, and after how many idle seconds a session ends (0: never)."""
+    """Who may log in, what the server shows before that, and after how many idle seconds a session ends (0: never).
+
+    `by_device`: whom the device's own configuration knows, instead of `user` and `password`. Whoever is `refused` does
+    not get in whatever is configured, as by an authentication server that knows better.
+    """
 
     user: str
     password: str | None = None
@@ -25,6 +30,8 @@ class Access:
     banner: str = ""
     idle_seconds: float = 0.0
     algorithms: dict[str, Sequence[str]] = field(default_factory=dict)
+    by_device: bool = False
+    refused: set[str] = field(default_factory=set)
 
 
 class _Login(asyncssh.SSHServer):
@@ -51,9 +58,15 @@ class _Login(asyncssh.SSHServer):
         return True
 
     def password_auth_supported(self) -> bool:
-        return self._access.password is not None
+        return self._access.by_device or self._access.password is not None
 
     def validate_password(self, username: str, password: str) -> bool:
+        if username in self._access.refused:
+            return False
+        device = self._site.device
+        if self._access.by_device and isinstance(device, HoldsUsers):
+            with self._site.lock:
+                return device.accepts_login(username, password)
         wanted = self._access.password or ""
         same = hmac.compare_digest(password.encode(), wanted.encode())
         return same and username == self._access.user and bool(wanted)

@@ -50,6 +50,10 @@ class DevicePort:
     lag: DeviceLag | None = None
 
 
+NumberRanges = tuple[tuple[str, int], ...]
+"""The first number of each range that is ours, with the range's name, in order of the names."""
+
+
 @dataclass(frozen=True)
 class Device:
     """A device of a school; SSH reaches it at `management`; `ports` is what the blueprint wants of it.
@@ -58,6 +62,7 @@ class Device:
     `keeps_state`: who answers for it that this router keeps the state of TCP. `networks`: those of an access point.
     `names_dot1q`: the policy says that it must be told the encapsulation of its trunks.
     `origin`: where the policy says of it what it is, the inventory or the blueprint.
+    `numbers`: which numbers of it are ours, as the operators' file reserves them.
     `unpinned_hint`: what to look at first where no host key of it is pinned, as the start of a sentence.
     """
 
@@ -74,6 +79,7 @@ class Device:
     ssh_port: int = 22
     origin: Origin | None = None
     names_dot1q: bool = False
+    numbers: NumberRanges = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.plan.proof.rendered_device import CLIENT_PORT
 from controller.plan.review import describe_entry
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.prove.filters.evaluation import find_first_entry
 
 
@@ -224,7 +224,7 @@ def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[Enfo
 
 
 def _decided(city: City, core: Device, question: Question, packet: Packet) -> Iterator[EnforcingEntry]:
-    system = load_platform(core.platform)
+    system = load_platform_of(core)
     intent = compile_device(city, core, system.capabilities)
     rendered = system.parse(system.render(intent.wanted), f"{core.id} (rendered)").state
     here = city.list_segments(question.school)

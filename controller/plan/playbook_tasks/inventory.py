@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.devices import Device, EstateName
 from controller.model.virtual_city import ESTATES
 from controller.operations.device_access import DeviceAccess
@@ -18,7 +19,6 @@ from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.plan.backup import is_operable
 from controller.plan.select import Selection, find_device, select_devices
-from controller.platforms.registry import reserve_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,37 @@ class Host:
     variables: dict[str, str | int] = field(default_factory=dict)
 
 
-@cache
 def load_city_once(policies: str, estate: EstateName) -> City:
     """Return the city of a folder, read once a run: Ansible forks a process a task, and all of them see this one.
+
+    A playbook may change the policy itself: the city of other files is another one.
 
     Raises:
         PolicyError: the policies cannot be loaded.
     """
+    return _load_city_of(policies, estate, _stamp_files(policies))
+
+
+@cache
+def _load_city_of(policies: str, estate: EstateName, _stamp: tuple[tuple[str, int, int], ...]) -> City:
     bounds = load_operations_once(policies).get_bounds()
     return load_city(Path(policies), estate=ESTATES[estate], bounds=bounds)
+
+
+def _stamp_files(policies: str) -> tuple[tuple[str, int, int], ...]:
+    """Return the files of a policy with their inodes and times: a file that is written whole has others."""
+    names = sorted({path for kind in POLICY_FILES for path in Path(policies).glob(kind.pattern)})
+    return tuple((str(path), path.stat().st_ino, path.stat().st_mtime_ns) for path in names)
+
+
+def load_city_with(policies: str, estate: EstateName, instead: Mapping[str, Path]) -> City:
+    """Return the city that other files in the place of some lead to.
+
+    Raises:
+        PolicyError: the policies cannot be loaded so.
+    """
+    bounds = load_operations_once(policies).get_bounds()
+    return load_city(Path(policies), estate=ESTATES[estate], bounds=bounds, instead=instead)
 
 
 @cache
@@ -48,9 +70,7 @@ def load_operations_once(policies: str) -> Operations:
     Raises:
         OperationsRefused: it cannot be used.
     """
-    operations = load_operations(policies=Path(policies))
-    reserve_numbers(operations.numbers)
-    return operations
+    return load_operations(policies=Path(policies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from controller.errors import TsunaguError
+from controller.errors import DeviceUnreachable, TsunaguError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.shown_text import shorten_value
 
@@ -27,6 +27,8 @@ _MOST_BYTES = 64 << 20
 _EVENT = re.compile(r'\{"format": "rollout-event/')
 _LONGEST_HEAD = 64
 _MOST_OF_AN_ERROR = 2_000
+_UNREACHABLE = "device-unreachable"
+"""The code of the error document where nobody answers."""
 
 
 def run_own_command(words: Sequence[str], field: str, what: str) -> Mapping[str, Any]:
@@ -35,6 +37,7 @@ def run_own_command(words: Sequence[str], field: str, what: str) -> Mapping[str,
     `what` names it in errors, e.g. `the rollout`.
 
     Raises:
+        DeviceUnreachable: nobody answered where it was to change something.
         TsunaguError: it was refused, or its end cannot be read; with its own words.
     """
     command = [sys.executable, "-I", "-c", _PROGRAM, *words, "--json"]
@@ -81,8 +84,11 @@ def _read_document(said: str, field: str, what: str, errors: str, code: int) -> 
         document = None
     if isinstance(document, dict) and field in document:
         return document
-    if isinstance(document, dict) and isinstance(document.get("error"), dict):
-        raise TsunaguError(str(document["error"].get("message")))
+    if isinstance(document, dict) and isinstance(error := document.get("error"), dict):
+        told, device = str(error.get("message")), str(error.get("device", ""))
+        if error.get("code") == _UNREACHABLE:
+            raise DeviceUnreachable(device, told.removeprefix(f"{device}: "))
+        raise TsunaguError(told)
     words = errors.strip()[-_MOST_OF_AN_ERROR:] or shorten_value(said)
     message = f"{what} ended with exit code {code} and said no end: {words}"
     raise TsunaguError(message)

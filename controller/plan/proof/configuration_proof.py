@@ -23,7 +23,7 @@ from controller.plan.proof.rendered_device import (
 )
 from controller.plan.proof.unjudged import find_unjudged_on
 from controller.platforms.base import Platform, refuse_conflicts
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.compliance.wireless import find_wireless_differences
 from controller.prove.reachability.quarantine import find_quarantine_leaks
 from controller.prove.reachability.unmanaged_paths import UnjudgedPath
@@ -55,7 +55,7 @@ def prove_configuration(city: City, seen: Observed) -> ConfigurationProof:
     """Compare a running configuration, and the way from it to what is wanted, with the policy."""
     if seen.refusal is not None or seen.observation is None:
         return ConfigurationProof(seen.device, refusal=seen.refusal)
-    system = load_platform(seen.device.platform)
+    system = load_platform_of(seen.device)
     try:
         compiled = compile_device(city, seen.device, system.capabilities)
     except TsunaguError as error:

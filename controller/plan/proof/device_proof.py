@@ -31,7 +31,7 @@ from controller.plan.proof.city_checks import ParsedDevice, check_paths, count_i
 from controller.plan.proof.proof_cache import CityKeys, ProofCache, ProofCoverage, build_filter_key
 from controller.plan.proof.rendered_device import prove_rendered_device
 from controller.platforms.base import Platform
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.filters.equivalence import ReplayError
 
 Intents = tuple[tuple[FilterIntent, ...], tuple[DelegatedFilter, ...]]
@@ -51,7 +51,7 @@ class DeviceProof:
 
 def prove_device(city: City, device: Device, city_keys: CityKeys, cache: ProofCache) -> DeviceProof:
     """Prove a device that is not known as a whole."""
-    system = load_platform(device.platform)
+    system = load_platform_of(device)
     try:
         if device.role != FILTERING_ROLE:
             intent = compile_device(city, device, system.capabilities)

@@ -267,7 +267,7 @@ def build_conditions_key(city: City, intent: CloudIntent) -> str:
 
 
 def _device(device: Device) -> tuple[str, ...]:
-    return device.id, device.platform, str(device.management), str(device.ssh_port)
+    return device.id, device.platform, str(device.management), str(device.ssh_port), repr(device.numbers)
 
 
 def _filter_content(one: FilterIntent) -> Iterable[tuple[int | str | tuple[int, int], ...]]:

@@ -10,7 +10,7 @@ from controller.model.city import City
 from controller.model.network.unmanaged_paths import PathKind
 from controller.model.sites.devices import Device
 from controller.platforms.base import Observation
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.prove.reachability.unmanaged_paths import UnjudgedPath, find_unjudged_paths
 
 _SHOWN = 5
@@ -26,7 +26,7 @@ def find_unjudged_on(
     `taken` are ports and interfaces (`interface Vlan10`) that a plan makes ours: it sets all of what such a one carries
     and its addresses, so that none is a way of others. Their names count without capitals, as ways have them.
     """
-    can = load_platform(device.platform).capabilities
+    can = load_platform_of(device).capabilities
     names = {name.casefold() for name in taken}
     paths = tuple(one for one in seen.paths if one.kind not in _TAKEN_KINDS or one.holder.casefold() not in names)
     return find_unjudged_paths(city, device, can, paths, routes=seen.routes)

@@ -35,11 +35,24 @@ class Signers:
 
 @dataclass(frozen=True, slots=True)
 class SignedPlan:
-    """A plan with the bytes that its signatures are over, and the place that they stand beside."""
+    """A plan with the bytes that its signatures are over, and the place that they stand beside.
+
+    `rollout` is the rollout that keeps it: the place goes away then, and people are told of the rollout.
+    """
 
     plan: PlanFile
     content: bytes
     path: Path
+    rollout: str = ""
+
+    def __str__(self) -> str:
+        return f"the plan of the rollout {self.rollout}" if self.rollout else str(self.path)
+
+    @property
+    def approve_command(self) -> str:
+        """The command by which somebody approves it."""
+        command = f"rollout approve {self.rollout}" if self.rollout else f"approve {self.path}"
+        return f"tsunagu {command} --sign-with KEY"
 
 
 def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, repair: bool = False) -> Signers:
@@ -57,7 +70,7 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
     if approvals.allowed_signers is None:
         if rules:
             message = (
-                f"{signed.path}: {_say_rule(rules[0], signed)}, and the operators' file names nobody who could give "
+                f"{signed}: {_say_rule(rules[0], signed)}, and the operators' file names nobody who could give "
                 "one; name the people's keys in approvals: allowed-signers"
             )
             raise PlanNotApproved(message)
@@ -65,11 +78,12 @@ def check_approvals(signed: SignedPlan, approvals: Approvals, now: datetime, *, 
     planner, approvers, allowed = _verify_signatures(signed, approvals, approvals.allowed_signers, now)
     if rules and not planner:
         place = name_signature(signed.path)
-        message = f"{signed.path}: who planned it has not signed it ({place.name} is missing); "
+        message = f"{signed}: who planned it has not signed it ({place.name} is missing); "
         raise PlanNotApproved(message + "make the plan with: tsunagu plan --sign-with KEY")
+    people = tuple(name for name in approvers if not _is_program(name, approvals, allowed))
     for rule in () if repair else rules:
-        _count(signed, rule, planner, approvers, allowed)
-    return Signers(planner, approvers, counted=bool(rules) and not repair)
+        _count(signed, rule, planner, people, allowed)
+    return Signers(planner, people, counted=bool(rules) and not repair)
 
 
 def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals, now: datetime) -> Signer:
@@ -89,11 +103,13 @@ def identify_approver(signed: SignedPlan, signature: bytes, approvals: Approvals
             found = identify_signer(signature, verifier, allowed, _list_moments(signed, now))
         planners = allowed.find_people(signed.plan.planner_key)
         own = frozenset[str]().union(*(allowed.find_same_person(name) for name in planners))
+        if isinstance(found, Signer) and _is_program(found.person, approvals, allowed):
+            found = Refusal(f"{found.person} is a program (`programs` of the approvals): a person must approve it")
     if isinstance(found, Refusal):
-        message = f"{signed.path}: your approval would be refused: {found.reason}"
+        message = f"{signed}: your approval would be refused: {found.reason}"
         raise PlanNotApproved(message)
     if found.key == signed.plan.planner_key or found.person in own:
-        message = f"{signed.path}: the plan names {signed.plan.planner_key} as its planner's key, which is yours; "
+        message = f"{signed}: the plan names {signed.plan.planner_key} as its planner's key, which is yours; "
         raise PlanNotApproved(message + "another person must approve it")
     return found
 
@@ -126,9 +142,9 @@ def _verify_signatures(
         planner = _find_planner(signed, verifier, allowed, moments)
         found = list_approvals(signed.path)
         if len(found) > MOST_APPROVALS:
-            message = f"{signed.path}: more than {MOST_APPROVALS} approvals stand beside it"
+            message = f"{signed}: more than {MOST_APPROVALS} approvals stand beside it"
             raise PlanNotApproved(message)
-        approvers = dict.fromkeys(_find_signer(one, verifier, allowed, moments).person for one in found)
+        approvers = dict.fromkeys(_find_signer(signed, one, verifier, allowed, moments).person for one in found)
     return planner, tuple(approvers), allowed
 
 
@@ -147,25 +163,52 @@ def _find_planner(
     place = name_signature(signed.path)
     if not (place.exists() or place.is_symlink()):
         return ""
-    found, named = _find_signer(place, verifier, allowed, moments), signed.plan.planner_key
+    found, named = _find_signer(signed, place, verifier, allowed, moments), signed.plan.planner_key
     if found.key != named:
         message = f"it is by the key {found.key} of {found.person}, and the plan names "
-        raise _refuse(place, message + (f"{named} as its planner's" if named else "no key of its planner"))
+        raise _refuse(signed, place, message + (f"{named} as its planner's" if named else "no key of its planner"))
     return found.person
 
 
+def find_refused_approvals(signed: SignedPlan, approvals: Approvals, now: datetime) -> dict[Path, str]:
+    """Return the approvals of a plan that are not good now, and why; none where the operators name no signers.
+
+    Raises:
+        OperationsRefused: the file of the allowed signers, or of the revoked keys, cannot be trusted.
+    """
+    if approvals.allowed_signers is None:
+        return {}
+    moments, refused = _list_moments(signed, now), dict[Path, str]()
+    with _open_verifier(signed, approvals, approvals.allowed_signers) as (verifier, allowed):
+        for place in list_approvals(signed.path):
+            found = _identify_file(place, verifier, allowed, moments)
+            if isinstance(found, Refusal):
+                refused[place] = found.reason
+    return refused
+
+
 def _find_signer(
-    place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]
+    signed: SignedPlan,
+    place: Path,
+    verifier: SignatureVerifier,
+    allowed: AllowedSigners,
+    moments: Iterable[datetime],
 ) -> Signer:
     """Return who made the signature in a file."""
+    found = _identify_file(place, verifier, allowed, moments)
+    if isinstance(found, Refusal):
+        raise _refuse(signed, place, found.reason)
+    return found
+
+
+def _identify_file(
+    place: Path, verifier: SignatureVerifier, allowed: AllowedSigners, moments: Iterable[datetime]
+) -> Signer | Refusal:
     try:
         signature = read_input_file(place, most_bytes=MOST_SIGNATURE_BYTES)
     except FileNotFoundError:
-        raise _refuse(place, "it is missing, or a link that leads nowhere") from None
-    found = identify_signer(signature, verifier, allowed, moments)
-    if isinstance(found, Refusal):
-        raise _refuse(place, found.reason)
-    return found
+        return Refusal("it is missing, or a link that leads nowhere")
+    return identify_signer(signature, verifier, allowed, moments)
 
 
 def identify_signer(
@@ -187,9 +230,20 @@ def identify_signer(
     return Refusal("; ".join(reasons))
 
 
-def _refuse(place: Path, reason: str) -> PlanNotApproved:
-    message = f"{place}: the signature is refused: {reason}. Nothing was applied; remove it, or let it be made anew"
-    return PlanNotApproved(message)
+def _refuse(signed: SignedPlan, place: Path, reason: str) -> PlanNotApproved:
+    if not signed.rollout:
+        message = f"{place}: the signature is refused: {reason}. Nothing was applied; remove it, or let it be made anew"
+        return PlanNotApproved(message)
+    named = place.name.removeprefix(f"{signed.path.name}.")
+    advice = f"a new approval takes its place: {signed.approve_command}"
+    if place == name_signature(signed.path):
+        advice = "it is the planner's: cancel the rollout, and start another one from a new plan"
+    return PlanNotApproved(f"{signed}: the signature {named} is refused: {reason}. Nothing more was applied; {advice}")
+
+
+def _is_program(name: str, approvals: Approvals, allowed: AllowedSigners) -> bool:
+    """Tell if a signer, under whatever of its names, is a program: it looks at nothing, so it approves nothing."""
+    return not allowed.find_same_person(name).isdisjoint(approvals.programs)
 
 
 def _count(
@@ -202,8 +256,8 @@ def _count(
     if len(others) < rule.approvals:
         approved = ", ".join(dict.fromkeys(approvers)) or "nobody"
         message = (
-            f"{signed.path}: {_say_rule(rule, signed)}; approved by: {approved}; planned by {planner}, who does not "
-            f"count. Let others approve it with: tsunagu approve {signed.path} --sign-with KEY"
+            f"{signed}: {_say_rule(rule, signed)}; approved by: {approved}; planned by {planner}, who does not "
+            f"count. Let others approve it with: {signed.approve_command}"
         )
         raise PlanNotApproved(message)
 

@@ -77,13 +77,13 @@ class YamahaRtx(RtxReading):
     def __init__(self, numbers: ReservedNumbers = DEFAULT_NUMBERS) -> None:
         self.numbers = numbers
 
-    def reserve_numbers(self, numbers: Mapping[str, int]) -> None:
-        """Take these as the first numbers of the ranges that are ours; see `ReservedNumbers` for their names.
+    def reserve_numbers(self, numbers: Mapping[str, int]) -> YamahaRtx:
+        """Return this platform with these as the first numbers of the ranges that are ours; see `ReservedNumbers`.
 
         Raises:
             ValueError: no router has such a range.
         """
-        self.numbers = ReservedNumbers(**numbers)
+        return YamahaRtx(ReservedNumbers(**numbers))
 
     def begin_operation(self, context: OperationContext) -> TimedOperation:
         """Return the operation of one router, by its rollback timer."""

@@ -116,6 +116,51 @@ def find_transition_faults(
                 yield from _faults(number, stage.title, flow, (first, between, last))
 
 
+@dataclass(frozen=True, slots=True)
+class WiderFlow:
+    """A flow that a later state of a device lets more through of, with a packet that shows it."""
+
+    flow: VlanFlow
+    packet: Packet
+
+    def __str__(self) -> str:
+        return f"{self.flow}: {self.packet}" if self.flow.direction is not None else str(self.flow)
+
+
+def find_wider_flows(before: DeviceState, after: DeviceState, can: Capabilities) -> Iterator[WiderFlow]:
+    """Yield each flow of which a later state lets a packet through that the earlier one does not.
+
+    >>> filtered = build_device_state(filters=[acl], bindings=[FilterBinding(*acl.key, acl.name)])
+    >>> open_ = replace(filtered, bindings=())
+    >>> can_route = replace(can, attachment=Attachment.VLAN_INTERFACE)
+    >>> [str(one)[:17] for one in find_wider_flows(filtered, open_, can_route)]
+    ['VLAN 10 from IPv4']
+    >>> list(find_wider_flows(open_, filtered, can_route))
+    []
+
+    Raises:
+        ReplayError: the two ways to evaluate a packet contradict each other.
+    """
+    old, new = find_permitted_flows(before, can), find_permitted_flows(after, can)
+    for flow in {**old, **new}:
+        first, last = _permitted_on(old, flow, can), _permitted_on(new, flow, can)
+        if first is last or first == last:
+            continue
+        space = make_packet_space(flow.family)
+        excess = space.difference(_packets(space, last), _packets(space, first))
+        if space.is_empty(excess):
+            continue
+        packet = _packet(space, excess, flow.family, (first, last))
+        if _passes(first, packet) or not _passes(last, packet):
+            message = f"the comparison of two states shows {packet} at {flow}, but replayed it makes no difference"
+            raise ReplayError(message)
+        yield WiderFlow(flow, packet)
+
+
+def _passes(permitted: PermittedPackets, packet: Packet) -> bool | None:
+    return evaluate_filter(permitted, packet) if isinstance(permitted, Filter) else permitted
+
+
 def find_permitted_flows(state: DeviceState, can: Capabilities) -> dict[VlanFlow, PermittedPackets]:
     r"""Return what passes of each flow of a state; a flow of which nothing passes is not in it.
 
@@ -202,7 +247,7 @@ def _replayed(  # noqa: PLR0913 what names a fault
     *,
     passes: bool,
 ) -> TransitionFault:
-    before, between, after = (evaluate_filter(one, packet) if isinstance(one, Filter) else one for one in permitted)
+    before, between, after = (_passes(one, packet) for one in permitted)
     if (before, between, after) != (not passes, passes, not passes):
         message = f"the proof of a transition shows {packet} at {flow}, but replayed it makes no difference"
         raise ReplayError(message)

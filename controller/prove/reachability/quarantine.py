@@ -26,6 +26,9 @@ def find_quarantine_leaks(city: City, device: Device, state: DeviceState) -> Ite
     """Yield what of a device in this state is to be cut off and is not, with a packet or the port that shows it.
 
     A filter that is missing is told by the comparison with the policy, not here.
+
+    >>> list(find_quarantine_leaks(city, core, DeviceState()))  # nothing is to be cut off there
+    []
     """
     file, day = city.files.get(QUARANTINES), city.policy_date
     for port in file.quarantines:

@@ -198,6 +198,11 @@ def create_tables(database: sa.Engine) -> None:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_OF_TABLES)))
             if connection.execute(sa.select(sa.func.to_regnamespace(SERVER_SCHEMA))).scalar() is None:
                 connection.execute(sa.schema.CreateSchema(SERVER_SCHEMA))
+        elif set(sa.inspect(connection).get_table_names()).issuperset(TABLES.tables):
+            return
+        else:
+            # The same here. The driver itself begins no transaction for what makes tables.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         TABLES.create_all(connection)
 
 

@@ -26,8 +26,8 @@ VERSION = "3"
 """The version of the workflows: DBOS carries on only those of the same one. Raise it where their steps change."""
 POLL_SECONDS = 0.25
 """How often a queue is looked at: a school begins so much later than it could, and each look costs a statement."""
-_LISTEN_SECONDS = 5.0
-"""How often the library looks for messages between workflows; ours send none."""
+_LISTEN_SECONDS = 0.1
+"""How often the library looks for messages between workflows, in memory; ours send none, and its end waits for this."""
 _ERROR = "error of a workflow"
 _NEVER_SECONDS = 86_400.0
 _STATES = {"SUCCESS": WorkflowStatus.DONE}

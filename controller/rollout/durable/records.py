@@ -68,7 +68,7 @@ class Wave(_Kept):
 
 
 class RolloutRecord(_Kept):
-    """What stays of a rollout as it was when it started.
+    """What stays of a rollout as it was when it started; `approvers` grows by who approves it later.
 
     `plan` and `policy` are digests, `policy_before` the one of the policy that was applied last before ("" where none
     is known). `repair`: it only brings back what was approved before, and needed no approval. `forced` is why it may

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from controller.adoption.take_over.deriver import HandOverDeriver
+from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.schools import School
 from controller.operations.operations import Operations
@@ -20,7 +21,7 @@ from controller.plan.verify import VerifiedDevice, verify_plan
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.change import Change
 from controller.rollout.durable.records import REST, WITHOUT_RESTORE, RolloutRecord, Wave
-from controller.rollout.durable.snapshot import unpack_snapshot
+from controller.rollout.durable.snapshot import Snapshot, unpack_snapshot
 from controller.rollout.waves import Settings, build_changes
 
 _BESIDE_RESTORE = timedelta(seconds=120)
@@ -133,14 +134,31 @@ def resume_scene(record: RolloutRecord, block: bytes, operations: Operations, ar
     """
     now = around.clock.now()
     with unpack_snapshot(record.id, block) as snapshot:
-        plan, source = snapshot.plan, f"the plan of the rollout {record.id}"
-        city = snapshot.load_city(operations.get_bounds())
-        day = now.astimezone(city.timezone).date()
-        if day != city.policy_date:
-            city = snapshot.load_city(operations.get_bounds(), day)
-        refuse_expired_exceptions(city, plan.on)
+        city, verified = judge_snapshot(record, snapshot, operations, now)
         check_approvals(snapshot.signed, operations.approvals, now, repair=record.repair)
-        hands = HandOverDeriver(operations.state)
-        # Its canary was judged when it started: the operators may have named another one since.
-        verified = verify_plan(city, plan, source=source, canary=plan.canary, derive_hand_over=hands)
-        return prepare_scene(record, city, plan, verified, operations, around)
+        return prepare_scene(record, city, snapshot.plan, verified, operations, around)
+
+
+def judge_snapshot(
+    record: RolloutRecord, snapshot: Snapshot, operations: Operations, now: datetime
+) -> tuple[City, tuple[VerifiedDevice, ...]]:
+    """Judge what a rollout runs from by today's operators' file, but for its approvals; derive and prove its plan anew.
+
+    Raises:
+        PlanExpired: an exception that the plan permits has expired.
+        PlanRefused, PolicyError, ProofFailed: the snapshot does not lead to the plan any more.
+    """
+    plan, source = snapshot.plan, f"the plan of the rollout {record.id}"
+    if plan.digest() != record.plan:
+        message = (
+            f"{source}: the database holds another one ({plan.digest()[:12]}) than was started ({record.plan[:12]})"
+        )
+        raise PlanRefused(message)
+    city = snapshot.load_city(operations.get_bounds())
+    day = now.astimezone(city.timezone).date()
+    if day != city.policy_date:
+        city = snapshot.load_city(operations.get_bounds(), day)
+    refuse_expired_exceptions(city, plan.on)
+    # Its canary was judged when it started: the operators may have named another one since.
+    hands = HandOverDeriver(operations.state)
+    return city, verify_plan(city, plan, source=source, canary=plan.canary, derive_hand_over=hands)

@@ -178,6 +178,16 @@ class RolloutStore:
             raise StoreRefused(message)
         return bytes(row.content)
 
+    def replace_snapshot(self, record: RolloutRecord, old: bytes, new: bytes) -> bool:
+        """Keep a rollout's snapshot and record anew, if the snapshot is still the `old` one; tell if it was."""
+        found = (_SNAPSHOTS.c.rollout == record.id, _SNAPSHOTS.c.content == old)
+        with begin_transaction(self._database) as connection:
+            if not connection.execute(sa.update(_SNAPSHOTS).where(*found).values(content=new)).rowcount:
+                return False
+            kept = sa.update(_ROLLOUTS).where(_ROLLOUTS.c.id == record.id)
+            connection.execute(kept.values(record=record.model_dump_json()))
+        return True
+
     def change_state(  # noqa: PLR0913 what a state comes with
         self,
         rollout: str,

@@ -6,9 +6,9 @@ import base64
 import binascii
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar
@@ -23,7 +23,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.policy_bounds import PolicyBounds
 from controller.model.policy_files import POLICY_FILES
 from controller.model.virtual_city import ESTATES
-from controller.plan.document import MOST_BYTES, PlanFile, list_signatures, parse_plan
+from controller.plan.document import MOST_BYTES, PlanFile, list_signatures, name_approval, parse_plan
 from controller.plan.provenance.approvals import MOST_SIGNATURE_BYTES, SignedPlan
 
 _MOST_STORED = 2 * MOST_BYTES
@@ -87,8 +87,7 @@ def pack_snapshot(plan_path: Path, content: bytes, policies: Path) -> bytes:
         place, _, pattern = kind.pattern.rpartition("/")
         for name in filter(kind.matches, source.list_names(place, pattern)):
             policy[_encode(name.encode())] = _encode(source.read_bytes(name))
-    stored = {"plan": _encode(content), "signatures": signatures, "policy": policy}
-    return json.dumps(stored, sort_keys=True).encode()
+    return _format_block(_Stored(_encode(content), signatures, policy))
 
 
 @contextmanager
@@ -99,10 +98,7 @@ def unpack_snapshot(rollout: str, block: bytes) -> Iterator[Snapshot]:
         StoreRefused: it is damaged.
         PlanRefused: the plan in it cannot be used.
     """
-    try:
-        stored = _STORED.validate_python(parse_json(block, most_bytes=_MOST_STORED))
-    except (JsonRefused, ValidationError):
-        raise _damaged(rollout, "it cannot be read") from None
+    stored = _read_block(rollout, block)
     with tempfile.TemporaryDirectory(prefix="tsunagu-snapshot-") as name:
         folder = Path(name)
         plan_path, policies = folder / _PLAN, folder / "policies"
@@ -113,7 +109,30 @@ def unpack_snapshot(rollout: str, block: bytes) -> Iterator[Snapshot]:
             _write_inside(rollout, folder, _PLAN + ending, _decode(rollout, text))
         for file, text in stored.policy.items():
             _write_inside(rollout, policies, _decode_name(rollout, file), _decode(rollout, text))
-        yield Snapshot(SignedPlan(parse_plan(content, plan_path), content, plan_path), policies)
+        yield Snapshot(SignedPlan(parse_plan(content, plan_path), content, plan_path, rollout), policies)
+
+
+def replace_approvals(rollout: str, block: bytes, approver: str, signature: bytes, dropped: Collection[str]) -> bytes:
+    """Return a snapshot with somebody's approval; `dropped` are the endings of the signatures that it holds no more.
+
+    Raises:
+        StoreRefused: it is damaged.
+    """
+    stored = _read_block(rollout, block)
+    kept = {ending: text for ending, text in stored.signatures.items() if ending not in dropped}
+    ending = name_approval(Path(_PLAN), approver).name.removeprefix(_PLAN)
+    return _format_block(replace(stored, signatures=kept | {ending: _encode(signature)}))
+
+
+def _read_block(rollout: str, block: bytes) -> _Stored:
+    try:
+        return _STORED.validate_python(parse_json(block, most_bytes=_MOST_STORED))
+    except (JsonRefused, ValidationError):
+        raise _damaged(rollout, "it cannot be read") from None
+
+
+def _format_block(stored: _Stored) -> bytes:
+    return json.dumps(asdict(stored), sort_keys=True).encode()
 
 
 def _write_inside(rollout: str, folder: Path, name: str, content: bytes) -> None:

@@ -57,6 +57,9 @@ class AuditKind(StrEnum):
     REPAIRED = "repaired"
     BACKED_UP = "backed-up"
     RESTORED = "restored"
+    ROTATED = "rotated"
+    DAEMON = "daemon"
+    DRILLED = "drilled"
     REMOVED = "removed"
 
 

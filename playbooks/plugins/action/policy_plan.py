@@ -10,9 +10,12 @@ from ansible.plugins.action import ActionBase
 
 from controller.cli.devices.saved_plan import record_and_save_plan
 from controller.cli.estates import find_user_name
+from controller.model.city import City
+from controller.model.policy_files import QUARANTINES
 from controller.plan.build import PlanOrigin
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
-from controller.plan.playbook_tasks.inventory import load_playbook_host
+from controller.plan.playbook_tasks.inventory import load_city_with, load_playbook_host
+from controller.plan.playbook_tasks.policy_entries import PolicyText, try_policy_text
 from controller.plan.playbook_tasks.policy_plan import PolicyPlan, explain_approvals, make_policy_plan
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint
@@ -25,7 +28,7 @@ PLAN = "plan.json"
 class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     """Makes one plan for all hosts of the play, as `tsunagu plan -o` does."""
 
-    _VALID_ARGS = frozenset(("folder", "sign_with"))
+    _VALID_ARGS = frozenset(("folder", "sign_with", "quarantines"))
     _requires_connection = False
     _supports_check_mode = True
 
@@ -40,7 +43,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         def make_plan() -> TaskResult:
             host = load_playbook_host(known)
             policies, key = Path(known["tsunagu_policies"]), Path(sign_with) if sign_with else None
-            devices = [find_device(host.city, name) for name in known["ansible_play_hosts_all"]]
+            city = _choose_city(host.city, str(policies), self._task.args.get("quarantines"))
+            devices = [find_device(city, name) for name in known["ansible_play_hosts_all"]]
             origin = PlanOrigin(
                 find_user_name(),
                 find_commit(policies),
@@ -48,7 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
                 canary=host.operations.rollout.canary,
                 planner_key=find_fingerprint(key) if key is not None else "",
             )
-            made = make_policy_plan(host.city, devices, SshTransport(host.operations.access), origin)
+            made = make_policy_plan(city, devices, SshTransport(host.operations.access), origin)
             saved, approvals = "", ""
             if made.changes_something and not self._task.check_mode:
                 place = Path(folder) / PLAN
@@ -61,6 +65,14 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
             return {"changed": False, "plan": saved, "approvals": approvals, "hosts": _list_parts(made)}
 
         return answer_task(make_plan)
+
+
+def _choose_city(city: City, policies: str, quarantines: str | None) -> City:
+    """Return the city, with another text of what is cut off where a task in check mode has not written it."""
+    if quarantines is None:
+        return city
+    text = PolicyText(Path(policies) / QUARANTINES.name, None, quarantines)
+    return try_policy_text(text, lambda instead: load_city_with(policies, city.estate, instead))
 
 
 def _list_parts(made: PolicyPlan) -> dict[str, dict[str, object]]:

@@ -43,6 +43,7 @@ options:
 ENDING = ".tsunagu.yml"
 _USED_BY_TASKS = (
     "controller.cli.devices.saved_plan",
+    "controller.plan.playbook_tasks.cut_offs",
     "controller.plan.playbook_tasks.drift",
     "controller.plan.playbook_tasks.evidence",
     "controller.plan.playbook_tasks.onboarding",

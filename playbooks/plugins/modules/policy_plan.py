@@ -17,6 +17,10 @@ options:
     description: The SSH key that signs the plan as its planner's.
     type: path
     required: false
+  quarantines:
+    description: What C(access/quarantines.yaml) would say, where a task in check mode has not written it.
+    type: str
+    required: false
 author: Tsunagu
 """
 EXAMPLES = """

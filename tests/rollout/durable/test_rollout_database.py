@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
-from threading import Timer
+from threading import Barrier, Thread, Timer
 from typing import Any
 
 import pytest
@@ -80,6 +80,28 @@ def test_a_process_that_comes_while_the_file_is_made_sees_none_or_a_whole_one(
     assert sorted(one.name for one in path.parent.iterdir()) == ["rollouts.sqlite"]
     with use_rollouts(tmp_path) as store:
         assert store.list_rollouts() == []
+
+
+def test_two_that_come_at_once_make_the_tables_once(tmp_path: Path) -> None:
+    """Also in one process: the daemon's duties begin together."""
+    at_once, refused = 4, list[StoreRefused]()
+    for number in range(5):
+        ready = Barrier(at_once)
+
+        def look(state: Path, ready: Barrier = ready) -> None:
+            ready.wait(20)
+            try:
+                with use_rollouts(state, create=True) as store:
+                    store.find_active()
+            except StoreRefused as error:
+                refused.append(error)
+
+        threads = [Thread(target=look, args=(tmp_path / str(number),)) for _ in range(at_once)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join(60)
+    assert not refused
 
 
 def test_who_only_looks_keeps_no_worker_from_beginning(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from controller.lab.virtual_switches.catalyst.configuration import commands
 from controller.lab.virtual_switches.catalyst.configuration.carry_out import build_forwarding
 from controller.lab.virtual_switches.catalyst.configuration.editor import Editor, enter_text
+from controller.lab.virtual_switches.catalyst.configuration.global_commands import hide_secret
 from controller.lab.virtual_switches.catalyst.configuration.running_config import write_configuration, write_header
 from controller.lab.virtual_switches.catalyst.configuration.state import Configuration, Interface, VlanDatabase
 from controller.lab.virtual_switches.catalyst.model import C9300, CatalystModel
@@ -126,6 +127,15 @@ class CatalystSwitch:
         line = self.configuration.users.get(user, "")
         found = re.search(r"\bprivilege (\d+)", line)
         return int(found[1]) if found else self.login.privilege
+
+    def accepts_login(self, user: str, password: str) -> bool:
+        """Tell if a user of its configuration has this password, as a secret or in clear."""
+        words = self.configuration.users.get(user, "").split()
+        return bool(password) and (
+            words[-3:] == ["secret", "9", hide_secret(password)]
+            or words[-2:] == ["password", password]
+            or words[-3:] == ["password", "0", password]
+        )
 
     def check_enable(self, word: str) -> bool:
         """Tell if a word is the secret of `enable`."""

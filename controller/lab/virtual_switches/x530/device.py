@@ -10,6 +10,7 @@ from controller.lab.virtual_switches.command_line import Answer
 from controller.lab.virtual_switches.x530.command_line import X530CommandLine
 from controller.lab.virtual_switches.x530.configuration import Configuration, Trigger, build_factory
 from controller.lab.virtual_switches.x530.grammar import Refused
+from controller.lab.virtual_switches.x530.kept_lines import hide_password
 from controller.lab.virtual_switches.x530.packet_forwarding import build_forwarding
 from controller.lab.virtual_switches.x530.running_text import write_running
 
@@ -77,6 +78,11 @@ class X530:
         self._sessions = [one for one in self._sessions if not one.closed]
         self._sessions.append(line)
         return line
+
+    def accepts_login(self, user: str, password: str) -> bool:
+        """Tell if a user of its configuration has this password."""
+        kept = self.running.kept.get(f"username {user}".lower(), "")
+        return bool(password) and kept.endswith(f" password {hide_password(password)}")
 
     def show_running(self) -> str:
         """Return the running configuration."""

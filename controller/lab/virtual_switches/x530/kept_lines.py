@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,23 @@ KEPT = tuple(re.compile(pattern, re.IGNORECASE) for pattern in _KEPT)
 """Lines that decide nothing of what is modelled: kept and shown, by what they are about (S7, S3d)."""
 
 
+_PASSWORD = re.compile(r"(username \S+ (?:privilege \d+ )?password )(\S+)", re.IGNORECASE)
+
+
+def hide_password(word: str) -> str:
+    """Return what the switch shows of a password; the device's own hash is another one."""
+    return f"8 $1$virtual${hashlib.sha256(word.encode()).hexdigest()[:22]}"
+
+
+def _hide_password(words: str) -> str:
+    """Return a line as it is shown: a password in clear becomes a hash (`username`, C613-50046-01 5.36)."""
+    found = _PASSWORD.fullmatch(words)
+    return f"{found[1]}{hide_password(found[2])}" if found else words
+
+
 def keep_line(line: X530CommandLine, text: str) -> bool:
     """Keep a line that decides nothing of what is modelled; tell if it was one."""
-    words = " ".join(text.split())
+    words = _hide_password(" ".join(text.split()))
     positive = words.removeprefix("no ")
     if re.fullmatch(r"switch [1-8] provision [\w-]+", positive):
         line.running.kept["switch provision"] = words

@@ -11,7 +11,7 @@ from controller.inputs.bounded_json import parse_json
 from controller.model.sites.devices import Device
 from controller.plan.observe import AT_ONCE, Observed, read_devices
 from controller.platforms.base import Readable
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform_of
 from controller.platforms.transport.base import Transport
 from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave, name_some
 
@@ -69,7 +69,7 @@ def _find_silent(devices: Iterable[Device], transport: Transport) -> dict[str, s
 
     def knock(device: Device) -> str:
         try:
-            system = load_platform(device.platform)
+            system = load_platform_of(device)
             if not isinstance(system, Readable):
                 return f"platform {device.platform!r} is known as text only"
             with transport.open_session(device, system.device_type):

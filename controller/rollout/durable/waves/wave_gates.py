@@ -11,7 +11,7 @@ from controller.model.sites.devices import Device
 from controller.operations.gate_settings import GateRule
 from controller.plan.select import Selection, select_devices
 from controller.platforms.base import Readable
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave
 from controller.rollout.durable.gates.gate_store import GateStore, JudgedGate
 from controller.rollout.durable.gates.registry import ask_gate, look_before, needs_look
@@ -162,5 +162,5 @@ def list_other_devices(city: City, schools: tuple[str, ...], besides: set[str]) 
     return tuple(
         one
         for one in select_devices(city, Selection(schools, ()))
-        if one.id not in besides and is_supported(one.platform) and isinstance(load_platform(one.platform), Readable)
+        if one.id not in besides and is_supported(one.platform) and isinstance(load_platform_of(one), Readable)
     )

@@ -8,7 +8,7 @@ from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.operations.rollout_settings import RolloutSettings, WaveRule
 from controller.plan.verify import VerifiedDevice
-from controller.platforms.registry import is_supported, load_platform
+from controller.platforms.registry import is_supported, load_platform_of
 from controller.rollout.durable.records import REST, WITHOUT_RESTORE, SchoolTurn, Wave
 
 
@@ -25,7 +25,7 @@ def build_waves(
 def name_waves(city: City, devices: Iterable[Device], settings: RolloutSettings) -> Mapping[str, str]:
     """Return the wave of each device, by its id, as it is in a rollout of all of them."""
     known = [(one, is_supported(one.platform)) for one in devices]
-    restored = ((one, has and load_platform(one.platform).capabilities.restores_itself) for one, has in known)
+    restored = ((one, has and load_platform_of(one).capabilities.restores_itself) for one, has in known)
     waves = _arrange(city, settings.canary or city.canary, restored, settings)
     return {device: wave.name for wave in waves for turn in wave.schools for device in turn.devices}
 

@@ -15,15 +15,14 @@ from controller.model.city import City
 from controller.operations.applied_policies import find_widened
 from controller.plan.build import PlanOrigin, build_plan, consider_device
 from controller.plan.observe import observe_device
-from controller.plan.provenance.policy_copies import load_kept_policy
 from controller.plan.select import find_device
 from controller.plan.verify import verify_plan
-from controller.plan.what_if.compare import compare_policies
 from controller.rollout.change import Change
 from controller.rollout.device_step import change_device
 from controller.rollout.durable.gates.gate import name_some
 from controller.rollout.durable.records import Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.waves.way_back import list_widened, load_policy_before
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Level, Span
@@ -59,8 +58,7 @@ class WaveUndo:
         record = self.scene.record
         return (
             f"that would widen what the operators' file does not let a rule widen ({name_some(wider)}); it waits for "
-            f"people: tsunagu plan --undo {record.policy_before[:12]} -o PLAN, approvals, then tsunagu rollout start "
-            "PLAN --undo"
+            f"people: tsunagu rollout undo {record.id} -o PLAN, approvals, then what that command says"
         )
 
     def list_devices(self, school: str, wave: Wave) -> tuple[str, ...]:
@@ -95,27 +93,11 @@ class WaveUndo:
 
     @cached_property
     def _before(self) -> City:
-        record, city, operations = self.scene.record, self.scene.city, self.scene.operations
-        if record.undo or not record.policy_before or record.policy_before == record.policy:
-            message = "it goes back itself" if record.undo else "none is known that was applied before this one"
+        record, city = self.scene.record, self.scene.city
+        if record.undo:
+            message = "it goes back itself"
             raise RolloutRefused(message)
-        bounds = operations.get_bounds()
-        return load_kept_policy(record.policy_before, operations.state, type(city), bounds, city.policy_date)
-
-
-def list_widened(now: City, then: City, schools: frozenset[str]) -> list[str]:
-    """Return what would be permitted at some schools by going from one policy to another, and what nobody can judge.
-
-    Raises:
-        TsunaguError: the policies were loaded for different days.
-    """
-    changes = compare_policies(now, then)
-    opened = [
-        f"{one.segment} to {one.application} at {name_some(sorted(schools.intersection(one.schools)))}"
-        for one in changes.network
-        if one.way == "opens" and schools.intersection(one.schools)
-    ]
-    return opened + [f"{one}: not judged" for one in changes.unjudged]
+        return load_policy_before(record, self.scene.operations, type(city), city.policy_date)
 
 
 def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:

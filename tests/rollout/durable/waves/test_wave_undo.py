@@ -111,7 +111,7 @@ def test_a_wave_is_undone_from_what_is_held_now_and_only_where_nothing_gets_wide
     status = scene.status(first)
     assert status.state is RolloutState.STOPPED
     assert "the gate policy-probes was not judged, which is failed" in status.reason
-    assert "the wave is not undone: the policy before cannot be had: none is known" in status.reason
+    assert f"the wave is not undone: the policy before cannot be had: {first}: none is known" in status.reason
     assert scene.ends(first) == ["applied"] * 2
     old = [scene.scene.lab.running(one) for one in scene.scene.lab.switches]
     end(scene, first)
@@ -164,7 +164,7 @@ def refuse_what_widens(scene: DurableScene, rollout: str) -> None:
     assert not WaveUndo(prepared).explain_refused(wave)
     said = WaveUndo(there).explain_refused(wave)
     assert "that would widen what the operators' file does not let a rule widen (staff to staff-ai at " in said
-    assert f"it waits for people: tsunagu plan --undo {record.policy[:12]}" in said
+    assert f"it waits for people: tsunagu rollout undo {record.id} -o PLAN" in said
     settings = there.operations.rollout.model_copy(update={"undo_may_widen": True})
     allowed = there.operations.model_copy(update={"rollout": settings})
     assert not WaveUndo(replace(there, operations=allowed)).explain_refused(wave)

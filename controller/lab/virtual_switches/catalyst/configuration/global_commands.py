@@ -61,6 +61,11 @@ def _on(*patterns: str) -> Callable[[Handler], Handler]:
     return keep
 
 
+def hide_secret(word: str) -> str:
+    """Return what the switch shows of a secret; the device's own hash is another one."""
+    return f"$9$virtual${hashlib.sha256(word.encode()).hexdigest()[:43]}"
+
+
 def _write_kept(match: Match) -> str:
     """Return a line with its words written out."""
     return " ".join(str(match.values[word]) if word.isupper() else word for word in match.words if word != "no")
@@ -228,8 +233,7 @@ def _set_enable(editor: Editor, match: Match) -> None:
     kind = match.values.get("SECRET_TYPE", 0)
     if kind == 0:
         editor.configuration.enable_secret = word
-        hidden = hashlib.sha256(word.encode()).hexdigest()[:43]
-        editor.configuration.enable = f"enable secret 9 $9$virtual${hidden}"
+        editor.configuration.enable = f"enable secret 9 {hide_secret(word)}"
     else:
         editor.configuration.enable = f"enable {match.words[1]} {kind} {word}"
 
@@ -242,8 +246,14 @@ def _remove_enable(editor: Editor, match: Match) -> None:
 
 @_on("username WORD REST")
 def _set_user(editor: Editor, match: Match) -> None:
+    """Keep a user; a secret that is typed in clear (type 0, or none) is shown as a hash."""
     name = match.get_text("WORD")
-    editor.configuration.users[name] = f"username {name} {match.get_text('REST')}"
+    words = match.get_text("REST").split()
+    place = words.index("secret") + 1 if "secret" in words else len(words)
+    typed = words[place:]
+    if len(typed) == 1 or (len(typed) == 2 and typed[0] == "0"):  # noqa: PLR2004 the type and the secret
+        words[place:] = ["9", hide_secret(typed[-1])]
+    editor.configuration.users[name] = f"username {name} {' '.join(words)}"
 
 
 @_on("no username WORD")

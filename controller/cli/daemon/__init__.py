@@ -1,0 +1,1 @@
+"""`tsunagu run`: the daemon."""

@@ -1,0 +1,175 @@
+"""The duties of the daemon: what it reads, measures and rolls out, each loaded anew every time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+from controller.cli.audit import open_audit_trail
+from controller.cli.devices.drift_telemetry import send_drift
+from controller.cli.devices.observation import list_reachable_devices
+from controller.cli.estates import find_user_name, load_estate_city
+from controller.cli.measurement.telemetry_tokens import find_token_file
+from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
+from controller.cli.rollouts.worker import carry_out_here, surround
+from controller.daemon.daemon_lock import FOLDER
+from controller.daemon.drift_cycle import CycleScene, DriftCycle
+from controller.daemon.scheduler import Duty
+from controller.errors import DaemonRefused
+from controller.lab.estate import STORE as LAB_STORE
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.metrics_export import AssessmentMetrics, record_measurement, send_measured_event
+from controller.measure.measurement_round import MeasurementRound, RoundScope, make_run_name
+from controller.measure.measurement_store import open_measurement_store
+from controller.model.city import City
+from controller.model.sites.devices import EstateName
+from controller.model.virtual_city import VirtualCity
+from controller.operations.daemon_settings import DaemonChanges
+from controller.operations.operations import Operations
+from controller.plan.build import ConsideredDevice
+from controller.plan.select import Selection
+from controller.platforms.transport.base import SystemClock
+from controller.platforms.transport.ssh_transport import SshTransport
+from controller.rollout.durable.carry_out import become_worker, is_worked_on, use_rollouts
+from controller.rollout.durable.rollout_scene import RolloutScene, resume_scene
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.rollout_worker import RolloutWorker
+from controller.rollout.durable.workflow_engine import WorkflowEngine
+from controller.rollout.work_loop import WorkLoop, refuse_other_estate
+from controller.telemetry.otlp import open_telemetry
+from controller.telemetry.registry import Writer
+
+EVERYTHING = Selection()
+WORK_EVERY_SECONDS = 5.0
+LONGEST_READING_SECONDS = 3_600.0
+"""A reading or a round of measurements that takes longer hangs."""
+
+
+@dataclass
+class DaemonDuties:
+    """What the daemon does for an estate. `say` is the log."""
+
+    estate: EstateName
+    policies: Path
+    state: Path | None
+    say: Callable[[str], None]
+    clock: SystemClock = field(default_factory=SystemClock)
+    _workers: list[RolloutWorker] = field(default_factory=list)
+
+    def find_place(self) -> EstateRollouts:
+        """Return where this estate's state stands, by the operators' file of today."""
+        return find_estate_rollouts(self.estate, self.policies, self.state)
+
+    def list_duties(self, operations: Operations) -> list[Duty]:
+        """Return the duties at the pace that the operators' file has when the daemon begins."""
+        settings = operations.daemon
+        drift = DriftCycle(self._load_scene, use_scene_store, self._send_drift, find_user_name())
+        reading = settings.drift_every_minutes * 60.0, LONGEST_READING_SECONDS
+        found = [Duty("drift", reading[0], drift.run, longest_seconds=reading[1])]
+        if self.estate == VirtualCity.estate:
+            pace = settings.measure_every_minutes * 60.0
+            found.append(Duty("measure", pace, self.measure, longest_seconds=LONGEST_READING_SECONDS))
+        if settings.changes is not DaemonChanges.REPORT:
+            found.append(Duty("rollouts", WORK_EVERY_SECONDS, self.work, changes_devices=True))
+        return found
+
+    def _load_city(self) -> City:
+        return load_estate_city(self.policies, lab=self.estate == VirtualCity.estate)
+
+    def _load_scene(self) -> CycleScene:
+        city, place = self._load_city(), self.find_place()
+        operations = place.operations
+        return CycleScene(
+            city,
+            list_reachable_devices(city, EVERYTHING),
+            self.policies,
+            operations,
+            SshTransport(operations.access),
+            self.clock,
+            open_audit_trail(place.folder, operations),
+            place.folder,
+            place.folder / FOLDER,
+            place.server,
+        )
+
+    def _send_drift(self, found: Sequence[ConsideredDevice]) -> None:
+        send_drift(found, self.policies)
+
+    def measure(self, stop: Event) -> str:
+        """Measure the virtual city's schools, one after the other, as `tsunagu measure --quick` does."""
+        city, place = self._load_city(), self.find_place()
+        if not isinstance(city, VirtualCity):
+            return ""
+        sites = list_probe_sites(city, EVERYTHING)
+        trail = open_audit_trail(place.folder, place.operations)
+        token, scope = find_token_file(Writer.PROBE, self.policies), RoundScope(only_assessed=True)
+        measured = asked = 0
+        with (
+            explain_absence(),
+            open_telemetry(token=token) as sent,
+            open_measurement_store(place.folder / LAB_STORE, trail=trail) as store,
+        ):
+            metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+            name, probe = make_run_name(self.clock.now()), make_throughput_probe(city)
+            run = MeasurementRound(city, store, probe, name, lambda one: record_measurement(sent, one))
+            for site in sites:
+                if stop.is_set():
+                    return ""
+                found = run.measure([site], scope)
+                asked, measured = asked + len(found), measured + sum(one.measured for one in found)
+                assessment = assess_school(site.school, store.read_latest(), city.measurement)
+                metrics.record_assessments([assessment])
+                send_measured_event(sent, assessment)
+        return f"{len(sites)} schools measured" if measured == asked else f"{asked - measured} of {asked} not measured"
+
+    def work(self, stop: Event) -> str:
+        """Carry out whatever rollout has not ended, as `tsunagu rollout worker` does.
+
+        Raises:
+            DaemonRefused: a rollout cannot be worked on; says why.
+        """
+        place, said = self.find_place(), list[str]()
+
+        def open_worker() -> AbstractContextManager[tuple[WorkflowEngine, RolloutStore]]:
+            return become_worker(place.folder, server=place.server)
+
+        def prepare(store: RolloutStore, rollout: str) -> RolloutScene:
+            record, today = store.load_record(rollout), self.find_place()
+            refuse_other_estate(self.estate, record.estate, rollout)
+            around = surround(today, self.clock, record)
+            self.say(f"rollouts: {rollout} is carried out")
+            return resume_scene(record, store.load_snapshot(rollout), today.operations, around)
+
+        def carry_out(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
+            carry_out_here(engine, store, scene, place, self.clock.now(), on_worker)
+            status = store.load_status(scene.record.id)
+            self.say(f"rollouts: {scene.record.id} is {status.state} {status.reason}".rstrip())
+
+        def on_worker(worker: RolloutWorker) -> None:
+            self._workers.append(worker)
+            if stop.is_set():
+                worker.stop.set()
+
+        with use_rollouts(place.folder, create=True, server=place.server) as store:
+            active = store.find_active()
+        if active is None or (place.server is None and is_worked_on(place.folder)):
+            return ""
+        WorkLoop(open_worker, prepare, carry_out, said.append, stop).run(once=True)
+        if said:
+            raise DaemonRefused(said[-1])
+        return ""
+
+    def stop_workers(self) -> None:
+        """Let no further device begin; those that have begun are brought to their ends."""
+        for worker in self._workers:
+            worker.stop.set()
+
+
+def use_scene_store(scene: CycleScene) -> AbstractContextManager[RolloutStore]:
+    """Open the rollouts of a cycle's state folder."""
+    return use_rollouts(scene.state, create=True, server=scene.server)

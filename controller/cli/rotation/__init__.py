@@ -1,0 +1,1 @@
+"""`tsunagu rotate`: the logins of devices."""

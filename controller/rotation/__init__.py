@@ -1,0 +1,1 @@
+"""Logins of devices are rotated: the new one is set and proved before the old one goes."""
