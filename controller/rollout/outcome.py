@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+_MOST_NAMED = 5
+NOT_ATTEMPTED = "not attempted: "
+"""How the reason begins where a device was never begun."""
 
 
 class End(StrEnum):
@@ -42,3 +47,15 @@ class Outcome:
     reason: str = ""
     seconds: float = 0.0
     unreached: bool = False
+
+
+def describe_failures(bad: Sequence[tuple[str, End | None]], wave: str, limit: int) -> str:
+    """Return which devices of a wave ended badly, and how, where those are more than may.
+
+    >>> describe_failures([("kw-e01-core1", End.REVERTED)], "pilot", 0)
+    '1 device of the wave pilot ended badly, and at most 0 may: kw-e01-core1 (reverted)'
+    """
+    names = ", ".join(f"{device} ({end})" for device, end in bad[:_MOST_NAMED])
+    more = f" and {len(bad) - _MOST_NAMED} others" if len(bad) > _MOST_NAMED else ""
+    devices = "1 device" if len(bad) == 1 else f"{len(bad)} devices"
+    return f"{devices} of the wave {wave} ended badly, and at most {limit} may: {names}{more}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,11 +25,37 @@ from controller.rollout.change import Change
 from controller.rollout.change_backups import keep_before_change
 from controller.rollout.device_step import change_device
 from controller.rollout.ending_signals import ignore_ending_signals
-from controller.rollout.outcome import End, Outcome
+from controller.rollout.outcome import NOT_ATTEMPTED, End, Outcome, describe_failures
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
 SCHOOLS_AT_ONCE = 8
-INTERRUPTED = "not attempted: interrupted"
+INTERRUPTED = f"{NOT_ATTEMPTED}interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """How many devices of a wave of the operators may end in another way than applied or unchanged."""
+
+    wave: str
+    devices: frozenset[str]
+    maximum: int
+
+
+def explain_exceeded(limits: Sequence[FailureLimit], outcomes: Iterable[Outcome]) -> str:
+    """Return which wave had too many failures; "" where none had. What was not attempted is no failure.
+
+    >>> limit = FailureLimit("pilot", frozenset({"s1", "s2"}), 1)
+    >>> explain_exceeded([limit], [Outcome("s1", "s", End.REVERTED), Outcome("s3", "s", End.REVERTED)])
+    ''
+    >>> explain_exceeded([limit], [Outcome("s1", "s", End.REVERTED), Outcome("s2", "s", End.UNKNOWN)])[:39]
+    '2 devices of the wave pilot ended badly'
+    """
+    bad = [one for one in outcomes if not (one.end.good or one.reason.startswith(NOT_ATTEMPTED))]
+    for limit in limits:
+        among = [(one.device, one.end) for one in bad if one.device in limit.devices]
+        if len(among) > limit.maximum:
+            return describe_failures(among, limit.wave, limit.maximum)
+    return ""
 
 
 def _say_nothing(devices: int) -> None:
@@ -43,7 +69,8 @@ class Settings:
     `transport` reaches the devices. `clock` is asked for the day before each of them: an exception in the policy may
     expire while it is being rolled out. `schools_at_once` are changed side by side. `derive` derives and proves what is
     to be done on a device. `on_interrupt` is called at once after Ctrl-C, with the number of devices whose change has
-    begun and is being ended.
+    begun and is being ended. Once more devices end badly than one of the `limits` allows, no further school is begun;
+    without any, the canary's may not fail at all and the others count for nothing.
     """
 
     restore_after: int
@@ -53,6 +80,7 @@ class Settings:
     schools_at_once: int = SCHOOLS_AT_ONCE
     derive: DeriveChange = derive_change
     on_interrupt: Callable[[int], None] = _say_nothing
+    limits: tuple[FailureLimit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +144,7 @@ def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers
     """Carry out a plan that was verified; an outcome for each of its devices, in the plan's order."""
     answers = answers or Accountability(planner=plan.planner, commit=plan.commit, policy=plan.policy, undo=plan.undo)
     changes = build_changes(city, plan, verified, settings)
-    rollout_waves = _Waves(settings.schools_at_once, Event(), settings.on_interrupt)
+    rollout_waves = _Waves(settings.schools_at_once, Event(), settings.on_interrupt, settings.limits)
     canary = [change for change in changes if change.school == plan.canary and change.restores]
     rest = [change for change in changes if change.school != plan.canary and change.restores]
     last = [change for change in changes if not change.restores]
@@ -124,16 +152,23 @@ def roll_out(  # noqa: PLR0913, PLR0917 what a rollout is about, and who answers
     about = {"city": plan.city, "devices": len(changes), "waves": waves, **answers.list_attributes()}
     with open_rollout_span(plan.digest()[:12], listeners, **about) as span:
         outcomes = rollout_waves.run(canary, span)
-        bad = [outcome for outcome in outcomes if not outcome.end.good]
-        if bad:
-            reason = f"not attempted: {bad[0].device} of the canary school ended {bad[0].end}"
-            outcomes += [_not_attempted(change, reason) for change in (*rest, *last)]
+        why = _explain_bad_canary(outcomes, settings.limits)
+        if why:
+            outcomes += [_not_attempted(change, why) for change in (*rest, *last)]
         else:
             outcomes += rollout_waves.run(rest, span)
             outcomes += _run_last(rollout_waves, last, outcomes, span)
         span.outcome = "good" if all(outcome.end.good for outcome in outcomes) else "not good"
     order = {change.device.id: index for index, change in enumerate(changes)}
     return sorted(outcomes, key=lambda outcome: order[outcome.device])
+
+
+def _explain_bad_canary(outcomes: Sequence[Outcome], limits: Sequence[FailureLimit]) -> str:
+    """Return why nothing follows the canary school; "" where its end is good enough."""
+    bad = next((outcome for outcome in outcomes if not outcome.end.good), None)
+    if bad is None or (limits and not explain_exceeded(limits, outcomes)):
+        return ""
+    return f"{NOT_ATTEMPTED}{bad.device} of the canary school ended {bad.end}"
 
 
 def build_changes(city: City, plan: PlanFile, verified: Sequence[VerifiedDevice], settings: Settings) -> list[Change]:
@@ -189,7 +224,7 @@ def _run_last(rollout_waves: _Waves, last: Sequence[Change], outcomes: Sequence[
     """Change the devices that have no restore of their own, once all others are as planned."""
     bad = next((outcome for outcome in outcomes if not outcome.end.good), None)
     if bad is not None:
-        reason = f"not attempted: it has no restore of its own, and {bad.device} ended {bad.end}"
+        reason = f"{NOT_ATTEMPTED}it has no restore of its own, and {bad.device} ended {bad.end}"
         return [_not_attempted(change, reason) for change in last]
     return rollout_waves.run(last, span)
 
@@ -201,6 +236,9 @@ class _Waves:
     schools_at_once: int
     stop: Event
     on_interrupt: Callable[[int], None]
+    limits: tuple[FailureLimit, ...] = ()
+    ended: list[Outcome] = field(default_factory=list)
+    """What the devices came to that have ended, in the order in which they did."""
     begun: set[str] = field(default_factory=set)
     """Devices whose change has begun and has not ended."""
 
@@ -225,6 +263,9 @@ class _Waves:
                     return [outcome for school in running for outcome in school.result()]
 
     def _school(self, name: str, changes: Sequence[Change], parent: Span) -> list[Outcome]:
+        why = explain_exceeded(self.limits, tuple(self.ended))
+        if why:
+            return [_not_attempted(change, f"{NOT_ATTEMPTED}{why}") for change in changes]
         with parent.child(Level.SCHOOL, name) as span:
             outcomes: list[Outcome] = []
             for change in changes:
@@ -238,12 +279,14 @@ class _Waves:
         bad = next((outcome for outcome in before if not outcome.end.good), None)
         if bad is not None:
             # The devices of a school hang on one another: what went wrong is not followed by a second change.
-            return _not_attempted(change, f"not attempted: {bad.device} of its school ended {bad.end}")
+            return _not_attempted(change, f"{NOT_ATTEMPTED}{bad.device} of its school ended {bad.end}")
         self.begun.add(change.device.id)
         try:
-            return change_device(change, span)
+            outcome = change_device(change, span)
         finally:
             self.begun.discard(change.device.id)
+        self.ended.append(outcome)
+        return outcome
 
 
 def _by_school(changes: Sequence[Change]) -> dict[str, list[str]]:

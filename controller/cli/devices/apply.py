@@ -23,21 +23,26 @@ from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, Unplanned
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
+from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.ending_signals import end_like_interrupt
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.record_room import refuse_without_room
 from controller.rollout.start import StartedRollout, StartRequest, start_rollout
-from controller.rollout.waves import INTERRUPTED, Settings, roll_out
+from controller.rollout.waves import INTERRUPTED, FailureLimit, Settings, explain_exceeded, roll_out
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
 
 
 class ApplyDocument(TypedDict):
-    """The JSON document of `apply`."""
+    """The JSON document of `apply`.
+
+    `stopped`: which wave had too many failures, so that no further school was begun; "" where none had.
+    """
 
     outcomes: list[DeviceOutcome]
     unplanned: list[Unplanned]
+    stopped: str
 
 
 PlanPath = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan that `tsunagu plan -o` saved.")]
@@ -79,7 +84,8 @@ def apply(  # noqa: PLR0913 the command's options
 ) -> None:
     """Apply a plan: derive and prove it anew from the policy, then the canary school first, then the rest.
 
-    Each device ends applied, unchanged, reverted, failed or unknown.
+    Each device ends applied, unchanged, reverted, failed or unknown. Once more devices of a wave end badly than the
+    operators' file allows it (maximum-failures, 0 if left out), no further school is begun.
 
     Exit code 0 only when every device is applied or unchanged.
     """
@@ -116,6 +122,7 @@ def apply(  # noqa: PLR0913 the command's options
         clock,
         started.operations.rollout.schools_at_once,
         on_interrupt=_say_interrupted,
+        limits=list_failure_limits(started),
     )
     outcomes: list[Outcome] = []
     lost: Exception | None = None
@@ -128,10 +135,12 @@ def apply(  # noqa: PLR0913 the command's options
         if not outcomes:
             raise
         lost = error
+    stopped = explain_exceeded(settings.limits, outcomes)
     if as_json:
-        say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": [u.model_dump() for u in plan.unplanned]})
+        unplanned = [one.model_dump() for one in plan.unplanned]
+        say_json({"outcomes": [_document(o) for o in outcomes], "unplanned": unplanned, "stopped": stopped})
     else:
-        _say_outcomes(plan, outcomes)
+        _say_outcomes(plan, outcomes, stopped)
     code = _code(plan, outcomes)
     if lost is not None:
         errors.print(
@@ -178,12 +187,29 @@ def _document(outcome: Outcome) -> DeviceOutcome:
     }
 
 
-def _say_outcomes(plan: PlanFile, outcomes: list[Outcome]) -> None:
+def list_failure_limits(started: StartedRollout) -> tuple[FailureLimit, ...]:
+    """Return how many devices may end badly of each wave in which a durable rollout would change them."""
+    rollout = started.operations.rollout
+    waves = build_waves(started.city, started.plan.canary, started.verified, rollout)
+    rules = [(wave, rollout.find_wave_rule(wave.rule)) for wave in waves]
+    return tuple(
+        FailureLimit(
+            wave.name,
+            frozenset(name for turn in wave.schools for name in turn.devices),
+            rule.maximum_failures if rule is not None else 0,
+        )
+        for wave, rule in rules
+    )
+
+
+def _say_outcomes(plan: PlanFile, outcomes: list[Outcome], stopped: str) -> None:
     for outcome in outcomes:
         style = "green" if outcome.end.good else "red"
         print_line(f"{outcome.end:<9} {outcome.device}" + (f": {outcome.reason}" if outcome.reason else ""), style)
     for one in plan.unplanned:
         print_line(f"unplanned {one.reason}", "yellow")
+    if stopped:
+        print_line(f"stopped: {stopped}", "red")
     counts = Counter(outcome.end for outcome in outcomes)
     shown = ", ".join(f"{counts[end]} {end}" for end in End if counts[end])
     print_line(f"apply: {shown or 'nothing to do'}" + (f", {len(plan.unplanned)} unplanned" if plan.unplanned else ""))

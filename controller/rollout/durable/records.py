@@ -43,6 +43,15 @@ class RolloutState(StrEnum):
         """Whether nothing more can come of it."""
         return self in (RolloutState.CANCELLED, RolloutState.SUPERSEDED, RolloutState.DONE)
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on without anybody resuming it, as long as a process works on it; paused, it waits there."""
+        return self in GOES_ON
+
+
+GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
+"""The states in which a process works on a rollout."""
+
 
 _RolloutId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")]
 _WaveName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]

@@ -23,7 +23,7 @@ from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from controller.rollout.durable.waves.unknown_devices import WaitingDevice
-from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, WaveEnd, explain_failures
 from controller.rollout.durable.waves.wave_gates import WaveGates
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from controller.rollout.durable.waves.write_offs import WriteOffStore
@@ -307,7 +307,7 @@ class RolloutWorker:
         return self._explain_ended(rollout, generation, self.store.load_status(rollout))
 
     def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
-        if status.state not in GOES_ON:
+        if not status.state.goes_on:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
             return "another rollout is carried out"

@@ -84,16 +84,9 @@ class DurableScene:
 
     def __post_init__(self) -> None:
         self.scene = Scene(self.folder, 1, make_operations(self.folder, **self.operators))
-        # The switches in memory are Open vSwitches: so is each school's here, whatever the shipped lab has.
-        lab = self.scene.policies.path / "city/lab.yaml"
-        lines = lab.read_text(encoding="utf-8").splitlines(keepends=True)
-        at = next(number for number, line in enumerate(lines) if line.startswith("platforms:"))
-        end = next(number for number in range(at + 1, len(lines)) if not lines[number].startswith(" "))
-        lab.write_text("".join(lines[:at] + lines[end:]), encoding="utf-8")
+        give_open_vswitches(self.scene, self.schools)
         city = self.scene.load()
-        schools = tuple(city.virtual_estate.schools)[: self.schools]
-        self.scene.lab = MemoryLab(schools, switches(city, schools), self.folder / "run")
-        self.add_routers(city, schools)
+        self.add_routers(city, tuple(city.virtual_estate.schools)[: self.schools])
         self.factory = self.scene.lab.of(self.scene.lab.switches[0]).running
         self.scene.plan()
 
@@ -189,6 +182,18 @@ class DurableScene:
         memory = self.scene.lab.of(device)
         running = self.scene.lab.running(device).compute_digest()
         return running == self.wanted(device) and memory.startup == memory.running and not memory.restore_armed
+
+
+def give_open_vswitches(scene: Scene, schools: int) -> None:
+    """Give some schools of a scene switches in memory, which are Open vSwitches: so is each school's then."""
+    lab = scene.policies.path / "city/lab.yaml"
+    lines = lab.read_text(encoding="utf-8").splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if line.startswith("platforms:"))
+    end = next(number for number in range(at + 1, len(lines)) if not lines[number].startswith(" "))
+    lab.write_text("".join(lines[:at] + lines[end:]), encoding="utf-8")
+    city = scene.load()
+    chosen = tuple(city.virtual_estate.schools)[:schools]
+    scene.lab = MemoryLab(chosen, switches(city, chosen), scene.folder / "run")
 
 
 def with_operators(scene: RolloutScene, **values: Any) -> RolloutScene:  # noqa: ANN401 as Operations

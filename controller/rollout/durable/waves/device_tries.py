@@ -14,7 +14,7 @@ from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.wave_undo import WaveUndo, undo_device
 from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
-from controller.rollout.outcome import End, Outcome
+from controller.rollout.outcome import NOT_ATTEMPTED, End, Outcome
 from controller.telemetry.timeline import Level, Span
 
 
@@ -57,7 +57,7 @@ class DeviceTries:
         last = self.store.find_last_run(place.rollout, device)
         if last is not None and last.end is not None and (last.end.good or last.generation == place.generation):
             return last.end
-        end, told = End.FAILED, f"not attempted: {why}"
+        end, told = End.FAILED, f"{NOT_ATTEMPTED}{why}"
         if last is not None and last.end in (None, End.UNKNOWN):
             before = last.reason or "its change had begun and nobody ended it"
             end, told = End.UNKNOWN, f"{before}; not looked at since: {why}"

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from controller.rollout.durable.gates.gate import MOST_NAMED
-from controller.rollout.durable.records import WITHOUT_RESTORE, DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import GOES_ON, WITHOUT_RESTORE, DeviceRun, RolloutState, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waits import Waits, count_seconds_left
@@ -26,10 +26,10 @@ from controller.rollout.durable.waves.unknown_devices import (
     list_waiting,
 )
 from controller.rollout.durable.waves.write_offs import WriteOffStore
+from controller.rollout.outcome import describe_failures
 
 GO, ENDED, AGAIN = "go", "ended", "again"
 """How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
-GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
 _SOAK = "soak"
 
 
@@ -249,7 +249,4 @@ class WaveEnd:
 
 def explain_failures(bad: Sequence[DeviceRun], wave: Wave, limit: int) -> str:
     """Return which devices of a wave ended badly, where those are too many."""
-    names = ", ".join(f"{run.device} ({run.end})" for run in bad[:MOST_NAMED])
-    more = f" and {len(bad) - MOST_NAMED} others" if len(bad) > MOST_NAMED else ""
-    devices = "1 device" if len(bad) == 1 else f"{len(bad)} devices"
-    return f"{devices} of the wave {wave.name} ended badly, and at most {limit} may: {names}{more}"
+    return describe_failures([(run.device, run.end) for run in bad], wave.name, limit)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from controller.errors import LabError, Origin
 from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
@@ -17,7 +16,6 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
 from controller.operations.gate_settings import GateKind, GateRule
-from controller.operations.rollout_settings import RolloutSettings
 from controller.rollout.durable.carry_out import resume_rollout, use_rollouts
 from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave
 from controller.rollout.durable.gates.gate_store import GateStore
@@ -380,23 +378,3 @@ def test_a_gate_waits_for_what_is_measured_as_long_as_the_operators_say(tmp_path
     assert scene.status(rollout).state is RolloutState.DONE
     assert len(looks) == 1
     assert timedelta(seconds=85) < scene.scene.lab.clock.now() - looks[0] < timedelta(minutes=3)
-
-
-@pytest.mark.parametrize(
-    ("settings", "problem"),
-    [
-        ({"gates": [{"kind": "ping"}]}, "kind"),
-        ({"gates": [{"kind": "drift", "sample": 3}]}, "'sample' says something of the gate policy-probes only"),
-        ({"gates": [{"kind": "services", "worse-by-percent": 3}]}, "of the gate bandwidth only, not of services"),
-        ({"gates": [{"kind": "bandwidth", "worse-by-percent": 100}]}, "worse-by-percent"),
-        ({"gates": [{"kind": "drift"}, {"kind": "drift"}]}, "the gate drift stands there twice"),
-        ({"gates": [{"kind": "drift", "wait-minutes": -1}]}, "wait-minutes"),
-        ({"waves": [CANARY | {"gates": [{"kind": "drift"}, {"kind": "drift"}]}]}, "stands there twice"),
-        ({"retry": {"first-minutes": 0}}, "first-minutes"),
-        ({"retry": {"until": 3}}, "until"),
-    ],
-)
-def test_what_operators_cannot_mean_is_refused(settings: dict[str, object], problem: str) -> None:
-    with pytest.raises(ValidationError) as refused:
-        RolloutSettings.model_validate(settings)
-    assert problem in str(refused.value)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from controller.operations.gate_settings import GateKind
 from controller.operations.rollout_settings import RolloutSettings
@@ -217,3 +218,23 @@ def test_cancelled_in_its_soak_a_rollout_begins_no_other_wave(tmp_path: Path) ->
     assert told
     assert scene.ends(rollout) == ["applied", "none"]
     assert clock.now() - began < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"gates": [{"kind": "ping"}]}, "kind"),
+        ({"gates": [{"kind": "drift", "sample": 3}]}, "'sample' says something of the gate policy-probes only"),
+        ({"gates": [{"kind": "services", "worse-by-percent": 3}]}, "of the gate bandwidth only, not of services"),
+        ({"gates": [{"kind": "bandwidth", "worse-by-percent": 100}]}, "worse-by-percent"),
+        ({"gates": [{"kind": "drift"}, {"kind": "drift"}]}, "the gate drift stands there twice"),
+        ({"gates": [{"kind": "drift", "wait-minutes": -1}]}, "wait-minutes"),
+        ({"waves": [CANARY | {"gates": [{"kind": "drift"}, {"kind": "drift"}]}]}, "stands there twice"),
+        ({"retry": {"first-minutes": 0}}, "first-minutes"),
+        ({"retry": {"until": 3}}, "until"),
+    ],
+)
+def test_what_operators_cannot_mean_is_refused(settings: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        RolloutSettings.model_validate(settings)
+    assert problem in str(refused.value)
