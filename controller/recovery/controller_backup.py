@@ -11,16 +11,16 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from controller.errors import BackupRefused, OperationsRefused, TsunaguError
+from controller.errors import AuditHeadRefused, AuditRefused, BackupRefused, OperationsRefused
 from controller.inputs.input_file import InputFolder, read_input_file
 from controller.operations.operations import Operations
-from controller.operations.trusted_files import read_trusted_file
+from controller.operations.trusted_files import MOST_PIN_BYTES, read_trusted_file
 from controller.recovery.controller_archive import (
     MOST_BYTES,
     MOST_FILES,
@@ -37,6 +37,8 @@ from controller.storage.sqlite import BUSY_SECONDS, backup_store
 from controller.storage.whole_file import write_whole
 
 _PINS = "known-hosts/"
+_RECORDS = ("audit", "timeline")
+"""Folders of a state folder whose files are only added to."""
 _LOCKS = ("locks",)
 """Folders of a state folder that mean nothing on another machine."""
 
@@ -79,14 +81,30 @@ def create_backup(path: Path, operations: Operations, head: HeadCopy | None, now
     if report.fault is not None:
         _refuse(state, f"the audit trail is broken, so nothing is backed up as if it were whole: {report.fault}")
     with trail.hold_still():
-        files, left_out = _read_state(state)
+        # Nobody waits for more than this: what the trail names stands in files that are only added to.
+        grown = _measure_records(state)
+    files, left_out = _read_state(state, grown)
     pins = dict(_read_pins(list_pin_files(operations)))
     sha256 = write_archive(path, ControllerArchive(now, {**files, **pins}))
     return ControllerBackup(now, len(files) + len(pins), len(pins), left_out, sha256)
 
 
-def _read_state(state: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Read every file of a state folder that a backup holds; return them, and the names of what it does not hold."""
+def _measure_records(state: Path) -> dict[str, int]:
+    """Return how long each file of the audit trail and each timeline is now, by its name from the state folder on."""
+    found: dict[str, int] = {}
+    for folder in _RECORDS:
+        for path in (state / folder).rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                found[path.relative_to(state).as_posix()] = path.stat().st_size
+    return found
+
+
+def _read_state(state: Path, grown: Mapping[str, int]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Read every file of a state folder that a backup holds; return them, and the names of what it does not hold.
+
+    Of the records (`grown`) only so much is taken as was there at one moment; all else is read later, and so knows
+    everything that these say of it.
+    """
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     source = InputFolder(state, most_bytes=MOST_BYTES, most_bytes_in_all=MOST_BYTES, most_files=MOST_FILES)
@@ -98,8 +116,11 @@ def _read_state(state: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
                 _refuse(Path(folder, name), "is a link to another folder, whose files a backup would not hold")
         for name in sorted(names):
             relative = (here / name).as_posix()
+            if relative.split("/")[0] in _RECORDS and relative not in grown:
+                continue  # it was begun since
             if is_archived_name(relative):
                 files[relative] = _copy_store(state / relative) if name.endswith(STORE) else source.read_bytes(relative)
+                files[relative] = files[relative][: grown.get(relative)]
             elif name != "lock" and not name.endswith((".lock", "-wal", "-shm")):
                 left_out.append(relative)
     return files, tuple(left_out)
@@ -132,7 +153,7 @@ def _check_store(path: Path, named: Path) -> None:
 def _read_pins(places: Mapping[str, Path]) -> Iterator[tuple[str, bytes]]:
     for name, path in places.items():
         try:
-            yield name, read_trusted_file(path, "Pinned host keys cannot be backed up:")
+            yield name, read_trusted_file(path, "Pinned host keys cannot be backed up:", most_bytes=MOST_PIN_BYTES)
         except FileNotFoundError:
             continue
 
@@ -153,8 +174,7 @@ def restore_backup(path: Path, operations: Operations) -> ControllerBackup:
     pins = _match_pins(path, archive, operations)
     kept = {name: content for name, content in archive.files.items() if not name.startswith(_PINS)}
     try:
-        state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=state.parent, prefix=f".{state.name}.restoring-") as folder:
+        with _make_room_beside(state) as folder:
             fresh = Path(folder, "state")
             fresh.mkdir(mode=0o700)
             _unpack(fresh, kept)
@@ -171,6 +191,27 @@ def restore_backup(path: Path, operations: Operations) -> ControllerBackup:
     return ControllerBackup(archive.made, len(archive.files), len(pins))
 
 
+@contextmanager
+def _make_room_beside(state: Path) -> Iterator[str]:
+    """Make a folder beside the state's place: the state is built in it, and moved into its place as a whole.
+
+    Raises:
+        BackupRefused: nothing can be made there.
+    """
+    try:
+        state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(dir=state.parent, prefix=f".{state.name}.restoring-")
+    except OSError as error:
+        problem = (
+            f"nothing can be made here ({error.strerror or error}), and the state is moved into its place beside "
+            f"{state.name} as a whole: let user {os.geteuid()} write here, or name another place ('state' of the "
+            "operators' file)"
+        )
+        _refuse(state.parent, problem)
+    with made as folder:
+        yield folder
+
+
 def _match_pins(path: Path, archive: ControllerArchive, operations: Operations) -> dict[Path, bytes]:
     """Return the files of pinned host keys that are to be written, by today's operators' file."""
     places = list_pin_files(operations)
@@ -183,7 +224,8 @@ def _match_pins(path: Path, archive: ControllerArchive, operations: Operations) 
             access = name.removeprefix(_PINS).partition("/")[0]
             _refuse(path, f"holds pinned host keys of the access {access}, which the operators' file does not have")
         try:
-            if read_trusted_file(place, "Pinned host keys cannot be restored:") == content:
+            held = read_trusted_file(place, "Pinned host keys cannot be restored:", most_bytes=MOST_PIN_BYTES)
+            if held == content:
                 continue
             _refuse(place, f"holds other host keys than the backup {path}; move it away, or decide which is right")
         except FileNotFoundError:
@@ -217,8 +259,10 @@ def _refuse(path: Path, problem: str) -> NoReturn:
     raise BackupRefused(message)
 
 
-def explain_silent_trail(error: TsunaguError) -> str:
-    """Return what to do where a trail that was put back is older than the copy of its head."""
+def explain_silent_trail(error: AuditRefused) -> str:
+    """Return what to do where nothing can be added to a trail that was put back, by the reason."""
+    if not isinstance(error, AuditHeadRefused):
+        return f"the state is back, and its audit trail cannot be added to yet: {error}. Put that right, and go on"
     return (
         f"the state is back, and nothing can be done from it yet: {error}. What was done after the backup is not in "
         "it; name another place for the head in the operators' file, and keep the old copy as evidence"

@@ -124,6 +124,12 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("run --health-port 8601", "the daemon; what it may change the operators' file says"),
             Example("run --lab", "of the virtual city: drift and measuring"),
         ),
+        "drill restore": (
+            Example("drill restore --with hanako", "the controller's newest backup, in a private place"),
+            Example("drill restore --device nh-j05-core1", "a switch's backup, onto an empty virtual switch"),
+        ),
+        "drill line": (Example("drill line --lab --school kw-s01", "cut a line of the virtual city"),),
+        "drill list": (Example("drill list", "every drill, and how long ago each kind passed"),),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),
         "lab down": (Example("lab down", "remove it"),),

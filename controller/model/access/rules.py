@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from controller.inputs.character_classes import AnsweredFor, Name, Sentence
 from controller.inputs.exact_values import AddressText
 from controller.model.access.people import Audience, Enforcer
+from controller.model.access.recovery_targets import RecoveryTargets
 from controller.model.access.second_factors import Importance, StrengthName
 from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.addressing import PrefixField
@@ -88,6 +89,7 @@ class Application(LocatedItem):
     - `school`: a segment of the school of whoever asks.
 
     `proxy` says that the identity-aware proxy stands before it. `importance` is the guideline's class (3.1).
+    `recovery` is what drills are held against.
     """
 
     id: Identifier
@@ -101,6 +103,7 @@ class Application(LocatedItem):
     belongs_to: Literal["internet"] | None = None
     addresses: tuple[PrefixField, ...] = ()
     segment: Identifier | None = None
+    recovery: RecoveryTargets | None = None
 
     @model_validator(mode="after")
     def _fits_hosting(self) -> Self:

@@ -23,7 +23,7 @@ from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from controller.rollout.durable.waves.unknown_devices import WaitingDevice
-from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, WaveEnd, explain_failures
 from controller.rollout.durable.waves.wave_gates import WaveGates
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from controller.rollout.durable.waves.write_offs import WriteOffStore
@@ -47,7 +47,6 @@ _MOST_LOOK_SECONDS = 5.0
 _WRITTEN_OFF = "written off"
 _MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
-_SOAK = "soak"
 
 
 @dataclass
@@ -111,7 +110,7 @@ class RolloutWorker:
         together = self._run_step(f"begin {name}", partial(self._begin_wave, place, wave))
         if together == ENDED:
             return False
-        gates = self._run_step(f"look before {name}", partial(self._gate_steps.look_before, place, wave))
+        self._run_step(f"look before {name}", partial(self._gate_steps.look_before, place, wave))
         schools = [turn.school for turn in wave.schools]
         while True:
             self._run_schools(place, schools, together)
@@ -123,6 +122,7 @@ class RolloutWorker:
             place = replace(place, round=place.round + 1)
         if end != GO:
             return False
+        gates = self._run_step(f"list gates of {name}", partial(self._gate_steps.list_gates, wave))
         passed = [
             self._run_step(f"gate {kind} of {name}", partial(self._gate_steps.ask_gate, place, wave, kind)) == GO
             for kind in gates.split()
@@ -263,7 +263,7 @@ class RolloutWorker:
         if found != GO:
             return found
         if followed and rule.soak_minutes:
-            self._soak(place, rule.soak_minutes)
+            self._ends.soak(place, rule.soak_minutes)
         return ENDED if self._wait_until_running(place.rollout, place.generation) else GO
 
     def _undo_device(self, place: RunPlace, device: str) -> str:
@@ -277,17 +277,6 @@ class RolloutWorker:
         if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
         return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
-
-    def _soak(self, place: RunPlace, minutes: int) -> None:
-        """Wait; a process that is started anew meanwhile waits all of the time again."""
-        self.say(f"waits {_count(minutes, 'minute')} before the next wave")
-        self.waits.begin_wait(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
-        began = self._clock.monotonic()
-        with self.waits.end_after(_SOAK):
-            while self._clock.monotonic() < began + minutes * 60:
-                if self._explain_end(place.rollout, place.generation):
-                    return
-                self._look_later()
 
     # --- what the steps ask ---
 
@@ -318,7 +307,7 @@ class RolloutWorker:
         return self._explain_ended(rollout, generation, self.store.load_status(rollout))
 
     def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
-        if status.state not in GOES_ON:
+        if not status.state.goes_on:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
             return "another rollout is carried out"
@@ -366,6 +355,7 @@ class RolloutWorker:
             self._explain_wait,
             self._look_later,
             self._retry,
+            self.waits,
         )
 
     @cached_property
@@ -378,7 +368,7 @@ class RolloutWorker:
 
     @property
     def _gate_steps(self) -> GateSteps:
-        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say)
+        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say, self.waits)
         return GateSteps(asked, self._ends, self._undo, self.say, self._explain_end, self._look_later)
 
     @property

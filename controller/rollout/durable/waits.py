@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 
 from controller.telemetry.timeline import Level, Span
@@ -23,6 +24,16 @@ def find_pause(waited: float, longest: float) -> float:
     [0.1, 0.4, 2.0, 5.0]
     """
     return min(longest, max(_SHORTEST_SECONDS, waited * _GROWTH))
+
+
+def count_seconds_left(until: datetime, now: datetime, minutes: int) -> float:
+    """Return the seconds until a moment, no more than so many minutes: the clock may have been put back meanwhile.
+
+    >>> noon = datetime(2026, 11, 29, 12)
+    >>> [count_seconds_left(noon, noon - timedelta(minutes=left), 10) for left in (-1, 4, 600)]
+    [0.0, 240.0, 600.0]
+    """
+    return max(0.0, min((until - now).total_seconds(), minutes * 60.0))
 
 
 @dataclass

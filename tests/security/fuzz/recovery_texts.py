@@ -8,7 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from controller.drills.drill_record import parse_drill_record
 from controller.inputs.bounded_json import parse_json
+from controller.model.access.recovery_targets import parse_time_span
 from controller.model.sites.devices import Device
 from controller.plan.playbook_tasks.own_command import read_last_document
 from controller.recovery.controller_archive import ControllerArchive, parse_archive, write_archive
@@ -23,6 +25,19 @@ def parse_backup(data: bytes) -> object:
 def read_said(data: bytes) -> object:
     """Read what a rollout's process said: events and a document behind them, or a document."""
     return parse_json(read_last_document(BytesIO(data)), most_bytes=1 << 20)
+
+
+def parse_drill(data: bytes) -> object:
+    """Read the record of a drill."""
+    return parse_drill_record(data, "drill.json")
+
+
+TARGETS = (b"4h", b"30m")
+
+
+def parse_target(data: bytes) -> object:
+    """Read a recovery target."""
+    return parse_time_span(data.decode("utf-8", "replace"))
 
 
 def make_backup() -> bytes:
@@ -51,3 +66,8 @@ SAID = b'{"format": "rollout-event/1", "event": "wave-began"}\n{"rollout": "r", 
 NOTE = b"""{"device": "x", "school": "x", "platform": "cisco_ios",
 "read_at": "2026-11-29T00:00:00+00:00", "sha256": "0",
 "state": "0", "lines": 1, "ours": 0, "redacted": 0}"""
+
+DRILL = b"""{"format": "drill/1", "kind": "restore", "at": "2026-11-29T00:00:00Z", "people": ["hanako"],
+"estate": "real", "subject": "x", "expected": [{"application": "affairs", "rto_seconds": 1, "rpo_seconds": 2}],
+"measured": {"rto_seconds": 1.5, "rpo_seconds": null}, "missed": [], "findings": ["y"],
+"failure": "", "passed": true}"""

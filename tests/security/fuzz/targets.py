@@ -60,8 +60,8 @@ from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
+from tests.security.fuzz import recovery_texts as recovery
 from tests.security.fuzz.adopted_texts import adopting
-from tests.security.fuzz.recovery_texts import NOTE, SAID, make_backup, parse_backup, read_said, reading_note
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -264,9 +264,13 @@ def _list_documents(stage: Stage) -> list[Target]:
         Target("audit trail", (segment.read_bytes(),), follow_trail,
                ("verify_trail", "read_body", "count_lines", "read_segment", "read_tail", "read_regular",
                 "open_regular")),
-        Target("backup of the controller", (make_backup(),), parse_backup, ("parse_archive",)),
-        Target("backup of a device", (NOTE,), reading_note(device, stage.folder / "saved"), ("read_device_backup",)),
-        Target("what a rollout said", (SAID,), read_said, ("read_last_document",), (TsunaguError, JsonRefused)),
+        Target("backup of the controller", (recovery.make_backup(),), recovery.parse_backup, ("parse_archive",)),
+        Target("record of a drill", (recovery.DRILL,), recovery.parse_drill, ("parse_drill_record",)),
+        Target("recovery target", (b"4h", b"30m"), recovery.parse_target, ("parse_time_span",), (ValueError,)),
+        Target("backup of a device", (recovery.NOTE,), recovery.reading_note(device, stage.folder / "saved"),
+               ("read_device_backup",)),
+        Target("what a rollout said", (recovery.SAID,), recovery.read_said, ("read_last_document",),
+               (TsunaguError, JsonRefused)),
         Target("saved configuration", _read_golden("cisco_ios"), configurations,
                ("read_saved_configurations", "read_input_file", "read_input_text", "decode_text",
                 "read_encoded_text")),

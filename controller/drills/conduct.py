@@ -1,0 +1,115 @@
+"""Conducts a drill: carries it out, holds it against the targets, keeps its record, also where it broke off.
+
+A kind of drill is a `Drill`: what it is about, and what carries it out and measures. Nothing else here knows kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.drills.drill_record import (
+    DrillRecord,
+    MeasuredRecovery,
+    find_missed_targets,
+    list_targets,
+)
+from controller.drills.drill_store import KeptDrill, keep_drill
+from controller.errors import TsunaguError
+from controller.inputs.shown_text import escape_lines
+from controller.model.city import City
+from controller.platforms.transport.base import Clock
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+
+_LONGEST = 500
+_PLAIN = str.maketrans({"{": "(", "}": ")", "<": "(", ">": ")", "`": "'", "$": "?", "\\": "/"})
+"""What stands in a record for signs that another language would read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillResult:
+    """What a drill measured, and what was seen; `failure` says why what came back is not what it must be."""
+
+    measured: MeasuredRecovery
+    findings: tuple[str, ...] = ()
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """A drill of a kind. `carry_out` loses something on purpose, brings it back and measures that."""
+
+    kind: str
+    subject: str
+    carry_out: Callable[[], DrillResult]
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOffice:
+    """Where drills are kept, who takes part, and the city whose targets hold."""
+
+    city: City
+    state: Path
+    trail: AuditTrail
+    clock: Clock
+    people: tuple[str, ...]
+
+
+def conduct_drill(drill: Drill, office: DrillOffice) -> tuple[DrillRecord, KeptDrill]:
+    """Carry a drill out and keep its record; one that breaks off did not pass, and its record says why.
+
+    Raises:
+        DrillRefused: the record cannot be kept.
+        AuditRefused: the audit trail cannot be written: before anything is lost on purpose.
+    """
+    at = office.clock.now()
+    office.trail.record(AuditKind.DRILLED, drill=drill.kind, subject=drill.subject, end="begun")
+    try:
+        result = drill.carry_out()
+    except TsunaguError as error:
+        result = DrillResult(MeasuredRecovery(), failure=str(error))
+    except BaseException as error:
+        # Ctrl-C, or a fault of ours: it has a record all the same, and goes on its way.
+        why = f"it was broken off ({error.__class__.__name__})"
+        _keep(drill, office, DrillResult(MeasuredRecovery(), failure=why), at)
+        raise
+    return _keep(drill, office, result, at)
+
+
+def _keep(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> tuple[DrillRecord, KeptDrill]:
+    expected = list_targets(office.city)
+    missed = find_missed_targets(expected, result.measured)
+    record = DrillRecord.model_validate(
+        {
+            "kind": drill.kind,
+            "at": at,
+            "people": office.people,
+            "estate": office.city.estate,
+            "subject": _shorten(drill.subject),
+            "expected": expected,
+            "measured": result.measured,
+            "missed": missed,
+            "findings": tuple(map(_shorten, result.findings)),
+            "failure": _shorten(result.failure),
+            "passed": not (result.failure or missed),
+        }
+    )
+    kept = keep_drill(record, office.state)
+    end = "passed" if record.passed else "not passed"
+    about = {"drill": record.kind, "record": kept.path.name, "sha256": kept.sha256}
+    office.trail.record(AuditKind.DRILLED, **about, end=end)
+    return record, kept
+
+
+def _shorten(text: str) -> str:
+    """Return words on one line, as a record may hold them."""
+    return escape_lines(" ".join(text.split())).translate(_PLAIN)[:_LONGEST]
+
+
+def describe_targets(record: DrillRecord) -> Sequence[str]:
+    """Return in words which targets were missed."""
+    return [
+        f"{one.application}: {one.target.upper()} {one.measured_seconds:,.1f} s, at most {one.expected_seconds:,.0f} s"
+        for one in record.missed
+    ]

@@ -1,0 +1,92 @@
+"""Where records of drills are kept: a file each in `drills/` of the state folder, the newest thousand of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.drills.drill_record import MOST_BYTES, DrillRecord, parse_drill_record
+from controller.errors import DrillRefused
+from controller.inputs.input_file import InputFolder
+from controller.storage.file_lock import hold_folder_lock
+from controller.storage.whole_file import write_whole
+
+FOLDER = "drills"
+MOST_RECORDS = 1_000
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDrill:
+    """A record that was kept: its file, and the SHA-256 that the audit trail names."""
+
+    path: Path
+    sha256: str
+
+
+def keep_drill(record: DrillRecord, state: Path) -> KeptDrill:
+    """Keep a record; the oldest one goes where there would be more than `MOST_RECORDS`.
+
+    Raises:
+        DrillRefused: it cannot be written.
+        FileLocked: somebody else keeps one all the time.
+    """
+    folder, content = state / FOLDER, record.format_text().encode()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with hold_folder_lock(folder, patience=PATIENCE_SECONDS):
+            names = _list_names(folder)
+            for old in names[: max(0, len(names) - MOST_RECORDS + 1)]:
+                (folder / old).unlink()
+            path = _name_free(folder, f"{record.at:%Y%m%dT%H%M%SZ}-{record.kind}")
+            write_whole(content, path)
+    except OSError as error:
+        message = f"{folder}: the record of the drill cannot be kept: {error.strerror or error}"
+        raise DrillRefused(message) from None
+    return KeptDrill(path, hashlib.sha256(content).hexdigest())
+
+
+def _name_free(folder: Path, name: str) -> Path:
+    path, more = folder / f"{name}.json", 1
+    while path.exists():
+        more += 1
+        path = folder / f"{name}-{more}.json"
+    return path
+
+
+def _list_names(folder: Path) -> list[str]:
+    return sorted(InputFolder(folder).list_names("", "*.json"))
+
+
+def list_drills(state: Path) -> list[DrillRecord]:
+    """Return all records that are kept, the newest first.
+
+    Raises:
+        DrillRefused: one of them is none any more; names the file.
+        InputRefused: one of them is no regular file, or too large.
+    """
+    source = InputFolder(state / FOLDER, most_bytes=MOST_BYTES)
+    found = [
+        parse_drill_record(source.read_bytes(name), str(state / FOLDER / name))
+        for name in source.list_names("", "*.json")
+    ]
+    return sorted(found, key=lambda one: one.at, reverse=True)
+
+
+def find_last_passed(records: Iterable[DrillRecord]) -> dict[str, DrillRecord]:
+    """Return the newest passed drill of each kind; `records` begin with the newest."""
+    found: dict[str, DrillRecord] = {}
+    for one in records:
+        if one.passed:
+            found.setdefault(one.kind, one)
+    return found
+
+
+def list_failing_kinds(records: Sequence[DrillRecord]) -> list[str]:
+    """Return the kinds whose newest drill did not pass."""
+    newest: dict[str, DrillRecord] = {}
+    for one in records:
+        newest.setdefault(one.kind, one)
+    return sorted(kind for kind, one in newest.items() if not one.passed)
