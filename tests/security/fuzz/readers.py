@@ -17,6 +17,7 @@ OWN: Mapping[str, str] = {
     "judge_visit": "words of the lab's own browser",
     "load_city": "whole folders: tests/security/fuzz/folders.py",
     "load_city_once": "load_city, kept",
+    "load_city_with": "load_city, with other files in the place of some",
     "load_lab_operations": "load_operations of what the lab wrote",
     "load_estate_city": "load_city, by estate",
     "load_kept_policy": "load_city of a copy whose name is its content",
