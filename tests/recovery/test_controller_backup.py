@@ -428,7 +428,8 @@ def test_a_large_backup_is_made_and_put_back_piece_by_piece(old: Operations, tmp
 def test_a_backup_that_would_be_too_large_to_be_read_is_not_made(
     old: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    size = create_backup(tmp_path / "x.tar", old, None, NOW) and (tmp_path / "x.tar").stat().st_size
+    create_backup(tmp_path / "x.tar", old, None, NOW)
+    size = (tmp_path / "x.tar").stat().st_size
     monkeypatch.setattr(controller_archive, "MOST_BYTES", size - 1)
     with pytest.raises(BackupRefused, match="it would be larger than"):
         create_backup(tmp_path / "y.tar", old, None, NOW)
