@@ -8,6 +8,7 @@ import json
 import sqlite3
 import tarfile
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from controller.errors import AuditRefused, BackupRefused
 from controller.measure.measurement_store import open_measurement_store
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE
-from controller.recovery import controller_backup
+from controller.recovery import controller_archive, controller_backup
 from controller.recovery.controller_archive import MANIFEST, parse_archive
 from controller.recovery.controller_backup import create_backup, restore_backup
 from controller.rollout.durable.carry_out import find_database, use_rollouts
@@ -406,3 +407,33 @@ def test_a_trail_that_cannot_be_written_is_not_told_as_an_old_head(
     assert done.code == 1
     assert "No space left on device" in done.errors
     assert "after the backup" not in done.errors
+
+
+def test_a_large_backup_is_made_and_put_back_piece_by_piece(old: Operations, tmp_path: Path) -> None:
+    for number in range(12):
+        (old.state / "applied" / f"large-{number}").write_bytes(bytes([number]) * (4 << 20))
+    tracemalloc.start()
+    try:
+        create_backup(tmp_path / "x.tar", old, None, NOW)
+        made = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        restore_backup(tmp_path / "x.tar", operate(tmp_path / "new"))
+        restored = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "x.tar").stat().st_size > 48 << 20
+    assert max(made, restored) < 20 << 20
+
+
+def test_a_backup_that_would_be_too_large_to_be_read_is_not_made(
+    old: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_backup(tmp_path / "x.tar", old, None, NOW)
+    size = (tmp_path / "x.tar").stat().st_size
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size - 1)
+    with pytest.raises(BackupRefused, match="it would be larger than"):
+        create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert not list(tmp_path.glob("*y.tar*"))
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size)
+    create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert parse_archive((tmp_path / "y.tar").read_bytes(), "y").files

@@ -336,7 +336,7 @@ def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) ->
     key = name_workflow(rollout, generation)
     if found is None:
         engine.start_workflow(ROLLOUT, key)
-    found = worker.wait_for_workflow(key, time.monotonic())
+    found = worker.workflows.wait_for_workflow(key, time.monotonic())
     while worker.begun:
         Event().wait(_POLL_SECONDS)
     return found

@@ -14,6 +14,11 @@ from controller.model.sites.devices import EstateName
 from controller.plan.document import Commit, Digest, Name
 from controller.rollout.outcome import End
 
+REST = "rest"
+"""The wave of schools that no wave of the operators takes."""
+WITHOUT_RESTORE = "without-restore"
+"""The wave of devices that cannot put their old state back by themselves; always the last one."""
+
 
 class RolloutState(StrEnum):
     """How far a rollout is.

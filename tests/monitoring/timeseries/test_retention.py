@@ -94,9 +94,9 @@ def test_of_the_rollouts_before_the_newest_it_is_kept_in_mind_whether_they_have_
     spans = [
         SpanRecord("t1", "1", "", "rollout", "lost", NOW - 60, 0.0),
         SpanRecord("t1", "2", "1", "device", "d1", NOW - 59, 0.0),
-        SpanRecord("t2", "3", "", "rollout", "new", NOW, NOW + 2),
-        SpanRecord("t2", "4", "3", "device", "d2", NOW, NOW + 1),
         SpanRecord("t2", "5", "4", "command", "vlan 10", NOW, NOW + 1),
+        SpanRecord("t2", "4", "3", "device", "d2", NOW, NOW + 1),
+        SpanRecord("t2", "3", "", "rollout", "new", NOW, NOW + 2),
     ]
     store.write([TelemetryBatch(spans=spans)])
     assert {span.name for span in queries.read_newest_rollouts(store)} == {"lost", "new", "d2"}
