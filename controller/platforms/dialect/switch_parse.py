@@ -294,6 +294,7 @@ class _SwitchReading(Reading):
 
     def _read_own_port(self, header: ConfigLine, name: str, mark: ConfigLine, children: Sequence[ConfigLine]) -> None:
         self.manage(header, mark)
+        self.lags.note_lines(name, children)
         bound = [line for line, _, what, _ in self._find_bound(children) if what.startswith(_OURS)]
         self.refuse_each(find_port_problems(self.grammar, name, mark, children, bound))
         mode, vlans = self._read_carried(children)
