@@ -245,15 +245,7 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         RolloutRefused: its workflow broke.
     """
     record = scene.record
-    about: dict[str, str | int] = {
-        "city": record.city,
-        "devices": len(record.list_devices()),
-        "rollout": record.id,
-        "waves": _name_waves(record, store.find_last_runs(record.id)),
-        "planner": record.planner,
-        "approvers": ", ".join(record.approvers) or "nobody",
-        "applier": record.applier,
-    }
+    about = describe_rollout_span(record, store.find_last_runs(record.id))
     with open_rollout_span(record.plan[:12], listeners, **about) as span:
         lease = store.lease
         if lease is not None:
@@ -285,6 +277,19 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         message = f"the rollout {record.id} was broken off; resume it with: tsunagu rollout resume {record.id}"
         raise RolloutRefused(message)
     return status
+
+
+def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
+    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
+    return {
+        "city": record.city,
+        "devices": len(record.list_devices()),
+        "rollout": record.id,
+        "waves": _name_waves(record, runs),
+        "planner": record.planner,
+        "approvers": ", ".join(record.approvers) or "nobody",
+        "applier": record.applier,
+    }
 
 
 def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
