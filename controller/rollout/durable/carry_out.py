@@ -32,7 +32,7 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowS
 from controller.rollout.durable.workflow_names import name_workflow
 from controller.rollout.start import StartedRollout
 from controller.storage.file_lock import hold_file_lock
-from controller.telemetry.heartbeat import keep_beating
+from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
 
 FOLDER = "rollouts"
@@ -310,12 +310,22 @@ def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
 def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
     """Give signs of life in the database for the length of a block; what ends otherwise than by itself leaves the last.
 
-    Whoever reads it then knows since when the rollout is lost.
+    Whoever reads it then knows since when the rollout is lost. Where none can be given for so long that it counts as
+    lost, this process stops by itself: the workflow engine may try for ever, and says nothing.
     """
     beats, scene, rollout = HeartbeatStore(worker.store), worker.scene, worker.scene.record.id
+    last = time.monotonic()
 
     def beat() -> None:
-        beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+        nonlocal last
+        try:
+            beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+            last = time.monotonic()
+        except StoreRefused as error:
+            if time.monotonic() - last > LOST_SECONDS and not worker.stop.is_set():
+                worker.say(str(error))
+                worker.stop.set()
+            raise
 
     beat()
     with keep_beating(beat, rollout):
