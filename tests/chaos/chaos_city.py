@@ -82,10 +82,15 @@ class ChaosCity:
             configuration = Switch(PORTS)
             configuration.load(OVS.render(OLD))
             self.devices[model.id] = MemoryDevice(model.id, configuration, self.clock, startup=configuration.show())
-        self._inner = MemoryTransport(self.devices.values())
+        self.transport = MemoryTransport(self.devices.values())
         self.done: dict[str, int] = {}
         """How many commands a device had been sent when it was first told to have ended well."""
         self.before: dict[str, DeviceState] = {}
+
+    @property
+    def switches(self) -> list[Device]:
+        """The switches."""
+        return self.models
 
     # --- what happens ---
 
@@ -95,6 +100,13 @@ class ChaosCity:
         for name, device in self.devices.items():
             device.draw_fault = _go_well if calm or rng.random() < 0.5 else draw_faults(rng, 1.2 * RESTORE_SECONDS)
             self.before[name] = read_state(device.running)
+
+    def repair_devices(self) -> None:
+        """Bring back, as `tsunagu repair` does, what a device that restarted cannot put back by itself."""
+        for device in self.devices.values():
+            for line in device.answer("unconfirmed", (), None).splitlines():
+                if line != "no":
+                    device.answer("repair", (line.split()[3], "back"), None)
 
     def kill(self) -> None:
         """Kill the process: no line of it runs any more."""
@@ -106,7 +118,7 @@ class ChaosCity:
         """Log in as a process that may be dead does: not at all."""
         if self.dead:
             raise Killed
-        with self._inner.open_session(device, device_type, changing=changing) as session:
+        with self.transport.open_session(device, device_type, changing=changing) as session:
             yield _CountedSession(session, self)
 
     # --- what must be true ---

@@ -99,7 +99,8 @@ class DbosEngine:
 
     def run_step(self, name: str, work: Callable[[], str]) -> str:
         """See `WorkflowEngine.run_step`."""
-        return DBOS.run_step({"name": name}, work)
+        with _in_our_words():
+            return DBOS.run_step({"name": name}, work)
 
     def find_status(self, key: str) -> WorkflowStatus | None:
         """See `WorkflowEngine.find_status`."""

@@ -18,7 +18,7 @@ from controller.rollout.durable.gates.gate_store import GateStore
 from controller.rollout.durable.records import RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.waits import Waits, find_pause
+from controller.rollout.durable.waits import Waits, WorkflowWatch, find_pause
 from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
@@ -45,7 +45,6 @@ LOOK_SECONDS = 1.0
 _MOST_LOOK_SECONDS = 5.0
 """The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
-_MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
 
 
@@ -64,15 +63,18 @@ class RolloutWorker:
     say: Callable[[str], None]
     stop: Event = field(default_factory=Event)
     waits: Waits = field(init=False)
+    workflows: WorkflowWatch = field(init=False)
     _waves: dict[str, tuple[Wave, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waits = Waits(self.span)
+        self.workflows = WorkflowWatch(self.engine, self.stop)
 
     @property
     def bodies(self) -> Mapping[str, WorkflowBody]:
         """The workflows by their name."""
-        return {ROLLOUT: self.run_rollout, SCHOOL: self.run_school, UNDO: self.run_undo}
+        bodies = {ROLLOUT: self.run_rollout, SCHOOL: self.run_school, UNDO: self.run_undo}
+        return {name: partial(self._run_body, body) for name, body in bodies.items()}
 
     @property
     def queues(self) -> Mapping[str, int]:
@@ -86,6 +88,15 @@ class RolloutWorker:
         return self._tries.begun
 
     # --- the workflows ---
+
+    def _run_body(self, body: WorkflowBody, key: str) -> None:
+        """Run a workflow; where the engine cannot keep what it did, this process stops."""
+        try:
+            body(key)
+        except StoreRefused as error:
+            raise self._give_up(error) from error
+        finally:
+            self.workflows.note_returned(key)
 
     def run_rollout(self, key: str) -> None:
         """Carry out the waves one after the other, until one stops the rollout."""
@@ -170,10 +181,7 @@ class RolloutWorker:
     def _list_waves(self, rollout: str) -> tuple[Wave, ...]:
         """Return the waves, which stand in the record and never change: so this needs no step."""
         if rollout not in self._waves:
-            try:
-                self._waves[rollout] = self.store.load_record(rollout).waves
-            except StoreRefused as error:
-                raise self._give_up(error) from error
+            self._waves[rollout] = self.store.load_record(rollout).waves
         return self._waves[rollout]
 
     def _run_step(self, name: str, work: Callable[[], str]) -> str:
@@ -199,16 +207,6 @@ class RolloutWorker:
         self.stop.set()
         return WorkerStopped()
 
-    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
-        """Wait until a workflow has ended, or this process is to stop; return how far it is.
-
-        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
-        """
-        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
-            if self.stop.wait(find_pause(time.monotonic() - began, _MOST_POLL_SECONDS)):
-                break
-        return found
-
     # --- the steps ---
 
     def _begin_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -222,7 +220,7 @@ class RolloutWorker:
     def _wait_for_schools(self, keys: list[str]) -> str:
         began = time.monotonic()
         for key in keys:
-            if self.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
+            if self.workflows.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
                 raise WorkerStopped
         return GO
 
