@@ -231,3 +231,7 @@ class TokenRefused(TsunaguError):
 
 class AuditRefused(TsunaguError):
     """The audit trail cannot be written or read: nothing is done that it could not show."""
+
+
+class AuditHeadRefused(AuditRefused):
+    """The copy of the head knows another audit trail than the one that stands here: nothing is added to it."""

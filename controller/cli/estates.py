@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from controller.cli.advised_commands import remember_estate
 from controller.cli.options import SCRATCH, choose_estate_class
 from controller.inputs.real_path import find_real_path
 from controller.lab.lab_operations import load_lab_operations
@@ -32,6 +33,7 @@ def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = Non
         PolicyError: the policies cannot be loaded, or are wider than their bounds.
         OperationsRefused: the operators' file cannot be used.
     """
+    remember_estate(policies, lab=lab)
     operations = load_lab_operations() if lab else load_operations(policies=policies)
     return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=operations.get_bounds())
 
@@ -74,6 +76,7 @@ def choose_state_folder(estate: EstateName, operations: Operations, state: Path 
         typer.BadParameter: a state folder was named for real devices.
         OperationsRefused: it stands in the policies' repository or the working folder, where others can put a trail.
     """
+    remember_estate(policies, lab=estate == VirtualCity.estate, state=state)
     if estate == VirtualCity.estate:
         return state or SCRATCH
     _refuse_named_state(operations, state)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from controller.cli.advised_commands import complete_commands
 from controller.cli.conventions.entry import begin_work, was_interrupted
-from controller.cli.output import Exit, begin_run, errors, get_last_line, lacks_json, print_line, say_json
+from controller.cli.output import Exit, begin_run, drop_output, errors, get_last_line, lacks_json, print_line, say_json
 from controller.errors import Interrupted, TsunaguError
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def main() -> None:
         if command in _LEAVING:
             _leave_threads(code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         code = Exit.FAILED
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 what nobody expected is told as such
         refusal = describe_refusal(error, command, words)
@@ -260,7 +261,8 @@ def _say_refusal(refusal: Refusal, error: BaseException | None = None) -> None:
         return
     from controller.cli.conventions.error_document import build_error_document  # noqa: PLC0415 only where it is needed
 
-    say_json(build_error_document(refusal.code, refusal.message, refusal.exit_code, error), form="error")
+    message = complete_commands(refusal.message)
+    say_json(build_error_document(refusal.code, message, refusal.exit_code, error), form="error")
 
 
 def _leave_threads(code: int) -> None:

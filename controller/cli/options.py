@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.advised_commands import DEFAULT_POLICIES as DEFAULT_POLICIES  # noqa: PLC0414 commands take it from here
 from controller.cli.output import set_language
 from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
@@ -20,7 +21,6 @@ from controller.model.likely_mistakes.values import explain_date
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 
-DEFAULT_POLICIES = Path("policies")
 SCRATCH = Path(".tsunagu")
 """Where the virtual city's locks and timelines stand if nobody names a folder: beside where somebody tries things."""
 

@@ -6,10 +6,12 @@ In a run with --json standard output holds JSON and nothing else: what people re
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from controller.cli.advised_commands import complete_commands, forget_estate
 from controller.errors import TsunaguError
 from controller.exit_codes import Exit as Exit  # noqa: PLC0414 commands take it from here
 from controller.inputs.shown_text import escape_json, escape_lines
@@ -25,15 +28,34 @@ from controller.storage.whole_file import write_whole
 
 
 class _Console(Console):
-    """A console whose reader may go away (`| head`): the command goes on, and its exit code keeps its meaning."""
+    """A console whose reader may go away: the command goes on, and its exit code keeps its meaning.
+
+    A reader goes away by ending (`| head`), or since its terminal is closed.
+    """
+
+    lost_reader = False
+    """Whether the reader has gone: what is only there to be read may end then."""
 
     def on_broken_pipe(self) -> None:
         """Let what is still said go nowhere."""
+        self.lost_reader = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            if error.errno != errno.EIO:  # of a terminal that was closed; rich knows of pipes only
+                raise
+            self.on_broken_pipe()
+
     def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 as rich has it
-        """Print; rich takes some control characters out of texts in silence, so they are escaped before it."""
-        super().print(*(escape_lines(one) if isinstance(one, str) else one for one in objects), **options)
+        """Print; rich takes some control characters out of texts in silence, so they are escaped before it.
+
+        Commands that a text advises get the options of the estate that this run is about.
+        """
+        shown = (escape_lines(complete_commands(one)) if isinstance(one, str) else one for one in objects)
+        super().print(*shown, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render; cells of tables are escaped here. What rich itself writes to steer the terminal is marked so."""
@@ -69,6 +91,8 @@ def begin_run(command: Sequence[str], *, as_json: bool) -> None:
     _RUN.command, _RUN.as_json = "-".join(command) or "command", as_json
     _RUN.said_json, _RUN.last_line, _RUN.language = False, "", "en"
     console.stderr = as_json
+    console.lost_reader = errors.lost_reader = False
+    forget_estate()
 
 
 def set_language(language: Language) -> None:
@@ -145,9 +169,28 @@ def say_json(document: Mapping[str, object], *, form: str | None = None) -> None
 def say_json_line(document: Mapping[str, object], *, form: str) -> None:
     """Print one JSON document of many on a line of its own, at once."""
     whole = {"format": name_form(form), **document}
-    sys.stdout.write(escape_json(json.dumps(whole, ensure_ascii=False, default=str)) + "\n")
-    sys.stdout.flush()
     _RUN.said_json = True
+    try:
+        sys.stdout.write(escape_json(json.dumps(whole, ensure_ascii=False, default=str)) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno == errno.EIO:  # of a terminal that was closed
+            raise BrokenPipeError(errno.EPIPE, error.strerror) from None
+        raise
+
+
+@contextmanager
+def suppress_lost_reader() -> Iterator[None]:
+    """Let what is printed in a block go nowhere, once whoever read it has gone; the exit code keeps its meaning."""
+    try:
+        yield
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Let what standard output still holds, and what follows, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_output(text: str, path: Path) -> None:

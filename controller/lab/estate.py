@@ -12,7 +12,7 @@ from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
-from controller.plan.select import Selection, select_devices, select_schools
+from controller.plan.select import Selection, select_devices, select_schools_in_service
 
 STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""
@@ -41,7 +41,7 @@ def list_probe_sites(city: VirtualCity, chosen: Selection) -> list[ProbeSite]:
     """
     layout = undo_log.read_active_record(paths.STATE).layout
     active = {school.id: school for school in layout.schools}
-    wanted = select_schools(city, chosen)
+    wanted = select_schools_in_service(city, chosen)
     for school in wanted:
         if school.id in chosen.schools:
             layout.school(school.id)

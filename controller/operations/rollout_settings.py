@@ -11,7 +11,7 @@ from controller.errors import Origin
 from controller.model.access.rules import Hours
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
-from controller.operations.gate_settings import GateRule
+from controller.operations.gate_settings import GateKind, GateRule
 from controller.operations.rollout_database import RolloutDatabase
 
 
@@ -122,6 +122,13 @@ class RolloutSettings(StrictModel):
         0
         """
         return next((one for one in self.waves if one.name == name), None)
+
+    def list_all_gates(self) -> tuple[GateRule, ...]:
+        """Return every gate that is named, of all waves or of one, each kind once."""
+        found: dict[GateKind, GateRule] = {}
+        for one in (*self.gates, *(gate for wave in self.waves for gate in wave.gates or ())):
+            found.setdefault(one.kind, one)
+        return tuple(found.values())
 
     def list_gates(self, rule: WaveRule) -> tuple[GateRule, ...]:
         """Return the gates after a wave: its own, or those of all waves."""

@@ -12,6 +12,8 @@ from controller.inputs.home_folder import find_home_folder
 from controller.inputs.real_path import find_real_path
 
 MOST_BYTES = 1 << 20
+MOST_PIN_BYTES = 16 << 20
+"""Of a file of pinned host keys, wherever it is read: a city has many devices."""
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 

@@ -41,6 +41,17 @@ def select_schools(city: City, selection: Selection) -> tuple[School, ...]:
     return tuple(sorted(chosen, key=lambda school: school.id != city.canary))
 
 
+def select_schools_in_service(city: City, selection: Selection) -> tuple[School, ...]:
+    """Return the schools of a selection that are not closed; a closed one only where it is named.
+
+    Raises:
+        TsunaguError: a name that the city does not know, or that several have.
+    """
+    named = _find_ids(city, "school", selection.schools, {one.id: one.name for one in city.estate_schools})
+    closed = city.cut_offs.closed - named
+    return tuple(school for school in select_schools(city, selection) if school.id not in closed)
+
+
 def select_devices(city: City, selection: Selection) -> tuple[Device, ...]:
     """Return the devices of the selected schools."""
     return tuple(device for school in select_schools(city, selection) for device in city.list_devices(school))

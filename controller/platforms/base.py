@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from string import punctuation
 from typing import Protocol, runtime_checkable
 
 from controller.errors import ConfigRefused, Origin, Problem
@@ -15,10 +13,7 @@ from controller.model.network.route_policies import RouteDirection, Routing
 from controller.model.network.unmanaged_paths import UnmanagedPath
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.device_text.redaction import REDACTED
-
-_TELLING = 3
-"""Characters in a row of a secret that give something of it away."""
+from controller.platforms.device_text.redaction import hide_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +53,10 @@ class Command:
         if not self.shown:
             return said
         known = set(self.shown.split())
-        hidden = [word.strip(punctuation) for word in self.line.split() if word not in known]
-        return re.sub(r"\S+", lambda found: REDACTED if _quotes_one(found[0], hidden) else found[0], said)
+        return hide_words(said, [word for word in self.line.split() if word not in known])
 
     def __repr__(self) -> str:
         return f"Command({self.shown_line!r}" + (f", stdin of {len(self.stdin)} characters)" if self.stdin else ")")
-
-
-def _quotes_one(word: str, hidden: Sequence[str]) -> bool:
-    """Tell if a word holds one that is hidden, or so much of one that it would be given away."""
-    bare = word.strip(punctuation)
-    return any((one and one in word) or (len(bare) >= _TELLING and bare in one) for one in hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from controller.errors import RolloutRefused, StoreRefused, TsunaguError
-from controller.rollout.durable.records import RolloutState
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine
@@ -17,60 +16,94 @@ LOOK_SECONDS = 1.0
 """How often a worker without work looks for some."""
 AGAIN_SECONDS = 5.0
 """How long it waits after the database, or a rollout, let it do nothing."""
-_OPEN = (RolloutState.RUNNING, RolloutState.PAUSED)
 
 
 @dataclass
 class WorkLoop:
     """Works on rollouts one after the other.
 
-    `open_worker` becomes a worker, `prepare` judges a rollout for this process, `carry_out` works on it until it ends
-    or the worker has to stop, and `say` is told in words what keeps the worker from its work. Whoever sets `stop`
-    ends the loop.
+    `open_store` opens the rollouts to look at them, `open_worker` becomes a worker, `prepare` judges a rollout for this
+    process, `carry_out` works on it until it ends or the worker has to stop, and `say` is told in words what keeps the
+    worker from its work. Whoever sets `stop` ends the loop.
+
+    `shares_work`: many work on a rollout side by side, so each is one all the time. Else only one process can be the
+    worker, and is it while it works: whoever starts a rollout meanwhile finds nobody in its way.
     """
 
+    open_store: Callable[[], AbstractContextManager[RolloutStore]]
     open_worker: Callable[[], AbstractContextManager[tuple[WorkflowEngine, RolloutStore]]]
     prepare: Callable[[RolloutStore, str], RolloutScene]
     carry_out: Callable[[WorkflowEngine, RolloutStore, RolloutScene], object]
     say: Callable[[str], None]
+    shares_work: bool = False
     stop: Event = field(default_factory=Event)
+    worked_on: list[str] = field(default_factory=list)
+    """The rollouts that it has worked on, or was to and could not, the oldest first."""
     _said: str = ""
+    _began: bool = False
 
-    def run(self, *, once: bool = False) -> None:
+    def work_until_stopped(self, *, once: bool = False) -> None:
         """Work until `stop` is set; with `once` until no rollout is left that this worker can work on.
 
         Raises:
             RolloutRefused: another process is this worker.
             StoreRefused: the database cannot be used, at the very beginning.
         """
-        began = False
         while not self.stop.is_set():
             try:
-                with self.open_worker() as (engine, store):
-                    began = True
-                    while not self.stop.is_set() and not (store.lease and store.lease.is_lost):
-                        if not self._work(engine, store) and once:
-                            return
+                if self._take_turns(once=once):
+                    return
             except StoreRefused as error:
-                if not began:
+                if not self._began:
                     raise
                 self._say_once(str(error))
                 self.stop.wait(AGAIN_SECONDS)
 
-    def _work(self, engine: WorkflowEngine, store: RolloutStore) -> bool:
-        """Work on the rollout that has not ended, or wait for one; tell if there was one that could be worked on."""
-        active = store.find_active()
-        if active is None or store.load_status(active).state not in _OPEN:
-            self.stop.wait(LOOK_SECONDS)
+    def _take_turns(self, *, once: bool) -> bool:
+        """Work on one rollout after the other; tell if that was all of them."""
+        if not self.shares_work:
+            with self.open_store() as store:
+                self._began = True
+                while not self.stop.is_set():
+                    if (rollout := find_open_rollout(store)) is not None and self._work_alone(rollout, once=once):
+                        continue
+                    if once:
+                        return True
+                    self.stop.wait(LOOK_SECONDS if rollout is None else AGAIN_SECONDS)
             return False
+        with self.open_worker() as (engine, store):
+            self._began = True
+            while not self.stop.is_set() and not (store.lease and store.lease.is_lost):
+                if (rollout := find_open_rollout(store)) is not None and self._work(engine, store, rollout):
+                    continue
+                if once:
+                    return True
+                self.stop.wait(LOOK_SECONDS if rollout is None else AGAIN_SECONDS)
+        return False
+
+    def _work_alone(self, rollout: str, *, once: bool) -> bool:
+        """Become the worker, work on a rollout, and be it no longer; tell if it could be worked on."""
         try:
-            self.carry_out(engine, store, self.prepare(store, active))
+            with self.open_worker() as (engine, store):
+                # Whoever was the worker until now may have ended it.
+                return find_open_rollout(store) != rollout or self._work(engine, store, rollout)
+        except RolloutRefused as error:
+            if once:
+                raise
+            self._say_once(str(error))
+            return False
+
+    def _work(self, engine: WorkflowEngine, store: RolloutStore, rollout: str) -> bool:
+        """Work on a rollout; tell if it could be worked on."""
+        if rollout not in self.worked_on:
+            self.worked_on.append(rollout)
+        try:
+            self.carry_out(engine, store, self.prepare(store, rollout))
         except StoreRefused:
             raise
         except TsunaguError as error:
             # Revoked approvers, another estate, a broken workflow: asked again, since the operators may change it.
-            self._say_once(f"the rollout {active} is not worked on here: {error}")
-            self.stop.wait(AGAIN_SECONDS)
+            self._say_once(f"the rollout {rollout} is not worked on here: {error}")
             return False
         return True
 
@@ -78,6 +111,12 @@ class WorkLoop:
         if words != self._said:
             self._said = words
             self.say(words)
+
+
+def find_open_rollout(store: RolloutStore) -> str | None:
+    """Return the rollout that can be worked on now; None where all have ended, or the one that has not is stopped."""
+    active = store.find_active()
+    return active if active is not None and store.load_status(active).state.goes_on else None
 
 
 def refuse_other_estate(estate: str, other: str, rollout: str) -> None:

@@ -10,7 +10,7 @@ from threading import Event, Thread
 HEARTBEAT_SECONDS = 5.0
 """How long lies between two signs of life."""
 LOST_SECONDS = 20.0
-"""A process that gave no sign of life for so long is lost, or hangs: four signs are missing, not one."""
+"""A process that gave no sign of life for so long was killed or is frozen: four signs are missing, not one."""
 
 
 @contextmanager

@@ -82,10 +82,15 @@ class ChaosCity:
             configuration = Switch(PORTS)
             configuration.load(OVS.render(OLD))
             self.devices[model.id] = MemoryDevice(model.id, configuration, self.clock, startup=configuration.show())
-        self._inner = MemoryTransport(self.devices.values())
+        self.transport = MemoryTransport(self.devices.values())
         self.done: dict[str, int] = {}
         """How many commands a device had been sent when it was first told to have ended well."""
         self.before: dict[str, DeviceState] = {}
+
+    @property
+    def switches(self) -> list[Device]:
+        """The switches."""
+        return self.models
 
     # --- what happens ---
 
@@ -106,7 +111,7 @@ class ChaosCity:
         """Log in as a process that may be dead does: not at all."""
         if self.dead:
             raise Killed
-        with self._inner.open_session(device, device_type, changing=changing) as session:
+        with self.transport.open_session(device, device_type, changing=changing) as session:
             yield _CountedSession(session, self)
 
     # --- what must be true ---

@@ -12,7 +12,7 @@ from tests.chaos.apply_chaos import play_apply
 from tests.rollout.memory_lab import switches
 from tests.soak import FACTOR
 
-APPLIES, PART = 40 * FACTOR, 20
+APPLIES, PART = 160 * FACTOR, 40
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
+from controller.cli.advised_commands import forget_estate
 from controller.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -50,5 +51,7 @@ def here(*arguments: str, cwd: Path) -> Done:
             main()
         except SystemExit as leave:
             code = leave.code
+        finally:
+            forget_estate()  # what a process would have forgotten with its end
     assert isinstance(code, int)
     return Done(code, out.getvalue(), errors.getvalue())

@@ -83,6 +83,7 @@ GONE = object()
 """Planted where something is taken out."""
 RULES, PEOPLE, APPLICATIONS = "access/rules.yaml", "access/people.yaml", "access/applications.yaml"
 ADMISSION, FLOWS, BLUEPRINTS = "access/admission.yaml", "access/flows.yaml", "city/blueprints.yaml"
+QUARANTINES = "access/quarantines.yaml"
 CITY, SCHOOLS, GROUPS = "city/city.yaml", "city/schools/all.yaml", "city/groups.yaml"
 _ALL = (
     "elementary-small",
@@ -159,6 +160,16 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
     "access/flows.yaml flows.exception.expires": (
         (FLOWS, "flows/grading-to-gateway/exception/expires", date(2026, 11, 30)),
     ),
+    "access/quarantines.yaml quarantines": ((QUARANTINES, "quarantines/1", GONE),),
+    "access/quarantines.yaml quarantines.school": ((QUARANTINES, "quarantines/1/school", "s0001"),),
+    "access/quarantines.yaml quarantines.device": ((QUARANTINES, "quarantines/0/device", "s0003-floor2"),),
+    "access/quarantines.yaml quarantines.port": ((QUARANTINES, "quarantines/0/port", "GigabitEthernet1/0/10"),),
+    "access/quarantines.yaml quarantines.since": ((QUARANTINES, "quarantines/1/since", date(2026, 12, 2)),),
+    "access/quarantines.yaml quarantines.until": ((QUARANTINES, "quarantines/1/until", date(2026, 11, 30)),),
+    "access/quarantines.yaml quarantines.keeps": ((QUARANTINES, "quarantines/1/keeps", ["cbt"]),),
+    "access/quarantines.yaml closed": ((QUARANTINES, "closed/0", GONE),),
+    "access/quarantines.yaml closed.school": ((QUARANTINES, "closed/0/school", "s0001"),),
+    "access/quarantines.yaml closed.since": ((QUARANTINES, "closed/0/since", date(2026, 12, 2)),),
     **{
         f"access/people.yaml mfa.{one}.strength": ((PEOPLE, f"mfa/{one}/strength", strength),)
         for one, strength in (
@@ -171,7 +182,7 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
     "city/blueprints.yaml blueprints.devices": ((BLUEPRINTS, f"{_SMALL}/3", GONE),),
     "city/blueprints.yaml blueprints.devices.count": ((BLUEPRINTS, f"{_SMALL}/2/count", 4),),
     "city/blueprints.yaml blueprints.devices.platform": (
-        (BLUEPRINTS, f"{_SMALL}/2/platform/lot-1", "allied_telesis_awplus"),
+        (BLUEPRINTS, f"{_SMALL}/1/platform/lot-1", "allied_telesis_awplus"),
     ),
     "city/blueprints.yaml blueprints.devices.ports": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/5", GONE),),
     "city/blueprints.yaml blueprints.devices.ports.first": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/1/first", 6),),
@@ -226,7 +237,7 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
 
 def build_base() -> Files:
     """A small city in which a change of each of those fields can be seen."""
-    files = build_files(4, [with_inventory, with_three_lines])
+    files = build_files(6, [with_inventory, with_three_lines])
     files["access/prefixes/other.yaml"] = {
         "format": 1,
         "id": "other",
@@ -236,6 +247,15 @@ def build_base() -> Files:
     }
     visitors = {"id": "visitors", "certificate": "visitor-device", "roles": ["guardian"]}
     files[ADMISSION]["admissions"].append({**visitors, "segment": "printers", "session-hours": 1})
+    why = {"since": date(2026, 11, 20), "reason": "x", "by": "x"}
+    files[QUARANTINES] = {
+        "format": 1,
+        "quarantines": [
+            {**why, "device": "s0003-floor1", "port": "GigabitEthernet1/0/9", "until": date(2026, 12, 20)},
+            {**why, "school": "s0006", "until": date(2026, 12, 20)},
+        ],
+        "closed": [{**why, "school": "s0005"}],
+    }
     plant(files, APPLICATIONS, "applications/file-exchange/importance", "I")
     plant(files, APPLICATIONS, "applications/staff-ai/importance", "IV")
     return files

@@ -79,6 +79,9 @@ def test_the_first_entry_of_a_list(tmp_path: Path, text: str) -> None:
     write(tmp_path, found.after)
     closed = close_school(tmp_path, "mn-09", ("merged", "school office"), DAY)
     assert 'closed:\n  - {school: "mn-09", since: 2026-12-01, reason: "merged", by: "school office"}\n' in closed.after
+    opened = release_subject(write(tmp_path, closed.after), Subject(school="mn-09"), DAY)
+    assert "closed: []" in opened.after
+    assert PORT.port in opened.after
     assert not close_school(write(tmp_path, closed.after), "mn-09", ("again", "another"), DAY).changed
 
 

@@ -15,7 +15,9 @@ from controller.model.network.device_state import Vlan
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import choose_virtual_city
 from controller.plan.backup import back_up_device, describe_backup
+from controller.plan.build import PlanOrigin
 from controller.plan.observe import NotSupported, Observed, read_devices
+from controller.plan.playbook_tasks.policy_plan import HostPlanEnd, make_policy_plan
 from controller.plan.select import find_device
 from controller.platforms.base import Observation
 from controller.platforms.common.cli_reading import CliReading
@@ -140,3 +142,12 @@ class NamesAreLong(LineSystem):
 def test_a_text_that_would_mean_another_state_without_its_secrets_is_refused(device: Device) -> None:
     with pytest.raises(TsunaguError, match="without its secrets the configuration would mean another state"):
         describe_backup(device, NamesAreLong(), DeviceText("enable secret hidden\n"), NOON)
+
+
+def test_a_host_that_cannot_be_changed_is_not_attempted_in_the_plan_of_a_playbook(city: City, device: Device) -> None:
+    asked = [replace(device, platform="nec_ix")]
+    (left,) = make_policy_plan(city, asked, MemoryTransport([]), PlanOrigin()).hosts
+    assert (left.end, "not supported: platform 'nec_ix' is not built yet" in left.reason) == (
+        HostPlanEnd.LEFT_OUT,
+        True,
+    )

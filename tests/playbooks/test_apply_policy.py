@@ -38,8 +38,11 @@ def test_a_change_is_planned_approved_rolled_out_and_looked_at_again(tmp_path: P
         done = scene.run("apply_policy", "--set", f"plan={plan}", *FORCED)
         assert done.code == 0, done.said
         assert any("access-list" in line for line in list_running(scene))
-        again = scene.run("apply_policy")
-        assert (again.code, "done " in again.said) == (0, True), again.said
+        again = scene.run_ansible("apply_policy", "--tags", "verify")
+        assert (again.code, "failed=0" in again.said) == (0, True), again.said
+        assert "Compare what the device runs with the policy" in again.said
+        alone = scene.run_ansible("apply_policy", "--tags", "rollout")
+        assert (alone.code, "there is no plan to roll out" in alone.said) == (2, True), alone.said
 
 
 def test_a_wrong_password_and_a_dead_switch_are_never_done(tmp_path: Path) -> None:

@@ -188,5 +188,6 @@ def test_the_evidence_of_an_incident_is_one_archive_also_where_a_switch_is_dead(
 def test_a_school_is_taken_into_management_like_its_switches(scene: Scene) -> None:
     done = scene.run("onboard_school", "--set", write_fingerprints(scene))
     assert done.code == 2, done.said
+    assert len(list((scene.work / "backups").iterdir())) == 1
     assert f"differs     {DEVICE}: conflicts: " in done.said
     assert scene.key.split()[1] in scene.pins.read_text(encoding="ascii")

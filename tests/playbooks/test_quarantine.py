@@ -11,9 +11,9 @@ from controller.compile.network.wanted_device_state import compile_device
 from controller.lab.virtual_switches.faults import Fault
 from controller.lab.virtual_switches.x530.device import X530
 from controller.model.loading.load_city import load_city
-from controller.plan.select import find_device
+from controller.plan.select import Selection, find_device, select_schools_in_service
 from controller.platforms.registry import load_platform
-from tests.playbooks.minato_switch import APPROVED, DEVICE, Scene, stand_switch
+from tests.playbooks.minato_switch import APPROVED, DEVICE, WORD, Scene, stand_switch
 from tests.playbooks.test_apply_policy import FORCED, NEW, list_running
 
 PORT = "GigabitEthernet1/0/5"
@@ -109,13 +109,9 @@ def test_a_school_is_cut_off_and_opened_again_on_another_kind_of_switch(tmp_path
         assert sorted(list_filtered(scene)) == sorted(before)
 
 
-def test_a_dead_switch_and_a_wrong_password_leave_the_policy_as_it_was(tmp_path: Path) -> None:
+def test_a_dead_switch_leaves_the_policy_as_it_was(tmp_path: Path) -> None:
     with stand_switch(tmp_path, render_wanted, adoption="all", operators=APPROVED) as scene:
         scene.pin()
-        scene.change_word("another")
-        refused = scene.run("quarantine", *WHY, *FORCED)
-        assert (refused.code, f"failed      {DEVICE}: " in refused.said) == (1, True), refused.said
-        assert "(the policy says again what it said before)" in refused.said
         scene.stop()
         words = f'{{"quarantine_until": "{TODAY}", "quarantine_reason": "a test", "quarantine_by": "a test"}}'
         dead = scene.run_ansible("quarantine", "-e", words, "-e", f"quarantine_root={scene.work}")
@@ -123,3 +119,25 @@ def test_a_dead_switch_and_a_wrong_password_leave_the_policy_as_it_was(tmp_path:
         assert read_entries(scene) == ""
         unknown = scene.run_ansible("release", "-e", "release_port=GigabitEthernet1/0/55", "--check")
         assert (unknown.code, f"{DEVICE} has no port GigabitEthernet1/0/55" in unknown.said) == (2, True), unknown.said
+
+
+def test_a_school_is_closed_in_order_and_not_at_all_without_its_last_backup(tmp_path: Path) -> None:
+    with stand_switch(tmp_path, render_wanted, adoption="all", operators=APPROVED) as scene:
+        scene.pin()
+        before, why = list_running(scene), ("--set", "reason=統廃合", "--set", "by=学務課")
+        scene.change_word("another")
+        refused = scene.run("close_school", *why, *FORCED)
+        assert (refused.code, f"failed      {DEVICE}: " in refused.said) == (1, True), refused.said
+        assert (read_entries(scene), list_running(scene)) == ("", before)
+        scene.change_word(WORD)
+        done = scene.run("close_school", *why, *FORCED)
+        assert done.code == 0, done.said
+        (saved,) = scene.work.glob(f"closed/*/{DEVICE}.cfg")
+        assert f"hostname {DEVICE}" in saved.read_text("utf-8")
+        assert saved.with_name("evidence.tar.gz").exists()
+        assert f'closed:\n  - {{school: "mn-02", since: {TODAY}' in read_entries(scene)
+        assert scene.key.split()[1] not in scene.pins.read_text(encoding="ascii")
+        city = load_city(scene.folder / "policies")
+        school = city.school_by_id["mn-02"]
+        assert school not in select_schools_in_service(city, Selection())
+        assert select_schools_in_service(city, Selection(["mn-02"])) == (school,)

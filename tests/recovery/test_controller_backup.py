@@ -7,6 +7,8 @@ import io
 import json
 import sqlite3
 import tarfile
+import tempfile
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -14,16 +16,19 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import BackupRefused
+from controller.errors import AuditRefused, BackupRefused
 from controller.measure.measurement_store import open_measurement_store
 from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE
+from controller.recovery import controller_archive, controller_backup
 from controller.recovery.controller_archive import MANIFEST, parse_archive
 from controller.recovery.controller_backup import create_backup, restore_backup
 from controller.rollout.durable.carry_out import find_database, use_rollouts
+from controller.storage.audit import audit_trail
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.head_copy import HeadFile
+from controller.storage.sqlite import backup_store
 from tests.cli.running import here
 from tests.security.audit_samples import write_trail
 
@@ -137,6 +142,53 @@ def test_a_store_is_whole_while_somebody_writes_to_it(old: Operations, tmp_path:
     restore_backup(tmp_path / "x.tar", new)
     with closing(sqlite3.connect(find_database(new.state))) as reader:
         assert reader.execute("SELECT x FROM more").fetchall() == [("committed",)]
+
+
+def test_nobody_who_adds_to_the_trail_waits_for_a_backup(
+    old: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_trail, "_PATIENCE", 0.1)
+
+    def copy_slowly(connection: sqlite3.Connection, path: Path) -> None:
+        with AuditTrail(old.state).open_timeline(old.state / "timeline" / "meanwhile.jsonl") as timeline:
+            timeline.write({"event": "end"})
+        backup_store(connection, path)
+
+    monkeypatch.setattr(controller_backup, "backup_store", copy_slowly)
+    before = len(list(AuditTrail(old.state).read_entries()))
+    made = create_backup(tmp_path / "x.tar", old, None, NOW)
+    assert made.left_out == ("plans.key",)
+    new = operate(tmp_path / "new")
+    restore_backup(tmp_path / "x.tar", new)
+    assert len(list(AuditTrail(new.state).read_entries())) == before
+    assert not list((new.state / "timeline").glob("meanwhile*"))
+    assert verify_trail(AuditTrail(new.state)).fault is None
+
+
+def test_pinned_keys_of_a_large_city_are_backed_up(old: Operations, tmp_path: Path) -> None:
+    pins = tmp_path / "old" / "known_hosts"
+    pins.write_text("".join(f"d{number} {'x' * 400}\n" for number in range(5_000)), encoding="ascii")
+    create_backup(tmp_path / "x.tar", old, None, NOW)
+    new = operate(tmp_path / "new")
+    assert restore_backup(tmp_path / "x.tar", new).pins == 2
+    assert (tmp_path / "new" / "known_hosts").read_bytes() == pins.read_bytes()
+
+
+def test_a_place_where_nothing_can_be_made_is_named(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = operate(tmp_path / "new")
+    new.state.mkdir()
+
+    def refuse(**_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(new.state.parent))
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    with pytest.raises(
+        BackupRefused, match=r"new: nothing can be made here \(Permission denied\).* write here, or name"
+    ):
+        restore_backup(archive, new)
+    assert list(new.state.iterdir()) == []
 
 
 def test_a_backup_is_never_overwritten(old: Operations, archive: Path) -> None:
@@ -336,3 +388,52 @@ def test_a_copy_of_the_head_that_knows_more_is_not_passed_over(tmp_path: Path, m
     assert done.code == 1
     assert "What was done after the backup is not in it" in done.errors
     assert (state / "audit").is_dir()
+
+
+def test_a_trail_that_cannot_be_written_is_not_told_as_an_old_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_operators(tmp_path / "one", monkeypatch)
+    write_trail(tmp_path / "one" / "state")
+    assert here("backup", "create", str(tmp_path / "x.tar"), cwd=tmp_path / "work").code == 0
+    write_operators(tmp_path / "two", monkeypatch)
+
+    def refuse(*_: object, **__: object) -> None:
+        message = "the audit trail cannot be written (No space left on device)"
+        raise AuditRefused(message)
+
+    monkeypatch.setattr(AuditTrail, "record", refuse)
+    done = here("backup", "restore", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
+    assert done.code == 1
+    assert "No space left on device" in done.errors
+    assert "after the backup" not in done.errors
+
+
+def test_a_large_backup_is_made_and_put_back_piece_by_piece(old: Operations, tmp_path: Path) -> None:
+    for number in range(12):
+        (old.state / "applied" / f"large-{number}").write_bytes(bytes([number]) * (4 << 20))
+    tracemalloc.start()
+    try:
+        create_backup(tmp_path / "x.tar", old, None, NOW)
+        made = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        restore_backup(tmp_path / "x.tar", operate(tmp_path / "new"))
+        restored = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "x.tar").stat().st_size > 48 << 20
+    assert max(made, restored) < 20 << 20
+
+
+def test_a_backup_that_would_be_too_large_to_be_read_is_not_made(
+    old: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_backup(tmp_path / "x.tar", old, None, NOW)
+    size = (tmp_path / "x.tar").stat().st_size
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size - 1)
+    with pytest.raises(BackupRefused, match="it would be larger than"):
+        create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert not list(tmp_path.glob("*y.tar*"))
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size)
+    create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert parse_archive((tmp_path / "y.tar").read_bytes(), "y").files

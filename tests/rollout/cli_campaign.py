@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -83,12 +83,25 @@ def draw_fault(rng: random.Random, scene: CliScene) -> tuple[str, Fault]:
     return rng.choice(faults)
 
 
-def run_cli_seed(family: str, seed: int, model: Device, folder: Path) -> list[str]:
+Build = Callable[[random.Random, Device, Path], CliScene]
+Look = Callable[[CliScene], list[str]]
+"""Looks at a switch between two runs, and returns what is wrong."""
+
+
+def run_cli_seed(  # noqa: PLR0913 a campaign with packets has its own switches, and looks at more
+    family: str,
+    seed: int,
+    model: Device,
+    folder: Path,
+    *,
+    build: Build | None = None,
+    look: Look = lambda _: [],
+) -> list[str]:
     """Play a seed; return what was told and is not true, or was true and must never be."""
     rng = random.Random(f"{family}/{seed}")  # noqa: S311 the same faults for the same seed
-    scene = FAMILIES[family].build(rng, model, folder / f"{family}-{seed}")
+    scene = (build or FAMILIES[family].build)(rng, model, folder / f"{family}-{seed}")
     scene.folder.mkdir()
-    found: list[str] = []
+    found: list[str] = look(scene)
     jumped = False
     for _ in range(rng.choice((1, 1, 2))):
         drawn = {rng.randrange(LAST_LINE): draw_fault(rng, scene) for _ in range(rng.choice((1, 1, 2, 3)))}
@@ -98,13 +111,13 @@ def run_cli_seed(family: str, seed: int, model: Device, folder: Path) -> list[st
         said = f"{ {line: name for line, (name, _) in drawn.items()} }, killed {killed_at}"
         wrong = _play(scene, faults, killed_at, after=rng.random() < 0.5, jumped=jumped)
         FAULTS[family].update(name for line, (name, _) in drawn.items() if line < len(faults.lines))
-        found += [f"{said}: {one}" for one in wrong]
+        found += [f"{said}: {one}" for one in (*wrong, *look(scene))]
         scene.clock.sleep(rng.choice((0, 30, 120)))
     # In the end all goes well again, and whoever held the device has let it go.
     fill_flash(scene.switch, full=False)
     scene.clock.sleep(LONG)
     scene.switch.run_timers()
-    return found + [f"after a long time: {one}" for one in _finish(scene, jumped=jumped)]
+    return found + [f"after a long time: {one}" for one in (*_finish(scene, jumped=jumped), *look(scene))]
 
 
 def _finish(scene: CliScene, *, jumped: bool) -> Iterator[str]:

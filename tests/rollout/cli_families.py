@@ -44,14 +44,15 @@ class Family:
     unlike: tuple[str, ...] = ()
 
 
-def _draw_ends(rng: random.Random, wanted: DeviceState) -> tuple[DeviceState, DeviceState]:
+def draw_ends(rng: random.Random, wanted: DeviceState) -> tuple[DeviceState, DeviceState]:
+    """Return the states that a plan leads between."""
     old, half = take_away(wanted), halve(wanted)
     return rng.choice(((old, wanted), (wanted, old), (half, wanted), (old, half), (wanted, wanted)))
 
 
 def build_catalyst(rng: random.Random, model: Device, folder: Path) -> CliScene:
     """Return a Catalyst as a plan may find it: with the revert timer, or with a reload only."""
-    old, wanted = _draw_ends(rng, WANTED)
+    old, wanted = draw_ends(rng, WANTED)
     clock = ManualClock()
     archive = ARCHIVE if rng.random() < 0.7 else ""
     head = f"hostname core1\n{archive}vtp mode transparent\n"
@@ -60,18 +61,19 @@ def build_catalyst(rng: random.Random, model: Device, folder: Path) -> CliScene:
     )
     assert switch.refused_at_boot == []
     switch.save("test")
-    return _hurry(CliScene("cisco_ios", switch, clock, old, wanted, model, folder))
+    return hurry(CliScene("cisco_ios", switch, clock, old, wanted, model, folder))
 
 
 def _build_unrestored(family: str) -> Callable[[random.Random, Device, Path], CliScene]:
     def build(rng: random.Random, model: Device, folder: Path) -> CliScene:
-        old, wanted = _draw_ends(rng, UNRESTORED[family])
-        return _hurry(build_unrestored(family, model, folder, old=old, wanted=wanted))
+        old, wanted = draw_ends(rng, UNRESTORED[family])
+        return hurry(build_unrestored(family, model, folder, old=old, wanted=wanted))
 
     return build
 
 
-def _hurry(scene: CliScene) -> CliScene:
+def hurry(scene: CliScene) -> CliScene:
+    """Return the scene, in which nothing is waited for long."""
     scene.transport.patience = replace(QUICK, line=0.05, show=0.05)
     return scene
 

@@ -220,6 +220,15 @@ def test_check_mode_is_ansible_s_own(stage: Stage, monkeypatch: pytest.MonkeyPat
     assert "cmdline" not in runner.given
 
 
+def test_a_host_on_which_nothing_but_words_were_agreed_on_is_not_done(stage: Stage) -> None:
+    agreed = end("kw-e01-core1", task="Agree on the dated folder")
+    agreed["event_data"]["task_action"] = "ansible.builtin.set_fact"
+    outcomes = stage.play(Runner([start("kw-e01-core1"), agreed]), "kw-e01-core1")
+    assert outcomes["kw-e01-core1"].end is HostEnd.NOT_ATTEMPTED
+    outcomes = stage.play(Runner([agreed, end("kw-e01-core1"), agreed]), "kw-e01-core1")
+    assert outcomes["kw-e01-core1"].end is HostEnd.DONE
+
+
 def test_a_failure_that_the_playbook_ignores_is_none(stage: Stage) -> None:
     outcomes = stage.play(Runner([end("d1", "failed", res={"msg": "no such file"}, ignored=True)]), "d1")
     assert (outcomes["d1"].end, outcomes["d1"].reason) == (HostEnd.DONE, "")

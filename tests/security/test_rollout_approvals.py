@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from controller.operations.operations import Operations
 from controller.plan.provenance.signed_plan import save_signed_plan
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
+from controller.rollout.durable.carry_out import Asked, record_rollout, use_rollouts
 from tests.cli.running import Done
 from tests.rollout.durable.city_scene import write_waves
 from tests.rollout.durable.test_rollout_command import read_id, run
@@ -90,6 +91,23 @@ def test_a_plan_begins_once_it_is_approved_and_a_revoked_approver_is_replaced(of
     assert started.code == 130, started.errors
     first.draw_fault = lambda _: NO_FAULT
     replace_revoked_approver(office, read_id(started))
+
+
+def test_a_plan_that_has_expired_is_not_approved_and_no_approval_counts_where_nobody_is_named(office: Office) -> None:
+    office.scene.now -= timedelta(days=3)
+    office.scene.plan()
+    refused = office.approve(office.scene.plan_path, "taro")
+    assert refused.code == 1
+    assert "the plan has expired" in refused.errors
+    office.scene.operations, office.scene.now = make_operations(office.folder, **WAVES), datetime.now(UTC)
+    office.scene.plan()
+    started = office.scene.start()
+    asked = Asked(60, "", datetime.now(UTC))
+    with use_rollouts(office.folder / ".tsunagu", create=True) as store:
+        name = record_rollout(store, started, office.scene.plan_path, asked).id
+    refused = office.approve(name, "taro")
+    assert refused.code == 1
+    assert "names nobody whose approval counts" in refused.errors
 
 
 def replace_revoked_approver(office: Office, name: str) -> None:

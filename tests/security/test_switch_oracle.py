@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from controller.lab.virtual_switches.catalyst.device import CatalystSwitch
 from controller.lab.virtual_switches.x530.device import X530
 from controller.platforms.registry import load_platform
 from tests.security.fuzz.switch_oracle import Comparison, Vendor, build_vendors, mutate_lines, run_oracle
@@ -58,6 +59,46 @@ def compare_after(*lines: str) -> list[str]:
 )
 def test_a_misread_would_be_found(lines: list[str], said: str) -> None:
     assert any(said in one for one in compare_after(*lines)), compare_after(*lines)
+
+
+def compare_lag_after(platform: str, seed: int, *lines: str) -> list[str]:
+    """The same from a text with a LAG, with lines that are typed."""
+    vendor = next(one for one in build_vendors() if one.platform == platform)
+    switch = vendor.load(vendor.seeds[seed])
+    assert isinstance(switch, X530 | CatalystSwitch)
+    seen = load_platform(platform).parse(switch.show_running(), "switch")
+    assert seen.state.lags
+    assert not seen.remarks
+    typed = switch.open_command_line("somebody")
+    for line in ("enable", "configure terminal", *lines, "end"):
+        said = typed.enter(line)
+        assert not [one for one in said.lines if one.startswith("%")], said
+    return list(Comparison(seen, switch.get_forwarding(), Random(1)).find_misreads())  # noqa: S311 no secrets
+
+
+@pytest.mark.parametrize(
+    ("platform", "seed", "lines", "said"),
+    [
+        ("cisco_ios", 2, [], ""),
+        ("cisco_ios", 3, [], ""),
+        ("allied_telesis_awplus", 2, [], ""),
+        ("allied_telesis_awplus", 3, [], ""),
+        ("cisco_ios", 2, ["interface Port-channel1", "switchport trunk allowed vlan 10"], "Port-channel1 carries"),
+        ("cisco_ios", 3, ["interface Port-channel1", "shutdown"], "Port-channel1 is down"),
+        ("cisco_ios", 3, ["interface Port-channel1", "switchport mode access"], "Port-channel1 carries 1 untagged"),
+        (
+            "allied_telesis_awplus",
+            2,
+            ["interface sa2", "no access-group TSN-20-to-4-dba359e0"],
+            "sa2, VLAN 20: the switch",
+        ),
+        ("allied_telesis_awplus", 2, ["interface sa2", "switchport trunk native vlan 1"], "sa2 carries 1 untagged"),
+        ("allied_telesis_awplus", 3, ["interface po1", "switchport trunk allowed vlan remove 20"], "po1 carries None"),
+    ],
+)
+def test_a_misread_of_a_lag_would_be_found(platform: str, seed: int, lines: list[str], said: str) -> None:
+    found = compare_lag_after(platform, seed, *lines)
+    assert any(said in one for one in found) if said else found == []
 
 
 def test_without_a_change_nothing_is_found() -> None:

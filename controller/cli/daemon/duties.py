@@ -15,7 +15,7 @@ from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
-from controller.cli.rollouts.worker import carry_out_here, surround
+from controller.cli.rollouts.worker import carry_out_here, judge_resumption
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.scheduler import Duty
@@ -36,7 +36,7 @@ from controller.plan.select import Selection
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.durable.carry_out import become_worker, is_worked_on, use_rollouts
-from controller.rollout.durable.rollout_scene import RolloutScene, resume_scene
+from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import RolloutWorker
 from controller.rollout.durable.workflow_engine import WorkflowEngine
@@ -135,15 +135,16 @@ class DaemonDuties:
         """
         place, said = self.find_place(), list[str]()
 
+        def open_store() -> AbstractContextManager[RolloutStore]:
+            return use_rollouts(place.folder, create=True, server=place.server)
+
         def open_worker() -> AbstractContextManager[tuple[WorkflowEngine, RolloutStore]]:
             return become_worker(place.folder, server=place.server)
 
         def prepare(store: RolloutStore, rollout: str) -> RolloutScene:
-            record, today = store.load_record(rollout), self.find_place()
-            refuse_other_estate(self.estate, record.estate, rollout)
-            around = surround(today, self.clock, record)
+            refuse_other_estate(self.estate, store.load_record(rollout).estate, rollout)
             self.say(f"rollouts: {rollout} is carried out")
-            return resume_scene(record, store.load_snapshot(rollout), today.operations, around)
+            return judge_resumption(store, rollout, self.find_place())
 
         def carry_out(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
             carry_out_here(engine, store, scene, place, self.clock.now(), on_worker)
@@ -155,11 +156,13 @@ class DaemonDuties:
             if stop.is_set():
                 worker.stop.set()
 
-        with use_rollouts(place.folder, create=True, server=place.server) as store:
-            active = store.find_active()
-        if active is None or (place.server is None and is_worked_on(place.folder)):
-            return ""
-        WorkLoop(open_worker, prepare, carry_out, said.append, stop).run(once=True)
+        with open_store() as store:
+            others = not store.is_shared and is_worked_on(store, place.folder)
+            if store.find_active() is None or others:
+                return ""
+        shares = place.server is not None
+        loop = WorkLoop(open_store, open_worker, prepare, carry_out, said.append, shares_work=shares, stop=stop)
+        loop.work_until_stopped(once=True)
         if said:
             raise DaemonRefused(said[-1])
         return ""

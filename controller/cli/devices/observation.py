@@ -23,7 +23,7 @@ from controller.plan.saved_configurations import (
     list_unselected_files,
     read_saved_configurations,
 )
-from controller.plan.select import Selection, select_devices
+from controller.plan.select import Selection, select_devices, select_schools_in_service
 
 _FILES_SHOWN = 3
 """Names of files in one line."""
@@ -32,8 +32,13 @@ _SHOWN = 8
 
 
 def list_reachable_devices(city: City, chosen: Selection) -> tuple[Device, ...]:
-    """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up."""
-    return list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
+    """Return the devices of a selection that can be asked: of the virtual city, those of the schools that are up.
+
+    Those of closed schools only where the school is named: their host keys are pinned no more.
+    """
+    asked = list_active_devices(city, chosen) if isinstance(city, VirtualCity) else select_devices(city, chosen)
+    served = {school.id for school in select_schools_in_service(city, chosen)}
+    return tuple(device for device in asked if device.school.id in served)
 
 
 def observe_devices(

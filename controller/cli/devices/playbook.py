@@ -92,6 +92,7 @@ _PURPOSES = "playbook_purposes."
 _FOLDERS = {
     "apply_policy": "plans",
     "backup": "backups",
+    "close_school": "closed",
     "drift": "reports",
     "onboard_school": "backups",
     "onboard_switch": "backups",

@@ -32,7 +32,7 @@ from controller.measure.report.city_figures import CityFigures
 from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
-from controller.plan.select import Selection, select_schools
+from controller.plan.select import Selection, select_schools_in_service
 
 STORE = "measurements.sqlite"
 
@@ -57,7 +57,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
-    chosen = select_schools(city, Selection(tuple(schools or ()), tuple(wards or ())))
+    chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_find_store(city, state), must_exist=True) as store:
         latest = store.read_latest()
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])

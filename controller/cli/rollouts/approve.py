@@ -19,7 +19,6 @@ from controller.cli.devices.approve import (
     refuse_other_digest,
     say_planned_changes,
 )
-from controller.cli.estates import find_user_name
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
 from controller.cli.output import print_message, say_json
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, choose_estate_rollouts
@@ -50,13 +49,17 @@ Subject = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class _Approval:
-    """An approval of a rollout: of which plan, by whom, and what it made of the record."""
+    """An approval of a rollout: of which plan and by whom. `dropped` are the ones that are not good today, and why."""
 
     plan: PlanFile
     signer: Signer
-    person: str
     signature: bytes
     dropped: dict[str, str]
+
+    @property
+    def person(self) -> str:
+        """Who approves."""
+        return self.signer.person
 
 
 def approve_rollout(  # noqa: PLR0913 the command's options
@@ -117,6 +120,12 @@ def _sign(  # noqa: PLR0913, PLR0917 what is judged before somebody signs
 ) -> _Approval:
     """Judge a rollout's plan as its resumption would, show what it does, and sign exactly its bytes."""
     approvals = place.operations.approvals
+    if approvals.allowed_signers is None:
+        message = (
+            f"the plan of the rollout {record.id}: the operators' file names nobody whose approval counts; name the "
+            "people's keys in approvals: allowed-signers"
+        )
+        raise PlanNotApproved(message)
     with unpack_snapshot(record.id, block) as snapshot:
         signed, plan = snapshot.signed, snapshot.plan
         refuse_other_digest(str(signed), plan, digest)
@@ -126,7 +135,7 @@ def _sign(  # noqa: PLR0913, PLR0917 what is judged before somebody signs
         signer = identify_approver(signed, signature, approvals, now)
         refused = find_refused_approvals(signed, approvals, now)
         dropped = {path.name.removeprefix(signed.path.name): why for path, why in refused.items()}
-    return _Approval(plan, signer, signer.person or find_user_name(), signature, dropped)
+    return _Approval(plan, signer, signature, dropped)
 
 
 def _keep(store: RolloutStore, record: RolloutRecord, approval: _Approval) -> None:

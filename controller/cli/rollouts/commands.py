@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -31,11 +30,10 @@ from controller.cli.rollouts.reasons import check_reason, name_force
 from controller.cli.rollouts.worker import (
     Once,
     WorkerName,
-    begin_work,
+    build_surroundings,
+    judge_resumption,
     run_worker,
-    surround,
     watch_others,
-    work_here,
     work_or_watch,
 )
 from controller.plan.document import parse_plan, read_plan
@@ -44,12 +42,13 @@ from controller.rollout.durable.carry_out import (
     Asked,
     is_worked_on,
     record_rollout,
+    refuse_resuming,
     refuse_superseding,
     resume_rollout,
     use_rollouts,
 )
 from controller.rollout.durable.records import RolloutState
-from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene, resume_scene
+from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import WriteOff
 from controller.rollout.durable.waves.write_offs import write_device_off
@@ -80,8 +79,6 @@ Supersede = Annotated[
         help="Take the place of a rollout that has not ended: it ends at the next device, and both name the other.",
     ),
 ]
-SUPERSEDE_PATIENCE_SECONDS = 240.0
-"""How long is waited, beside restore times, for the devices that a superseded rollout has begun."""
 
 
 @rollout.command("start")
@@ -105,7 +102,7 @@ def start(  # noqa: PLR0913 the command's options
 
     Exit code 0 only when every device is applied or unchanged.
     """
-    clock, forced = SystemClock(), name_force(force_window)
+    forced = name_force(force_window)
     plan = parse_plan(read_plan(plan_path), plan_path)
     place = find_estate_rollouts(plan.estate, policies, state)
     refuse_without_room(place.folder, len(plan.devices))
@@ -119,26 +116,20 @@ def start(  # noqa: PLR0913 the command's options
         accept_no_restore=accept_no_restore,
         made_elsewhere=made_elsewhere,
     )
-    if supersede:
-        with use_rollouts(place.folder, server=place.server) as store:
+    with use_rollouts(place.folder, create=True, server=place.server) as store:
+        if supersede:
             refuse_superseding(store, supersede)
-            begun = _begin(store, request, place, Asked(restore_after, forced, clock.now(), supersede))
+        else:
+            store.refuse_second_rollout()
+        scene = _begin(store, request, place, Asked(restore_after, forced, SystemClock().now(), supersede))
+    if supersede:
         # Whoever works on the other one ends the devices that have begun, and leaves then.
-        patience = SUPERSEDE_PATIENCE_SECONDS + 2.0 * restore_after
         errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
-        with begin_work(place, patience) as (engine, store):
-            work_or_watch(engine, store, begun, place, as_json=as_json)
-        return
-    with begin_work(place) as (engine, store):
-        store.refuse_second_rollout()
-        begun = _begin(store, request, place, Asked(restore_after, forced, clock.now()))
-        work_or_watch(engine, store, begun, place, as_json=as_json)
+    work_or_watch(scene, place, as_json=as_json)
 
 
-def _begin(
-    store: RolloutStore, request: StartRequest, place: EstateRollouts, asked: Asked
-) -> Callable[[SystemClock], RolloutScene]:
-    """Judge a plan and keep its rollout, which has begun then; return what makes its scene."""
+def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, asked: Asked) -> RolloutScene:
+    """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
     clock = SystemClock()
     began = clock.monotonic()
     started = start_rollout(request, asked.now)
@@ -149,12 +140,8 @@ def _begin(
     if asked.supersedes:
         _record(place, asked.supersedes, f"superseded by {record.id}", request.applier)
     print_line(f"rollout {record.id} has begun")
-
-    def prepare(clock: SystemClock) -> RolloutScene:
-        around = surround(place, clock, record)
-        return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
-
-    return prepare
+    around = build_surroundings(place, clock, record)
+    return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
 
 
 @rollout.command("resume")
@@ -166,32 +153,20 @@ def resume(
     lab: Lab = False,
     as_json: Json = False,
 ) -> None:
-    """Go on with a rollout that is paused or stopped, or whose process was lost.
+    """Go on with a rollout that is paused or stopped, or whose process was lost, until it ends or stops.
 
-    Where a process works on it, that one goes on. Else this one does: with the rollout's own copy of its policy, and by
-    the operators' file of today.
+    It is judged by the operators' file of today, with the rollout's own copy of its policy. Where other processes work
+    on it, these go on and are watched; else this one works on it.
+
+    Exit code 0 only when every device is applied or unchanged.
     """
-    clock, place = SystemClock(), choose_estate_rollouts(policies, state, lab=lab)
-    user = find_user_name()
-    if is_worked_on(place.folder, place.server):
-        with use_rollouts(place.folder, server=place.server) as store:
-            resume_rollout(store, name, user, clock.now())
-            _record(place, name, "resumed", user)
-            _show(store, name, place, as_json=as_json)
-        return
-    with begin_work(place) as (engine, store):
-        if engine is None:
-            # A worker came meanwhile, and has taken it.
-            resume_rollout(store, name, user, clock.now())
-            _record(place, name, "resumed", user)
-            _show(store, name, place, as_json=as_json)
-            return
-        record, now = store.load_record(name), clock.now()
-        around = surround(place, clock, record)
-        scene = resume_scene(record, store.load_snapshot(name), place.operations, around)
-        resume_rollout(store, name, user, now)
+    place, user = choose_estate_rollouts(policies, state, lab=lab), find_user_name()
+    with use_rollouts(place.folder, server=place.server) as store:
+        refuse_resuming(store, name)
+        scene = judge_resumption(store, name, place)
+        resume_rollout(store, name, user, SystemClock().now())
         _record(place, name, "resumed", user)
-        work_here(engine, store, scene, place, now, as_json=as_json)
+    work_or_watch(scene, place, as_json=as_json)
 
 
 @rollout.command("pause")
@@ -260,8 +235,9 @@ def list_rollouts(
 
 
 def _list(place: EstateRollouts, *, as_json: bool) -> None:
-    worked_on, now = is_worked_on(place.folder, place.server), SystemClock().now()
+    now = SystemClock().now()
     with use_rollouts(place.folder, create=True, server=place.server) as store:
+        worked_on = is_worked_on(store, place.folder)
         retry = place.operations.rollout.retry
         found = [
             summarise_rollout(store, name, now, worked_on=worked_on, retry=retry) for name in store.list_rollouts()
@@ -270,7 +246,7 @@ def _list(place: EstateRollouts, *, as_json: bool) -> None:
         say_json({"rollouts": found}, form="rollout-list")
         return
     for one in found:
-        print_summary(one)
+        print_summary(one, shared=place.server is not None)
     if not found:
         print_line("no rollout was started from here; start one with: tsunagu rollout start PLAN")
 
@@ -324,8 +300,14 @@ def work(  # noqa: PLR0913 the command's options
 
     Each works by the rollout's own copy of its policy, and by its operators' file of today. It ends when it is told to
     (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers take over the rest.
+
+    Without a shared database it works alone: a rollout that somebody starts meanwhile is theirs, until they leave it.
+
+    Exit code with --once: 0 only when every device of what it worked on is applied or unchanged.
     """
-    _list(run_worker(choose_estate_class(lab=lab).estate, policies, state, name, once=once), as_json=as_json)
+    place, code = run_worker(choose_estate_class(lab=lab).estate, policies, state, name, once=once)
+    _list(place, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def _change(name: str, place: EstateRollouts, to: RolloutState, *, as_json: bool) -> None:
@@ -341,12 +323,12 @@ def _record(place: EstateRollouts, name: str, what: str, user: str) -> None:
 
 
 def _show(store: RolloutStore, name: str, place: EstateRollouts, *, as_json: bool) -> None:
-    worked_on, retry = is_worked_on(place.folder, place.server), place.operations.rollout.retry
+    worked_on, retry = is_worked_on(store, place.folder), place.operations.rollout.retry
     found = describe_rollout(store, name, SystemClock().now(), worked_on=worked_on, retry=retry)
     if as_json:
         say_json({**found}, form="rollout")
         return
-    print_rollout(found)
+    print_rollout(found, shared=store.is_shared)
     before = store.load_record(name).policy_before
     if before and found["policy"] != before:
         print_line(f"the policy before it: {before[:12]} (back to it: tsunagu rollout undo {name} -o PLAN)")

@@ -22,14 +22,13 @@ from controller.cli.rollouts.gate_documents import (
 )
 from controller.operations.rollout_settings import DEFAULT_RETRY, RetryRule
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.outcome import End
 from controller.telemetry.heartbeat import LOST_SECONDS
 
 _STYLES = {RolloutState.DONE: "green", RolloutState.STOPPED: "red"}
 LOST = "nobody works on it"
-_GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
 
 
 class RolloutDevice(TypedDict):
@@ -47,7 +46,7 @@ class RolloutDevice(TypedDict):
 class RolloutSummary(TypedDict):
     """A rollout and how far it is. `worked_on`: a process works on it now.
 
-    `lost_since`: when the process that worked on it was last heard of, where it was killed or hangs; else null.
+    `lost_since`: when the process that worked on it was last heard of, where it was killed or is frozen; else null.
     `in_the_middle` counts the devices whose change has begun and has not ended. `waits_for` are devices that nobody has
     seen, and that are tried again.
     """
@@ -100,7 +99,7 @@ def summarise_rollout(
         "reason": status.reason,
         "by": status.by,
         "changed": status.changed.isoformat(timespec="seconds"),
-        "worked_on": worked_on and not _has_ended(status),
+        "worked_on": worked_on and status.state.goes_on,
         "lost_since": None if lost is None else lost.isoformat(timespec="seconds"),
         "in_the_middle": sum(run.attempted and run.end is None for run in runs.values()),
         "applier": record.applier,
@@ -119,8 +118,8 @@ def summarise_rollout(
 
 
 def find_lost_since(store: RolloutStore, rollout: str, now: datetime, *, worked_on: bool) -> datetime | None:
-    """Return when the process that worked on a rollout was last alive, where it is gone or hangs; else None."""
-    if store.load_status(rollout).state not in _GOES_ON:
+    """Return when the process that worked on a rollout was last alive, where it is gone or frozen; else None."""
+    if not store.load_status(rollout).state.goes_on:
         return None
     last = HeartbeatStore(store).find_last_heartbeat(rollout)
     if last is None or (worked_on and now - last <= timedelta(seconds=LOST_SECONDS)):
@@ -145,8 +144,9 @@ def has_ended_well(run: DeviceRun | None) -> bool:
     return run is not None and run.end is not None and run.end.good
 
 
-def _has_ended(status: RolloutStatus) -> bool:
-    return status.state.is_final or status.state is RolloutState.STOPPED
+def ended_as_planned(one: RolloutSummary) -> bool:
+    """Tell if a rollout is done, and each device of it is as planned."""
+    return one["state"] == RolloutState.DONE and one["ended_well"] == one["devices"]
 
 
 def _list_devices(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> list[RolloutDevice]:
@@ -169,17 +169,17 @@ def _list_devices(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> list[
     return found
 
 
-def print_summary(one: RolloutSummary) -> None:
-    """Print a rollout on a line."""
+def print_summary(one: RolloutSummary, *, shared: bool = False) -> None:
+    """Print a rollout on a line; `shared`: many workers share it."""
     state = RolloutState(one["state"])
-    said = f"{one['rollout']}  {_say_state(one)}  {one['ended_well']} of {one['devices']} devices as planned"
-    print_line(f"{said}, started by {one['applier']}", _STYLES.get(state))
+    said = f"{one['rollout']}  {_say_state(one, shared=shared)}  {one['ended_well']} of {one['devices']} devices"
+    print_line(f"{said} as planned, started by {one['applier']}", _STYLES.get(state))
     print_waiting(one["rollout"], one["waits_for"], one["written_off"])
 
 
-def print_rollout(one: RolloutDocument) -> None:
-    """Print a rollout with its waves and devices."""
-    print_line(f"rollout {one['rollout']}: {_say_state(one)}")
+def print_rollout(one: RolloutDocument, *, shared: bool = False) -> None:
+    """Print a rollout with its waves and devices; `shared`: many workers share it."""
+    print_line(f"rollout {one['rollout']}: {_say_state(one, shared=shared)}")
     approved = ", ".join(one["approvers"]) or "nobody"
     print_line(f"planned by {one['planner']}, approved by {approved}, started by {one['applier']}")
     print_line(f"plan {one['plan'][:12]}, policy {one['policy'][:12]}" + (" (undo)" if one["undo"] else ""))
@@ -197,11 +197,11 @@ def print_rollout(one: RolloutDocument) -> None:
     print_line("rollout: " + (", ".join(f"{count} {end}" for end, count in counts.items()) or "nothing to do"))
 
 
-def _say_state(one: RolloutSummary) -> str:
+def _say_state(one: RolloutSummary, *, shared: bool) -> str:
     said = one["state"] + (f" by {one['by']}" if one["by"] and one["state"] != RolloutState.RUNNING else "")
     if one["lost_since"] is not None:
-        said += f" ({_say_lost(one)}; {_advise_lost(one)})"
-    elif one["state"] in _GOES_ON and not one["worked_on"]:
+        said += f" ({_say_lost(one)}; {_advise_lost(one, shared=shared)})"
+    elif RolloutState(one["state"]).goes_on and not one["worked_on"]:
         said += f" ({LOST}; go on with: tsunagu rollout resume {one['rollout']})"
     return said + (f": {one['reason']}" if one["reason"] else "")
 
@@ -213,9 +213,11 @@ def _say_lost(one: RolloutSummary) -> str:
     return f"lost since {since:%Y-%m-%d %H:%M %Z}, {middle}"
 
 
-def _advise_lost(one: RolloutSummary) -> str:
+def _advise_lost(one: RolloutSummary, *, shared: bool) -> str:
+    if one["worked_on"] and shared:
+        return "there are workers, and none of them works on it: see what they say"
     if one["worked_on"]:
-        return "its process is there and does not answer: end it, then resume"
+        return "its process is there and is frozen: end it, then resume"
     return f"go on with: tsunagu rollout resume {one['rollout']}"
 
 

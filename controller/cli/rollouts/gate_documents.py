@@ -103,7 +103,7 @@ def print_waiting(rollout: str, waiting: Sequence[UnknownDevice], written_off: S
     for device in waiting:
         said = f"  waits for {device['device']}: unknown since {device['since']}, {device['tries']} tries, next at "
         said += f"{device['next_try']}, until {device['until']}; {device['reason']}"
-        print_line(f"{said} (or: tsunagu rollout write-off {rollout} {device['device']})", "yellow")
+        print_line(f"{said} (or: tsunagu rollout write-off {rollout} {device['device']} --reason WHY)", "yellow")
     for off in written_off:
         print_line(f"  {off['device']} was written off by {off['by']}: {off['reason']}", "yellow")
 

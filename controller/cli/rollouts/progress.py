@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,9 +12,13 @@ from controller.cli.rollouts.documents import find_lost_since
 from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, Wave
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.telemetry.heartbeat import LOST_SECONDS
 
 RATE_WINDOW = timedelta(minutes=10)
 """The rate is that of so long: pauses and windows before it say nothing of what comes."""
+
+_OF_ONE_MOMENT = ("wave-begun", "device-begun", "device-ended", "wave-ended")
+"""The order of what happened to a wave at one moment."""
 
 
 class RolloutEvent(TypedDict):
@@ -35,7 +39,10 @@ class RolloutEvent(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class WaveProgress:
-    """How far a wave is: counts of devices and schools. A school has ended when all its devices have."""
+    """How far a wave is: counts of devices and schools. A school has ended when all its devices have.
+
+    `has_ended`: each of its devices has ended once; one that did not answer may be tried again.
+    """
 
     name: str
     devices: int
@@ -44,20 +51,20 @@ class WaveProgress:
     in_the_middle: int
     schools: int
     schools_ended: int
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing of it is left to do."""
-        return self.ended_well + self.ended_badly == self.devices
+    has_ended: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutProgress:
-    """A look at a rollout. `rate` is in devices a minute, `left` how long the rest takes at it; None: not known."""
+    """A look at a rollout. `rate` is in devices a minute, `left` how long the rest takes at it; None: not known.
+
+    `tries` are all at its devices in their order, `runs` the last one at each device.
+    """
 
     record: RolloutRecord
     status: RolloutStatus
     at: datetime
+    tries: tuple[DeviceRun, ...]
     runs: Mapping[str, DeviceRun]
     waves: tuple[WaveProgress, ...]
     rate: float | None
@@ -68,49 +75,56 @@ class RolloutProgress:
     @property
     def has_ended(self) -> bool:
         """Whether nothing more comes of it, unless somebody resumes it."""
-        return self.status.state.is_final or self.status.state is RolloutState.STOPPED
+        return not self.status.state.goes_on
 
 
 def look_at_rollout(store: RolloutStore, rollout: str, now: datetime, *, worked_on: bool) -> RolloutProgress:
     """Return how far a rollout is."""
-    record, status, runs = store.load_record(rollout), store.load_status(rollout), store.find_last_runs(rollout)
+    record, status, tries = store.load_record(rollout), store.load_status(rollout), tuple(store.list_runs(rollout))
+    runs = {run.device: run for run in tries}
+    ended = {run.device for run in tries if run.end and (run.end.good or run.generation == status.generation)}
     lost = find_lost_since(store, rollout, now, worked_on=worked_on)
-    waves = tuple(_count_wave(wave, runs) for wave in record.waves)
+    waves = tuple(_count_wave(wave, runs, ended) for wave in record.waves)
     rate = measure_rate(runs, now)
     to_come = sum(wave.devices - wave.ended_well - wave.ended_badly for wave in waves)
     goes_on = status.state is RolloutState.RUNNING and lost is None
     left = timedelta(minutes=to_come / rate) if rate and goes_on else None
-    waits = tuple(HeartbeatStore(store).list_waits(rollout)) if lost is None else ()
-    return RolloutProgress(record, status, now, runs, waves, rate, left, lost, waits)
+    since = now - timedelta(seconds=LOST_SECONDS)
+    waits = tuple(HeartbeatStore(store).list_waits(rollout, since)) if lost is None else ()
+    return RolloutProgress(record, status, now, tries, runs, waves, rate, left, lost, waits)
 
 
 def measure_rate(runs: Mapping[str, DeviceRun], now: datetime) -> float | None:
     """Return how many devices ended in a minute, of late; None where none did."""
-    tried = [run for run in runs.values() if run.attempted]
-    ended = [run.ended for run in tried if run.ended is not None and run.ended > now - RATE_WINDOW]
+    begins = now - RATE_WINDOW
+    late = [run for run in runs.values() if run.attempted and (run.ended is None or run.ended > begins)]
+    ended = sum(run.ended is not None for run in late)
     if not ended:
         return None
-    since = max(now - RATE_WINDOW, min(run.begun for run in tried if run.ended is None or run.ended in ended))
-    minutes = max((now - since).total_seconds(), 1.0) / 60
-    return len(ended) / minutes
+    since = max(begins, min(run.begun for run in late))
+    return ended * 60 / max((now - since).total_seconds(), 1.0)
 
 
 def find_events(before: RolloutProgress | None, after: RolloutProgress) -> Iterator[RolloutEvent]:
-    """Yield what has happened between two looks; before the first one nothing had."""
+    """Yield what has happened between two looks, in the order in which it did; before the first one nothing had."""
     if before is None:
         yield from _find_state_events(before, after)
-    known = {} if before is None else before.runs
+    found = _find_device_events(before, after)
     for number, wave in enumerate(after.record.waves):
         old = None if before is None else before.waves[number]
         new = after.waves[number]
+        own = [at for at, event in found if event["wave"] == wave.name]
         if _has_begun(new) and (old is None or not _has_begun(old)):
-            yield _event(after, "wave-begun", wave=wave.name, text=f"{new.schools} schools, {new.devices} devices")
-        for turn in wave.schools:
-            for device in turn.devices:
-                yield from _find_device_events(known.get(device), after, wave.name, device)
+            said = f"{new.schools} schools, {new.devices} devices"
+            at = min(own, default=after.at)
+            found.append((at, _event(after, "wave-begun", at, wave=wave.name, text=said)))
         if new.has_ended and (old is None or not old.has_ended):
             said = f"{new.ended_well} of {new.devices} devices as planned"
-            yield _event(after, "wave-ended", wave=wave.name, text=said)
+            at = max(own, default=after.at)
+            found.append((at, _event(after, "wave-ended", at, wave=wave.name, text=said)))
+    order = {wave.name: number for number, wave in enumerate(after.record.waves)}
+    found.sort(key=lambda one: (one[0], order.get(one[1]["wave"], 0), _OF_ONE_MOMENT.index(one[1]["event"])))
+    yield from (event for _, event in found)
     if before is not None:
         # What it has come to stands behind what has led to it.
         yield from _find_state_events(before, after)
@@ -133,18 +147,19 @@ def _find_state_events(before: RolloutProgress | None, after: RolloutProgress) -
         yield _event(after, "waits", text="; ".join(after.waits))
 
 
-def _find_device_events(
-    before: DeviceRun | None, after: RolloutProgress, wave: str, device: str
-) -> Iterator[RolloutEvent]:
-    run = after.runs.get(device)
-    if run is None or run == before:
-        return
-    again = before is None or before.begun != run.begun
-    if again and run.attempted:
-        yield _event(after, "device-begun", run.begun, wave=wave, school=run.school, device=device)
-    if run.end is not None and run.ended is not None:
-        about = {"wave": wave, "school": run.school, "device": device, "end": str(run.end), "text": run.reason}
-        yield _event(after, "device-ended", run.ended, **about)
+def _find_device_events(before: RolloutProgress | None, after: RolloutProgress) -> list[tuple[datetime, RolloutEvent]]:
+    waves = {name: wave.name for wave in after.record.waves for turn in wave.schools for name in turn.devices}
+    known = () if before is None else before.tries
+    found: list[tuple[datetime, RolloutEvent]] = []
+    for number, run in enumerate(after.tries):
+        old = known[number] if number < len(known) else None
+        about = {"wave": waves.get(run.device, ""), "school": run.school, "device": run.device}
+        if old is None and run.attempted:
+            found.append((run.begun, _event(after, "device-begun", run.begun, **about)))
+        if run.end is not None and run.ended is not None and (old is None or old.end is None):
+            ended = _event(after, "device-ended", run.ended, **about, end=str(run.end), text=run.reason)
+            found.append((run.ended, ended))
+    return found
 
 
 def _event(after: RolloutProgress, kind: str, at: datetime | None = None, **about: str) -> RolloutEvent:
@@ -165,7 +180,7 @@ def _has_begun(wave: WaveProgress) -> bool:
     return wave.ended_well + wave.ended_badly + wave.in_the_middle > 0
 
 
-def _count_wave(wave: Wave, runs: Mapping[str, DeviceRun]) -> WaveProgress:
+def _count_wave(wave: Wave, runs: Mapping[str, DeviceRun], once: Container[str]) -> WaveProgress:
     found = [runs[name] for turn in wave.schools for name in turn.devices if name in runs]
     well = sum(run.end is not None and run.end.good for run in found)
     badly = sum(run.end is not None and not run.end.good for run in found)
@@ -178,4 +193,5 @@ def _count_wave(wave: Wave, runs: Mapping[str, DeviceRun]) -> WaveProgress:
         sum(run.attempted and run.end is None for run in found),
         len(wave.schools),
         sum(ended.issuperset(turn.devices) for turn in wave.schools),
+        all(name in once for turn in wave.schools for name in turn.devices),
     )

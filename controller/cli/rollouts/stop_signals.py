@@ -14,7 +14,10 @@ OnWorker = Callable[[RolloutWorker], None]
 
 @contextmanager
 def stop_on_signals(heard: list[str], on_signal: Callable[[], None] = lambda: None) -> Iterator[OnWorker]:
-    """Let signals stop the workers that are given, instead of ending this process; `heard` takes their names."""
+    """Let signals stop the workers that are given, instead of ending this process; `heard` takes their names.
+
+    A worker that is given later begins no device either: the signal that came before meant that one, too.
+    """
     workers: list[RolloutWorker] = []
 
     def stop_workers(name: str) -> None:
@@ -25,8 +28,14 @@ def stop_on_signals(heard: list[str], on_signal: Callable[[], None] = lambda: No
                 say_aside(f"{name}: finishing the devices that have begun ({len(worker.begun)})")
             worker.stop.set()
 
+    def add_worker(worker: RolloutWorker) -> None:
+        # In this order: a signal between the two stops it all the same.
+        workers.append(worker)
+        if heard:
+            worker.stop.set()
+
     with hear_signals(stop_workers):
-        yield workers.append
+        yield add_worker
 
 
 def say_aside(words: str) -> None:

@@ -39,7 +39,7 @@ from controller.cli.output import Exit, print_line, print_message, say_json, say
 from controller.cli.rollouts.commands import Force, RolloutId, Supersede, start
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
 from controller.cli.rollouts.undo_plan import WayBack, Widened, find_way_back
-from controller.cli.rollouts.worker import surround
+from controller.cli.rollouts.worker import build_surroundings
 from controller.plan.build import PlanOrigin
 from controller.plan.document import PlanFile
 from controller.plan.observe import read_devices
@@ -133,7 +133,7 @@ def undo(  # noqa: PLR0913 the command's options
             place,
             estate,
             lambda record, devices: read_devices(
-                devices, surround(place, SystemClock(), record).transport, say_reading(len(devices))
+                devices, build_surroundings(place, SystemClock(), record).transport, say_reading(len(devices))
             ),
         )
     plan = way.build_plan(_describe_origin(place, sign_with))

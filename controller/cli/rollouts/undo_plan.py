@@ -121,7 +121,7 @@ def find_way_back(
 def _refuse_in_the_middle(name: str, store: RolloutStore, place: EstateRollouts) -> None:
     """Refuse where a device has begun to change and a process lives that will end that."""
     middle = next((run.device for run in store.find_last_runs(name).values() if run.ended is None), None)
-    if middle is not None and is_worked_on(place.folder, place.server):
+    if middle is not None and is_worked_on(store, place.folder):
         message = f"{middle} is being changed by the rollout {name}; wait for its end: tsunagu rollout watch {name}"
         raise RolloutRefused(message)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from threading import Event, Thread
 
 from rich.live import Live
@@ -20,40 +20,69 @@ Look = Callable[[], RolloutProgress]
 
 
 class Watcher:
-    """Looks at a rollout again and again, and tells what it sees in one of three ways."""
+    """Looks at a rollout again and again, and tells what it sees in one of three ways.
 
-    def __init__(self, look: Look, *, as_json: bool, lines: bool = True) -> None:
+    Once nobody reads that any more (a closed pipe, a closed terminal) it tells nothing more.
+    """
+
+    def __init__(self, look: Look, *, as_json: bool) -> None:
         self._look = look
         self._as_json = as_json
-        self._live = Live(console=errors, auto_refresh=False) if not as_json and errors.is_terminal else None
-        self._lines = lines
+        self._live: Live | None = None
         self._before: RolloutProgress | None = None
+        self.has_reader = True
 
-    def show(self) -> AbstractContextManager[object]:
-        """Hold the terminal for the live view, where there is one."""
-        return self._live or nullcontext()
+    @contextmanager
+    def hold_terminal(self) -> Iterator[None]:
+        """Show the live view for the length of a block, where there is a terminal."""
+        if self._as_json or not errors.is_terminal:
+            yield
+            return
+        with Live(console=errors, auto_refresh=False) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
 
-    def tell(self) -> RolloutProgress:
-        """Look once, tell what has happened since the last look, and return how far the rollout is."""
+    def tell_news(self, *, lines: bool = True) -> RolloutProgress:
+        """Look once, tell what has happened since the last look, and return how far the rollout is.
+
+        Without `lines` somebody else prints a line for what happens.
+        """
         found = self._look()
-        for event in find_events(self._before, found):
-            self._tell_event(event)
-        if self._live is not None:
-            self._live.update(render_progress(found), refresh=True)
+        if self.has_reader:
+            try:
+                self._tell_events(found, lines=lines)
+            except BrokenPipeError:
+                self.has_reader = False
+        if errors.lost_reader and not self._as_json:
+            self.has_reader = False
         self._before = found
         return found
 
-    def _tell_event(self, event: RolloutEvent) -> None:
+    def _tell_events(self, found: RolloutProgress, *, lines: bool) -> None:
+        for event in find_events(self._before, found):
+            self._tell_event(event, lines=lines)
+        if self._live is not None:
+            self._live.update(render_progress(found), refresh=True)
+
+    def _tell_event(self, event: RolloutEvent, *, lines: bool) -> None:
         if self._as_json:
             say_json_line({**event}, form=EVENT_FORM)
-        elif self._live is None and self._lines:
+        elif self._live is None and lines:
             errors.print(say_event(event), style=choose_event_style(event), markup=False)
 
 
-def watch_until_end(watcher: Watcher, wait: Callable[[float], object]) -> RolloutProgress:
-    """Tell what happens in a rollout that another process works on, until it ends or stops."""
-    with watcher.show():
-        while not (found := watcher.tell()).has_ended:
+def watch_until_end(
+    watcher: Watcher, wait: Callable[[float], object], is_left: Callable[[], bool] = lambda: False
+) -> RolloutProgress:
+    """Tell what happens in a rollout that another process works on, until it ends or stops, or nobody reads that.
+
+    It ends before that, too, where whoever worked on it has left it (`is_left`).
+    """
+    with watcher.hold_terminal():
+        while not (found := watcher.tell_news()).has_ended and watcher.has_reader and not is_left():
             wait(LOOK_SECONDS)
     return found
 
@@ -63,20 +92,23 @@ def watch_meanwhile(watcher: Watcher) -> Iterator[None]:
     """Tell what happens in a rollout for the length of a block, in which this process works on it."""
     ended = Event()
 
-    def work() -> None:
-        while not ended.wait(LOOK_SECONDS):
-            try:
-                watcher.tell()
-            except StoreRefused:
-                # Whoever works on the rollout meets the same and says so; the next look may be better.
-                continue
+    def tell_news() -> None:
+        try:
+            watcher.tell_news(lines=False)
+        except StoreRefused:
+            # Whoever works on the rollout meets the same and says so; the next look may be better.
+            return
 
-    with watcher.show():
-        thread = Thread(target=work, name="watch", daemon=True)
+    def keep_telling() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            tell_news()
+
+    with watcher.hold_terminal():
+        thread = Thread(target=keep_telling, name="watch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
-        watcher.tell()
+        tell_news()

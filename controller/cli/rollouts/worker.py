@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,13 +14,14 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.measurement.telemetry_tokens import find_token_file
-from controller.cli.output import Exit, errors, say_json_line
+from controller.cli.output import Exit, errors, say_json_line, suppress_lost_reader
 from controller.cli.progress import Progress
-from controller.cli.rollouts.documents import RolloutDocument, describe_rollout, print_rollout
+from controller.cli.rollouts.documents import describe_rollout, ended_as_planned, print_rollout, summarise_rollout
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
 from controller.cli.rollouts.progress import RolloutProgress, look_at_rollout
 from controller.cli.rollouts.stop_signals import OnWorker, say_aside, stop_on_signals
 from controller.cli.rollouts.watching import Watcher, watch_meanwhile, watch_until_end
+from controller.errors import RolloutRefused
 from controller.model.sites.devices import EstateName
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -31,7 +32,7 @@ from controller.rollout.durable.carry_out import (
     is_worked_on,
     use_rollouts,
 )
-from controller.rollout.durable.records import RolloutRecord, RolloutState
+from controller.rollout.durable.records import RolloutRecord
 from controller.rollout.durable.rollout_scene import RolloutScene, Surroundings, resume_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine
@@ -66,25 +67,28 @@ def choose_worker_name(place: EstateRollouts, name: str = "") -> str:
 
 
 @contextmanager
-def begin_work(place: EstateRollouts, patience: float = 2.0) -> Iterator[tuple[WorkflowEngine | None, RolloutStore]]:
-    """Yield the rollouts, and the engine to work on one here; None where workers of a server do that.
-
-    Another process that works on the rollouts of this folder is waited for, `patience` seconds at most.
+def open_work(place: EstateRollouts) -> Iterator[tuple[WorkflowEngine | None, RolloutStore]]:
+    """Yield the engine to work on rollouts here, and the rollouts; None for the engine where other processes do that.
 
     Raises:
-        RolloutRefused: another process works on the rollouts of this folder.
+        RolloutRefused: this process would be one of many workers, and another one has its name.
         StoreRefused: the database cannot be used.
     """
-    if place.server is not None and is_worked_on(place.folder, place.server):
-        with use_rollouts(place.folder, server=place.server) as store:
+    with use_rollouts(place.folder, server=place.server) as store, ExitStack() as stack:
+        if store.is_shared and is_worked_on(store, place.folder):
             yield None, store
-    else:
+            return
         name = choose_worker_name(place)
-        with become_worker(place.folder, server=place.server, name=name, patience=patience) as (engine, store):
-            yield engine, store
+        try:
+            worker = stack.enter_context(become_worker(place.folder, server=place.server, name=name))
+        except RolloutRefused:
+            if store.is_shared:
+                raise
+            worker = None
+        yield worker or (None, store)
 
 
-def surround(place: EstateRollouts, clock: SystemClock, record: RolloutRecord) -> Surroundings:
+def build_surroundings(place: EstateRollouts, clock: SystemClock, record: RolloutRecord) -> Surroundings:
     """Return how devices are reached, and what gates ask: the measurements, and in the virtual city its hosts."""
     # Imported where they are needed: the matrix and the reports take a while, and most commands do without.
     from controller.cli.measurement.report import STORE  # noqa: PLC0415
@@ -114,10 +118,13 @@ def carry_out_here(  # noqa: PLR0913, PLR0917 what a rollout is worked on with
         carry_out(engine, store, scene, listeners=listeners, say=say_aside, on_worker=on_worker)
 
 
-def run_worker(estate: EstateName, policies: Path, state: Path | None, name: str, *, once: bool) -> EstateRollouts:
-    """Work on whatever rollout has not ended until a signal asks for the end; return where the rollouts stand.
+def run_worker(
+    estate: EstateName, policies: Path, state: Path | None, name: str, *, once: bool
+) -> tuple[EstateRollouts, Exit]:
+    """Work on whatever rollout has not ended until a signal asks for the end.
 
-    With `once` until nothing is left that this worker can work on.
+    With `once` until nothing is left that this worker can work on. Return where the rollouts stand, and the exit code:
+    with `once` it is that of what was worked on.
 
     Raises:
         RolloutRefused: another process is this worker.
@@ -128,82 +135,111 @@ def run_worker(estate: EstateName, policies: Path, state: Path | None, name: str
     chosen = choose_worker_name(place, name)
 
     def prepare(store: RolloutStore, rollout: str) -> RolloutScene:
-        record = store.load_record(rollout)
         # The operators' file of today: it may have changed since the last rollout.
         today = find_estate_rollouts(estate, policies, state)
-        refuse_other_estate(estate, record.estate, rollout)
-        return resume_scene(record, store.load_snapshot(rollout), today.operations, surround(today, clock, record))
+        refuse_other_estate(estate, store.load_record(rollout).estate, rollout)
+        return judge_resumption(store, rollout, today)
 
     def carry(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
         carry_out_here(engine, store, scene, place, clock.now(), on_worker)
 
-    loop = WorkLoop(lambda: become_worker(place.folder, server=place.server, name=chosen), prepare, carry, say_aside)
-    with stop_on_signals([], loop.stop.set) as on_worker:
+    loop = WorkLoop(
+        lambda: use_rollouts(place.folder, create=True, server=place.server),
+        lambda: become_worker(place.folder, server=place.server, name=chosen),
+        prepare,
+        carry,
+        say_aside,
+        shares_work=place.server is not None,
+    )
+    heard = list[str]()
+    with stop_on_signals(heard, loop.stop.set) as on_worker:
         say_aside(f"the worker {chosen} looks for rollouts")
-        loop.run(once=once)
-    return place
+        loop.work_until_stopped(once=once)
+    if not once:
+        return place, Exit.GOOD
+    return place, Exit.INTERRUPTED if heard else choose_worker_exit(place, loop.worked_on)
 
 
-def work_or_watch(
-    engine: WorkflowEngine | None,
-    store: RolloutStore,
-    begun: Callable[[SystemClock], RolloutScene],
-    place: EstateRollouts,
-    *,
-    as_json: bool,
-) -> None:
-    """Work on a rollout that has begun, or watch it where workers carry it out."""
-    clock = SystemClock()
-    scene = begun(clock)
-    if engine is None:
-        watch_others(store, scene.record.id, place, as_json=as_json)
-    else:
-        work_here(engine, store, scene, place, clock.now(), as_json=as_json)
+def choose_worker_exit(place: EstateRollouts, rollouts: Sequence[str]) -> Exit:
+    """Return the exit code of rollouts that were worked on: good where each device of each ended as planned."""
+    if not rollouts:
+        return Exit.GOOD
+    now = SystemClock().now()
+    with use_rollouts(place.folder, server=place.server) as store:
+        found = [summarise_rollout(store, rollout, now, worked_on=False) for rollout in rollouts]
+    return Exit.GOOD if all(map(ended_as_planned, found)) else Exit.FAILED
 
 
-def work_here(  # noqa: PLR0913 what a rollout is worked on with
+def judge_resumption(store: RolloutStore, rollout: str, place: EstateRollouts) -> RolloutScene:
+    """Return what a rollout is gone on with: its own copy of its policy, and the operators' file of today.
+
+    Raises:
+        TsunaguError: by that file it may not go on, or its copy is damaged.
+    """
+    record = store.load_record(rollout)
+    around = build_surroundings(place, SystemClock(), record)
+    return resume_scene(record, store.load_snapshot(rollout), place.operations, around)
+
+
+def work_or_watch(scene: RolloutScene, place: EstateRollouts, *, as_json: bool) -> None:
+    """Work on a rollout that has begun, and leave with its exit code; while other processes work on it, watch them.
+
+    Where these leave it before it has ended, it is worked on here.
+    """
+    rollout, heard = scene.record.id, list[str]()
+    with use_rollouts(place.folder, server=place.server) as store:
+        watcher = build_watcher(store, rollout, place, as_json=as_json)
+        while not heard and watcher.has_reader and store.load_status(rollout).state.goes_on:
+            with open_work(place) as (engine, own):
+                # Whoever worked on it until now may have ended it.
+                if engine is not None and store.load_status(rollout).state.goes_on:
+                    work_here(engine, own, scene, place, watcher, heard)
+                    break
+            watch_until_end(watcher, SystemClock().sleep, lambda: not is_worked_on(store, place.folder))
+        left = not watcher.has_reader and store.load_status(rollout).state.goes_on
+        tell_end(store, rollout, place, as_json=as_json, interrupted=bool(heard) or left)
+
+
+def work_here(  # noqa: PLR0913, PLR0917 what a rollout is worked on with
     engine: WorkflowEngine,
     store: RolloutStore,
     scene: RolloutScene,
     place: EstateRollouts,
-    now: datetime,
-    *,
-    as_json: bool,
+    watcher: Watcher,
+    heard: list[str],
 ) -> None:
-    """Work on a rollout in this process, say how it ended, and leave with its exit code."""
-    heard = list[str]()
-    with stop_on_signals(heard) as on_worker:
-        watcher = Watcher(
-            lambda: look_at_rollout(store, scene.record.id, SystemClock().now(), worked_on=True),
-            as_json=as_json,
-            lines=False,
-        )
-        with watch_meanwhile(watcher):
-            carry_out_here(engine, store, scene, place, now, on_worker)
-    retry = place.operations.rollout.retry
-    found = describe_rollout(store, scene.record.id, scene.clock.now(), worked_on=False, retry=retry)
-    tell_end(found, as_json=as_json, interrupted=bool(heard))
+    """Work on a rollout in this process; `heard` takes the names of signals that ended it."""
+    with stop_on_signals(heard) as on_worker, watch_meanwhile(watcher):
+        carry_out_here(engine, store, scene, place, SystemClock().now(), on_worker)
 
 
-def watch_others(store: RolloutStore, name: str, place: EstateRollouts, *, as_json: bool) -> None:
+def watch_others(store: RolloutStore, rollout: str, place: EstateRollouts, *, as_json: bool) -> None:
     """Tell what happens in a rollout that other processes work on, and leave with its exit code."""
-    clock = SystemClock()
+    watcher = build_watcher(store, rollout, place, as_json=as_json)
+    watch_until_end(watcher, SystemClock().sleep)
+    tell_end(store, rollout, place, as_json=as_json, interrupted=not watcher.has_reader)
+
+
+def build_watcher(store: RolloutStore, rollout: str, place: EstateRollouts, *, as_json: bool) -> Watcher:
+    """Return what watches a rollout."""
 
     def look() -> RolloutProgress:
-        return look_at_rollout(store, name, clock.now(), worked_on=is_worked_on(place.folder, place.server))
+        worked_on = is_worked_on(store, place.folder)
+        return look_at_rollout(store, rollout, SystemClock().now(), worked_on=worked_on)
 
-    watch_until_end(Watcher(look, as_json=as_json), clock.sleep)
-    retry = place.operations.rollout.retry
-    tell_end(describe_rollout(store, name, clock.now(), worked_on=False, retry=retry), as_json=as_json)
+    return Watcher(look, as_json=as_json)
 
 
-def tell_end(found: RolloutDocument, *, as_json: bool, interrupted: bool = False) -> None:
+def tell_end(store: RolloutStore, rollout: str, place: EstateRollouts, *, as_json: bool, interrupted: bool) -> None:
     """Say how a rollout ended, and leave with its exit code."""
-    if as_json:
-        say_json_line({**found}, form="rollout")
-    else:
-        print_rollout(found)
+    retry = place.operations.rollout.retry
+    found = describe_rollout(store, rollout, SystemClock().now(), worked_on=False, retry=retry)
+    with suppress_lost_reader():
+        if as_json:
+            say_json_line({**found}, form="rollout")
+        else:
+            print_rollout(found, shared=store.is_shared)
     if interrupted:
         raise typer.Exit(Exit.INTERRUPTED)
-    if found["state"] != RolloutState.DONE or found["ended_well"] < found["devices"]:
+    if not ended_as_planned(found):
         raise typer.Exit(Exit.FAILED)

@@ -103,10 +103,12 @@ def list_hosts(
     """
     waves = waves or {}
     for device in select_devices(city, Selection()):
-        yield _host(device, access.get(device.access), waves.get(device.id, ""))
+        yield _host(
+            device, access.get(device.access), waves.get(device.id, ""), closed=device.school.id in city.cut_offs.closed
+        )
 
 
-def _host(device: Device, access: DeviceAccess | None, wave: str) -> Host:
+def _host(device: Device, access: DeviceAccess | None, wave: str, *, closed: bool) -> Host:
     school = device.school
     groups = (
         f"ward_{school.ward}",
@@ -116,6 +118,7 @@ def _host(device: Device, access: DeviceAccess | None, wave: str) -> Host:
         *((f"wave_{wave}",) if wave else ()),
         f"platform_{device.platform}",
         f"role_{device.role}",
+        *(("closed",) if closed else ()),
         "operable" if is_operable(device) else "not_operable",
     )
     variables: dict[str, str | int] = {

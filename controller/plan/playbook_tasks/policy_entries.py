@@ -86,16 +86,18 @@ def quarantine_subject(policies: Path, subject: Subject, terms: Terms, today: da
 
 
 def release_subject(policies: Path, subject: Subject, today: date) -> PolicyText:
-    """Return the file without the entries that cut something off today or later.
+    """Return the file without the entries that cut something off today or later, or that close the school.
 
     Raises:
         TsunaguError: the file cannot be changed so.
     """
     path, before, file = _open_file(policies)
     known = [number for number, one in enumerate(file.quarantines) if _is_current(one, subject, today)]
-    if not known:
-        return PolicyText(path, before, before or "")
-    return PolicyText(path, before, _delete_entries(path, before or "", QUARANTINED, known))
+    closed = [number for number, one in enumerate(file.closed) if one.school == subject.school]
+    after = before or ""
+    for key, numbers in ((QUARANTINED, known), (CLOSED, closed)):
+        after = _delete_entries(path, after, key, numbers) if numbers else after
+    return PolicyText(path, before, after)
 
 
 def close_school(policies: Path, school: str, terms: tuple[str, str], today: date) -> PolicyText:

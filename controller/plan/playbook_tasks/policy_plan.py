@@ -12,7 +12,7 @@ from controller.model.sites.devices import Device
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan, consider_device
 from controller.plan.document import PlanFile
-from controller.plan.observe import read_devices
+from controller.plan.observe import NotSupported, read_devices
 from controller.platforms.transport.base import Transport
 
 
@@ -71,8 +71,8 @@ def _describe_host(one: ConsideredDevice, touched: set[str]) -> HostPlan:
     name = one.observed.device.id
     ways = tuple(path.name_way() for path in one.unjudged)
     if one.refusal is not None:
-        dead = isinstance(one.refusal, DeviceUnreachable)
-        end = HostPlanEnd.UNREACHABLE if dead else HostPlanEnd.FAILED
+        kinds = ((DeviceUnreachable, HostPlanEnd.UNREACHABLE), (NotSupported, HostPlanEnd.LEFT_OUT))
+        end = next((end for kind, end in kinds if isinstance(one.refusal, kind)), HostPlanEnd.FAILED)
         return HostPlan(name, end, reason=str(one.refusal).removeprefix(f"{name}: "), not_judged=ways)
     if one.left_out:
         return HostPlan(name, HostPlanEnd.LEFT_OUT, reason=one.left_out, not_judged=ways)

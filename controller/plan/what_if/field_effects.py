@@ -14,6 +14,7 @@ _CITY, _SCHOOLS, _DEVICES = "city/city.yaml", "city/schools/*.yaml", "city/devic
 _BLUEPRINTS, _GROUPS, _RULES = "city/blueprints.yaml", "city/groups.yaml", "access/rules.yaml"
 _APPLICATIONS, _PREFIXES, _PEOPLE = "access/applications.yaml", "access/prefixes/*.yaml", "access/people.yaml"
 _ADMISSION, _FLOWS, _MEASUREMENT = "access/admission.yaml", "access/flows.yaml", "measurement.yaml"
+_QUARANTINES = "access/quarantines.yaml"
 _SEGMENTS, _CALENDAR, _LINES = "access/segments.yaml", "city/calendar.yaml", "city/lines.yaml"
 
 
@@ -46,6 +47,9 @@ JUDGED: frozenset[str] = (
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ssids{one}" for one in ("", ".ssid", ".segment", ".protection")))
     | _name(_BLUEPRINTS, "blueprints.kinds", "blueprints.pupils.at-least")
     | _name(_BLUEPRINTS, "blueprints.pupils.at-most")
+    | _name(_QUARANTINES, "quarantines", "quarantines.school", "quarantines.device", "quarantines.port")
+    | _name(_QUARANTINES, "quarantines.since", "quarantines.until", "quarantines.keeps")
+    | _name(_QUARANTINES, "closed", "closed.school", "closed.since")
     | _name(_DEVICES, "devices.platform", "devices.lot")
     | _name(_CITY, "controllers", "offices.egress", "wards.lot")
     | _name(_SCHOOLS, "schools.lot", "schools.blueprint")
@@ -71,6 +75,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
             *_name(_CALENDAR, "terms.name", "holidays.name", "extra.name", "exams.name", "school-exams.name"),
             *_name("access/necessities.yaml", "necessities.why"),
             *_name(_PREFIXES, "source", "retrieved"),
+            *_name(_QUARANTINES, "quarantines.reason", "quarantines.by", "closed.reason", "closed.by"),
             *_name(_MEASUREMENT, "recommended.source"),
         ),
         _FOR_PEOPLE,

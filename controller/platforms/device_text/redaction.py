@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from string import punctuation
 
 from controller.platforms.device_text.token_classes import (
     is_address,
@@ -51,6 +52,8 @@ _PARTS = re.compile(r"[-_.]")
 _STATEMENT_END = re.compile("[;,{})]{0,3}")
 _LONGEST_PART = 2
 _FULL_COLONS = 7
+_TELLING = 3
+"""Characters in a row of a secret that give something of it away."""
 
 
 def redact(text: str, understood: Collection[int] = ()) -> tuple[str, int]:
@@ -64,6 +67,22 @@ def redact(text: str, understood: Collection[int] = ()) -> tuple[str, int]:
 def redact_message(text: str) -> str:
     """Return what a device says of its own error, redacted as its configuration is; more words of prose are known."""
     return _redact_lines(text, (), read_words("keywords.txt") | read_words("error_words.txt"))[0]
+
+
+def hide_words(text: str, secrets: Sequence[str]) -> str:
+    """Return a text without the words that hold one of these, or so much of one that it would be given away.
+
+    >>> hide_words("% Weak password: 'hunter2', not unter!", ["hunter2"])
+    '% Weak password: <redacted> not <redacted>'
+    """
+    bare = [one.strip(punctuation) for one in secrets]
+
+    def hide(found: re.Match[str]) -> str:
+        word = found[0].strip(punctuation)
+        quotes = any((one and one in found[0]) or (len(word) >= _TELLING and word in one) for one in bare)
+        return REDACTED if quotes else found[0]
+
+    return re.sub(r"\S+", hide, text)
 
 
 def _redact_lines(text: str, understood: Collection[int], known: frozenset[str]) -> tuple[str, int]:

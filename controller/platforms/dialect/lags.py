@@ -80,6 +80,11 @@ class LagReading:
         self.unjoined: list[str] = []
         self.headers: dict[str, ConfigLine] = {}
         self.others: dict[str, list[ConfigLine]] = {}
+        self._switched: dict[str, frozenset[str]] = {}
+
+    def note_lines(self, port: str, lines: Iterable[ConfigLine]) -> None:
+        """Note how a port of ours is switched, also in the mode that it is not in."""
+        self._switched[port] = frozenset(words for words in map(join_words, lines) if words.startswith("switchport "))
 
     def note_other(self, lag: str, line: ConfigLine) -> None:
         """Note that a port of others is in a LAG."""
@@ -121,6 +126,10 @@ class LagReading:
                 why = "it is shut down" if member.shut else f"what it carries is not what {name} does"
                 words = f"port {member.name} counts as out of service in {name}: {why}"
                 self.reading.remarks.append(ConfigLine(member.join.number, words))
+            elif differing := self._switched[member.name] ^ self._switched[name]:
+                words = f"{min(differing)!r} stands at one of {name} and its member {member.name} alone"
+                said = f"{words}; a switch may take the member out of service"
+                self.reading.remarks.append(ConfigLine(member.join.number, said))
         yield Lag(name, here[0].mode, tuple(sorted(active)), tuple(sorted(idle)))
 
 

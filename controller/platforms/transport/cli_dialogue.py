@@ -25,8 +25,8 @@ _CONTEXT = r"(?:pp|tunnel)(?:[0-9]{1,5}|anonymous)[>#]"
 """Stands behind the prompt of a Yamaha RTX while an interface of this kind is selected."""
 _LOG_LINE = re.compile(
     r"""(?:[*.]?[^%\n]{0,60}:\ )?%[A-Z0-9_]{2,40}(?:-[A-Z0-9_]{1,40}){0,2}-[0-7]-[A-Z0-9_]{2,60}:.*   # Cisco
-    |\d\d:\d\d:\d\d\ \S{1,64}\ [a-z0-9]{1,16}\.[a-z]{1,10}\ .*                                  # AlliedWare Plus
-    |\d\d/\d\d\ \d\d:\d\d:\d\d\ [ER]\d\ [A-Z]{2,10}\ .*                                          # AlaxalA
+    |[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\ \S{1,64}\ [a-z0-9]{1,16}\.[a-z]{1,10}\ .* # AlliedWare Plus
+    |[0-9][0-9]/[0-9][0-9]\ [0-9][0-9]:[0-9][0-9]:[0-9][0-9]\ [ER][0-9]\ [A-Z]{2,10}\ .* # AlaxalA
     |\*\*\*.*""",  # the announcement of a reload
     re.VERBOSE,
 )

@@ -16,7 +16,7 @@ import paramiko
 from controller.errors import HostKeyRefused, OperationsRefused
 from controller.model.policy_bounds import SSH_PORT
 from controller.model.sites.devices import Device
-from controller.operations.trusted_files import read_trusted_file
+from controller.operations.trusted_files import MOST_PIN_BYTES, read_trusted_file
 from controller.platforms.transport.host_certificates import (
     CertificateRefused,
     is_certificate,
@@ -89,7 +89,7 @@ def read_known_hosts(identity: HostIdentity) -> list[KnownHost]:
 
 def _read_text(identity: HostIdentity) -> str:
     try:
-        content = read_trusted_file(identity.known_hosts, _UNREADABLE, most_bytes=16 << 20)
+        content = read_trusted_file(identity.known_hosts, _UNREADABLE, most_bytes=MOST_PIN_BYTES)
     except FileNotFoundError:
         return ""
     except OperationsRefused as error:

@@ -27,7 +27,7 @@ from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
 from controller.rollout.durable.snapshot import pack_snapshot
 from controller.rollout.durable.waves.wave_plan import build_waves
-from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease, list_live_workers
+from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease
 from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import name_workflow
 from controller.rollout.start import StartedRollout
@@ -126,24 +126,20 @@ def find_worker_lock(state: Path, name: str = WORKER) -> Path:
     return find_database(state).with_name(_LOCK if name == WORKER else f"worker-{name}.lock")
 
 
-def is_worked_on(state: Path, server: DatabaseServer | None = None) -> bool:
-    """Tell if a process works on the rollouts of a server, else of a state folder.
+def is_worked_on(store: RolloutStore, state: Path) -> bool:
+    """Tell if a process works on rollouts: a worker that shares them, else the one process of a state folder.
 
     Raises:
-        StoreRefused: the server cannot be used.
+        StoreRefused: the database cannot be used.
     """
-    if server is not None:
-        database = connect_server(server)
-        try:
-            RolloutStore(database).create_tables()
-            return bool(list_live_workers(database))
-        finally:
-            close_database(database)
+    if store.is_shared:
+        return bool(store.list_live_workers())
     lock = find_worker_lock(state)
     if not lock.exists():
         return False
     try:
-        with hold_file_lock(lock):
+        # Shared: any number may look side by side, and who works is named by the lock as long as it works.
+        with hold_file_lock(lock, shared=True):
             return False
     except FileLocked:
         return True
@@ -207,16 +203,26 @@ def refuse_superseding(store: RolloutStore, rollout: str) -> None:
         raise RolloutRefused(message)
 
 
+def refuse_resuming(store: RolloutStore, rollout: str) -> None:
+    """Refuse to let a rollout go on that is not there, or has ended.
+
+    Raises:
+        RolloutRefused: see there.
+    """
+    status = store.load_status(rollout)
+    if status.state.is_final:
+        message = f"the rollout {rollout} has ended ({status.state}); start another one from a new plan"
+        raise RolloutRefused(message)
+
+
 def resume_rollout(store: RolloutStore, rollout: str, by: str, now: datetime) -> RolloutStatus:
     """Let a rollout go on that is paused or stopped, or whose process was lost.
 
     Raises:
         RolloutRefused: it has ended.
     """
+    refuse_resuming(store, rollout)
     status = store.load_status(rollout)
-    if status.state.is_final:
-        message = f"the rollout {rollout} has ended ({status.state}); start another one from a new plan"
-        raise RolloutRefused(message)
     if status.state is not RolloutState.RUNNING:
         store.change_state(rollout, RolloutState.RUNNING, now, since=(status.state,), by=by)
     return store.load_status(rollout)
@@ -325,7 +331,7 @@ def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) ->
     key = name_workflow(rollout, generation)
     if found is None:
         engine.start_workflow(ROLLOUT, key)
-    found = worker.wait_for_workflow(key, time.monotonic())
+    found = worker.workflows.wait_for_workflow(key, time.monotonic())
     while worker.begun:
         Event().wait(_POLL_SECONDS)
     return found

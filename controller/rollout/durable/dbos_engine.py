@@ -22,7 +22,7 @@ from controller.rollout.durable.database import explain_database_error
 from controller.rollout.durable.workflow_engine import WorkflowBody, WorkflowStatus
 
 APPLICATION = "tsunagu"
-VERSION = "2"
+VERSION = "3"
 """The version of the workflows: DBOS carries on only those of the same one. Raise it where their steps change."""
 POLL_SECONDS = 0.25
 """How often a queue is looked at: a school begins so much later than it could, and each look costs a statement."""
@@ -99,7 +99,8 @@ class DbosEngine:
 
     def run_step(self, name: str, work: Callable[[], str]) -> str:
         """See `WorkflowEngine.run_step`."""
-        return DBOS.run_step({"name": name}, work)
+        with _in_our_words():
+            return DBOS.run_step({"name": name}, work)
 
     def find_status(self, key: str) -> WorkflowStatus | None:
         """See `WorkflowEngine.find_status`."""

@@ -49,8 +49,9 @@ class HeartbeatStore:
             at = connection.execute(found).scalar()
         return None if at is None else datetime.fromtimestamp(at, UTC)
 
-    def list_waits(self, rollout: str) -> list[str]:
-        """Return what the workers of a rollout waited for at their last sign of life."""
+    def list_waits(self, rollout: str, since: datetime) -> list[str]:
+        """Return what the workers of a rollout wait for that gave a sign of life since then; the others may be dead."""
+        alive = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.at >= since.timestamp(), _HEARTBEATS.c.waits != "")
         with self._rollouts.begin_transaction() as connection:
-            found = sa.select(_HEARTBEATS.c.waits).where(_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.waits != "")
+            found = sa.select(_HEARTBEATS.c.waits).where(*alive).order_by(_HEARTBEATS.c.worker)
             return [str(row.waits) for row in connection.execute(found)]

@@ -14,6 +14,11 @@ from controller.model.sites.devices import EstateName
 from controller.plan.document import Commit, Digest, Name
 from controller.rollout.outcome import End
 
+REST = "rest"
+"""The wave of schools that no wave of the operators takes."""
+WITHOUT_RESTORE = "without-restore"
+"""The wave of devices that cannot put their old state back by themselves; always the last one."""
+
 
 class RolloutState(StrEnum):
     """How far a rollout is.
@@ -37,6 +42,15 @@ class RolloutState(StrEnum):
     def is_final(self) -> bool:
         """Whether nothing more can come of it."""
         return self in (RolloutState.CANCELLED, RolloutState.SUPERSEDED, RolloutState.DONE)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on without anybody resuming it, as long as a process works on it; paused, it waits there."""
+        return self in GOES_ON
+
+
+GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
+"""The states in which a process works on a rollout."""
 
 
 _RolloutId = Annotated[str, Field(pattern=r"^[0-9]{8}-[0-9]{6}-[0-9a-f]{8}$")]

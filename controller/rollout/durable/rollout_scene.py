@@ -20,7 +20,7 @@ from controller.plan.provenance.approvals import check_approvals
 from controller.plan.verify import VerifiedDevice, verify_plan
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.change import Change
-from controller.rollout.durable.records import RolloutRecord, Wave
+from controller.rollout.durable.records import REST, WITHOUT_RESTORE, RolloutRecord, Wave
 from controller.rollout.durable.snapshot import Snapshot, unpack_snapshot
 from controller.rollout.waves import Settings, build_changes
 
@@ -83,9 +83,17 @@ class RolloutScene:
     gate_scene: GateScene
 
     def find_rule(self, wave: Wave) -> WaveRule:
-        """Return what holds for a wave: the operators' rule of today; the strictest where they have none any more."""
-        found = self.operations.rollout.find_wave_rule(wave.rule)
-        return found or WaveRule(name=wave.rule, schools="rest")
+        """Return what holds for a wave: the operators' rule of today.
+
+        Where they have renamed it, or taken it away, the strictest: no failure, every gate and the longest soak of any.
+        """
+        settings = self.operations.rollout
+        found = settings.find_wave_rule(wave.rule)
+        if found is not None or wave.rule in (REST, WITHOUT_RESTORE):
+            return found or WaveRule(name=wave.rule, schools="rest")
+        soak = max(one.soak_minutes for one in settings.waves)
+        strictest = {"gates": settings.list_all_gates(), "soak_minutes": soak}
+        return WaveRule(name=wave.rule, schools="rest").model_copy(update=strictest)
 
     def count_schools_at_once(self, wave: Wave) -> int:
         """Return how many schools of a wave are changed side by side."""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from controller.errors import RolloutRefused, StoreRefused
-from controller.rollout.durable.database import begin_transaction, create_tables, make_table
+from controller.rollout.durable.database import begin_transaction, create_tables, is_server, make_table
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, RunPlace
 from controller.rollout.durable.worker_lease import WorkerLease, list_live_workers
 from controller.rollout.outcome import End, Outcome
@@ -77,6 +77,15 @@ class RolloutStore:
     def __init__(self, database: sa.Engine, lease: WorkerLease | None = None) -> None:
         self._database = database
         self.lease = lease
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether workers on many machines share them."""
+        return is_server(self._database)
+
+    def list_live_workers(self) -> frozenset[str]:
+        """Return the workers that share them and live."""
+        return frozenset(list_live_workers(self._database))
 
     def begin_transaction(self) -> AbstractContextManager[sa.Connection]:
         """Return a transaction of the database, for what is kept beside the rollouts."""

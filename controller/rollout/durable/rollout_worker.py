@@ -18,12 +18,12 @@ from controller.rollout.durable.gates.gate_store import GateStore
 from controller.rollout.durable.records import RolloutState, RolloutStatus, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.waits import Waits, find_pause
+from controller.rollout.durable.waits import Waits, WorkflowWatch, find_pause
 from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from controller.rollout.durable.waves.unknown_devices import WaitingDevice
-from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, GOES_ON, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, WaveEnd, explain_failures
 from controller.rollout.durable.waves.wave_gates import WaveGates
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from controller.rollout.durable.waves.write_offs import WriteOffStore
@@ -45,9 +45,7 @@ LOOK_SECONDS = 1.0
 _MOST_LOOK_SECONDS = 5.0
 """The longest pause between two such looks at the database."""
 _WRITTEN_OFF = "written off"
-_MOST_POLL_SECONDS = 1.0
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
-_SOAK = "soak"
 
 
 @dataclass
@@ -65,15 +63,18 @@ class RolloutWorker:
     say: Callable[[str], None]
     stop: Event = field(default_factory=Event)
     waits: Waits = field(init=False)
+    workflows: WorkflowWatch = field(init=False)
     _waves: dict[str, tuple[Wave, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.waits = Waits(self.span)
+        self.workflows = WorkflowWatch(self.engine, self.stop)
 
     @property
     def bodies(self) -> Mapping[str, WorkflowBody]:
         """The workflows by their name."""
-        return {ROLLOUT: self.run_rollout, SCHOOL: self.run_school, UNDO: self.run_undo}
+        bodies = {ROLLOUT: self.run_rollout, SCHOOL: self.run_school, UNDO: self.run_undo}
+        return {name: partial(self._run_body, body) for name, body in bodies.items()}
 
     @property
     def queues(self) -> Mapping[str, int]:
@@ -87,6 +88,15 @@ class RolloutWorker:
         return self._tries.begun
 
     # --- the workflows ---
+
+    def _run_body(self, body: WorkflowBody, key: str) -> None:
+        """Run a workflow; where the engine cannot keep what it did, this process stops."""
+        try:
+            body(key)
+        except StoreRefused as error:
+            raise self._give_up(error) from error
+        finally:
+            self.workflows.note_returned(key)
 
     def run_rollout(self, key: str) -> None:
         """Carry out the waves one after the other, until one stops the rollout."""
@@ -111,7 +121,7 @@ class RolloutWorker:
         together = self._run_step(f"begin {name}", partial(self._begin_wave, place, wave))
         if together == ENDED:
             return False
-        gates = self._run_step(f"look before {name}", partial(self._gate_steps.look_before, place, wave))
+        self._run_step(f"look before {name}", partial(self._gate_steps.look_before, place, wave))
         schools = [turn.school for turn in wave.schools]
         while True:
             self._run_schools(place, schools, together)
@@ -123,6 +133,7 @@ class RolloutWorker:
             place = replace(place, round=place.round + 1)
         if end != GO:
             return False
+        gates = self._run_step(f"list gates of {name}", partial(self._gate_steps.list_gates, wave))
         passed = [
             self._run_step(f"gate {kind} of {name}", partial(self._gate_steps.ask_gate, place, wave, kind)) == GO
             for kind in gates.split()
@@ -170,10 +181,7 @@ class RolloutWorker:
     def _list_waves(self, rollout: str) -> tuple[Wave, ...]:
         """Return the waves, which stand in the record and never change: so this needs no step."""
         if rollout not in self._waves:
-            try:
-                self._waves[rollout] = self.store.load_record(rollout).waves
-            except StoreRefused as error:
-                raise self._give_up(error) from error
+            self._waves[rollout] = self.store.load_record(rollout).waves
         return self._waves[rollout]
 
     def _run_step(self, name: str, work: Callable[[], str]) -> str:
@@ -199,16 +207,6 @@ class RolloutWorker:
         self.stop.set()
         return WorkerStopped()
 
-    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
-        """Wait until a workflow has ended, or this process is to stop; return how far it is.
-
-        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
-        """
-        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
-            if self.stop.wait(find_pause(time.monotonic() - began, _MOST_POLL_SECONDS)):
-                break
-        return found
-
     # --- the steps ---
 
     def _begin_wave(self, place: RunPlace, wave: Wave) -> str:
@@ -222,7 +220,7 @@ class RolloutWorker:
     def _wait_for_schools(self, keys: list[str]) -> str:
         began = time.monotonic()
         for key in keys:
-            if self.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
+            if self.workflows.wait_for_workflow(key, began) is WorkflowStatus.PENDING:
                 raise WorkerStopped
         return GO
 
@@ -263,7 +261,7 @@ class RolloutWorker:
         if found != GO:
             return found
         if followed and rule.soak_minutes:
-            self._soak(place, rule.soak_minutes)
+            self._ends.soak(place, rule.soak_minutes)
         return ENDED if self._wait_until_running(place.rollout, place.generation) else GO
 
     def _undo_device(self, place: RunPlace, device: str) -> str:
@@ -277,17 +275,6 @@ class RolloutWorker:
         if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
         return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
-
-    def _soak(self, place: RunPlace, minutes: int) -> None:
-        """Wait; a process that is started anew meanwhile waits all of the time again."""
-        self.say(f"waits {_count(minutes, 'minute')} before the next wave")
-        self.waits.begin_wait(_SOAK, f"{_count(minutes, 'minute')} before the next wave")
-        began = self._clock.monotonic()
-        with self.waits.end_after(_SOAK):
-            while self._clock.monotonic() < began + minutes * 60:
-                if self._explain_end(place.rollout, place.generation):
-                    return
-                self._look_later()
 
     # --- what the steps ask ---
 
@@ -318,7 +305,7 @@ class RolloutWorker:
         return self._explain_ended(rollout, generation, self.store.load_status(rollout))
 
     def _explain_ended(self, rollout: str, generation: int, status: RolloutStatus) -> str:
-        if status.state not in GOES_ON:
+        if not status.state.goes_on:
             return f"the rollout was {status.state}" + (f" by {status.by}" if status.by else "")
         if rollout != self.scene.record.id:
             return "another rollout is carried out"
@@ -366,6 +353,7 @@ class RolloutWorker:
             self._explain_wait,
             self._look_later,
             self._retry,
+            self.waits,
         )
 
     @cached_property
@@ -378,7 +366,7 @@ class RolloutWorker:
 
     @property
     def _gate_steps(self) -> GateSteps:
-        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say)
+        asked = WaveGates(self.store, self.gates, self.write_offs, self.scene, self.say, self.waits)
         return GateSteps(asked, self._ends, self._undo, self.say, self._explain_end, self._look_later)
 
     @property

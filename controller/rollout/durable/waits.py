@@ -6,11 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Lock
+from datetime import datetime
+from threading import Event, Lock
 
+from controller.errors import StoreRefused
+from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.telemetry.timeline import Level, Span
 
 _SHOWN = 3
+_MOST_POLL_SECONDS = 1.0
+UNKEPT_SECONDS = 90.0
+"""After so long a workflow's end that is not kept never will be: databases are waited for a minute at most."""
 _SHORTEST_SECONDS = 0.1
 _GROWTH = 0.1
 """A pause is this part of what was waited before."""
@@ -23,6 +29,46 @@ def find_pause(waited: float, longest: float) -> float:
     [0.1, 0.4, 2.0, 5.0]
     """
     return min(longest, max(_SHORTEST_SECONDS, waited * _GROWTH))
+
+
+def count_seconds_left(until: datetime, now: datetime, minutes: int) -> float:
+    """Return the seconds until a moment, no more than so many minutes: the clock may have been put back meanwhile.
+
+    >>> noon = datetime(2026, 11, 29, 12)
+    >>> [count_seconds_left(noon, noon - timedelta(minutes=left), 10) for left in (-1, 4, 600)]
+    [0.0, 240.0, 600.0]
+    """
+    return max(0.0, min((until - now).total_seconds(), minutes * 60.0))
+
+
+@dataclass
+class WorkflowWatch:
+    """Waits for the ends of workflows. Any thread may use it; whoever sets `stop` ends all waiting."""
+
+    engine: WorkflowEngine
+    stop: Event
+    _returned: dict[str, float] = field(default_factory=dict)
+
+    def note_returned(self, key: str) -> None:
+        """Note that a workflow has ended in this process: the engine has to keep that now."""
+        self._returned[key] = time.monotonic()
+
+    def wait_for_workflow(self, key: str, began: float) -> WorkflowStatus | None:
+        """Wait until a workflow has ended, or `stop` is set; return how far it is.
+
+        `began` is when the waiting began, of which this workflow may be a part: the pauses grow with it.
+
+        Raises:
+            StoreRefused: it has ended in this process, and the engine cannot keep that.
+        """
+        while (found := self.engine.find_status(key)) is WorkflowStatus.PENDING:
+            now = time.monotonic()
+            if now - self._returned.get(key, now) > UNKEPT_SECONDS and not self.stop.is_set():
+                message = f"the database of rollouts keeps no more: {key} has ended, and that is not in it"
+                raise StoreRefused(message)
+            if self.stop.wait(find_pause(now - began, _MOST_POLL_SECONDS)):
+                break
+        return found
 
 
 @dataclass

@@ -21,6 +21,8 @@ from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
 
+_AGREES = "ansible.builtin.set_fact"
+"""The action that only agrees on words: a host for which nothing else was carried out is not done."""
 _ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
@@ -183,7 +185,8 @@ class _Hearing:
         self._last[host] = end
         outcome.results[task] = dict(result)
         if not reason:
-            outcome.end = HostEnd.DONE if outcome.end is HostEnd.NOT_ATTEMPTED else outcome.end
+            begun = outcome.end is not HostEnd.NOT_ATTEMPTED or data.get("task_action") == _AGREES
+            outcome.end = outcome.end if begun else HostEnd.DONE
             return
         outcome.end = HostEnd.UNREACHABLE if kind == "runner_on_unreachable" else _choose_end(result)
         outcome.reason = reason

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NoReturn
 
-from controller.errors import AuditRefused, FileLocked
+from controller.errors import AuditHeadRefused, AuditRefused, FileLocked
 from controller.inputs.real_path import find_real_path
 from controller.storage.audit.hash_chain import START, check_lines, seal_line, split_lines
 from controller.storage.audit.head_copy import HeadCopy, TrailHead
@@ -206,7 +206,7 @@ class AuditTrail:
             f"{self.folder}: the copy of the head ({place}) {reason}, so nothing is added; ask 'tsunagu audit verify', "
             "and if you know why, name another place ('audit: {head: ...}' in the operators' file)"
         )
-        raise AuditRefused(message)
+        raise AuditHeadRefused(message)
 
     def _seal(self, number: int, previous: str, kind: AuditKind, details: Mapping[str, str | int]) -> tuple[str, str]:
         """The line of the entry after one of a number, and its hash."""

@@ -18,6 +18,10 @@ options:
     description: The key (base64) of an earlier result, to take it out again.
     type: str
     required: false
+  forget:
+    description: Whether every key that is pinned for the device is taken out.
+    type: bool
+    required: false
 author: Tsunagu
 """
 EXAMPLES = """

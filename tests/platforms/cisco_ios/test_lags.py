@@ -69,6 +69,18 @@ def test_a_member_that_the_switch_would_suspend_is_idle_and_a_plan_mends_it(old:
     assert lines(seen.state, STATE)[-3:] == [f"interface {FIRST}", "no shutdown", "end"]
 
 
+@pytest.mark.parametrize("line", [" switchport access vlan 20\n", " switchport nonegotiate\n"])
+@pytest.mark.parametrize("where", ["interface Port-channel1\n", f"interface {SECOND}\n"])
+def test_a_line_of_the_lag_or_a_member_alone_is_told(line: str, where: str) -> None:
+    """Whether a switch compares the VLANs of the mode that is not set, too, stands in no document that was read."""
+    mark = TEXT.index(" switchport", TEXT.index(where))
+    seen = IOS.parse(TEXT[:mark] + line + TEXT[mark:], "x")
+    assert seen.state == STATE
+    told = [one.text for one in seen.remarks]
+    assert len(told) == (2 if "channel" in where else 1)
+    assert all(f"{line.strip()!r} stands at one of Port-channel1 and its member " in one for one in told)
+
+
 def test_a_lag_without_a_member_in_service_is_out_of_service() -> None:
     seen = IOS.parse(TEXT.replace(JOIN, f" shutdown\n{JOIN}"), "x")
     assert not seen.state.ports

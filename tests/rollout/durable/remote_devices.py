@@ -9,21 +9,32 @@ from datetime import datetime
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
+from controller.platforms.transport.base import Transport
 from controller.platforms.transport.in_memory_device.clock import ManualClock
-from tests.rollout.memory_lab import MemoryLab
 
 _KEY = b"devices"
+
+
+class ServedLab(Protocol):
+    """Devices in memory, and their clock."""
+
+    @property
+    def switches(self) -> list[Device]: ...
+    @property
+    def clock(self) -> ManualClock: ...
+    @property
+    def transport(self) -> Transport: ...
 
 
 class DeviceServer:
     """Serves the devices of a lab, and their clock, until it is closed."""
 
-    def __init__(self, lab: MemoryLab, address: Path) -> None:
+    def __init__(self, lab: ServedLab, address: Path) -> None:
         self.address = str(address)
         self._lab = lab
         self._listener = Listener(self.address, "AF_UNIX", authkey=_KEY, backlog=64)

@@ -18,9 +18,8 @@ from controller.rollout.durable.carry_out import (
     resume_rollout,
     use_rollouts,
 )
-from controller.rollout.durable.records import RolloutRecord, RolloutState
+from controller.rollout.durable.records import WITHOUT_RESTORE, RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_worker import RolloutWorker
-from controller.rollout.durable.waves.wave_plan import WITHOUT_RESTORE
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 from tests.rollout.memory_lab import RESTORE_SECONDS
 

@@ -26,7 +26,10 @@ WAVES = write_waves(
     {"name": "rest", "schools": "rest"},
 )
 MOST_KILLS = 200
-STEPS = ("begin wave", "look before", "take turn", "change", "wait for wave", "end wave", "gate", "wait for", "end")
+STEPS = (
+    *("begin wave", "look before", "take turn", "change", "wait for wave", "end wave", "list gates", "gate"),
+    *("wait for", "end"),
+)
 VERBS = {"lock", "read", "arm", "armed", "push", "cancel", "save", "saved", "unlock"}
 
 

@@ -44,6 +44,11 @@ def test_it_is_lost_where_its_process_is_gone_or_silent(
         print_summary(found)
     assert ("lost since" in said.get()) is lost
     assert ("1 device in the middle" in said.get()) is lost
+    if lost and worked_on:
+        with console.capture() as said_of_many:
+            print_summary(found, shared=True)
+        assert "there are workers, and none of them works on it" in said_of_many.get()
+        assert "end it" not in said_of_many.get()
     if lost:
         assert ("end it, then resume" if worked_on else f"tsunagu rollout resume {record.id}") in said.get()
 

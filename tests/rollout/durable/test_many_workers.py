@@ -190,8 +190,8 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
     [device] = scene.scene.lab.switches
     logins = scene.scene.lab.of(device).logins
     with lease.hold_lease():
-        assert is_worked_on(scene.state, server)
         store = RolloutStore(database, lease)
+        assert is_worked_on(store, scene.state)
         number = store.begin_run(RunPlace(first.id, 0, 0, device.school.id), device.id, "north", clock.now())
         assert store.change_state(first.id, RolloutState.CANCELLED, clock.now(), since=(RolloutState.RUNNING,))
         clock.sleep(1)
@@ -206,8 +206,8 @@ def test_a_rollout_waits_for_a_device_of_a_cancelled_one(tmp_path: Path, postgre
         assert scene.scene.lab.of(device).logins == logins
         store.end_run(number, Outcome(device.id, device.school.id, End.FAILED, "the test"), clock.now())
         work.join(60)
+    assert not is_worked_on(store, scene.state)
     close_database(database)
-    assert not is_worked_on(scene.state, server)
     assert_every_device_is_whole(scene, second.id)
 
 

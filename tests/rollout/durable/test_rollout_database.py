@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import os
 import pickle
 import sqlite3
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from controller.errors import RolloutRefused, StoreRefused
-from controller.rollout.durable.carry_out import become_worker, is_worked_on, use_rollouts
+from controller.rollout.durable.carry_out import become_worker, find_worker_lock, is_worked_on, use_rollouts
 from controller.rollout.durable.database import connect_database
 from controller.rollout.durable.dbos_engine import JsonSerializer, refuse_pickles
 from controller.rollout.durable.snapshot import unpack_snapshot
@@ -169,12 +170,27 @@ def test_where_none_was_started_there_is_nothing_to_show(tmp_path: Path) -> None
 
 
 def test_one_process_works_on_rollouts_at_a_time(tmp_path: Path) -> None:
-    assert not is_worked_on(tmp_path)
-    with become_worker(tmp_path):
-        assert is_worked_on(tmp_path)
-        with pytest.raises(RolloutRefused, match="works on the rollouts"), become_worker(tmp_path):
+    with use_rollouts(tmp_path, create=True) as looking:
+        assert not is_worked_on(looking, tmp_path)
+        with become_worker(tmp_path):
+            assert is_worked_on(looking, tmp_path)
+            with pytest.raises(RolloutRefused, match="works on the rollouts"), become_worker(tmp_path):
+                pass
+        assert not is_worked_on(looking, tmp_path)
+
+
+def test_who_looks_is_taken_for_a_worker_by_nobody_and_writes_nothing(tmp_path: Path) -> None:
+    with use_rollouts(tmp_path, create=True) as looking:
+        with become_worker(tmp_path):
             pass
-    assert not is_worked_on(tmp_path)
+        lock = find_worker_lock(tmp_path)
+        note = lock.read_bytes()
+        # Another one looks at the same moment.
+        with hold_file_lock(lock, shared=True):
+            assert not is_worked_on(looking, tmp_path)
+        lock.write_bytes(b"1\n")
+        assert not is_worked_on(looking, tmp_path)
+        assert (note, lock.read_bytes()) == (f"{os.getpid()}\n".encode(), b"1\n")
 
 
 class Evil:

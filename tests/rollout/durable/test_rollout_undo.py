@@ -169,6 +169,30 @@ def test_what_cannot_be_brought_back_is_named_and_nothing_is_started_by_itself(p
         assert f"{words[0]} needs -o" in refused.errors
 
 
+def test_what_the_policy_before_does_not_know_and_what_changed_hands_is_left_to_people(
+    policies: TwoPolicies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, file = policies.scene.lab, policies.scene.policies.path / "city/lab.yaml"
+    text, (first, second) = file.read_text(encoding="utf-8"), lab.schools
+    file.write_text("".join(line for line in text.splitlines(keepends=True) if second not in line), encoding="utf-8")
+    lab.schools = (first,)
+    policies.roll_out(policies.narrow)
+    file.write_text(text, encoding="utf-8")
+    lab.schools = (first, second)
+    name = policies.roll_out(policies.wide)
+    known, unknown = (one.id for one in lab.switches)
+    monkeypatch.setattr("controller.cli.rollouts.undo_plan._list_handed_over", lambda *_: frozenset({known}))
+    back = policies.scene.folder / "back.json"
+    done = policies.undo(name, "-o", str(back))
+    assert done.code == 1
+    assert f"{unknown}: the policy before does not know it, so it is left as it is" in done.said
+    assert f"to give them back: tsunagu adopt {first} --release" in done.said
+    assert not back.exists()
+    document = json.loads(policies.undo(name, "-o", str(back), "--json").said)
+    assert {one["device"] for one in document["not_undone"]} == {known, unknown}
+    assert (document["saved"], document["start"]) == (None, "")
+
+
 @pytest.mark.parametrize("policies", [1], indirect=True)
 def test_a_rollout_that_failed_and_was_cancelled_is_undone_from_what_is_there_now(
     policies: TwoPolicies,

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from rich.console import Console
 
 from controller.cli.rollouts.live_view import render_progress, say_event
-from controller.cli.rollouts.progress import RolloutEvent, RolloutProgress, find_events, look_at_rollout
-from controller.cli.rollouts.watching import Watcher, watch_until_end
+from controller.cli.rollouts.progress import RolloutEvent, RolloutProgress, find_events, look_at_rollout, measure_rate
+from controller.cli.rollouts.watching import Watcher, watch_meanwhile, watch_until_end
+from controller.exit_codes import Exit
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import RolloutState, RunPlace
+from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.heartbeat import LOST_SECONDS
-from tests.cli.running import Done, here
+from tests.cli.running import PROGRAM, ROOT, Done, here
 from tests.cli.test_json_output import check_document
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 from tests.security.plan_scene import Scene, make_operations
@@ -86,6 +94,104 @@ def test_devices_that_were_passed_over_end_without_having_begun(kept: tuple[Roll
     after = look_at_rollout(store, rollout, NOON, worked_on=True)
     assert name_events(before, after) == ["wave-begun canary", f"device-ended {canary}", "wave-ended canary"]
     assert after.rate is None
+
+
+def test_what_happened_side_by_side_is_told_in_its_order_and_a_wave_ends_once(
+    kept: tuple[RolloutStore, str, DurableScene],
+) -> None:
+    store, rollout, _ = kept
+    canary, second, third = store.load_record(rollout).list_devices()
+    place = RunPlace(rollout, 0, 0, "x")
+
+    def change(device: str, begun: float, ended: float, end: End = End.APPLIED) -> None:
+        number = store.begin_run(place, device, WORKER, NOON + timedelta(seconds=begun))
+        store.end_run(number, Outcome(device, "x", end, ""), NOON + timedelta(seconds=ended))
+
+    def look(seconds: float) -> RolloutProgress:
+        return look_at_rollout(store, rollout, NOON + timedelta(seconds=seconds), worked_on=True)
+
+    before = look(0)
+    change(canary, 1, 2, End.UNKNOWN)
+    after = look(3)
+    ended = ["wave-begun canary", f"device-begun {canary}", f"device-ended {canary}", "wave-ended canary"]
+    assert name_events(before, after) == ended
+    # The plan has the second before the third; a device that did not answer is tried again meanwhile.
+    change(third, 4, 5)
+    change(second, 4.5, 6)
+    change(canary, 4.7, 5.5)
+    last = look(7)
+    assert name_events(after, last) == [
+        "wave-begun rest",
+        *[f"device-begun {one}" for one in (third, second, canary)],
+        *[f"device-ended {one}" for one in (third, canary, second)],
+        "wave-ended rest",
+    ]
+    change(canary, 8, 9)
+    assert name_events(last, look(10)) == [f"device-begun {canary}", f"device-ended {canary}"]
+
+
+def test_the_rate_of_many_devices_takes_time_in_proportion() -> None:
+    ends = [NOON + timedelta(milliseconds=number) for number in range(60_000)]
+    tries = [DeviceRun(str(at), "x", 0, 0, WORKER, True, at, at, End.APPLIED, "", 1.0) for at in ends]  # noqa: FBT003
+    began = time.process_time()
+    assert measure_rate({run.device: run for run in tries}, NOON + timedelta(minutes=2)) == pytest.approx(30_000)
+    assert time.process_time() - began < 2.0
+
+
+def test_a_worker_that_gives_no_sign_of_life_waits_for_nothing(kept: tuple[RolloutStore, str, DurableScene]) -> None:
+    store, rollout, _ = kept
+    beats, late = HeartbeatStore(store), NOON + timedelta(seconds=LOST_SECONDS + 1)
+    beats.record_heartbeat(rollout, "north", NOON, "x: lessons")
+    beats.record_heartbeat(rollout, "south", late, "y: it is paused")
+    assert look_at_rollout(store, rollout, late, worked_on=True).waits == ("y: it is paused",)
+
+
+class GoneReader(io.StringIO):
+    """A stream whose reader has gone: it ended, or its terminal is closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def write(self, _text: str) -> int:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EIO])
+def test_work_goes_on_and_ends_quietly_where_nobody_reads_any_more(
+    kept: tuple[RolloutStore, str, DurableScene], monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    store, rollout, _ = kept
+    monkeypatch.setattr("controller.cli.rollouts.watching.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "stdout", GoneReader(number))
+    watcher = Watcher(lambda: look_at_rollout(store, rollout, NOON, worked_on=True), as_json=True)
+    with watch_meanwhile(watcher):
+        while watcher.has_reader:
+            Event().wait(0.01)
+    assert not watch_until_end(watcher, lambda _: None).has_ended
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_watch_whose_reader_has_gone_ends_quietly(
+    kept: tuple[RolloutStore, str, DurableScene], *, terminal: bool, as_json: bool
+) -> None:
+    _, rollout, scene = kept
+    reader, writer = pty.openpty() if terminal else os.pipe()
+    os.close(reader)
+    words = ["rollout", "watch", rollout, "--lab", "--state", str(scene.state), *(["--json"] if as_json else [])]
+    streams = {"stdout": writer, "stderr": subprocess.PIPE} if as_json else {"stdout": subprocess.DEVNULL}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words, "--policies", str(scene.scene.policies.path)],
+        cwd=scene.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        **{"stderr": writer, **streams},  # type: ignore[call-overload] # two streams
+        check=False,
+        timeout=120,
+    )
+    os.close(writer)
+    assert done.returncode == Exit.INTERRUPTED
+    assert not done.stderr
 
 
 def test_the_view_shows_waves_rate_time_left_and_what_is_waited_for(

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from threading import Event
+from typing import cast
 
+import pytest
+
+from controller.errors import StoreRefused
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutState
-from controller.rollout.durable.waits import Waits
+from controller.rollout.durable.waits import Waits, WorkflowWatch
+from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.telemetry.timeline import Level, Span, open_rollout_span
 from tests.policies import NOON
 from tests.rollout.durable.city_scene import DurableScene
@@ -96,3 +103,21 @@ def test_the_trace_goes_from_the_rollout_down_to_each_command_and_names_what_was
     assert [span.parent for span in waits] == roots * len(waits)
     assert any("it is paused" in span.name for span in waits)
     assert len(recorder.finished) == len(recorder.begun)
+
+
+class ForgetfulEngine:
+    """A workflow engine that keeps no end of any workflow."""
+
+    def find_status(self, key: str) -> WorkflowStatus | None:
+        del key
+        return WorkflowStatus.PENDING
+
+
+def test_a_workflow_whose_end_is_not_kept_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.rollout.durable.waits.UNKEPT_SECONDS", 0.2)
+    watch = WorkflowWatch(cast("WorkflowEngine", ForgetfulEngine()), Event())
+    watch.note_returned("r.0")
+    with pytest.raises(StoreRefused, match=r"r\.0 has ended, and that is not in it"):
+        watch.wait_for_workflow("r.0", time.monotonic())
+    watch.stop.set()
+    assert watch.wait_for_workflow("r.1", time.monotonic()) is WorkflowStatus.PENDING

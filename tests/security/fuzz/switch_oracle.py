@@ -9,9 +9,9 @@ is a silent misread. Prints one JSON document; exit code 1 where there is one.
 
 LAGs are drawn, too: a member that the switch has out of service, or a LAG without members, must not count as in
 service, and a port of ours that is shut down, or a VLAN that is disabled or suspended, must not be read in silence.
-LACP has no partner on a virtual x530: of its LAGs what they carry is compared, not whether they are up. Not tried yet:
-a Catalyst that begins with a LAG. The virtual one compares its members in the VLANs of the mode that is not set, too;
-ours does not, and whether a switch does was not found.
+LACP has no partner on a virtual x530: of its LAGs what they carry is compared, not whether they are up. A Catalyst
+begins with a LAG of either mode, too. The virtual one compares members in the VLANs of the mode that is not set, as
+well; whether a switch does was not found, so ours says that it may.
 """
 
 from __future__ import annotations
@@ -158,11 +158,17 @@ def load_catalyst(text: str) -> CatalystSwitch:
 def build_cisco() -> Vendor:
     """Return Cisco IOS with its virtual Catalyst."""
     state = example(*CISCO_PORTS[:3], port_roles=False, vlan_database=True)
+    members = ("GigabitEthernet1/0/22", "GigabitEthernet1/0/23")
     text = load_platform("cisco_ios").render(state)
     seed = load_catalyst(text)
     assert seed.refused_at_boot == [], seed.refused_at_boot
     other = "ip access-list extended OTHER\n permit ip any any\nipv6 access-list OTHER6\n permit ipv6 any any\n"
-    seeds = (seed, load_catalyst(other + text))
+    joined = [
+        load_catalyst(load_platform("cisco_ios").render(put_uplink_into_lag(state, "Port-channel1", mode, members)))
+        for mode in LagMode
+    ]
+    assert not [line for one in joined for line in one.refused_at_boot]
+    seeds = (seed, load_catalyst(other + text), *joined)
     return Vendor("cisco_ios", tuple(one.show_running() for one in seeds), load_catalyst, CISCO_LINES)
 
 

@@ -43,10 +43,12 @@ class Bridges:
 class BridgeChange:
     """Commands for `ip -batch`: `before` takes ways away and `after` gives new ones; filters change between them.
 
-    `settings` are kernel settings of the namespace, written before `after`.
+    `closing` and `settings` are kernel settings of the namespace, in their order: those that take a way away, written
+    before the filters change, and the others, written before `after`.
     """
 
     before: tuple[str, ...] = ()
+    closing: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
 
@@ -101,7 +103,7 @@ def plan_bridge_change(before: Bridges, after: Bridges, key: int = 0) -> BridgeC
     """
     gone = before.addresses.keys() - after.addresses.keys()
     fresh = [one for one in after.addresses if one not in before.addresses]
-    settings = _list_settings(before, after)
+    settings = tuple(_list_settings(before, after))
     return BridgeChange(
         before=(
             *(f"route del {to} via {via}" for to, via in before.routes.items() if after.routes.get(to) != via),
@@ -110,7 +112,8 @@ def plan_bridge_change(before: Bridges, after: Bridges, key: int = 0) -> BridgeC
             *(f"link del dev {bridge}" for bridge in sorted(gone)),
             *(one for bridge in fresh for one in _make(bridge, key)),
         ),
-        settings=settings,
+        closing={name: value for name, value, closes in settings if closes},
+        settings={name: value for name, value, _ in settings},
         after=(
             *(one for bridge in after.addresses for one in _gain(bridge, before, after)),
             *_attach(before, after),
@@ -178,14 +181,25 @@ def _give_routes(before: Bridges, after: Bridges) -> Iterator[str]:
             yield f"route replace {to} via {via}"
 
 
-def _list_settings(before: Bridges, after: Bridges) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for bridge, addresses in after.addresses.items():
-        speaks = any(ip_interface(one).version == 6 for one in addresses)  # noqa: PLR2004
-        spoke = any(ip_interface(one).version == 6 for one in before.addresses.get(bridge, ()))  # noqa: PLR2004
-        if speaks is not spoke:
-            found[f"net/ipv6/conf/{bridge}/disable_ipv6"] = "0" if speaks else "1"
+def _list_settings(before: Bridges, after: Bridges) -> Iterator[tuple[str, str, bool]]:
+    """Yield the settings that change, in their order, and whether one takes a way away.
+
+    What reaches a bridge's hardware address the kernel forwards, too, where the bridge has no address; a switch has no
+    interface there. One setting for all bridges is given to each of them when it changes.
+    """
     for family, name in ((4, "net/ipv4/ip_forward"), (6, "net/ipv6/conf/all/forwarding")):
         if (family in after.forwards) is not (family in before.forwards):
-            found[name] = "1" if family in after.forwards else "0"
-    return found
+            yield name, "1" if family in after.forwards else "0", family not in after.forwards
+    given = 4 in after.forwards and 4 not in before.forwards  # noqa: PLR2004
+    for bridge in after.addresses:
+        speaks, spoke = _speaks(after, bridge, 4), _speaks(before, bridge, 4)
+        fresh = bridge not in before.addresses
+        if 4 in after.forwards and (given or fresh or speaks is not spoke):  # noqa: PLR2004
+            yield f"net/ipv4/conf/{bridge}/forwarding", "1" if speaks else "0", not speaks
+        speaks, spoke = _speaks(after, bridge, 6), _speaks(before, bridge, 6)
+        if speaks is not spoke:
+            yield f"net/ipv6/conf/{bridge}/disable_ipv6", "0" if speaks else "1", not speaks
+
+
+def _speaks(bridges: Bridges, bridge: str, family: int) -> bool:
+    return any(ip_interface(one).version == family for one in bridges.addresses.get(bridge, ()))

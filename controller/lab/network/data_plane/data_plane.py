@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from controller.lab.network import kernel_settings
 from controller.lab.network.data_plane.bridges import NOWHERE, Bridges, plan_bridge_change, plan_bridges
@@ -63,9 +63,9 @@ class DataPlane:
         bridges = plan_bridges(self._wires, forwarding)
         change = plan_bridge_change(self._bridges, bridges, self._key)
         self._batch(change.before)
+        self._write_settings(change.closing)
         self._change_filters(render_transaction(self._chains, chains))
-        if change.settings:
-            kernel_settings.apply_namespace_settings(self._namespace, change.settings)
+        self._write_settings(change.settings)
         self._batch(change.after)
         self._bridges, self._chains = bridges, chains
 
@@ -73,6 +73,10 @@ class DataPlane:
         text = "".join(f"{line}\n" for line in words)
         if text:
             run_program(("ip", "-n", self._namespace, "-batch", "-"), text=text)
+
+    def _write_settings(self, settings: Mapping[str, str]) -> None:
+        if settings:
+            kernel_settings.apply_namespace_settings(self._namespace, settings)
 
     def _change_filters(self, text: str) -> None:
         if text:

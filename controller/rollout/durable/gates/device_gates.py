@@ -20,7 +20,7 @@ class ManagementGate:
     """Every device of the wave answers over SSH, and so does each other of its schools that did so before."""
 
     def look_before(self, wave: GateWave) -> str:
-        """See `Gate.look_before`: which of the other devices answer."""
+        """See `LookingGate.look_before`: which of the other devices answer."""
         silent = _find_silent(wave.others, wave.scene.transport)
         return json.dumps([one.id for one in wave.others if one.id not in silent])
 
@@ -43,7 +43,7 @@ class DriftGate:
     """The devices of the wave hold what the plan leads to; the others of its schools hold what they held before."""
 
     def look_before(self, wave: GateWave) -> str:
-        """See `Gate.look_before`: the digests of what the other devices hold."""
+        """See `LookingGate.look_before`: the digests of what the other devices hold."""
         return json.dumps(_digest(read_devices(wave.others, wave.scene.transport, _ignore, only_read=True)))
 
     def judge(self, wave: GateWave, before: str) -> GateResult:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -62,15 +62,20 @@ class GateWave:
 class Gate(Protocol):
     """A gate after a wave. It changes nothing, and may be asked twice."""
 
-    def look_before(self, wave: GateWave) -> str:
-        """Return what the gate must know of the time before the wave, as JSON; "" where it needs nothing."""
-
     def judge(self, wave: GateWave, before: str) -> GateResult:
-        """Return how the gate is judged after the wave; `before` is what `look_before` returned.
+        """Return how the gate is judged after the wave; `before` is what it saw before it, "" where it needs nothing.
 
         Raises:
             TsunaguError: it cannot be judged.
         """
+
+
+@runtime_checkable
+class LookingGate(Gate, Protocol):
+    """A gate that compares with the time before the wave."""
+
+    def look_before(self, wave: GateWave) -> str:
+        """Return what the gate must know of the time before the wave, as JSON."""
 
 
 def name_some(names: Sequence[str]) -> str:

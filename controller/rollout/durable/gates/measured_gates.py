@@ -23,11 +23,6 @@ class ServicesGate:
     A probe that could not be made says nothing of the service: where it is a path's newest, the gate is not judged.
     """
 
-    def look_before(self, wave: GateWave) -> str:
-        """See `Gate.look_before`: nothing."""
-        del wave
-        return ""
-
     def judge(self, wave: GateWave, before: str) -> GateResult:
         """See `Gate.judge`."""
         del before
@@ -48,12 +43,10 @@ class ServicesGate:
 
 
 class BandwidthGate:
-    """Downloads and uploads since the wave are, by their medians, not much worse than those before it."""
+    """Downloads and uploads since the wave are, by their medians, not much worse than those before it.
 
-    def look_before(self, wave: GateWave) -> str:
-        """See `Gate.look_before`: nothing; what was measured before stays in the file of measurements."""
-        del wave
-        return ""
+    What was measured before stays in the file of measurements: nobody has to look before the wave.
+    """
 
     def judge(self, wave: GateWave, before: str) -> GateResult:
         """See `Gate.judge`."""

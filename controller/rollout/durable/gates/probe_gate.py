@@ -9,11 +9,6 @@ from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateW
 class PolicyProbesGate:
     """Each connection of a sample is as the policy says; where nothing sends packets it is not judged."""
 
-    def look_before(self, wave: GateWave) -> str:
-        """See `Gate.look_before`: nothing."""
-        del wave
-        return ""
-
     def judge(self, wave: GateWave, before: str) -> GateResult:
         """See `Gate.judge`."""
         del before

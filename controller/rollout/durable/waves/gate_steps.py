@@ -22,17 +22,22 @@ class GateSteps:
     undo: WaveUndo
     say: Callable[[str], None]
     explain_end: Callable[[str, int], str]
-    look_later: Callable[[], None]
+    look_later: Callable[[float], None]
 
     def look_before(self, place: RunPlace, wave: Wave) -> str:
-        """Let the gates of a wave look before it begins; return their names."""
-        return " ".join(self.asked.look_before_wave(place, wave))
+        """Let the gates of a wave look before it begins."""
+        self.asked.look_before_wave(place, wave)
+        return GO
+
+    def list_gates(self, wave: Wave) -> str:
+        """Return the names of the gates that are asked now that a wave has ended."""
+        return " ".join(self.asked.list_gates(wave))
 
     def ask_gate(self, place: RunPlace, wave: Wave, kind: str) -> str:
         """Ask a gate after a wave; return `GO` where it was passed."""
 
-        def look_later() -> bool:
-            self.look_later()
+        def look_later(waited: float) -> bool:
+            self.look_later(waited)
             return not self.explain_end(place.rollout, place.generation)
 
         if self.explain_end(place.rollout, place.generation):

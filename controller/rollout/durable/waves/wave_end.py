@@ -7,36 +7,38 @@ does not end before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from controller.rollout.durable.gates.gate import MOST_NAMED
-from controller.rollout.durable.records import DeviceRun, RolloutState, RunPlace, Wave
+from controller.rollout.durable.records import GOES_ON, WITHOUT_RESTORE, DeviceRun, RolloutState, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waits import Waits, count_seconds_left
 from controller.rollout.durable.waves.unknown_devices import (
     WaitingDevice,
     describe_waiting,
     find_deadline,
     list_waiting,
 )
-from controller.rollout.durable.waves.wave_plan import WITHOUT_RESTORE
 from controller.rollout.durable.waves.write_offs import WriteOffStore
 from controller.rollout.outcome import describe_failures
 
 GO, ENDED, AGAIN = "go", "ended", "again"
 """How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
-GOES_ON = (RolloutState.RUNNING, RolloutState.PAUSED)
+_SOAK = "soak"
 
 
 @dataclass(frozen=True, slots=True)
 class WaveEnd:
     """Judges how waves ended. `retry` tries a device again; the rest is asked of the worker.
 
-    `explain_end` says why nothing more is done, `explain_wait` why a school is not changed now; `look_later` waits.
+    `explain_end` says why nothing more is done, `explain_wait` why a school is not changed now; `look_later` waits, the
+    longer the more seconds were waited before. `waits` is told what is waited for.
     """
 
     store: RolloutStore
@@ -45,12 +47,16 @@ class WaveEnd:
     say: Callable[[str], None]
     explain_end: Callable[[str, int], str]
     explain_wait: Callable[[str], str]
-    look_later: Callable[[], None]
+    look_later: Callable[[float], None]
     retry: Callable[[int, WaitingDevice], None]
+    waits: Waits
 
     def judge_wave(self, place: RunPlace, wave: Wave) -> str:
         """Return `GO`, `ENDED`, or `AGAIN` with the schools of the wave that were left out and may begin now."""
-        said = ""
+        with self._begin_waiting(f"the wave {wave.name}") as wait:
+            return self._judge_until_decided(place, wave, wait)
+
+    def _judge_until_decided(self, place: RunPlace, wave: Wave, wait: Callable[[str], None]) -> str:
         while not self.explain_end(place.rollout, place.generation):
             self._retry_due(place.generation)
             runs, waiting = self.store.list_runs(place.rollout), self.list_waiting()
@@ -62,8 +68,7 @@ class WaveEnd:
             if self._is_unrestored_next(place):
                 held = waiting
             if held and not self._has_passed(held):
-                said = self._say_once(said, f"the wave {wave.name} waits for {self._describe(held)}")
-                self.look_later()
+                wait(self._describe(held))
                 continue
             if over:
                 return self.stop_rollout(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
@@ -76,7 +81,10 @@ class WaveEnd:
 
     def wait_for_unknown(self, rollout: str, generation: int) -> str:
         """Wait until no device is unknown, or nobody waits for them; return what `judge_wave` does, with the wave."""
-        said = ""
+        with self._begin_waiting("the rollout") as wait:
+            return self._wait_until_seen(rollout, generation, wait)
+
+    def _wait_until_seen(self, rollout: str, generation: int, wait: Callable[[str], None]) -> str:
         while not self.explain_end(rollout, generation):
             self._retry_due(generation)
             runs, waiting = self.store.list_runs(rollout), self.list_waiting()
@@ -91,9 +99,28 @@ class WaveEnd:
                     return " ".join((AGAIN, str(number), str(self.scene.count_schools_at_once(wave)), *left))
             if not waiting or self._has_passed(waiting):
                 return GO
-            said = self._say_once(said, f"the rollout waits for {self._describe(waiting)}")
-            self.look_later()
+            wait(self._describe(waiting))
         return ENDED
+
+    def soak(self, place: RunPlace, minutes: int) -> None:
+        """Wait until so many minutes after the wave's last device; who goes on in another process waits for the rest.
+
+        The rest is counted by a clock that nobody puts back.
+        """
+        clock = self.scene.clock
+        runs = [run for run in self.store.list_runs(place.rollout) if run.wave == place.wave and run.attempted]
+        until = max((run.ended for run in runs if run.ended), default=clock.now()) + timedelta(minutes=minutes)
+        left, began = count_seconds_left(until, clock.now(), minutes), clock.monotonic()
+        if not left:
+            return
+        told = f"until {until:%Y-%m-%d %H:%M %Z} ({minutes} min) before the next wave"
+        self.say(f"waits {told}")
+        with self.waits.end_after(_SOAK):
+            self.waits.begin_wait(_SOAK, told)
+            while (waited := clock.monotonic() - began) < left:
+                if self.explain_end(place.rollout, place.generation):
+                    return
+                self.look_later(waited)
 
     def end_rollout(self, rollout: str, generation: int) -> str:
         """Note that every wave has ended; names what nobody has seen."""
@@ -200,10 +227,21 @@ class WaveEnd:
     def _describe(self, waiting: Sequence[WaitingDevice]) -> str:
         return describe_waiting(waiting, self._deadline, self.scene.clock.now())
 
-    def _say_once(self, said: str, words: str) -> str:
-        if words != said:
-            self.say(words)
-        return words
+    @contextmanager
+    def _begin_waiting(self, who: str) -> Iterator[Callable[[str], None]]:
+        """Yield what waits a moment for something, and tells of each new thing that it is waited for."""
+        clock = self.scene.clock
+        said, began = [""], clock.monotonic()
+
+        def wait(why: str) -> None:
+            if why != said[-1]:
+                said.append(why)
+                self.say(f"{who} waits for {why}")
+                self.waits.begin_wait(who, why)
+            self.look_later(clock.monotonic() - began)
+
+        with self.waits.end_after(who):
+            yield wait
 
     def _list_off(self) -> frozenset[str]:
         return frozenset(one.device for one in self.write_offs.list_write_offs(self.scene.record.id))

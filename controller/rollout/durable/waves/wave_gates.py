@@ -14,44 +14,55 @@ from controller.platforms.base import Readable
 from controller.platforms.registry import is_supported, load_platform_of
 from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave
 from controller.rollout.durable.gates.gate_store import GateStore, JudgedGate
-from controller.rollout.durable.gates.registry import ask_gate, look_before
+from controller.rollout.durable.gates.registry import ask_gate, look_before, needs_look
 from controller.rollout.durable.records import DeviceRun, RunPlace, Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waits import Waits, count_seconds_left, find_pause
 from controller.rollout.durable.waves.write_offs import WriteOffStore
+
+_MOST_PAUSE_SECONDS = 60.0
+"""The longest pause until a gate is asked again that could not be judged."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaveGates:
-    """The gates of a rollout; `say` is told in words how each was judged."""
+    """The gates of a rollout; `say` is told in words how each was judged, and `waits` what is waited for.
+
+    Today's operators' file says which gates there are when a wave has ended: one that was added since the wave began is
+    asked, and one that had to look before cannot be judged; one that was taken out is not asked.
+    """
 
     store: RolloutStore
     gates: GateStore
     write_offs: WriteOffStore
     scene: RolloutScene
     say: Callable[[str], None]
+    waits: Waits
 
-    def look_before_wave(self, place: RunPlace, wave: Wave) -> tuple[str, ...]:
-        """Let the gates of a wave look before it begins; return their names, in their order.
+    def look_before_wave(self, place: RunPlace, wave: Wave) -> None:
+        """Let the gates of a wave look before it begins, those that compare with the time before.
 
         A gate looks once: what it saw before the wave's first device was changed stays, whatever is resumed.
         """
-        rules = self._list_rules(wave)
         begun = any(run.attempted for run in self._list_runs(place))
-        for rule in rules:
-            if self.gates.has_look(place.rollout, place.wave, rule.kind):
+        for rule in self._list_rules(wave):
+            if not needs_look(rule.kind) or self.gates.has_look(place.rollout, place.wave, rule.kind):
                 continue
             seen = None if begun else look_before(self._view(place, wave, rule))
             if seen is None:
                 self.say(f"gate {rule.kind}: nobody can look before the wave {wave.name} begins, so it will not pass")
             self.gates.keep_look(place.rollout, place.wave, rule.kind, seen)
-        return tuple(rule.kind for rule in rules)
 
-    def judge_gate(self, place: RunPlace, wave: Wave, kind: str, look_later: Callable[[], bool]) -> GateResult:
+    def list_gates(self, wave: Wave) -> tuple[str, ...]:
+        """Return the names of the gates after a wave, in their order, as the operators' file has them now."""
+        return tuple(rule.kind for rule in self._list_rules(wave))
+
+    def judge_gate(self, place: RunPlace, wave: Wave, kind: str, look_later: Callable[[float], bool]) -> GateResult:
         """Return how a gate of a wave is judged, and keep it; what was judged before in this generation stays.
 
-        So does what passed in an earlier one, where no device of the wave was tried since. `look_later` waits a moment
-        and tells if the rollout goes on.
+        So does what passed in an earlier one, where no device of the wave was tried since. `look_later` waits a moment,
+        the longer the more seconds were waited before, and tells if the rollout goes on.
         """
         known = self._find_known(place, kind)
         if known is not None:
@@ -81,32 +92,39 @@ class WaveGates:
         ]
         return f"after the wave {wave.name} {'; '.join(failed)}" if failed else ""
 
-    def _ask(self, place: RunPlace, wave: Wave, rule: GateRule, look_later: Callable[[], bool]) -> GateResult:
-        before = self.gates.find_look(place.rollout, place.wave, rule.kind)
+    def _ask(self, place: RunPlace, wave: Wave, rule: GateRule, look_later: Callable[[float], bool]) -> GateResult:
+        """Ask a gate, and again with growing pauses where it may be judged later."""
+        before, clock = self.gates.find_look(place.rollout, place.wave, rule.kind), self.scene.clock
+        blind = before is None and needs_look(rule.kind)
         until = self._find_ended(place) + timedelta(minutes=rule.wait_minutes)
-        said = False
-        while True:
-            result = ask_gate(self._view(place, wave, rule), before)
-            if result.verdict is not GateVerdict.NOT_JUDGED or before is None or self.scene.clock.now() >= until:
-                return result
-            if not said:
-                self.say(f"gate {rule.kind} waits until {until:%Y-%m-%d %H:%M %Z}: {result.seen}")
-                said = True
-            if not look_later():
-                return result
+        began, left = clock.monotonic(), count_seconds_left(until, clock.now(), rule.wait_minutes)
+        who = f"gate {rule.kind} after the wave {wave.name}"
+        with self.waits.end_after(who):
+            while True:
+                result, waited = ask_gate(self._view(place, wave, rule), before), clock.monotonic() - began
+                if result.verdict is not GateVerdict.NOT_JUDGED or blind or waited >= left:
+                    return result
+                if not waited:
+                    self.say(f"gate {rule.kind} waits until {until:%Y-%m-%d %H:%M %Z}: {result.seen}")
+                self.waits.begin_wait(who, f"until {until:%Y-%m-%d %H:%M %Z}: {result.seen}")
+                again = min(left, waited + find_pause(waited, _MOST_PAUSE_SECONDS))
+                while (waited := clock.monotonic() - began) < again or not waited:
+                    if not look_later(waited):
+                        return result
 
     def _find_known(self, place: RunPlace, kind: str) -> GateResult | None:
-        results = [
-            one
-            for one in self.gates.list_results(place.rollout)
-            if (one.wave, one.gate) == (place.wave, kind) and one.generation <= place.generation
-        ]
+        named = (place.wave, kind)
+        results = [one for one in self.gates.list_results(place.rollout) if (one.wave, one.gate) == named]
         if not results:
             return None
         last = results[-1]
         if last.generation == place.generation:
             return last.result
-        tried = any(run.attempted and run.generation > last.generation for run in self._list_runs(place))
+        # Also what was tried after the gate in its own generation: a device that was seen only after it, say.
+        tried = any(
+            run.attempted and (run.generation > last.generation or run.begun > last.at)
+            for run in self._list_runs(place)
+        )
         return last.result if last.result.verdict is GateVerdict.PASSED and not tried else None
 
     def _list_rules(self, wave: Wave) -> tuple[GateRule, ...]:

@@ -9,11 +9,7 @@ from controller.model.sites.devices import Device
 from controller.operations.rollout_settings import RolloutSettings, WaveRule
 from controller.plan.verify import VerifiedDevice
 from controller.platforms.registry import is_supported, load_platform_of
-from controller.rollout.durable.records import SchoolTurn, Wave
-
-REST = "rest"
-WITHOUT_RESTORE = "without-restore"
-"""The wave of devices that cannot put their old state back by themselves; always the last one."""
+from controller.rollout.durable.records import REST, WITHOUT_RESTORE, SchoolTurn, Wave
 
 
 def build_waves(

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
@@ -147,6 +148,22 @@ def test_lists_of_a_port_let_through_what_they_say(bench: Bench, seed: int) -> N
     sent = [draw_packet(random_) for _ in range(PACKETS)]
     through = {mark for mark, packet in enumerate(sent) if permits_packet(lists, packet)}
     compare(bench, "p3", b"\xff" * 6, sent, through)
+
+
+def test_what_reaches_the_switch_in_a_vlan_without_its_interface_is_not_routed(bench: Bench) -> None:
+    """A host may still know the hardware address of an interface that has lost its address."""
+    both = routed((), ())
+    without = replace(both, interfaces=both.interfaces[1:])
+    packet = [SampledPacket(4, 17, int(ip_address("172.16.0.1")), int(ip_address("172.17.0.1")), 1, 2)]
+    for forwarding, through in ((both, {0}), (without, set[int]()), (both, {0})):
+        bench.carry_out(forwarding)
+        mac = HOST_MAC.hex(":")
+        ip("-n", SWITCH, "neigh", "replace", GATEWAYS[4], "lladdr", mac, "dev", name_bridge(20), "nud", "permanent")
+        compare(bench, "p2", read_bridge_mac(10), packet, through)
+    bench.plane.start()
+    bench.carry_out(without)
+    ip("-n", SWITCH, "neigh", "replace", GATEWAYS[4], "lladdr", mac, "dev", name_bridge(20), "nud", "permanent")
+    compare(bench, "p2", read_bridge_mac(10), packet, set())
 
 
 def test_ways_between_ports(bench: Bench) -> None:

@@ -11,10 +11,12 @@ from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fau
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.rollout_worker import RolloutWorker
+from controller.rollout.durable.waits import Waits
 from controller.rollout.durable.waves.unknown_devices import WaitingDevice
 from controller.rollout.durable.waves.wave_end import ENDED, WaveEnd
 from controller.rollout.durable.waves.write_offs import WriteOffStore
 from controller.rollout.outcome import End, Outcome
+from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 from tests.rollout.durable.test_durable_rollout import replace_record
 
@@ -96,7 +98,7 @@ def test_devices_are_tried_again_as_many_schools_at_once_as_their_wave_may(tmp_p
         asked.append(f"{rollout}.{generation}")
         return "it was cancelled" if tried else ""
 
-    with use_rollouts(scene.state) as store:
+    with use_rollouts(scene.state) as store, open_rollout_span("r", []) as span:
         for turn in record.waves[0].schools:
             [device] = turn.devices
             number = store.begin_run(RunPlace(record.id, 0, 0, turn.school), device, "controller", clock.now())
@@ -110,8 +112,9 @@ def test_devices_are_tried_again_as_many_schools_at_once_as_their_wave_may(tmp_p
             scene.said.append,
             explain_end,
             lambda _: "",
-            lambda: None,
+            lambda _: None,
             retry,
+            Waits(span),
         )
         assert ends.wait_for_unknown(record.id, 0) == ENDED
     assert sorted(tried) == sorted(record.list_devices())

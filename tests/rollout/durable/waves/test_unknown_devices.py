@@ -146,12 +146,16 @@ def test_a_restart_keeps_the_schedule_and_the_brake(tmp_path: Path) -> None:
     dead = scene.scene.lab.switches[1]
     scene.scene.lab.of(dead).leave(40 * 60)
 
+    waits: list[str] = []
+
     def leave(worker: RolloutWorker, words: str) -> None:
+        waits.append(worker.waits.describe_waits())
         if words.startswith("the wave rest waits for") and "4 tries" in words:
             worker.stop.set()
 
     rollout = scene.roll_out(on_worker=hear(scene, leave))
     assert scene.status(rollout).state is RolloutState.RUNNING
+    assert any(one.startswith(f"the wave rest: {dead.id} (unknown since ") for one in waits), "as list and show tell it"
     with use_rollouts(scene.state) as store:
         record, runs = store.load_record(rollout), store.list_runs(rollout)
     operations = scene.scene.operations

@@ -14,7 +14,8 @@ from controller.model.city import City
 from controller.operations.rollout_settings import RolloutSettings
 from controller.plan.select import Selection, select_devices
 from controller.plan.verify import VerifiedDevice
-from controller.rollout.durable.waves.wave_plan import WITHOUT_RESTORE, build_waves
+from controller.rollout.durable.records import WITHOUT_RESTORE
+from controller.rollout.durable.waves.wave_plan import build_waves
 
 SCHOOLS = ("as-e04", "kw-s01", "nh-j05", "tm-j06", "tk-e12", "sw-h01", "as-e01", "as-e02")
 

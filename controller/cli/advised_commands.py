@@ -1,0 +1,60 @@
+"""Commands that messages advise, with the options by which they find the estate that this run is about.
+
+Whoever writes a message knows the command, and seldom where its reader's policies stand, or that the devices are those
+of the virtual city. So the options are put in where a message goes out: what is pasted then does what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+DEFAULT_POLICIES = Path("policies")
+_ADVISED = re.compile(r"\btsunagu (?P<first>[a-z][a-z-]*)(?: (?P<second>[a-z][a-z-]*))?(?![\w-])")
+_OPTIONS: dict[str, tuple[str, ...]] = {}
+
+
+def forget_estate() -> None:
+    """Begin a run that is about no estate yet."""
+    _OPTIONS.clear()
+
+
+def remember_estate(policies: Path, *, lab: bool, state: Path | None = None) -> None:
+    """Say which estate this run is about."""
+    if policies != DEFAULT_POLICIES:
+        _OPTIONS["policies"] = ("--policies", str(policies))
+    if state is not None:
+        _OPTIONS["state"] = ("--state", str(state))
+    if lab:
+        _OPTIONS["lab"] = ("--lab",)
+
+
+def complete_commands(text: str) -> str:
+    """Return a message whose commands are about the estate of this run, too.
+
+    >>> remember_estate(Path("our policies"), lab=True)
+    >>> complete_commands("resume it with: tsunagu rollout resume 20261129-120300-1a2b3c4d")
+    "resume it with: tsunagu rollout resume --policies 'our policies' --lab 20261129-120300-1a2b3c4d"
+    >>> complete_commands("tsunagu: the plan is damaged"), complete_commands("tsunagu plan --lab -o PLAN")
+    ('tsunagu: the plan is damaged', "tsunagu plan --policies 'our policies' --lab -o PLAN")
+    >>> forget_estate()
+    >>> complete_commands("look at it with: tsunagu drift")
+    'look at it with: tsunagu drift'
+    """
+    return _ADVISED.sub(_complete_command, text) if _OPTIONS else text
+
+
+def _complete_command(found: re.Match[str]) -> str:
+    from controller.cli.conventions.option_table import load_option_table  # noqa: PLC0415 few messages need it
+
+    table, first = load_option_table(), found["first"]
+    both = f"{first} {found['second']}"
+    known = both if both in table else first
+    if known not in table:
+        return found[0]
+    rest = found.string[found.end() :].partition("\n")[0]
+    wanted = [option for option in _OPTIONS if option in table[known] and f"--{option}" not in rest]
+    words = " ".join(shlex.quote(word) for option in wanted for word in _OPTIONS[option])
+    behind = found[0].removeprefix(f"tsunagu {known}")
+    return f"tsunagu {known}{f' {words}' if words else ''}{behind}"
