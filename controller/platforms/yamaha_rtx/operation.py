@@ -23,21 +23,10 @@ from controller.platforms.common.timed_operation import (
 )
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Clock
+from controller.platforms.yamaha_rtx.models import find_timer_fault
 
 SHORTEST_SECONDS = 120
 _SAVED = re.compile(r"Saving \.\.\. .*Done *\.")
-_HEADER = re.compile(r"# (?P<model>RTX[0-9]{3,4}|vRX)\S* Rev\.(?P<revision>[0-9]{1,3}(?:\.[0-9]{1,3}){0,3})")
-_FIRST_REVISIONS: dict[str, tuple[int, ...]] = {
-    "vRX": (0,),
-    "RTX3510": (0,),
-    "RTX1300": (0,),
-    "RTX1220": (0,),
-    "RTX840": (0,),
-    "RTX1210": (14, 1, 26),
-    "RTX830": (15, 2, 3),
-    "RTX5000": (14, 0, 26),
-    "RTX3500": (14, 0, 26),
-}
 _UNTIL = "until "
 
 
@@ -113,15 +102,9 @@ class RtxOperation(TimedOperation):
             CommandFailed: they have not, or the configuration does not tell them.
         """
         del text
-        found = _HEADER.match(self.reveal_configuration().partition("\n")[0])
-        first = _FIRST_REVISIONS.get(found["model"]) if found else None
-        if found is None or first is None:
-            message = "its configuration names no model and revision that have a rollback timer, so it is not changed"
-            raise CommandFailed(session.device, message)
-        if tuple(map(int, found["revision"].split("."))) < first:
-            needed = ".".join(f"{part:02}" for part in first)
-            message = f"{found['model']} has a rollback timer from revision {needed} on; it runs {found['revision']}"
-            raise CommandFailed(session.device, message)
+        fault = find_timer_fault(self.reveal_configuration().partition("\n")[0])
+        if fault:
+            raise CommandFailed(session.device, f"{fault}, so it is not changed")
         return self._timer
 
     def save(self, session: Session, lock: Lock) -> None:

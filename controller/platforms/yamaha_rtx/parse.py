@@ -23,6 +23,7 @@ from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Block, Layout, Reading, find_typed_lines, join_words, read_blocks
 from controller.platforms.dialect.words import Words, read_prefix
 from controller.platforms.yamaha_rtx.entries import read_entry
+from controller.platforms.yamaha_rtx.models import find_timer_fault
 from controller.platforms.yamaha_rtx.numbers import (
     FilterBlock,
     ReservedNumbers,
@@ -74,8 +75,11 @@ def parse(numbers: ReservedNumbers, text: str, source: str) -> Observation:
     refuse_broken_text(text, source)
     lines, blocks = read_blocks(text, _LAYOUT)
     reading = _RtxReading(numbers, source)
-    if _HEADER.fullmatch(text.partition("\n")[0].rstrip()):
+    first = text.partition("\n")[0].rstrip()
+    if _HEADER.fullmatch(first):
         reading.understood.add(1)
+        if fault := find_timer_fault(first):
+            reading.remarks.append(ConfigLine(1, f"{fault}: nothing can be applied to it over SSH"))
     for block in blocks:
         reading.read_block(block)
     state = reading.build_state()

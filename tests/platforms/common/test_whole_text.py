@@ -177,8 +177,18 @@ def test_a_banner_that_swallows_lines_is_refused(old: str, new: str, said: str) 
 def test_the_text_of_a_macro_is_no_configuration() -> None:
     text = IOS.replace("!\nline vty", "macro name fast\nswitchport\n@\n!\nline vty", 1)
     assert understand_whole(load_platform("cisco_ios"), DeviceText(text), "x").lines
-    banner = AWPLUS.replace("vlan database", "banner login\nwelcome\nvlan database", 1)
-    assert "begins a text whose end cannot be told from commands" in refused("allied_telesis_awplus", banner)
+
+
+@pytest.mark.parametrize("kind", ["login", "motd", "exec"])
+@pytest.mark.parametrize("place", ["vlan database", "interface ", "end"])
+@pytest.mark.parametrize("said", ["welcome", "keep out\n interface port1.0.1\n access-group OPEN", "vlan database"])
+def test_a_banner_of_many_lines_is_refused_by_its_line(kind: str, place: str, said: str) -> None:
+    """How AlliedWare Plus prints where one ends stands in no document that was read."""
+    head, found, tail = AWPLUS.partition(f"\n{place}")
+    assert found
+    banner = refused("allied_telesis_awplus", f"{head}\nbanner {kind}\n{said}{found}{tail}")
+    line = head.count("\n") + 2
+    assert f"core1.cfg:{line}: begins a text whose end cannot be told from commands" in banner
 
 
 OTHERS = {

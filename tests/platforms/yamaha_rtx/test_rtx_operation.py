@@ -167,7 +167,7 @@ def test_a_refused_line_ends_the_change_and_the_timer_puts_everything_back(
 @pytest.mark.parametrize(
     ("header", "told"),
     [
-        ("# RTX810 Rev.11.01.34", "no model and revision that have a rollback timer"),
+        ("# RTX810 Rev.11.01.34", "RTX810 is no model that is known to have a rollback timer; it runs 11.01.34"),
         ("# RTX1210 Rev.14.01.25", "from revision 14.01.26 on; it runs 14.01.25"),
         ("# main: RTX", "no model and revision"),
     ],
@@ -177,6 +177,9 @@ def test_a_model_without_the_timer_is_not_changed(  # noqa: PLR0913, PLR0917 fix
 ) -> None:
     router.header = (header, *router.header[1:])
     before = router.show_running()
+    # A plan says so before: what it shows of a router is what the router's own text says.
+    remarks = [one.text for one in RTX.parse(before, "d1").remarks]
+    assert [told in one for one in remarks] == [True] * ("Rev" in header)
     outcome = apply(make_change(router, clock, model, tmp_path))
     assert outcome.end is End.FAILED, outcome
     assert told in outcome.reason
