@@ -32,7 +32,7 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowS
 from controller.rollout.durable.workflow_names import name_workflow
 from controller.rollout.start import StartedRollout
 from controller.storage.file_lock import hold_file_lock
-from controller.telemetry.heartbeat import keep_beating
+from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
 
 FOLDER = "rollouts"
@@ -245,15 +245,7 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         RolloutRefused: its workflow broke.
     """
     record = scene.record
-    about: dict[str, str | int] = {
-        "city": record.city,
-        "devices": len(record.list_devices()),
-        "rollout": record.id,
-        "waves": _name_waves(record, store.find_last_runs(record.id)),
-        "planner": record.planner,
-        "approvers": ", ".join(record.approvers) or "nobody",
-        "applier": record.applier,
-    }
+    about = describe_rollout_span(record, store.find_last_runs(record.id))
     with open_rollout_span(record.plan[:12], listeners, **about) as span:
         lease = store.lease
         if lease is not None:
@@ -287,6 +279,19 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
     return status
 
 
+def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
+    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
+    return {
+        "city": record.city,
+        "devices": len(record.list_devices()),
+        "rollout": record.id,
+        "waves": _name_waves(record, runs),
+        "planner": record.planner,
+        "approvers": ", ".join(record.approvers) or "nobody",
+        "applier": record.applier,
+    }
+
+
 def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
     """Return the devices of each wave and school that are left, as whoever watches is told them.
 
@@ -305,12 +310,22 @@ def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
 def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
     """Give signs of life in the database for the length of a block; what ends otherwise than by itself leaves the last.
 
-    Whoever reads it then knows since when the rollout is lost.
+    Whoever reads it then knows since when the rollout is lost. Where none can be given for so long that it counts as
+    lost, this process stops by itself: the workflow engine may try for ever, and says nothing.
     """
     beats, scene, rollout = HeartbeatStore(worker.store), worker.scene, worker.scene.record.id
+    last = time.monotonic()
 
     def beat() -> None:
-        beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+        nonlocal last
+        try:
+            beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+            last = time.monotonic()
+        except StoreRefused as error:
+            if time.monotonic() - last > LOST_SECONDS and not worker.stop.is_set():
+                worker.say(str(error))
+                worker.stop.set()
+            raise
 
     beat()
     with keep_beating(beat, rollout):
