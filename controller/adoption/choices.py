@@ -283,7 +283,7 @@ def _list_changes(here: Surroundings, changes: Sequence[AccessChange], way: str)
 
 
 _VOICE = re.compile(r"switchport voice vlan (\S+)")
-_NATIVE = re.compile(r"switchport trunk native vlan ([0-9]+)")
+_NATIVE = re.compile(r"switchport trunk native vlan ([0-9]{1,4})")
 _FILTERED = re.compile(r"(?:ip |ipv6 |mac )?(?:access-group|traffic-filter) (\S+)(?: (?:in|out))?")
 
 
@@ -307,7 +307,7 @@ def describe_refusal(here: Surroundings, problem: Problem, holder: str, words: s
         traffic, ways = _choose_native(here, holder, name, int(native[1]))
     elif voice := _VOICE.fullmatch(words):
         key = "voice"
-        vlan = here.name_vlans([int(voice[1])]) if voice[1].isdecimal() else voice[1]
+        vlan = here.name_vlans([int(voice[1])]) if re.fullmatch(r"[0-9]{1,4}", voice[1]) else voice[1]
         traffic = here.say("voice-traffic", name=name, vlan=vlan)
         ways = (
             Choice(here.say("voice-off"), (holder, f"no {words}"), traffic, here.nothing),

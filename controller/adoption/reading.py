@@ -56,7 +56,7 @@ def _read_cisco(text: str, found: ExistingNetwork) -> ExistingNetwork:
     for block in blocks:
         words = join_words(block.header).split()
         match words:
-            case ["vlan", numbers] if re.fullmatch(r"[\d,-]+", numbers):
+            case ["vlan", numbers] if re.fullmatch(r"[0-9,-]+", numbers):
                 for number in parse_vlan_list(numbers) or ():
                     found.vlans[number] = ExistingVlan(number, _after("name", block.children), block.header)
             case ["interface", *parts]:
@@ -116,7 +116,7 @@ def _after(words: str, lines: Iterable[ConfigLine]) -> str:
 
 
 def _add_awplus_vlan(found: ExistingNetwork, line: ConfigLine) -> None:
-    written = re.fullmatch(r'vlan ([\d,-]+)(?: name ("[^"]*"|\S+))?(?: state \S+)?', join_words(line))
+    written = re.fullmatch(r'vlan ([0-9,-]+)(?: name ("[^"]*"|\S+))?(?: state \S+)?', join_words(line))
     for number in (parse_vlan_list(written[1]) or ()) if written else ():
         if written and written[2]:
             found.vlans[number] = ExistingVlan(number, written[2], line)
@@ -135,8 +135,8 @@ def _add_interface(found: ExistingNetwork, vlan: int, block: Block) -> None:
 def _addresses(lines: Iterable[ConfigLine]) -> Iterator[str]:
     for line in lines:
         words = join_words(line)
-        masked = re.fullmatch(r"ip address ([\d.]+) ([\d.]+)(?: secondary)?", words)
-        prefixed = re.fullmatch(r"ip(?:v6)? address ([0-9A-Fa-f:.]+/\d+)(?: secondary)?", words)
+        masked = re.fullmatch(r"ip address ([0-9.]+) ([0-9.]+)(?: secondary)?", words)
+        prefixed = re.fullmatch(r"ip(?:v6)? address ([0-9A-Fa-f:.]+/[0-9]+)(?: secondary)?", words)
         try:
             if masked:
                 yield str(IPv4Interface(f"{masked[1]}/{masked[2]}"))
@@ -178,7 +178,7 @@ def _read_port(name: str, block: Block, lists: Sequence[AttachedList]) -> Existi
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 5 else None  # noqa: PLR2004 a VLAN has four digits
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else None
 
 
 def _read_allowed(children: Iterable[ConfigLine]) -> tuple[int, ...]:
@@ -249,4 +249,4 @@ def _read_entries(grammar: AclGrammar, family: Family, block: Block, *, standard
 
 def _as_source(words: str) -> str:
     """Return the source of a standard list as an extended one writes it: a lone address is a host."""
-    return f"host {words}" if re.fullmatch(r"[\d.]+", words) else words
+    return f"host {words}" if re.fullmatch(r"[0-9.]+", words) else words

@@ -12,10 +12,11 @@ import re
 import stat
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import IO
 
 from controller.errors import InputRefused
 from controller.inputs.file_kinds import name_binary_kind
@@ -146,6 +147,24 @@ def read_input_file(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
         InputRefused: it is no regular file, leads out of its folder, or is too large; or cannot be read.
     """
     return InputFolder(path.parent, most_bytes=most_bytes).read_bytes(path.name)
+
+
+@contextmanager
+def open_input_file(path: Path, *, most_bytes: int = MOST_BYTES) -> Iterator[IO[bytes]]:
+    """Open a file of its own for the length of a `with` block, to read it piece by piece.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputRefused: it is no regular file, or is too large; or cannot be read.
+    """
+    with ExitStack() as opened:
+        with _explain_errors(path):
+            descriptor = opened.enter_context(_open_regular(path.parent, path.name, path))
+            if os.fstat(descriptor).st_size > most_bytes:
+                message = f"is larger than {_write_size(most_bytes)}, the most that is read"
+                raise InputRefused(path, message)
+            file = opened.enter_context(os.fdopen(os.dup(descriptor), "rb"))
+        yield file
 
 
 def read_input_text(path: Path, *, most_bytes: int = MOST_BYTES) -> str:

@@ -10,24 +10,25 @@ from __future__ import annotations
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
 from controller.errors import AuditHeadRefused, AuditRefused, BackupRefused, OperationsRefused
-from controller.inputs.input_file import InputFolder, read_input_file
+from controller.inputs.input_file import InputFolder, open_input_file
 from controller.operations.operations import Operations
 from controller.operations.trusted_files import MOST_PIN_BYTES, read_trusted_file
 from controller.recovery.controller_archive import (
     MOST_BYTES,
     MOST_FILES,
     STORE,
-    ControllerArchive,
+    Keep,
     is_archived_name,
-    parse_archive,
+    unpack_archive,
     write_archive,
 )
 from controller.storage.audit.audit_trail import AuditTrail
@@ -37,6 +38,7 @@ from controller.storage.sqlite import BUSY_SECONDS, backup_store
 from controller.storage.whole_file import write_whole
 
 _PINS = "known-hosts/"
+_REMOVED = "was removed while the backup was made (tsunagu audit prune?): run this again"
 _RECORDS = ("audit", "timeline")
 """Folders of a state folder whose files are only added to."""
 _LOCKS = ("locks",)
@@ -83,10 +85,10 @@ def create_backup(path: Path, operations: Operations, head: HeadCopy | None, now
     with trail.hold_still():
         # Nobody waits for more than this: what the trail names stands in files that are only added to.
         grown = _measure_records(state)
-    files, left_out = _read_state(state, grown)
+    names, left_out = _list_state(state, grown)
     pins = dict(_read_pins(list_pin_files(operations)))
-    sha256 = write_archive(path, ControllerArchive(now, {**files, **pins}))
-    return ControllerBackup(now, len(files) + len(pins), len(pins), left_out, sha256)
+    done = write_archive(path, now, chain(_read_state(state, names, grown), pins.items()))
+    return ControllerBackup(now, done.files, len(pins), left_out, done.sha256)
 
 
 def _measure_records(state: Path) -> dict[str, int]:
@@ -99,15 +101,13 @@ def _measure_records(state: Path) -> dict[str, int]:
     return found
 
 
-def _read_state(state: Path, grown: Mapping[str, int]) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Read every file of a state folder that a backup holds; return them, and the names of what it does not hold.
+def _list_state(state: Path, grown: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of what a backup holds of a state folder, and of what it does not hold.
 
-    Of the records (`grown`) only so much is taken as was there at one moment; all else is read later, and so knows
-    everything that these say of it.
+    Of the records those are held that were there when they were measured (`grown`).
     """
-    files: dict[str, bytes] = {}
+    names_held: list[str] = []
     left_out: list[str] = []
-    source = InputFolder(state, most_bytes=MOST_BYTES, most_bytes_in_all=MOST_BYTES, most_files=MOST_FILES)
     for folder, folders, names in os.walk(state, onerror=_refuse_unread):
         here = Path(folder).relative_to(state)
         folders[:] = sorted(one for one in folders if not (here == Path() and one in _LOCKS))
@@ -119,28 +119,52 @@ def _read_state(state: Path, grown: Mapping[str, int]) -> tuple[dict[str, bytes]
             if relative.split("/")[0] in _RECORDS and relative not in grown:
                 continue  # it was begun since
             if is_archived_name(relative):
-                files[relative] = _copy_store(state / relative) if name.endswith(STORE) else source.read_bytes(relative)
-                files[relative] = files[relative][: grown.get(relative)]
+                names_held.append(relative)
             elif name != "lock" and not name.endswith((".lock", "-wal", "-shm")):
                 left_out.append(relative)
-    return files, tuple(left_out)
+    gone = sorted(name for name in grown.keys() - set(names_held) if is_archived_name(name))
+    if gone:
+        _refuse(state / gone[0], _REMOVED)
+    return tuple(names_held), tuple(left_out)
+
+
+def _read_state(state: Path, names: Sequence[str], grown: Mapping[str, int]) -> Iterator[tuple[str, bytes | Path]]:
+    """Yield the files of a state folder one by one; a store as a copy that is there until the next one is asked for.
+
+    Of the records only so much is taken as was there at one moment (`grown`); all else is read later, and so knows
+    everything that these say of it.
+    """
+    source = InputFolder(state, most_bytes=MOST_BYTES, most_bytes_in_all=MOST_BYTES, most_files=MOST_FILES)
+    for name in names:
+        if name.endswith(STORE):
+            with _copy_store(state / name) as copied:
+                yield name, copied
+            continue
+        try:
+            content = source.read_bytes(name)
+        except FileNotFoundError:
+            _refuse(state / name, _REMOVED)
+        if len(content) < grown.get(name, 0):
+            _refuse(state / name, "became shorter while it was read: look who writes there, and run this again")
+        yield name, content[: grown.get(name)]
 
 
 def _refuse_unread(error: OSError) -> NoReturn:
     _refuse(Path(str(error.filename)), f"cannot be read ({error.strerror}), so the backup would not be whole")
 
 
-def _copy_store(path: Path) -> bytes:
-    """Return a store as its backup API copies it, also while others write to it."""
+@contextmanager
+def _copy_store(path: Path) -> Iterator[Path]:
+    """Copy a store by its backup API, also while others write to it; the copy is there within the `with` block."""
     with tempfile.TemporaryDirectory(prefix="tsunagu-backup-") as folder:
         copied = Path(folder, "copy")
         try:
             with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 backup_store(connection, copied)
             _check_store(copied, path)
-            return read_input_file(copied, most_bytes=MOST_BYTES)
         except (sqlite3.Error, OSError) as error:
             _refuse(path, f"this store cannot be copied ({error})")
+        yield copied
 
 
 def _check_store(path: Path, named: Path) -> None:
@@ -164,20 +188,15 @@ def restore_backup(path: Path, operations: Operations) -> ControllerBackup:
     Raises:
         BackupRefused: the archive is damaged, its audit trail is broken, or something stands in its place already.
     """
-    try:
-        archive = parse_archive(read_input_file(path, most_bytes=MOST_BYTES), str(path))
-    except FileNotFoundError:
-        _refuse(path, "there is no such file")
     state = operations.state
     if state.is_dir() and any(state.iterdir()):
         _refuse(state, "holds the state of a controller already; move it away first, nothing is mixed or overwritten")
-    pins = _match_pins(path, archive, operations)
-    kept = {name: content for name, content in archive.files.items() if not name.startswith(_PINS)}
     try:
         with _make_room_beside(state) as folder:
             fresh = Path(folder, "state")
             fresh.mkdir(mode=0o700)
-            _unpack(fresh, kept)
+            unpacked = _unpack(path, fresh, Path(folder))
+            pins = _match_pins(path, unpacked.pins, operations)
             _check_state(fresh, path)
             # Host keys first: where the folder cannot be put in its place, the same command goes on from here.
             for place, content in pins.items():
@@ -188,7 +207,7 @@ def restore_backup(path: Path, operations: Operations) -> ControllerBackup:
             fresh.rename(state)
     except (OSError, sqlite3.Error) as error:
         _refuse(state, f"the backup cannot be put there: {error}")
-    return ControllerBackup(archive.made, len(archive.files), len(pins))
+    return ControllerBackup(unpacked.made, unpacked.files, len(pins))
 
 
 @contextmanager
@@ -212,13 +231,11 @@ def _make_room_beside(state: Path) -> Iterator[str]:
         yield folder
 
 
-def _match_pins(path: Path, archive: ControllerArchive, operations: Operations) -> dict[Path, bytes]:
+def _match_pins(path: Path, pins: Mapping[str, bytes], operations: Operations) -> dict[Path, bytes]:
     """Return the files of pinned host keys that are to be written, by today's operators' file."""
     places = list_pin_files(operations)
     found: dict[Path, bytes] = {}
-    for name, content in archive.files.items():
-        if not name.startswith(_PINS):
-            continue
+    for name, content in pins.items():
         place = places.get(name)
         if place is None:
             access = name.removeprefix(_PINS).partition("/")[0]
@@ -235,13 +252,46 @@ def _match_pins(path: Path, archive: ControllerArchive, operations: Operations) 
     return found
 
 
-def _unpack(folder: Path, files: Mapping[str, bytes]) -> None:
-    for name, content in files.items():
-        target = folder
+@dataclass(frozen=True, slots=True)
+class _Unpacked:
+    """What an archive held: when it was made, how many files, and those of pinned host keys."""
+
+    made: datetime
+    files: int
+    pins: Mapping[str, bytes]
+
+
+def _unpack(path: Path, state: Path, folder: Path) -> _Unpacked:
+    """Unpack an archive: its state into a folder that is there, its pinned host keys beside it.
+
+    Raises:
+        BackupRefused: it is not as it was written.
+    """
+    names: list[str] = []
+
+    @contextmanager
+    def make(name: str) -> Iterator[Keep]:
+        names.append(name)
+        target = folder if name.startswith(_PINS) else state
         for part in name.split("/")[:-1]:
             target /= part
             target.mkdir(mode=0o700, exist_ok=True)
-        write_whole(content, folder / name)
+        descriptor = os.open(
+            target / name.rpartition("/")[2], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(descriptor, "wb") as file:
+            yield file.write
+            file.flush()
+            os.fsync(file.fileno())
+
+    try:
+        with open_input_file(path, most_bytes=MOST_BYTES) as file:
+            made = unpack_archive(file, str(path), make)
+    except FileNotFoundError:
+        _refuse(path, "there is no such file")
+    source = InputFolder(folder, most_bytes=MOST_PIN_BYTES)
+    pins = {name: source.read_bytes(name) for name in names if name.startswith(_PINS)}
+    return _Unpacked(made, len(names), pins)
 
 
 def _check_state(folder: Path, path: Path) -> None:

@@ -323,8 +323,8 @@ def _put_back(rotation: Rotation, due: DueRotation, change: Change, outcome: Out
     commands = write_removal(name, rotation.syntax) if due.before is None else write_user_again(due.before)
 
     def check(text: DeviceText) -> None:
-        if list_users(text, device.id) != due.users:
-            raise CommandFailed(device.id, "its users are not as they were before the rotation")
+        if list_users(text, device.id).get(name) != due.users.get(name):
+            raise CommandFailed(device.id, f"the user {name} is not as it was before the rotation")
 
     back = replace(
         change,
@@ -336,8 +336,8 @@ def _put_back(rotation: Rotation, due: DueRotation, change: Change, outcome: Out
     )
     ended = change_device(back, span)
     if ended.end.good:
-        return replace(outcome, end=End.REVERTED, reason=f"{outcome.reason}; its users were put back as they were")
-    reason = f"{outcome.reason}; its users could not be put back: {ended.reason}"
+        return replace(outcome, end=End.REVERTED, reason=f"{outcome.reason}; the user {name} was put back as it was")
+    reason = f"{outcome.reason}; the user {name} could not be put back: {ended.reason}"
     return replace(outcome, end=End.UNKNOWN, reason=reason)
 
 

@@ -20,7 +20,9 @@ from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.device_text.redaction import REDACTED
 
 SHORTEST = 8
-_LINE = re.compile(r"username (?P<name>\S+)(?: privilege (?P<level>\d{1,2}))? (?:secret|password)(?: \d{1,2})? \S+")
+_LINE = re.compile(
+    r"username (?P<name>\S+)(?: privilege (?P<level>[0-9]{1,2}))? (?:secret|password)(?: [0-9]{1,2})? \S+"
+)
 _TYPABLE = re.compile(r"[!-~]+")
 _UNTYPABLE = frozenset("?\"'\\`")
 """Help, and what command lines take for the mark of a quotation."""

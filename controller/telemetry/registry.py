@@ -237,7 +237,7 @@ ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",
     InstrumentKind.GAUGE,
     "{rollout}",
-    "1: whoever carried out the newest rollout gives no sign of life and has not ended it, 0: it goes on or has ended",
+    "rollouts that have not ended, and whose controller gives no sign of life any more",
     (),
     fresh=MINUTE,
     writers=NOBODY,
@@ -281,29 +281,7 @@ MONITOR_REFUSED = Metric(
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            LINE_THROUGHPUT,
-            LINE_LATENCY,
-            LINE_JITTER,
-            LINE_LOSS,
-            LINE_UP,
-            BANDWIDTH_MEASURED,
-            BANDWIDTH_RECOMMENDED,
-            BANDWIDTH_ASSESSMENT,
-            DNS_DURATION,
-            PROXY_DURATION,
-            PROBE_LAST_SUCCESS,
-            DEVICE_DRIFT,
-            DEVICE_UNCONFIRMED,
-            ROLLOUT_LOST,
-            ROLLOUT_DEVICES,
-            ROLLOUT_DEVICE_DURATION,
-            TELEMETRY_DROPPED,
-            MONITOR_REFUSED,
-        )
-    }
+    {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
 )
 """Every metric by its name."""
 

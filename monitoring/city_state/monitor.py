@@ -39,7 +39,7 @@ class Monitor:
         self.gone = store.delete_unknown(self.names.find_unknown, time.time())
         """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
-        self.rollouts = RolloutViews(queries.read_newest_trace(store))
+        self.rollouts = RolloutViews(queries.read_newest_rollouts(store))
         self.stream = EventStream(self._everything)
         self._writer = StoreWriter(store, kept)
         # All from the start: Prometheus sees a rise only from a value that it knows.
@@ -63,8 +63,8 @@ class Monitor:
         kept = await asyncio.shield(asyncio.wrap_future(writing))
         # The present is what the store took, so that one bound holds for both.
         self.present.take(kept.values)
-        self.rollouts.take(kept.spans)
-        self.rollouts.hear(batch.signs)
+        self.rollouts.take_spans(kept.spans)
+        self.rollouts.hear_life_signs(batch.signs)
         for event in batch.events:
             self.present.touched.add(event.school)
         return kept.refused + Counter({"a time later than now, beside a sender whose clock is right": early})
@@ -79,8 +79,8 @@ class Monitor:
         return [CumulativeTotal(key, "", 0, now, count) for key, count in self._refused.items()]
 
     def list_own_values(self) -> list[GaugeValue]:
-        """What the monitor itself finds: whether the newest rollout is lost; nothing where there was none."""
-        lost = self.rollouts.find_lost()
+        """What the monitor itself finds: how many rollouts are lost; nothing where there was none."""
+        lost = self.rollouts.count_lost()
         return [] if lost is None else [GaugeValue((ROLLOUT_LOST, ()), time.time(), float(lost))]
 
     async def tell(self) -> None:
@@ -102,7 +102,7 @@ class Monitor:
         every = now >= self._looked + LOOK_AGAIN_SECONDS
         if every:
             self._looked = now
-            self.rollouts.look()
+            self.rollouts.note_lost_change()
         schools: Mapping[str, object] = self.city.school_by_id if every else dict.fromkeys(touched)
         changed = []
         for name in schools:
@@ -120,10 +120,10 @@ class Monitor:
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
             self.rollouts.touched = False
-            self.stream.publish("rollout", self.rollouts.view(), whole=True)
+            self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
 
     def _everything(self) -> list[tuple[str, object]]:
-        return [("tiles", self.present.tiles()), ("rollout", self.rollouts.view())]
+        return [("tiles", self.present.tiles()), ("rollout", self.rollouts.build_view())]
 
 
 def _refusal(signal: str, reason: str) -> SeriesKey:

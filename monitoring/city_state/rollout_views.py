@@ -1,4 +1,4 @@
-"""The rollout that began last: its waves, where each device stands, its spans."""
+"""The rollouts that began last: the waves of the newest, where each device stands, its spans; and which are lost."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from monitoring.timeseries.records import LifeSign, SpanRecord
 
 ROLLOUT, DEVICE, STEP, COMMAND = (str(level) for level in (Level.ROLLOUT, Level.DEVICE, Level.STEP, Level.COMMAND))
 TRACES_KEPT = 4
+OPEN_TRACES_KEPT = 16
+"""Of rollouts that have not ended: one that is lost must not be forgotten since others came after it."""
+_ROLLOUT = "rollout"
+"""The attribute by which every process that works on a rollout, or ends it, names that; one without is alone."""
 _WAIT = "wait: "
 _HEARTBEAT = "heartbeat"
 """The attribute by which a rollout says that signs of life come while it lasts."""
@@ -80,15 +84,15 @@ class RolloutViews:
         self._heard: dict[str, float] = {}
         self.touched = False
         """Whether something came in since it was set back."""
-        self.take(spans)
+        self.take_spans(spans)
         # What was kept says when something was, not when it came.
         self._heard = {
             trace: max(max(span.start, span.end) for span in known.values()) for trace, known in self._traces.items()
         }
         self._began = now()
-        self._was_lost = False
+        self._lost_before = 0
 
-    def take(self, spans: Iterable[SpanRecord]) -> None:
+    def take_spans(self, spans: Iterable[SpanRecord]) -> None:
         """Spans that began or ended, in any order: an end may come before its start, and both before the root's."""
         for span in spans:
             if span.level == COMMAND:
@@ -103,39 +107,57 @@ class RolloutViews:
                     self._roots.add((span.trace, span.id))
             if len(known) > SPANS_SHOWN and span.level == STEP:
                 _thin_out(known)
-        while len(self._traces) > TRACES_KEPT:
-            oldest = min(self._traces, key=lambda trace: _began(self._traces[trace]))
+        while len(self._traces) > TRACES_KEPT and (oldest := self._find_forgettable()) is not None:
             del self._traces[oldest], self._heard[oldest]
             self._roots = {one for one in self._roots if one[0] != oldest}
 
-    def hear(self, signs: Iterable[LifeSign]) -> None:
+    def _find_forgettable(self) -> str | None:
+        """The oldest trace whose rollouts have ended; one that has not only where too many have not."""
+        newest = self._find_newest()
+        shown = {newest.trace} if newest is not None else set[str]()
+        still_open = {trace for trace, span in self._roots if not self._traces[trace][span].end}
+        among = self._traces.keys() - still_open - shown
+        if not among and len(self._traces) > OPEN_TRACES_KEPT:
+            among = still_open - shown
+        return min(among, key=lambda trace: _began(self._traces[trace]), default=None)
+
+    def hear_life_signs(self, signs: Iterable[LifeSign]) -> None:
         """Signs of life; one of a rollout that nobody has told of changes nothing."""
         for sign in signs:
             if sign.span in self._traces.get(sign.trace, {}):
                 self._heard[sign.trace] = self._now()
 
-    def look(self) -> None:
-        """See whether the newest rollout was lost, or is back, since the last look: that nothing comes tells nobody."""
-        lost = bool(self.find_lost())
-        if lost != self._was_lost:
-            self._was_lost, self.touched = lost, True
+    def note_lost_change(self) -> None:
+        """See whether a rollout was lost, or is back, since the last look: that nothing comes tells nobody."""
+        lost = self.count_lost() or 0
+        if lost != self._lost_before:
+            self._lost_before, self.touched = lost, True
 
-    def find_lost(self) -> bool | None:
-        """Tell if the newest rollout has not ended and nothing is heard of it any more; None where there is none."""
-        root = self._find_newest()
-        return None if root is None else self._find_lost_since(root) is not None
+    def count_lost(self) -> int | None:
+        """How many rollouts have not ended and nothing is heard of them any more; None where there was none."""
+        roots = self._list_roots()
+        names = {_name_rollout(root): root for root in roots}
+        return sum(self._find_lost_since(root) is not None for root in names.values()) if roots else None
+
+    def _list_roots(self) -> list[SpanRecord]:
+        return [self._traces[trace][span] for trace, span in self._roots]
 
     def _find_newest(self) -> SpanRecord | None:
-        roots = (self._traces[trace][span] for trace, span in self._roots)
-        return max(roots, key=lambda span: span.start, default=None)
+        return max(self._list_roots(), key=lambda span: span.start, default=None)
 
     def _find_lost_since(self, root: SpanRecord) -> float | None:
-        """When a rollout was last heard of, where that is too long ago. A monitor that just began waits as long."""
-        heard = self._heard[root.trace]
-        patience = LOST_SECONDS if _HEARTBEAT in root.attributes else SILENT_ROLLOUT_SECONDS
-        return heard if not root.end and self._now() > max(heard, self._began) + patience else None
+        """When a rollout was last heard of, where that is too long ago. A monitor that just began waits as long.
 
-    def view(self) -> RolloutView | None:
+        Of the processes that worked on it, or ended it, the one that was heard last decides: one that was killed is
+        made up for by another that goes on, or by who cancelled the rollout.
+        """
+        same = [one for one in self._list_roots() if _name_rollout(one) == _name_rollout(root)]
+        last = max(same, key=lambda one: (self._heard[one.trace], one.end == 0, one.start))
+        heard = self._heard[last.trace]
+        patience = LOST_SECONDS if _HEARTBEAT in last.attributes else SILENT_ROLLOUT_SECONDS
+        return heard if not last.end and self._now() > max(heard, self._began) + patience else None
+
+    def build_view(self) -> RolloutView | None:
         """The rollout that began last, or None where there was none."""
         root = self._find_newest()
         if root is None:
@@ -152,6 +174,11 @@ class RolloutViews:
             "waves": _waves(root, spans, self._now() if lost is None else lost),
             "spans": [_span(span) for span in spans],
         }
+
+
+def _name_rollout(root: SpanRecord) -> str:
+    """What all processes that have to do with a rollout call it; an `apply` is called by its plan."""
+    return root.attributes.get(_ROLLOUT, root.name)
 
 
 def _list_waits(root: SpanRecord, spans: Sequence[SpanRecord]) -> list[str]:

@@ -15,6 +15,8 @@ from monitoring.timeseries.records import (
 from monitoring.timeseries.retention import STEPS
 from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span
 
+ROLLOUTS_REMEMBERED = 16
+"""Of which it is known whether they have ended."""
 SPANS_SHOWN = 10_000
 """Enough for the devices of the whole city, and the steps of those that are in work."""
 
@@ -45,14 +47,16 @@ def read_events(store: TimeSeriesStore, school: str, since: float, most: int) ->
     return [EventRecord(*row) for row in reversed(store.rows(query, school, since, most))]
 
 
-def read_newest_trace(store: TimeSeriesStore) -> list[SpanRecord]:
-    """The spans of the rollout that began last, but for single commands; none where there was none."""
+def read_newest_rollouts(store: TimeSeriesStore) -> list[SpanRecord]:
+    """The spans of the rollout that began last, but for single commands, and those of the last rollouts themselves."""
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
-        "WHERE trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
-        "AND level != 'command' ORDER BY level = 'step', start LIMIT ?"
+        "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
+        "AND level != 'command') OR (trace, id) IN "
+        "(SELECT trace, id FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT ?) "
+        "ORDER BY level = 'step', start LIMIT ?"
     )
-    rows = store.rows(query, SPANS_SHOWN)
+    rows = store.rows(query, ROLLOUTS_REMEMBERED, SPANS_SHOWN)
     return [read_span(row) for row in rows]
 
 

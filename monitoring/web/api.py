@@ -43,7 +43,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
 
     async def rollout(_: Request) -> Response:
-        return JSONResponse(monitor.rollouts.view())
+        return JSONResponse(monitor.rollouts.build_view())
 
     async def events(request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("last")

@@ -101,6 +101,13 @@ class ChaosCity:
             device.draw_fault = _go_well if calm or rng.random() < 0.5 else draw_faults(rng, 1.2 * RESTORE_SECONDS)
             self.before[name] = read_state(device.running)
 
+    def repair_devices(self) -> None:
+        """Bring back, as `tsunagu repair` does, what a device that restarted cannot put back by itself."""
+        for device in self.devices.values():
+            for line in device.answer("unconfirmed", (), None).splitlines():
+                if line != "no":
+                    device.answer("repair", (line.split()[3], "back"), None)
+
     def kill(self) -> None:
         """Kill the process: no line of it runs any more."""
         self.dead = True

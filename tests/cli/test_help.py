@@ -34,8 +34,8 @@ def test_help_loads_no_command() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == str(
         [
-            *("controller.cli", "controller.cli.conventions", "controller.cli.conventions.entry"),
-            "controller.cli.main",
+            *("controller.cli", "controller.cli.advised_commands"),
+            *("controller.cli.conventions", "controller.cli.conventions.entry", "controller.cli.main"),
             *("controller.cli.output", "controller.errors"),
             *("controller.exit_codes", "controller.inputs", "controller.inputs.shown_text"),
             *("controller.messages", "controller.storage", "controller.storage.whole_file"),

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.devices.observation import list_reachable_devices
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.policy_files import QUARANTINES
 from controller.plan.playbook_tasks.cut_offs import choose_subject, list_holders
+from controller.plan.playbook_tasks.inventory import list_hosts
 from controller.plan.playbook_tasks.policy_entries import (
     PolicyText,
     Subject,
@@ -23,6 +26,7 @@ from controller.plan.playbook_tasks.policy_entries import (
     try_policy_text,
     write_policy_text,
 )
+from controller.plan.select import Selection, select_schools_in_service
 
 MINATO = Path(__file__).parents[2] / "examples/minato"
 DAY = date(2026, 12, 1)
@@ -144,3 +148,21 @@ def test_what_is_meant_by_the_devices_of_a_run() -> None:
         list_holders(city, Subject(school="mn-02"), [])
     with pytest.raises(TsunaguError, match=f"{one.id} has no port port9; it has: GigabitEthernet"):
         list_holders(city, Subject(device=one.id, port="port9"), [one.id])
+
+
+def test_a_closed_school_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "quarantines.yaml"
+    text = "format: 1\nclosed:\n  - {school: mn-02, since: 2026-12-01, reason: a, by: b}\n"
+    path.write_text(text, encoding="utf-8")
+    instead = {QUARANTINES.name: path}
+    before, closed = (load_city(MINATO, on=day, instead=instead) for day in (date(2026, 11, 30), DAY))
+    name = closed.school_by_id["mn-02"].name
+    assert len(select_schools_in_service(before, Selection())) == len(closed.schools)
+    for selection in (Selection(), Selection(wards=("wan",)), Selection(("mn-03",), ("wan",))):
+        assert "mn-02" not in {one.id for one in select_schools_in_service(closed, selection)}
+        assert "namiyoke1-sw1" not in {one.id for one in list_reachable_devices(closed, selection)}
+    for selection in (Selection(("mn-02",)), Selection((name,), ("wan",))):
+        assert "mn-02" in {one.id for one in select_schools_in_service(closed, selection)}
+        assert "namiyoke1-sw1" in {one.id for one in list_reachable_devices(closed, selection)}
+    groups = {host.name: host.groups for host in list_hosts(closed, {})}
+    assert [name for name, listed in groups.items() if "closed" in listed] == ["namiyoke1-sw1"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from controller.platforms.transport.cli_dialogue import (
@@ -94,16 +96,27 @@ def test_the_echo_goes_and_a_wrong_one_is_noticed() -> None:
         ("*Nov 29 13:00:00: %SYS-5-CONFIG_I: x by end\n\ncore1#end\ncore1#", "end", "core1#"),
         ("access-list hardware TSN-\n20\nawplus#", "access-list hardware TSN-20", "awplus#"),
         ("awplus#\nawplus#access-list hard\b ware\n TSN-20 \nawplus#", "access-list hardware TSN-20", "awplus#"),
-        ("sendend\nend\ncore1#", "end", "end\ncore1#"),
+        ("sendend\nend\ncore1#", "end", "core1#"),
+        ("10:00 pressed: show clock\ncore1#show clock\n10:01\ncore1#", "show clock", "10:01\ncore1#"),
+        ("core1#shcore1(config)#end\ncore1#", "end", "core1#"),
     ):
-        assert text[find_echo_end(text, typed) :] == rest
+        host = "awplus" if "awplus" in text else "core1"
+        assert text[find_echo_end(text, typed, Prompt(host, "#")) :] == rest
     for text, typed in (
         ("vlan 1\ncore1#", "vlan 10"),
         ("vlan 100\ncore1#", "vlan 10"),
         ("", "vlan 10"),
         ("vlan 10", "vlan 10"),
     ):
-        assert find_echo_end(text, typed) == -1
+        assert find_echo_end(text, typed, Prompt("core1", "#")) == -1
+
+
+def test_an_echo_is_looked_for_in_time_in_proportion() -> None:
+    typed = "ab" * 8_000
+    text = "ab" * 20_000
+    began = time.process_time()
+    assert find_echo_end(text, typed, Prompt("core1", "#")) == -1
+    assert time.process_time() - began < 1.0
 
 
 def test_log_lines_and_the_prompt_are_no_answer() -> None:

@@ -8,6 +8,7 @@ import json
 import sqlite3
 import tarfile
 import tempfile
+import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -15,20 +16,17 @@ from pathlib import Path
 
 import pytest
 
-from controller.errors import AuditRefused, BackupRefused
+from controller.errors import BackupRefused
 from controller.measure.measurement_store import open_measurement_store
 from controller.operations.operations import Operations
-from controller.operations.operators_file import VARIABLE
-from controller.recovery import controller_backup
+from controller.recovery import controller_archive, controller_backup
 from controller.recovery.controller_archive import MANIFEST, parse_archive
 from controller.recovery.controller_backup import create_backup, restore_backup
 from controller.rollout.durable.carry_out import find_database, use_rollouts
 from controller.storage.audit import audit_trail
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
-from controller.storage.audit.head_copy import HeadFile
 from controller.storage.sqlite import backup_store
-from tests.cli.running import here
 from tests.security.audit_samples import write_trail
 
 NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
@@ -346,63 +344,34 @@ def test_a_forged_trail_or_a_damaged_store_is_refused_before_anything_stands(arc
         assert list((tmp_path / "new").iterdir()) == []
 
 
-# --- the commands ---
+# --- its size ---
 
 
-def write_operators(folder: Path, monkeypatch: pytest.MonkeyPatch, head: str = "") -> None:
-    (folder.parent / "work").mkdir(exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    file = folder / "operations.yaml"
-    audit = f"audit: {{head: {head}}}\n" if head else ""
-    file.write_text(f"format: 1\nstate: {folder}/state\n{audit}", encoding="utf-8")
-    file.chmod(0o600)
-    monkeypatch.setenv(VARIABLE, str(file))
+def test_a_large_backup_is_made_and_put_back_piece_by_piece(old: Operations, tmp_path: Path) -> None:
+    for number in range(12):
+        (old.state / "applied" / f"large-{number}").write_bytes(bytes([number]) * (4 << 20))
+    tracemalloc.start()
+    try:
+        create_backup(tmp_path / "x.tar", old, None, NOW)
+        made = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        restore_backup(tmp_path / "x.tar", operate(tmp_path / "new"))
+        restored = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "x.tar").stat().st_size > 48 << 20
+    assert max(made, restored) < 20 << 20
 
 
-def test_the_commands_back_up_and_restore_and_leave_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_operators(tmp_path / "one", monkeypatch)
-    write_trail(tmp_path / "one" / "state")
-    made = here("backup", "create", str(tmp_path / "x.tar"), "--json", cwd=tmp_path / "work")
-    assert (made.code, json.loads(made.said)["host_keys"]) == (0, 0)
-    write_operators(tmp_path / "two", monkeypatch)
-    done = here("backup", "restore", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
-    assert done.code == 0, done.errors
-    assert "files, 0 of host keys" in done.said
-    kinds = [entry["kind"] for entry in AuditTrail(tmp_path / "two" / "state").read_entries()]
-    assert kinds[-1] == "restored"
-    assert [entry["kind"] for entry in AuditTrail(tmp_path / "one" / "state").read_entries()][-1] == "backed-up"
-    again = here("backup", "restore", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
-    assert again.code == 1
-    assert "holds the state of a controller already" in again.errors
-
-
-def test_a_copy_of_the_head_that_knows_more_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_operators(tmp_path / "one", monkeypatch, head=f"{tmp_path}/one/heads")
-    state = tmp_path / "one" / "state"
-    write_trail(state, HeadFile(tmp_path / "one" / "heads"))
-    assert here("backup", "create", str(tmp_path / "x.tar"), cwd=tmp_path / "work").code == 0
-    AuditTrail(state, HeadFile(tmp_path / "one" / "heads")).record(AuditKind.APPROVED, plan="done after the backup")
-    state.rename(tmp_path / "lost")
-    done = here("backup", "restore", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
-    assert done.code == 1
-    assert "What was done after the backup is not in it" in done.errors
-    assert (state / "audit").is_dir()
-
-
-def test_a_trail_that_cannot_be_written_is_not_told_as_an_old_head(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_backup_that_would_be_too_large_to_be_read_is_not_made(
+    old: Operations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_operators(tmp_path / "one", monkeypatch)
-    write_trail(tmp_path / "one" / "state")
-    assert here("backup", "create", str(tmp_path / "x.tar"), cwd=tmp_path / "work").code == 0
-    write_operators(tmp_path / "two", monkeypatch)
-
-    def refuse(*_: object, **__: object) -> None:
-        message = "the audit trail cannot be written (No space left on device)"
-        raise AuditRefused(message)
-
-    monkeypatch.setattr(AuditTrail, "record", refuse)
-    done = here("backup", "restore", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
-    assert done.code == 1
-    assert "No space left on device" in done.errors
-    assert "after the backup" not in done.errors
+    create_backup(tmp_path / "x.tar", old, None, NOW)
+    size = (tmp_path / "x.tar").stat().st_size
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size - 1)
+    with pytest.raises(BackupRefused, match="it would be larger than"):
+        create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert not list(tmp_path.glob("*y.tar*"))
+    monkeypatch.setattr(controller_archive, "MOST_BYTES", size)
+    create_backup(tmp_path / "y.tar", old, None, NOW)
+    assert parse_archive((tmp_path / "y.tar").read_bytes(), "y").files

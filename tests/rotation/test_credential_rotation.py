@@ -99,6 +99,12 @@ class Scene:
         settings = Settings(120, self.folder, self.reach(rotation.access), self.clock)
         return rotate_login(rotation, find_due(rotation), settings, [self])
 
+    def type_lines(self, *lines: str) -> None:
+        """Let somebody else configure something."""
+        session = self.switch.open_command_line("somebody")
+        for line in ("enable", "configure terminal", *lines, "end"):
+            session.enter(line)
+
     def is_done(self) -> bool:
         rotation = prepare_rotation(self.device, self.operations(), self.resolve, self.reach, accept_no_restore=True)
         return find_due(rotation).is_done
@@ -190,6 +196,25 @@ def test_a_refused_line_leaves_all_as_it_was(scene: Scene) -> None:
     assert done.logins == OLD_ONLY
 
 
+def test_what_somebody_else_does_to_users_meanwhile_stops_the_rotation(scene: Scene) -> None:
+    def meddle() -> None:
+        scene.type_lines("username intruder privilege 15 password Wh0-is-that")
+
+    rotation = prepare_rotation(scene.device, scene.operations(), scene.resolve, scene.reach, accept_no_restore=True)
+    due = find_due(rotation)
+    meddle()
+    settings = Settings(120, scene.folder, scene.reach(rotation.access), scene.clock)
+    done = rotate_login(rotation, due, settings, [scene])
+    assert (done.outcome.end, "stale: its users were changed" in done.outcome.reason) == (End.FAILED, True)
+    scene.type_lines("username intruder privilege 1 password Wh0-is-that")
+    scene.site.faults = MatchingFaults("username net02", Fault(happens=meddle))
+    done = scene.rotate()
+    assert done.outcome.end is End.REVERTED
+    assert "other users than net02 are not as they were" in done.outcome.reason
+    assert not [line for line in scene.users() if "net02" in line]
+    assert done.logins == OLD_ONLY
+
+
 def test_a_line_that_is_cut_behind_the_new_user_never_loses_the_old_one(scene: Scene) -> None:
     def cut() -> None:
         scene.dead = {"net01", "net02"}
@@ -230,9 +255,7 @@ def test_what_cannot_be_rotated_is_refused_by_name(scene: Scene) -> None:
     with pytest.raises(LoginRefused, match="NEW is not set"):
         scene.rotate()
     scene.secrets["NEW"] = NEW
-    session = scene.switch.open_command_line("somebody")
-    for line in ("enable", "configure terminal", "username net02 privilege 1 password Another-one-9", "end"):
-        session.enter(line)
+    scene.type_lines("username net02 privilege 1 password Another-one-9")
     with pytest.raises(RotationRefused, match="a user net02 is there already, and its password is another one"):
         scene.rotate()
     scene.device = replace(scene.device, platform="ovs")

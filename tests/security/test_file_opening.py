@@ -35,6 +35,8 @@ READS = {
     "controller/platforms/transport/namespace.py": "network namespaces of the kernel",
     "controller/plan/document.py": "the bytes of a plan that the opener has read",
     "controller/plan/playbook_tasks/evidence.py": "an archive that is written, of bytes that the opener has read",
+    "controller/recovery/controller_archive.py": "a store that it has copied itself",
+    "controller/recovery/controller_backup.py": "files that it makes, of an archive that the opener has opened",
     "controller/rollout/change_backups.py": "backups that it has written itself",
     "controller/rollout/playbooks/playbook_settings.py": "what a playbook declares; its folder is checked",
     "controller/rollout/durable/database.py": "the controller's own store: a file of its user alone is made",

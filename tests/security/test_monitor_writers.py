@@ -237,7 +237,7 @@ def test_a_store_that_was_poisoned_before_is_made_clean(tmp_path: Path, one: Fee
             assert len(found.gone) == LINE_UP.limit - 1
             assert set(found.present.values) == {key}
             assert found.present.values[key].at <= time.time()
-            assert found.rollouts.view() is None
+            assert found.rollouts.build_view() is None
             assert store.rows("SELECT COUNT(*) FROM series") == [(1,)]
         finally:
             found.close()

@@ -13,7 +13,7 @@ from controller.adoption.hand_over import is_managed_name
 from controller.platforms.cisco_ios.text import SWITCH as CISCO
 from controller.platforms.dialect.blocks import Block, Layout, join_words, read_blocks
 
-_HEADER = re.compile(r"vlan (database|[\d,-]+)|interface \S.*|(ip|ipv6) access-list .+|access-list .+")
+_HEADER = re.compile(r"vlan (database|[0-9,-]+)|interface \S.*|(ip|ipv6) access-list .+|access-list .+")
 _KEPT = re.compile(
     r"(name|vlan) .+|(no )?switchport( .+)?|(no )?shutdown|ip(v6)? address .+|ip helper-address .+|ipv6 dhcp relay .+"
     r"|(ip access-group|ipv6 traffic-filter|access-group) .+"

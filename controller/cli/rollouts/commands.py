@@ -21,6 +21,7 @@ from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State,
 from controller.cli.output import errors, print_line, say_json
 from controller.cli.rollouts.documents import (
     describe_rollout,
+    find_lost_since,
     print_rollout,
     print_summary,
     summarise_rollout,
@@ -33,6 +34,7 @@ from controller.cli.rollouts.worker import (
     build_surroundings,
     judge_resumption,
     run_worker,
+    tell_lost_end,
     watch_others,
     work_or_watch,
 )
@@ -134,11 +136,14 @@ def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, as
     began = clock.monotonic()
     started = start_rollout(request, asked.now)
     say_start(started, clock.monotonic() - began)
+    lost = bool(asked.supersedes) and _is_lost(store, asked.supersedes, place)
     record = record_rollout(store, started, request.plan_path, asked)
     trail = open_audit_trail(place.folder, place.operations)
     trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **started.answers.list_attributes())
     if asked.supersedes:
         _record(place, asked.supersedes, f"superseded by {record.id}", request.applier)
+    if lost:
+        tell_lost_end(store, asked.supersedes, place, RolloutState.SUPERSEDED)
     print_line(f"rollout {record.id} has begun")
     around = build_surroundings(place, clock, record)
     return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
@@ -313,9 +318,17 @@ def work(  # noqa: PLR0913 the command's options
 def _change(name: str, place: EstateRollouts, to: RolloutState, *, as_json: bool) -> None:
     now, user = SystemClock().now(), find_user_name()
     with use_rollouts(place.folder, server=place.server) as store:
+        lost = _is_lost(store, name, place)
         store.change_state_or_refuse(name, to, now, by=user)
         _record(place, name, to, user)
+        if lost and to.is_final:
+            tell_lost_end(store, name, place, to)
         _show(store, name, place, as_json=as_json)
+
+
+def _is_lost(store: RolloutStore, name: str, place: EstateRollouts) -> bool:
+    worked_on = is_worked_on(store, place.folder)
+    return find_lost_since(store, name, SystemClock().now(), worked_on=worked_on) is not None
 
 
 def _record(place: EstateRollouts, name: str, what: str, user: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -29,15 +29,17 @@ from controller.rollout.durable.carry_out import (
     WORKER,
     become_worker,
     carry_out,
+    describe_rollout_span,
     is_worked_on,
     use_rollouts,
 )
-from controller.rollout.durable.records import RolloutRecord
+from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_scene import RolloutScene, Surroundings, resume_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine
 from controller.rollout.work_loop import WorkLoop, refuse_other_estate
 from controller.telemetry.registry import Writer
+from controller.telemetry.timeline import Listener, open_rollout_span
 from controller.telemetry.tracing import open_trace
 
 _LONGEST_NAME = 63
@@ -111,11 +113,31 @@ def carry_out_here(  # noqa: PLR0913, PLR0917 what a rollout is worked on with
 ) -> None:
     """Work on a rollout in this process, with a timeline of it."""
     record = scene.record
-    timeline = place.folder / "timeline" / f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl"
-    trail = open_audit_trail(place.folder, place.operations)
-    with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, place.policies), trail=trail) as trace:
+    with open_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl") as trace:
         listeners = [trace, *([] if errors.is_terminal else [Progress(len(record.list_devices()))])]
         carry_out(engine, store, scene, listeners=listeners, say=say_aside, on_worker=on_worker)
+
+
+def tell_lost_end(store: RolloutStore, rollout: str, place: EstateRollouts, state: RolloutState) -> None:
+    """Tell the timeline and the monitor that a rollout is lost no more: somebody has ended it.
+
+    Whoever worked on it and was killed cannot tell that any more.
+    """
+    record, now = store.load_record(rollout), SystemClock().now()
+    about = describe_rollout_span(record, store.find_last_runs(rollout))
+    with (
+        open_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}-{state}.jsonl") as trace,
+        open_rollout_span(record.plan[:12], [trace], **about) as span,
+    ):
+        span.outcome = "not good"
+
+
+def open_timeline(place: EstateRollouts, name: str) -> AbstractContextManager[Listener]:
+    """Open a timeline of rollouts, which the monitor is told, too."""
+    trail = open_audit_trail(place.folder, place.operations)
+    return open_trace(
+        place.folder / "timeline" / name, token=find_token_file(Writer.CONTROLLER, place.policies), trail=trail
+    )
 
 
 def run_worker(

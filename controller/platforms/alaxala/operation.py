@@ -26,7 +26,7 @@ class AlaxalaOperation(UnrestoredOperation):
     """The operation of one switch; see `controller.platforms.common.unrestored_operation.UnrestoredOperation`."""
 
     answers_nothing = True
-    volatile = re.compile(r"Date \d{4}/")
+    volatile = re.compile(r"Date [0-9]{4}/")
 
     def write_command(self, command: Command) -> Command:
         """Return a command as it is typed; its answer goes with `end`."""

@@ -51,7 +51,7 @@ def _find_end_faults(text: str) -> Iterator[tuple[ConfigLine, str]]:
         )
 
 
-_BEGINS = re.compile(r"#configuration list for |#Last modified by |hostname |Date \d{4}/")
+_BEGINS = re.compile(r"#configuration list for |#Last modified by |hostname |Date [0-9]{4}/")
 _PROMPT = re.compile(r"!?\S{0,64}[>#] ?(?:exit|logout|quit|show .{0,80})?")
 TEXT_FORM = TextForm(
     _BEGINS,
@@ -64,7 +64,7 @@ TEXT_FORM = TextForm(
 
 def _find_name_fault(name: str) -> str:
     """Say why a name is of no one port; a switch prints each port by itself."""
-    several = re.search(r"\d\s?[-,]\s?\S", name) is not None
+    several = re.search(r"[0-9]\s?[-,]\s?\S", name) is not None
     return "names several ports, and no device prints that; write each by its name" if several else ""
 
 
@@ -86,12 +86,12 @@ SWITCH = SwitchGrammar(
         unmatched="what an empty list does is not written",
     ),
     bindings={Family.V4: "ip access-group", Family.V6: "ipv6 traffic-filter"},
-    port_name=re.compile(r"(?:ten|forty|hundred)?gigabitethernet \d+/\d+(?:/\d+)?|port-channel \d+"),
+    port_name=re.compile(r"(?:ten|forty|hundred)?gigabitethernet [0-9]+/[0-9]+(?:/[0-9]+)?|port-channel [0-9]+"),
     port_example="gigabitethernet 1/0/1",
     port_joiner=" ",
     vlan_interface="vlan {}",
     maximum_entries=MAXIMUM_ENTRIES,
-    layout=Layout(ignored=re.compile(r"#|Date \d{4}/")),
+    layout=Layout(ignored=re.compile(r"#|Date [0-9]{4}/")),
     port_conflicts=compile_conflicts(
         (rf"(ip access-group|ipv6 traffic-filter)(?! {PREFIX}-)( .*)?", "is filtered by a list that is not ours"),
         (r"mac access-group( .*)?", "is filtered by a list that is not ours"),
@@ -101,7 +101,7 @@ SWITCH = SwitchGrammar(
         (r"ip(v6)? address( .*)?", "has an address, as a routed port has"),
     ),
     paths=PathGrammar(
-        re.compile(r"(?:ten|forty|hundred)?gigabitethernet\d+/\d+(?:/\d+)?|port-channel\d+"),
+        re.compile(r"(?:ten|forty|hundred)?gigabitethernet[0-9]+/[0-9]+(?:/[0-9]+)?|port-channel[0-9]+"),
         trunks_carry_all=True,
         undecided_mode=True,
         channels={"channel-group": "port-channel"},

@@ -19,7 +19,7 @@ def _compile(*words: str) -> re.Pattern[str]:
 
 ON_PORTS = _compile(
     r"no (?!sw).*",
-    r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan \d+|resiliencylink))?",
+    r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan [0-9]+|resiliencylink))?",
     r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
     r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",
     r"(spanning-tree|lldp|udld|power-inline|snmp|logging|loop-protection|thrash-limiting|findme)( .*)?",

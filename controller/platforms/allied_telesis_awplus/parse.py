@@ -25,8 +25,8 @@ PATHS = PathGrammar(
     undecided_mode=False,
     channels={"channel-group": "po", "static-channel-group": "sa"},
 )
-_VLAN = re.compile(r"vlan (?P<numbers>[\d,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
-_STATE = re.compile(r"vlan (?P<numbers>[\d,-]+) state (?P<state>enable|disable)")
+_VLAN = re.compile(r"vlan (?P<numbers>[0-9,-]+)(?: name (?P<name>\S+))?(?P<rest>.*)")
+_STATE = re.compile(r"vlan (?P<numbers>[0-9,-]+) state (?P<state>enable|disable)")
 """A device prints the states of many VLANs in one line, after the lines of their names."""
 
 
@@ -88,7 +88,7 @@ class _AwplusReading(Reading):
         self.filters += [one] if one else []
 
     def _read_filter_of_others(self, line: ConfigLine) -> None:
-        found = re.fullmatch(r"vlan filter \S+ vlan-list ([\d,-]+) input", join_words(line))
+        found = re.fullmatch(r"vlan filter \S+ vlan-list ([0-9,-]+) input", join_words(line))
         numbers = parse_vlan_list(found[1]) if found else None
         if numbers is None:
             self.other_filters.append(line)

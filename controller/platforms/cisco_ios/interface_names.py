@@ -40,7 +40,7 @@ SHOWN = {
     "se": "Serial",
 }
 """What show commands print, also where as much of a name could be another's."""
-_NAME = re.compile(r"([A-Za-z][A-Za-z-]{0,40}) ?(\d[\d/.:]{0,40})")
+_NAME = re.compile(r"([A-Za-z][A-Za-z-]{0,40}) ?([0-9][0-9/.:]{0,40})")
 
 
 def complete_interface_name(written: str) -> str:

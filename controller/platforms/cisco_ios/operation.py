@@ -36,7 +36,7 @@ _NO_ARCHIVE = "%Turn config archive on"
 _NONE_PENDING = "%No Rollback Confirmed Change pending"
 ARCHIVE_PATH = re.compile(r"(?ms)^archive\n(?: [^\n]*\n)*? path (?P<path>\S+)$")
 _LOCAL = re.compile(r"(?P<system>(?:flash|bootflash|disk|slot|harddisk|crashinfo|usbflash|sup-?bootdisk)[a-z0-9-]*:)")
-_FREE = re.compile(r"(?P<total>\d{1,20}) bytes total \((?P<free>\d{1,20}) bytes free\)")
+_FREE = re.compile(r"(?P<total>[0-9]{1,20}) bytes total \((?P<free>[0-9]{1,20}) bytes free\)")
 _EXCLUSIVE = re.compile(r"(?m)^configuration mode exclusive manual\b")
 _COPIES = 3
 """How many times its own size a configuration needs in flash: the archive's copy, and room to write it."""
@@ -120,7 +120,7 @@ class CiscoIosOperation(TimedOperation):
 
     volatile = re.compile(
         r"\s{0,20}!|ntp clock-period"
-        r"|Building configuration|Current configuration|Using \d{1,12} out of"
+        r"|Building configuration|Current configuration|Using [0-9]{1,12} out of"
     )
 
     def __init__(self, platform: Readable, context: OperationContext) -> None:

@@ -54,7 +54,7 @@ LAYOUT = Layout(
     macro=re.compile(r"macro name .*"),
 )
 TEXT_FORM = TextForm(
-    re.compile(r"version \d|hostname \S|Building configuration|Current configuration|! Last configuration change"),
+    re.compile(r"version [0-9]|hostname \S|Building configuration|Current configuration|! Last configuration change"),
     "'version' or 'hostname'",
     behind=may_stand_behind,
     faults=lambda text: find_layout_faults(text, LAYOUT),
@@ -63,7 +63,7 @@ TEXT_FORM = TextForm(
 SWITCH = SwitchGrammar(
     acl=ACCESS_LISTS,
     bindings={Family.V4: "ip access-group", Family.V6: "ipv6 traffic-filter"},
-    port_name=re.compile(r"(?!Vlan|Loopback|Tunnel)[A-Z][A-Za-z-]*\d+(/\d+)*"),
+    port_name=re.compile(r"(?!Vlan|Loopback|Tunnel)[A-Z][A-Za-z-]*[0-9]+(/[0-9]+)*"),
     port_example="GigabitEthernet1/0/1",
     maximum_entries=MAXIMUM_ENTRIES,
     layout=LAYOUT,
@@ -71,7 +71,7 @@ SWITCH = SwitchGrammar(
     lags=LAGS,
     encapsulation="switchport trunk encapsulation dot1q",
     paths=PathGrammar(
-        re.compile(r"[a-z][a-z-]*\d+(/\d+)*"),
+        re.compile(r"[a-z][a-z-]*[0-9]+(/[0-9]+)*"),
         trunks_carry_all=True,
         undecided_mode=True,
         routing_off=frozenset({"no ip routing"}),

@@ -26,7 +26,7 @@ _MODE = re.compile(r"VTP Operating Mode\s{0,40}:\s{0,40}(?P<mode>[A-Za-z -]{1,40
 _TOLD = re.compile(r"vtp mode (?P<mode>transparent|off|server|client)\b.*")
 _ANSWERS = re.compile(
     r"VLAN |VTP |----|Feature VLAN|Maximum VLANs|Number of existing|Configuration (Revision|last)|MD5|Local updater"
-    r"|Device ID|Primary |Remote SPAN|0x|<redacted>|\d{1,4} |[A-Za-z<>][^:]{0,60}:"
+    r"|Device ID|Primary |Remote SPAN|0x|<redacted>|[0-9]{1,4} |[A-Za-z<>][^:]{0,60}:"
 )
 _FEWEST_WORDS = 3
 
@@ -46,7 +46,7 @@ def tells_vlans(running: str) -> bool:
     modes = [found["mode"] for line in lines if (found := _TOLD.fullmatch(line.rstrip()))]
     if modes:
         return modes[-1] in {"transparent", "off"}
-    return any(re.fullmatch(r"vlan \d[\d,-]{0,400}", line.rstrip()) for line in lines)
+    return any(re.fullmatch(r"vlan [0-9][0-9,-]{0,400}", line.rstrip()) for line in lines)
 
 
 def join_vlan_database(running: DeviceText, brief: DeviceText, status: DeviceText, device: str) -> DeviceText:
@@ -82,7 +82,7 @@ def read_vlan_table(text: str) -> VlanTable:
     lines = list(_number(text))
     ends = [index for index, line in enumerate(lines) if line.text.rstrip() == _END]
     at = ends[0] + 1 if ends else len(lines)
-    begun = next((line for line in lines[:at] if re.match(r"hostname \S|version \d", line.text)), None)
+    begun = next((line for line in lines[:at] if re.match(r"hostname \S|version [0-9]", line.text)), None)
     told = next((line for line in lines[:at] if _TOLD.fullmatch(line.text.rstrip())), None)
     mode = _TOLD.fullmatch(told.text.rstrip()) if told else None
     behind = [line for line in lines[at:] if line.text.strip() and not line.text.startswith("!")]
@@ -103,7 +103,7 @@ def _number(text: str) -> Iterator[ConfigLine]:
 def _read_row(line: ConfigLine) -> VlanRow | None:
     """Return the VLAN that a line of the table is about; None where it is another line, or one of the system's own."""
     words = line.text.split()
-    if line.text[:1] in " \t" or len(words) < _FEWEST_WORDS or not re.fullmatch(r"\d{1,4}", words[0]):
+    if line.text[:1] in " \t" or len(words) < _FEWEST_WORDS or not re.fullmatch(r"[0-9]{1,4}", words[0]):
         return None
     at = next((index for index, word in enumerate(words) if index > 1 and word in _STATES), None)
     number = int(words[0])

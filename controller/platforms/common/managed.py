@@ -19,7 +19,7 @@ from controller.model.network.packets import Direction, Family, Match
 
 LAST_VLAN = 4094
 # The last part is there while a list that somebody changed is replaced by one of its own name.
-_FILTER_NAME = re.compile(rf"{PREFIX}-(\d{{1,4}})-(from|to)-([46])-[0-9a-f]{{8}}(?:-mend\d)?")
+_FILTER_NAME = re.compile(rf"{PREFIX}-([0-9]{{1,4}})-(from|to)-([46])-[0-9a-f]{{8}}(?:-mend[0-9])?")
 _VLAN_NAME = re.compile(rf"{PREFIX}-[!-~]{{1,28}}")
 
 

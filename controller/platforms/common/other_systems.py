@@ -28,7 +28,7 @@ _PORTS = "GigabitEthernet|FastEthernet|TenGigabitEthernet|TwoGigabitEthernet|Fiv
 SIGNS = (
     _sign(
         "AlliedWare Plus",
-        r"interface (port\d|sa\d|po\d).*",
+        r"interface (port[0-9]|sa[0-9]|po[0-9]).*",
         r"access-list hardware .*",
         r"vlan database",
         r"no banner motd",
@@ -38,9 +38,9 @@ SIGNS = (
     ),
     _sign(
         "Cisco NX-OS",
-        r"vdc \S+ id \d+.*",
+        r"vdc \S+ id [0-9]+.*",
         r"feature (interface-vlan|lacp|vpc|hsrp|ospf|bgp|nv overlay|telnet|dhcp|udld|lldp|vrrp|nxapi)",
-        r"version \d+\.\d+\(\d.*",
+        r"version [0-9]+\.[0-9]+\([0-9].*",
         r"vrf context .*",
         r"!Command: show (running|startup)-config.*",
     ),
@@ -49,7 +49,7 @@ SIGNS = (
     _sign("Arista EOS", r"! device: .*EOS-.*", r"! Command: show (running|startup)-config.*", r"transceiver qsfp .*"),
     _sign(
         "Cisco IOS",
-        rf"interface ({_PORTS})\d.*",
+        rf"interface ({_PORTS})[0-9].*",
         r"service timestamps .*",
         r"vtp (mode|domain) .*",
         r"spanning-tree mode (rapid-)?pvst",
@@ -60,13 +60,13 @@ SIGNS = (
     _sign(
         "AlaxalA",
         r"#(configuration list for|Last modified by) .*",
-        r"interface (ten)?gigabitethernet \d+/\d+.*",
+        r"interface (ten)?gigabitethernet [0-9]+/[0-9]+.*",
         platforms="alaxala",
     ),
     _sign(
         "Yamaha RTX",
         r"# ?RTX\S+ Rev.*",
-        r"ip lan\d+ .*",
+        r"ip lan[0-9]+ .*",
         r"(pp|tunnel) select .*",
         r"provider \S+ .*",
         platforms="yamaha_rtx",
@@ -75,11 +75,11 @@ SIGNS = (
         "hostapd", r"==> /etc/hostapd/.*", r"(interface|bss|ssid|wpa_key_mgmt|ctrl_interface)=.*", platforms="hostapd"
     ),
     _sign("Open vSwitch", r"# (bridge|ports|flows)", platforms="ovs"),
-    _sign("Huawei VRP or HPE Comware", r"sysname .*", r"interface (Vlanif|Vlan-interface)\d.*", r"undo .*"),
+    _sign("Huawei VRP or HPE Comware", r"sysname .*", r"interface (Vlanif|Vlan-interface)[0-9].*", r"undo .*"),
     _sign("Juniper JunOS", r"set (version|system|interfaces|vlans|protocols|firewall|security) .*"),
     _sign("FortiOS", r"#config-version=.*", r"config (system|firewall|vpn|router) .*"),
-    _sign("ArubaOS", r"!Version ArubaOS-CX .*", r"; \S+ Configuration Editor; .*", r"interface \d+/\d+/\d+"),
-    _sign("NEC IX", r"! NEC Portable Internetwork Core.*", r"interface (GigaEthernet|FastEthernet)\d+\.\d+"),
+    _sign("ArubaOS", r"!Version ArubaOS-CX .*", r"; \S+ Configuration Editor; .*", r"interface [0-9]+/[0-9]+/[0-9]+"),
+    _sign("NEC IX", r"! NEC Portable Internetwork Core.*", r"interface (GigaEthernet|FastEthernet)[0-9]+\.[0-9]+"),
     _sign("MikroTik RouterOS", r"/(interface|ip|system|routing)( .*)?", r"# .* by RouterOS .*"),
 )
 

@@ -24,11 +24,11 @@ from controller.platforms.device_text.device_text import DeviceText, describe_de
 _SHOWN = 12
 _WORD = re.compile(r"[A-Za-z0-9._=,:\[\]-]+")
 _NAME = r"[A-Za-z0-9._-]{1,128}"
-_BUSY = re.compile(rf"busy (?P<owner>{_NAME}) (?P<seconds>-?\d{{1,9}})\n?")
-_REFUSED = re.compile(rf"unconfirmed (?P<owner>{_NAME}) (?P<run>{_NAME}) (?P<age>\d{{1,12}})\n?")
+_BUSY = re.compile(rf"busy (?P<owner>{_NAME}) (?P<seconds>-?[0-9]{{1,9}})\n?")
+_REFUSED = re.compile(rf"unconfirmed (?P<owner>{_NAME}) (?P<run>{_NAME}) (?P<age>[0-9]{{1,12}})\n?")
 _UNCONFIRMED = re.compile(
     rf"(?P<state>armed|firing|failed|lost) (?P<job>lives|gone) (?P<owner>{_NAME}) (?P<run>{_NAME}) "
-    r"(?P<age>\d{1,12}) (?P<left>-?\d{1,12})"
+    r"(?P<age>[0-9]{1,12}) (?P<left>-?[0-9]{1,12})"
 )
 _MOST_UNCONFIRMED = 100
 """Lines that are looked at; each is a change of its own."""

@@ -7,13 +7,13 @@ from ipaddress import ip_address, ip_interface
 
 from controller.platforms.device_text.word_lists import read_words
 
-_NUMBERS = re.compile(r"\d{1,5}(?:[-,/.]\d{1,5}){0,40}")
-_INTERFACE = re.compile(r"(?P<kind>[A-Za-z][A-Za-z-]{0,23})\d{1,4}(?:[/.:]\d{1,4}){0,4}")
+_NUMBERS = re.compile(r"[0-9]{1,5}(?:[-,/.][0-9]{1,5}){0,40}")
+_INTERFACE = re.compile(r"(?P<kind>[A-Za-z][A-Za-z-]{0,23})[0-9]{1,4}(?:[/.:][0-9]{1,4}){0,4}")
 _INTERFACE_KINDS = read_words("interface_kinds.txt")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,40}")
-_MANAGED = re.compile(r"(?:TSN|tsn)-[A-Za-z0-9-]{1,30}(?:\.\d{1,4})?(?:\.vlan)?")
+_MANAGED = re.compile(r"(?:TSN|tsn)-[A-Za-z0-9-]{1,30}(?:\.[0-9]{1,4})?(?:\.vlan)?")
 _EDGES = "\"'`()[]{}<>,;:!|*^%&@~?+=#.\\"
-_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/\d{1,3})?")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?")
 _PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){7}")
 _LEAST_COLONS = 2
 _MAC_GROUPS = 5

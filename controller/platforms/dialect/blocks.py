@@ -49,13 +49,13 @@ class Block:
 _OWN_NAME = re.compile(rf"(?<![A-Za-z0-9_.-]){PREFIX}-[A-Za-z0-9_.-]{{0,40}}")
 _INDENTED = (" ", "\t")
 _AT_MARGIN = re.compile(
-    r"interface [A-Za-z-]+ ?\d.*|(ip|ipv6) access-list .*|access-list hardware .*|hostname \S+|end"
+    r"interface [A-Za-z-]+ ?[0-9].*|(ip|ipv6) access-list .*|access-list hardware .*|hostname \S+|end"
     r"|line (con|vty|aux|console) .*|router (ospf|bgp|eigrp|rip|isis)( .*)?"
 )
 """Lines that a switch prints at the margin alone: elsewhere the text was shifted, or swallowed by a banner."""
 _LEADING = re.compile(r"interface |vlan database|event manager applet |kron policy-list ")
 """Blocks whose lines can lead packets somewhere, or change the configuration by themselves."""
-_VLAN = re.compile(r"vlan \d[\d,-]*")
+_VLAN = re.compile(r"vlan [0-9][0-9,-]*")
 _SAVE_ANEW = "save the running configuration anew"
 
 

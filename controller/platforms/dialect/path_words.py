@@ -55,14 +55,17 @@ HARMLESS_ON_VLAN_INTERFACES = _compile(
 )
 """Lines of an interface in a VLAN that change no way of a packet."""
 
-HARMLESS_IN_VLANS = _compile(r"name .*", r"state (active|enable)", r"mtu \d+", r"no .*")
+HARMLESS_IN_VLANS = _compile(r"name .*", r"state (active|enable)", r"mtu [0-9]+", r"no .*")
 
 INTERFACE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
     (re.compile(pattern), kind)
     for pattern, kind in (
         (r"ip policy(-route)? .*|ipv6 policy .*|ip wccp .*", PathKind.POLICY_ROUTING),
         (r"(ip|ipv6) nat .*|nat64 .*|ip inspect .*|zone-member .*|ip masquerade.*", PathKind.ADDRESS_TRANSLATION),
-        (r"(standby|vrrp|glbp) \d+ .*|(standby|vrrp|glbp) (ip|ipv6) .*|ip virtual-address .*", PathKind.SECOND_GATEWAY),
+        (
+            r"(standby|vrrp|glbp) [0-9]+ .*|(standby|vrrp|glbp) (ip|ipv6) .*|ip virtual-address .*",
+            PathKind.SECOND_GATEWAY,
+        ),
         (r"ip (local-)?proxy-arp|ipv6 nd proxy.*|ip arp proxy.*", PathKind.PROXY_ARP),
         (r"bridge-group .*|bridge-domain .*", PathKind.BRIDGE),
         (r"xconnect .*|service instance .*|l2vpn .*|mpls .*|l2protocol-tunnel .*|ethernet .*", PathKind.PSEUDOWIRE),
@@ -82,7 +85,7 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"(ip|ipv6) nat (?!log|translation|settings).*|nat64 .*|nat", PathKind.ADDRESS_TRANSLATION),
         (r"ip(v6)? local policy .*|policy-based-routing", PathKind.POLICY_ROUTING),
         (r"l2vpn .*|l2 vfi .*|xconnect .*|bridge-domain .*|connect \S+ .*|l2vpn", PathKind.PSEUDOWIRE),
-        (r"bridge (irb|crb)|bridge \d+( .*)?", PathKind.BRIDGE),
+        (r"bridge (irb|crb)|bridge [0-9]+( .*)?", PathKind.BRIDGE),
         (r"l2tp .*", PathKind.TUNNEL),
         (r"vlan filter .*", PathKind.VLAN_FILTER),
         (r"monitor session .*", PathKind.MIRROR),
@@ -128,5 +131,5 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
 TUNNELS = re.compile(
     r"(tunnel|nve|vxlan|vti|virtual-\w+|dialer|serial|cellular|atm|pos|multilink|ppp|async|bri|pseudowire|mpls|l2tp)\S*"
 )
-BRIDGES = re.compile(r"(bvi|bdi|br)\d+")
-OWN_ADDRESSES = re.compile(r"(loopback|null|lo)\d*")
+BRIDGES = re.compile(r"(bvi|bdi|br)[0-9]+")
+OWN_ADDRESSES = re.compile(r"(loopback|null|lo)[0-9]*")

@@ -129,7 +129,8 @@ def list_used_ports(words: str, complete: Callable[[str], str]) -> Iterator[str]
         name = complete(first.split()[0] if first.split() else "").lower()
         head, slash, low = name.rpartition("/")
         high = last.strip().split(" ")[0].rpartition("/")[2]
-        if slash and low.isdecimal() and high.isdecimal() and 0 <= int(high) - int(low) < _MOST_USED:
+        numbered = all(re.fullmatch(r"[0-9]{1,8}", one) for one in (low, high))
+        if slash and numbered and 0 <= int(high) - int(low) < _MOST_USED:
             yield from (f"{head}/{number}" for number in range(int(low), int(high) + 1))
         else:
             yield name

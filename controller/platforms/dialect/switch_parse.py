@@ -108,7 +108,7 @@ class _SwitchReading(Reading):
                 self.filters += [one] if one else []
                 return
         match header.split():
-            case ["vlan", numbers] if re.fullmatch(r"[\d,-]+", numbers):
+            case ["vlan", numbers] if re.fullmatch(r"[0-9,-]+", numbers):
                 self._read_vlan(block.header, numbers, block.children)
             case ["interface", *parts]:
                 self._read_interface(block, parts)
@@ -153,8 +153,8 @@ class _SwitchReading(Reading):
             for number in listed:
                 shown = f"vlan {number} {self._read_name(names[0])}" if names else ""
                 self.conflicting[number] = ConfigLine(names[0].number, shown) if names else header
-        elif not numbers.isdigit():
-            self.refuse(header, "one name of ours for many VLANs")
+        elif not re.fullmatch(r"[0-9]{1,4}", numbers):
+            self.refuse(header, f"{numbers!r}: a name of ours stands at one VLAN from 1 to {LAST_VLAN}")
         else:
             self.refuse_each(find_repeated(names))
             self.refuse_each(self._find_vlan_problems(numbers, managed[0], children))
@@ -368,7 +368,7 @@ class _SwitchReading(Reading):
 
     def _read_listed(self, line: ConfigLine) -> list[int]:
         text = join_words(line)
-        known = re.fullmatch(rf"(?:switchport access vlan|{ALLOWED_VLANS}(?: add)?) ([\d,-]+)", text)
+        known = re.fullmatch(rf"(?:switchport access vlan|{ALLOWED_VLANS}(?: add)?) ([0-9,-]+)", text)
         if known and (text.startswith(ALLOWED_VLANS) or known[1].isdecimal()):
             return self._read_numbers(line, known[1])
         if text != f"{ALLOWED_VLANS} none":

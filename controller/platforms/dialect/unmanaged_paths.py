@@ -67,7 +67,12 @@ class PathGrammar:
     begins: re.Pattern[str] = re.compile(r"version \S.*|hostname \S.*")
 
 
-OF_UNKNOWN_HABITS = PathGrammar(re.compile(r"[a-z][a-z-]*\d+(/\d+)*"), trunks_carry_all=True, undecided_mode=False)
+_RANGE = re.compile(
+    r"(vlan|(?:port)?(?:[0-9]+\.)*[0-9]*\.|sa|po)([0-9]{1,10})-(?:port|vlan|sa|po)?(?:[0-9]+\.)*([0-9]{1,10})"
+)
+OF_UNKNOWN_HABITS = PathGrammar(
+    re.compile(r"[a-z][a-z-]*[0-9]+(/[0-9]+)*"), trunks_carry_all=True, undecided_mode=False
+)
 """A system of which nobody said how it behaves where its text says nothing: what could lead further does."""
 
 
@@ -122,11 +127,11 @@ class _PathReader:
         for header, words, lines in self.blocks:
             if words.startswith("interface ") and not words.startswith("interface range "):
                 yield from self._read_interface(header, words, lines)
-            elif (configured := re.fullmatch(r"vlan configuration ([\d,-]+)", words)) is not None:
+            elif (configured := re.fullmatch(r"vlan configuration ([0-9,-]+)", words)) is not None:
                 numbers = frozenset(parse_vlan_list(configured[1]) or ())
                 for line, text in lines:
                     yield UnmanagedPath(PathKind.VLAN_FILTER, line.number, text, words, numbers)
-            elif re.fullmatch(r"vlan [\d,-]+", words):
+            elif re.fullmatch(r"vlan [0-9,-]+", words):
                 yield from self._read_vlan(header, words.removeprefix("vlan "), lines)
             elif words == "vlan database":
                 yield from self._read_vlan_database(lines)
@@ -163,8 +168,8 @@ class _PathReader:
             return
         for written in self._list_names(words):
             # Whatever else stands there is no name that may be shown.
-            name = written if re.fullmatch(r"[a-z][a-z-]{0,23}[\d./:-]{0,24}", written) else "an interface"
-            if (found := re.fullmatch(r"vlan(\d+)", name)) and 1 <= int(found[1]) <= LAST_VLAN:
+            name = written if re.fullmatch(r"[a-z][a-z-]{0,23}[0-9./:-]{0,24}", written) else "an interface"
+            if (found := re.fullmatch(r"vlan([0-9]{1,10})", name)) and 1 <= int(found[1]) <= LAST_VLAN:
                 yield from self._read_vlan_interface(header, int(found[1]), lines, ours=ours)
             elif TUNNELS.fullmatch(name) or BRIDGES.fullmatch(name):
                 kind = PathKind.TUNNEL if TUNNELS.fullmatch(name) else PathKind.BRIDGE
@@ -173,7 +178,7 @@ class _PathReader:
                 yield from find_addressed(PathKind.ROUTED_PORT, header, name, frozenset(), lines)
             elif self.grammar.switch_ports.fullmatch(name):
                 yield from self._read_port(header, name, lines, ours=ours)
-            elif re.search(r"\d-", written):
+            elif re.search(r"[0-9]-", written):
                 yield UnmanagedPath(PathKind.UNKNOWN_LINE, header.number, words, name, None)
             else:
                 yield from self._read_routed_port(header, name, lines)
@@ -263,7 +268,7 @@ class _PathReader:
         """Return the name of the channel that a port is a member of, and the line that says so."""
         for line, words in lines:
             for start, name in self.grammar.channels.items():
-                if (found := re.match(rf"{start} (\d+)", words)) is not None:
+                if (found := re.match(rf"{start} ([0-9]+)", words)) is not None:
                     return f"{name}{found[1]}", line
         return None
 
@@ -304,7 +309,7 @@ class _PathReader:
         elif kind in {PathKind.UNKNOWN_LINE, PathKind.PSEUDOWIRE, PathKind.TUNNEL}:
             yield UnmanagedPath(kind, header.number, words, vlans=None)
         elif kind is PathKind.SECOND_GATEWAY:
-            found = re.search(r"\bvlan(\d+)", words)
+            found = re.search(r"\bvlan([0-9]{1,10})\b", words)
             yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
         elif kind is not PathKind.BRIDGE:
             yield path
@@ -321,7 +326,7 @@ def _find_listed(words: str) -> frozenset[int] | None:
     >>> sorted(_find_listed("vlan filter m vlan-list 10, 20-21 input"))
     [10, 20, 21]
     """
-    found = re.search(r"\bvlan(?:-list)? (\d[\d, -]*)", words)
+    found = re.search(r"\bvlan(?:-list)? ([0-9][0-9, -]*)", words)
     listed = parse_vlan_list(found[1].replace(" ", "")) if found else None
     return None if listed is None else frozenset(listed)
 
@@ -338,7 +343,7 @@ def _list_interfaces(words: str) -> list[str]:
         return []
     names: list[str] = []
     for part in words.removeprefix("interface ").replace(" ", "").split(","):
-        found = re.fullmatch(r"(vlan|(?:port)?(?:\d+\.)*\d*\.|sa|po)(\d+)-(?:port|vlan|sa|po)?(?:\d+\.)*(\d+)", part)
+        found = _RANGE.fullmatch(part)
         spread = int(found[3]) - int(found[2]) if found else -1
         if found and 0 <= spread < _MOST_NAMES:
             names += [f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1)]
@@ -351,7 +356,7 @@ def _find_classified(blocks: Iterable[tuple[ConfigLine, str, Lines]]) -> frozens
     """The VLANs that rules of a classifier put frames into; None where no rule tells."""
     found: set[int] = set()
     for _, words, _ in blocks:
-        if (rule := re.match(r"vlan classifier rule \d+ .*\bvlan (\d+)", words)) is not None:
+        if (rule := re.match(r"vlan classifier rule [0-9]+ .*\bvlan ([0-9]{1,10})\b", words)) is not None:
             found.add(int(rule[1]))
     return frozenset(found) or None
 

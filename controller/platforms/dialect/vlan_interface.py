@@ -28,8 +28,8 @@ from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
 
 MARK = f"{PREFIX}-interface"
-_IPV4 = re.compile(r"ip address (?P<address>[\d.]+) (?P<mask>[\d.]+)(?P<secondary> secondary)?")
-_IPV6 = re.compile(r"ipv6 address (?P<address>[0-9A-Fa-f:.]+/\d+)")
+_IPV4 = re.compile(r"ip address (?P<address>[0-9.]+) (?P<mask>[0-9.]+)(?P<secondary> secondary)?")
+_IPV6 = re.compile(r"ipv6 address (?P<address>[0-9A-Fa-f:.]+/[0-9]+)")
 _UNNUMBERED = re.compile(r"ip(?:v6)? (?:address|unnumbered) .*")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 
+from controller.inputs.shown_text import shorten_value
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family, parse_prefix
 from controller.model.network.route_policies import (
@@ -117,8 +118,10 @@ class _FrrReading(Reading):
                 self._read_entry(header)
             case ["route-map", name, *_] if name.startswith(OURS):
                 self._read_clause(header, children)
-            case ["router", "bgp", number] if number.isdigit():
+            case ["router", "bgp", number] if re.fullmatch(_NUMBER, number):
                 self._read_bgp(int(number), children)
+            case ["router", "bgp", number]:
+                self.refuse(header, f"{shorten_value(number)} is no number of an AS")
 
     def refuse_reference(self, line: ConfigLine) -> None:
         """Refuse a line of others that names what is ours: the next plan would break it, or change its meaning."""

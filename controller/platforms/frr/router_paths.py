@@ -77,7 +77,7 @@ def _read_block(block: Block) -> Iterator[UnmanagedPath]:
             if rest:
                 yield _name_path(PathKind.ROUTING_TABLE, block.header, holder=name)
             yield from _read_interface(name, block.children)
-        case ["router", "bgp", number] if number.isdigit():
+        case ["router", "bgp", _]:
             yield from _read_bgp(block.children)
         case ["bfd"]:
             yield from _read_sessions(block.children)

@@ -40,11 +40,11 @@ from controller.platforms.hostapd.text import (
 from controller.platforms.hostapd.unmanaged_networks import find_unreadable, read_unmanaged_network
 
 _HEADER = re.compile(r"==> (?P<path>\S+) <==")
-_NAME = re.compile(rf"{OURS}(?P<vlan>[1-9]\d{{0,3}})")
+_NAME = re.compile(rf"{OURS}(?P<vlan>[1-9][0-9]{{0,3}})")
 _KEY = re.compile(r"[A-Za-z0-9_]+")
 _HOW = f"save the files with: tail -n +1 {MAIN} {FOLDER}/{OURS}*.vlan"
 _VLAN_FILE = re.compile(rf"{re.escape(FOLDER)}/{OURS}[^/]*")
-_BRIDGE = re.compile(r"br(?P<uplink>.+)\.(?P<vlan>\d{1,4})")
+_BRIDGE = re.compile(r"br(?P<uplink>.+)\.(?P<vlan>[0-9]{1,4})")
 _PROTECTIONS = {words: protection for protection, words in KEYS.items()}
 _SERVER = ("auth_server_addr", "auth_server_port", SECRET_KEY)
 _OWN = frozenset({"ssid", "ap_isolate", "wpa_key_mgmt", *COMMON})

@@ -25,6 +25,7 @@ from controller.platforms.ovs.flows import (
     Flow,
     FlowKind,
     parse_cookie,
+    parse_number,
     write_register,
 )
 
@@ -136,7 +137,7 @@ def _entry_of(group: list[Flow], place: str) -> Entry:
         raise ValueError(message)
     fields = [dict(word.partition("=")[::2] for word in flow.match) for flow in group]
     if "nw_proto" in fields[0]:
-        protocol = int(fields[0]["nw_proto"])
+        protocol = parse_number(fields[0]["nw_proto"])
     ported = "icmp_type" if protocol in _ICMP else "tp_dst"
     match = Match(
         family,
@@ -158,8 +159,8 @@ def _span(texts: Iterable[str | None]) -> Ports:
 
 def _port_bounds(text: str) -> Ports:
     value, _, mask = text.partition("/")
-    low = int(value, 0)
-    return low, low | (~int(mask, 0) & _LAST_PORT if mask else 0)
+    low = parse_number(value)
+    return low, low | (~parse_number(mask) & _LAST_PORT if mask else 0)
 
 
 def _entry_flows(entry: Entry, priority: int, vlan: int, direction: Direction) -> Iterator[Flow]:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from controller.inputs.shown_text import shorten_value
 from controller.model.network.device_state import PortMode, PortRole, PortState
 from controller.model.network.packets import Direction, Family
 
@@ -107,6 +108,7 @@ class Flow:
 
 
 _FLOW = re.compile(r" *(?P<head>(?:[a-z_]+(?:=[^ ,]+)?, )*)(?P<match>[^ ]*) actions=(?P<actions>.+)")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,19}|0x[0-9a-f]{1,20}")
 _IN_PORT = "in_port="
 _QUOTED = re.compile(rf'{_IN_PORT}"([^"]*)"')
 DEFAULT_PRIORITY = 32768
@@ -115,6 +117,23 @@ DEFAULT_PRIORITY = 32768
 def write_in_port(name: str) -> str:
     """Write the match on a port, as the switch prints it: a name of other than letters and digits stands in quotes."""
     return f"{_IN_PORT}{name}" if re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", name) else f'{_IN_PORT}"{name}"'
+
+
+def parse_number(text: str) -> int:
+    """Read a number as a dump has it: digits of ASCII, or `0x` and such, at most 20 of them.
+
+    Python's `int` also takes blanks, signs, underscores and the digits of other scripts.
+
+    >>> parse_number("100"), parse_number("0x1ff0")
+    (100, 8176)
+
+    Raises:
+        ValueError: it is no such number.
+    """
+    if not _NUMBER.fullmatch(text):
+        message = f"{shorten_value(text)} is no number as a dump has it"
+        raise ValueError(message)
+    return int(text, 0)
 
 
 def parse_flow(text: str) -> Flow:
@@ -139,8 +158,9 @@ def parse_flow(text: str) -> Flow:
             extra.append(word)
     priority = DEFAULT_PRIORITY
     if match and match[0].startswith("priority="):
-        priority = int(match.pop(0).removeprefix("priority="))
-    return Flow(int(known["table"]), priority, tuple(match), found["actions"], int(known["cookie"], 0), tuple(extra))
+        priority = parse_number(match.pop(0).removeprefix("priority="))
+    table, cookie = parse_number(known["table"]), parse_number(known["cookie"])
+    return Flow(table, priority, tuple(match), found["actions"], cookie, tuple(extra))
 
 
 BASE = (

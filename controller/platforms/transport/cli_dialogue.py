@@ -25,8 +25,8 @@ _CONTEXT = r"(?:pp|tunnel)(?:[0-9]{1,5}|anonymous)[>#]"
 """Stands behind the prompt of a Yamaha RTX while an interface of this kind is selected."""
 _LOG_LINE = re.compile(
     r"""(?:[*.]?[^%\n]{0,60}:\ )?%[A-Z0-9_]{2,40}(?:-[A-Z0-9_]{1,40}){0,2}-[0-7]-[A-Z0-9_]{2,60}:.*   # Cisco
-    |\d\d:\d\d:\d\d\ \S{1,64}\ [a-z0-9]{1,16}\.[a-z]{1,10}\ .*                                  # AlliedWare Plus
-    |\d\d/\d\d\ \d\d:\d\d:\d\d\ [ER]\d\ [A-Z]{2,10}\ .*                                          # AlaxalA
+    |[0-9][0-9]:[0-9][0-9]:[0-9][0-9]\ \S{1,64}\ [a-z0-9]{1,16}\.[a-z]{1,10}\ .* # AlliedWare Plus
+    |[0-9][0-9]/[0-9][0-9]\ [0-9][0-9]:[0-9][0-9]:[0-9][0-9]\ [ER][0-9]\ [A-Z]{2,10}\ .* # AlaxalA
     |\*\*\*.*""",  # the announcement of a reload
     re.VERBOSE,
 )
@@ -124,40 +124,43 @@ def find_question(text: str) -> str:
     return tail.rpartition("\n")[2].strip() if _QUESTION.search(tail) else ""
 
 
-def find_echo_end(text: str, typed: str) -> int:
+def find_echo_end(text: str, typed: str, prompt: Prompt) -> int:
     r"""Return where the answer begins, behind the echo of what was typed and its line end; -1 where there is none yet.
 
-    What stands before the echo is none of this line: prompts of earlier ones, and what the device writes by itself. A
-    terminal that wraps or redraws a long line puts blanks and line ends into it.
+    What stands before the echo is none of this line: prompts of earlier ones, and what the device writes by itself. The
+    echo begins a line, or follows a prompt: a line of the device that merely ends with the same words is none. A
+    terminal that wraps or redraws a long line puts blanks and line ends into it. Takes time in proportion to the text.
 
+    >>> core1 = Prompt("core1", "#")
     >>> text = "core1#show clock\n10:00:00\ncore1#"
-    >>> text[find_echo_end(text, "show clock") :]
+    >>> text[find_echo_end(text, "show clock", core1) :]
     '10:00:00\ncore1#'
-    >>> find_echo_end("shw clock\ncore1#", "show clock"), find_echo_end("core1#show clock", "show clock")
+    >>> find_echo_end("shw clock\ncore1#", "show clock", core1), find_echo_end("core1#show clock", "show clock", core1)
     (-1, -1)
     """
     within = text[: _ECHO_WITHIN + 2 * len(typed)]
-    squeezed = _SQUEEZED.sub("", within)
+    places = [number for number, character in enumerate(within) if not (character.isspace() or character == "\b")]
+    squeezed = "".join(within[number] for number in places)
     wanted = "".join(typed.split())
-    start = squeezed.find(wanted)
+    start = squeezed.find(wanted) if wanted else -1
     while start >= 0:
-        end = _find_place(within, start + len(wanted))
-        rest, line_end, _ = within[end:].partition("\n")
-        line = within[within.rfind("\n", 0, end) + 1 : end]
-        if line_end and not rest.strip(" \t\b") and not is_log_line(line):
-            return end + len(rest) + 1
+        behind = start + len(wanted)
+        end = places[behind - 1] + 1
+        line_end = within.find("\n", end, places[behind] if behind < len(places) else len(within))
+        if line_end >= 0 and _begins_echo(within, places[start], prompt) and not is_log_line(_find_line(within, end)):
+            return line_end + 1
         start = squeezed.find(wanted, start + 1)
     return -1
 
 
-def _find_place(text: str, count: int) -> int:
-    """Return where the text stands behind so many characters that are no blanks."""
-    for number, character in enumerate(text):
-        if not (character.isspace() or character == "\b"):
-            count -= 1
-            if count == 0:
-                return number + 1
-    return len(text)
+def _find_line(text: str, end: int) -> str:
+    return text[text.rfind("\n", 0, end) + 1 : end]
+
+
+def _begins_echo(text: str, start: int, prompt: Prompt) -> bool:
+    """Tell if nothing but prompts of this device stands before a place in its line."""
+    before = _find_line(text, start).strip(" \t\b").removeprefix(_UNSAVED)
+    return not before or (before[-1] in "#>" and before.startswith(prompt.host[:_PREFIX]))
 
 
 def has_wrong_echo(text: str, prompt: Prompt) -> bool:

@@ -251,7 +251,7 @@ class CliSession:
     def _receive_echo(self, decoder: codecs.IncrementalDecoder, deadline: float, typed: str) -> str:
         """Return what has come behind the echo of a line, once that is there; what came before it answers nothing."""
         text = ""
-        while (end := find_echo_end(text, typed)) < 0:
+        while (end := find_echo_end(text, typed, self._prompt)) < 0:
             if self._in_step and has_wrong_echo(text, self._prompt):
                 raise _NotRepeated(text)
             try:

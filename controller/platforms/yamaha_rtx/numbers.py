@@ -25,7 +25,7 @@ _DIRECTIONS = tuple(Direction)
 _PER_DIRECTION = MAXIMUM_ENTRIES * GENERATIONS
 _PER_VLAN = _PER_DIRECTION * len(_DIRECTIONS)
 FILTERS = _PER_VLAN * 4096
-_NAME = re.compile(r"TSN-(\d{1,4})-(from|to)-([46])-([0-9a-f]{8})(?:-mend([0-2]))?")
+_NAME = re.compile(r"TSN-([0-9]{1,4})-(from|to)-([46])-([0-9a-f]{8})(?:-mend([0-2]))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)

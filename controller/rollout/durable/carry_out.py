@@ -21,7 +21,7 @@ from controller.rollout.durable.database import (
 )
 from controller.rollout.durable.dbos_engine import DbosEngine
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.records import GOES_ON, DeviceRun, RolloutRecord, RolloutState, RolloutStatus
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
@@ -32,7 +32,7 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowS
 from controller.rollout.durable.workflow_names import name_workflow
 from controller.rollout.start import StartedRollout
 from controller.storage.file_lock import hold_file_lock
-from controller.telemetry.heartbeat import keep_beating
+from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
 
 FOLDER = "rollouts"
@@ -40,6 +40,8 @@ DATABASE = "rollouts.sqlite"
 WORKER = "controller"
 """The name of the one process that works on a SQLite database: the same after it was started anew. Workers that share
 a server have other names."""
+MOST_BREAKS = 5
+"""So often the workflow of a rollout is begun anew where it breaks; then the rollout stops, and people look at it."""
 _LOCK = "worker.lock"
 _LOOK_PATIENCE_SECONDS = 2.0
 """How long a worker waits for its lock: who only looks (`is_worked_on`) holds it for a moment."""
@@ -245,15 +247,7 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         RolloutRefused: its workflow broke.
     """
     record = scene.record
-    about: dict[str, str | int] = {
-        "city": record.city,
-        "devices": len(record.list_devices()),
-        "rollout": record.id,
-        "waves": _name_waves(record, store.find_last_runs(record.id)),
-        "planner": record.planner,
-        "approvers": ", ".join(record.approvers) or "nobody",
-        "applier": record.applier,
-    }
+    about = describe_rollout_span(record, store.find_last_runs(record.id))
     with open_rollout_span(record.plan[:12], listeners, **about) as span:
         lease = store.lease
         if lease is not None:
@@ -271,6 +265,7 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
             engine.launch(worker.bodies, worker.queues)
             try:
                 found = _work(engine, store, worker)
+                broken = explain_broken(engine, store, scene) if found is WorkflowStatus.BROKEN else ""
             finally:
                 worker.stop.set()
                 engine.stop()
@@ -281,10 +276,36 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
         span.outcome = "good" if len(good) == len(record.list_devices()) else "not good"
-    if found is WorkflowStatus.BROKEN:
-        message = f"the rollout {record.id} was broken off; resume it with: tsunagu rollout resume {record.id}"
-        raise RolloutRefused(message)
+    if broken:
+        raise RolloutRefused(broken)
     return status
+
+
+def explain_broken(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> str:
+    """Return why the workflow of a rollout broke; where it breaks again and again, stop the rollout for that reason."""
+    rollout = scene.record.id
+    generation = store.load_status(rollout).generation
+    why = engine.explain_broken(name_workflow(rollout, generation)) or "nothing says why"
+    times = 0
+    while engine.find_status(name_workflow(rollout, generation - times)) is WorkflowStatus.BROKEN:
+        times += 1
+    told = f"its workflow broke ({times} times one after the other): {why}; please report it"
+    if times >= MOST_BREAKS:
+        store.change_state(rollout, RolloutState.STOPPED, scene.clock.now(), since=GOES_ON, reason=told)
+    return f"the rollout {rollout} was broken off: {told}; resume it with: tsunagu rollout resume {rollout}"
+
+
+def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
+    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
+    return {
+        "city": record.city,
+        "devices": len(record.list_devices()),
+        "rollout": record.id,
+        "waves": _name_waves(record, runs),
+        "planner": record.planner,
+        "approvers": ", ".join(record.approvers) or "nobody",
+        "applier": record.applier,
+    }
 
 
 def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
@@ -305,14 +326,25 @@ def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
 def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
     """Give signs of life in the database for the length of a block; what ends otherwise than by itself leaves the last.
 
-    Whoever reads it then knows since when the rollout is lost.
+    Whoever reads it then knows since when the rollout is lost. Where none can be given for so long that it counts as
+    lost, this process stops by itself: the workflow engine may try for ever, and says nothing.
     """
     beats, scene, rollout = HeartbeatStore(worker.store), worker.scene, worker.scene.record.id
+    last = time.monotonic()
 
     def beat() -> None:
-        beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+        nonlocal last
+        try:
+            beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
+            last = time.monotonic()
+        except StoreRefused as error:
+            if time.monotonic() - last > LOST_SECONDS and not worker.stop.is_set():
+                worker.say(str(error))
+                worker.stop.set()
+            raise
 
     beat()
+    beats.end_refusal(rollout, worker.name)
     with keep_beating(beat, rollout):
         yield
     with suppress(StoreRefused):

@@ -34,6 +34,7 @@ def find_pause(waited: float, longest: float) -> float:
 def count_seconds_left(until: datetime, now: datetime, minutes: int) -> float:
     """Return the seconds until a moment, no more than so many minutes: the clock may have been put back meanwhile.
 
+    >>> from datetime import timedelta
     >>> noon = datetime(2026, 11, 29, 12)
     >>> [count_seconds_left(noon, noon - timedelta(minutes=left), 10) for left in (-1, 4, 600)]
     [0.0, 240.0, 600.0]

@@ -9,7 +9,7 @@ import pytest
 
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import ROLLOUT_LOST
-from monitoring.city_state.rollout_views import SILENT_ROLLOUT_SECONDS, RolloutView, RolloutViews
+from monitoring.city_state.rollout_views import OPEN_TRACES_KEPT, SILENT_ROLLOUT_SECONDS, RolloutView, RolloutViews
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.records import GaugeValue, LifeSign, SpanRecord
 from monitoring.web.exposition import format_exposition
@@ -33,7 +33,7 @@ class Hand:
 
 
 def show(rollouts: RolloutViews) -> RolloutView:
-    view = rollouts.view()
+    view = rollouts.build_view()
     assert view is not None
     return view
 
@@ -45,17 +45,17 @@ def seconds(rollouts: RolloutViews) -> list[float | None]:
 def test_a_rollout_that_gives_no_sign_of_life_is_lost_and_nothing_of_it_runs() -> None:
     clock = Hand()
     rollouts = RolloutViews([], clock)
-    rollouts.take([ROOT, ENDED, BEGUN, PUSH])
+    rollouts.take_spans([ROOT, ENDED, BEGUN, PUSH])
     clock.at += LOST_SECONDS - 1
-    rollouts.hear([LifeSign("t", "0")])
+    rollouts.hear_life_signs([LifeSign("t", "0")])
     heard = clock.at
     clock.at += LOST_SECONDS
-    rollouts.look()
-    assert (rollouts.find_lost(), show(rollouts)["lost"]) == (False, None)
+    rollouts.note_lost_change()
+    assert (rollouts.count_lost(), show(rollouts)["lost"]) == (0, None)
     rollouts.touched = False
     clock.at += 1
-    rollouts.look()
-    assert (rollouts.find_lost(), rollouts.touched) == (True, True)
+    rollouts.note_lost_change()
+    assert (rollouts.count_lost(), rollouts.touched) == (1, True)
     assert show(rollouts)["lost"] == format_time(heard)
     stopped = seconds(rollouts)
     assert stopped == [2.0, heard - 102.0, None]
@@ -66,31 +66,31 @@ def test_a_rollout_that_gives_no_sign_of_life_is_lost_and_nothing_of_it_runs() -
 def test_a_controller_that_was_only_held_up_is_back() -> None:
     clock = Hand()
     rollouts = RolloutViews([], clock)
-    rollouts.take([ROOT, BEGUN])
+    rollouts.take_spans([ROOT, BEGUN])
     clock.at += LOST_SECONDS + 1
-    rollouts.look()
-    assert rollouts.find_lost()
+    rollouts.note_lost_change()
+    assert rollouts.count_lost()
     rollouts.touched = False
-    rollouts.hear([LifeSign("t", "0")])
-    rollouts.look()
-    assert (rollouts.find_lost(), show(rollouts)["lost"], rollouts.touched) == (False, None, True)
+    rollouts.hear_life_signs([LifeSign("t", "0")])
+    rollouts.note_lost_change()
+    assert (rollouts.count_lost(), show(rollouts)["lost"], rollouts.touched) == (0, None, True)
 
 
 @pytest.mark.parametrize("sign", [LifeSign("t", "9"), LifeSign("other", "0")])
 def test_a_sign_of_life_of_another_rollout_keeps_none_alive(sign: LifeSign) -> None:
     clock = Hand()
     rollouts = RolloutViews([], clock)
-    rollouts.take([ROOT])
+    rollouts.take_spans([ROOT])
     clock.at += LOST_SECONDS + 1
-    rollouts.hear([sign])
-    assert rollouts.find_lost()
+    rollouts.hear_life_signs([sign])
+    assert rollouts.count_lost()
 
 
 def test_a_monitor_that_was_just_started_waits_for_a_sign_and_knows_the_last_one() -> None:
     clock = Hand()
     rollouts = RolloutViews([ROOT, BEGUN], clock)
     clock.at += LOST_SECONDS
-    assert not rollouts.find_lost()
+    assert not rollouts.count_lost()
     clock.at += 1
     assert show(rollouts)["lost"] == format_time(BEGUN.start)
 
@@ -98,33 +98,83 @@ def test_a_monitor_that_was_just_started_waits_for_a_sign_and_knows_the_last_one
 def test_a_rollout_that_promised_no_signs_is_lost_later_and_an_ended_one_never() -> None:
     clock = Hand()
     rollouts = RolloutViews([], clock)
-    assert rollouts.find_lost() is None
-    rollouts.take([SILENT_ROOT])
+    assert rollouts.count_lost() is None
+    rollouts.take_spans([SILENT_ROOT])
     clock.at += SILENT_ROLLOUT_SECONDS
-    assert not rollouts.find_lost()
+    assert not rollouts.count_lost()
     clock.at += 1
-    assert rollouts.find_lost()
-    rollouts.take([replace(SILENT_ROOT, end=clock.at)])
+    assert rollouts.count_lost()
+    rollouts.take_spans([replace(SILENT_ROOT, end=clock.at)])
     clock.at += 2 * SILENT_ROLLOUT_SECONDS
-    assert rollouts.find_lost() is False
+    assert rollouts.count_lost() == 0
 
 
 def test_what_a_rollout_waits_for_is_shown_while_it_does() -> None:
     waits = SpanRecord("t", "5", "0", "step", "wait: the rollout: it is paused", 105.0)
     rollouts = RolloutViews([], Hand())
-    rollouts.take([ROOT, BEGUN, PUSH, waits])
+    rollouts.take_spans([ROOT, BEGUN, PUSH, waits])
     assert show(rollouts)["waits"] == ["the rollout: it is paused"]
-    rollouts.take([replace(waits, end=106.0)])
+    rollouts.take_spans([replace(waits, end=106.0)])
     assert show(rollouts)["waits"] == []
 
 
 def test_a_new_rollout_takes_the_place_of_a_lost_one() -> None:
     clock = Hand()
     rollouts = RolloutViews([], clock)
-    rollouts.take([ROOT, BEGUN])
+    rollouts.take_spans([ROOT, BEGUN])
     clock.at += LOST_SECONDS + 1
-    rollouts.take([replace(ROOT, trace="u", start=200.0)])
-    assert (rollouts.find_lost(), show(rollouts)["id"]) == (False, "u")
+    rollouts.take_spans([replace(ROOT, trace="u", start=200.0)])
+    assert (rollouts.count_lost(), show(rollouts)["id"]) == (0, "u")
+
+
+def name_root(trace: str, rollout: str, start: float, end: float = 0.0) -> SpanRecord:
+    attributes = {**ROOT.attributes, "rollout": rollout}
+    return replace(ROOT, trace=trace, name=rollout, start=start, end=end, attributes=attributes)
+
+
+def test_an_apply_that_comes_later_hides_no_lost_rollout() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take_spans([name_root("t", "r1", 100.0), BEGUN])
+    clock.at += LOST_SECONDS + 1
+    # More of them than traces are kept of rollouts that have ended.
+    rollouts.take_spans(
+        [replace(SILENT_ROOT, trace=f"u{n}", name=f"p{n}", start=200.0 + n, end=300.0) for n in range(9)]
+    )
+    assert (rollouts.count_lost(), show(rollouts)["id"], show(rollouts)["lost"]) == (1, "u8", None)
+    rollouts.note_lost_change()
+    assert rollouts.touched
+    assert RolloutViews([name_root("t", "r1", 100.0), SILENT_ROOT], lambda: clock.at).count_lost() == 0, "a new monitor"
+
+
+def test_who_cancels_or_resumes_a_lost_rollout_ends_the_alert() -> None:
+    for end in (0.0, 1_100.0):
+        clock = Hand()
+        rollouts = RolloutViews([], clock)
+        rollouts.take_spans([name_root("t", "r1", 100.0)])
+        clock.at += LOST_SECONDS + 1
+        assert rollouts.count_lost() == 1
+        rollouts.take_spans([name_root("u", "r1", 1_050.0, end)])
+        assert (rollouts.count_lost(), show(rollouts)["id"]) == (0, "u")
+
+
+def test_a_killed_worker_is_made_up_for_by_one_that_goes_on() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take_spans([name_root("south", "r1", 100.0), name_root("north", "r1", 101.0)])
+    clock.at += LOST_SECONDS + 1
+    rollouts.hear_life_signs([LifeSign("south", "0")])
+    assert rollouts.count_lost() == 0
+    clock.at += LOST_SECONDS + 1
+    assert rollouts.count_lost() == 1
+
+
+def test_rollouts_that_have_not_ended_are_kept_within_a_bound() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take_spans(name_root(f"t{n}", f"r{n}", 100.0 + n) for n in range(3 * OPEN_TRACES_KEPT))
+    clock.at += LOST_SECONDS + 1
+    assert rollouts.count_lost() == OPEN_TRACES_KEPT
 
 
 def test_what_is_lost_is_a_metric() -> None:

@@ -176,7 +176,7 @@ def step(number: int, parent: int, name: str, *, end: float = 0.0) -> SpanRecord
 
 
 def outcomes(rollouts: RolloutViews) -> dict[str, tuple[object, object]]:
-    view = rollouts.view()
+    view = rollouts.build_view()
     assert view is not None
     return {one["id"]: (one["outcome"], one["step"]) for wave in view["waves"] for one in wave["devices"]}
 
@@ -185,7 +185,7 @@ def test_a_rollout_shows_what_is_planned_running_and_ended() -> None:
     rollouts = RolloutViews(
         [ROOT, device(1, end=102.0, outcome="applied"), device(2), step(20, 2, "lock"), step(21, 2, "arm")]
     )
-    view = rollouts.view()
+    view = rollouts.build_view()
     assert view is not None
     assert [(wave["name"], len(wave["devices"])) for wave in view["waves"]] == [("canary", 1), ("rest", 2)]
     assert outcomes(rollouts) == {"d1": ("applied", None), "d2": (None, "arm"), "d3": (None, None)}
@@ -203,18 +203,18 @@ def test_the_rollout_that_began_last_is_shown_and_old_ones_are_forgotten() -> No
     rollouts = RolloutViews(
         SpanRecord(f"t{n}", "0", "", "rollout", f"plan {n}", 100.0 + n, 101.0 + n) for n in range(9)
     )
-    view = rollouts.view()
+    view = rollouts.build_view()
     assert view is not None
     assert view["name"] == "plan 8"
-    assert RolloutViews().view() is None
+    assert RolloutViews().build_view() is None
 
 
 def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
     rollouts = RolloutViews([ROOT])
     for number in range(1, 5_001):
-        rollouts.take(step(100_000 + 10 * number + n, number, f"step {n}", end=103.0) for n in range(5))
-        rollouts.take([device(number, end=103.0, outcome="applied")])
-    view = rollouts.view()
+        rollouts.take_spans(step(100_000 + 10 * number + n, number, f"step {n}", end=103.0) for n in range(5))
+        rollouts.take_spans([device(number, end=103.0, outcome="applied")])
+    view = rollouts.build_view()
     assert view is not None
     assert sum(span["level"] == "device" for span in view["spans"]) == 5_000
     assert len(view["spans"]) <= 10_001 + 5

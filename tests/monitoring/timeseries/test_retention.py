@@ -87,7 +87,19 @@ def test_what_is_past_its_time_goes(store: TimeSeriesStore) -> None:
     delete_expired(store, NOW)
     assert store.rows("SELECT total FROM bin") == [(2.0,)]
     assert [event.text for event in queries.read_events(store, "s", 0, 10)] == ["new"]
-    assert [span.name for span in queries.read_newest_trace(store)] == ["new"]
+    assert [span.name for span in queries.read_newest_rollouts(store)] == ["new"]
+
+
+def test_of_the_rollouts_before_the_newest_it_is_kept_in_mind_whether_they_have_ended(store: TimeSeriesStore) -> None:
+    spans = [
+        SpanRecord("t1", "1", "", "rollout", "lost", NOW - 60, 0.0),
+        SpanRecord("t1", "2", "1", "device", "d1", NOW - 59, 0.0),
+        SpanRecord("t2", "5", "4", "command", "vlan 10", NOW, NOW + 1),
+        SpanRecord("t2", "4", "3", "device", "d2", NOW, NOW + 1),
+        SpanRecord("t2", "3", "", "rollout", "new", NOW, NOW + 2),
+    ]
+    store.write([TelemetryBatch(spans=spans)])
+    assert {span.name for span in queries.read_newest_rollouts(store)} == {"lost", "new", "d2"}
 
 
 def test_totals_of_processes_that_have_ended_stay_in_the_sum(store: TimeSeriesStore) -> None:

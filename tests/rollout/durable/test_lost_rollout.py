@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.cli.output import console
 from controller.cli.rollouts.documents import print_summary, summarise_rollout
+from controller.errors import StoreRefused
+from controller.rollout.durable import carry_out
 from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.dbos_engine import DbosEngine
 from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import RolloutState, RunPlace
 from controller.rollout.durable.rollout_worker import RolloutWorker
-from controller.telemetry.heartbeat import LOST_SECONDS
-from tests.rollout.durable.city_scene import DurableScene
+from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
+from tests.rollout.durable.city_scene import DurableScene, write_waves
 
 WORKER = "controller"
 
@@ -78,3 +84,36 @@ def test_a_broken_off_worker_leaves_its_last_sign_of_life(scene: DurableScene) -
     with use_rollouts(scene.state) as store:
         found = summarise_rollout(store, record.id, scene.scene.lab.clock.now(), worked_on=False)
     assert found["lost_since"] is not None
+
+
+def test_a_process_that_can_give_no_sign_of_life_stops_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by chaos: a queue whose next school the library could not begin was waited for, for ever."""
+    record = HeartbeatStore.record_heartbeat
+    refused = StoreRefused("the database of rollouts cannot be used: disk I/O error; nothing more is begun")
+    given: list[str] = []
+
+    def refuse_later(self: HeartbeatStore, *words: Any) -> None:  # noqa: ANN401 as there
+        given.append(words[0])
+        if len(given) > 1:
+            raise refused
+        record(self, *words)
+
+    monkeypatch.setattr(HeartbeatStore, "record_heartbeat", refuse_later)
+    monkeypatch.setattr(carry_out, "keep_beating", partial(keep_beating, seconds=0.1))
+    monkeypatch.setattr(carry_out, "LOST_SECONDS", 0.5)
+    # The queue begins nothing, as where the library cannot write.
+    monkeypatch.setattr(DbosEngine, "start_workflow", start_only_rollouts(DbosEngine.start_workflow))
+    scene = DurableScene(tmp_path, schools=1, operators=write_waves({"name": "all", "schools": "rest"}))
+    rollout = scene.roll_out()
+    assert scene.status(rollout).state is RolloutState.RUNNING
+    assert str(refused) in scene.said
+    assert scene.count_pushes(scene.scene.lab.switches[0]) == 0
+
+
+def start_only_rollouts(start: Callable[..., None]) -> Callable[..., None]:
+    def start_one(self: DbosEngine, name: str, key: str, queue: str = "") -> None:
+        start(self, name, key, f"nobody-looks-at-{queue}" if queue else "")
+
+    return start_one

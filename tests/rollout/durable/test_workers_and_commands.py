@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ from controller.exit_codes import Exit
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Effect, Fault
 from controller.rollout.durable import carry_out
 from controller.rollout.durable.carry_out import is_worked_on, use_rollouts
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import RolloutState
 from tests.cli.running import Done, here
 from tests.rollout.durable.city_scene import write_waves
@@ -209,6 +211,22 @@ def test_a_worker_that_may_not_work_once_does_not_end_well(
     done = beside.run("worker", "--lab", "--once")
     assert done.code == Exit.FAILED
     assert f"the rollout {rollout} is not worked on here: the approval of hanako was revoked" in done.errors
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_who_cancels_a_lost_rollout_tells_its_end_in_its_place(beside: BesideWorker, *, lost: bool) -> None:
+    rollout = record_rollout(beside)
+    if lost:
+        with use_rollouts(beside.state) as store:
+            HeartbeatStore(store).record_heartbeat(rollout, "controller", datetime.now(UTC))
+    assert beside.run("cancel", rollout, "--lab").code == 0
+    told = [
+        json.loads(line)
+        for path in sorted((beside.state / "timeline").glob("*-cancelled.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    spans = [one for one in told if one.get("attributes", {}).get("tsunagu.rollout") == rollout]
+    assert [one["event"] for one in spans] == (["start", "end"] if lost else [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -28,9 +28,10 @@ from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import load_platform
 from tests.platforms.changed_meaning.scenes import SCENES, SOURCE, Scene, list_rows
 from tests.security.fuzz.mutations import mutate
-from tests.security.fuzz.soak import write_row
+from tests.security.fuzz.soak import ROOT, write_row
 from tests.security.fuzz.worker import Findings, give_up
 
+PAGE = ROOT / "docs" / "benchmarks.md"
 TABLE = "| day | commit | seed | texts | refused | faults | slowest | texts a second of CPU |"
 _DIALECT = (
     "ntp server 192.0.2.1", "snmp-server location 1F", "!", "vlan 300\n name CAMERAS", "logging host 192.0.2.5",
@@ -144,7 +145,7 @@ def main(words: list[str]) -> int:
     for one in found.faults:
         print(f"{one['target']}: text {one['number']}: {one['fault']}\n  (base64): {one['input'][:3000]}")  # noqa: T201 see above
     if asked.write:
-        write_row(row, table=TABLE)
+        write_row(row, PAGE, TABLE)
     return 1 if found.faults else 0
 
 

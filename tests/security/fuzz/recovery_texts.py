@@ -13,7 +13,7 @@ from controller.inputs.bounded_json import parse_json
 from controller.model.access.recovery_targets import parse_time_span
 from controller.model.sites.devices import Device
 from controller.plan.playbook_tasks.own_command import read_last_document
-from controller.recovery.controller_archive import ControllerArchive, parse_archive, write_archive
+from controller.recovery.controller_archive import parse_archive, write_archive
 from controller.recovery.device_backup import read_device_backup
 
 
@@ -45,7 +45,7 @@ def make_backup() -> bytes:
     files = {"audit/trail-000001.jsonl": b"{}\n", "policies/x/city/city.yaml": b"format: 1\n"}
     with TemporaryDirectory() as folder:
         path = Path(folder, "backup.tar")
-        write_archive(path, ControllerArchive(datetime(2026, 11, 29, tzinfo=UTC), files))
+        write_archive(path, datetime(2026, 11, 29, tzinfo=UTC), files.items())
         return path.read_bytes()
 
 

@@ -166,7 +166,7 @@ def _list_texts(stage: Stage) -> list[Target]:
         Target("host certificates", (b"\x00\x00\x00\x20ssh-ed25519-cert-v01@openssh.com" + bytes(200),),
                lambda data: judge_certificate(data, ["kw-s01-core1"], NOON), ("judge_certificate",),
                (CertificateRefused,)),
-        Target("flows", (flow,), flows, ("parse_flow",), (ValueError,)),
+        Target("flows", (flow,), flows, ("parse_flow", "parse_number"), (ValueError,)),
         Target("counted flows", (flow,), lambda data: count_denied_packets(_decode(data)), ("count_denied_packets",),
                (ValueError,)),
         Target("filter names", (b"TSN-20-from-4-4c594c98",), lambda data: parse_filter_name(_decode(data)),
