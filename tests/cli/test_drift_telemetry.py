@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from controller.cli.devices.drift_telemetry import count_unconfirmed, group_drift_by_school, send_drift
+from controller.cli.devices.observation import read_schools_again, tell_unconfirmed
 from controller.errors import DeviceUnconfirmed, DeviceUnreachable, TsunaguError
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.plan.build import ConsideredDevice
 from controller.plan.observe import Observed
+from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.telemetry.otlp import ENDPOINT
 from tests.telemetry.receivers import keeping
 
@@ -62,6 +65,32 @@ def test_an_unconfirmed_device_is_sent_and_the_event_names_the_repair(
     assert [point.as_int or point.as_double for point in unconfirmed.gauge.data_points] == [1]
     [said] = [event.body.string_value for event in received.events()]
     assert "tsunagu repair" in said
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_what_a_school_answers_after_a_change_is_told_where_there_is_a_monitor(
+    city: City, monkeypatch: pytest.MonkeyPatch, *, confirmed: bool
+) -> None:
+    asked: list[str] = []
+
+    def read(devices: Sequence[Device], *_: object) -> list[Observed]:
+        asked.extend(device.id for device in devices)
+        refusals = [None if confirmed else DeviceUnconfirmed(one.id, "its restore failed", 75) for one in devices]
+        return [Observed(one, "test", refusal=why) for one, why in zip(devices, refusals, strict=True)]
+
+    monkeypatch.setattr("controller.cli.devices.observation.read_devices", read)
+    policies, transport = Path(city.directory), MemoryTransport([])
+    monkeypatch.delenv(ENDPOINT, raising=False)
+    tell_unconfirmed(lambda: read_schools_again(city, {"as-e01"}, transport), policies)
+    assert not asked, "nobody wants to know"
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        tell_unconfirmed(lambda: read_schools_again(city, {"as-e01"}, transport), policies)
+    assert set(asked) == {device.id for device in city.list_devices(city.school_by_id["as-e01"])}
+    told = {metric.name: metric for metric in received.metrics()}
+    assert "tsunagu.device.drift" not in told
+    [point] = told["tsunagu.device.unconfirmed"].gauge.data_points
+    assert (point.as_int or point.as_double) == (0 if confirmed else len(asked))
 
 
 def test_drift_is_sent_as_a_count_and_as_an_event(city: City, monkeypatch: pytest.MonkeyPatch) -> None:

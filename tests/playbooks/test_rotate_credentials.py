@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from controller.storage.audit.audit_trail import AuditTrail
 from tests.playbooks.minato_switch import DEVICE, USER, WORD, Scene, stand_switch
 from tests.playbooks.test_apply_policy import NEW
 
@@ -60,6 +61,14 @@ def test_a_catalyst_has_a_new_login_and_then_no_old_one(tmp_path: Path) -> None:
         assert plain.code == 0, plain.said
         assert list_users(scene) == ([NEXT], [NEXT])
         see_no_secret(scene, looked.said, done.said, plain.said)
+        entries = [one for one in AuditTrail(scene.folder / "state").read_entries() if one["kind"] == "rotated"]
+        told = [(one["stage"], one["user"], one["end"]) for one in entries]
+        assert told == [
+            ("add", NEXT, "begun"),
+            ("add", NEXT, "applied"),
+            ("remove", USER, "begun"),
+            ("remove", USER, "applied"),
+        ]
 
 
 def test_an_x530_whose_new_login_is_not_let_in_has_its_old_one(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def test_a_plan_begins_once_it_is_approved_and_a_revoked_approver_is_replaced(of
     plan = office.scene.plan_path
     refused = run(office.scene, "start", str(plan))
     assert refused.code == 1
-    assert f"Let others approve it with: tsunagu approve {plan} --sign-with KEY" in refused.errors
+    policies = office.scene.policies.path
+    assert f"Let others approve it with: tsunagu approve --policies {policies} {plan} --sign-with KEY" in refused.errors
     assert "no rollout was started" in run(office.scene, "list", "--lab").said, "what is not approved does not wait"
 
     for who, words, why in (
@@ -116,7 +117,7 @@ def replace_revoked_approver(office: Office, name: str) -> None:
     refused = run(office.scene, "resume", name, "--lab")
     assert refused.code == 1
     assert f"the plan of the rollout {name}: the signature approval." in refused.errors
-    command = f"tsunagu rollout approve {name} --sign-with KEY"
+    command = f"tsunagu rollout approve --policies {office.scene.policies.path} --lab {name} --sign-with KEY"
     assert refused.errors.strip().endswith(command)
     for who, words, why in (
         ("hanako", (), "its planner's key, which is yours; another person must approve it"),

@@ -17,7 +17,7 @@ from tools.demo.stage import Demo
 from tools.demo.story import begin_first_day
 
 pytestmark = pytest.mark.lab
-SHOWN = ("check", "plan", "apply", "proof", "region")
+SHOWN = ("check", "plan", "apply", "proof", "rollouts", "region")
 
 
 @pytest.fixture

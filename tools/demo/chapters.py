@@ -9,6 +9,7 @@ from tools.demo.changes import change_by_hand, close_one_way, edit_a_plan, kill_
 from tools.demo.cloud import change_a_condition, deploy_cloud, show_people
 from tools.demo.lines import back_up, cut_a_line, lose_a_region, measure_lines, repair_lines
 from tools.demo.proof import stop_a_bad_change
+from tools.demo.rollouts import put_rollouts_right, roll_out_in_waves
 from tools.demo.stage import Demo
 from tools.demo.story import apply_change, build_city, check_policy, plan_change, show_matrix
 
@@ -52,6 +53,7 @@ CHAPTERS = (
     Chapter("edited", edit_a_plan, 8, ("apply",)),
     Chapter("drift", change_by_hand, 45, ("apply",), repair=restore_policy),
     Chapter("killed", kill_an_apply, 24, ("apply",), repair=restore_policy),
+    Chapter("rollouts", roll_out_in_waves, 40, ("apply",), repair=put_rollouts_right),
     Chapter("measure", measure_lines, 33, ("apply",)),
     Chapter("region", lose_a_region, 7, ("apply",), repair=repair_lines),
     Chapter("backup", back_up, 15, ("apply",)),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.errors import DeviceError, DeviceUnconfirmed
 from controller.plan.build import ConsideredDevice
-from controller.telemetry.otlp import open_telemetry
+from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, DEVICE_UNCONFIRMED, EventKind, Writer
 
 
@@ -19,34 +19,48 @@ def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:
                 sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
-        for school, count in count_unconfirmed(found).items():
-            sent.record(DEVICE_UNCONFIRMED, count, school=school)
-            if count:
-                said = f"{count} devices run a change that nobody confirmed; see tsunagu repair"
-                sent.event(EventKind.DRIFT, said, school=school)
+        _record_unconfirmed(sent, found)
+
+
+def send_unconfirmed(found: Sequence[ConsideredDevice], policies: Path) -> None:
+    """Send how many devices are in an unconfirmed state, and nothing of drift."""
+    with open_telemetry(token=find_token_file(Writer.CONTROLLER, policies)) as sent:
+        _record_unconfirmed(sent, found)
+
+
+def _record_unconfirmed(sent: Telemetry, found: Sequence[ConsideredDevice]) -> None:
+    for school, count in count_unconfirmed(found).items():
+        sent.record(DEVICE_UNCONFIRMED, count, school=school)
+        if count:
+            said = f"{count} devices run a change that nobody confirmed; see tsunagu repair"
+            sent.event(EventKind.DRIFT, said, school=school)
 
 
 def count_unconfirmed(found: Sequence[ConsideredDevice]) -> dict[str, int]:
     """How many devices of a school are in an unconfirmed state. Where one did not answer, none is not said."""
-    schools: dict[str, list[ConsideredDevice]] = {}
-    for one in found:
-        schools.setdefault(one.observed.device.school.id, []).append(one)
-    return {
-        school: count
-        for school, devices in schools.items()
-        if (count := sum(isinstance(one.refusal, DeviceUnconfirmed) for one in devices))
-        or not any(isinstance(one.refusal, DeviceError) for one in devices)
-    }
+    return _count_by_school(
+        found,
+        lambda one: isinstance(one.refusal, DeviceUnconfirmed),
+        lambda one: not isinstance(one.refusal, DeviceError),
+    )
 
 
 def group_drift_by_school(found: Sequence[ConsideredDevice]) -> dict[str, int]:
     """How many devices of a school differ. A school of which a device could not be read is not said to have none."""
+    return _count_by_school(found, lambda one: one.refusal is None and one.differs, lambda one: one.refusal is None)
+
+
+def _count_by_school(
+    found: Sequence[ConsideredDevice],
+    counts: Callable[[ConsideredDevice], bool],
+    is_known: Callable[[ConsideredDevice], bool],
+) -> dict[str, int]:
+    """Return how many devices of each school count; of one where none does, only if that is known of all."""
     schools: dict[str, list[ConsideredDevice]] = {}
     for one in found:
         schools.setdefault(one.observed.device.school.id, []).append(one)
     return {
         school: count
         for school, devices in schools.items()
-        if (count := sum(one.refusal is None and one.differs for one in devices))
-        or all(one.refusal is None for one in devices)
+        if (count := sum(map(counts, devices))) or all(map(is_known, devices))
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from controller.adoption.take_over.consider import consider_take_over
@@ -24,6 +25,7 @@ from controller.plan.saved_configurations import (
     read_saved_configurations,
 )
 from controller.plan.select import Selection, select_devices, select_schools_in_service
+from controller.platforms.transport.base import Transport
 
 _FILES_SHOWN = 3
 """Names of files in one line."""
@@ -56,6 +58,22 @@ def observe_devices(
     if configs is not None:
         return observe_given_configurations(city, devices, configs, encoding)
     return read_devices(devices, build_transport(city), say_reading(len(devices)), only_read=only_read)
+
+
+def tell_unconfirmed(find: Callable[[], Sequence[ConsideredDevice]], policies: Path) -> None:
+    """Tell the monitor which devices are in an unconfirmed state; where there is none, nothing is found out."""
+    if any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ):
+        # Imported where it is needed: telemetry takes a third of a second.
+        from controller.cli.devices.drift_telemetry import send_unconfirmed  # noqa: PLC0415
+
+        send_unconfirmed(find(), policies)
+
+
+def read_schools_again(city: City, schools: Collection[str], transport: Transport) -> list[ConsideredDevice]:
+    """Return the devices of some schools as they answer now, for what they tell of themselves."""
+    devices = list_reachable_devices(city, Selection(tuple(sorted(schools))))
+    found = read_devices(devices, transport, say_reading(len(devices)))
+    return [ConsideredDevice(one, refusal=one.refusal) for one in found]
 
 
 def say_reading(devices: int) -> Callable[[Observed], None]:

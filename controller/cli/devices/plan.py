@@ -22,6 +22,7 @@ from controller.cli.devices.observation import (
     list_reachable_devices,
     observe_devices,
     say_refusals,
+    tell_unconfirmed,
 )
 from controller.cli.devices.saved_plan import record_and_save_plan
 from controller.cli.devices.take_over import TakeOver, choose_taken_objects
@@ -140,6 +141,7 @@ def plan(  # noqa: PLR0913 the command's options
         find_fingerprint(sign_with) if sign_with is not None else "",
     )
     document = build_plan(city, found, origin)
+    tell_unconfirmed(lambda: found if configs is None else (), policies)
     # An empty plan is not saved: it could be applied, and nothing would have been done.
     place = output if list_planned(found) else None
     if place is not None:

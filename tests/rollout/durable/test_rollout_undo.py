@@ -132,7 +132,8 @@ def test_only_what_the_rollout_touched_goes_back_and_what_goes_on_is_paused_firs
     started = run(policies.scene, "start", str(policies.scene.plan_path))
     assert started.code == 1
     name = read_id(started)
-    assert f"is running, and may change a device at any time; first: tsunagu rollout pause {name}" in refused[0].errors
+    assert "is running, and may change a device at any time; first: tsunagu rollout pause " in refused[0].errors
+    assert f"--lab {name} (or cancel {name})" in refused[0].errors
     assert "is being changed by the rollout" in refused[1].errors
     assert "1 applied, 1 to come" in started.said
 
@@ -186,7 +187,7 @@ def test_what_the_policy_before_does_not_know_and_what_changed_hands_is_left_to_
     done = policies.undo(name, "-o", str(back))
     assert done.code == 1
     assert f"{unknown}: the policy before does not know it, so it is left as it is" in done.said
-    assert f"to give them back: tsunagu adopt {first} --release" in done.said
+    assert f"to give them back: tsunagu adopt --policies {policies.scene.policies.path} {first} --release" in done.said
     assert not back.exists()
     document = json.loads(policies.undo(name, "-o", str(back), "--json").said)
     assert {one["device"] for one in document["not_undone"]} == {known, unknown}
