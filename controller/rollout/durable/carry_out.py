@@ -338,7 +338,9 @@ def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
             beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
             last = time.monotonic()
         except StoreRefused as error:
-            if time.monotonic() - last > LOST_SECONDS and not worker.stop.is_set():
+            # A shared database is waited for longer, and a worker's lease ends by itself.
+            late = worker.store.lease is None and time.monotonic() - last > LOST_SECONDS
+            if late and not worker.stop.is_set():
                 worker.say(str(error))
                 worker.stop.set()
             raise
