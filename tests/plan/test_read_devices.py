@@ -22,7 +22,7 @@ from controller.plan.select import find_device
 from controller.platforms.base import Observation
 from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.device_text.device_text import DeviceText
-from controller.platforms.registry import load_platform
+from controller.platforms.registry import load_platform, load_platform_of
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
@@ -54,9 +54,9 @@ def switch(core: Device) -> MemoryDevice:
 def test_each_device_is_told_as_it_comes_and_returned_in_order(
     core: Device, device: Device, switch: MemoryDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = load_platform
+    usual = load_platform_of
     monkeypatch.setattr(
-        "controller.plan.observe.load_platform", lambda name: ReadAlone() if name == "alaxala" else usual(name)
+        "controller.plan.observe.load_platform_of", lambda one: ReadAlone() if one.platform == "alaxala" else usual(one)
     )
     asked = [core, replace(device, platform="alaxala"), replace(device, platform="nec_ix")]
     told: list[Observed] = []

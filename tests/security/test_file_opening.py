@@ -21,7 +21,6 @@ READS = {
     "controller/adoption/take_over/record.py": "bytes that the reader of the operators' files has read",
     "controller/cli/conventions/completion.py": "its own cache of names",
     "controller/cli/conventions/option_table.py": "a table that is a part of the program",
-    "controller/cli/main.py": "the null device",
     "controller/cli/output.py": "the null device",
     "controller/cloud/installation.py": "sources of the engine that this project builds",
     "controller/cloud/passphrase.py": "the operators' own passphrase file",
