@@ -47,7 +47,7 @@ COMMANDS = {
     "trust": CommandEntry("Compare a device's host key with the pinned one, and pin it.", "devices.trust:trust"),
     "repair": CommandEntry("Bring a device out of an unconfirmed state.", "devices.repair:repair"),
     "rotate": CommandEntry("Change a device's login, and lock nobody out.", "rotation.rotate:rotate"),
-    "restore": CommandEntry("Bring a dead device back from its last state.", "recovery.restore:restore"),
+    "restore": CommandEntry("Bring a dead device back from its last state.", "recovery.restore:restore_dead_device"),
     "measure": CommandEntry("Measure schools' lines and assess them.", "measurement.measure:measure"),
     "render": CommandEntry("Write what each device should hold of ours, proved.", "policy.render:render"),
     "prove": CommandEntry("Prove that everything means what the policy says.", "policy.prove:prove"),

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from controller.errors import RolloutRefused, StoreRefused, TsunaguError
+from controller.platforms.transport.base import Clock, SystemClock
+from controller.rollout.durable.carry_out import WORKER
+from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine
@@ -15,7 +18,8 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine
 LOOK_SECONDS = 1.0
 """How often a worker without work looks for some."""
 AGAIN_SECONDS = 5.0
-"""How long it waits after the database, or a rollout, let it do nothing."""
+"""How long it waits after the database, or a rollout, let it do nothing; twice as long each further time."""
+MOST_AGAIN_SECONDS = 60.0
 
 
 @dataclass
@@ -36,11 +40,14 @@ class WorkLoop:
     carry_out: Callable[[WorkflowEngine, RolloutStore, RolloutScene], object]
     say: Callable[[str], None]
     shares_work: bool = False
+    clock: Clock = field(default_factory=SystemClock)
     stop: Event = field(default_factory=Event)
     worked_on: list[str] = field(default_factory=list)
     """The rollouts that it has worked on, or was to and could not, the oldest first."""
     _said: str = ""
     _began: bool = False
+    _refused: int = 0
+    """How often the same rollout was not worked on, one time after the other."""
 
     def work_until_stopped(self, *, once: bool = False) -> None:
         """Work until `stop` is set; with `once` until no rollout is left that this worker can work on.
@@ -69,7 +76,7 @@ class WorkLoop:
                         continue
                     if once:
                         return True
-                    self.stop.wait(LOOK_SECONDS if rollout is None else AGAIN_SECONDS)
+                    self._pause(rollout)
             return False
         with self.open_worker() as (engine, store):
             self._began = True
@@ -78,8 +85,13 @@ class WorkLoop:
                     continue
                 if once:
                     return True
-                self.stop.wait(LOOK_SECONDS if rollout is None else AGAIN_SECONDS)
+                self._pause(rollout)
         return False
+
+    def _pause(self, rollout: str | None) -> None:
+        """Wait until rollouts are looked at again: the longer, the more often the last one was not worked on."""
+        longest = min(MOST_AGAIN_SECONDS, AGAIN_SECONDS * 2.0 ** max(0, min(self._refused, 10) - 1))
+        self.stop.wait(LOOK_SECONDS if rollout is None else longest)
 
     def _work_alone(self, rollout: str, *, once: bool) -> bool:
         """Become the worker, work on a rollout, and be it no longer; tell if it could be worked on."""
@@ -95,6 +107,8 @@ class WorkLoop:
 
     def _work(self, engine: WorkflowEngine, store: RolloutStore, rollout: str) -> bool:
         """Work on a rollout; tell if it could be worked on."""
+        if rollout != (self.worked_on or [""])[-1]:
+            self._refused = 0
         if rollout not in self.worked_on:
             self.worked_on.append(rollout)
         try:
@@ -104,7 +118,11 @@ class WorkLoop:
         except TsunaguError as error:
             # Revoked approvers, another estate, a broken workflow: asked again, since the operators may change it.
             self._say_once(f"the rollout {rollout} is not worked on here: {error}")
+            self._refused += 1
+            worker = store.lease.name if store.lease else WORKER
+            HeartbeatStore(store).note_refusal(rollout, worker, str(error), self.clock.now())
             return False
+        self._refused = 0
         return True
 
     def _say_once(self, words: str) -> None:

@@ -227,6 +227,9 @@ class MomentsEngine:
 
         return self.inner.run_step(name, do)
 
+    def explain_broken(self, key: str) -> str:
+        return self.inner.explain_broken(key)
+
     def find_status(self, key: str) -> WorkflowStatus | None:
         return self.inner.find_status(key)
 

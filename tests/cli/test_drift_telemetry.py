@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.devices.drift_telemetry import count_unconfirmed, group_drift_by_school, send_drift
-from controller.cli.devices.observation import read_schools_again, tell_unconfirmed
+from controller.cli.devices.observation import ask_schools_again, tell_unconfirmed
 from controller.errors import DeviceUnconfirmed, DeviceUnreachable, TsunaguError
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -81,11 +81,11 @@ def test_what_a_school_answers_after_a_change_is_told_where_there_is_a_monitor(
     monkeypatch.setattr("controller.cli.devices.observation.read_devices", read)
     policies, transport = Path(city.directory), MemoryTransport([])
     monkeypatch.delenv(ENDPOINT, raising=False)
-    tell_unconfirmed(lambda: read_schools_again(city, {"as-e01"}, transport), policies)
+    tell_unconfirmed(lambda: ask_schools_again(city, {"as-e01"}, transport), policies)
     assert not asked, "nobody wants to know"
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)
-        tell_unconfirmed(lambda: read_schools_again(city, {"as-e01"}, transport), policies)
+        tell_unconfirmed(lambda: ask_schools_again(city, {"as-e01"}, transport), policies)
     assert set(asked) == {device.id for device in city.list_devices(city.school_by_id["as-e01"])}
     told = {metric.name: metric for metric in received.metrics()}
     assert "tsunagu.device.drift" not in told

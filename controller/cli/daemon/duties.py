@@ -15,7 +15,7 @@ from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
-from controller.cli.rollouts.worker import carry_out_here, judge_resumption
+from controller.cli.rollouts.worker import carry_out_here, prepare_resumption
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.scheduler import Duty
@@ -144,7 +144,7 @@ class DaemonDuties:
         def prepare(store: RolloutStore, rollout: str) -> RolloutScene:
             refuse_other_estate(self.estate, store.load_record(rollout).estate, rollout)
             self.say(f"rollouts: {rollout} is carried out")
-            return judge_resumption(store, rollout, self.find_place())
+            return prepare_resumption(store, rollout, self.find_place())
 
         def carry_out(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
             carry_out_here(engine, store, scene, place, self.clock.now(), on_worker)

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.conventions.json_documents import DeviceOutcome
-from controller.cli.devices.observation import read_schools_again, tell_unconfirmed
+from controller.cli.devices.observation import ask_schools_again, tell_unconfirmed
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
@@ -137,7 +137,7 @@ def apply(  # noqa: PLR0913 the command's options
             raise
         lost = error
     if bad := {one.school for one in outcomes if not one.end.good}:
-        tell_unconfirmed(lambda: read_schools_again(started.city, bad, settings.transport), policies)
+        tell_unconfirmed(lambda: ask_schools_again(started.city, bad, settings.transport), policies)
     stopped = explain_exceeded(settings.limits, outcomes)
     if as_json:
         unplanned = [one.model_dump() for one in plan.unplanned]

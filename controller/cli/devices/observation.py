@@ -69,7 +69,7 @@ def tell_unconfirmed(find: Callable[[], Sequence[ConsideredDevice]], policies: P
         send_unconfirmed(find(), policies)
 
 
-def read_schools_again(city: City, schools: Collection[str], transport: Transport) -> list[ConsideredDevice]:
+def ask_schools_again(city: City, schools: Collection[str], transport: Transport) -> list[ConsideredDevice]:
     """Return the devices of some schools as they answer now, for what they tell of themselves."""
     devices = list_reachable_devices(city, Selection(tuple(sorted(schools))))
     found = read_devices(devices, transport, say_reading(len(devices)))

@@ -8,7 +8,7 @@ import typer
 from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
-from controller.cli.devices.observation import read_schools_again, tell_unconfirmed
+from controller.cli.devices.observation import ask_schools_again, tell_unconfirmed
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_estate_operations
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
 from controller.cli.output import print_line, say_json
@@ -71,7 +71,7 @@ def repair(  # noqa: PLR0913 the command's options
         if left:
             message = "it says that it is repaired, and still tells of an unconfirmed change; look at it by its console"
             raise CommandFailed(name, message)
-    tell_unconfirmed(lambda: read_schools_again(city, {device.school.id}, transport), policies)
+    tell_unconfirmed(lambda: ask_schools_again(city, {device.school.id}, transport), policies)
     if as_json:
         end = ("kept" if keep else "restored") if found else "unchanged"
         document: RepairDocument = {"device": name, "runs": [one.run for one in found], "end": end}

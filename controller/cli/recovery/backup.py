@@ -43,7 +43,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one file
 
 
 @backup.command("create")
-def create(path: File, *, policies: Policies = DEFAULT_POLICIES, as_json: Json = False) -> None:
+def create_controller_backup(path: File, *, policies: Policies = DEFAULT_POLICIES, as_json: Json = False) -> None:
     """Write audit trail, rollouts, stores, kept policies, configurations of devices and pinned host keys into a file.
 
     It may be made while rollouts run. Keys, tokens and the operators' file are not in it.
@@ -60,7 +60,7 @@ def create(path: File, *, policies: Policies = DEFAULT_POLICIES, as_json: Json =
 
 
 @backup.command("restore")
-def restore(path: File, *, policies: Policies = DEFAULT_POLICIES, as_json: Json = False) -> None:
+def restore_controller_state(path: File, *, policies: Policies = DEFAULT_POLICIES, as_json: Json = False) -> None:
     """Put a backup back on a machine whose controller has no state yet; nothing that is there is overwritten.
 
     Write the operators' file first: it says where the state and the pinned host keys stand.

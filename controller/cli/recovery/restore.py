@@ -64,7 +64,7 @@ Fingerprint = Annotated[
 ]
 
 
-def restore(  # noqa: PLR0913 the command's options
+def restore_dead_device(  # noqa: PLR0913 the command's options
     name: Name,
     *,
     policies: Policies = DEFAULT_POLICIES,

@@ -32,7 +32,7 @@ from controller.cli.rollouts.worker import (
     Once,
     WorkerName,
     build_surroundings,
-    judge_resumption,
+    prepare_resumption,
     run_worker,
     tell_lost_end,
     watch_others,
@@ -168,7 +168,7 @@ def resume(
     place, user = choose_estate_rollouts(policies, state, lab=lab), find_user_name()
     with use_rollouts(place.folder, server=place.server) as store:
         refuse_resuming(store, name)
-        scene = judge_resumption(store, name, place)
+        scene = prepare_resumption(store, name, place)
         resume_rollout(store, name, user, SystemClock().now())
         _record(place, name, "resumed", user)
     work_or_watch(scene, place, as_json=as_json)

@@ -43,12 +43,21 @@ class RolloutDevice(TypedDict):
     seconds: float
 
 
+class RefusedBy(TypedDict):
+    """A worker that does not work on a rollout, why, and when it tried last."""
+
+    worker: str
+    reason: str
+    at: str
+
+
 class RolloutSummary(TypedDict):
     """A rollout and how far it is. `worked_on`: a process works on it now.
 
     `lost_since`: when the process that worked on it was last heard of, where it was killed or is frozen; else null.
     `in_the_middle` counts the devices whose change has begun and has not ended. `waits_for` are devices that nobody has
-    seen, and that are tried again.
+    seen, and that are tried again. `waits` is what is waited for now, in words: windows, gates, soaks, devices.
+    `refused_by` are the workers that do not work on it, and why.
     """
 
     rollout: str
@@ -69,6 +78,8 @@ class RolloutSummary(TypedDict):
     devices: int
     ended_well: int
     supersedes: str
+    waits: list[str]
+    refused_by: list[RefusedBy]
     waits_for: list[UnknownDevice]
     written_off: list[WrittenOff]
 
@@ -112,6 +123,8 @@ def summarise_rollout(
         "devices": len(record.list_devices()),
         "ended_well": sum(has_ended_well(runs.get(name)) for name in record.list_devices()),
         "supersedes": record.supersedes,
+        "waits": list_waits(store, rollout, now) if lost is None and status.state.goes_on else [],
+        "refused_by": _list_refusals(store, rollout) if status.state.goes_on else [],
         "waits_for": describe_waiting(store, record, status, tries, retry),
         "written_off": describe_write_offs(store, rollout),
     }
@@ -121,10 +134,24 @@ def find_lost_since(store: RolloutStore, rollout: str, now: datetime, *, worked_
     """Return when the process that worked on a rollout was last alive, where it is gone or frozen; else None."""
     if not store.load_status(rollout).state.goes_on:
         return None
-    last = HeartbeatStore(store).find_last_heartbeat(rollout)
-    if last is None or (worked_on and now - last <= timedelta(seconds=LOST_SECONDS)):
+    beats = HeartbeatStore(store)
+    last = beats.find_last_heartbeat(rollout)
+    if last is None or (worked_on and beats.tell_time(now) - last <= timedelta(seconds=LOST_SECONDS)):
         return None
     return last
+
+
+def list_waits(store: RolloutStore, rollout: str, now: datetime) -> list[str]:
+    """Return what the workers of a rollout that live wait for, in words."""
+    beats = HeartbeatStore(store)
+    return beats.list_waits(rollout, beats.tell_time(now) - timedelta(seconds=LOST_SECONDS))
+
+
+def _list_refusals(store: RolloutStore, rollout: str) -> list[RefusedBy]:
+    return [
+        {"worker": one.worker, "reason": one.reason, "at": one.at.isoformat(timespec="seconds")}
+        for one in HeartbeatStore(store).list_refusals(rollout)
+    ]
 
 
 def describe_rollout(
@@ -174,6 +201,7 @@ def print_summary(one: RolloutSummary, *, shared: bool = False) -> None:
     state = RolloutState(one["state"])
     said = f"{one['rollout']}  {_say_state(one, shared=shared)}  {one['ended_well']} of {one['devices']} devices"
     print_line(f"{said} as planned, started by {one['applier']}", _STYLES.get(state))
+    _print_waits(one)
     print_waiting(one["rollout"], one["waits_for"], one["written_off"])
 
 
@@ -192,9 +220,18 @@ def print_rollout(one: RolloutDocument, *, shared: bool = False) -> None:
         for device in devices:
             print_line(_say_device(device), _choose_style(device))
         print_gates(one["gates"], wave)
+    _print_waits(one)
     print_waiting(one["rollout"], one["waits_for"], one["written_off"])
     counts = Counter(_name_end(device) for device in one["outcomes"])
     print_line("rollout: " + (", ".join(f"{count} {end}" for end, count in counts.items()) or "nothing to do"))
+
+
+def _print_waits(one: RolloutSummary) -> None:
+    """Print what is waited for, and who does not work on it."""
+    for wait in one["waits"]:
+        print_line(f"  waits: {wait}", "yellow")
+    for refused in one["refused_by"]:
+        print_line(f"  the worker {refused['worker']} refused it at {refused['at']}: {refused['reason']}", "red")
 
 
 def _say_state(one: RolloutSummary, *, shared: bool) -> str:

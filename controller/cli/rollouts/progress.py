@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 
 from typing_extensions import TypedDict
 
-from controller.cli.rollouts.documents import find_lost_since
-from controller.rollout.durable.heartbeats import HeartbeatStore
+from controller.cli.rollouts.documents import find_lost_since, list_waits
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, Wave
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.telemetry.heartbeat import LOST_SECONDS
 
 RATE_WINDOW = timedelta(minutes=10)
 """The rate is that of so long: pauses and windows before it say nothing of what comes."""
@@ -89,8 +87,7 @@ def look_at_rollout(store: RolloutStore, rollout: str, now: datetime, *, worked_
     to_come = sum(wave.devices - wave.ended_well - wave.ended_badly for wave in waves)
     goes_on = status.state is RolloutState.RUNNING and lost is None
     left = timedelta(minutes=to_come / rate) if rate and goes_on else None
-    since = now - timedelta(seconds=LOST_SECONDS)
-    waits = tuple(HeartbeatStore(store).list_waits(rollout, since)) if lost is None else ()
+    waits = tuple(list_waits(store, rollout, now)) if lost is None else ()
     return RolloutProgress(record, status, now, tries, runs, waves, rate, left, lost, waits)
 
 

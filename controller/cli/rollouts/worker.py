@@ -113,7 +113,7 @@ def carry_out_here(  # noqa: PLR0913, PLR0917 what a rollout is worked on with
 ) -> None:
     """Work on a rollout in this process, with a timeline of it."""
     record = scene.record
-    with open_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl") as trace:
+    with record_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl") as trace:
         listeners = [trace, *([] if errors.is_terminal else [Progress(len(record.list_devices()))])]
         carry_out(engine, store, scene, listeners=listeners, say=say_aside, on_worker=on_worker)
 
@@ -126,13 +126,13 @@ def tell_lost_end(store: RolloutStore, rollout: str, place: EstateRollouts, stat
     record, now = store.load_record(rollout), SystemClock().now()
     about = describe_rollout_span(record, store.find_last_runs(rollout))
     with (
-        open_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}-{state}.jsonl") as trace,
+        record_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}-{state}.jsonl") as trace,
         open_rollout_span(record.plan[:12], [trace], **about) as span,
     ):
         span.outcome = "not good"
 
 
-def open_timeline(place: EstateRollouts, name: str) -> AbstractContextManager[Listener]:
+def record_timeline(place: EstateRollouts, name: str) -> AbstractContextManager[Listener]:
     """Open a timeline of rollouts, which the monitor is told, too."""
     trail = open_audit_trail(place.folder, place.operations)
     return open_trace(
@@ -160,7 +160,7 @@ def run_worker(
         # The operators' file of today: it may have changed since the last rollout.
         today = find_estate_rollouts(estate, policies, state)
         refuse_other_estate(estate, store.load_record(rollout).estate, rollout)
-        return judge_resumption(store, rollout, today)
+        return prepare_resumption(store, rollout, today)
 
     def carry(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
         carry_out_here(engine, store, scene, place, clock.now(), on_worker)
@@ -192,7 +192,7 @@ def choose_worker_exit(place: EstateRollouts, rollouts: Sequence[str]) -> Exit:
     return Exit.GOOD if all(map(ended_as_planned, found)) else Exit.FAILED
 
 
-def judge_resumption(store: RolloutStore, rollout: str, place: EstateRollouts) -> RolloutScene:
+def prepare_resumption(store: RolloutStore, rollout: str, place: EstateRollouts) -> RolloutScene:
     """Return what a rollout is gone on with: its own copy of its policy, and the operators' file of today.
 
     Raises:

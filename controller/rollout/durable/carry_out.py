@@ -21,7 +21,7 @@ from controller.rollout.durable.database import (
 )
 from controller.rollout.durable.dbos_engine import DbosEngine
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.records import GOES_ON, DeviceRun, RolloutRecord, RolloutState, RolloutStatus
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
@@ -40,6 +40,8 @@ DATABASE = "rollouts.sqlite"
 WORKER = "controller"
 """The name of the one process that works on a SQLite database: the same after it was started anew. Workers that share
 a server have other names."""
+MOST_BREAKS = 5
+"""So often the workflow of a rollout is begun anew where it breaks; then the rollout stops, and people look at it."""
 _LOCK = "worker.lock"
 _LOOK_PATIENCE_SECONDS = 2.0
 """How long a worker waits for its lock: who only looks (`is_worked_on`) holds it for a moment."""
@@ -263,6 +265,7 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
             engine.launch(worker.bodies, worker.queues)
             try:
                 found = _work(engine, store, worker)
+                broken = explain_broken(engine, store, scene) if found is WorkflowStatus.BROKEN else ""
             finally:
                 worker.stop.set()
                 engine.stop()
@@ -273,10 +276,23 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
         span.outcome = "good" if len(good) == len(record.list_devices()) else "not good"
-    if found is WorkflowStatus.BROKEN:
-        message = f"the rollout {record.id} was broken off; resume it with: tsunagu rollout resume {record.id}"
-        raise RolloutRefused(message)
+    if broken:
+        raise RolloutRefused(broken)
     return status
+
+
+def explain_broken(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> str:
+    """Return why the workflow of a rollout broke; where it breaks again and again, stop the rollout for that reason."""
+    rollout = scene.record.id
+    generation = store.load_status(rollout).generation
+    why = engine.explain_broken(name_workflow(rollout, generation)) or "nothing says why"
+    times = 0
+    while engine.find_status(name_workflow(rollout, generation - times)) is WorkflowStatus.BROKEN:
+        times += 1
+    told = f"its workflow broke ({times} times one after the other): {why}; please report it"
+    if times >= MOST_BREAKS:
+        store.change_state(rollout, RolloutState.STOPPED, scene.clock.now(), since=GOES_ON, reason=told)
+    return f"the rollout {rollout} was broken off: {told}; resume it with: tsunagu rollout resume {rollout}"
 
 
 def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
@@ -322,12 +338,15 @@ def _tell_alive(worker: RolloutWorker) -> Iterator[None]:
             beats.record_heartbeat(rollout, worker.name, scene.clock.now(), worker.waits.describe_waits())
             last = time.monotonic()
         except StoreRefused as error:
-            if time.monotonic() - last > LOST_SECONDS and not worker.stop.is_set():
+            # A shared database is waited for longer, and a worker's lease ends by itself.
+            late = worker.store.lease is None and time.monotonic() - last > LOST_SECONDS
+            if late and not worker.stop.is_set():
                 worker.say(str(error))
                 worker.stop.set()
             raise
 
     beat()
+    beats.end_refusal(rollout, worker.name)
     with keep_beating(beat, rollout):
         yield
     with suppress(StoreRefused):

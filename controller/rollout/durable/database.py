@@ -48,6 +48,8 @@ _SESSION = {
     "synchronous_commit": "on",
 }
 """What holds in each session: a frozen client keeps no lock for ever, and what is committed is on the disk."""
+SERVER_SECONDS = sa.extract("epoch", sa.func.clock_timestamp())
+"""A server's own clock: those of the machines that share it need not agree."""
 _LOCK_OF_TABLES = 0x54535255
 
 

@@ -115,6 +115,12 @@ class DbosEngine:
             return WorkflowStatus.PENDING
         return _STATES.get(found.status, WorkflowStatus.BROKEN)
 
+    def explain_broken(self, key: str) -> str:
+        """See `WorkflowEngine.explain_broken`."""
+        with _in_our_words():
+            found = DBOS.get_workflow_status(key)
+        return "" if found is None or found.error is None else str(found.error)
+
     def stop(self) -> None:
         """See `WorkflowEngine.stop`."""
         with self._launching:

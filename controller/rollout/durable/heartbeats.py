@@ -1,12 +1,13 @@
-"""Signs of life of the workers of a rollout, in its database: who works on it, and what each waits for."""
+"""Signs of life of the workers of a rollout: who works on it, what each waits for, and who refuses it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from controller.rollout.durable.database import make_table
+from controller.rollout.durable.database import SERVER_SECONDS, make_table
 from controller.rollout.durable.rollout_store import RolloutStore
 
 _HEARTBEATS = make_table(
@@ -16,10 +17,28 @@ _HEARTBEATS = make_table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("waits", sa.Text, nullable=False),
 )
+_REFUSALS = make_table(
+    "worker_refusals",
+    sa.Column("rollout", sa.Text, sa.ForeignKey("tsunagu_rollouts.id"), primary_key=True),
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRefusal:
+    """A worker that does not work on a rollout, why, and when it tried last."""
+
+    worker: str
+    reason: str
+    at: datetime
 
 
 class HeartbeatStore:
     """Signs of life of the workers of rollouts. Any thread and any process may use it.
+
+    On a server all moments are by its clock: those of the workers' machines, and of who looks, need not agree.
 
     Every method raises StoreRefused where the database cannot be read or written.
     """
@@ -30,11 +49,19 @@ class HeartbeatStore:
     def record_heartbeat(self, rollout: str, worker: str, now: datetime, waits: str = "") -> None:
         """Note that a worker is alive and works on a rollout, and what it waits for."""
         mine = (_HEARTBEATS.c.rollout == rollout, _HEARTBEATS.c.worker == worker)
+        at = self._tell_seconds(now)
         with self._rollouts.begin_transaction() as connection:
-            found = connection.execute(sa.update(_HEARTBEATS).where(*mine).values(at=now.timestamp(), waits=waits))
+            found = connection.execute(sa.update(_HEARTBEATS).where(*mine).values(at=at, waits=waits))
             if not found.rowcount:
-                values = {"rollout": rollout, "worker": worker, "at": now.timestamp(), "waits": waits}
+                values = {"rollout": rollout, "worker": worker, "at": at, "waits": waits}
                 connection.execute(sa.insert(_HEARTBEATS).values(values))
+
+    def tell_time(self, now: datetime) -> datetime:
+        """Return what time it is for heartbeats: the server's, or `now` where this machine alone has the database."""
+        if not self._rollouts.is_shared:
+            return now
+        with self._rollouts.begin_transaction() as connection:
+            return datetime.fromtimestamp(float(connection.execute(sa.select(SERVER_SECONDS)).scalar_one()), UTC)
 
     def end_heartbeats(self, rollout: str, worker: str) -> None:
         """Note that a worker has left a rollout by its own will: nothing of it is in the middle."""
@@ -55,3 +82,29 @@ class HeartbeatStore:
         with self._rollouts.begin_transaction() as connection:
             found = sa.select(_HEARTBEATS.c.waits).where(*alive).order_by(_HEARTBEATS.c.worker)
             return [str(row.waits) for row in connection.execute(found)]
+
+    def note_refusal(self, rollout: str, worker: str, reason: str, now: datetime) -> None:
+        """Note that a worker does not work on a rollout, and why."""
+        values = {"rollout": rollout, "worker": worker, "reason": reason, "at": self._tell_seconds(now)}
+        with self._rollouts.begin_transaction() as connection:
+            connection.execute(sa.delete(_REFUSALS).where(*_of_refusal(rollout, worker)))
+            connection.execute(sa.insert(_REFUSALS).values(values))
+
+    def end_refusal(self, rollout: str, worker: str) -> None:
+        """Note that a worker works on a rollout after all."""
+        with self._rollouts.begin_transaction() as connection:
+            connection.execute(sa.delete(_REFUSALS).where(*_of_refusal(rollout, worker)))
+
+    def list_refusals(self, rollout: str) -> list[WorkerRefusal]:
+        """Return the workers that do not work on a rollout though it goes on, by their names."""
+        with self._rollouts.begin_transaction() as connection:
+            found = sa.select(_REFUSALS).where(_REFUSALS.c.rollout == rollout).order_by(_REFUSALS.c.worker)
+            rows = connection.execute(found).all()
+        return [WorkerRefusal(row.worker, row.reason, datetime.fromtimestamp(row.at, UTC)) for row in rows]
+
+    def _tell_seconds(self, now: datetime) -> sa.Extract | float:
+        return SERVER_SECONDS if self._rollouts.is_shared else now.timestamp()
+
+
+def _of_refusal(rollout: str, worker: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_REFUSALS.c.rollout == rollout, _REFUSALS.c.worker == worker)

@@ -23,7 +23,7 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import Transport
-from controller.rollout.durable.database import begin_transaction, make_table
+from controller.rollout.durable.database import SERVER_SECONDS, begin_transaction, make_table
 from controller.rollout.durable.workflow_engine import WorkerStopped
 
 LEASE_SECONDS = 15.0
@@ -42,8 +42,6 @@ _WORKERS = make_table(
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("process", sa.Integer, nullable=False),
 )
-_NOW = sa.extract("epoch", sa.func.clock_timestamp())
-"""The server's own clock: those of the workers need not agree."""
 
 
 def count_seconds() -> float:
@@ -57,7 +55,7 @@ def list_live_workers(database: sa.Engine, seconds: float = LEASE_SECONDS) -> Ma
     Raises:
         StoreRefused: the database cannot be read.
     """
-    alive = (_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= _NOW - seconds)
+    alive = (_WORKERS.c.instance != _GONE, _WORKERS.c.seen >= SERVER_SECONDS - seconds)
     with begin_transaction(database) as connection:
         rows = connection.execute(sa.select(_WORKERS.c.name, _WORKERS.c.instance).where(*alive)).all()
     return {str(row.name): str(row.instance) for row in rows}
@@ -122,8 +120,8 @@ class WorkerLease:
 
     def _try_claim(self) -> bool:
         began = count_seconds()
-        mine = {"instance": self.instance, "seen": _NOW, "host": socket.gethostname(), "process": os.getpid()}
-        free = sa.or_(_WORKERS.c.instance == _GONE, _WORKERS.c.seen < _NOW - self._seconds)
+        mine = {"instance": self.instance, "seen": SERVER_SECONDS, "host": socket.gethostname(), "process": os.getpid()}
+        free = sa.or_(_WORKERS.c.instance == _GONE, _WORKERS.c.seen < SERVER_SECONDS - self._seconds)
         try:
             with begin_transaction(self._database) as connection:
                 connection.execute(sa.insert(_WORKERS).values(name=self.name, **mine))
@@ -150,7 +148,7 @@ class WorkerLease:
         began = count_seconds()
         mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
-            kept = connection.execute(sa.update(_WORKERS).where(*mine).values(seen=_NOW)).rowcount == 1
+            kept = connection.execute(sa.update(_WORKERS).where(*mine).values(seen=SERVER_SECONDS)).rowcount == 1
         if kept:
             self._usable_until = began + self._seconds * _USABLE
         else:
@@ -173,7 +171,11 @@ class WorkerLease:
         Raises:
             StoreRefused: the database cannot be used now.
         """
-        late = (_WORKERS.c.instance != _GONE, _WORKERS.c.seen < _NOW - self._seconds, _WORKERS.c.name != self.name)
+        late = (
+            _WORKERS.c.instance != _GONE,
+            _WORKERS.c.seen < SERVER_SECONDS - self._seconds,
+            _WORKERS.c.name != self.name,
+        )
         left = sa.select(_WORKERS.c.name).where(_WORKERS.c.instance != _GONE)
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_WORKERS).where(*late).values(instance=_GONE))

@@ -48,5 +48,8 @@ class WorkflowEngine(Protocol):
     def find_status(self, key: str) -> WorkflowStatus | None:
         """Return how far a workflow is; None where none was begun under this key."""
 
+    def explain_broken(self, key: str) -> str:
+        """Return what broke a workflow, in words; "" where nothing is known of it."""
+
     def stop(self) -> None:
         """Work no more; what has not ended is carried on by the next process."""

@@ -67,5 +67,8 @@ class KillingEngine:
     def find_status(self, key: str) -> WorkflowStatus | None:
         return self._inner.find_status(key)
 
+    def explain_broken(self, key: str) -> str:
+        return self._inner.explain_broken(key)
+
     def stop(self) -> None:
         self._inner.stop()
