@@ -53,7 +53,7 @@ CHAPTERS = (
     Chapter("edited", edit_a_plan, 8, ("apply",)),
     Chapter("drift", change_by_hand, 45, ("apply",), repair=restore_policy),
     Chapter("killed", kill_an_apply, 24, ("apply",), repair=restore_policy),
-    Chapter("rollouts", roll_out_in_waves, 40, ("apply",), repair=put_rollouts_right),
+    Chapter("rollouts", roll_out_in_waves, 79, ("apply",), repair=put_rollouts_right),
     Chapter("measure", measure_lines, 33, ("apply",)),
     Chapter("region", lose_a_region, 7, ("apply",), repair=repair_lines),
     Chapter("backup", back_up, 15, ("apply",)),
