@@ -209,7 +209,7 @@ def test_a_plan_to_be_applied_does_not_ask_what_cannot_be_changed(city: City, mo
     whole = load_platform("cisco_ios")
     only_read = SimpleNamespace(**{name: getattr(whole, name) for name in get_protocol_members(Readable)})
     assert isinstance(only_read, Readable)
-    monkeypatch.setattr(observe, "load_platform", lambda _: only_read)
+    monkeypatch.setattr(observe, "load_platform_of", lambda _: only_read)
     every = (one for school in city.schools for one in city.list_devices(school))
     device = next(one for one in every if one.platform == "cisco_ios")
     (seen,) = read_devices([device], SshTransport({}), lambda _: None)

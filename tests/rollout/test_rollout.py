@@ -356,7 +356,7 @@ def test_a_platform_that_is_text_only_is_refused(
     city: City, memory_lab: MemoryLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = memory_lab.plan(city)
-    monkeypatch.setattr("controller.plan.verify.load_platform", lambda _: SwitchPlatform())
+    monkeypatch.setattr("controller.plan.verify.load_platform_of", lambda _: SwitchPlatform())
     with pytest.raises(PlanRefused, match="'ovs' is known as text only and cannot be applied to"):
         memory_lab.apply(city, plan)
 
