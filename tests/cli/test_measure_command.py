@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.cli.running import here
 from tests.policies import SHIPPED
 
 POLICIES = ("--policies", str(SHIPPED))
+NO_LAB = f"no lab is up; build it with 'tsunagu lab up {shlex.join(POLICIES)}'"
 
 
 @pytest.fixture(autouse=True)
@@ -26,11 +28,15 @@ def no_lab_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--lab", "--all", "--line", "fourth"), Exit.USAGE, "'fourth' is not one of 'primary', 'backup', 'third'"),
         (("--lab", "--all", "--lang", "fr"), Exit.USAGE, "'fr' is not one of 'ja', 'en'"),
         (("--lab", "--all", "--region", "nagoya"), Exit.FAILED, "no region 'nagoya'; there are: tokyo, osaka"),
-        (("--lab", "--all"), Exit.FAILED, "no lab is up; build it with 'tsunagu lab up'"),
+        (("--lab", "--all"), Exit.FAILED, NO_LAB),
         (("--lab", "--all", "--watch", "--light"), Exit.USAGE, "--watch looks at every line: leave out --quick"),
         (("--lab", "--all", "--watch", "--line", "backup"), Exit.USAGE, "--watch looks at every line"),
         (("--lab", "--all", "--quick", "--light"), Exit.USAGE, "name one of them"),
-        (("--lab", "--all", "--watch"), Exit.FAILED, "no lab is up; build it with 'tsunagu lab up'"),
+        (
+            ("--lab", "--all", "--watch"),
+            Exit.FAILED,
+            NO_LAB,
+        ),
         (("--all",), Exit.NOT_SUPPORTED, ""),
     ],
 )
@@ -45,7 +51,8 @@ def test_what_cannot_be_measured_is_said_and_nothing_is_made(
 
 def test_real_schools_have_no_probe_yet(tmp_path: Path) -> None:
     done = here("measure", "--all", *POLICIES, cwd=tmp_path)
-    assert done.said == "no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city\n"
+    advised = f"tsunagu measure {shlex.join(POLICIES)} --lab"
+    assert done.said == f"no probe stands at a real school yet: '{advised}' measures the virtual city\n"
 
 
 def test_a_wrong_policy_is_named_with_its_line(tmp_path: Path) -> None:

@@ -153,9 +153,9 @@ class _SwitchReading(Reading):
             for number in listed:
                 shown = f"vlan {number} {self._read_name(names[0])}" if names else ""
                 self.conflicting[number] = ConfigLine(names[0].number, shown) if names else header
-        elif not re.fullmatch(r"[0-9]{1,4}", numbers):
-            self.refuse(header, f"{numbers!r}: a name of ours stands at one VLAN from 1 to {LAST_VLAN}")
-        else:
+        elif re.search("[,-]", numbers):
+            self.refuse(header, "one name of ours for many VLANs")
+        elif listed:
             self.refuse_each(find_repeated(names))
             self.refuse_each(self._find_vlan_problems(numbers, managed[0], children))
             self.vlans.append(Vlan(int(numbers), self._read_name(managed[0])))
