@@ -13,7 +13,7 @@ from controller.lab.lab_status import read_lab_status
 from controller.lab.network import ovs_switches
 from controller.lab.state import paths, undo_log
 from controller.lab.state.layout import HostLayout, Layout, SchoolLayout
-from controller.lab.state.processes import is_alive, kill_process
+from controller.lab.state.processes import is_alive, kill_process, wait_until
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.devices import Device
@@ -111,7 +111,7 @@ def dump_flows(school: SchoolLayout) -> str:
 def test_a_switch_that_denies_everything_is_really_cut_off(put_back: Layout) -> None:
     """The kernel must not answer for the management address past Open vSwitch."""
     school = put_back.schools[0]
-    assert virtual_city.answers_login(put_back, school)
+    assert wait_until(lambda: virtual_city.answers_login(put_back, school), 20.0)
     ovs_switches.run_ovs_ofctl(school, paths.STATE, "del-flows", ovs_switches.BRIDGE)
     for interface in (school.gateways[-1].port,):
         run = ["ip", "-n", school.router, "neigh", "flush", "dev", interface]
@@ -119,7 +119,7 @@ def test_a_switch_that_denies_everything_is_really_cut_off(put_back: Layout) -> 
     for family in Family:
         with pytest.raises(OSError, match=r"timed out|host"):
             namespace.open_connection(paths.CONTROLLER, school.management.address.of(family), put_back.ssh_port, 1.0)
-    assert virtual_city.answers_login(put_back, put_back.schools[1])
+    assert wait_until(lambda: virtual_city.answers_login(put_back, put_back.schools[1]), 20.0)
 
 
 def test_a_restarted_switch_comes_up_as_its_boot_file_says(put_back: Layout) -> None:
@@ -138,7 +138,8 @@ def test_a_restarted_switch_comes_up_as_its_boot_file_says(put_back: Layout) -> 
     virtual_city.restart_switch(school.id)
     assert not is_alive(old)
     assert state() == before
-    assert virtual_city.answers_login(put_back, school)
+    # The way there (its router asks for the address anew) is whole a moment after the switch is.
+    assert wait_until(lambda: virtual_city.answers_login(put_back, school), 20.0)
     pupil = next(host for host in school.hosts if host.id == "pupil")
     with pytest.raises(OSError, match="timed out"):
         namespace.open_connection(pupil.namespace, put_back.listeners[0].address, put_back.listeners[0].port, 0.7)
