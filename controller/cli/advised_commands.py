@@ -38,6 +38,8 @@ def complete_commands(text: str) -> str:
     "resume it with: tsunagu rollout resume --policies 'our policies' --lab 20261129-120300-1a2b3c4d"
     >>> complete_commands("tsunagu: the plan is damaged"), complete_commands("tsunagu plan --lab -o PLAN")
     ('tsunagu: the plan is damaged', "tsunagu plan --policies 'our policies' --lab -o PLAN")
+    >>> complete_commands("see: tsunagu drift --help")
+    'see: tsunagu drift --help'
     >>> forget_estate()
     >>> complete_commands("look at it with: tsunagu drift")
     'look at it with: tsunagu drift'
@@ -54,6 +56,8 @@ def _complete_command(found: re.Match[str]) -> str:
     if known not in table:
         return found[0]
     rest = found.string[found.end() :].partition("\n")[0]
+    if rest.startswith((" --help", " -h")):
+        return found[0]
     wanted = [option for option in _OPTIONS if option in table[known] and f"--{option}" not in rest]
     words = " ".join(shlex.quote(word) for option in wanted for word in _OPTIONS[option])
     behind = found[0].removeprefix(f"tsunagu {known}")
