@@ -15,6 +15,7 @@ import pytest
 from controller.cli.daemon import rollout_duty
 from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.rollouts.estate_rollouts import EstateRollouts
+from controller.cli.rollouts.stop_signals import OnWorker
 from controller.errors import DaemonRefused, PlanNotApproved
 from controller.rollout.durable.rollout_worker import RolloutWorker
 from tests.rollout.durable.city_scene import DurableScene
@@ -31,14 +32,13 @@ class Desk:
         self.key = key
         self.said: list[str] = []
         self.rollout = self.durable.record(self.durable.judge()).id
-        self.place = EstateRollouts(self.durable.scene.operations, self.durable.state, folder)
         self.allow("automatic")
         clock = self.durable.scene.lab.clock
         self.duty = RolloutDuty("virtual", lambda: self.place, self.said.append, clock)
 
     def allow(self, changes: str) -> None:
         operations = make_operations(self.durable.folder, daemon={"changes": changes, "key": str(self.key)})
-        self.place = replace(self.place, operations=operations)
+        self.place = EstateRollouts(operations, self.durable.state, self.durable.folder)
 
     def work(self) -> str:
         return self.duty.work(Event())
@@ -96,9 +96,10 @@ def test_another_rollout_does_not_wait_for_the_one_that_was_refused(
 def test_nothing_is_carried_out_while_the_file_says_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
 
-    def carry_out(*words: Any) -> None:  # noqa: ANN401 whatever it is called with
+    def carry_out(engine: Any, store: Any, scene: Any, _: object, __: object, on_worker: OnWorker) -> None:  # noqa: ANN401 as it is called
         begun.append(desk.rollout)
-        words[-1](RolloutWorker(*words[:2], words[2], None, "controller", desk.said.append))  # type: ignore[arg-type]
+        span: Any = None  # nothing is told of it
+        on_worker(RolloutWorker(engine, store, scene, span, "controller", desk.said.append))
         desk.allow("report")
         assert desk.duty.heed_changes(Event()).startswith("report: the rollout is left alone")
 

@@ -202,7 +202,7 @@ def test_a_file_narrowed_to_report_ends_rollouts_at_a_devices_boundary(
     monkeypatch.setattr("controller.cli.daemon.duties.WORK_EVERY_SECONDS", 0.2)
     looks: list[int] = []
 
-    def load_operations_of(*_: object) -> Operations:
+    def load_operations_of(*_: object) -> Operations | None:
         looks.append(len(said))
         return service.scene.operations
 
