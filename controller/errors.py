@@ -157,6 +157,10 @@ class LoginRefused(DeviceError):
     """The device did not accept the credentials, or their reference cannot be resolved."""
 
 
+class CredentialsRejected(LoginRefused):
+    """The device's own server answered that it does not take the credential: proof that this login does not work."""
+
+
 class CommandFailed(DeviceError):
     """The device answered a command with an error."""
 

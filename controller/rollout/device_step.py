@@ -72,7 +72,8 @@ def change_device(change: Change, parent: Span) -> Outcome:
             end, reason = progress.judge(said)
         span.outcome, span.error = end, reason
     seconds = change.clock.monotonic() - began
-    return Outcome(change.device.id, change.device.school.id, end, reason, seconds, unreached=unreached)
+    device = change.device
+    return Outcome(device.id, device.school.id, end, reason, seconds, unreached=unreached, began=progress.began)
 
 
 def _run_procedure(change: Change, span: Span, progress: _Progress) -> tuple[End, str]:

@@ -38,7 +38,7 @@ class End(StrEnum):
 class Outcome:
     """A device's end, why (empty for the good ends), and how long it took in seconds.
 
-    `unreached`: it did not answer, and nothing was begun.
+    `unreached`: it did not answer, and nothing was begun. `began`: its change had begun, so something may have stayed.
     """
 
     device: str
@@ -47,6 +47,7 @@ class Outcome:
     reason: str = ""
     seconds: float = 0.0
     unreached: bool = False
+    began: bool = False
 
 
 def describe_failures(bad: Sequence[tuple[str, End | None]], wave: str, limit: int) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from controller.errors import CommandFailed, LoginRefused, RotationRefused, StaleDevice, TsunaguError
+from controller.errors import CommandFailed, CredentialsRejected, RotationRefused, StaleDevice, TsunaguError
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess, DeviceLogin, require_access
 from controller.operations.operations import Operations
@@ -143,7 +143,9 @@ def prepare_rotation(
         message = f"{device.id}: the password of {login.user} is the same as that of {access.user}; make another one"
         raise RotationRefused(message)
     stage = RotationStage.ADD if access.next is not None else RotationStage.REMOVE
-    check_secret(secret, syntax, device.id, login.user)
+    if stage is RotationStage.ADD:
+        # One that is taken away is not typed, and often is weak: that is why it goes.
+        check_secret(secret, syntax, device.id, login.user)
     return Rotation(device, system, access, stage, login, syntax, secret, reach)
 
 
@@ -193,7 +195,7 @@ def try_login(rotation: Rotation, access: DeviceAccess) -> LoginState:
             rotation.device, rotation.system.device_type, changing=True
         ) as session:
             rotation.system.read(session)
-    except LoginRefused:
+    except CredentialsRejected:
         return LoginState.REFUSED
     except TsunaguError:
         return LoginState.NOT_KNOWN
@@ -211,7 +213,8 @@ def rotate_login(
         outcome = change_device(change, span)
         if outcome.end.good:
             outcome = _check_saved(rotation, outcome)
-        else:
+        elif outcome.began:
+            # Where it refused before that, what differs now is another run's: it is not taken back.
             outcome = _put_back(rotation, due, change, outcome, span)
         span.outcome = "good" if outcome.end.good else "not good"
     return RotatedDevice(outcome, _list_logins(rotation, good=outcome.end.good))
@@ -274,6 +277,8 @@ def _check_users(rotation: Rotation, due: DueRotation, found: Users) -> None:
 def _prove_logins(rotation: Rotation) -> None:
     """Prove over a session of its own that the new login works, or that the old one does not any more.
 
+    Only the device's own answer proves the second: a secret that cannot be found or a jump host that refuses does not.
+
     Raises:
         CommandFailed, DeviceError: it is not so.
     """
@@ -284,7 +289,7 @@ def _prove_logins(rotation: Rotation) -> None:
         with transport.open_session(device, system.device_type, changing=True) as session:
             if not removes:
                 system.read(session)
-    except LoginRefused:
+    except CredentialsRejected:
         if removes:
             return
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from controller.errors import DeviceUnreachable, LoginRefused, RotationRefused
+from controller.errors import CredentialsRejected, DeviceUnreachable, LoginRefused, RotationRefused
 from controller.lab.virtual_switches.catalyst import C9300, CatalystSwitch
 from controller.lab.virtual_switches.faults import Fault, MatchingFaults
 from controller.lab.virtual_switches.terminal import DeviceSite
@@ -22,11 +22,14 @@ from controller.operations.device_access import CredentialSource, DeviceAccess
 from controller.operations.operations import Operations
 from controller.platforms.base import Session
 from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End
 from controller.rollout.waves import Settings
 from controller.rotation.credential_rotation import (
+    DueRotation,
     LoginState,
     RotatedDevice,
+    Rotation,
     find_due,
     prepare_rotation,
     rotate_login,
@@ -61,6 +64,7 @@ class Scene:
     turned: bool = False
     dead: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    unproved: set[str] = field(default_factory=set)
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -94,10 +98,16 @@ class Scene:
     def reach(self, access: DeviceAccess) -> Any:  # noqa: ANN401 a transport
         return UserTransport(self, access)
 
-    def rotate(self, *, accept: bool = True) -> RotatedDevice:
+    def prepare(self, *, accept: bool = True) -> tuple[Rotation, DueRotation]:
         rotation = prepare_rotation(self.device, self.operations(), self.resolve, self.reach, accept_no_restore=accept)
+        return rotation, find_due(rotation)
+
+    def rotate(self, *, accept: bool = True) -> RotatedDevice:
+        return self.carry_out(*self.prepare(accept=accept))
+
+    def carry_out(self, rotation: Rotation, due: DueRotation) -> RotatedDevice:
         settings = Settings(120, self.folder, self.reach(rotation.access), self.clock)
-        return rotate_login(rotation, find_due(rotation), settings, [self])
+        return rotate_login(rotation, due, settings, [self])
 
     def type_lines(self, *lines: str) -> None:
         """Let somebody else configure something."""
@@ -106,8 +116,7 @@ class Scene:
             session.enter(line)
 
     def is_done(self) -> bool:
-        rotation = prepare_rotation(self.device, self.operations(), self.resolve, self.reach, accept_no_restore=True)
-        return find_due(rotation).is_done
+        return self.prepare()[1].is_done
 
     def started(self, span: Span) -> None:
         self.told.append(repr((span.name, span.attributes)))
@@ -130,8 +139,10 @@ class UserTransport(VirtualTransport):
             raise DeviceUnreachable(device.id, "no answer")
         assert self._access.password is not None
         known = scene.switch.accepts_login(user, scene.resolve(device.id, self._access.password))
+        if user in scene.unproved:
+            raise LoginRefused(device.id, "privileged mode was not reached")
         if user in scene.refused or not known:
-            raise LoginRefused(device.id, f"the login as {user!r} was refused")
+            raise CredentialsRejected(device.id, f"the login as {user!r} was refused")
         with super().open_session(device, device_type, changing=changing) as session:
             yield session
 
@@ -200,11 +211,9 @@ def test_what_somebody_else_does_to_users_meanwhile_stops_the_rotation(scene: Sc
     def meddle() -> None:
         scene.type_lines("username intruder privilege 15 password Wh0-is-that")
 
-    rotation = prepare_rotation(scene.device, scene.operations(), scene.resolve, scene.reach, accept_no_restore=True)
-    due = find_due(rotation)
+    prepared = scene.prepare()
     meddle()
-    settings = Settings(120, scene.folder, scene.reach(rotation.access), scene.clock)
-    done = rotate_login(rotation, due, settings, [scene])
+    done = scene.carry_out(*prepared)
     assert (done.outcome.end, "stale: its users were changed" in done.outcome.reason) == (End.FAILED, True)
     scene.type_lines("username intruder privilege 1 password Wh0-is-that")
     scene.site.faults = MatchingFaults("username net02", Fault(happens=meddle))
@@ -213,6 +222,48 @@ def test_what_somebody_else_does_to_users_meanwhile_stops_the_rotation(scene: Sc
     assert "other users than net02 are not as they were" in done.outcome.reason
     assert not [line for line in scene.users() if "net02" in line]
     assert done.logins == OLD_ONLY
+
+
+@pytest.mark.parametrize("removes", [False, True])
+@pytest.mark.parametrize("why", ["stale: its users were changed", "another change runs on this machine"])
+def test_a_run_that_does_not_begin_leaves_what_another_one_did(scene: Scene, why: str, *, removes: bool) -> None:
+    if removes:
+        scene.rotate()
+        scene.turned = True
+    late = scene.prepare()
+    assert scene.rotate().outcome.end is End.APPLIED
+    users, saved = scene.users(), scene.saved_users()
+    busy = nullcontext() if "stale" in why else hold_device_lock(scene.folder / "locks", scene.device.id)
+    with busy:
+        done = scene.carry_out(*late)
+    assert (done.outcome.end, why in done.outcome.reason) == (End.FAILED, True), done.outcome
+    assert (scene.users(), scene.saved_users()) == (users, saved)
+    assert done.logins == {"net01": LoginState.REFUSED if removes else LoginState.WORKS, "net02": LoginState.WORKS}
+
+
+def test_only_the_answer_of_the_device_proves_that_the_old_login_is_gone(scene: Scene) -> None:
+    scene.rotate()
+    scene.turned, before = True, scene.users()
+    scene.unproved = {"net01"}
+    done = scene.rotate()
+    assert done.outcome.end is End.REVERTED
+    assert "privileged mode was not reached" in done.outcome.reason
+    assert sorted(scene.users()) == sorted(before)
+    assert done.logins == {"net01": LoginState.NOT_KNOWN, "net02": LoginState.WORKS}
+    scene.type_lines("no username net01", "")
+    assert not scene.is_done()
+
+
+@pytest.mark.parametrize("weak", ["cisco", "what-is-longer-than-any-that-is-typed-from-here"])
+def test_a_password_that_nobody_would_set_is_taken_away(scene: Scene, weak: str) -> None:
+    scene.rotate()
+    word = "secret" if scene.device.platform == "cisco_ios" else "password"
+    scene.type_lines(f"username net01 privilege 15 {word} {weak}")
+    scene.turned, scene.secrets["OLD"] = True, weak
+    done = scene.rotate()
+    assert (done.outcome.end, done.outcome.reason) == (End.APPLIED, "")
+    assert done.logins["net01"] is LoginState.REFUSED
+    assert scene.saved_users() == ["boss", "net02"]
 
 
 def test_a_line_that_is_cut_behind_the_new_user_never_loses_the_old_one(scene: Scene) -> None:

@@ -6,12 +6,13 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 import pytest
 
-from controller.errors import DeviceTextRefused, DeviceUnreachable, LoginRefused
+from controller.errors import CredentialsRejected, DeviceTextRefused, DeviceUnreachable, LoginRefused
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import Command
@@ -76,6 +77,57 @@ def test_nobody_at_the_terminal_is_asked_by_a_device(  # noqa: PLR0913, PLR0917 
     assert fake.answers == ((PASSWORD,) if accepted else ())
     assert not typed
     assert capfd.readouterr().out == ""
+
+
+@dataclass
+class Judging(FakeDevice):
+    """Does something before it answers to a password."""
+
+    before: Callable[[], object] = lambda: None
+    methods: str = "publickey,password"
+
+    def get_allowed_auths(self, username: str) -> str:
+        del username
+        return self.methods
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        self.before()
+        return super().check_auth_password(username, password)
+
+
+def end_connection() -> None:
+    """The server's side ends where its reader meets the end."""
+    raise EOFError
+
+
+@pytest.mark.parametrize("case", ["answers", "is silent", "hangs up", "wants a key"])
+def test_only_an_answer_of_the_server_says_that_a_login_does_not_work(
+    case: str, there: Device, reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    fake = Judging(password=PASSWORD[::-1])
+    with serve(fake) as port:
+        access = reach(fake, port)
+        if case == "is silent":
+            monkeypatch.setattr(ssh_session, "LOGIN_SECONDS", 1.0)
+            fake.before = lambda: ended.wait(30)
+        elif case == "hangs up":
+            fake.before = end_connection
+        elif case == "wants a key":
+            fake.methods = "publickey"
+        with pytest.raises((LoginRefused, DeviceUnreachable)) as refused:
+            log_in(there, access)
+        ended.set()
+    assert (type(refused.value) is CredentialsRejected) == (case == "answers"), refused.value
+    assert PASSWORD not in str(refused.value)
+
+
+def test_a_password_that_is_not_found_says_nothing_of_the_login(there: Device, reach: Reach) -> None:
+    fake = FakeDevice(password=PASSWORD)
+    with serve(fake) as port, pytest.raises(LoginRefused, match="NOBODY_SET") as refused:
+        log_in(there, reach(fake, port, password={"env": "NOBODY_SET"}))
+    assert type(refused.value) is LoginRefused
+    assert not fake.shown_passwords
 
 
 def test_a_server_that_drips_is_given_up(there: Device, reach: Reach, monkeypatch: pytest.MonkeyPatch) -> None:

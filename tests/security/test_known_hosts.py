@@ -360,8 +360,9 @@ def test_a_session_through_a_jump_host(device: Device, tmp_path: Path) -> None:
         with pytest.raises(HostKeyRefused, match=r"no host key is pinned for .* of the jump host"):
             log_in(device, unpinned)
         stranger = access(path, port, key, jump_host=through.model_copy(update={"user": "somebody"}))
-        with pytest.raises(LoginRefused, match=r"the jump host .* refused the login"):
+        with pytest.raises(LoginRefused, match=r"the jump host .* refused the login") as refused:
             log_in(device, stranger)
+        assert type(refused.value) is LoginRefused, "the device itself was not asked"
         jump.forwards = 0
         with pytest.raises(DeviceUnreachable, match="through the jump host"):
             log_in(device, reached)

@@ -28,7 +28,8 @@ class Transport(Protocol):
 
         Raises:
             HostKeyRefused: no key is pinned, or the device shows another one.
-            LoginRefused: the credential is not accepted, or cannot be resolved.
+            CredentialsRejected: the device answered that it does not accept the credential.
+            LoginRefused: the login went wrong otherwise, or the credential cannot be resolved.
             DeviceUnreachable: nobody answers.
         """
 

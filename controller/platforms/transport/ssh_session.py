@@ -12,7 +12,14 @@ from functools import partial
 
 import paramiko
 
-from controller.errors import AlgorithmsRefused, CommandFailed, DeviceUnreachable, LoginRefused, TsunaguError
+from controller.errors import (
+    AlgorithmsRefused,
+    CommandFailed,
+    CredentialsRejected,
+    DeviceUnreachable,
+    LoginRefused,
+    TsunaguError,
+)
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess
 from controller.platforms.base import EXEC, Command, Session
@@ -40,6 +47,8 @@ LOGIN_SECONDS = 60.0
 LOGOUT_SECONDS = 10.0
 KEEPALIVE_SECONDS = 10
 MAXIMUM_ERROR_BYTES = 64 * 1024
+_ANSWERED = "Authentication failed."
+"""What paramiko says where the server answered that it does not accept what it was shown, and only there."""
 _AT_ONCE = 64 * 1024
 
 
@@ -113,7 +122,8 @@ def open_session(
 
     Raises:
         HostKeyRefused: no key is pinned, or the device shows another one.
-        LoginRefused: the credential is not accepted, or cannot be resolved.
+        CredentialsRejected: the device answered that it does not accept the credential.
+        LoginRefused: the login went wrong otherwise, or the credential cannot be resolved.
         AlgorithmsRefused: it offers old algorithms only, and its access does not allow them.
         DeviceUnreachable: nobody answers, or not with SSH.
     """
@@ -195,12 +205,23 @@ def _explain_failure(device: Device, access: DeviceAccess, error: Exception) -> 
     if isinstance(error, paramiko.AuthenticationException):
         message = f"the login as {access.user!r} was refused; check the user and the credential that its access names"
         message += " (nobody answers what a device asks beyond it)"
-        return LoginRefused(device.id, message)
+        if _is_answered(error):
+            return CredentialsRejected(device.id, message)
+        return LoginRefused(device.id, f"{message}: {describe_device_words(str(error))}")
     if isinstance(error, paramiko.ssh_exception.IncompatiblePeer) and (server := _ask_algorithms(device, access)):
         told = describe_refusal(server, access.legacy_algorithms or (), device.access)
         return AlgorithmsRefused(device.id, told)
     first = next((line for line in str(error).splitlines() if line.strip()), error.__class__.__name__)
     return DeviceUnreachable(device.id, f"no SSH session: {describe_device_words(first)}")
+
+
+def _is_answered(error: paramiko.AuthenticationException) -> bool:
+    """Return whether the server has judged the credential itself.
+
+    The library raises the same class where no answer came, where the connection ended, where no algorithm is common and
+    where the server does not take that kind of login at all. None of these says that the credential is wrong.
+    """
+    return type(error) is paramiko.AuthenticationException and str(error) == _ANSWERED
 
 
 def _ask_algorithms(device: Device, access: DeviceAccess) -> ServerAlgorithms | None:
