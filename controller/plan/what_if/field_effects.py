@@ -27,9 +27,8 @@ JUDGED: frozenset[str] = (
         _RULES,
         *("rules", "rules.effect", "rules.applications"),
         *("rules.schools", "rules.schools.wards", "rules.schools.kinds", "rules.schools.ids", "rules.schools.groups"),
-        *("rules.exception", "rules.exception.expires"),
         *("rules.network", "rules.network.from", "rules.network.services"),
-        *("rules.identity", "rules.identity.roles", "rules.identity.mfa"),
+        *("rules.identity.roles", "rules.identity.mfa"),
         *("rules.identity.postures", "rules.identity.devices", "rules.identity.places"),
         *("rules.identity.hours", "rules.identity.hours.from", "rules.identity.hours.until"),
         "rules.identity.hours.days",
@@ -40,22 +39,19 @@ JUDGED: frozenset[str] = (
     | _name(_ADMISSION, "admissions", "admissions.certificate", "admissions.roles", "admissions.postures")
     | _name(_ADMISSION, "admissions.places", "admissions.segment", "otherwise")
     | _name(_FLOWS, "flows", "flows.effect", "flows.from", "flows.to", "flows.data")
-    | _name(_FLOWS, "flows.exception", "flows.exception.expires")
     | _name(_PEOPLE, *(f"mfa.{one}.strength" for one in ("I", "II", "III", "IV")))
-    | _name(_BLUEPRINTS, "blueprints.devices", "blueprints.devices.count", "blueprints.devices.platform")
-    | _name(_BLUEPRINTS, *(f"blueprints.devices.ports{one}" for one in ("", ".first", ".last", ".mode", ".segments")))
+    | _name(_BLUEPRINTS, "blueprints.devices.count", "blueprints.devices.platform")
+    | _name(_BLUEPRINTS, *(f"blueprints.devices.ports{one}" for one in (".first", ".last", ".mode", ".segments")))
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ssids{one}" for one in ("", ".ssid", ".segment", ".protection")))
-    | _name(_BLUEPRINTS, "blueprints.kinds", "blueprints.pupils.at-least")
-    | _name(_BLUEPRINTS, "blueprints.pupils.at-most")
-    | _name(_QUARANTINES, "quarantines", "quarantines.school", "quarantines.device", "quarantines.port")
-    | _name(_QUARANTINES, "quarantines.since", "quarantines.until", "quarantines.keeps")
-    | _name(_QUARANTINES, "closed", "closed.school", "closed.since")
-    | _name(_DEVICES, "devices.platform", "devices.lot")
-    | _name(_CITY, "controllers", "offices.egress", "wards.lot")
-    | _name(_SCHOOLS, "schools.lot", "schools.blueprint")
+    | _name(_DEVICES, "devices.platform")
+    | _name(_CITY, "controllers", "offices.egress")
     | _name(_SCHOOLS, *(f"schools.lines.{one}.egress" for one in ("primary", "backup", "third")))
 )
-"""Fields whose every effect on who reaches what, and on who manages what, is among the answers."""
+"""Fields whose every effect on who reaches what, and on who manages what, is among the answers.
+
+Two kinds of fields are not: what chooses among whole blueprints or lots (it brings what no answer shows, such as who
+keeps the state of TCP), and what begins or ends on another day than the one that is judged.
+"""
 
 _FOR_PEOPLE = "words for people; nothing is decided by them"
 _UNORDERED = "their order decides nothing: each holds by itself, and what forbids goes first"
