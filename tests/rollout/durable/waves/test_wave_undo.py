@@ -28,7 +28,7 @@ def end(scene: DurableScene, rollout: str) -> None:
         store.change_state_or_refuse(rollout, RolloutState.CANCELLED, scene.scene.lab.clock.now(), by="hanako")
 
 
-def begin_second(folder: Path, wave: dict[str, object] = WAVE, **operators: object) -> DurableScene:
+def begin_second(folder: Path, wave: dict[str, object] = WAVE, /, **operators: object) -> DurableScene:
     """Schools after a first rollout, which was cancelled where its gate failed, and the plan of a wider one."""
     scene = DurableScene(folder, 2, operators=write_waves(wave, **{"undo-on-failure": True} | operators))
     rules = scene.scene.policies.path / "access/rules.yaml"
