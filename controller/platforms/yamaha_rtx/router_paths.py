@@ -13,17 +13,25 @@ from collections.abc import Container, Iterable, Iterator
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import is_network
+from controller.platforms.dialect.path_addresses import is_network, list_plain_addresses
 
+_PLAIN_OPTION = r"(?:dns|domain|hostname|wins_server)=\S+"
+"""What a DHCP scope may tell hosts beside their gateway."""
 _HARMLESS = re.compile(
     r"(?:login|administrator|user|security|console|description|syslog|snmp\w*|telnetd?|sshd?|sftpd|httpd|tftp|ntp\w*"
-    r"|sntpd|timezone|date|time|alarm|mail|statistics|external-memory|usbhost|dashboard|lua|radius|auth"
-    r"|operation|yno|system|clear|dns|dhcp|queue|speed|vlan|upnp|ngn|nat|sip)(?: .*)?"
+    r"|sntpd|timezone|date|time|alarm|mail|statistics|usbhost|dashboard|lua|radius|auth"
+    r"|yno|system|clear|dns|queue|speed|vlan|upnp|ngn|nat|sip)(?: .*)?"
+    r"|external-memory (?:statistics|syslog|cache|accelerator|auto-search|performance-test) .*"
+    r"|(?:external-memory|operation) (?:\S+ ){1,6}permit off"
+    r"|dhcp (?!scope [0-9]+ .* gateway |scope option ).*"
+    rf"|dhcp scope option [0-9]+(?: {_PLAIN_OPTION})+"
     r"|lan (?:type|link-aggregation|linkup|keepalive|count-hub-overflow) .*|ethernet filter .*"
-    r"|schedule at \S+ .*\* (?:ntpdate|rdate|restart)(?: .*)?"
+    r"|schedule at [0-9]+(?: (?!\* )\S+){1,2} \* (?:ntpdate|rdate) \S+(?: syslog)?"
+    r"|schedule at [0-9]+(?: \S+/\S+)? (?:\+[0-9]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?) \* restart"
     r"|(?:ip|ipv6) filter (?!(?:source-route|directed-broadcast) off).*"
     r"|(?:ip|ipv6) (?:keepalive|icmp|stealth|host|arp|flow|fragment) ?.*"
-    r"|(?:ip|ipv6) \S+ (?:secure filter|mtu|tcp|intrusion|proxyarp off|dhcp|rtadv|rebound|keepalive) ?.*"
+    r"|(?:ip|ipv6) \S+ (?:secure filter|mtu|tcp|intrusion|proxyarp off|dhcp|rebound|keepalive) ?.*"
+    r"|ipv6 \S+ rtadv send(?: [0-9]+)+(?: (?:[mo]_flag=(?:on|off)|(?:max|min)-rtr-adv-interval=[0-9]+))*"
     r"|(?:ip|ipv6) (?:routing on|routing process .*)"
 )
 """Lines at the margin that by themselves lead no packet; filters and NAT do so only where they are used."""
@@ -41,6 +49,10 @@ _DECIDING = (
 )
 _ADDRESS = re.compile(r"(?:ip|ipv6) (?P<name>\S+) (?:secondary )?address (?P<address>\S+)(?: .*)?")
 _ROUTE = re.compile(r"ip(?:v6)? route (?P<target>\S+) gateway (?P<rest>.+)")
+_ONE_GATEWAY = re.compile(r"(?P<hop>\S+)(?: (?:metric|weight) [0-9]+| hide)*")
+_SCOPE = re.compile(r"dhcp scope (?:[0-9]+ .* gateway (?P<gateway>\S+)(?: .*)?|option [0-9]+ (?P<options>.+))")
+"""What gives hosts a gateway. Options by number (3, 33, 121, 249) hold one in hexadecimal, and are not read."""
+_ROUTER_OPTION = re.compile(r"router=(?P<hops>\S+)")
 _DEFAULTS = {"ip": "0.0.0.0/0", "ipv6": "::/0"}
 
 
@@ -60,7 +72,8 @@ def _read_block(block: Block, managed: Container[int]) -> Iterator[UnmanagedPath
         return
     if (route := _ROUTE.fullmatch(words)) is not None:
         target = _DEFAULTS[words.split()[0]] if route["target"] == "default" else route["target"]
-        hops = tuple(word for word in route["rest"].split() if is_network(word))
+        one = _ONE_GATEWAY.fullmatch(route["rest"])
+        hops = (one["hop"],) if one is not None and is_network(one["hop"]) else ()
         known = is_network(target)
         yield UnmanagedPath(
             PathKind.STATIC_ROUTE,
@@ -84,9 +97,28 @@ def _read_block(block: Block, managed: Container[int]) -> Iterator[UnmanagedPath
             has_unknown_address=not known,
         )
         return
-    yield from _read_line(header, words)
+    if (scope := _SCOPE.fullmatch(words)) is not None and not _HARMLESS.fullmatch(words):
+        hops = _list_gateways(scope["gateway"], scope["options"])
+        yield UnmanagedPath(PathKind.SECOND_GATEWAY, header.number, words, vlans=None, next_hops=hops)
+    else:
+        yield from _read_line(header, words)
     for line in block.children:
         yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, join_words(line).lower(), vlans=None)
+
+
+def _list_gateways(gateway: str | None, options: str | None) -> tuple[str, ...]:
+    """Return the gateways that a scope gives to hosts; none where they are not told.
+
+    >>> _list_gateways(None, "dns=10.1.0.5 router=10.1.0.1,10.1.0.2"), _list_gateways(None, "3=0a010009")
+    (('10.1.0.1', '10.1.0.2'), ())
+    """
+    if options is None:
+        hops = (gateway or "",)
+    else:
+        words = [word for word in options.split() if not re.fullmatch(_PLAIN_OPTION, word)]
+        found = [_ROUTER_OPTION.fullmatch(word) for word in words]
+        hops = tuple(hop for one in found for hop in (one["hops"] if one else "").split(","))
+    return hops if all(map(list_plain_addresses, hops)) else ()
 
 
 def _read_line(line: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
