@@ -79,7 +79,7 @@ def fill_in(text: str, device: Device) -> str:
         staff_host=staff.network_address + 9,
         staff6=staff6,
         core6=transit.compute_address(block6, 2).partition("/")[0],
-        radius=next(one for one in city().admission_servers if one.version == Family.V4),
+        radius=next(one for one in city().admission_servers if Family(one.version) is Family.V4),
         system=routing.system,
         line=city().lines.school_address(device.school, "primary", Family.V4),
     )

@@ -37,7 +37,8 @@ _DECIDING_LINES = (
 )
 _HARMLESS_ON_INTERFACES = re.compile(
     r"(?:description .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit"
-    r"|(?:no )?ipv6 nd (?:suppress-ra|ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
+    r"|ipv6 nd suppress-ra"
+    r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
     r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"
 )
 """Of what is advertised in IPv6, timers and flags alone: a lifetime, a preference or a prefix gives another gateway."""
@@ -118,6 +119,8 @@ def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[Unmanage
             alone = addressed["peer"] is None or _LABEL.fullmatch(addressed["peer"]) is not None
             known = alone and is_network(addressed["address"])
             yield replace(path, addresses=(addressed["address"],) if known else (), has_unknown_address=not known)
+        elif words == "no ipv6 nd suppress-ra":
+            yield _name_path(PathKind.SECOND_GATEWAY, line, holder=name)
         elif words == "shutdown":
             yield replace(_name_path(PathKind.ROUTE_PREFERENCE, line, holder=name), is_shut=True)
         elif not _HARMLESS_ON_INTERFACES.fullmatch(words):

@@ -21,7 +21,6 @@ from controller.model.sites.devices import Device
 from controller.prove.reachability.city_addresses import holds_addresses_elsewhere
 
 _TAGGED = re.compile(r"vlan(?P<name>[0-9]{1,4})|.+\.(?P<tag>[0-9]{1,4})")
-"""How an interface of a VLAN is named: `vlan10`, `eth1.10`."""
 Interface = IPv4Interface | IPv6Interface
 
 
@@ -72,7 +71,7 @@ class _Router:
             case PathKind.ROUTED_PORT:
                 return path.has_unknown_address or any(map(self._misleads, path.addresses))
             case PathKind.SECOND_GATEWAY:
-                return not path.next_hops or any(map(self._is_no_gateway, path.next_hops))
+                return self._gives_other_gateway(path)
             case PathKind.ROUTE_PREFERENCE if path.is_shut:
                 return self._carries_ours(path.holder)
             case PathKind.ROUTE_PREFERENCE:
@@ -129,13 +128,21 @@ class _Router:
             return self.link is not None or elsewhere or overlapped != [one.network]
         return str(one.ip) in self._link_ends[CORE]
 
-    def _is_no_gateway(self, hop: str) -> bool:
-        """Say if hosts of a segment are given a gateway other than their own."""
-        given = ip_address(hop)
-        return any(
-            given.version == prefix.version and given in prefix and given != prefix.network_address + 1
-            for _, prefix in self.segments
-        )
+    def _gives_other_gateway(self, path: UnmanagedPath) -> bool:
+        """Say if hosts of a segment get a gateway other than their own; without one told, it is this router.
+
+        `path.addresses` are the networks of those hosts; where they are not told, nobody can say.
+        """
+        if path.holder:
+            return self._may_stand_in_segment(path.holder)
+        hosts = [ip_network(text, strict=False) for text in path.addresses]
+        touched = [prefix for _, prefix in self.segments if any(_overlap(prefix, one) for one in hosts)]
+        if not touched:
+            return not hosts
+        if path.has_unknown_address or touched != hosts:
+            return True
+        gateways = {str(one.network_address + 1) for one in touched}
+        return not gateways.issuperset(path.next_hops) if path.next_hops else self.link is not None
 
     def _carries_ours(self, holder: str) -> bool:
         """Say if an interface that is shut down may be the way to a line, the core or a segment, by all that is told.
@@ -143,19 +150,40 @@ class _Router:
         What stands on an interface (`eth1.10` on `eth1`) goes down with it.
         """
         vlans = {vlan for vlan, _ in self.segments} | ({self.link.vlan} if self.link else set())
-        addressed = {
-            one.holder
-            for one in self.paths
-            if one.kind is PathKind.ROUTED_PORT
-            and any(_is_inside(text, self.own + self.lines) for text in one.addresses)
+        ours = self.line_interfaces | {
+            name
+            for name, found in self._addresses.items()
+            if any(_is_inside(text, self.own + self.lines) for text in found)
         }
-        found = _TAGGED.fullmatch(holder)
-        ours = self.line_interfaces | addressed
-        return (
-            holder in ours
-            or any(name.startswith(f"{holder}.") for name in ours)
-            or (found is not None and int(found["name"] or found["tag"]) in vlans)
+        below = any(name.startswith(f"{holder}.") for name in ours)
+        return holder in ours or below or _find_tag(holder) in vlans
+
+    def _may_stand_in_segment(self, holder: str) -> bool:
+        """Say if an interface may stand in a segment that the core routes, by its VLAN or its addresses."""
+        if self.link is None or holder in self.line_interfaces:
+            return False
+        if (tag := _find_tag(holder)) is not None:
+            return tag in {vlan for vlan, _ in self.segments}
+        found = self._addresses.get(holder, [])
+        return not found or any(
+            _overlap(prefix, ip_interface(one).network) for one in found for _, prefix in self.segments
         )
+
+    @cached_property
+    def _addresses(self) -> dict[str, list[str]]:
+        """The addresses of the interfaces of others that say where they stand: those of a link alone do not."""
+        found: dict[str, list[str]] = {}
+        for path in self.paths:
+            if path.kind is PathKind.ROUTED_PORT:
+                told = [one for one in path.addresses if not ip_interface(one).is_link_local]
+                found.setdefault(path.holder, []).extend(told)
+        return found
+
+
+def _find_tag(holder: str) -> int | None:
+    """Return the VLAN that an interface's name tells: `vlan10`, `eth1.10`."""
+    found = _TAGGED.fullmatch(holder)
+    return int(found["name"] or found["tag"]) if found else None
 
 
 def _is_inside(text: str, own: Iterable[Prefix]) -> bool:
