@@ -18,7 +18,8 @@ from controller.inputs.character_classes import Name, Sentence
 from controller.model.city import City
 from controller.model.sites.schools import Identifier
 
-MOST_BYTES = 256 << 10
+MOST_BYTES = 8 << 20
+"""As much as a record with the most of everything has."""
 MOST_FINDINGS = 100
 MOST_SECONDS = 1e9
 """Some thirty years."""

@@ -260,6 +260,29 @@ def test_a_backup_that_is_gone_or_another_one_is_told(controller: Controller) ->
     assert [one.passed for one in list_drills(controller.operations.state)] == [False, False]
 
 
+def test_a_user_whose_name_no_record_can_hold_is_told_so_before_anything_is_done(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.cli.recovery.drill.find_user_name", lambda: "EXAMPLE\\taro")
+    controller.back_up(timedelta(hours=1))
+    done = controller.run("restore")
+    assert (done.code, len(done.errors.splitlines())) == (1, 1), done
+    assert "the user name 'EXAMPLE\\\\taro' may not hold" in done.errors
+    assert not list_drills(controller.operations.state)
+    assert AuditKind.DRILLED not in [one["kind"] for one in controller.trail.read_entries()]
+
+
+def test_what_a_record_can_hold_can_be_read_again(tmp_path: Path) -> None:
+    """The most of everything: a record that is too large to be read would end every list."""
+    names = [f"{number:039}" for number in range(10_000)]
+    targets = [{"application": name, "rto_seconds": 863_913_600, "rpo_seconds": 863_913_600} for name in names]
+    seconds = {"expected_seconds": 863_913_600, "measured_seconds": 987_654_321.123_456}
+    missed = [{"application": name, "target": word, **seconds} for name in names for word in ("rto", "rpo")]
+    keep_drill(make_record(expected=targets, missed=missed, findings=["あ" * 500] * 100, passed=False), tmp_path)
+    [record] = list_drills(tmp_path)
+    assert len(record.missed) == 20_000
+
+
 def test_a_backup_of_another_age_of_the_world_is_told_by_name(controller: Controller) -> None:
     controller.back_up(timedelta(days=365 * 40))
     done = controller.run("restore")
