@@ -231,7 +231,9 @@ def test_what_was_begun_with_report_changes_nothing_under_a_file_that_allows_it_
     office.begun_with = DaemonChanges.REPORT
     office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
     for _ in range(2):
-        assert office.cycle().startswith("2 devices, 2 differ (")
+        said = office.cycle()
+        assert said.startswith("2 devices, 2 differ (")
+        assert said.endswith("; 'changes: automatic' allows more than this daemon began with: it needs a new start")
     assert office.active is None
     assert not any(office.folder.iterdir())
 
