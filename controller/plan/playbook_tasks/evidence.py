@@ -41,7 +41,8 @@ def collect_records(state: Path, plans: Path | None, since: datetime) -> Iterato
     """Yield, by its name in the archive, what the controller has kept since a moment: audit trail, timelines, plans.
 
     The audit trail's files go in as they are, whole, with what a verification says of them: also a trail with a broken
-    line is evidence. Of the plans every file goes in, so signatures and approvals stand beside them.
+    line is evidence. Of a plan every file goes in, also the older ones, as soon as one is new enough:
+    signatures and approvals stand beside what they are of.
 
     Raises:
         TsunaguError: the folder of the plans is none.
@@ -60,9 +61,21 @@ def collect_records(state: Path, plans: Path | None, since: datetime) -> Iterato
             yield f"timelines/{name}", read_input_file(path, most_bytes=MOST_BYTES)
     if plans is None:
         return
-    for path in sorted(plans.rglob("*")):
-        if path.is_file() and path.suffix in _OF_PLANS and _is_newer(path, since):
+    files = [path for path in sorted(plans.rglob("*")) if path.is_file() and path.suffix in _OF_PLANS]
+    new = {_name_plan(path) for path in files if _is_newer(path, since)}
+    for path in files:
+        if _name_plan(path) in new and not path.is_symlink():
             yield f"plans/{path.relative_to(plans)}", read_input_file(path, most_bytes=MOST_BYTES)
+
+
+def _name_plan(path: Path) -> Path:
+    """Return the plan that a file is, or is of.
+
+    >>> _name_plan(Path("today/plan.json.approval.net01.sig")).as_posix()
+    'today/plan.json'
+    """
+    name, mark, _ = path.name.partition(".json")
+    return path.with_name(name + mark)
 
 
 def _verify_audit(state: Path) -> str:
