@@ -88,7 +88,8 @@ class DriftCycle:
         Raises:
             TsunaguError: the cycle broke off.
         """
-        scene = self.load_scene().narrow(self.changes)
+        loaded = self.load_scene()
+        scene = loaded.narrow(self.changes)
         reports = scene.operations.daemon.changes is DaemonChanges.REPORT
         with self.use_store(scene) as store:
             active = store.find_active()
@@ -101,6 +102,8 @@ class DriftCycle:
         found = [consider_device(scene.city, one) for one in read]
         self.on_found(found)
         said = describe_drift(found)
+        if scene.operations.daemon.changes is not (asked := loaded.operations.daemon.changes):
+            said += f"; 'changes: {asked}' allows more than this daemon began with: it needs a new start"
         if reports:
             return said
         if active is not None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
-from controller.daemon.proposed_plan import NAME
+from controller.daemon.proposed_plan import NAME, find_proposal
 from controller.errors import DaemonRefused, OperationsRefused, PlanNotApproved
 from controller.operations.daemon_settings import DaemonChanges
 from controller.operations.operators_file import load_operations
-from controller.plan.document import load_plan, name_approval
+from controller.plan.document import load_plan, name_approval, name_record, name_signature
 from controller.plan.provenance.approvals import SignedPlan, identify_approver
 from controller.plan.provenance.ssh_signatures import find_fingerprint, sign_bytes
 from controller.rollout.durable.carry_out import WORKER, become_worker, carry_out, use_rollouts
@@ -152,6 +152,23 @@ def test_other_drift_is_another_proposal_and_the_approval_goes_with_the_old_one(
     assert office.active is None
 
 
+def test_a_proposal_that_was_broken_off_is_made_anew(office: Office) -> None:
+    office.allow(changes="approved")
+    office.cycle()
+    path = office.folder / NAME
+    signature, record = name_signature(path), name_record(path)
+    other = sign_bytes(b"another plan", office.keys("robot"))
+    by_other = sign_bytes(path.read_bytes(), office.keys("hanako"))
+    halves = [(signature, b""), (signature, b"none"), (signature, other), (signature, by_other), (record, b"0" * 64)]
+    for place, content in [(signature, None), (record, None), *halves]:
+        place.unlink()
+        if content is not None:
+            place.write_bytes(content)
+        assert find_proposal(office.folder) is None, (place.name, content)
+        assert "a plan waits: nobody has approved it" in office.cycle()
+        assert find_proposal(office.folder) is not None
+
+
 def test_an_approval_by_the_daemon_itself_counts_for_nothing(office: Office, keys: Callable[[str], Path]) -> None:
     office.allow(changes="approved")
     office.cycle()
@@ -214,7 +231,9 @@ def test_what_was_begun_with_report_changes_nothing_under_a_file_that_allows_it_
     office.begun_with = DaemonChanges.REPORT
     office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
     for _ in range(2):
-        assert office.cycle().startswith("2 devices, 2 differ (")
+        said = office.cycle()
+        assert said.startswith("2 devices, 2 differ (")
+        assert said.endswith("; 'changes: automatic' allows more than this daemon began with: it needs a new start")
     assert office.active is None
     assert not any(office.folder.iterdir())
 
