@@ -118,6 +118,9 @@ class _SwitchReading(Reading):
                 self._read_vlan_filter(block.header, header)
             case ["monitor", "session", _, "destination", *_]:
                 self._uses.append(block.header)
+            case ["monitor", "session", _, "type", *_]:
+                inside = [one for one in block.children if re.match("destination interface ", join_words(one).lower())]
+                self._uses += inside
             case ["ip" | "ipv6", "access-list", *_, name] if name.startswith(_OURS):
                 expected = f"{self.grammar.acl.lists[Family.V4]} NAME"
                 self.refuse(block.header, f"a list under our prefix that is none of ours; expected {expected}")
