@@ -2,7 +2,8 @@
 
 Nobody signs that: the operators' file (`undo-on-failure`) is the authority, and it goes no further than back to the
 policy that was applied last before this rollout, on devices that this wave has changed. What would be wider by it waits
-for people, unless that file says otherwise (`undo-may-widen`).
+for people, unless that file says otherwise (`undo-may-widen`): by the policies, and by what each device holds. What
+somebody else has changed on a device since is never taken away: only people bring such a device back.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import cached_property
 from controller.errors import DeviceUnreachable, RolloutRefused, TsunaguError
 from controller.model.city import City
 from controller.operations.applied_policies import find_widened
-from controller.plan.build import PlanOrigin, build_plan, consider_device
+from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan, consider_device
 from controller.plan.observe import observe_device
 from controller.plan.select import find_device
 from controller.plan.verify import verify_plan
@@ -22,7 +23,7 @@ from controller.rollout.device_step import change_device
 from controller.rollout.durable.gates.gate import name_some
 from controller.rollout.durable.records import Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
-from controller.rollout.durable.waves.way_back import list_widened, load_policy_before
+from controller.rollout.durable.waves.way_back import list_widened, list_widened_flows, load_policy_before
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Level, Span
@@ -85,11 +86,37 @@ class WaveUndo:
         if found.derived is None:
             message = f"{device}: the policy before does not manage it"
             raise RolloutRefused(message)
+        self._refuse_foreign(found, ahead)
+        self._refuse_wider(found)
         plan = build_plan(before, [found], PlanOrigin(PLANNER, undo=True), ahead.clock.now())
         verified = verify_plan(before, plan, source=f"the way back of {device}", canary=plan.canary)
         settings = Settings(ahead.restore_after, ahead.state_folder, ahead.transport, ahead.clock)
         [change] = build_changes(before, plan, verified, settings)
         return replace(change, restore_after=self.scene.record.restore_after)
+
+    @staticmethod
+    def _refuse_foreign(found: ConsideredDevice, ahead: Change) -> None:
+        """Refuse a device that holds what neither this rollout nor the policy before leads to."""
+        seen, derived = found.observed.observation, found.derived
+        if seen is None or derived is None or seen.state == derived.wanted:
+            return
+        if seen.state.compute_digest() not in ahead.known:
+            message = (
+                f"{ahead.device.id}: changed by somebody else: it is in none of the states that the plan leads "
+                "through, and only people bring it back"
+            )
+            raise RolloutRefused(message)
+
+    def _refuse_wider(self, found: ConsideredDevice) -> None:
+        """Refuse what would let a device pass more than it does now, unless the operators' file allows that."""
+        if self.scene.operations.rollout.undo_may_widen:
+            return
+        if wider := list_widened_flows(found):
+            device = found.observed.device.id
+            message = (
+                f"{device}: going back would let more pass than it does now ({name_some(wider)}); people decide it"
+            )
+            raise RolloutRefused(message)
 
     @cached_property
     def _before(self) -> City:

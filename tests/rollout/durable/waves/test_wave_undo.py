@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from controller.model.network.device_state import DeviceState
+from controller.model.sites.devices import Device
 from controller.operations.rollout_settings import RolloutSettings
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
@@ -13,7 +18,7 @@ from controller.rollout.durable.rollout_worker import RolloutWorker
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 
-WAVE = {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]}
+WAVE: dict[str, object] = {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]}
 UNDONE = write_waves(WAVE, **{"undo-on-failure": True})
 FIRST, AFTER = "  - id: staff-ai\n", "  - id: nobody-abroad\n"
 
@@ -23,19 +28,95 @@ def end(scene: DurableScene, rollout: str) -> None:
         store.change_state_or_refuse(rollout, RolloutState.CANCELLED, scene.scene.lab.clock.now(), by="hanako")
 
 
-def begin_second(folder: Path, **operators: object) -> DurableScene:
-    """Schools after a first rollout, whose gate failed and that was cancelled, and the plan of a wider one."""
-    scene = DurableScene(folder, 2, operators=write_waves(WAVE, **{"undo-on-failure": True} | operators))
+def begin_second(folder: Path, wave: dict[str, object] = WAVE, /, **operators: object) -> DurableScene:
+    """Schools after a first rollout, which was cancelled where its gate failed, and the plan of a wider one."""
+    scene = DurableScene(folder, 2, operators=write_waves(wave, **{"undo-on-failure": True} | operators))
     rules = scene.scene.policies.path / "access/rules.yaml"
     wide = rules.read_text(encoding="utf-8")
     rules.write_text(wide[: wide.index(FIRST)] + wide[wide.index(AFTER) :], encoding="utf-8")
     scene.scene.plan()
-    end(scene, scene.roll_out())
+    first = scene.roll_out()
+    if not scene.status(first).state.is_final:
+        end(scene, first)
     scene.said.clear()
     rules.write_text(wide, encoding="utf-8")
     scene.scene.lab.clock.sleep(60)
     scene.scene.plan()
     return scene
+
+
+def block_printing(scene: DurableScene, device: Device) -> DeviceState:
+    """Block the printing protocol of a school's printers by hand; what the switch holds then."""
+    lines = scene.scene.lab.of(device).running.splitlines()
+    blocked = [line.replace("=NORMAL", "=drop") if "1e," in line and "=631" in line else line for line in lines]
+    assert lines != blocked
+    scene.scene.lab.put_in_force({device.id: "\n".join(blocked)})
+    return scene.scene.lab.running(device)
+
+
+def hear(scene: DurableScene, hook: Callable[[str], object]) -> Callable[[RolloutWorker], None]:
+    """Let a hook hear what the worker says."""
+
+    def on_worker(worker: RolloutWorker) -> None:
+        def say(words: str) -> None:
+            scene.said.append(words)
+            hook(words)
+
+        worker.say = say
+
+    return on_worker
+
+
+@pytest.mark.parametrize("when", ["before its change", "while the wave soaks"])
+def test_an_undo_leaves_what_somebody_else_has_changed(tmp_path: Path, when: str) -> None:
+    wave = WAVE | {"gates": [{"kind": "drift"}], "maximum-failures": 1, "soak-minutes": 10}
+    scene = begin_second(tmp_path, wave)
+    lab = scene.scene.lab
+    first, second = lab.switches
+    old = lab.running(first)
+    held: list[DeviceState] = []
+
+    def block(words: str) -> None:
+        if words.startswith("waits until ") and when == "while the wave soaks":
+            held.append(block_printing(scene, second))
+
+    if when == "before its change":
+        held.append(block_printing(scene, second))
+    pushes = scene.count_pushes(second)
+    rollout = scene.roll_out(on_worker=hear(scene, block))
+    assert lab.running(second) == held[0], "the block by hand stands"
+    assert (scene.count_pushes(second) > pushes) is (when == "while the wave soaks"), "changed by the wave alone"
+    assert scene.ends(rollout) == ["reverted", "failed"]
+    assert lab.running(first) == old
+    reason = scene.runs(rollout)[second.id].reason
+    assert reason.startswith(f"not undone: {second.id}: changed by somebody else: ")
+    status = scene.status(rollout)
+    assert status.state is RolloutState.STOPPED
+    assert status.reason.endswith(f"1 device went back to the policy before, and these did not: {second.id} (failed)")
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_an_undo_opens_nothing_on_a_device_unless_the_operators_allow_it(tmp_path: Path, *, allowed: bool) -> None:
+    """The plan found a block by hand; somebody puts that state back before the undo, which would open it."""
+    scene = begin_second(tmp_path, **{"undo-may-widen": allowed})
+    lab = scene.scene.lab
+    first, second = lab.switches
+    old = [lab.running(one) for one in lab.switches]
+    blocked = block_printing(scene, second)
+    text = lab.of(second).running
+    scene.scene.plan()
+
+    def put_back(words: str) -> None:
+        if words.endswith("; the wave is undone"):
+            lab.put_in_force({second.id: text})
+
+    rollout = scene.roll_out(on_worker=hear(scene, put_back))
+    assert scene.ends(rollout) == ["reverted", "reverted" if allowed else "failed"]
+    assert [lab.running(one) for one in lab.switches] == [old[0], old[1] if allowed else blocked]
+    if not allowed:
+        reason = scene.runs(rollout)[second.id].reason
+        assert reason.startswith(f"not undone: {second.id}: going back would let more pass than it does now (VLAN 30 ")
+    assert lab.running(first) == old[0]
 
 
 def test_an_undo_waits_for_no_window_and_a_dead_device_ends_unknown(tmp_path: Path) -> None:
@@ -47,18 +128,14 @@ def test_an_undo_waits_for_no_window_and_a_dead_device_ends_unknown(tmp_path: Pa
     old = lab.running(other)
     undone: list[float] = []
 
-    def hear(worker: RolloutWorker) -> None:
-        def say(words: str) -> None:
-            scene.said.append(words)
-            if words.endswith("; the wave is undone"):
-                lab.clock.sleep(3 * 3_600)
-                lab.of(dead).leave(1_000_000)
-                undone.append(lab.clock.monotonic())
-
-        worker.say = say
+    def close(words: str) -> None:
+        if words.endswith("; the wave is undone"):
+            lab.clock.sleep(3 * 3_600)
+            lab.of(dead).leave(1_000_000)
+            undone.append(lab.clock.monotonic())
 
     pushes = scene.count_pushes(other)
-    rollout = scene.roll_out(on_worker=hear)
+    rollout = scene.roll_out(on_worker=hear(scene, close))
     assert lab.clock.monotonic() - undone[0] < 600, "at once, not when the window opens again"
     assert scene.count_pushes(other) > pushes
     assert scene.ends(rollout) == ["unknown", "reverted"]
