@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Iterator
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import is_network
+from controller.platforms.dialect.paths.addresses import is_network
 
 _HARMLESS = re.compile(
     r"(?:login|administrator|user|security|console|description|syslog|snmp\w*|telnetd?|sshd?|sftpd|httpd|tftp|ntp\w*"

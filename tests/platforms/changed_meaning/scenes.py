@@ -197,6 +197,13 @@ def list_rows(platform: str) -> list[dict[str, Any]]:
     return rows
 
 
+def list_harmless(platform: str) -> list[dict[str, Any]]:
+    """Return the lines that stand beside those of the table, and change nothing of ours."""
+    path = Path(__file__).parent / "harmless.yaml"
+    rows: dict[str, list[dict[str, Any]]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return rows.get(platform, [])
+
+
 SCENES: Mapping[str, Callable[[], Scene]] = {
     "alaxala": _build_alaxala,
     "allied_telesis_awplus": _build_x530,

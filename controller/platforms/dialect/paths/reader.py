@@ -14,42 +14,35 @@ from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.dialect.blocks import Block, find_typed_lines, join_words
-from controller.platforms.dialect.path_addresses import (
+from controller.platforms.dialect.paths.addresses import (
     Lines,
-    describe_neighbor,
-    describe_route,
     find_addressed,
     is_address,
     list_addresses,
-    list_plain_addresses,
 )
-from controller.platforms.dialect.path_words import (
-    ASKING_PORTS,
-    ASSIGNED_VLANS,
-    BLOCK_LINES,
-    BRIDGES,
-    DEVICE_LINES,
-    HARMLESS_IN_VLANS,
-    HARMLESS_ON_PORTS,
-    HARMLESS_ON_VLAN_INTERFACES,
-    INTERFACE_LINES,
-    NO_RELAYS,
-    ONLY_FORGED,
-    OWN_ADDRESSES,
-    RELAYS,
-    RING_VLANS,
-    RINGS,
-    TUNNELS,
-)
-from controller.platforms.dialect.port_vlans import (
+from controller.platforms.dialect.paths.device_lines import DeviceFacts, read_device_block
+from controller.platforms.dialect.paths.port_vlans import (
     PortVlans,
     find_classified_vlans,
-    find_named_vlans,
     find_numbers,
     find_voice_profiles,
     is_routed,
     list_interfaces,
     read_port_vlans,
+)
+from controller.platforms.dialect.paths.words import (
+    ASKING_PORTS,
+    ASSIGNED_VLANS,
+    BRIDGES,
+    HARMLESS_IN_VLANS,
+    HARMLESS_ON_PORTS,
+    HARMLESS_ON_VLAN_INTERFACES,
+    INTERFACE_LINES,
+    NO_VOICE_VLAN,
+    ONLY_FORGED,
+    OWN_ADDRESSES,
+    RELAYS,
+    TUNNELS,
 )
 
 
@@ -118,7 +111,7 @@ class _PathReader:
         self.classified = find_classified_vlans(self.blocks)
         self.profiles = find_voice_profiles(self.blocks)
         self.assigns = any(ASSIGNED_VLANS.fullmatch(words) for _, words, _ in self.blocks)
-        self.relaying = frozenset(self._list_relaying())
+        self.facts = DeviceFacts(self.trusted, frozenset(self._list_relaying()))
 
     def routes(self) -> bool:
         """Say if the device may route between its interfaces, as far as its text tells."""
@@ -148,9 +141,13 @@ class _PathReader:
             elif words == "vlan database":
                 yield from self._read_vlan_database(lines)
             else:
-                yield from self._read_device_line(header, words)
-                yield from _read_ring(header, words, lines)
-                yield from _read_inner_lines(words, lines)
+                yield from read_device_block(self.facts, header, words, lines)
+
+    def _list_relaying(self) -> Iterator[int]:
+        """Yield the VLANs whose interface has a relay of ours."""
+        for _, words, lines in self.blocks:
+            if any(line.number in self.managed and text.startswith(RELAYS) for line, text in lines):
+                yield from (int(name[4:]) for name in self._list_names(words) if re.fullmatch("vlan[0-9]{1,4}", name))
 
     def _list_names(self, words: str) -> list[str]:
         return [self.grammar.complete_name(name).lower() for name in list_interfaces(words)]
@@ -270,8 +267,9 @@ class _PathReader:
                 )
             elif words.startswith("vlan classifier activate"):
                 kind, carried = PathKind.VLAN_TRANSLATION, self.classified
-            elif words.startswith("switchport voice vlan") and (voice := find_numbers(words)):
-                kind, carried = PathKind.VOICE_VLAN, None if carried is None else carried | voice
+            elif words.startswith("switchport voice vlan ") and not NO_VOICE_VLAN.fullmatch(words):
+                voice = find_numbers(words)
+                kind, carried = PathKind.VOICE_VLAN, None if carried is None or not voice else carried | voice
             elif re.match(r"(auth|authentication|dot1x)\b.*\bvlan\b", words) or "dynamic-vlan-creation" in words:
                 dynamic = "dynamic-vlan" in words or not find_numbers(words)
                 kind, carried = PathKind.ACCESS_PORT, None if dynamic else find_numbers(words)
@@ -319,69 +317,6 @@ class _PathReader:
             if self._is_strange(line, words, HARMLESS_ON_PORTS):
                 kind = _find_kind(words) or PathKind.UNKNOWN_LINE
                 yield UnmanagedPath(kind, line.number, words, name, None, in_managed=True)
-
-    # The device
-
-    def _read_device_line(self, header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
-        if NO_RELAYS.fullmatch(words) and self.relaying:
-            yield UnmanagedPath(PathKind.VLAN_FILTER, header.number, words, vlans=self.relaying)
-        kind = next((kind for pattern, kind in DEVICE_LINES if pattern.fullmatch(words)), None)
-        if kind is PathKind.STATIC_ROUTE:
-            yield describe_route(header, words)
-        elif kind is PathKind.MIRROR:
-            yield from _read_mirror(header, words)
-        elif kind is PathKind.PROXY_ARP:
-            yield describe_neighbor(header, words)
-        elif kind is PathKind.VLAN_FILTER:
-            need = next((need for start, need in ONLY_FORGED.items() if words.startswith(start)), "")
-            if need not in self.trusted:
-                yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
-        elif kind in {PathKind.UNKNOWN_LINE, PathKind.PSEUDOWIRE, PathKind.TUNNEL}:
-            yield UnmanagedPath(kind, header.number, words, vlans=None)
-        elif kind is PathKind.SECOND_GATEWAY:
-            found = re.search(r"\bvlan([0-9]{1,10})\b", words)
-            yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
-        elif kind not in {None, PathKind.BRIDGE}:
-            yield UnmanagedPath(kind, header.number, words)
-
-    def _list_relaying(self) -> Iterator[int]:
-        """Yield the VLANs whose interface has a relay of ours."""
-        for _, words, lines in self.blocks:
-            if any(line.number in self.managed and text.startswith(RELAYS) for line, text in lines):
-                yield from (int(name[4:]) for name in self._list_names(words) if re.fullmatch("vlan[0-9]{1,4}", name))
-
-
-def _read_mirror(header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
-    """A session that copies VLANs, or what passes at ports; the port that takes the copies may take frames in."""
-    if " source " in words:
-        vlans = find_numbers(words.partition(" source vlan ")[2]) if " source vlan " in words else None
-        yield UnmanagedPath(PathKind.MIRROR, header.number, words, vlans=vlans)
-    elif " ingress" in words:
-        yield UnmanagedPath(PathKind.ACCESS_PORT, header.number, words, vlans=find_named_vlans(words))
-
-
-def _read_ring(header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
-    """Yield what a ring decides on, by the lines that name its VLANs; any VLAN where none does."""
-    if RINGS.fullmatch(words) is None:
-        return
-    named = [(line, text) for line, text in ((header, words), *lines) if RING_VLANS.fullmatch(text)]
-    for line, text in named or [(header, words)]:
-        excluded = "exclusion-list" in text or not named
-        if not re.search("vlan-group .* vlan-mapping", text):  # its VLANs stand with the mapping
-            vlans = None if excluded else find_named_vlans(text)
-            yield UnmanagedPath(PathKind.VLAN_FILTER, line.number, text, vlans=vlans)
-
-
-def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
-    for begins, pattern, kind in BLOCK_LINES:
-        if begins.fullmatch(header):
-            for line, words in lines:
-                if pattern.fullmatch(words):
-                    gateway = kind is PathKind.SECOND_GATEWAY and not re.match("option 0*(33|121|249) ", words)
-                    hops = list_plain_addresses(words) if gateway else ()
-                    unknown = {PathKind.MIRROR, PathKind.UNKNOWN_LINE, PathKind.SECOND_GATEWAY}
-                    vlans = None if kind in unknown and not hops else frozenset[int]()
-                    yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
 
 
 def _find_kind(words: str) -> PathKind | None:

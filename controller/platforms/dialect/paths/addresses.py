@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import join_words
-from controller.platforms.dialect.path_words import OWN_ADDRESSES
+from controller.platforms.dialect.paths.words import OWN_ADDRESSES
 
 LINK_LOCAL = "fe80::1/64"
 """Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""

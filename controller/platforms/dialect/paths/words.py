@@ -94,7 +94,7 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"vlan filter .*", PathKind.VLAN_FILTER),
         (r"monitor session .*", PathKind.MIRROR),
         (r"(no )?mac[- ]address-table (static|learning|limit)( .*)?", PathKind.VLAN_FILTER),
-        (r"no mac[- ]address-table acquire( .*)?|axrp vlan-mapping .*", PathKind.VLAN_FILTER),
+        (r"no mac[- ]address-table acquire( .*)?|axrp (vlan-mapping|virtual-link) .*", PathKind.VLAN_FILTER),
         (r"ip arp inspection filter .*|cts role-based enforcement.*", PathKind.VLAN_FILTER),
         (r"(dot1x|web-authentication|mac-authentication) vlan .*", PathKind.VLAN_FILTER),
         (r"ip (dhcp snooping|arp inspection) vlan .*", PathKind.VLAN_FILTER),
@@ -106,8 +106,13 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
         (r"macro auto (?!monitor|sticky).*|autoconf enable|shell trigger .*", PathKind.UNKNOWN_LINE),
         (r"mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
-        (r"event manager policy .*|schedule-power-control shutdown .*", PathKind.UNKNOWN_LINE),
-        (r"service config|boot (host|network) .*|platform hwfilter-size ipv4-limited-ipv6", PathKind.UNKNOWN_LINE),
+        (r"event manager policy .*|(resident|event)-script .*|scripting tcl init .*", PathKind.UNKNOWN_LINE),
+        (r"service config|boot (host|network|config|config-file) .*|cns (config|exec) .*", PathKind.UNKNOWN_LINE),
+        (r"schedule-power-control shutdown .*", PathKind.UNKNOWN_LINE),
+        (r"ip igmp (limit|access-group) .*|ipv6 mld (state-limit|limit|access-group) .*", PathKind.UNKNOWN_LINE),
+        (r"ip multicast (route-)?limit .*|platform stop-unreg-mc-flooding", PathKind.UNKNOWN_LINE),
+        (r"ip arp entry learn .*|ipv6 nd cache interface-limit .*", PathKind.UNKNOWN_LINE),
+        (r"platform (hwfilter-size ipv4-limited-ipv6|routingratio ipv4only)", PathKind.UNKNOWN_LINE),
         (rf"ipv6 hop-limit (?!{_FAR}$).*", PathKind.UNKNOWN_LINE),
     )
 )
@@ -121,15 +126,21 @@ ONLY_FORGED: Mapping[str, str] = {
 }
 """Lines that drop only what is forged where a port is trusted by the other line; else they drop every answer."""
 
-_PIPED = r"[^|\"]*(?:\| ?(?:i|inc|include|exc|exclude|b|begin|sec|section|count)\b[^\"]*)?"
-_QUIET = (
-    r"(?:en|ena|enab|enabl|enable|end|exit|wr(?:ite)?(?: mem(?:ory)?)?|copy (?:run|running-config) [^\"]*"
-    rf"|(?:show|sh)\b{_PIPED}|(?:terminal|ping|clear counters)\b[^\"]*)"
+_AWAY = r"(?:tftp|ftp|scp|sftp|rcp|https?):[^|\"]*"
+_PIPED = (
+    r"[^|\"$]*(?:\| ?(?:i|inc|include|exc|exclude|b|begin|sec|section|count)\b(?!.*\| ?(?:r|a|t)[a-z]* [a-z]+:)[^\"]*"
+    rf"|\| ?(?:redirect|append|tee) {_AWAY})?"
 )
-"""Commands that change no configuration: what shows is among them where it writes no file."""
+_QUIET = (
+    r"(?:en|ena|enab|enabl|enable|end|exit|wr(?:ite)?(?: mem(?:ory)?)?"
+    rf"|copy (?:run|running-config) (?:start|startup-config|{_AWAY})"
+    rf"|(?:show|sh)\b{_PIPED}|(?:terminal|ping|clear counters)\b[^|\"]*)"
+)
+"""Commands that change no configuration: what shows is among them where it writes no file of the device."""
 _STILL = (
     r"(?:syslog|mail|puts|gets|wait|set|if|else|elseif|end|while|foreach|break|continue|exit|regexp|string|increment"
-    r"|decrement|append|add|subtract|multiply|divide|comment|context|snmp-trap|cli command)\b"
+    r"|decrement|append|add|subtract|multiply|divide|comment|context|counter|snmp-trap|cli command"
+    r"|info type (?:routername|interface-names|cli|snmp(?!.*\bset-type\b)))\b"
 )
 """Actions of an applet that only tell or reckon, and the one whose command is looked at by itself."""
 _QUIET_END = r"(?:\"?$|\" pattern |\"? *$)"
@@ -141,10 +152,9 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
         re.compile(r"route-target .*|(import|export) .*|route-replicate .*"),
         PathKind.ROUTING_TABLE,
     ),
-    (re.compile(r"monitor session .* type .*"), re.compile(r"source .*"), PathKind.MIRROR),
     (
         re.compile(r"ip(v6)? dhcp pool .*"),
-        re.compile(r"default-router .*|option 0*(3|33|121|249)\b.*"),
+        re.compile(r"default-router .*|option 0*(3|33|121|249)\b.*|route .*"),
         PathKind.SECOND_GATEWAY,
     ),
     (re.compile(r"event manager applet .*"), re.compile(rf"action \S+ (?!{_STILL}).*"), PathKind.UNKNOWN_LINE),
@@ -162,6 +172,10 @@ RINGS = re.compile(r"epsr( .*)?|g8032 .*|gsrp [0-9]+|axrp [0-9]+|ethernet ring .
 """Blocks of a ring or of a pair of switches, which closes VLANs at the ports that it chooses."""
 RING_VLANS = re.compile(r".*\b(datavlan|vlan-group|inclusion-list|exclusion-list)\b.*")
 """Lines of such a block that say which VLANs it decides on."""
+RING_CONTROL = re.compile(r".*\b(controlvlan|control-vlan)\b.*")
+"""Lines of it that name the VLAN by which its members talk: it is closed like the others."""
+NO_VOICE_VLAN = re.compile(r"switchport voice vlan (dot1p|untagged|none|(priority|dscp) .*)")
+"""Voice that stays in the VLAN of the port, or what marks it."""
 ASSIGNED_VLANS = re.compile(r"aaa authorization network .*\bgroup .*")
 """Lets a server of others say which VLAN a host gets."""
 ASKING_PORTS = re.compile(
@@ -169,7 +183,10 @@ ASKING_PORTS = re.compile(
     r"|access-session closed|mab( .*)?|service-policy type control subscriber .*"
 )
 """Lines of a port that asks such a server."""
-NO_RELAYS = re.compile(r"no service dhcp|no ip forward-protocol udp( (bootps|bootpc|67|68))?")
+NO_RELAYS = re.compile(
+    r"no service dhcp|no ip forward-protocol udp( (bootps|bootpc|67|68))?|ip dhcp relay information policy drop"
+)
+"""Stops the relays of interfaces, or lets them drop what a switch between has marked."""
 RELAYS = ("ip helper-address ", "ipv6 dhcp relay ")
 
 TUNNELS = re.compile(

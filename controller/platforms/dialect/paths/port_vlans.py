@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from controller.model.network.unmanaged_paths import PathKind
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
-from controller.platforms.dialect.path_addresses import Lines, has_address
+from controller.platforms.dialect.paths.addresses import Lines, has_address
 
 _MOST_USED = 128
 """Ports that a line may name by a range."""
@@ -126,14 +126,15 @@ def change_allowed_vlans(carried: set[int], words: str, *, adds_first: bool) -> 
 
 
 def list_used_ports(words: str, complete: Callable[[str], str]) -> Iterator[str]:
-    """Yield the interfaces behind `destination interface`, in small letters.
+    """Yield the interfaces behind `destination interface` or another `interface`, in small letters.
 
     >>> list(list_used_ports("monitor session 1 destination interface Gi1/0/1 - 2 , Gi1/0/9", str))
     ['gi1/0/1', 'gi1/0/2', 'gi1/0/9']
     """
     for part in words.partition(" interface ")[2].split(","):
         first, _, last = part.strip().partition(" - ")
-        name = complete(first.split()[0] if first.split() else "").lower()
+        named = re.match(r"\S*[a-z-] [0-9]\S*|\S*", first, re.IGNORECASE)
+        name = complete(named[0] if named else "").lower()
         head, slash, low = name.rpartition("/")
         high = last.strip().split(" ")[0].rpartition("/")[2]
         numbered = all(re.fullmatch(r"[0-9]{1,8}", one) for one in (low, high))
