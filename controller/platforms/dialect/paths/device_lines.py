@@ -39,7 +39,7 @@ class DeviceFacts:
     relaying: frozenset[int]
 
 
-def read_device_block(facts: DeviceFacts, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
+def find_device_paths(facts: DeviceFacts, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
     """Yield the ways that a line at the margin and the lines under it show."""
     yield from _read_device_line(facts, header, words)
     yield from _read_ring(header, words, lines)

@@ -20,7 +20,7 @@ from controller.platforms.dialect.paths.addresses import (
     is_address,
     list_addresses,
 )
-from controller.platforms.dialect.paths.device_lines import DeviceFacts, read_device_block
+from controller.platforms.dialect.paths.device_lines import DeviceFacts, find_device_paths
 from controller.platforms.dialect.paths.port_vlans import (
     PortVlans,
     find_classified_vlans,
@@ -141,7 +141,7 @@ class _PathReader:
             elif words == "vlan database":
                 yield from self._read_vlan_database(lines)
             else:
-                yield from read_device_block(self.facts, header, words, lines)
+                yield from find_device_paths(self.facts, header, words, lines)
 
     def _list_relaying(self) -> Iterator[int]:
         """Yield the VLANs whose interface has a relay of ours."""
