@@ -36,7 +36,7 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:description .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit"
+    r"(?:description .*|bandwidth .*|link-detect|multicast(?: enable)?|exit"
     r"|ipv6 nd suppress-ra"
     r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
     r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"
