@@ -62,6 +62,9 @@ GROUPS = {
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "drill": CommandEntry("Drills: lose something, bring it back, measure.", "recovery.drill:drill"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
+    "integrate": CommandEntry(
+        "Schools from separate networks to one, stage by stage.", "integration.commands:integrate"
+    ),
     "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
 }
 
