@@ -28,6 +28,7 @@ from controller.plan.document import PlanFile
 from controller.storage.file_lock import hold_folder_lock
 
 FOLDER = "policies"
+_JUDGED = "judged"
 KEPT = 50
 """Copies that are kept; the one that was used longest ago goes first."""
 SHORTEST = 8
@@ -99,6 +100,14 @@ def keep_policy(city: City, folder: Path, state: Path) -> Path:
         message = f"{place}: the policy's copy cannot be kept: {error.strerror}"
         raise TsunaguError(message) from None
     return place
+
+
+def name_judged(state: Path) -> Path:
+    """Return where copies of policies are kept (by `keep_policy`) that were judged for a start.
+
+    Whether that came to be is not known there: a copy in the state folder itself says that the policy was applied.
+    """
+    return state / _JUDGED
 
 
 def _put_copy(folder: Path, place: Path) -> None:

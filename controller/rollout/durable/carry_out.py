@@ -12,7 +12,8 @@ from pathlib import Path
 from threading import Event
 
 from controller.errors import FileLocked, RolloutRefused, StoreRefused
-from controller.plan.provenance.policy_copies import find_policy_copy
+from controller.operations.applied_policies import find_applied_policy
+from controller.plan.provenance.policy_copies import find_policy_copy, name_judged
 from controller.rollout.durable.database import (
     DatabaseServer,
     close_database,
@@ -30,7 +31,7 @@ from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease
 from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import name_workflow
-from controller.rollout.start import StartedRollout
+from controller.rollout.start import StartedRollout, record_start
 from controller.storage.file_lock import hold_file_lock
 from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
@@ -150,9 +151,12 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
 def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path, asked: Asked) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
 
+    Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
+
     Raises:
         RolloutRefused: another one has not ended.
         StoreRefused: it cannot be kept.
+        TsunaguError: it is kept, and cannot be remembered as what was applied last; its resumption does that.
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
@@ -161,7 +165,7 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         estate=plan.estate,
         plan=plan.digest(),
         policy=plan.policy,
-        policy_before=started.policy_before,
+        policy_before=_find_policy_before(store, started),
         undo=plan.undo,
         planner=answers.planner,
         approvers=answers.approvers,
@@ -175,9 +179,21 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         started=asked.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
-    policies = find_policy_copy(plan.policy, started.operations.state)
+    policies = find_policy_copy(plan.policy, name_judged(started.operations.state))
     store.add_rollout(record, pack_snapshot(plan_path, started.content, policies), asked.now)
+    record_start(started, asked.now)
     return record
+
+
+def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
+    """Return which policy was applied last: where machines share rollouts, each has begun some that others know not."""
+    if not store.is_shared:
+        return started.policy_before
+    plan, here = started.plan, find_applied_policy(started.city, started.operations)
+    for record in map(store.load_record, store.list_rollouts()):
+        if (record.city, record.estate) == (plan.city, plan.estate):
+            return record.policy if here is None or here.at <= record.started else here.policy
+    return started.policy_before
 
 
 @dataclass(frozen=True, slots=True)
