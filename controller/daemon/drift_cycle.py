@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
@@ -33,7 +33,7 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Clock, Transport
-from controller.rollout.durable.carry_out import Asked, record_rollout
+from controller.rollout.durable.carry_out import Asked, is_worked_on, record_rollout
 from controller.rollout.durable.database import DatabaseServer
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
@@ -60,19 +60,27 @@ class CycleScene:
     folder: Path
     server: DatabaseServer | None = None
 
+    def narrow(self, changes: DaemonChanges) -> CycleScene:
+        """Return the scene with no more allowed than this, either."""
+        daemon = self.operations.daemon
+        narrowed = daemon.model_copy(update={"changes": daemon.changes.narrow(changes)})
+        return replace(self, operations=self.operations.model_copy(update={"daemon": narrowed}))
+
 
 @dataclass
 class DriftCycle:
     """Reads drift and does about it what the operators allow.
 
     `use_store` opens the rollouts of the scene, `on_found` is told what was read (for telemetry),
-    `user` is the name that this process runs under.
+    `user` is the name that this process runs under. `changes` is what was allowed when the daemon began: more than that
+    it does not do, since by that it was chosen whether rollouts are carried out here at all.
     """
 
     load_scene: Callable[[], CycleScene]
     use_store: Callable[[CycleScene], AbstractContextManager[RolloutStore]]
     on_found: Callable[[Sequence[ConsideredDevice]], None]
     user: str
+    changes: DaemonChanges
 
     def run(self, stop: Event) -> str:
         """Do one cycle; return what there is to say.
@@ -80,10 +88,13 @@ class DriftCycle:
         Raises:
             TsunaguError: the cycle broke off.
         """
-        scene = self.load_scene()
+        loaded = self.load_scene()
+        scene = loaded.narrow(self.changes)
+        reports = scene.operations.daemon.changes is DaemonChanges.REPORT
         with self.use_store(scene) as store:
             active = store.find_active()
-            if active is not None and store.load_status(active).state is RolloutState.RUNNING:
+            # Who only reports reads whatever runs; and a rollout whose process was lost may never end.
+            if active is not None and not reports and _is_carried_out(scene, store, active):
                 return f"the rollout {active} runs: drift is read after it"
         read = read_devices(scene.devices, scene.transport, lambda _: None, only_read=True)
         if stop.is_set():
@@ -91,7 +102,9 @@ class DriftCycle:
         found = [consider_device(scene.city, one) for one in read]
         self.on_found(found)
         said = describe_drift(found)
-        if scene.operations.daemon.changes is DaemonChanges.REPORT:
+        if scene.operations.daemon.changes is not (asked := loaded.operations.daemon.changes):
+            said += f"; 'changes: {asked}' allows more than this daemon began with: it needs a new start"
+        if reports:
             return said
         if active is not None:
             return f"{said}; the rollout {active} has not ended, so nothing is planned"
@@ -128,6 +141,11 @@ class DriftCycle:
         about = started.answers.list_attributes()
         scene.trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
         return record
+
+
+def _is_carried_out(scene: CycleScene, store: RolloutStore, rollout: str) -> bool:
+    running = store.load_status(rollout).state is RolloutState.RUNNING
+    return running and is_worked_on(store, scene.state)
 
 
 def plan_drift(scene: CycleScene, found: Sequence[ConsideredDevice], planner: str) -> PlanFile | None:

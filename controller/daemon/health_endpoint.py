@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore, Thread
+from threading import BoundedSemaphore, Event, Thread
 
 from controller.errors import DaemonRefused
 
@@ -19,6 +19,8 @@ PATH = b"/health"
 MOST_BYTES = 2_048
 MOST_CLIENTS = 16
 SECONDS = 2.0
+AGAIN_SECONDS = 0.2
+"""How long it waits where the machine lacks what a client needs (descriptors, say): others may let go of theirs."""
 _END = b"\r\n\r\n"
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 
@@ -30,7 +32,7 @@ def serve_health(port: int, is_healthy: Callable[[], bool]) -> Iterator[int]:
     Raises:
         DaemonRefused: the port is taken.
     """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening, closed = socket.socket(socket.AF_INET, socket.SOCK_STREAM), Event()
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -39,15 +41,17 @@ def serve_health(port: int, is_healthy: Callable[[], bool]) -> Iterator[int]:
             message = f"{HOST}:{port}: the health endpoint cannot listen there ({error.strerror}); name another port"
             raise DaemonRefused(message) from None
         listening.listen(MOST_CLIENTS)
-        Thread(target=_accept, args=(listening, is_healthy), name="health", daemon=True).start()
+        Thread(target=_accept, args=(listening, is_healthy, closed), name="health", daemon=True).start()
         yield int(listening.getsockname()[1])
     finally:
+        closed.set()
         with suppress(OSError):  # wakes the thread that waits for clients; there may be nothing to shut down
             listening.shutdown(socket.SHUT_RDWR)
         listening.close()
 
 
-def _accept(listening: socket.socket, is_healthy: Callable[[], bool]) -> None:
+def _accept(listening: socket.socket, is_healthy: Callable[[], bool], closed: Event) -> None:
+    """Let clients in until `closed`: whatever fails for one, or for a while, ends nothing."""
     free = BoundedSemaphore(MOST_CLIENTS)
 
     def answer(client: socket.socket) -> None:
@@ -57,14 +61,19 @@ def _accept(listening: socket.socket, is_healthy: Callable[[], bool]) -> None:
         finally:
             free.release()
 
-    while True:
+    while not closed.is_set():
         try:
             client, _ = listening.accept()
         except OSError:
-            return
-        if free.acquire(blocking=False):
+            closed.wait(AGAIN_SECONDS)
+            continue
+        if not free.acquire(blocking=False):
+            client.close()
+            continue
+        try:
             Thread(target=answer, args=(client,), name="health-client", daemon=True).start()
-        else:
+        except (RuntimeError, MemoryError):  # the machine has no thread left
+            free.release()
             client.close()
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from controller.errors import DaemonRefused, PlanNotApproved, PlanRefused
+from controller.errors import DaemonRefused, InputRefused, PlanNotApproved, PlanRefused
+from controller.inputs.input_file import read_input_file
 from controller.operations.daemon_settings import DaemonChanges
 from controller.operations.operations import Operations
-from controller.plan.document import PlanFile, list_signatures, name_record, parse_plan, read_plan
-from controller.plan.provenance.approvals import SignedPlan, check_approvals
-from controller.plan.provenance.made_here import record_made_plan
+from controller.plan.document import PlanFile, list_signatures, name_record, name_signature, parse_plan, read_plan
+from controller.plan.provenance.approvals import MOST_SIGNATURE_BYTES, SignedPlan, check_approvals
+from controller.plan.provenance.made_here import record_made_plan, refuse_foreign_plan
 from controller.plan.provenance.signed_plan import save_signed_plan
+from controller.plan.provenance.ssh_signatures import SignatureVerifier
 
 NAME = "proposed.json"
 _LEFT_HOURS = 1
@@ -19,13 +21,27 @@ _LEFT_HOURS = 1
 
 
 def find_proposal(folder: Path) -> SignedPlan | None:
-    """Return the proposal that stands there; None where none does, or it cannot be read: then it is made anew."""
+    """Return the proposal that stands there, whole; None where none does: then it is made anew.
+
+    What was broken off in its middle left a plan without its signature, or without the record that it was made here.
+    """
     path = folder / NAME
     try:
         content = read_plan(path)
-        return SignedPlan(parse_plan(content, path), content, path)
+        proposal = SignedPlan(parse_plan(content, path), content, path)
+        refuse_foreign_plan(content, path)
     except PlanRefused:
         return None
+    return proposal if _is_signed_by_planner(proposal) else None
+
+
+def _is_signed_by_planner(proposal: SignedPlan) -> bool:
+    try:
+        signature = read_input_file(name_signature(proposal.path), most_bytes=MOST_SIGNATURE_BYTES)
+    except (OSError, InputRefused):
+        return False
+    with SignatureVerifier(proposal.content, b"", None) as verifier:
+        return verifier.find_key(signature) == proposal.plan.planner_key
 
 
 def is_same_proposal(old: PlanFile, new: PlanFile, now: datetime) -> bool:

@@ -21,6 +21,14 @@ class DaemonChanges(StrEnum):
     AUTOMATIC = "automatic"
     """The same, and within `most_devices` and `most_schools` at once, where the approvals' rules ask for none."""
 
+    def narrow(self, other: DaemonChanges) -> DaemonChanges:
+        """Return the one of both that lets the daemon do less.
+
+        >>> DaemonChanges.AUTOMATIC.narrow(DaemonChanges.APPROVED)
+        <DaemonChanges.APPROVED: 'approved'>
+        """
+        return min(self, other, key=list(DaemonChanges).index)
+
 
 class DaemonSettings(StrictModel):
     """What the daemon may do. Without this section it reads, measures and reports, and changes nothing.

@@ -37,6 +37,7 @@ MOST_FILES = 20_000
 _MOST_MANIFEST = 8 << 20
 _BLOCK = 512
 _AT_ONCE = 1 << 20
+_THERE = "is there already; name another file, a backup is never overwritten"
 Keep = Callable[[bytes], object]
 """Keeps the next piece of a file."""
 _FOLDERS = ("applied", "approved", "armed", "audit", "backups", "drills", "known-hosts", "policies", "rollouts")
@@ -111,7 +112,7 @@ def write_archive(path: Path, made: datetime, files: Iterable[tuple[str, bytes |
     listed: list[dict[str, str | int]] = []
     try:
         if os.path.lexists(path):
-            _refuse(path, "is there already; name another file, a backup is never overwritten")
+            _refuse(path, _THERE)
         # The list stands first and has every digest, so the files wait beside until all of them are known.
         with tempfile.TemporaryFile(dir=path.parent) as body:
             for name, content in files:
@@ -169,11 +170,25 @@ def _write_whole_archive(path: Path, made: datetime, listed: Sequence[Mapping[st
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
+        _put_in_place(Path(name), path)
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
     return digest.hexdigest()
+
+
+def _put_in_place(fresh: Path, path: Path) -> None:
+    """Give a file that is written its name, never over another one that came there meanwhile."""
+    try:
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # A file system without links, as on many sticks: the name is taken first, and only then replaced.
+            path.open("xb").close()
+            fresh.replace(path)
+    except FileExistsError:
+        _refuse(path, _THERE)
 
 
 def parse_archive(content: bytes, source: str) -> ControllerArchive:

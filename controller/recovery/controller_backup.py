@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from typing import NoReturn
 
 from controller.errors import AuditHeadRefused, AuditRefused, BackupRefused, OperationsRefused
 from controller.inputs.input_file import InputFolder, open_input_file
+from controller.inputs.real_path import find_real_path
 from controller.operations.operations import Operations
 from controller.operations.trusted_files import MOST_PIN_BYTES, read_trusted_file
 from controller.recovery.controller_archive import (
@@ -159,9 +161,15 @@ def _copy_store(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="tsunagu-backup-") as folder:
         copied = Path(folder, "copy")
         try:
-            with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                _refuse(path, "is no regular file (a link?), so it is no store of this controller")
+            # Read only: one that was removed meanwhile must not be made anew, empty.
+            place = f"{path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(place, uri=True, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
                 backup_store(connection, copied)
             _check_store(copied, path)
+        except FileNotFoundError:
+            _refuse(path, _REMOVED)
         except (sqlite3.Error, OSError) as error:
             _refuse(path, f"this store cannot be copied ({error})")
         yield copied
@@ -235,6 +243,7 @@ def _match_pins(path: Path, pins: Mapping[str, bytes], operations: Operations) -
     """Return the files of pinned host keys that are to be written, by today's operators' file."""
     places = list_pin_files(operations)
     found: dict[Path, bytes] = {}
+    first: dict[Path, str] = {}
     for name, content in pins.items():
         place = places.get(name)
         if place is None:
@@ -246,6 +255,14 @@ def _match_pins(path: Path, pins: Mapping[str, bytes], operations: Operations) -
                 continue
             _refuse(place, f"holds other host keys than the backup {path}; move it away, or decide which is right")
         except FileNotFoundError:
+            other = first.setdefault(find_real_path(place), name)
+            if pins[other] != content:
+                one, two = (each.removeprefix(_PINS) for each in (other, name))
+                problem = (
+                    f"the operators' file names it for {one} and for {two}, which had files of their own in the backup "
+                    f"{path}, with other host keys in each; name two files ('known-hosts'), nothing of them is joined"
+                )
+                _refuse(place, problem)
             found[place] = content
         except OperationsRefused as error:
             raise BackupRefused(str(error)) from None

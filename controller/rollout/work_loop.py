@@ -90,8 +90,7 @@ class WorkLoop:
 
     def _pause(self, rollout: str | None) -> None:
         """Wait until rollouts are looked at again: the longer, the more often the last one was not worked on."""
-        longest = min(MOST_AGAIN_SECONDS, AGAIN_SECONDS * 2.0 ** max(0, min(self._refused, 10) - 1))
-        self.stop.wait(LOOK_SECONDS if rollout is None else longest)
+        self.stop.wait(LOOK_SECONDS if rollout is None else find_pause_after(self._refused))
 
     def _work_alone(self, rollout: str, *, once: bool) -> bool:
         """Become the worker, work on a rollout, and be it no longer; tell if it could be worked on."""
@@ -129,6 +128,15 @@ class WorkLoop:
         if words != self._said:
             self._said = words
             self.say(words)
+
+
+def find_pause_after(refusals: int) -> float:
+    """Return how many seconds a rollout is left alone after it could not be worked on so often, one after the other.
+
+    >>> [find_pause_after(refusals) for refusals in (1, 2, 3, 50)]
+    [5.0, 10.0, 20.0, 60.0]
+    """
+    return min(MOST_AGAIN_SECONDS, AGAIN_SECONDS * 2.0 ** max(0, min(refusals, 10) - 1))
 
 
 def find_open_rollout(store: RolloutStore) -> str | None:

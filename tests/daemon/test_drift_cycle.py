@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
-from controller.daemon.proposed_plan import NAME
+from controller.daemon.proposed_plan import NAME, find_proposal
 from controller.errors import DaemonRefused, OperationsRefused, PlanNotApproved
+from controller.operations.daemon_settings import DaemonChanges
 from controller.operations.operators_file import load_operations
-from controller.plan.document import load_plan, name_approval
+from controller.plan.document import load_plan, name_approval, name_record, name_signature
 from controller.plan.provenance.approvals import SignedPlan, identify_approver
 from controller.plan.provenance.ssh_signatures import find_fingerprint, sign_bytes
 from controller.rollout.durable.carry_out import WORKER, become_worker, carry_out, use_rollouts
@@ -40,6 +42,7 @@ class Office:
         signers.write_text("".join(f"{one} {read_public(keys(one))}\n" for one in people), encoding="ascii")
         self.approvals: dict[str, Any] = {"allowed-signers": signers, "programs": ["robot"], "require": []}
         self.found: list[int] = []
+        self.begun_with = DaemonChanges.AUTOMATIC
         self.allow(changes="report")
 
     def allow(self, *, require: Any = (), **daemon: Any) -> None:  # noqa: ANN401 as in the operators' file
@@ -54,6 +57,7 @@ class Office:
             lambda scene: use_rollouts(scene.state, create=True),
             lambda found: self.found.append(sum(one.differs for one in found)),
             "tsunagu",
+            self.begun_with,
         )
         return drift.run(Event())
 
@@ -72,6 +76,12 @@ class Office:
     def active(self) -> str | None:
         with use_rollouts(self.durable.state, create=True) as store:
             return store.find_active()
+
+    @contextmanager
+    def work_on_rollouts(self) -> Iterator[None]:
+        """Be the one process that works on rollouts, for the length of a block."""
+        with become_worker(self.durable.state, name=WORKER):
+            yield
 
     def work(self) -> RolloutState:
         """Carry out what has begun, as the daemon's other duty does; return how it ended."""
@@ -126,7 +136,8 @@ def test_a_plan_waits_for_a_person_and_is_rolled_out_then(office: Office) -> Non
     assert office.cycle().endswith(f"the rollout {office.active} has begun")
     [entry] = office.list_entries("applied")
     assert (entry["planner"], entry["approvers"], entry["applier"]) == ("robot", "hanako", "tsunagu (tsunagu run)")
-    assert office.cycle() == f"the rollout {office.active} runs: drift is read after it"
+    with office.work_on_rollouts():
+        assert office.cycle() == f"the rollout {office.active} runs: drift is read after it"
     assert office.work() is RolloutState.DONE
     assert office.cycle() == "2 devices, 0 differ"
     assert not (office.folder / NAME).exists()
@@ -139,6 +150,23 @@ def test_other_drift_is_another_proposal_and_the_approval_goes_with_the_old_one(
     office.scene.policies.edit("access/rules.yaml", "{from: [staff]}", "{from: [pupil]}", after="  - id: staff-ai\n")
     assert "nobody has approved it" in office.cycle()
     assert office.active is None
+
+
+def test_a_proposal_that_was_broken_off_is_made_anew(office: Office) -> None:
+    office.allow(changes="approved")
+    office.cycle()
+    path = office.folder / NAME
+    signature, record = name_signature(path), name_record(path)
+    other = sign_bytes(b"another plan", office.keys("robot"))
+    by_other = sign_bytes(path.read_bytes(), office.keys("hanako"))
+    halves = [(signature, b""), (signature, b"none"), (signature, other), (signature, by_other), (record, b"0" * 64)]
+    for place, content in [(signature, None), (record, None), *halves]:
+        place.unlink()
+        if content is not None:
+            place.write_bytes(content)
+        assert find_proposal(office.folder) is None, (place.name, content)
+        assert "a plan waits: nobody has approved it" in office.cycle()
+        assert find_proposal(office.folder) is not None
 
 
 def test_an_approval_by_the_daemon_itself_counts_for_nothing(office: Office, keys: Callable[[str], Path]) -> None:
@@ -197,6 +225,41 @@ def test_a_rollout_that_has_not_ended_keeps_the_daemon_from_planning(office: Off
     with use_rollouts(office.durable.state) as store:
         store.change_state_or_refuse(name, RolloutState.PAUSED, office.scene.now, by="hanako")
     assert office.cycle().endswith(f"; the rollout {name} has not ended, so nothing is planned")
+
+
+def test_what_was_begun_with_report_changes_nothing_under_a_file_that_allows_it_since(office: Office) -> None:
+    office.begun_with = DaemonChanges.REPORT
+    office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
+    for _ in range(2):
+        said = office.cycle()
+        assert said.startswith("2 devices, 2 differ (")
+        assert said.endswith("; 'changes: automatic' allows more than this daemon began with: it needs a new start")
+    assert office.active is None
+    assert not any(office.folder.iterdir())
+
+
+def test_what_was_begun_with_approved_waits_for_people_under_a_file_that_says_automatic_since(office: Office) -> None:
+    office.begun_with = DaemonChanges.APPROVED
+    office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
+    assert "a plan waits: nobody has approved it" in office.cycle()
+    assert office.active is None
+
+
+def test_who_only_reports_reads_drift_whatever_rollout_runs(office: Office) -> None:
+    office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
+    assert office.cycle().endswith("has begun")
+    office.allow(changes="report")
+    with office.work_on_rollouts():
+        assert office.cycle().startswith("2 devices, 2 differ (")
+    assert office.cycle().startswith("2 devices, 2 differ (")
+    assert office.found == [2, 2, 2]
+
+
+def test_drift_is_read_while_nobody_works_on_the_rollout_that_runs(office: Office) -> None:
+    office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
+    office.cycle()
+    assert office.cycle().endswith(f"; the rollout {office.active} has not ended, so nothing is planned")
+    assert office.found == [2, 2]
 
 
 def test_a_key_that_is_no_programs_is_refused(office: Office) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from controller.daemon import health_endpoint
 from controller.daemon.health_endpoint import HOST, MOST_CLIENTS, SECONDS, answer_request, serve_health
 from controller.errors import DaemonRefused
 
@@ -82,6 +86,61 @@ def test_clients_that_say_nothing_are_bounded_and_end_nothing() -> None:
             except ConnectionError:
                 continue
         assert time.monotonic() < deadline
+
+
+class Scarce(socket.socket):
+    """A listening socket on a machine that has no descriptor left for the first clients."""
+
+    left = 3
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if Scarce.left:
+            Scarce.left -= 1
+            raise OSError(errno.EMFILE, "too many open files")
+        return super().accept()
+
+
+def test_a_machine_without_descriptors_for_a_while_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_endpoint, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(Scarce, "left", 3)
+    with monkeypatch.context() as scarce:
+        scarce.setattr(socket, "socket", Scarce)
+        serving = serve_health(0, lambda: True)
+        port = serving.__enter__()
+    try:
+        assert ask(port, b"GET /health HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+        assert not Scarce.left
+    finally:
+        serving.__exit__(None, None, None)
+
+
+def test_clients_that_no_thread_can_answer_are_let_go_and_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[str] = []
+    start = threading.Thread.start
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name != "health-client":
+            return start(thread)
+        failed.append(thread.name)
+        message = "can't start new thread"
+        raise RuntimeError(message)
+
+    with serve_health(0, lambda: True) as port:
+        with monkeypatch.context() as scarce:
+            scarce.setattr(threading.Thread, "start", fail)
+            for _ in range(MOST_CLIENTS + 1):  # so many are answered at once: none of them keeps its place
+                with suppress(ConnectionError):
+                    assert ask(port, b"GET /health HTTP/1.1\r\n\r\n") == b""
+        assert len(failed) == MOST_CLIENTS + 1
+        assert ask(port, b"GET /health HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_its_thread_ends_with_it() -> None:
+    before = set(threading.enumerate())
+    with serve_health(0, lambda: True):
+        [thread] = set(threading.enumerate()) - before
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_it_listens_on_the_loopback_address_and_a_taken_port_is_named() -> None:

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread, Timer
 from time import monotonic
@@ -20,6 +21,7 @@ import pytest
 
 from controller.daemon.daemon_lock import become_daemon
 from controller.errors import StoreRefused
+from controller.operations.operations import Operations
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.storage.audit.audit_trail import AuditTrail
@@ -191,6 +193,52 @@ def test_drift_is_rolled_out_and_a_signal_ends_it_at_a_devices_boundary(
     with use_rollouts(service.state) as store:
         ends = {str(run.end) for run in store.find_last_runs(name).values()}
     assert ends == {"applied"}
+
+
+def test_a_file_narrowed_to_report_ends_rollouts_at_a_devices_boundary(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.allow(changes="automatic", **{"most-schools": 2})
+    monkeypatch.setattr("controller.cli.daemon.duties.WORK_EVERY_SECONDS", 0.2)
+    looks: list[int] = []
+
+    def load_operations_of(*_: object) -> Operations | None:
+        looks.append(len(said))
+        return service.scene.operations
+
+    monkeypatch.setattr("controller.cli.rollouts.estate_rollouts.load_operations_of", load_operations_of)
+    pushed: set[str] = set()
+    begun, go_on = Event(), Event()
+
+    def hold(device: str, verb: str) -> Fault:
+        if verb == "push":
+            pushed.add(device)
+            begun.set()
+            assert go_on.wait(PATIENCE)
+        return NO_FAULT
+
+    for name, one in service.scene.lab.devices.items():
+        one.draw_fault = partial(hold, name)
+    with watch_log(monkeypatch) as said:
+
+        def meanwhile() -> None:
+            assert begun.wait(PATIENCE)
+            service.allow(changes="report")
+            try:
+                wait_until(lambda: any("changes: report: the rollout is left alone" in one for one in said))
+            finally:
+                go_on.set()
+            wait_until(lambda: any(one.endswith(" is running") for one in said))
+            # So often the duties have looked since, and begun nothing.
+            enough = len(looks) + 6
+            wait_until(lambda: len(looks) >= enough)
+
+        done, _ = service.run(meanwhile)
+    assert done.code == 0, done.errors
+    assert len(pushed) == 1
+    assert sum(one.endswith(" is carried out") for one in said) == 1, said
+    with use_rollouts(service.state) as store:
+        assert store.find_active() is not None
 
 
 def test_a_second_daemon_is_refused_by_name(service: Service) -> None:

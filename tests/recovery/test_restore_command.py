@@ -12,11 +12,12 @@ from unittest.mock import patch
 import pytest
 
 from controller.cli.recovery import restore as command
+from controller.errors import AuditRefused
 from controller.exit_codes import Exit
 from controller.lab.virtual_switches.faults import Fault, MatchingFaults
 from controller.plan.playbook_tasks.onboarding import PinnedKey
 from controller.recovery.device_restore import RestoreSource, restore_device
-from controller.storage.audit.audit_trail import AuditTrail
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
 from tests.recovery.restore_scene import NAME, SECRETS, RestoreScene
 
@@ -91,6 +92,40 @@ def test_what_is_refused_has_its_end_in_the_record_and_leaves_no_key(typed: Type
     assert "give it that name by its console first" in done.errors
     assert typed.list_ends()[-1].startswith("failed: ")
     assert typed.unpinned == [b"key"]
+
+
+@pytest.mark.parametrize("lost", [(AuditKind.TIMELINE_SEALED,), (AuditKind.TIMELINE_SEALED, AuditKind.RESTORED)])
+def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, lost: tuple[AuditKind, ...]
+) -> None:
+    lose_records(monkeypatch, lost)
+    done = typed.restore("--fingerprint", "SHA256:x", "--json")
+    assert (done.code, json.loads(done.said)["end"]) == (Exit.FAILED, "applied"), done
+    assert "the disk is full" in done.errors
+    assert typed.unpinned == [], "the device that is there now has that key"
+    assert typed.list_ends()[-1] == ("begun" if AuditKind.RESTORED in lost else "applied")
+
+
+def test_a_key_that_was_pinned_for_nothing_goes_also_where_nothing_is_recorded(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_records(monkeypatch, (AuditKind.RESTORED,))
+    typed.scene.replace("", "another")
+    assert typed.restore("--fingerprint", "SHA256:x").code == Exit.FAILED
+    assert typed.unpinned == [b"key"]
+
+
+def lose_records(monkeypatch: pytest.MonkeyPatch, kinds: tuple[AuditKind, ...]) -> None:
+    """Let the trail take what begins, and nothing of these kinds after it."""
+    whole = AuditTrail.record
+
+    def record(trail: AuditTrail, kind: AuditKind, **details: str | int) -> str:
+        if kind in kinds and details.get("end") != "begun":
+            message = "the audit trail cannot be written: the disk is full"
+            raise AuditRefused(message)
+        return whole(trail, kind, **details)
+
+    monkeypatch.setattr(AuditTrail, "record", record)
 
 
 def test_ctrl_c_before_the_change_ends_it_and_within_it_waits_for_its_end(

@@ -2,164 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from controller.errors import CredentialsRejected, DeviceUnreachable, LoginRefused, RotationRefused
-from controller.lab.virtual_switches.catalyst import C9300, CatalystSwitch
+from controller.errors import LoginRefused, RotationRefused
 from controller.lab.virtual_switches.faults import Fault, MatchingFaults
-from controller.lab.virtual_switches.terminal import DeviceSite
 from controller.lab.virtual_switches.x530.device import X530
-from controller.model.city import City
 from controller.model.sites.devices import Device
-from controller.operations.device_access import CredentialSource, DeviceAccess
-from controller.operations.operations import Operations
-from controller.platforms.base import Session
-from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.operations.device_access import DeviceAccess
 from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End
-from controller.rollout.waves import Settings
-from controller.rotation.credential_rotation import (
-    DueRotation,
-    LoginState,
-    RotatedDevice,
-    Rotation,
-    find_due,
-    prepare_rotation,
-    rotate_login,
-)
-from controller.telemetry.timeline import Span
-from tests.policies import NOON
-from tests.rollout.memory_lab import switches
-from tests.rollout.virtual_devices import VirtualTransport
+from controller.rotation.credential_rotation import LoginState
+from tests.rotation.rotation_scene import NEW, OLD, Scene
 
 pytestmark = pytest.mark.usefixtures("hasty_netmiko")
-OLD, NEW = "The-old-one-7", "The-new-one-8"
 BOTH = {"net01": LoginState.WORKS, "net02": LoginState.WORKS}
 OLD_ONLY = {"net01": LoginState.WORKS, "net02": LoginState.REFUSED}
-CATALYST = (
-    f"hostname s1\narchive\n path flash:saved\n!\nusername net01 privilege 15 secret 0 {OLD}\n"
-    "username boss privilege 15 secret 9 $9$bosshash\nend\n"
-)
-X530_TEXT = (
-    f"hostname s1\nusername net01 privilege 15 password {OLD}\nusername boss privilege 15 password 8 $1$boss\nend\n"
-)
-PLATFORMS = ("cisco_ios", "allied_telesis_awplus")
-
-
-@dataclass
-class Scene:
-    """A switch that knows its users, the operators' file, and all that a listener is told."""
-
-    folder: Path
-    device: Device
-    clock: ManualClock = field(default_factory=lambda: ManualClock(NOON))
-    secrets: dict[str, str] = field(default_factory=lambda: {"OLD": OLD, "NEW": NEW})
-    turned: bool = False
-    dead: set[str] = field(default_factory=set)
-    refused: set[str] = field(default_factory=set)
-    unproved: set[str] = field(default_factory=set)
-    told: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        def now() -> float:
-            return self.clock.now().timestamp()
-
-        catalyst = self.device.platform == "cisco_ios"
-        self.switch = CatalystSwitch(C9300, CATALYST, clock=now) if catalyst else X530(X530_TEXT, clock=now)
-        self.site = DeviceSite(self.switch)
-        self.before = self.users()
-
-    def users(self) -> list[str]:
-        return [line for line in self.switch.show_running().split("\n") if line.startswith("username ")]
-
-    def saved_users(self) -> list[str]:
-        text = self.switch.show_startup() or ""
-        return [line.split()[1] for line in text.split("\n") if line.startswith("username ")]
-
-    def operations(self) -> Operations:
-        old, new = ({"user": user, "password": {"env": name}} for user, name in (("net01", "OLD"), ("net02", "NEW")))
-        rotation = {**new, "previous": old} if self.turned else {**old, "next": new}
-        return Operations.model_validate(
-            {"access": {"x": {**rotation, "known-hosts": Path("/none")}}, "state": self.folder}
-        )
-
-    def resolve(self, device: str, source: CredentialSource) -> str:
-        if source.env not in self.secrets:
-            raise LoginRefused(device, f"the environment variable {source.env} is not set")
-        return self.secrets[str(source.env)]
-
-    def reach(self, access: DeviceAccess) -> Any:  # noqa: ANN401 a transport
-        return UserTransport(self, access)
-
-    def prepare(self, *, accept: bool = True) -> tuple[Rotation, DueRotation]:
-        rotation = prepare_rotation(self.device, self.operations(), self.resolve, self.reach, accept_no_restore=accept)
-        return rotation, find_due(rotation)
-
-    def rotate(self, *, accept: bool = True) -> RotatedDevice:
-        return self.carry_out(*self.prepare(accept=accept))
-
-    def carry_out(self, rotation: Rotation, due: DueRotation) -> RotatedDevice:
-        settings = Settings(120, self.folder, self.reach(rotation.access), self.clock)
-        return rotate_login(rotation, due, settings, [self])
-
-    def type_lines(self, *lines: str) -> None:
-        """Let somebody else configure something."""
-        session = self.switch.open_command_line("somebody")
-        for line in ("enable", "configure terminal", *lines, "end"):
-            session.enter(line)
-
-    def is_done(self) -> bool:
-        return self.prepare()[1].is_done
-
-    def started(self, span: Span) -> None:
-        self.told.append(repr((span.name, span.attributes)))
-
-    def ended(self, span: Span) -> None:
-        self.told.append(repr((span.name, span.attributes, span.outcome, span.error)))
-
-
-class UserTransport(VirtualTransport):
-    """Lets in whom the switch knows by its own configuration."""
-
-    def __init__(self, scene: Scene, access: DeviceAccess) -> None:
-        super().__init__({scene.device.id: scene.site}, user=access.user)
-        self._scene, self._access = scene, access
-
-    @contextmanager
-    def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[Session]:
-        scene, user = self._scene, self._access.user
-        if user in scene.dead:
-            raise DeviceUnreachable(device.id, "no answer")
-        assert self._access.password is not None
-        known = scene.switch.accepts_login(user, scene.resolve(device.id, self._access.password))
-        if user in scene.unproved:
-            raise LoginRefused(device.id, "privileged mode was not reached")
-        if user in scene.refused or not known:
-            raise CredentialsRejected(device.id, f"the login as {user!r} was refused")
-        with super().open_session(device, device_type, changing=changing) as session:
-            yield session
-
-
-@pytest.fixture(scope="module")
-def model(city: City) -> Device:
-    """Any device of the city, as the model of one that is drawn."""
-    return switches(city, city.virtual_estate.schools[:1])[0]
-
-
-@pytest.fixture(params=PLATFORMS)
-def scene(request: pytest.FixtureRequest, model: Device, tmp_path: Path) -> Iterator[Scene]:
-    found = Scene(tmp_path, replace(model, platform=request.param, access="x"))
-    yield found
-    # Whatever came of it: no secret is told, or kept in what was saved before the change.
-    kept = [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*") if path.is_file()]
-    assert not [text for text in (*found.told, *kept) if OLD in text or NEW in text or "virtual" in text]
 
 
 def test_the_new_login_is_set_and_proved_and_then_the_old_one_goes(scene: Scene) -> None:

@@ -10,16 +10,15 @@ from pathlib import Path
 from threading import Event
 
 from controller.cli.audit import open_audit_trail
+from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.devices.drift_telemetry import send_drift
 from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
-from controller.cli.rollouts.worker import carry_out_here, prepare_resumption
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.scheduler import Duty
-from controller.errors import DaemonRefused
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
 from controller.measure.assessment.assess import assess_school
@@ -35,12 +34,8 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.select import Selection
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
-from controller.rollout.durable.carry_out import become_worker, is_worked_on, use_rollouts
-from controller.rollout.durable.rollout_scene import RolloutScene
+from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.rollout.durable.rollout_worker import RolloutWorker
-from controller.rollout.durable.workflow_engine import WorkflowEngine
-from controller.rollout.work_loop import WorkLoop, refuse_other_estate
 from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import Writer
 
@@ -59,7 +54,10 @@ class DaemonDuties:
     state: Path | None
     say: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
-    _workers: list[RolloutWorker] = field(default_factory=list)
+    _rollouts: RolloutDuty = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rollouts = RolloutDuty(self.estate, self.find_place, self.say, self.clock)
 
     def find_place(self) -> EstateRollouts:
         """Return where this estate's state stands, by the operators' file of today."""
@@ -68,14 +66,17 @@ class DaemonDuties:
     def list_duties(self, operations: Operations) -> list[Duty]:
         """Return the duties at the pace that the operators' file has when the daemon begins."""
         settings = operations.daemon
-        drift = DriftCycle(self._load_scene, use_scene_store, self._send_drift, find_user_name())
+        drift = DriftCycle(self._load_scene, use_scene_store, self._send_drift, find_user_name(), settings.changes)
         reading = settings.drift_every_minutes * 60.0, LONGEST_READING_SECONDS
         found = [Duty("drift", reading[0], drift.run, longest_seconds=reading[1])]
         if self.estate == VirtualCity.estate:
             pace = settings.measure_every_minutes * 60.0
             found.append(Duty("measure", pace, self.measure, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
-            found.append(Duty("rollouts", WORK_EVERY_SECONDS, self.work, changes_devices=True))
+            work, heed = self._rollouts.work, self._rollouts.heed_changes
+            # Work takes as long as its windows and pauses; that the file was narrowed meanwhile is seen beside it.
+            found.append(Duty("rollouts", WORK_EVERY_SECONDS, work, changes_devices=True))
+            found.append(Duty("changes", WORK_EVERY_SECONDS, heed, longest_seconds=LONGEST_READING_SECONDS))
         return found
 
     def _load_city(self) -> City:
@@ -127,50 +128,9 @@ class DaemonDuties:
                 send_measured_event(sent, assessment)
         return f"{len(sites)} schools measured" if measured == asked else f"{asked - measured} of {asked} not measured"
 
-    def work(self, stop: Event) -> str:
-        """Carry out whatever rollout has not ended, as `tsunagu rollout worker` does.
-
-        Raises:
-            DaemonRefused: a rollout cannot be worked on; says why.
-        """
-        place, said = self.find_place(), list[str]()
-
-        def open_store() -> AbstractContextManager[RolloutStore]:
-            return use_rollouts(place.folder, create=True, server=place.server)
-
-        def open_worker() -> AbstractContextManager[tuple[WorkflowEngine, RolloutStore]]:
-            return become_worker(place.folder, server=place.server)
-
-        def prepare(store: RolloutStore, rollout: str) -> RolloutScene:
-            refuse_other_estate(self.estate, store.load_record(rollout).estate, rollout)
-            self.say(f"rollouts: {rollout} is carried out")
-            return prepare_resumption(store, rollout, self.find_place())
-
-        def carry_out(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> None:
-            carry_out_here(engine, store, scene, place, self.clock.now(), on_worker)
-            status = store.load_status(scene.record.id)
-            self.say(f"rollouts: {scene.record.id} is {status.state} {status.reason}".rstrip())
-
-        def on_worker(worker: RolloutWorker) -> None:
-            self._workers.append(worker)
-            if stop.is_set():
-                worker.stop.set()
-
-        with open_store() as store:
-            others = not store.is_shared and is_worked_on(store, place.folder)
-            if store.find_active() is None or others:
-                return ""
-        shares = place.server is not None
-        loop = WorkLoop(open_store, open_worker, prepare, carry_out, said.append, shares_work=shares, stop=stop)
-        loop.work_until_stopped(once=True)
-        if said:
-            raise DaemonRefused(said[-1])
-        return ""
-
     def stop_workers(self) -> None:
         """Let no further device begin; those that have begun are brought to their ends."""
-        for worker in self._workers:
-            worker.stop.set()
+        self._rollouts.stop_worker()
 
 
 def use_scene_store(scene: CycleScene) -> AbstractContextManager[RolloutStore]:

@@ -102,6 +102,15 @@ def restore_dead_device(  # noqa: PLR0913 the command's options
         errors.print(f"{said}: the change of {name} has begun, and is brought to its end first", markup=False)
 
     key: PinnedKey | None = None
+    done: RestoredDevice | None = None
+
+    def tell_end(done: RestoredDevice) -> None:
+        try:
+            trail.record(AuditKind.RESTORED, **about, end=str(done.outcome.end))
+        finally:
+            # The device is as it is, also where the trail cannot be written.
+            _say(done, source, key, as_json=as_json)
+
     try:
         with (
             end_like_interrupt(),
@@ -122,14 +131,21 @@ def restore_dead_device(  # noqa: PLR0913 the command's options
                 sign_with=sign_with,
             )
     except BaseException as error:
-        # Whatever ends it, also Ctrl-C: the record has its end, and a key that was pinned for nothing goes.
-        why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
-        trail.record(AuditKind.RESTORED, **about, end=f"failed: {why}"[:300])
-        if key is not None and key.new and unpin_host_key(identify_device(device, access), key.key):
-            errors.print(f"{name}: the host key was taken out again", style="yellow", markup=False)
+        if done is not None:
+            # It had its end before something else went wrong: the timeline could not be sealed, say.
+            tell_end(done)
+            raise
+        # Whatever ends it, also Ctrl-C: a key that was pinned for nothing goes, and the record has its end.
+        try:
+            if key is not None and key.new and unpin_host_key(identify_device(device, access), key.key):
+                errors.print(f"{name}: the host key was taken out again", style="yellow", markup=False)
+        finally:
+            why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
+            trail.record(AuditKind.RESTORED, **about, end=f"failed: {why}"[:300])
         raise
-    trail.record(AuditKind.RESTORED, **about, end=str(done.outcome.end))
-    _say(done, source, key, as_json=as_json)
+    tell_end(done)
+    if not done.outcome.end.good:
+        raise typer.Exit(Exit.FAILED)
     if heard:
         raise typer.Exit(Exit.INTERRUPTED)
 
@@ -157,5 +173,3 @@ def _say(done: RestoredDevice, source: RestoreSource, key: PinnedKey | None, *, 
             print_line(f"not judged, as before: {way}", "yellow")
         said = f": {outcome.reason}" if outcome.reason else ""
         print_line(f"{outcome.end:<9} {outcome.device}{said}", "green" if outcome.end.good else "red")
-    if not outcome.end.good:
-        raise typer.Exit(Exit.FAILED)

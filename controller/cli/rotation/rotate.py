@@ -104,6 +104,14 @@ def rotate(  # noqa: PLR0913 the command's options
         heard.append(said)
         errors.print(f"{said}: the change of {name} has begun, and is brought to its end first", markup=False)
 
+    def tell_end(done: RotatedDevice) -> None:
+        try:
+            trail.record(AuditKind.ROTATED, **about, end=str(done.outcome.end))
+        finally:
+            # The device is as it is, also where the trail cannot be written.
+            _say_end(rotation, done, as_json=as_json)
+
+    done: RotatedDevice | None = None
     try:
         with (
             end_like_interrupt(),
@@ -112,11 +120,14 @@ def rotate(  # noqa: PLR0913 the command's options
         ):
             done = rotate_login(rotation, due, settings, [trace])
     except BaseException as error:
+        if done is not None:
+            # It had its end before something else went wrong: the timeline could not be sealed, say.
+            tell_end(done)
+            raise
         why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
         trail.record(AuditKind.ROTATED, **about, end=f"failed: {why}"[:300])
         raise
-    trail.record(AuditKind.ROTATED, **about, end=str(done.outcome.end))
-    _say_end(rotation, done, as_json=as_json)
+    tell_end(done)
     if heard:
         raise typer.Exit(Exit.INTERRUPTED)
     if not done.outcome.end.good:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 from controller.errors import DeviceUnreachable, TsunaguError
@@ -31,6 +32,10 @@ _UNREACHABLE = "device-unreachable"
 """The code of the error document where nobody answers."""
 
 
+class CommandEndUnknown(TsunaguError):
+    """A command of Tsunagu said no end, or broke off in the middle: it may have changed devices, or not."""
+
+
 def run_own_command(words: Sequence[str], field: str, what: str) -> Mapping[str, Any]:
     """Run a command of Tsunagu with `--json` and return its document, which has a field of this name.
 
@@ -38,7 +43,8 @@ def run_own_command(words: Sequence[str], field: str, what: str) -> Mapping[str,
 
     Raises:
         DeviceUnreachable: nobody answered where it was to change something.
-        TsunaguError: it was refused, or its end cannot be read; with its own words.
+        CommandEndUnknown: it said no end, or broke off after it had begun.
+        TsunaguError: it was refused; with its own words.
     """
     command = [sys.executable, "-I", "-c", _PROGRAM, *words, "--json"]
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
@@ -51,8 +57,10 @@ def run_own_command(words: Sequence[str], field: str, what: str) -> Mapping[str,
             start_new_session=True,
             preexec_fn=_end_with_parent,
         )
-        last = read_last_document(said)
-        return _read_document(last, field, what, _read_last(errors, _MOST_OF_AN_ERROR), done.returncode)
+        end = _CommandEnd(
+            read_last_document(said), _read_last(errors, _MOST_OF_AN_ERROR), done.returncode, began=_streams(said)
+        )
+        return _read_document(end, field, what)
 
 
 def _end_with_parent() -> None:
@@ -66,10 +74,13 @@ def read_last_document(file: IO[bytes], most_bytes: int = _MOST_BYTES) -> str:
     >>> read_last_document(BytesIO(b'{"format": "rollout-event/1"}\n' * 9 + b'{"rollout": "x"}\n'), 40)
     '{"rollout": "x"}'
     """
-    file.seek(0)
-    streams = _EVENT.match(file.read(_LONGEST_HEAD).decode("utf-8", "replace"))
     said = _read_last(file, most_bytes).strip()
-    return said.rpartition("\n")[2] if streams else said
+    return said.rpartition("\n")[2] if _streams(file) else said
+
+
+def _streams(file: IO[bytes]) -> bool:
+    file.seek(0)
+    return _EVENT.match(file.read(_LONGEST_HEAD).decode("utf-8", "replace")) is not None
 
 
 def _read_last(file: IO[bytes], most_bytes: int) -> str:
@@ -77,18 +88,31 @@ def _read_last(file: IO[bytes], most_bytes: int) -> str:
     return file.read(most_bytes).decode("utf-8", "replace")
 
 
-def _read_document(said: str, field: str, what: str, errors: str, code: int) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _CommandEnd:
+    """What a command said last, to whom, and how it ended; `began`: it had told of what it does."""
+
+    said: str
+    errors: str
+    code: int
+    began: bool
+
+
+def _read_document(end: _CommandEnd, field: str, what: str) -> Mapping[str, Any]:
     try:
-        document = parse_json(said, most_bytes=_MOST_BYTES)
+        document = parse_json(end.said, most_bytes=_MOST_BYTES)
     except JsonRefused:
         document = None
     if isinstance(document, dict) and field in document:
         return document
     if isinstance(document, dict) and isinstance(error := document.get("error"), dict):
         told, device = str(error.get("message")), str(error.get("device", ""))
+        if end.began:
+            message = f"{what} broke off after it had begun: {told}"
+            raise CommandEndUnknown(message)
         if error.get("code") == _UNREACHABLE:
             raise DeviceUnreachable(device, told.removeprefix(f"{device}: "))
         raise TsunaguError(told)
-    words = errors.strip()[-_MOST_OF_AN_ERROR:] or shorten_value(said)
-    message = f"{what} ended with exit code {code} and said no end: {words}"
-    raise TsunaguError(message)
+    words = end.errors.strip()[-_MOST_OF_AN_ERROR:] or shorten_value(end.said)
+    message = f"{what} ended with exit code {end.code} and said no end: {words}"
+    raise CommandEndUnknown(message)

@@ -11,20 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.errors import PlanRefused
+from controller.errors import PlanRefused, TsunaguError
 from controller.plan.document import load_plan
-from controller.plan.playbook_tasks.own_command import run_own_command
+from controller.plan.playbook_tasks.own_command import CommandEndUnknown, run_own_command
 
 _GOOD = ("applied", "unchanged")
+_REVERTED = "reverted"
+
+
+class RolloutEndUnknown(TsunaguError):
+    """Nobody knows how a rollout ended, nor which devices it has changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostRollout:
-    """How a rollout ended for a host: `done`, `failed` or `not attempted`, and why; `state` is its own word for it."""
+    """How a rollout ended for a host: `done`, `failed` or `not attempted`, and why; `state` is its own word for it.
+
+    `touched`: it may hold what was planned, or a part of it. False only where that is known: it was not begun, or it
+    was read in its old state. A device that failed may run its change without having saved it.
+    """
 
     end: str
     state: str
     reason: str
+    touched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +51,19 @@ def run_rollout(request: RolloutRequest, hosts: Collection[str]) -> tuple[str, M
 
     Raises:
         PlanRefused: the plan is about devices that are none of the hosts.
-        TsunaguError: the rollout was refused, or its end cannot be read; with its own words.
+        RolloutEndUnknown: it said no end, or broke off after it had begun: devices may be changed.
+        TsunaguError: the rollout was refused; with its own words.
     """
     beside = sorted({one.device for one in load_plan(request.plan).devices} - set(hosts))
     if beside:
         message = f"{request.plan}: is also about {', '.join(beside[:8])}, which this run was not told to change; "
         raise PlanRefused(message + "name their schools, too, or make a plan of these devices alone")
     words = ["rollout", "start", str(request.plan), "--policies", str(request.policies), *request.words]
-    document = run_own_command(words, "outcomes", "the rollout")
+    try:
+        document = run_own_command(words, "outcomes", "the rollout")
+    except CommandEndUnknown as error:
+        message = f"{error}; which devices it has changed is not known here: see tsunagu rollout list"
+        raise RolloutEndUnknown(message) from None
     return str(document["rollout"]), _list_ends(document, hosts)
 
 
@@ -60,11 +75,20 @@ def _list_ends(document: Mapping[str, Any], hosts: Collection[str]) -> dict[str,
     for host in hosts:
         one = found.get(host)
         if one is None:
-            ends[host] = HostRollout("not attempted", "", "the plan says nothing about it")
-        elif one["end"] in _GOOD:
-            ends[host] = HostRollout("done", one["end"], "")
-        elif one["end"] is None:
-            ends[host] = HostRollout("not attempted", "", f"it was not begun: {why} ({how})")
+            ends[host] = HostRollout("not attempted", "", "the plan says nothing about it", touched=False)
+            continue
+        touched = _is_touched(one)
+        if one["end"] in _GOOD:
+            ends[host] = HostRollout("done", one["end"], "", touched)
+        elif one["end"] is not None:
+            ends[host] = HostRollout("failed", one["end"], f"{one['end']}: {one['reason']} ({how})", touched)
+        elif touched:
+            ends[host] = HostRollout("failed", "", f"it is in the middle of its change: {why} ({how})", touched)
         else:
-            ends[host] = HostRollout("failed", one["end"], f"{one['end']}: {one['reason']} ({how})")
+            ends[host] = HostRollout("not attempted", "", f"it was not begun: {why} ({how})", touched)
     return ends
+
+
+def _is_touched(one: Mapping[str, Any]) -> bool:
+    # What was not attempted has no beginning, whatever its end; one that was lost in an earlier try is unknown.
+    return one["end"] == "unknown" or (one["begun"] is not None and one["end"] != _REVERTED)

@@ -131,6 +131,11 @@ def find_policy_copy(digest: str, state: Path) -> Path:
     return _find_kept(digest, state)
 
 
+def find_applied_copy(digest: str, state: Path) -> Path | None:
+    """Return the folder of the copy of a policy that was applied from here; None where none is kept (also for "")."""
+    return state / FOLDER / digest if digest and is_policy_kept(digest, state) else None
+
+
 def is_policy_kept(digest: str, state: Path) -> bool:
     """Tell if a policy was applied from here before and its copy is still kept."""
     return (state / FOLDER / digest).is_dir()

@@ -9,11 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
 from controller.errors import FileLocked, RolloutRefused, StoreRefused
 from controller.operations.applied_policies import find_applied_policy
-from controller.plan.provenance.policy_copies import find_policy_copy, name_judged
+from controller.plan.provenance.policy_copies import find_applied_copy, find_policy_copy, name_judged
 from controller.rollout.durable.database import (
     DatabaseServer,
     close_database,
@@ -46,7 +45,6 @@ MOST_BREAKS = 5
 _LOCK = "worker.lock"
 _LOOK_PATIENCE_SECONDS = 2.0
 """How long a worker waits for its lock: who only looks (`is_worked_on`) holds it for a moment."""
-_POLL_SECONDS = 0.2
 
 
 def find_database(state: Path) -> Path:
@@ -179,8 +177,9 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         started=asked.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
-    policies = find_policy_copy(plan.policy, name_judged(started.operations.state))
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies), asked.now)
+    state = started.operations.state
+    policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), asked.now)
     record_start(started, asked.now)
     return record
 
@@ -284,10 +283,13 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
                 broken = explain_broken(engine, store, scene) if found is WorkflowStatus.BROKEN else ""
             finally:
                 worker.stop.set()
-                engine.stop()
-                if not worker.begun:
-                    with suppress(StoreRefused):  # the lease ends, and with it what others wait for
-                        store.end_open_tries()
+                try:
+                    # The engine does not wait for its threads, and whoever has the lock or the lease next begins anew.
+                    worker.wait_for_begun()
+                finally:
+                    engine.stop()
+                with suppress(StoreRefused):  # the lease ends, and with it what others wait for
+                    store.end_open_tries()
         status = store.load_status(record.id)
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
@@ -381,7 +383,7 @@ def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) ->
     key = name_workflow(rollout, generation)
     if found is None:
         engine.start_workflow(ROLLOUT, key)
-    found = worker.workflows.wait_for_workflow(key, time.monotonic())
-    while worker.begun:
-        Event().wait(_POLL_SECONDS)
-    return found
+    try:
+        return worker.workflows.wait_for_workflow(key, time.monotonic())
+    finally:
+        worker.wait_for_begun()

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
-from controller.plan.playbook_tasks.rollout_process import RolloutRequest, run_rollout
+from controller.plan.playbook_tasks.rollout_process import RolloutEndUnknown, RolloutRequest, run_rollout
 
 _VALUES = {"restore_after": "--restore-after", "force_window": "--force-window"}
 _FLAGS = {"undo": "--undo", "accept_no_restore": "--accept-no-restore"}
@@ -39,7 +39,10 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
 
         def roll_out() -> TaskResult:
             request = RolloutRequest(Path(given["plan"]), Path(known["tsunagu_policies"]), words)
-            rollout, ends = run_rollout(request, known["ansible_play_hosts_all"])
+            try:
+                rollout, ends = run_rollout(request, known["ansible_play_hosts_all"])
+            except RolloutEndUnknown as error:
+                return {"failed": True, "end_unknown": True, "msg": str(error)}
             changed = any(one.state == "applied" for one in ends.values())
             return {"changed": changed, "rollout": rollout, "hosts": {name: asdict(one) for name, one in ends.items()}}
 

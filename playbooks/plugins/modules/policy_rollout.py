@@ -49,7 +49,13 @@ rollout:
   returned: success
   type: str
 hosts:
-  description: By host, C(end) (done, failed, not attempted), C(state) (applied, unchanged, reverted, ...), C(reason).
+  description:
+    - By host, C(end) (done, failed, not attempted), C(state) (applied, unchanged, reverted, ...), C(reason), and
+      C(touched), which is false only where it is known that the host holds nothing of what was planned.
   returned: success
   type: dict
+end_unknown:
+  description: Whether nobody knows how the rollout ended, so that devices may be changed.
+  returned: where it is so
+  type: bool
 """
