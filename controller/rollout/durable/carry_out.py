@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.errors import FileLocked, RolloutRefused, StoreRefused
-from controller.plan.provenance.policy_copies import find_policy_copy
+from controller.plan.provenance.policy_copies import find_policy_copy, is_policy_kept
 from controller.rollout.durable.database import (
     DatabaseServer,
     close_database,
@@ -173,8 +173,10 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         started=asked.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
-    policies = find_policy_copy(plan.policy, started.operations.state)
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies), asked.now)
+    state, earlier = started.operations.state, record.policy_before
+    policies = find_policy_copy(plan.policy, state)
+    before = find_policy_copy(earlier, state) if earlier and is_policy_kept(earlier, state) else None
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), asked.now)
     return record
 
 

@@ -369,7 +369,7 @@ class RolloutWorker:
 
     @cached_property
     def _undo(self) -> WaveUndo:
-        return WaveUndo(self.scene)
+        return WaveUndo(self.scene, self.store)
 
     @property
     def _gate_steps(self) -> GateSteps:
