@@ -19,17 +19,17 @@ from controller.model.access.quarantines import CutOffs
 from controller.model.access.rules import CONTROLLER, INTERNET, Application, IdentityPart, PrefixListFile, Rule, Segment
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
+from controller.model.integration.integrations import Integrations
+from controller.model.integration.school_stages import SchoolStages
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Family, Prefix, Service
 from controller.model.policy_bounds import SSH_PORT, PolicyBounds
 from controller.model.policy_files import Model, PolicyFile, PolicyValues
-from controller.model.school_stages import SchoolStages
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.blueprints import BlueprintFile, DeviceGroup
 from controller.model.sites.calendar import CalendarFile, DayKind
 from controller.model.sites.devices import Device, DevicePort, EstateName, build_devices, expand_port_groups
 from controller.model.sites.equipment import Equipment
-from controller.model.sites.integration import Integrations
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.school_kinds import SchoolKind
 from controller.model.sites.schools import CityFile, LabFile, Office, School, Ward

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from controller.errors import Origin, Problem
 from controller.model.access.rules import Segment
+from controller.model.integration.integrations import Integration, IntegrationFile, Integrations
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.loading.references import find_integrations, find_unknown
 from controller.model.policy_files import (
@@ -21,7 +22,6 @@ from controller.model.policy_files import (
     SEGMENTS,
 )
 from controller.model.sites.calendar import CalendarFile, DayKind
-from controller.model.sites.integration import Integration, IntegrationFile, Integrations
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, Stages, is_in_stage
 

@@ -8,6 +8,7 @@ from controller.errors import Origin, Problem
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.integration.integrations import Integrations
 from controller.model.loading.place_meanings import find_meanings
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
@@ -31,7 +32,6 @@ from controller.model.policy_files import (
     SEGMENTS,
 )
 from controller.model.sites.blueprints import BlueprintFile
-from controller.model.sites.integration import Integrations
 from controller.model.sites.schools import School
 from controller.model.sites.scope import SchoolGroup, Scope
 

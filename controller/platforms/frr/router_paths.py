@@ -17,7 +17,7 @@ from dataclasses import replace
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import describe_route, is_network
+from controller.platforms.dialect.paths.addresses import describe_route, is_network
 
 _HARMLESS_LINES = re.compile(
     r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
@@ -36,7 +36,7 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:description .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit"
+    r"(?:description .*|bandwidth .*|link-detect|multicast(?: enable)?|exit"
     r"|ipv6 nd suppress-ra"
     r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
     r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"

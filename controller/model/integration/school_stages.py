@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from controller.model.access.rules import Segment
-from controller.model.sites.integration import Integrations
+from controller.model.integration.integrations import Integrations
 from controller.model.sites.schools import School
 from controller.model.sites.stages import Stage, is_in_stage
 
