@@ -17,7 +17,7 @@ from dataclasses import replace
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import describe_route, is_network
+from controller.platforms.dialect.paths.addresses import describe_route, is_network
 
 _HARMLESS_LINES = re.compile(
     r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
