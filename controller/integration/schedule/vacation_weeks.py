@@ -35,7 +35,8 @@ class VacationWeek:
 def list_vacation_weeks(calendar: CalendarFile, since: date, until: date) -> tuple[VacationWeek, ...]:
     """List the weeks from one day until another, both included, that have a working day in a vacation.
 
-    >>> [(str(one.monday), one.after) for one in list_vacation_weeks(calendar, date(2026, 12, 1), date(2027, 1, 31))]
+    >>> weeks = list_vacation_weeks(city.calendar, date(2026, 12, 1), date(2027, 1, 31))
+    >>> [(str(one.monday), one.after) for one in weeks]
     [('2026-12-28', '2学期'), ('2027-01-04', '2学期')]
     """
     found: dict[tuple[date, str, int], list[date]] = {}
@@ -54,7 +55,7 @@ def list_vacation_weeks(calendar: CalendarFile, since: date, until: date) -> tup
 def find_known_day(calendar: CalendarFile, day: date) -> date:
     """Find the day of the calendar that stands for a day: itself, or beyond the end the same day of the last year.
 
-    >>> find_known_day(calendar, date(2029, 8, 1))
+    >>> find_known_day(city.calendar, date(2029, 8, 1))
     datetime.date(2026, 8, 1)
     """
     if day <= calendar.until:

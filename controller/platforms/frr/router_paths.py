@@ -17,7 +17,7 @@ from dataclasses import replace
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import describe_route, is_network
+from controller.platforms.dialect.paths.addresses import describe_route, is_network
 
 _HARMLESS_LINES = re.compile(
     r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
@@ -36,7 +36,7 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:description .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit"
+    r"(?:description .*|bandwidth .*|link-detect|multicast(?: enable)?|exit"
     r"|ipv6 nd suppress-ra"
     r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
     r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"
@@ -67,8 +67,8 @@ _HARMLESS_IN_BGP = re.compile(
 )
 """Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them.
 
-A source of its own (`update-source`, `interface` with an address before it) or more hops let a session come up over
-another line, or not at all.
+A source that is not the line's (`update-source`, `interface` with an address before it) or more hops let a session
+come up over another line, or not at all.
 """
 _HARMLESS_IN_BFD = re.compile(
     r"(?:detect-multiplier (?:[2-9]|[1-4][0-9]|50)|(?:receive|transmit)-interval [0-9]{2,4}|(?:no )?echo-mode"
@@ -77,6 +77,8 @@ _HARMLESS_IN_BFD = re.compile(
 )
 """Of the timers, those that find a dead line: `minimum-ttl` can hold a session down."""
 _NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
+_SOURCE = re.compile(r"neighbor \S+ update-source (?P<source>\S+)")
+"""Where a session comes from: told as `next_hops`, an address or an interface, to be compared with the line's own."""
 _LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
 """A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
 _FAMILY = re.compile(r"address-family ipv([46])(?: unicast)?")
@@ -164,8 +166,9 @@ def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
         elif other_family or not _HARMLESS_IN_BGP.fullmatch(words):
             other_family = words.startswith("address-family ") or (other_family and words != "exit-address-family")
             if words != "exit-address-family":
-                neighbour = _NEIGHBOUR.match(words)
-                yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                neighbour, source = _NEIGHBOUR.match(words), _SOURCE.fullmatch(words)
+                path = _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                yield replace(path, next_hops=(source["source"],) if source else ())
 
 
 def _name_path(kind: PathKind, line: ConfigLine, *, holder: str = "", addresses: tuple[str, ...] = ()) -> UnmanagedPath:

@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import is_network, list_plain_addresses
+from controller.platforms.dialect.paths.addresses import is_network, list_plain_addresses
 
 _PLAIN_OPTION = r"(?:dns|domain|hostname|wins_server)=\S+"
 """What a DHCP scope may tell hosts beside their gateway."""

@@ -207,6 +207,8 @@ class _TouchedSegments:
         """What is of the whole device matters where that routes between our segments and anything else."""
         if path.next_hops:
             return tuple(self._list_misled(path.next_hops))
+        if path.kind is PathKind.PROXY_ARP and path.addresses:
+            return self._examine_addresses(path, leads_out=False)
         if path.kind in _ANYWHERE or path.vlans == frozenset():
             return tuple(self.names.values()) if self.forwards else ()
         return self._touch(path.vlans)
