@@ -173,6 +173,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "backup restore": (Example("backup restore /srv/backups/tsunagu.tar", "on a machine without any state"),),
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
+        "report integration": (Example("report integration -o integration.html --lang ja", "one HTML file"),),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
     }

@@ -121,6 +121,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "drill-list": JsonForm(("drill list",), "controller.cli.recovery.drill:DrillsDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
         "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
+        "report-integration": JsonForm(
+            ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
+        ),
         "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),
