@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -35,21 +34,32 @@ def _find_out_a_change_behind_its_back(city: City, lab: Layout, folder: Path) ->
         name, device = next(iter(played.devices.items()))
         played.good[name] = played.clock.now()
         assert list(played.find_untrue()) == []
-        _put_in_anew(device, bool)
-        found = list(played.find_untrue())
-        assert len(found) == 1, found
-        assert "has a flow of" in found[0]
-        _put_in_anew(device, lambda flow: "actions=drop" in flow)
-        found = list(played.find_untrue())
-        assert any("half made, and nothing is armed" in one for one in found), found
+        ours = _list_own_flows(device)
+        try:
+            _replace_own_flows(device, ours)
+            found = list(played.find_untrue())
+            assert len(found) == 1, found
+            assert "has a flow of" in found[0]
+            _replace_own_flows(device, [flow for flow in ours if "actions=drop" in flow])
+            found = list(played.find_untrue())
+            assert any("half made, and nothing is armed" in one for one in found), found
+        finally:
+            _replace_own_flows(device, ours)
 
 
-def _put_in_anew(device: LabDevice, keep: Callable[[str], object]) -> None:
-    """Take the flows of ours out of a switch, and put those back that are kept."""
-    ofctl = partial(ovs_switches.run_ovs_ofctl, device.school, paths.STATE)
-    flows = [line.strip() for line in ofctl("--no-stats", "dump-flows", ovs_switches.BRIDGE).splitlines()]
-    ours = [flow.replace(" actions=", ",actions=").replace(" ", "") for flow in flows if "cookie=0x5453" in flow]
+def _list_own_flows(device: LabDevice) -> list[str]:
+    """Return the flows of ours on a switch, as they are put in."""
+    listed = ovs_switches.run_ovs_ofctl(
+        device.school, paths.STATE, "--names", "--no-stats", "dump-flows", ovs_switches.BRIDGE
+    )
+    ours = [flow for flow in listed.splitlines() if "cookie=0x5453" in flow]
     assert ours
+    return [flow.replace(" actions=", ",actions=").replace(" ", "") for flow in ours]
+
+
+def _replace_own_flows(device: LabDevice, flows: list[str]) -> None:
+    """Take the flows of ours out of a switch, and put these in."""
+    ofctl = partial(ovs_switches.run_ovs_ofctl, device.school, paths.STATE)
     ofctl("del-flows", ovs_switches.BRIDGE, "cookie=0x5453000000000000/0xffff000000000000")
-    for flow in filter(keep, ours):
-        ofctl("add-flow", ovs_switches.BRIDGE, flow)
+    for flow in flows:
+        ofctl("--names", "add-flow", ovs_switches.BRIDGE, flow)
