@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.drills.drill_record import (
+    MOST_FINDINGS,
     DrillRecord,
     MeasuredRecovery,
+    build_record,
     find_missed_targets,
     list_targets,
 )
@@ -60,10 +62,11 @@ def conduct_drill(drill: Drill, office: DrillOffice) -> tuple[DrillRecord, KeptD
     """Carry a drill out and keep its record; one that breaks off did not pass, and its record says why.
 
     Raises:
-        DrillRefused: the record cannot be kept.
+        DrillRefused: the record cannot be kept; who takes part or what it is about cannot stand in one: before that.
         AuditRefused: the audit trail cannot be written: before anything is lost on purpose.
     """
     at = office.clock.now()
+    _build(drill, office, DrillResult(MeasuredRecovery()), at)
     office.trail.record(AuditKind.DRILLED, drill=drill.kind, subject=drill.subject, end="begun")
     try:
         result = drill.carry_out()
@@ -78,9 +81,21 @@ def conduct_drill(drill: Drill, office: DrillOffice) -> tuple[DrillRecord, KeptD
 
 
 def _keep(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> tuple[DrillRecord, KeptDrill]:
+    record = _build(drill, office, result, at)
+    kept = keep_drill(record, office.state)
+    end = "passed" if record.passed else "not passed"
+    about = {"drill": record.kind, "record": kept.path.name, "sha256": kept.sha256}
+    office.trail.record(AuditKind.DRILLED, **about, end=end)
+    return record, kept
+
+
+def _build(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> DrillRecord:
     expected = list_targets(office.city)
     missed = find_missed_targets(expected, result.measured)
-    record = DrillRecord.model_validate(
+    findings = [words for words in map(_shorten, result.findings) if words]
+    if len(findings) > MOST_FINDINGS:
+        findings[MOST_FINDINGS - 1 :] = [f"and {len(findings) - MOST_FINDINGS + 1} more"]
+    return build_record(
         {
             "kind": drill.kind,
             "at": at,
@@ -90,16 +105,11 @@ def _keep(drill: Drill, office: DrillOffice, result: DrillResult, at: object) ->
             "expected": expected,
             "measured": result.measured,
             "missed": missed,
-            "findings": tuple(map(_shorten, result.findings)),
+            "findings": tuple(findings),
             "failure": _shorten(result.failure),
             "passed": not (result.failure or missed),
         }
     )
-    kept = keep_drill(record, office.state)
-    end = "passed" if record.passed else "not passed"
-    about = {"drill": record.kind, "record": kept.path.name, "sha256": kept.sha256}
-    office.trail.record(AuditKind.DRILLED, **about, end=end)
-    return record, kept
 
 
 def _shorten(text: str) -> str:

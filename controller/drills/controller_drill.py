@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from controller.drills.conduct import DrillResult
-from controller.drills.drill_record import MeasuredRecovery
+from controller.drills.drill_record import MeasuredRecovery, measure_age
 from controller.errors import DrillRefused
 from controller.inputs.input_file import read_input_file
 from controller.operations.operations import Operations
@@ -61,12 +61,12 @@ def drill_controller_restore(path: Path, sha256: str, operations: Operations, cl
             with use_rollouts(private.state) as store:
                 rollouts = len(store.list_rollouts())
     seconds = clock.monotonic() - began
-    age = (clock.now() - restored.made).total_seconds()
+    age = measure_age(restored.made, clock.now(), str(path))
     findings = (
         f"{path} of {restored.made:%Y-%m-%d %H:%M %Z}: {restored.files} files, {restored.pins} of host keys",
         f"{len(report.entries)} entries of the audit trail, {rollouts} rollouts",
     )
-    return DrillResult(MeasuredRecovery(rto_seconds=seconds, rpo_seconds=max(0.0, age)), findings, report.fault or "")
+    return DrillResult(MeasuredRecovery(rto_seconds=seconds, rpo_seconds=age), findings, report.fault or "")
 
 
 def move_operations(operations: Operations, folder: Path) -> Operations:

@@ -6,7 +6,7 @@ the meaning of a field is a new format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -18,8 +18,12 @@ from controller.inputs.character_classes import Name, Sentence
 from controller.model.city import City
 from controller.model.sites.schools import Identifier
 
-MOST_BYTES = 256 << 10
-_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+MOST_BYTES = 8 << 20
+"""As much as a record with the most of everything has."""
+MOST_FINDINGS = 100
+MOST_SECONDS = 1e9
+"""Some thirty years."""
+_Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
 _Words = Annotated[Sentence, Field(min_length=1)]
 
 
@@ -70,7 +74,7 @@ class DrillRecord(_Frozen):
     expected: Annotated[tuple[ExpectedRecovery, ...], Field(max_length=10_000)]
     measured: MeasuredRecovery
     missed: Annotated[tuple[MissedTarget, ...], Field(max_length=20_000)] = ()
-    findings: Annotated[tuple[_Words, ...], Field(max_length=100)] = ()
+    findings: Annotated[tuple[_Words, ...], Field(max_length=MOST_FINDINGS)] = ()
     failure: Sentence = ""
     passed: bool
 
@@ -120,10 +124,42 @@ def parse_drill_record(content: bytes, source: str) -> DrillRecord:
         message = f"{source}:{error.line}: is no record of a drill: {error.why}"
         raise DrillRefused(message) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:80]
-        message = f"{source}: is no record of a drill: {where}: {first['msg']}"
+        message = f"{source}: is no record of a drill: {_describe_fault(error)}"
         raise DrillRefused(message) from None
+
+
+def build_record(values: Mapping[str, object]) -> DrillRecord:
+    """Return a record of what was done.
+
+    Raises:
+        DrillRefused: a record cannot hold one of the values; names it.
+    """
+    try:
+        return DrillRecord.model_validate(values)
+    except ValidationError as error:
+        message = f"the record of a drill cannot hold this: {_describe_fault(error)}"
+        raise DrillRefused(message) from None
+
+
+def _describe_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])[:80]}: {first['msg']}"
+
+
+def measure_age(then: datetime, now: datetime, source: str) -> float:
+    """Return how old a backup is, in seconds; `source` names it in errors.
+
+    Raises:
+        DrillRefused: it is older than a record can hold.
+
+    >>> measure_age(datetime(2026, 11, 1), datetime(2026, 11, 1, 1), "backup.tar")
+    3600.0
+    """
+    age = max(0.0, (now - then).total_seconds())
+    if age > MOST_SECONDS:
+        message = f"{source}: says that it is of {then:%Y-%m-%d}: look at the clock of the machine that made it"
+        raise DrillRefused(message)
+    return age
 
 
 def describe_age(then: datetime, now: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from controller.model.address_blocks import compute_school_prefix
+from controller.model.address_plan import compute_school_prefix
 from controller.model.city import City
 from controller.model.network.packets import Family, Interval, Prefix, get_bounds, parse_prefix
 

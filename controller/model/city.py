@@ -16,9 +16,11 @@ from controller.model.access.data_flows import System, SystemFlow
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.people import PeopleFile
 from controller.model.access.quarantines import CutOffs
-from controller.model.access.rules import INTERNET, Application, IdentityPart, PrefixListFile, Rule, Segment
+from controller.model.access.rules import CONTROLLER, INTERNET, Application, IdentityPart, PrefixListFile, Rule, Segment
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
+from controller.model.integration.integrations import Integrations
+from controller.model.integration.school_stages import SchoolStages
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Family, Prefix, Service
 from controller.model.policy_bounds import SSH_PORT, PolicyBounds
@@ -33,6 +35,7 @@ from controller.model.sites.school_kinds import SchoolKind
 from controller.model.sites.schools import CityFile, LabFile, Office, School, Ward
 from controller.model.sites.scope import SchoolGroup
 from controller.model.sites.stack_outputs import StackOutputs
+from controller.model.sites.stages import Stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,23 +190,8 @@ class City:
         return {segment.id: segment for segment in self.files.get(policy_files.SEGMENTS).segments}
 
     def list_segments(self, school: School) -> Mapping[str, Segment]:
-        """Segments by their id, each with the VLAN number that it has at a school."""
-        numbers = {one.id: one.vlan for one in school.segments if one.vlan is not None}
-        if not numbers:
-            return self.segments
-        kept = self._segments_of.get(school.id)
-        if kept is None or kept[0] is not school:
-            own = {
-                name: one.model_copy(update={"vlan": numbers[name]}) if name in numbers else one
-                for name, one in self.segments.items()
-            }
-            kept = self._segments_of[school.id] = (school, own)
-        return kept[1]
-
-    @cached_property
-    def _segments_of(self) -> dict[str, tuple[School, Mapping[str, Segment]]]:
-        """The segments of schools with VLAN numbers of their own."""
-        return {}
+        """The segments that a school has in its stage, by their id, each with the VLAN number that it has there."""
+        return self.stages.list_segments(school)
 
     @cached_property
     def applications(self) -> Mapping[str, Application]:
@@ -274,6 +262,20 @@ class City:
     # What follows from more than one file.
 
     @cached_property
+    def integrations(self) -> Integrations:
+        """The stage of integration of each school, and what comes next."""
+        return Integrations(self.files.find(policy_files.INTEGRATION), self.groups)
+
+    @cached_property
+    def stages(self) -> SchoolStages:
+        """What schools have in their stages of integration."""
+        return SchoolStages(self.integrations, self.segments)
+
+    def find_stage(self, school: School) -> Stage | None:
+        """Find the stage of integration of a school; None where the city names no stages."""
+        return self.stages.find_stage(school)
+
+    @cached_property
     def addresses(self) -> AddressPlan:
         """The addresses of everything."""
         return AddressPlan(
@@ -289,12 +291,16 @@ class City:
 
     def rule_applies_at(self, rule: Rule, school: School) -> bool:
         """Tell if a school is in the rule's scope."""
-        return rule.schools is None or rule.schools.contains(school, self.groups)
+        return rule.schools is None or rule.schools.contains(school, self.groups, self.find_stage(school))
 
     def list_askers(self, rule: Rule, school: School) -> tuple[str, ...]:
         """The segments (and the controller) that the network part of a rule lets ask at a school."""
         here = rule.network is not None and self.rule_applies_at(rule, school)
-        return self.cut_offs.list_askers(rule, school.id, self.management_segment) if here else ()
+        if not here:
+            return ()
+        known = self.list_segments(school)
+        asking = self.cut_offs.list_askers(rule, school.id, self.management_segment)
+        return tuple(name for name in asking if name in known or name == CONTROLLER)
 
     def list_schools_in_scope(self, rule: Rule) -> frozenset[str]:
         """The schools of a rule, by id."""
@@ -302,11 +308,12 @@ class City:
 
     @cached_property
     def schools_of_equal_scope(self) -> tuple[tuple[School, ...], ...]:
-        """The schools in groups that no rule's scope tells apart, in the order of their first school."""
+        """The schools in groups that no rule's scope and no stage tells apart, in the order of their first school."""
         scoped = [rule for rule in self.rules if rule.schools is not None]
-        grouped: dict[tuple[bool, ...], list[School]] = {}
+        grouped: dict[tuple[Stage | bool | None, ...], list[School]] = {}
         for school in self.schools:
-            grouped.setdefault(tuple(self.rule_applies_at(rule, school) for rule in scoped), []).append(school)
+            applied = (self.rule_applies_at(rule, school) for rule in scoped)
+            grouped.setdefault((self.find_stage(school), *applied), []).append(school)
         return tuple(map(tuple, grouped.values()))
 
     @cached_property
@@ -356,10 +363,8 @@ class City:
         return kept[1]
 
     def _devices(self, school: School) -> Iterator[Device]:
-        equipment, access = self.equipment, self.settings.device_access
-        found = build_devices(
-            school, equipment.list_slots(school), access, self._ports_of, self.addresses.device_address
-        )
+        slots, access, stage = self.equipment.list_slots(school), self.settings.device_access, self.find_stage(school)
+        found = build_devices(school, stage, slots, access, self._ports_of, self.addresses.device_address)
         ports, numbers = self.bounds.ssh_ports, self.bounds.numbers
         return (
             replace(one, ssh_port=ports.get(one.access, SSH_PORT), numbers=numbers.get(one.platform, ()))
@@ -370,22 +375,26 @@ class City:
     def equipment(self) -> Equipment:
         """What stands at each school: its lot, its blueprint, and what the inventory lists."""
         listed = self.files.get_all(policy_files.DEVICES)
-        return Equipment(self.wards, self.blueprints, tuple(one for file in listed for one in file.devices))
+        inventory = tuple(one for file in listed for one in file.devices)
+        return Equipment(self.wards, self.blueprints, inventory, self.find_stage)
 
     @cached_property
     def _fleets(self) -> dict[str, tuple[School, tuple[Device, ...]]]:
         """The devices of the schools that were asked for."""
         return {}
 
-    def _ports_of(self, group: DeviceGroup | ListedDevice, platform: str) -> tuple[DevicePort, ...]:
-        """The ports of every device of a group on a platform: one object."""
-        kept = self._wired.get((id(group), platform))
+    def _ports_of(
+        self, group: DeviceGroup | ListedDevice, platform: str, stage: Stage | None
+    ) -> tuple[DevicePort, ...]:
+        """The ports of every device of a group on a platform, in a stage: one object."""
+        kept = self._wired.get((id(group), platform, stage))
         if kept is None:
             pattern = self.blueprints.port_names.get(platform, "{n}")
-            ports = expand_port_groups(group, pattern, tuple(self.segments), self.management_segment)
-            kept = self._wired[id(group), platform] = (group, tuple(ports))
+            segments = tuple(self.stages.segments_by_stage[stage])
+            ports = expand_port_groups(group, stage, pattern, segments, self.management_segment)
+            kept = self._wired[id(group), platform, stage] = (group, tuple(ports))
         return kept[1]
 
     @cached_property
-    def _wired(self) -> dict[tuple[int, str], tuple[DeviceGroup | ListedDevice, tuple[DevicePort, ...]]]:
+    def _wired(self) -> dict[tuple[int, str, Stage | None], tuple[DeviceGroup | ListedDevice, tuple[DevicePort, ...]]]:
         return {}

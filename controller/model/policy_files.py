@@ -20,13 +20,14 @@ from controller.model.access.infrastructure_protocols import InfrastructureProto
 from controller.model.access.people import PeopleFile
 from controller.model.access.quarantines import QuarantineFile
 from controller.model.access.rules import ApplicationFile, PrefixListFile, RuleFile, SegmentFile
+from controller.model.formats.city_migrations import CITY_ACCESS, LAB_ACCESS
 from controller.model.formats.migration import NUMBERED, FileFormat, Migration
+from controller.model.integration.integrations import IntegrationFile
 from controller.model.measurement import MeasurementFile
 from controller.model.sites.access_lines import AccessLinesFile
 from controller.model.sites.blueprints import BlueprintFile
 from controller.model.sites.calendar import CalendarFile
 from controller.model.sites.inventory import DeviceFile
-from controller.model.sites.migrations import CITY_ACCESS, LAB_ACCESS
 from controller.model.sites.schools import CityFile, LabFile, SchoolFile
 from controller.model.sites.scope import GroupFile
 from controller.model.sites.stack_outputs import StackOutputs
@@ -114,6 +115,7 @@ DEVICES = PolicyFile("city/devices/*.yaml", DeviceFile, optional=True)
 BLUEPRINTS = PolicyFile("city/blueprints.yaml", BlueprintFile)
 LINES = PolicyFile("city/lines.yaml", AccessLinesFile)
 GROUPS = PolicyFile("city/groups.yaml", GroupFile, optional=True, default=GroupFile(groups=()))
+INTEGRATION = PolicyFile("city/integration.yaml", IntegrationFile, optional=True)
 CALENDAR = PolicyFile("city/calendar.yaml", CalendarFile, optional=True)
 MEASUREMENT = PolicyFile("measurement.yaml", MeasurementFile)
 LAB = PolicyFile("city/lab.yaml", LabFile, optional=True, format=2, readable_from=2, migrations=(NUMBERED, LAB_ACCESS))
@@ -135,6 +137,7 @@ POLICY_FILES: tuple[PolicyFile[BaseModel], ...] = (
     BLUEPRINTS,
     LINES,
     GROUPS,
+    INTEGRATION,
     CALENDAR,
     MEASUREMENT,
     LAB,

@@ -365,7 +365,7 @@ def derive_steps(change: Change, seen: Observation) -> tuple[Step, ...]:
     if seen.state.compute_digest() not in change.known:
         message = (
             "stale: the device is in none of the states that the plan knows; it was changed since the plan was made. "
-            "Look at it with `tsunagu drift`, then make a new plan"
+            "Look at it with: tsunagu drift; then make a new plan"
         )
         raise StaleDevice(change.device.id, message)
     return change.derive(seen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,34 @@ def test_a_drill_that_breaks_off_has_a_record_and_did_not_pass(office: DrillOffi
             conduct_drill(drill, office)
     [record] = list_drills(office.state)
     assert (record.kind, record.passed, record.measured) == ("line", False, MeasuredRecovery())
+
+
+@pytest.mark.parametrize(
+    ("people", "subject", "named"),
+    [(("EXAMPLE\\taro",), "x", "people.0"), (("hanako",) * 51, "x", "people"), (("hanako",), " ", "subject")],
+)
+def test_what_no_record_can_hold_is_refused_before_anything_is_lost(
+    office: DrillOffice, people: tuple[str, ...], subject: str, named: str
+) -> None:
+    carried: list[str] = []
+
+    def carry_out() -> DrillResult:
+        carried.append("out")
+        return DrillResult(MeasuredRecovery())
+
+    with pytest.raises(DrillRefused, match=f"cannot hold this: {named}: "):
+        conduct_drill(Drill("restore", subject, carry_out), replace(office, people=people))
+    assert not carried
+    assert not office.trail.list_segments()
+
+
+def test_a_drill_with_very_much_to_say_has_its_record(office: DrillOffice) -> None:
+    def carry_out() -> DrillResult:
+        return DrillResult(MeasuredRecovery(rto_seconds=1), (*map(str, range(150)), ""))
+
+    record, _ = conduct_drill(Drill("restore", "x", carry_out), office)
+    assert record.passed
+    assert (len(record.findings), record.findings[-2:]) == (100, ("98", "and 51 more"))
 
 
 def test_what_came_back_otherwise_than_it_must_did_not_pass(office: DrillOffice) -> None:
@@ -229,6 +258,38 @@ def test_a_backup_that_is_gone_or_another_one_is_told(controller: Controller) ->
     assert done.code == 1
     assert "the backup is not there" in done.said
     assert [one.passed for one in list_drills(controller.operations.state)] == [False, False]
+
+
+def test_a_user_whose_name_no_record_can_hold_is_told_so_before_anything_is_done(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.cli.recovery.drill.find_user_name", lambda: "EXAMPLE\\taro")
+    controller.back_up(timedelta(hours=1))
+    done = controller.run("restore")
+    assert (done.code, len(done.errors.splitlines())) == (1, 1), done
+    assert "the user name 'EXAMPLE\\\\taro' may not hold" in done.errors
+    assert not list_drills(controller.operations.state)
+    assert AuditKind.DRILLED not in [one["kind"] for one in controller.trail.read_entries()]
+
+
+def test_what_a_record_can_hold_can_be_read_again(tmp_path: Path) -> None:
+    """The most of everything: a record that is too large to be read would end every list."""
+    names = [f"{number:039}" for number in range(10_000)]
+    targets = [{"application": name, "rto_seconds": 863_913_600, "rpo_seconds": 863_913_600} for name in names]
+    seconds = {"expected_seconds": 863_913_600, "measured_seconds": 987_654_321.123_456}
+    missed = [{"application": name, "target": word, **seconds} for name in names for word in ("rto", "rpo")]
+    keep_drill(make_record(expected=targets, missed=missed, findings=["あ" * 500] * 100, passed=False), tmp_path)
+    [record] = list_drills(tmp_path)
+    assert len(record.missed) == 20_000
+
+
+def test_a_backup_of_another_age_of_the_world_is_told_by_name(controller: Controller) -> None:
+    controller.back_up(timedelta(days=365 * 40))
+    done = controller.run("restore")
+    assert done.code == 1, done
+    assert "backup.tar: says that it is of 19" in done.said
+    [record] = list_drills(controller.operations.state)
+    assert "look at the clock" in record.failure
 
 
 def test_drills_are_in_the_controllers_backup(controller: Controller) -> None:

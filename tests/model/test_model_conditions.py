@@ -40,7 +40,7 @@ def rule(text: str) -> str:
         ),
         (
             "applications: [drills], schools: {}, network: {from: [staff]}",
-            "schools: names no wards, kinds, ids or groups; leave ",
+            "schools: names no wards, kinds, ids, groups or stages; leave ",
         ),
         (
             "applications: [affairs], " + PROXY + ", devices: [pc]}",

@@ -39,6 +39,19 @@ def test_records_since_a_moment_are_collected_and_older_ones_are_not(tmp_path: P
     assert later.keys() == {VERIFICATION}
 
 
+def test_a_new_approval_goes_in_with_the_old_plan_that_it_is_of(tmp_path: Path) -> None:
+    plans, old = tmp_path / "plans", (NOW - timedelta(days=30)).timestamp()
+    plans.mkdir()
+    of_one = ("plan.json", "plan.json.approval.net01.sig", "plan.json.sig")
+    named = ("today.plan", "today.plan.approval.net01.sig")
+    for name in (*of_one, *named, "other.json", "other.json.sig", "notes.txt", "new.txt"):
+        (plans / name).write_text("{}", encoding="ascii")
+        if "approval" not in name and name != "new.txt":
+            os.utime(plans / name, (old, old))
+    found = dict(collect_records(tmp_path, plans, NOW - timedelta(days=7)))
+    assert [name for name in found if name.startswith("plans/")] == [f"plans/{name}" for name in of_one + named]
+
+
 def test_a_trail_with_a_broken_line_is_evidence_too(tmp_path: Path) -> None:
     trail = AuditTrail(tmp_path)
     for number in range(3):

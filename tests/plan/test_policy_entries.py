@@ -13,7 +13,12 @@ from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import QUARANTINES
-from controller.plan.playbook_tasks.cut_offs import choose_subject, list_holders
+from controller.plan.playbook_tasks.cut_offs import (
+    choose_subject,
+    explain_left_out,
+    list_holders,
+    refuse_part_of_school,
+)
 from controller.plan.playbook_tasks.inventory import list_hosts
 from controller.plan.playbook_tasks.policy_entries import (
     PolicyText,
@@ -21,6 +26,7 @@ from controller.plan.playbook_tasks.policy_entries import (
     Terms,
     close_school,
     quarantine_subject,
+    refuse_vain_release,
     release_subject,
     restore_policy_text,
     try_policy_text,
@@ -29,6 +35,7 @@ from controller.plan.playbook_tasks.policy_entries import (
 from controller.plan.select import Selection, select_schools_in_service
 
 MINATO = Path(__file__).parents[2] / "examples/minato"
+CITY = Path(__file__).parents[2] / "policies"
 DAY = date(2026, 12, 1)
 PORT = Subject(device="sw-1", port="port1.0.5")
 TERMS = Terms(date(2026, 12, 7), 'a "test": # of {x}'.replace("{x}", "x"), "net team")
@@ -71,6 +78,62 @@ def test_new_terms_take_the_place_of_those_in_force_and_the_same_change_nothing(
     assert longer.after.count("mn-02") == 1
     assert 'school: "mn-02", since: 2026-11-01, until: 2026-12-07' in longer.after
     assert not quarantine_subject(write(tmp_path, longer.after), school, TERMS, DAY).changed
+
+
+LATER = """format: 1
+quarantines:
+  - {school: mn-02, since: 2026-11-01, until: 2026-12-03, reason: a, by: b}
+  - {school: mn-02, since: 2027-03-01, until: 2027-03-31, reason: exams, by: b}
+closed:
+  - {school: mn-02, since: 2027-04-01, reason: merged, by: b}
+"""
+
+
+def test_a_quarantine_of_later_days_stays_and_a_release_names_it(tmp_path: Path) -> None:
+    school = Subject(school="mn-02")
+    after = quarantine_subject(write(tmp_path, LATER), school, TERMS, DAY).after
+    assert [line for line in LATER.splitlines() if line not in after.splitlines()] == [LATER.splitlines()[2]]
+    found = release_subject(tmp_path, school, DAY)
+    assert "mn-02" not in found.after
+    days = "2027-03-01 to 2027-03-31, closed from 2027-04-01 on"
+    assert found.told == f"school mn-02 is not cut off on later days either: deleted, too: {days}"
+    assert not release_subject(write(tmp_path, HAND), school, DAY).told
+
+
+def test_a_closing_is_brought_forward(tmp_path: Path) -> None:
+    found = close_school(write(tmp_path, LATER), "mn-02", ("sooner", "c"), DAY)
+    (line,) = [line for line in found.after.partition("closed:")[2].splitlines() if line]
+    assert line == '  - {school: "mn-02", since: 2026-12-01, reason: "sooner", by: "c"}'
+
+
+def test_a_release_of_nothing_is_refused_with_what_is_cut_off_there(tmp_path: Path) -> None:
+    place = ["mn-02", "sw-1"]
+    refuse_vain_release(write(tmp_path, HAND), PORT, place)
+    refuse_vain_release(tmp_path, Subject(school="mn-02"), place)
+    over = "quarantines:\n  - {school: mn-02, since: 2026-01-01, until: 2026-01-31, reason: a, by: b}\n"
+    refuse_vain_release(write(tmp_path, over), Subject(school="mn-02"), place)
+    closed = "closed:\n  - {school: mn-02, since: 2026-01-01, reason: a, by: b}\n"
+    refuse_vain_release(write(tmp_path, closed), Subject(school="mn-02"), place)
+    entry = "{device: sw-1, port: port1, since: 2026-12-01, until: 2026-12-02, reason: a, by: b}"
+    there = r"quarantines.yaml there: port port1 of sw-1 \(2026-12-01 to 2026-12-02\)\. Name one of these"
+    with pytest.raises(TsunaguError, match=f"^school mn-02 is not cut off; in {there}"):
+        refuse_vain_release(write(tmp_path, f"quarantines:\n  - {entry}\n"), Subject(school="mn-02"), place)
+    with pytest.raises(TsunaguError, match=r"port port2 of sw-9 is not cut off; in quarantines.yaml there: nothing"):
+        refuse_vain_release(tmp_path, Subject(device="sw-9", port="port2"), ["mn-09", "sw-9"])
+
+
+def test_a_school_is_closed_as_a_whole() -> None:
+    city = load_city(CITY, on=DAY)
+    school = city.school_by_id["kw-e03"]
+    names = [one.id for one in city.list_devices(school)]
+    refuse_part_of_school(city, school, names)
+    assert explain_left_out(city, names) == {}
+    with pytest.raises(
+        TsunaguError, match=r"^kw-e03-rt1, kw-e03-floor1, .*would neither be saved nor taken out of the pins"
+    ):
+        refuse_part_of_school(city, school, ["kw-e03-core1"])
+    left = explain_left_out(city, ["kw-e03-core1"])
+    assert left == dict.fromkeys(set(names) - {"kw-e03-core1"}, "the run was told to leave it out")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,10 @@ def fill_in(text: str, device: Device) -> str:
     """Put the school's own addresses into a text."""
     management = city().segments["management"]
     block = city().addresses.school_prefix(device.school, Family.V4)
+    block6 = city().addresses.school_prefix(device.school, Family.V6)
+    staff, staff6 = (
+        city().addresses.segment_prefix(device.school, city().segments["staff"], family) for family in Family
+    )
     routing = compile_routing_intent(city(), find_device(city(), ROUTER))
     transit = city().settings.transit
     assert transit is not None
@@ -64,10 +68,22 @@ def fill_in(text: str, device: Device) -> str:
         gateway=gateway,
         inside=block.network_address + 250,
         router=transit.compute_address(block, 1).partition("/")[0],
+        core=transit.compute_address(block, 2).partition("/")[0],
         block=block,
         planned=next(one.address for one in routing.neighbours if one.family is Family.V4),
+        planned6=next(one.address for one in routing.neighbours if one.family is Family.V6),
+        block6=block6,
+        half=next(block.subnets()),
+        staff=staff,
+        staff_gateway=staff.network_address + 1,
+        staff_host=staff.network_address + 9,
+        staff6=staff6,
+        core6=transit.compute_address(block6, 2).partition("/")[0],
+        radius=next(one for one in city().admission_servers if Family(one.version) is Family.V4),
         system=routing.system,
-        line=city().lines.links.by_name["primary"].get_prefix(Family.V4).network_address + 9,
+        line=city().lines.school_address(device.school, "primary", Family.V4),
+        other_line=city().lines.school_address(device.school, "backup", Family.V4),
+        wire=city().lines.links.by_name["primary"].interface,
     )
 
 

@@ -107,6 +107,10 @@ def test_a_school_is_cut_off_and_opened_again_on_another_kind_of_switch(tmp_path
         assert again.code == 0, again.said
         assert read_entries(scene) == "format: 1\nquarantines: []\n"
         assert sorted(list_filtered(scene)) == sorted(before)
+        vain = scene.run("release", *FORCED, *UNRESTORED)
+        assert vain.code == 1, vain.said
+        assert f"failed      {DEVICE}: school mn-02 is not cut off; in " in vain.said
+        assert read_entries(scene) == "format: 1\nquarantines: []\n"
 
 
 def test_a_dead_switch_leaves_the_policy_as_it_was(tmp_path: Path) -> None:

@@ -177,6 +177,7 @@ def test_a_quarantine_that_ends_is_told(load: Load) -> None:
         (SCHOOL_CUT.replace("mn-02", "mn-99"), ":3: school: unknown school 'mn-99'"),
         (SCHOOL_CUT.replace("school: mn-02, ", ""), "name either a school, or a device and its port"),
         (SCHOOL_CUT.replace("}", ", keeps: [ledger-not-abroad]}"), ":3: keeps: unknown permit with a network part"),
+        (SCHOOL_CUT.replace("}", ", keeps: [lesson-preparation]}"), ":3: keeps: the rule 'lesson-preparation' ("),
         (SCHOOL_CUT.replace("2026-12-07", "2026-11-01"), "ends (2026-11-01) before it begins (2026-11-30)"),
         (SCHOOL_CUT.replace("2026-12-07", "2027-12-07"), "lasts more than 366 days"),
         (SCHOOL_CUT + SCHOOL_CUT, ":4: since: school mn-02 is in quarantine on some of these days already"),

@@ -366,6 +366,14 @@ def test_real_ansible_is_heard_as_the_events_say(tmp_path: Path) -> None:
     assert (good.end, root.outcome) == (HostEnd.DONE, "not good")
 
 
+@pytest.mark.parametrize("after", ["ok", "skipped"])
+def test_a_host_that_goes_on_after_another_s_failure_is_done(stage: Stage, after: str) -> None:
+    """What failed is in a rescue that only the other is in."""
+    events = [end("d2"), end("d1", "failed", task="Rescue", res={"msg": "no"}), end("d2", after, task="Leave")]
+    outcomes = stage.play(Runner(events, "failed", 2), "d1", "d2")
+    assert [one.end for one in outcomes.values()] == [HostEnd.FAILED, HostEnd.DONE]
+
+
 def test_real_ansible_that_refuses_is_told_in_its_words(tmp_path: Path) -> None:
     (tmp_path / "ansible.cfg").write_text("[defaults]\ninventory = hosts\n", encoding="utf-8")
     (tmp_path / "hosts").write_text("good\n", encoding="utf-8")

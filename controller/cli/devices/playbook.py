@@ -63,6 +63,7 @@ FOLDER = PROJECT / OWN
 """The project's own, whatever the working folder is: what stands there is run."""
 SAVED = "Save what the device runs"
 COMPARED = "Compare what the device runs with the policy"
+WRITTEN = "Write it into the policy"
 PLAN = "plan.json"
 REPORTS = "drift"
 """The playbook that writes a report instead of configurations."""
@@ -221,6 +222,10 @@ def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Seq
         else:
             style = "yellow" if one.end in (HostEnd.DIFFERS, HostEnd.NOT_JUDGED) else "red"
             print_line(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), style)
+    for one in outcomes:
+        entry = one.results.get(WRITTEN, {})
+        if entry.get("msg") and not entry.get("failed"):
+            print_line(entry["msg"], "yellow")
     for platform, count in sorted(Counter(device.platform for device in left_out).items()):
         print_line(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
     counts = Counter(one.end for one in outcomes)

@@ -161,8 +161,21 @@ def _open_office(
     operations = load_estate_operations(city)
     folder = choose_state_folder(city.estate, operations, state, policies)
     trail = open_audit_trail(folder, operations)
-    taking_part = (find_user_name(), *map(_check_name, people or ()))
+    taking_part = (_check_user(find_user_name()), *map(_check_name, people or ()))
     return city, DrillOffice(city, folder, trail, SystemClock(), taking_part), operations
+
+
+def _check_user(name: str) -> str:
+    """Return the name of this user, as a record may hold it.
+
+    Raises:
+        DrillRefused: it may not.
+    """
+    fault = NAME_CHARACTERS.find_fault(name)
+    if fault is not None:
+        message = f"the user name {shorten_value(name)} {fault}: run the drill as a user whose name a record may hold"
+        raise DrillRefused(message)
+    return name
 
 
 def _check_name(name: str) -> str:

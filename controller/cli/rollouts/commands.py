@@ -55,7 +55,7 @@ from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import WriteOff
 from controller.rollout.durable.waves.write_offs import write_device_off
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartRequest, start_rollout
+from controller.rollout.start import StartRequest, judge_start
 from controller.storage.audit.audit_trail import AuditKind
 
 rollout = typer.Typer(
@@ -134,7 +134,7 @@ def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, as
     """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
     clock = SystemClock()
     began = clock.monotonic()
-    started = start_rollout(request, asked.now)
+    started = judge_start(request, asked.now)
     say_start(started, clock.monotonic() - began)
     lost = bool(asked.supersedes) and _is_lost(store, asked.supersedes, place)
     record = record_rollout(store, started, request.plan_path, asked)

@@ -54,13 +54,15 @@ class RadiusRow:
 def compile_radius_rows(city: City, school: School | None = None) -> tuple[RadiusRow, ...]:
     """Every row of the table; those that no admission names lead to quarantine.
 
-    With a school: the rows for the switches there, where segments may have VLAN numbers of their own.
+    With a school: the rows for the switches there. Segments may have VLAN numbers of their own there, and whom an
+    admission would put into a segment that the school does not have in its stage of integration is quarantined.
 
     >>> [(row.certificate, row.place, row.vlan) for row in compile_radius_rows(city)][:2]
     [('staff-device', 'own-school', 10), ('staff-device', 'other-school', 10)]
     """
     segments = city.list_segments(school) if school else city.segments
-    rows = [_row(segments, admission, place) for admission in city.admissions for place in admission.places or PLUGGED]
+    there = [admission for admission in city.admissions if admission.segment in segments]
+    rows = [_row(segments, admission, place) for admission in there for place in admission.places or PLUGGED]
     vlan = segments[city.default_segment].vlan
     session = city.admission_limits.quarantine_minutes * 60
     rows += [

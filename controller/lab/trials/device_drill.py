@@ -5,13 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from controller.drills.conduct import DrillResult
 from controller.drills.controller_drill import move_operations
-from controller.drills.drill_record import MeasuredRecovery
+from controller.drills.drill_record import MeasuredRecovery, measure_age
 from controller.errors import DrillRefused
 from controller.lab.virtual_switches.catalyst.device import CatalystSwitch
 from controller.lab.virtual_switches.in_process import InProcessClient
@@ -90,12 +89,9 @@ def drill_device_restore(  # noqa: PLR0913, PLR0917 what a restore is carried ou
         private = moved.model_copy(update={"approvals": Approvals(require=()), "anchors": "not-kept"})
         settings = Settings(_RESTORE_SECONDS, private.state, _PrivateSwitch(DeviceSite(switch)), clock)
         done = restore_device(source, policies, lambda _: private, settings, city=city, by=by)
-    measured = MeasuredRecovery(rto_seconds=clock.monotonic() - began, rpo_seconds=_measure_age(backup.read_at, now))
+    age = measure_age(backup.read_at, now, str(backup.path))
+    measured = MeasuredRecovery(rto_seconds=clock.monotonic() - began, rpo_seconds=age)
     outcome = done.outcome
     finding = f"{device.id} from {backup.path}, read at {backup.read_at:%Y-%m-%d %H:%M %Z}: {outcome.end}"
     failure = "" if outcome.end.good else f"it ended {outcome.end}: {outcome.reason}"
     return DrillResult(measured, (finding, *(f"not judged, as before: {one}" for one in source.not_judged)), failure)
-
-
-def _measure_age(then: datetime, now: datetime) -> float:
-    return max(0.0, (now - then).total_seconds())

@@ -111,12 +111,9 @@ class CutOffs:
 
     @cached_property
     def kept_rules(self) -> Mapping[str, frozenset[str]]:
-        """The rules that go on permitting, by each school that is cut off. Of two quarantines both must keep one."""
-        found: dict[str, frozenset[str]] = {name: frozenset() for name in self.closed}
-        for one in self.in_force:
-            if one.school is not None:
-                found[one.school] = found.get(one.school, frozenset(one.keeps)) & frozenset(one.keeps)
-        return found
+        """The rules that go on permitting, by each school that is cut off; a closed one keeps none."""
+        kept = {one.school: frozenset(one.keeps) for one in self.in_force if one.school is not None}
+        return kept | {name: frozenset[str]() for name in self.closed}
 
     @cached_property
     def ports(self) -> Mapping[str, frozenset[str]]:

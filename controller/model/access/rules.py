@@ -23,6 +23,7 @@ from controller.model.sites.addressing import PrefixField
 from controller.model.sites.calendar import CalendarDay, ClockField, DayKind
 from controller.model.sites.schools import Identifier
 from controller.model.sites.scope import Scope
+from controller.model.sites.stages import Stages
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 INTERNET = "internet"
@@ -60,10 +61,10 @@ class SegmentIpv4(StrictModel):
 
 
 class Segment(LocatedItem):
-    """A network segment that every school has: a VLAN with a subnet in each family that the city uses.
+    """A network segment that schools have: a VLAN with a subnet in each family that the city uses.
 
     The IPv6 /64 is the `ipv6_subnet`-th of the school's block. `isolated`: hosts on access ports of one switch do not
-    reach one another.
+    reach one another. `stages`: schools have it in these stages of integration only.
     """
 
     id: Identifier
@@ -72,6 +73,7 @@ class Segment(LocatedItem):
     ipv4: SegmentIpv4 | None = None
     ipv6_subnet: int | None = Field(default=None, ge=0, le=0xFFFF)
     isolated: bool = False
+    stages: Stages = ()
 
 
 class SegmentFile(StrictModel):

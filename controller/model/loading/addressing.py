@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from controller.errors import Origin, Problem
-from controller.model.address_blocks import compute_school_prefix, compute_segment_prefix
+from controller.model.address_plan import compute_school_prefix, compute_segment_prefix
 from controller.model.city import City
 from controller.model.loading.policy_reader import FindOrigin
 from controller.model.network.packets import Family, Prefix, get_bounds, parse_prefix

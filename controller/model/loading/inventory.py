@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from controller.errors import Origin, Problem
 from controller.model.city import City
 from controller.model.loading.policy_reader import ReadPolicy
-from controller.model.loading.references import count_others, find_unknown, list_lots
+from controller.model.loading.references import count_others, find_integrations, find_unknown, list_lots
 from controller.model.network.packets import Family, get_bounds
 from controller.model.policy_files import BLUEPRINTS, CITY, DEVICES, SCHOOLS, SEGMENTS
 from controller.model.sites.blueprints import BlueprintFile
@@ -16,6 +16,7 @@ from controller.model.sites.devices import Device, DeviceSlot
 from controller.model.sites.equipment import Equipment
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import School
+from controller.model.sites.stages import Stage
 
 
 def find_inventory_problems(policy: ReadPolicy) -> Iterator[Problem]:
@@ -27,9 +28,11 @@ def find_inventory_problems(policy: ReadPolicy) -> Iterator[Problem]:
     listed = [one for file in files for one in file.devices]
     unknown = list(_find_unknown_names(policy, listed, blueprints))
     yield from unknown
-    known = [school for school, lot in list_lots(policy) if lot and _has_blueprint(blueprints, school)]
+    stages = find_integrations(policy)
+    placed = [school for school, lot in list_lots(policy) if lot]
+    known = [school for school in placed if _has_blueprint(blueprints, school, stages.find_stage(school))]
     if not unknown:
-        equipment = Equipment(city.wards, blueprints, tuple(listed))
+        equipment = Equipment(city.wards, blueprints, tuple(listed), stages.find_stage)
         yield from _find_slot_problems(equipment, known, blueprints)
 
 
@@ -50,8 +53,8 @@ def _find_unknown_names(policy: ReadPolicy, listed: list[ListedDevice], blueprin
                 yield from find_unknown(ports.origin, "segments", "segment", ports.segments, ids)
 
 
-def _has_blueprint(blueprints: BlueprintFile, school: School) -> bool:
-    return any(one.matches(school) for one in blueprints.blueprints)
+def _has_blueprint(blueprints: BlueprintFile, school: School, stage: Stage | None) -> bool:
+    return any(one.matches(school, stage) for one in blueprints.blueprints)
 
 
 def _find_slot_problems(equipment: Equipment, schools: list[School], blueprints: BlueprintFile) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from controller.model.loading.access_lines import find_access_line_problems
 from controller.model.loading.addressing import find_addressing_problems, find_family_problems
 from controller.model.loading.bounds import find_bound_problems
 from controller.model.loading.enforcement import find_enforcement_problems
+from controller.model.loading.integration import find_integration_problems
 from controller.model.loading.inventory import find_inventory_problems, find_management_problems
 from controller.model.loading.own_segments import find_own_segment_problems
 from controller.model.loading.place_meanings import find_place_problems, name_places_by_meaning
@@ -74,7 +75,7 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         raise PolicyError(REFUSED, [*reader.problems, *copies])
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
     problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
-    problems += [*find_inventory_problems(policy), *find_place_problems(policy)]
+    problems += [*find_inventory_problems(policy), *find_place_problems(policy), *find_integration_problems(policy)]
     if not problems:
         settings = policy.values.get(policy_files.CITY)
         day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()

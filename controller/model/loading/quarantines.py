@@ -25,6 +25,7 @@ def find_quarantine_problems(city: City) -> Iterator[Problem]:
             yield from _find_school_problems(whole, one, one.school)
             rules = [rule.id for rule in whole.rules if rule.network and rule.effect == "permit"]
             yield from find_unknown(one.origin, "keeps", "permit with a network part", one.keeps, rules)
+            yield from _find_kept_in_vain(whole, one)
         else:
             yield from _find_port_problems(whole, one)
     for closed in file.closed:
@@ -38,6 +39,14 @@ def _find_school_problems(city: City, one: Quarantine | ClosedSchool, name: str)
     school = city.school_by_id.get(name)
     if school is not None:
         yield from _find_unmanaged(one, "school", school, "filters")
+
+
+def _find_kept_in_vain(city: City, one: Quarantine) -> Iterator[Problem]:
+    school = city.school_by_id.get(one.school or "")
+    for rule in city.rules:
+        if school is not None and rule.id in one.keeps and not city.rule_applies_at(rule, school):
+            message = f"the rule {rule.id!r} ({rule.origin}) is not for {school.name}: it would keep nothing there"
+            yield Problem(one.origin, "keeps", message)
 
 
 def _find_unmanaged(one: Quarantine | ClosedSchool, field: str, school: School, part: ManagedPart) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from controller.errors import Origin, Problem
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.admission import PLUGGED
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.integration.integrations import Integrations
 from controller.model.loading.place_meanings import find_meanings
 from controller.model.loading.policy_reader import ReadPolicy
 from controller.model.policy_files import (
@@ -19,6 +20,7 @@ from controller.model.policy_files import (
     FLOWS,
     GROUPS,
     INFRASTRUCTURE_PROTOCOLS,
+    INTEGRATION,
     LAB,
     LINES,
     MEASUREMENT,
@@ -103,6 +105,12 @@ def _kind_ids(policy: ReadPolicy) -> list[str] | None:
     return None if city is None else [kind.id for kind in city.kinds]
 
 
+def find_integrations(policy: ReadPolicy) -> Integrations:
+    """Find the entries that hold for schools, in a policy that may have problems yet."""
+    groups = policy.find(GROUPS)
+    return Integrations(policy.find(INTEGRATION), {one.id: one for one in groups.groups} if groups else {})
+
+
 def list_lots(policy: ReadPolicy) -> list[tuple[School, str | None]]:
     """Every school with its procurement lot: its own, or its ward's; None where neither names one.
 
@@ -154,15 +162,18 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
                     yield from find_unknown(ports.origin, "segments", "segment", ports.segments, segments)
             for ssid in group.ssids:
                 yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
+    stages = find_integrations(policy)
     for school in _schools(policy) or ():
         if school.blueprint is not None:
             known = [blueprint.id for blueprint in file.blueprints]
             yield from find_unknown(school.origin, "blueprint", "blueprint", [school.blueprint], known)
             continue
-        found = [blueprint for blueprint in file.blueprints if blueprint.matches(school)]
+        stage = stages.find_stage(school)
+        found = [blueprint for blueprint in file.blueprints if blueprint.matches(school, stage)]
         if len(found) != 1 and (kinds is None or school.kind in kinds):
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
-            message = f"{school.kind} with {school.pupils} pupils needs exactly one blueprint; found: {names}"
+            staged = f", {stage}," if stage else ""
+            message = f"{school.kind} with {school.pupils} pupils{staged} needs exactly one blueprint; found: {names}"
             yield Problem(school.origin, "pupils", message)
 
 

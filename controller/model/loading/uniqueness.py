@@ -32,6 +32,7 @@ from controller.model.policy_files import (
 )
 from controller.model.sites.blueprints import PortGroup
 from controller.model.sites.devices import name_ports
+from controller.model.sites.stages import list_by_stage
 from controller.model.yaml_source import LocatedItem
 
 _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
@@ -70,7 +71,8 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
     blueprints = policy.find(BLUEPRINTS)
     for blueprint in blueprints.blueprints if blueprints else ():
         for group in blueprint.devices:
-            found += _find_repeated(group.ssids, "ssid", "")
+            for ssids in list_by_stage(group.ssids):
+                found += _find_repeated(ssids, "ssid", "")
     found += [*_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy), *_find_port_problems(policy)]
     return [*found, *_find_repeated_principals(policy), *_find_overlaps(policy)]
 
@@ -82,13 +84,15 @@ def _find_port_problems(policy: ReadPolicy) -> Iterator[Problem]:
     for blueprint in file.blueprints if file else ():
         for group in blueprint.devices:
             patterns = [names.get(platform, "{n}") for platform in dict.fromkeys(group.platform.values())]
-            yield from _find_unlike_groups(group.ports)
-            yield from _find_repeated_names(group.ports, patterns)
+            for ports in list_by_stage(group.ports):
+                yield from _find_unlike_groups(ports)
+                yield from _find_repeated_names(ports, patterns)
     for devices in policy.find_all(DEVICES) or ():
         for one in devices.devices:
             patterns = [names.get(one.platform, "{n}")] if one.platform else [*names.values()]
-            yield from _find_unlike_groups(one.ports or ())
-            yield from _find_repeated_names(one.ports or (), patterns)
+            for ports in list_by_stage(one.ports or ()):
+                yield from _find_unlike_groups(ports)
+                yield from _find_repeated_names(ports, patterns)
 
 
 def _find_unlike_groups(groups: Iterable[PortGroup]) -> Iterator[Problem]:

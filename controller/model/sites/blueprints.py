@@ -13,6 +13,7 @@ from controller.model.network.router_link import KeepsState
 from controller.model.network.wireless import Protection
 from controller.model.sites.school_kinds import SchoolKindId
 from controller.model.sites.schools import DeviceRole, Identifier, School
+from controller.model.sites.stages import STAGES, Stage, Stages, is_in_stage
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 LONGEST_SSID = 32
@@ -72,7 +73,7 @@ class PortGroup(LocatedItem):
 
     `pattern` names the n-th of them where that is not what `port_names` says of the platform: the ports of the second
     switch of a stack, or the ones for uplinks. `lag`: they are one port to everything else; groups with the same number
-    make one LAG together.
+    make one LAG together. `stages`: it is so in these stages of integration only.
     """
 
     first: int = Field(ge=1, le=MOST_PORTS)
@@ -82,6 +83,7 @@ class PortGroup(LocatedItem):
     faces: PortRole = PortRole.HOST_FACING
     pattern: ExplainedPortPattern | None = None
     lag: PortLag | None = None
+    stages: Stages = ()
 
     @model_validator(mode="after")
     def _sane(self) -> Self:
@@ -95,11 +97,15 @@ class PortGroup(LocatedItem):
 
 
 class Ssid(LocatedItem):
-    """A wireless network of an access point, the segment its clients land in, and how it lets them in."""
+    """A wireless network of an access point, the segment its clients land in, and how it lets them in.
+
+    `stages`: it is there in these stages of integration only.
+    """
 
     ssid: ExplainedSsid
     segment: Identifier
     protection: Protection = Protection.WPA3_ENTERPRISE
+    stages: Stages = ()
 
 
 class DeviceGroup(LocatedItem):
@@ -156,7 +162,7 @@ class DeviceGroup(LocatedItem):
 
 
 class Blueprint(LocatedItem):
-    """The devices of a school of these kinds and this size, or of those that name it.
+    """The devices of a school of these kinds, this size and these stages of integration, or of those that name it.
 
     `provider_router` names, by lot, who answers for a router that is not ours and keeps the state of TCP.
     """
@@ -164,6 +170,7 @@ class Blueprint(LocatedItem):
     id: Identifier
     kinds: tuple[SchoolKindId, ...] = ()
     pupils: PupilRange = PupilRange()
+    stages: Stages = ()
     devices: tuple[DeviceGroup, ...]
     provider_router: dict[Identifier, KeepsState] = Field(default_factory=dict)
 
@@ -181,11 +188,12 @@ class Blueprint(LocatedItem):
             raise ValueError(message)
         return self
 
-    def matches(self, school: School) -> bool:
+    def matches(self, school: School, stage: Stage | None) -> bool:
         """Whether it is for this school: the one that the school names, or else one for schools like this."""
         if school.blueprint is not None:
             return self.id == school.blueprint
-        return school.kind in self.kinds and self.pupils.at_least <= school.pupils <= self.pupils.at_most
+        fits = school.kind in self.kinds and is_in_stage(self.stages, stage)
+        return fits and self.pupils.at_least <= school.pupils <= self.pupils.at_most
 
 
 class BlueprintFile(StrictModel):
@@ -196,16 +204,17 @@ class BlueprintFile(StrictModel):
 
 
 def refuse_repeated_ports(groups: tuple[PortGroup, ...], taken: set[int]) -> None:
-    """Refuse two groups with one port; `taken` are numbers that are given already.
+    """Refuse two groups with one port in one stage; `taken` are numbers that are given already.
 
     Raises:
         ValueError: with the first such port.
     """
-    given: dict[str, set[int]] = {"": taken}
-    for group in groups:
-        numbers = set(range(group.first, group.last + 1))
-        others = given.setdefault(group.pattern or "", set())
-        if numbers & others:
-            message = f"port {min(numbers & others)} is given twice"
-            raise ValueError(message)
-        others |= numbers
+    for stage in STAGES:
+        given: dict[str, set[int]] = {"": {*taken}}
+        for group in (one for one in groups if is_in_stage(one.stages, stage)):
+            numbers = set(range(group.first, group.last + 1))
+            others = given.setdefault(group.pattern or "", set())
+            if numbers & others:
+                message = f"port {min(numbers & others)} is given twice"
+                raise ValueError(message)
+            others |= numbers

@@ -15,6 +15,7 @@ from controller.model.network.router_link import KeepsState
 from controller.model.sites.blueprints import Blueprint, DeviceGroup, PortGroup, Ssid
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import AccessSelection, DeviceRole, School
+from controller.model.sites.stages import Stage, is_in_stage
 
 EstateName = Literal["real", "virtual"]
 """Which devices of a city are meant: the schools' own, or the virtual city's."""
@@ -140,18 +141,19 @@ def assign_devices(
     return tuple(slots), tuple(waiting)
 
 
-PortsOf = Callable[[DeviceGroup | ListedDevice, str], tuple[DevicePort, ...]]
-"""The ports that a group of a blueprint, or the inventory, gives a device of a platform."""
+PortsOf = Callable[[DeviceGroup | ListedDevice, str, Stage | None], tuple[DevicePort, ...]]
+"""The ports that a group of a blueprint, or the inventory, gives a device of a platform in a stage."""
 
 
-def build_devices(
+def build_devices(  # noqa: PLR0913, PLR0917 what a device follows from
     school: School,
+    stage: Stage | None,
     slots: Iterable[DeviceSlot],
     access: AccessSelection,
     ports_of: PortsOf,
     address: Callable[[School, int], Address],
 ) -> Iterator[Device]:
-    """The devices of a school; `address` is that of the n-th device by the formula."""
+    """The devices of a school in its stage; `address` is that of the n-th device by the formula."""
     for index, slot in enumerate(slots):
         group, listed = slot.group, slot.listed
         platform = slot.platform or group.platform[slot.lot]
@@ -162,24 +164,29 @@ def build_devices(
             platform=platform,
             management=(listed.management if listed else None) or address(school, index),
             access=(listed.access if listed else None) or access.choose_access(school.id, slot.lot, group.role),
-            ports=ports_of(slot.port_groups, platform),
+            ports=ports_of(slot.port_groups, platform, stage),
             keeps_state=group.keeps_state.get(slot.lot),
-            networks=group.ssids,
+            networks=tuple(one for one in group.ssids if is_in_stage(one.stages, stage)),
             origin=listed.origin if listed else group.origin,
             names_dot1q=slot.names_dot1q,
         )
 
 
 def expand_port_groups(
-    group: DeviceGroup | ListedDevice, pattern: str, segments: tuple[str, ...], management: str
+    group: DeviceGroup | ListedDevice, stage: Stage | None, pattern: str, segments: tuple[str, ...], management: str
 ) -> Iterator[DevicePort]:
-    """The ports of each device of a group; `pattern` names the n-th of its platform, `segments` are all there are."""
+    """The ports of each device of a group in a stage.
+
+    `pattern` names the n-th port of its platform, `segments` are all that there are.
+    """
     if isinstance(group, DeviceGroup) and group.ssids:
-        named = [*(ssid.segment for ssid in group.ssids), management]
+        named = [*(ssid.segment for ssid in group.ssids if is_in_stage(ssid.stages, stage)), management]
         carried = tuple(dict.fromkeys(named))
         yield DevicePort(pattern.format(n=1), PortMode.TRUNK, carried, PortRole.UPLINK)
     lags: dict[int, DevicePort] = {}
     for ports in group.ports or ():
+        if not is_in_stage(ports.stages, stage):
+            continue
         carried = segments if ports.segments == "all" else ports.segments
         names = name_ports(ports, pattern)
         if ports.lag is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,15 +11,17 @@ from controller.model.sites.blueprints import Blueprint, BlueprintFile
 from controller.model.sites.devices import DeviceSlot, assign_devices
 from controller.model.sites.inventory import ListedDevice
 from controller.model.sites.schools import School, Ward
+from controller.model.sites.stages import Stage
 
 
 @dataclass(frozen=True, eq=False)
 class Equipment:
-    """The wards' lots, the blueprints and the inventory of a policy that was loaded without problems."""
+    """The wards' lots, the blueprints, the inventory and the schools' stages of a policy without problems."""
 
     wards: tuple[Ward, ...]
     blueprints: BlueprintFile
     inventory: tuple[ListedDevice, ...]
+    find_stage: Callable[[School], Stage | None]
 
     def find_lot(self, school: School) -> str:
         """Find the procurement lot of a school: its own, or its ward's."""
@@ -30,8 +32,9 @@ class Equipment:
         return own
 
     def find_blueprint(self, school: School) -> Blueprint:
-        """Find the blueprint of a school: the one that it names, or the one that its kind and pupils fit."""
-        return next(one for one in self.blueprints.blueprints if one.matches(school))
+        """Find the blueprint of a school: the one that it names, or the one that its kind, pupils and stage fit."""
+        stage = self.find_stage(school)
+        return next(one for one in self.blueprints.blueprints if one.matches(school, stage))
 
     def find_provider_router(self, school: School) -> KeepsState | None:
         """Find who answers for the state of TCP at a school's router that is not ours; None where nobody does."""

@@ -1,4 +1,4 @@
-"""Which schools a rule is for: by ward, by kind, by id, or by a group that `policies/city/groups.yaml` names.
+"""Which schools a rule is for: by ward, kind, id or stage, or by a group that `policies/city/groups.yaml` names.
 
 For the network part a scope is the school whose segment asks. For the identity part it is the school that the *device*
 is registered at: that is what the identity-aware proxy can know; nobody tells it a person's school.
@@ -14,6 +14,7 @@ from pydantic import model_validator
 from controller.inputs.character_classes import Name
 from controller.model.sites.school_kinds import SchoolKindId
 from controller.model.sites.schools import Identifier, School
+from controller.model.sites.stages import Stage, Stages, is_in_stage
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 
@@ -53,21 +54,23 @@ class Scope(StrictModel):
     kinds: tuple[SchoolKindId, ...] = ()
     ids: tuple[Identifier, ...] = ()
     groups: tuple[Identifier, ...] = ()
+    stages: Stages = ()
 
     @model_validator(mode="after")
     def _narrow(self) -> Self:
-        if not (self.wards or self.kinds or self.ids or self.groups):
-            message = "names no wards, kinds, ids or groups; leave `schools` out to mean every school"
+        if not (self.wards or self.kinds or self.ids or self.groups or self.stages):
+            message = "names no wards, kinds, ids, groups or stages; leave `schools` out to mean every school"
             raise ValueError(message)
         return self
 
-    def contains(self, school: School, groups: Mapping[str, SchoolGroup]) -> bool:
-        """Whether a school is meant."""
+    def contains(self, school: School, groups: Mapping[str, SchoolGroup], stage: Stage | None) -> bool:
+        """Whether a school, which is in a stage, is meant."""
         named = [groups[name] for name in self.groups]
         return (
             _narrowed(self.wards, school.ward)
             and _narrowed(self.kinds, school.kind)
             and _narrowed(self.ids, school.id)
+            and is_in_stage(self.stages, stage)
             and (not named or any(group.contains(school) for group in named))
         )
 

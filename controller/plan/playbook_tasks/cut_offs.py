@@ -11,8 +11,11 @@ from controller.model.access.quarantines import QuarantineFile
 from controller.model.city import City
 from controller.model.policy_files import QUARANTINES
 from controller.model.sites.devices import Device
+from controller.model.sites.schools import School
+from controller.plan.backup import is_operable
 from controller.plan.observe import observe_device
 from controller.plan.playbook_tasks.policy_entries import Subject
+from controller.plan.select import find_device
 from controller.platforms.transport.base import Transport
 from controller.prove.reachability.quarantine import find_quarantine_leaks
 
@@ -68,6 +71,31 @@ def list_holders(city: City, subject: Subject, hosts: Sequence[str]) -> tuple[st
         )
         raise TsunaguError(message)
     return tuple(holders)
+
+
+def refuse_part_of_school(city: City, school: School, hosts: Sequence[str]) -> None:
+    """See that all devices of a school that can be read over SSH are hosts: it is closed as a whole.
+
+    Raises:
+        TsunaguError: one of them is none.
+    """
+    lacking = [one.id for one in city.list_devices(school) if is_operable(one) and one.id not in hosts]
+    if lacking:
+        message = (
+            f"{', '.join(lacking[:12])} of {school.name} would neither be saved nor taken out of the pins: a school is "
+            "closed as a whole, so run this for all its devices, without --device (or a narrower --limit)"
+        )
+        raise TsunaguError(message)
+
+
+def explain_left_out(city: City, hosts: Sequence[str]) -> dict[str, str]:
+    """Return, by their names, why the other devices of the hosts' schools are none of the hosts."""
+    schools = {find_device(city, name).school.id: None for name in hosts}
+    others = [one for name in schools for one in city.list_devices(city.school_by_id[name]) if one.id not in hosts]
+    told = "the run was told to leave it out"
+    return {
+        one.id: told if is_operable(one) else f"platform {one.platform!r} cannot be read over SSH yet" for one in others
+    }
 
 
 def find_leaks(city: City, device: Device, transport: Transport) -> tuple[str, ...]:

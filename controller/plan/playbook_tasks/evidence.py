@@ -24,7 +24,6 @@ SUMS = "SHA256SUMS"
 MOST_BYTES = 256 << 20
 """Of all that goes into one archive."""
 VERIFICATION = "audit/VERIFICATION.txt"
-_OF_PLANS = frozenset((".json", ".sig", ".approval"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ def collect_records(state: Path, plans: Path | None, since: datetime) -> Iterato
     """Yield, by its name in the archive, what the controller has kept since a moment: audit trail, timelines, plans.
 
     The audit trail's files go in as they are, whole, with what a verification says of them: also a trail with a broken
-    line is evidence. Of the plans every file goes in, so signatures and approvals stand beside them.
+    line is evidence. Of a plan every file goes in, also the older ones, as soon as one is new enough:
+    signatures and approvals stand beside what they are of.
 
     Raises:
         TsunaguError: the folder of the plans is none.
@@ -58,11 +58,29 @@ def collect_records(state: Path, plans: Path | None, since: datetime) -> Iterato
         if _is_newer(path, since):
             name = path.relative_to(state / "timeline")
             yield f"timelines/{name}", read_input_file(path, most_bytes=MOST_BYTES)
-    if plans is None:
-        return
-    for path in sorted(plans.rglob("*")):
-        if path.is_file() and path.suffix in _OF_PLANS and _is_newer(path, since):
+    if plans is not None:
+        for path in _list_plan_files(plans, since):
             yield f"plans/{path.relative_to(plans)}", read_input_file(path, most_bytes=MOST_BYTES)
+
+
+def _list_plan_files(folder: Path, since: datetime) -> Iterator[Path]:
+    by_plan: dict[Path, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            by_plan.setdefault(_name_plan(path), []).append(path)
+    for plan, files in by_plan.items():
+        known = plan.suffix == ".json" or files != [plan]
+        if known and any(_is_newer(one, since) for one in files):
+            yield from files
+
+
+def _name_plan(path: Path) -> Path:
+    """Return the plan that a file is, or is of: whatever its name, a signature or an approval has it in front.
+
+    >>> [_name_plan(Path(name)).name for name in ("today.plan", "today.plan.sig", "a.json.approval.net01.sig")]
+    ['today.plan', 'today.plan', 'a.json']
+    """
+    return path.with_name(path.name.removesuffix(".sig").partition(".approval.")[0])
 
 
 def _verify_audit(state: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -43,6 +43,10 @@ class Subject:
         """As `Quarantine.target`."""
         return tuple(self.words.values())
 
+    def __str__(self) -> str:
+        """As `Quarantine.subject`."""
+        return f"school {self.school}" if self.school else f"port {self.port} of {self.device}"
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyText:
@@ -51,6 +55,8 @@ class PolicyText:
     path: Path
     before: str | None
     after: str
+    told: str = ""
+    """What else somebody should know of it."""
 
     @property
     def changed(self) -> bool:
@@ -71,11 +77,15 @@ class Terms:
 def quarantine_subject(policies: Path, subject: Subject, terms: Terms, today: date) -> PolicyText:
     """Return the file with an entry that cuts something off from today on; one that is in force has new terms then.
 
+    An entry of later days stays: where the new one would run into it, the policy refuses both.
+
     Raises:
         TsunaguError: the file cannot be changed so.
     """
     path, before, file = _open_file(policies)
-    known = [number for number, one in enumerate(file.quarantines) if _is_current(one, subject, today)]
+    known = [
+        number for number, one in enumerate(file.quarantines) if one.target == subject.target and one.holds_on(today)
+    ]
     since = min((file.quarantines[number].since for number in known), default=today)
     words: dict[str, object] = {**subject.words, "since": min(since, today), "until": terms.until}
     words |= {"reason": terms.reason, "by": terms.by} | ({"keeps": list(terms.keeps)} if terms.keeps else {})
@@ -88,6 +98,8 @@ def quarantine_subject(policies: Path, subject: Subject, terms: Terms, today: da
 def release_subject(policies: Path, subject: Subject, today: date) -> PolicyText:
     """Return the file without the entries that cut something off today or later, or that close the school.
 
+    Those of later days are named: somebody planned them.
+
     Raises:
         TsunaguError: the file cannot be changed so.
     """
@@ -97,11 +109,40 @@ def release_subject(policies: Path, subject: Subject, today: date) -> PolicyText
     after = before or ""
     for key, numbers in ((QUARANTINED, known), (CLOSED, closed)):
         after = _delete_entries(path, after, key, numbers) if numbers else after
-    return PolicyText(path, before, after)
+    later = [f"{one.since} to {one.until}" for one in map(file.quarantines.__getitem__, known) if one.since > today]
+    later += [f"closed from {shut.since} on" for shut in map(file.closed.__getitem__, closed) if shut.since > today]
+    told = f"{subject} is not cut off on later days either: deleted, too: {', '.join(later)}" if later else ""
+    return PolicyText(path, before, after, told)
+
+
+def refuse_vain_release(policies: Path, subject: Subject, place: Collection[str]) -> None:
+    """See that there is something to open: an entry, also one that has run out, or a closed school.
+
+    `place` are the school and its devices: what is cut off of them is named.
+
+    Raises:
+        TsunaguError: there is nothing.
+    """
+    path, _, file = _open_file(policies)
+    if any(one.target == subject.target for one in file.quarantines):
+        return
+    if any(one.school == subject.school for one in file.closed):
+        return
+    there = [
+        f"{one.subject} ({one.since} to {one.until})" for one in file.quarantines if {one.school, one.device} & {*place}
+    ]
+    there += [f"school {one.school} (closed from {one.since} on)" for one in file.closed if one.school in place]
+    message = (
+        f"{subject} is not cut off; in {path.name} there: {', '.join(there) or 'nothing'}. Name one of these; what the "
+        "policy says already is rolled out by apply_policy, or by release with the plan (setting plan)"
+    )
+    raise TsunaguError(message)
 
 
 def close_school(policies: Path, school: str, terms: tuple[str, str], today: date) -> PolicyText:
     """Return the file with an entry that closes a school from today on; `terms` are why, and who answers for it.
+
+    It takes the place of one that would have closed the school later.
 
     Raises:
         TsunaguError: the file cannot be changed so.
@@ -110,7 +151,9 @@ def close_school(policies: Path, school: str, terms: tuple[str, str], today: dat
     if any(one.school == school and one.holds_on(today) for one in file.closed):
         return PolicyText(path, before, before or "")
     words: dict[str, object] = {"school": school, "since": today, "reason": terms[0], "by": terms[1]}
-    return PolicyText(path, before, _add_entry(path, before or "", CLOSED, words))
+    later = [number for number, one in enumerate(file.closed) if one.school == school]
+    after = _delete_entries(path, before or "", CLOSED, later) if later else before or ""
+    return PolicyText(path, before, _add_entry(path, after, CLOSED, words))
 
 
 def try_policy_text(found: PolicyText, load: Callable[[dict[str, Path]], City]) -> City:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from controller.compile.network.interfaces import find_transit
 from controller.errors import StaleDevice
 from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
+from controller.model.network.router_link import TransitLink
 from controller.model.network.unmanaged_paths import PathKind
 from controller.model.sites.devices import Device
 from controller.platforms.base import Observation
 from controller.platforms.registry import load_platform_of
-from controller.prove.reachability.unmanaged_paths import UnjudgedPath, find_unjudged_paths
+from controller.prove.reachability.unmanaged_paths import (
+    ROUTER_ROLE,
+    UnjudgedPath,
+    find_unjudged_on_router,
+    find_unjudged_paths,
+)
 
 _SHOWN = 5
 _TAKEN_KINDS = frozenset((PathKind.ACCESS_PORT, PathKind.TRUNK, PathKind.UNDECIDED_PORT, PathKind.VLAN_INTERFACE))
@@ -29,7 +36,15 @@ def find_unjudged_on(
     can = load_platform_of(device).capabilities
     names = {name.casefold() for name in taken}
     paths = tuple(one for one in seen.paths if one.kind not in _TAKEN_KINDS or one.holder.casefold() not in names)
+    if device.role == ROUTER_ROLE:
+        return find_unjudged_on_router(city, device, _find_link(city, device) if paths else None, paths)
     return find_unjudged_paths(city, device, can, paths, routes=seen.routes)
+
+
+def _find_link(city: City, device: Device) -> TransitLink | None:
+    """Return the link between a school's router and its core; None where the core only switches."""
+    found = (find_transit(city, one, load_platform_of(one).capabilities) for one in city.list_devices(device.school))
+    return next((one for one in found if one is not None), None)
 
 
 def refuse_new_ways(
@@ -50,7 +65,7 @@ def refuse_new_ways(
         ways = "; ".join(f"line {one.path.line}: {one.name_way()}" for one in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         message = f"not judged: ways of others appeared since the plan was made: {ways}{more}. Nothing was changed. "
-        raise StaleDevice(device.id, message + "Look at it with `tsunagu drift`, then make a new plan")
+        raise StaleDevice(device.id, message + "Look at it with: tsunagu drift; then make a new plan")
 
 
 def count_by_school(found: Iterable[tuple[Device, Sequence[UnjudgedPath]]]) -> dict[str, int]:

@@ -22,8 +22,8 @@ from controller.platforms.base import ConfigLine
 from controller.platforms.common.whole_text import TextForm
 from controller.platforms.dialect.acl import AclGrammar, AddressForm
 from controller.platforms.dialect.blocks import Layout
+from controller.platforms.dialect.paths.reader import PathGrammar
 from controller.platforms.dialect.switch import KnownLines, SwitchGrammar, compile_conflicts
-from controller.platforms.dialect.unmanaged_paths import PathGrammar
 
 MAXIMUM_ENTRIES = 2048
 LONGEST_FILTER_NAME = 31

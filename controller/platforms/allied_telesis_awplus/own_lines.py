@@ -2,10 +2,11 @@
 
 Everything else is a conflict by name, also what nobody looked up. Sources: Command Reference for x310 Series 5.4.4C
 (C613-50046-01) and for IE340 Series 5.5.3-0.x (C613-50631-01), chapters on switching (speed, duplex, flowcontrol,
-storm-control, loop-protection, thrash-limiting: they act on a fault, but a level of 0 drops all), spanning tree, LLDP,
-Power over Ethernet, DHCP snooping and ARP security (trust and what follows a violation), QoS (marks and queues), AMF
-(links of its own VLANs), SNMP. Not here, since hosts that our filters permit are kept out or cut short: max-bindings 0,
-egress-rate-limit, raguard (which drops what a router must send).
+storm-control, loop-protection, thrash-limiting: they act on a fault; a level below 1 % drops what hosts need), spanning
+tree, LLDP, Power over Ethernet, DHCP snooping and ARP security (trust and what follows a violation), QoS (marks and
+queues), AMF (links of its own VLANs), SNMP. Not here, since hosts that our filters permit are kept out or cut short:
+max-bindings 0, egress-rate-limit (of a port or of its queues), queues that are off, raguard (which drops what a router
+must send).
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ def _compile(*words: str) -> re.Pattern[str]:
 
 
 ON_PORTS = _compile(
-    r"no (?!sw).*",
+    r"no (?!sw|mac).*",
     r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan [0-9]+|resiliencylink))?",
     r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
     r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",
     r"(spanning-tree|lldp|udld|power-inline|snmp|logging|loop-protection|thrash-limiting|findme)( .*)?",
-    r"storm-control (?!\S+ level 0[0.]*( |$)).*",
-    r"(mls qos|wrr-queue|priority-queue|trust|platform|ptp|sflow|rmon)( .*)?",
-    r"(ip dhcp snooping(?! max-bindings 0)|arp security|ip igmp|ipv6 mld|ipv6 dhcp snooping)( .*)?",
+    r"storm-control \S+ level [1-9][0-9]*(\.[0-9]+)?",
+    r"wrr-queue (weight|group|queue-limit) .*",
+    r"(mls qos|priority-queue|trust|platform|ptp|sflow|rmon)( .*)?",
+    r"(ip dhcp snooping(?! max-bindings 0)|arp security|ipv6 dhcp snooping)( .*)?",
+    r"(ip igmp|ipv6 mld) (snooping|immediate-leave|static-group|flood)( .*)?",
+    r"(ip igmp|ipv6 mld) (version|query-[a-z-]+|querier-timeout|last-member-query-[a-z]+|robustness-variable) .*",
 )

@@ -16,7 +16,7 @@ from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_layout_faults, join_words, read_blocks
-from controller.platforms.dialect.unmanaged_paths import PathGrammar, read_unmanaged_paths
+from controller.platforms.dialect.paths.reader import PathGrammar, read_unmanaged_paths
 
 _OURS = f"{PREFIX}-"
 PATHS = PathGrammar(

@@ -24,7 +24,7 @@ from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, pa
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import join_words, lines_starting
 from controller.platforms.dialect.lags import MEMBER_MARK, describe_unknown_lag
-from controller.platforms.dialect.port_vlans import change_allowed_vlans
+from controller.platforms.dialect.paths.port_vlans import change_allowed_vlans
 
 _KINDS = ("port", "sa", "po")
 _LAST_NUMBER = re.compile(r"(.*?)([0-9]{1,4})")

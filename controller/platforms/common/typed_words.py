@@ -16,7 +16,8 @@ def _list_words(words: str) -> frozenset[str]:
 
 _ADDRESS_WORDS = _list_words(
     "route routing nat policy local address access-list access-group default-gateway default-network dhcp arp wccp "
-    "forwarding unicast-routing prefix-list inspect vrf traffic-filter router filter keepalive helper-address"
+    "forwarding unicast-routing prefix-list inspect vrf traffic-filter router filter keepalive helper-address "
+    "neighbor forward-protocol hop-limit igmp mld multicast"
 )
 _SECOND: Mapping[str, frozenset[str]] = {
     "ip": _ADDRESS_WORDS,
@@ -25,23 +26,37 @@ _SECOND: Mapping[str, frozenset[str]] = {
     "monitor": frozenset({"session"}),
     "event": frozenset({"manager"}),
     "mac": frozenset({"static", "address-table", "access-list", "access-group"}),
-    "mac-address-table": frozenset({"static", "learning"}),
+    "mac-address-table": frozenset({"static", "learning", "limit"}),
     "mvrp": frozenset({"global"}),
     "dot1x": frozenset({"vlan"}),
     "web-authentication": frozenset({"vlan"}),
     "mac-authentication": frozenset({"vlan"}),
+    "aaa": frozenset({"authorization"}),
+    "auth": frozenset({"profile"}),
+    "application-proxy": frozenset({"ip-filter", "quarantine-vlan"}),
+    "wireless": frozenset({"profile"}),
+    "sdm": frozenset({"prefer"}),
+    "boot": frozenset({"host", "network", "config", "config-file"}),
+    "cns": frozenset({"config", "exec"}),
+    "schedule-power-control": frozenset({"shutdown"}),
+    "scripting": frozenset({"tcl"}),
+    "autoconf": frozenset({"enable"}),
+    "shell": frozenset({"trigger"}),
+    "ethernet": frozenset({"ring"}),
     "flow": frozenset({"detection"}),
-    "platform": frozenset({"hwfilter-size"}),
+    "platform": frozenset({"hwfilter-size", "routingratio", "stop-unreg-mc-flooding"}),
     "switchport": frozenset({"access", "mode", "trunk", "voice", "private-vlan", "isolation", "mac", "vlan"}),
     "vrf": frozenset({"forwarding", "definition"}),
-    "service": frozenset({"instance"}),
+    "service": frozenset({"instance", "dhcp", "config"}),
 }
 """Words that decide what a command of this first word is about."""
 _FIRST = frozenset(_SECOND) | _list_words(
     "interface access-list access-group router macro gvrp kron cts bridge bridge-domain bridge-group l2vpn l2tp "
     "xconnect nat64 arp route-map class-map policy-map vtp line snmp-server spanning-tree hostname mpls shutdown lan "
     "channel-group static-channel-group encapsulation standby vrrp glbp tunnel schedule ospf bgp rip zone-member "
-    "axrp gsrp openflow mirror policy-based-routing description action cli"
+    "axrp gsrp epsr g8032 openflow mirror policy-based-routing description action cli option default-router "
+    "trigger script boot schedule-power-control remote-mirror source destination cns scripting resident-script "
+    "event-script"
 )
 _WHOLE = _list_words("class host nat no policy prefix snmp switch zone")
 """Words that only look short: each is a command, or what a command is about, on one of these systems."""

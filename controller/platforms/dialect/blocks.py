@@ -53,7 +53,9 @@ _AT_MARGIN = re.compile(
     r"|line (con|vty|aux|console) .*|router (ospf|bgp|eigrp|rip|isis)( .*)?"
 )
 """Lines that a switch prints at the margin alone: elsewhere the text was shifted, or swallowed by a banner."""
-_LEADING = re.compile(r"interface |vlan database|event manager applet |kron policy-list ")
+_LEADING = re.compile(
+    r"interface |vlan database|event manager applet |kron policy-list |monitor session |trigger |ip dhcp pool "
+)
 """Blocks whose lines can lead packets somewhere, or change the configuration by themselves."""
 _VLAN = re.compile(r"vlan [0-9][0-9,-]*")
 _SAVE_ANEW = "save the running configuration anew"

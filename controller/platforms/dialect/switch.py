@@ -30,7 +30,7 @@ from controller.platforms.common.managed import (
 from controller.platforms.dialect.acl import AclGrammar, write_filter
 from controller.platforms.dialect.blocks import Layout
 from controller.platforms.dialect.lags import MEMBER_MARK, LagGrammar
-from controller.platforms.dialect.unmanaged_paths import OF_UNKNOWN_HABITS, PathGrammar
+from controller.platforms.dialect.paths.reader import OF_UNKNOWN_HABITS, PathGrammar
 from controller.platforms.dialect.vlan_interface import AddressGrammar, find_interface_misfit, write_interface
 from controller.platforms.dialect.vlan_table import VlanTable
 

@@ -38,19 +38,21 @@ from controller.platforms.dialect.blocks import (
     read_blocks,
 )
 from controller.platforms.dialect.lags import MEMBER_MARK, LagReading, ReadMember, describe_unknown_lag
+from controller.platforms.dialect.paths.port_vlans import list_used_ports
+from controller.platforms.dialect.paths.reader import read_unmanaged_paths
 from controller.platforms.dialect.port_lines import (
     ALLOWED_VLANS,
     find_conflicting_lines,
     find_port_problems,
     is_member_mark,
 )
-from controller.platforms.dialect.port_vlans import list_used_ports
 from controller.platforms.dialect.switch import PORT_MARK, SwitchGrammar
-from controller.platforms.dialect.unmanaged_paths import read_unmanaged_paths
 from controller.platforms.dialect.vlan_interface import read_interface
 from controller.platforms.dialect.vlan_table import VlanTable
 
 _OURS = f"{PREFIX}-"
+_BACKS_UP = "switchport backup interface "
+"""The port that it names carries nothing while the one that says so does."""
 
 
 def parse_switch(grammar: SwitchGrammar, text: str, source: str) -> Observation:
@@ -111,6 +113,7 @@ class _SwitchReading(Reading):
             case ["vlan", numbers] if re.fullmatch(r"[0-9,-]+", numbers):
                 self._read_vlan(block.header, numbers, block.children)
             case ["interface", *parts]:
+                self._uses += [one for one in block.children if join_words(one).lower().startswith(_BACKS_UP)]
                 self._read_interface(block, parts)
             case ["vlan", number, _] if re.fullmatch(r"[0-9]{1,4}", number):
                 self.conflicting[int(number)] = block.header  # by protocols, by MAC addresses
@@ -118,6 +121,9 @@ class _SwitchReading(Reading):
                 self._read_vlan_filter(block.header, header)
             case ["monitor", "session", _, "destination", *_]:
                 self._uses.append(block.header)
+            case ["monitor", "session", _, "type", *_]:
+                inside = [one for one in block.children if re.match("destination interface ", join_words(one).lower())]
+                self._uses += inside
             case ["ip" | "ipv6", "access-list", *_, name] if name.startswith(_OURS):
                 expected = f"{self.grammar.acl.lists[Family.V4]} NAME"
                 self.refuse(block.header, f"a list under our prefix that is none of ours; expected {expected}")

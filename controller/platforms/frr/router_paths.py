@@ -17,13 +17,14 @@ from dataclasses import replace
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import describe_route, is_network
+from controller.platforms.dialect.paths.addresses import describe_route, is_network
 
 _HARMLESS_LINES = re.compile(
     r"(?:frr (?:version|defaults) .*|hostname .*|domainname .*|(?:no )?log .*|(?:no )?service .*|(?:no )?debug .*"
     r"|(?:enable )?password .*|username .*|banner .*|line vty|agentx|(?:ip|ipv6) forwarding"
     r"|(?:ip|ipv6) prefix-list .*|bgp (?:as-path|community-list|extcommunity-list|large-community-list) .*"
-    r"|(?:ip|ipv6)? ?access-list .*|route-map .*|bgp route-map delay-timer .*|bfd|(?:ip|ipv6) nht resolve-via-default"
+    r"|(?:ip|ipv6)? ?access-list .*|route-map .*|bgp route-map delay-timer (?:[1-9]|[1-5][0-9]|60)|bfd"
+    r"|(?:ip|ipv6) nht resolve-via-default"
     r"|ip mroute .*|rpki|key chain .*|exit|end)"
 )
 """Lines at the margin that by themselves decide on no route; lists and route maps do so only where they are used."""
@@ -35,30 +36,49 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:description .*|(?:no )?ipv6 nd .*|bandwidth .*|(?:no )?link-detect|(?:no )?multicast.*|exit)"
+    r"(?:description .*|bandwidth .*|link-detect|multicast(?: enable)?|exit"
+    r"|ipv6 nd suppress-ra"
+    r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
+    r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"
 )
-_ADDRESS = re.compile(r"(?:ip|ipv6) address (?P<address>\S+)(?: .*)?")
+"""Of what is advertised in IPv6, timers and flags alone: a lifetime, a preference or a prefix gives another gateway."""
+_ADDRESS = re.compile(r"(?:ip|ipv6) address (?P<address>\S+)(?P<peer> .*)?")
+_LABEL = re.compile(r" label \S+")
+_ROUTE = re.compile(r"(?:ip|ipv6) route (?:\S+/[0-9]+|[0-9.]+ [0-9.]+) \S+(?: tag [0-9]+)?(?: [0-9]{1,3})?")
+"""A route that its target and its next hop say all of: an interface, a table or a label beside them leads elsewhere."""
+_TIMERS = r"[1-9][0-9]? (?:[3-9]|[1-9][0-9]|1[0-7][0-9]|180)"
+"""Of a session, in seconds: never off, and no longer than what routers have of themselves (60 and 180)."""
+_BFD_TIMERS = r"(?:[2-9]|[1-4][0-9]|50) [0-9]{2,4} [0-9]{2,4}"
 _HARMLESS_IN_BGP = re.compile(
     r"(?:bgp (?:router-id .*|log-neighbor-changes|ebgp-requires-policy|bestpath compare-routerid|suppress-duplicates"
     r"|network import-check|graceful-restart-disable|default show-(?:nexthop-)?hostname)"
     r"|no bgp (?:default ipv4-unicast|ebgp-requires-policy|suppress-duplicates|network import-check"
     r"|default show-(?:nexthop-)?hostname|graceful-restart(?: .*)?)"
-    r"|timers bgp .*|maximum-paths (?:ibgp )?[0-9]+|(?:no )?auto-summary|no synchronization"
-    r"|neighbor \S+ (?:remote-as \S+|interface(?: .*)?|peer-group(?: \S+)?|description .*|bfd(?: .*)?|timers .*"
-    r"|password .*|update-source \S+|ebgp-multihop(?: [0-9]+)?|ttl-security hops [0-9]+|activate"
+    rf"|timers bgp {_TIMERS}|maximum-paths (?:ibgp )?[0-9]+|(?:no )?auto-summary|no synchronization"
+    r"|neighbor \S+ (?:remote-as \S+|interface(?: v6only)?(?: (?:remote-as|peer-group) \S+)?|peer-group(?: \S+)?"
+    rf"|description .*|bfd(?: profile \S+| check-control-plane-failure| {_BFD_TIMERS})?"
+    rf"|timers (?:{_TIMERS}|connect (?:[1-9][0-9]?|1[01][0-9]|120))"
+    r"|password .*|ttl-security hops 1|activate"
     r"|next-hop-self(?: force)?|send-community(?: .*)?|soft-reconfiguration inbound"
     r"|maximum-prefix [0-9]+(?: [0-9]+)? warning-only"
-    r"|advertisement-interval [0-9]+|route-map \S+ (?:in|out)|default-originate(?: .*)?|capability dynamic)"
+    r"|advertisement-interval [0-9]{1,2}|route-map \S+ (?:in|out)|default-originate(?: .*)?|capability dynamic)"
     r"|no neighbor \S+ (?:activate|send-community(?: .*)?|capability dynamic)"
     r"|address-family (?:ipv4|ipv6)(?: unicast)?|exit-address-family|exit)"
 )
-"""Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them."""
+"""Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them.
+
+A source that is not the line's (`update-source`, `interface` with an address before it) or more hops let a session
+come up over another line, or not at all.
+"""
 _HARMLESS_IN_BFD = re.compile(
-    r"(?:detect-multiplier [0-9]+|(?:receive|transmit)-interval [0-9]+|(?:no )?echo-mode|(?:no )?passive-mode"
-    r"|echo (?:receive|transmit)-interval (?:[0-9]+|disabled)|echo-interval [0-9]+|minimum-ttl [0-9]+"
+    r"(?:detect-multiplier (?:[2-9]|[1-4][0-9]|50)|(?:receive|transmit)-interval [0-9]{2,4}|(?:no )?echo-mode"
+    r"|(?:no )?passive-mode|echo (?:receive|transmit)-interval (?:[0-9]{2,4}|disabled)|echo-interval [0-9]{2,4}"
     r"|label \S+|no shutdown|exit|!)"
 )
+"""Of the timers, those that find a dead line: `minimum-ttl` can hold a session down."""
 _NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
+_SOURCE = re.compile(r"neighbor \S+ update-source (?P<source>\S+)")
+"""Where a session comes from: told as `next_hops`, an address or an interface, to be compared with the line's own."""
 _LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
 """A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
 _FAMILY = re.compile(r"address-family ipv([46])(?: unicast)?")
@@ -82,7 +102,9 @@ def _read_block(block: Block) -> Iterator[UnmanagedPath]:
         case ["bfd"]:
             yield from _read_sessions(block.children)
         case ["ip" | "ipv6", "route", *_]:
-            yield describe_route(block.header, header.lower())
+            route = describe_route(block.header, header.lower())
+            plain = _ROUTE.fullmatch(header) is not None
+            yield route if plain else replace(route, next_hops=(), is_discarded=False)
         case _ if not _HARMLESS_LINES.fullmatch(header):
             kinds = (kind for begin, kind in _DECIDING_LINES if begin.match(header))
             yield _name_path(next(kinds, PathKind.UNKNOWN_LINE), block.header)
@@ -96,8 +118,11 @@ def _read_interface(name: str, lines: Iterable[ConfigLine]) -> Iterator[Unmanage
             yield _name_path(PathKind.POLICY_ROUTING, line, holder=name)
         elif addressed:
             path = _name_path(PathKind.ROUTED_PORT, line, holder=name)
-            known = is_network(addressed["address"])
+            alone = addressed["peer"] is None or _LABEL.fullmatch(addressed["peer"]) is not None
+            known = alone and is_network(addressed["address"])
             yield replace(path, addresses=(addressed["address"],) if known else (), has_unknown_address=not known)
+        elif words == "no ipv6 nd suppress-ra":
+            yield _name_path(PathKind.SECOND_GATEWAY, line, holder=name)
         elif words == "shutdown":
             yield replace(_name_path(PathKind.ROUTE_PREFERENCE, line, holder=name), is_shut=True)
         elif not _HARMLESS_ON_INTERFACES.fullmatch(words):
@@ -141,8 +166,9 @@ def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
         elif other_family or not _HARMLESS_IN_BGP.fullmatch(words):
             other_family = words.startswith("address-family ") or (other_family and words != "exit-address-family")
             if words != "exit-address-family":
-                neighbour = _NEIGHBOUR.match(words)
-                yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                neighbour, source = _NEIGHBOUR.match(words), _SOURCE.fullmatch(words)
+                path = _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                yield replace(path, next_hops=(source["source"],) if source else ())
 
 
 def _name_path(kind: PathKind, line: ConfigLine, *, holder: str = "", addresses: tuple[str, ...] = ()) -> UnmanagedPath:

@@ -18,6 +18,7 @@ from controller.platforms.base import ConfigLine, Observation, name_network_plac
 from controller.platforms.common.managed import LAST_VLAN
 from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.blocks import Reading
+from controller.platforms.hostapd.radio_settings import decides_on_radio
 from controller.platforms.hostapd.text import (
     BY_SERVER,
     COMMON,
@@ -136,6 +137,7 @@ class _HostapdReading(Reading):
     def _block(self, block: _Block) -> None:
         if block.header is None or not block.header.text.startswith(f"bss={OURS}"):
             self._note_unmanaged(block)
+            self._note_radio(block)
             return
         try:
             network = self._network(block, block.header)
@@ -158,8 +160,7 @@ class _HostapdReading(Reading):
             if key == "vlan_file" and _VLAN_FILE.fullmatch(value):
                 advice = advise(ConflictKind.VLAN_FILE, other=value)
                 self.refuse(line, f"{value} is ours, and a network of others uses it{advice}")
-        holder = block.header.text.removeprefix("bss=") if block.header is not None else ""
-        seen = read_unmanaged_network(block.settings, self.other_files, holder)
+        seen = read_unmanaged_network(block.settings, self.other_files, _name_holder(block))
         self.refuse_each(seen.refused)
         self.paths += seen.paths
         # The name of a bridge is no secret, and tells two such ways apart.
@@ -171,6 +172,12 @@ class _HostapdReading(Reading):
         if seen.any_vlan is not None:
             for vlan in range(1, LAST_VLAN + 1):
                 self.conflicting.setdefault(vlan, seen.any_vlan)
+
+    def _note_radio(self, block: _Block) -> None:
+        """Note what decides on the radio that our networks stand on, wherever in its file it stands."""
+        holder = _name_holder(block)
+        lines = [line for key, value, line in block.settings if decides_on_radio(key, value)]
+        self.paths += [UnmanagedPath(PathKind.UNKNOWN_LINE, one.number, one.text, holder, None) for one in lines]
 
     def _network(self, block: _Block, header: ConfigLine) -> WirelessNetwork:
         name = _NAME.fullmatch(header.text.removeprefix("bss="))
@@ -230,6 +237,10 @@ class _HostapdReading(Reading):
 
 
 _SWITCH = re.compile("[01]")
+
+
+def _name_holder(block: _Block) -> str:
+    return block.header.text.removeprefix("bss=") if block.header is not None else ""
 
 
 def _once(block: _Block) -> Mapping[str, tuple[str, ConfigLine]]:

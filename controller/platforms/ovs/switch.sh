@@ -43,11 +43,24 @@ ports() (
     printf '%s\n' "$rows" | sort
 )
 
+# What of a bridge decides beside its flows, or copies what passes: a line for each of these that holds something.
+beside='controller mirrors netflow sflow ipfix flow_tables flood_vlans'
+
+bridge_lines() (
+    # shellcheck disable=SC2086 # one word per column
+    told=$(vsctl get Bridge "$bridge" fail_mode $beside) || exit 1
+    lines "$told" | awk -v bridge="$bridge" -v beside="$beside" '
+        BEGIN { split(beside, name, " ") }
+        NR == 1 { print bridge "," $0; next }
+        !/^(\[\]|\{\})$/ { print name[NR - 1] }
+    '
+)
+
 running() {
-    mode=$(vsctl get Bridge "$bridge" fail_mode) || return 1
+    top=$(bridge_lines) || return 1
     rows=$(ports) || return 1
     flows=$(ofctl --names --no-stats dump-flows "$bridge") || return 1
-    printf '# bridge\n%s,%s\n# ports\n%s\n# flows\n%s\n' "$bridge" "$mode" "$rows" "$flows"
+    printf '# bridge\n%s\n# ports\n%s\n# flows\n%s\n' "$top" "$rows" "$flows"
 }
 
 section() { sed -n "/^# $1\$/,/^# /{/^# /d;/^\$/d;p;}"; }

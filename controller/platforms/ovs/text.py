@@ -8,7 +8,8 @@
     # flows
      cookie=0x5453000000000000, priority=1 actions=drop
 
-A line of `# ports` is name, tag, vlan_mode, trunks, as `ovs-vsctl --format=csv --data=bare` prints them.
+A second line of `# bridge` names what else the bridge has that decides beside our flows, or copies what passes: none is
+expected. A line of `# ports` is name, tag, vlan_mode, trunks, as `ovs-vsctl --format=csv --data=bare` prints them.
 
 A port is in service, and therefore in the state, when flows of ours classify it *and* its record agrees with them. If
 the record carries less, the port carries what both say. If the two contradict each other (somebody moved the tag), the
@@ -54,6 +55,17 @@ BRIDGE = "br0"
 _PORT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _RESERVED = {"IN_PORT", "TABLE", "NORMAL", "FLOOD", "ALL", "CONTROLLER", "LOCAL", "NONE", "ANY", "MAX", "UNSET"}
 _FIELDS = 4
+_COLUMN = re.compile(r"[a-z_]{1,20}")
+_BESIDE = {
+    "controller": "changes flows at any time",
+    "mirrors": "sends copies of packets elsewhere",
+    "netflow": "tells another host who talks to whom",
+    "sflow": "sends parts of packets elsewhere",
+    "ipfix": "tells another host who talks to whom",
+    "flow_tables": "limits how many flows there are, and can drop ours",
+    "flood_vlans": "sends every packet of its VLANs to all ports",
+}
+"""Columns of a bridge that hold something, and what that does. Source: ovs-vswitchd.conf.db(5), table Bridge."""
 
 
 def render(state: DeviceState) -> str:
@@ -173,10 +185,16 @@ class _OvsReading(Reading):
                 yield UnmanagedPath(kind, line.number, line.text, shown, vlans)
 
     def _bridge(self, line: ConfigLine) -> None:
-        self.expect_once("bridge", line, managed=True)
-        name, _, mode = line.text.partition(",")
-        self.bridge = True
+        name, comma, mode = line.text.partition(",")
         self.manage(line)
+        if not comma and _COLUMN.fullmatch(name):
+            why = _BESIDE.get(name, "decides beside our flows")
+            self.refuse(line, f"{name}: {why}; take it away: ovs-vsctl clear Bridge {BRIDGE} {name}")
+            return
+        self.expect_once("bridge", line, managed=True)
+        self.bridge = True
+        if name != BRIDGE:
+            self.refuse(line, f"this is another bridge, expected {BRIDGE}: that is the one whose flows are ours")
         if mode != "secure":
             advice = f"a restart would open the switch; set it: ovs-vsctl set Bridge {name} fail_mode=secure"
             self.refuse(line, f"bridge {name} has fail_mode {mode!r}, expected 'secure': {advice}", "fail_mode")

@@ -8,22 +8,34 @@ Lines that are known to lead nowhere are listed here; every other one is a way o
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
-from controller.platforms.dialect.path_addresses import is_network
+from controller.platforms.dialect.paths.addresses import is_network, list_plain_addresses
 
+_PLAIN_OPTION = r"(?:dns|domain|hostname|wins_server)=\S+"
+"""What a DHCP scope may tell hosts beside their gateway."""
+_ANNOUNCING = re.compile(
+    r"ipv6 (?P<name>\S+) rtadv send(?: [0-9]+)+(?: (?:[mo]_flag=(?:on|off)|(?:max|min)-rtr-adv-interval=[0-9]+))*"
+)
+"""An interface that announces the router as a gateway, with timers and flags alone."""
 _HARMLESS = re.compile(
     r"(?:login|administrator|user|security|console|description|syslog|snmp\w*|telnetd?|sshd?|sftpd|httpd|tftp|ntp\w*"
-    r"|sntpd|timezone|date|time|alarm|mail|statistics|external-memory|usbhost|dashboard|lua|radius|auth"
-    r"|operation|yno|system|clear|dns|dhcp|queue|speed|vlan|upnp|ngn|nat|sip)(?: .*)?"
+    r"|sntpd|timezone|date|time|alarm|mail|statistics|usbhost|dashboard|lua|radius|auth"
+    r"|yno|system|clear|dns|queue|speed|vlan|upnp|ngn|nat|sip)(?: .*)?"
+    r"|external-memory (?:statistics|syslog|cache|accelerator|auto-search|performance-test) .*"
+    r"|(?:external-memory|operation) (?:\S+ ){1,6}permit off"
+    r"|dhcp (?:service|server|duplicate|relay|manual|client|convert|scope bind|scope lease) .*"
+    rf"|dhcp scope option [0-9]+(?: {_PLAIN_OPTION})+"
     r"|lan (?:type|link-aggregation|linkup|keepalive|count-hub-overflow) .*|ethernet filter .*"
-    r"|schedule at \S+ .*\* (?:ntpdate|rdate|restart)(?: .*)?"
+    r"|schedule at [0-9]+(?: (?!\* )\S+){1,2} \* (?:ntpdate|rdate) \S+(?: syslog)?"
+    r"|schedule at [0-9]+(?: \S+/\S+)? (?:\+[0-9]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?) \* restart"
     r"|(?:ip|ipv6) filter (?!(?:source-route|directed-broadcast) off).*"
     r"|(?:ip|ipv6) (?:keepalive|icmp|stealth|host|arp|flow|fragment) ?.*"
-    r"|(?:ip|ipv6) \S+ (?:secure filter|mtu|tcp|intrusion|proxyarp off|dhcp|rtadv|rebound|keepalive) ?.*"
+    r"|(?:ip|ipv6) \S+ (?:secure filter|mtu|tcp|intrusion|proxyarp off|dhcp|rebound|keepalive) ?.*"
+    rf"|{_ANNOUNCING.pattern}"
     r"|(?:ip|ipv6) (?:routing on|routing process .*)"
 )
 """Lines at the margin that by themselves lead no packet; filters and NAT do so only where they are used."""
@@ -41,15 +53,24 @@ _DECIDING = (
 )
 _ADDRESS = re.compile(r"(?:ip|ipv6) (?P<name>\S+) (?:secondary )?address (?P<address>\S+)(?: .*)?")
 _ROUTE = re.compile(r"ip(?:v6)? route (?P<target>\S+) gateway (?P<rest>.+)")
+_ONE_GATEWAY = re.compile(r"(?P<hop>\S+)(?: (?:metric|weight) [0-9]+| hide)*")
+_SCOPE = re.compile(r"dhcp scope (?P<number>[0-9]+) (?P<first>[0-9.]+)-[0-9.]+/(?P<length>[0-9.]+)(?P<rest>(?: \S+)*)")
+_OPTIONS = re.compile(r"dhcp scope option (?P<number>[0-9]+)(?P<rest>(?: \S+)+)")
+_GATEWAY = re.compile(r".* gateway (?P<hops>\S+)(?: .*)?")
 _DEFAULTS = {"ip": "0.0.0.0/0", "ipv6": "::/0"}
 
 
-def read_router_paths(blocks: Iterable[Block], managed: Container[int]) -> tuple[UnmanagedPath, ...]:
+def read_router_paths(blocks: Sequence[Block], managed: Container[int]) -> tuple[UnmanagedPath, ...]:
     """Return the ways of others in the configuration of a router, each with the line that shows it."""
-    return tuple(path for block in blocks for path in _read_block(block, managed))
+    headers = [(block.header, join_words(block.header).lower()) for block in blocks]
+    ours = {words.split()[1] for header, words in headers if header.number in managed and words.startswith("vlan ")}
+    gateways = {one.line: one for one in (*_read_scopes(headers), *_find_announcing(headers, ours))}
+    return tuple(path for block in blocks for path in _read_block(block, managed, gateways))
 
 
-def _read_block(block: Block, managed: Container[int]) -> Iterator[UnmanagedPath]:
+def _read_block(
+    block: Block, managed: Container[int], gateways: Mapping[int, UnmanagedPath]
+) -> Iterator[UnmanagedPath]:
     header = block.header
     words = join_words(header).lower()
     if header.number in managed:
@@ -60,7 +81,8 @@ def _read_block(block: Block, managed: Container[int]) -> Iterator[UnmanagedPath
         return
     if (route := _ROUTE.fullmatch(words)) is not None:
         target = _DEFAULTS[words.split()[0]] if route["target"] == "default" else route["target"]
-        hops = tuple(word for word in route["rest"].split() if is_network(word))
+        one = _ONE_GATEWAY.fullmatch(route["rest"])
+        hops = (one["hop"],) if one is not None and is_network(one["hop"]) else ()
         known = is_network(target)
         yield UnmanagedPath(
             PathKind.STATIC_ROUTE,
@@ -84,9 +106,52 @@ def _read_block(block: Block, managed: Container[int]) -> Iterator[UnmanagedPath
             has_unknown_address=not known,
         )
         return
-    yield from _read_line(header, words)
+    if header.number in gateways:
+        yield gateways[header.number]
+    else:
+        yield from _read_line(header, words)
     for line in block.children:
         yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, join_words(line).lower(), vlans=None)
+
+
+def _read_scopes(lines: Iterable[tuple[ConfigLine, str]]) -> Iterator[UnmanagedPath]:
+    """Yield the scopes of DHCP with their networks and the gateways that they give; without one it is the router.
+
+    Options by number (3, 33, 121, 249) hold gateways in hexadecimal, and are not read.
+    """
+    networks: dict[str, str] = {}
+    for line, words in lines:
+        if (scope := _SCOPE.fullmatch(words)) is not None:
+            network = networks[scope["number"]] = f"{scope['first']}/{scope['length']}"
+            given = _GATEWAY.fullmatch(scope["rest"])
+            yield _name_gateways(line, words, network, [given["hops"]] if given else [])
+        elif (options := _OPTIONS.fullmatch(words)) is not None:
+            others = [one for one in options["rest"].split() if not re.fullmatch(_PLAIN_OPTION, one)]
+            hops = [hop for one in others for hop in one.removeprefix("router=").split(",")]
+            if others:
+                yield _name_gateways(line, words, networks.get(options["number"], ""), hops)
+
+
+def _find_announcing(lines: Iterable[tuple[ConfigLine, str]], ours: Container[str]) -> Iterator[UnmanagedPath]:
+    """Yield the interfaces that announce the router in IPv6 and are not ours."""
+    for line, words in lines:
+        found = _ANNOUNCING.fullmatch(words)
+        if found is not None and found["name"] not in ours:
+            yield UnmanagedPath(PathKind.SECOND_GATEWAY, line.number, words, found["name"], None)
+
+
+def _name_gateways(line: ConfigLine, words: str, network: str, hops: Sequence[str]) -> UnmanagedPath:
+    known = is_network(network)
+    read = all(map(list_plain_addresses, hops))
+    return UnmanagedPath(
+        PathKind.SECOND_GATEWAY,
+        line.number,
+        words,
+        vlans=None,
+        addresses=(network,) if known else (),
+        has_unknown_address=not (known and read),
+        next_hops=tuple(hops) if read else (),
+    )
 
 
 def _read_line(line: ConfigLine, words: str) -> Iterator[UnmanagedPath]:

@@ -16,10 +16,11 @@ from controller.compile.network.interfaces import find_transit
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.city import City
 from controller.model.network.device_state import Attachment, Capabilities
-from controller.model.network.packets import AddressSet, Family, Interval, Prefix, get_bounds
-from controller.model.network.router_link import ROUTER
+from controller.model.network.packets import Family
+from controller.model.network.router_link import ROUTER, TransitLink
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.model.sites.devices import Device
+from controller.prove.reachability.city_addresses import holds_city_addresses
 from controller.prove.reachability.router_paths import find_deciding_paths
 
 _SHOWN = 4
@@ -78,7 +79,7 @@ _NEEDS: dict[PathKind, str] = {
     PathKind.PROXY_ARP: "enter it with 'no' before it",
     PathKind.UNKNOWN_LINE: "take the line out of our object, or report it so that it becomes known",
 }
-_ROUTER_ROLE = "router"
+ROUTER_ROLE = "router"
 _ROUTER_NEEDS = "take it out, or let the policy say it (city/lines.yaml)"
 _LOOPBACK = re.compile(r"(loopback|lo)\d*")
 _LINK = "the link to the router"
@@ -126,7 +127,7 @@ class UnjudgedPath:
 def find_unjudged_paths(
     city: City, device: Device, can: Capabilities, paths: Iterable[UnmanagedPath], *, routes: bool
 ) -> tuple[UnjudgedPath, ...]:
-    """Return the ways of others on a device that touch ours and lead where the proof cannot follow.
+    """Return the ways of others on a switch that touch ours and lead where the proof cannot follow.
 
     `routes`: the device routes between its interfaces, as far as its text tells.
 
@@ -137,12 +138,22 @@ def find_unjudged_paths(
     >>> [one.segments for one in find_unjudged_paths(city, core, can, [ours], routes=False)]
     [('staff',)]
     """
-    if device.role == _ROUTER_ROLE:
-        carried = tuple(_name_school_vlans(city, device).values())
-        deciding = find_deciding_paths(city, device, paths)
-        return tuple(UnjudgedPath(device.id, path, carried, _ROUTER_NEEDS) for path in deciding)
     reader = _TouchedSegments(city, device, can, tuple(paths), routes=routes)
     return tuple(_join_bare_ports(reader.find()))
+
+
+def find_unjudged_on_router(
+    city: City, device: Device, link: TransitLink | None, paths: Iterable[UnmanagedPath]
+) -> tuple[UnjudgedPath, ...]:
+    """Return the ways of others on a school's router that decide on its routes; `link` is the one to a routing core.
+
+    >>> leak = UnmanagedPath(PathKind.STATIC_ROUTE, 7, "ip route 0.0.0.0/0 192.0.2.1", addresses=("0.0.0.0/0",))
+    >>> [one.needs for one in find_unjudged_on_router(city, router, None, [leak])]
+    ['take it out, or let the policy say it (city/lines.yaml)']
+    """
+    carried = tuple(_name_school_vlans(city, device).values())
+    deciding = find_deciding_paths(city, device, link, paths)
+    return tuple(UnjudgedPath(device.id, path, carried, _ROUTER_NEEDS) for path in deciding)
 
 
 class _TouchedSegments:
@@ -196,6 +207,8 @@ class _TouchedSegments:
         """What is of the whole device matters where that routes between our segments and anything else."""
         if path.next_hops:
             return tuple(self._list_misled(path.next_hops))
+        if path.kind is PathKind.PROXY_ARP and path.addresses:
+            return self._examine_addresses(path, leads_out=False)
         if path.kind in _ANYWHERE or path.vlans == frozenset():
             return tuple(self.names.values()) if self.forwards else ()
         return self._touch(path.vlans)
@@ -298,18 +311,7 @@ class _TouchedSegments:
 
     def _overlaps(self, text: str) -> bool:
         """Say if the network of an address holds addresses of the city, its applications or its controllers."""
-        network = ip_network(text, strict=False)
-        low, high = get_bounds(network)
-        return any(first <= high and low <= last for first, last in self._list_own_addresses(network))
-
-    def _list_own_addresses(self, network: Prefix) -> Iterator[Interval]:
-        family, school, addresses = Family(network.version), self.device.school, self.city.addresses
-        yield from map(get_bounds, addresses.school_prefixes(school, family))
-        yield from addresses.other_schools(school, family)
-        yield from AddressSet(self.city.controllers).in_family(family).get_intervals()
-        for name, application in self.city.applications.items():
-            if not application.belongs_to and not application.segment:
-                yield from addresses.destination_addresses_in(name, school, family).get_intervals()
+        return holds_city_addresses(self.city, self.device.school, ip_network(text, strict=False))
 
 
 def _name_school_vlans(city: City, device: Device) -> dict[int, str]:

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
 from controller.errors import FileLocked, RolloutRefused, StoreRefused
-from controller.plan.provenance.policy_copies import find_policy_copy
+from controller.operations.applied_policies import find_applied_policy
+from controller.plan.provenance.policy_copies import find_applied_copy, find_policy_copy, name_judged
 from controller.rollout.durable.database import (
     DatabaseServer,
     close_database,
@@ -30,7 +30,7 @@ from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease
 from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import name_workflow
-from controller.rollout.start import StartedRollout
+from controller.rollout.start import StartedRollout, record_start
 from controller.storage.file_lock import hold_file_lock
 from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
@@ -45,7 +45,6 @@ MOST_BREAKS = 5
 _LOCK = "worker.lock"
 _LOOK_PATIENCE_SECONDS = 2.0
 """How long a worker waits for its lock: who only looks (`is_worked_on`) holds it for a moment."""
-_POLL_SECONDS = 0.2
 
 
 def find_database(state: Path) -> Path:
@@ -150,9 +149,12 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
 def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path, asked: Asked) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
 
+    Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
+
     Raises:
         RolloutRefused: another one has not ended.
         StoreRefused: it cannot be kept.
+        TsunaguError: it is kept, and cannot be remembered as what was applied last; its resumption does that.
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
@@ -161,7 +163,7 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         estate=plan.estate,
         plan=plan.digest(),
         policy=plan.policy,
-        policy_before=started.policy_before,
+        policy_before=_find_policy_before(store, started),
         undo=plan.undo,
         planner=answers.planner,
         approvers=answers.approvers,
@@ -175,9 +177,22 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         started=asked.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
-    policies = find_policy_copy(plan.policy, started.operations.state)
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies), asked.now)
+    state = started.operations.state
+    policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), asked.now)
+    record_start(started, asked.now)
     return record
+
+
+def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
+    """Return which policy was applied last: where machines share rollouts, each has begun some that others know not."""
+    if not store.is_shared:
+        return started.policy_before
+    plan, here = started.plan, find_applied_policy(started.city, started.operations)
+    for record in map(store.load_record, store.list_rollouts()):
+        if (record.city, record.estate) == (plan.city, plan.estate):
+            return record.policy if here is None or here.at <= record.started else here.policy
+    return started.policy_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,10 +283,13 @@ def carry_out(  # noqa: PLR0913 what a rollout is carried out with
                 broken = explain_broken(engine, store, scene) if found is WorkflowStatus.BROKEN else ""
             finally:
                 worker.stop.set()
-                engine.stop()
-                if not worker.begun:
-                    with suppress(StoreRefused):  # the lease ends, and with it what others wait for
-                        store.end_open_tries()
+                try:
+                    # The engine does not wait for its threads, and whoever has the lock or the lease next begins anew.
+                    worker.wait_for_begun()
+                finally:
+                    engine.stop()
+                with suppress(StoreRefused):  # the lease ends, and with it what others wait for
+                    store.end_open_tries()
         status = store.load_status(record.id)
         runs = store.find_last_runs(record.id)
         good = [name for name in record.list_devices() if name in runs and (end := runs[name].end) and end.good]
@@ -365,7 +383,7 @@ def _work(engine: WorkflowEngine, store: RolloutStore, worker: RolloutWorker) ->
     key = name_workflow(rollout, generation)
     if found is None:
         engine.start_workflow(ROLLOUT, key)
-    found = worker.workflows.wait_for_workflow(key, time.monotonic())
-    while worker.begun:
-        Event().wait(_POLL_SECONDS)
-    return found
+    try:
+        return worker.workflows.wait_for_workflow(key, time.monotonic())
+    finally:
+        worker.wait_for_begun()

@@ -44,6 +44,7 @@ LOOK_SECONDS = 1.0
 """How soon a rollout that waits looks whether it may go on, and how often whether its process is to stop."""
 _MOST_LOOK_SECONDS = 5.0
 """The longest pause between two such looks at the database."""
+_POLL_SECONDS = 0.2
 _WRITTEN_OFF = "written off"
 _STORE_TRIES = 3  # of a step, until a shared database that fails in its middle stops this process
 
@@ -64,9 +65,12 @@ class RolloutWorker:
     stop: Event = field(default_factory=Event)
     waits: Waits = field(init=False)
     workflows: WorkflowWatch = field(init=False)
+    _tries: DeviceTries = field(init=False)
     _waves: dict[str, tuple[Wave, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # One for all threads: whoever asks what has begun must see the tries of each.
+        self._tries = DeviceTries(self.store, self.scene, self.span, self.name, self._ask_to_go_on, self._sleep)
         self.waits = Waits(self.span)
         self.workflows = WorkflowWatch(self.engine, self.stop)
 
@@ -86,6 +90,12 @@ class RolloutWorker:
     def begun(self) -> frozenset[str]:
         """The devices whose change has begun in this process and has not ended."""
         return self._tries.begun
+
+    def wait_for_begun(self) -> None:
+        """Let no further device begin in this process, and wait until those have ended that had begun."""
+        self._tries.begin_no_more()
+        while self.begun:
+            Event().wait(_POLL_SECONDS)
 
     # --- the workflows ---
 
@@ -246,7 +256,8 @@ class RolloutWorker:
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
         place = RunPlace(self.scene.record.id, generation, one.wave, one.school)
-        if self._ask_to_go_on(place):
+        # Asked for each one anew: what was tried before it may have lasted until its window closed.
+        if self._ask_to_go_on(place) or self._explain_wait(one.school):
             return
         if one.untouched:
             self._tries.try_change(place, one.device, broken_off=one.broken_off)
@@ -295,10 +306,10 @@ class RolloutWorker:
                     self.waits.begin_wait(who, waits)
                 self._look_later(self._clock.monotonic() - began)
 
-    def _ask_to_go_on(self, place: RunPlace) -> str:
-        """Wait while the rollout is paused; return why nothing more is done with a device, or ""."""
+    def _ask_to_go_on(self, place: RunPlace, school: str = "") -> str:
+        """Wait while the rollout is paused, or a school outside its windows; return why nothing more is done, or ""."""
         self._refuse_stopped()
-        return self._wait_until_running(place.rollout, place.generation)
+        return self._wait_until_running(place.rollout, place.generation, school)
 
     def _explain_end(self, rollout: str, generation: int) -> str:
         """Return why nothing more of a rollout is done here; "" where it goes on."""
@@ -357,12 +368,8 @@ class RolloutWorker:
         )
 
     @cached_property
-    def _tries(self) -> DeviceTries:
-        return DeviceTries(self.store, self.scene, self.span, self.name, self._ask_to_go_on, self._sleep)
-
-    @cached_property
     def _undo(self) -> WaveUndo:
-        return WaveUndo(self.scene)
+        return WaveUndo(self.scene, self.store)
 
     @property
     def _gate_steps(self) -> GateSteps:

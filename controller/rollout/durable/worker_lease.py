@@ -156,11 +156,12 @@ class WorkerLease:
         return kept
 
     def release_lease(self) -> None:
-        """Give the lease back: what this worker has left is taken over at once.
+        """Give the lease back: what this worker has left is taken over at once, and it sends no command any more.
 
         Raises:
             StoreRefused: the database cannot be used now.
         """
+        self._lost.set()  # first: a thread that is left must find it before anybody else may have the name
         mine = (_WORKERS.c.name == self.name, _WORKERS.c.instance == self.instance)
         with begin_transaction(self._database) as connection:
             connection.execute(sa.update(_WORKERS).where(*mine).values(instance=_GONE))

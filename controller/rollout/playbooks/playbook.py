@@ -24,6 +24,7 @@ from controller.telemetry.timeline import Level, Listener, Span, open_rollout_sp
 _AGREES = "ansible.builtin.set_fact"
 """The action that only agrees on words: a host for which nothing else was carried out is not done."""
 _ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
+_SKIPPED = "runner_on_skipped"
 
 
 class HostEnd(StrEnum):
@@ -107,6 +108,8 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
             suppress_env_files=True,  # its record of the environment could hold a credential
             quiet=True,
         )
+        if done.rc != 0:
+            hearing.note_stopped()
         hearing.close()
         outcomes = list(hearing.outcomes.values())
         span.outcome = "good" if all(one.end is HostEnd.DONE for one in outcomes) else "not good"
@@ -150,6 +153,12 @@ class _Hearing:
         self._root = root
         self._open: dict[str, Span] = {}
         self._last: dict[str, int] = {}
+        self._heard: dict[str, list[str]] = {host: [] for host in outcomes}
+        """The tasks of each host, also those that were skipped."""
+        self._bad = ("", "")
+        """The last task that went wrong, and at which host."""
+        self._since_bad: set[str] = set()
+        """The hosts that were heard of after that."""
 
     def __call__(self, event: Mapping[str, Any]) -> bool:
         """Hear one event. True keeps ansible-runner writing its own record of it."""
@@ -159,9 +168,21 @@ class _Hearing:
             self.said.append(str(event["stdout"]))
         if host in self.outcomes and kind == "runner_on_start":
             self._span(host, _nanoseconds(data.get("start") or event["created"]))
-        elif host in self.outcomes and kind in _ENDS:
-            self._ended(host, kind, data)
+        elif host in self.outcomes and kind in (*_ENDS, _SKIPPED):
+            self._heard[host].append(_name_task(data))
+            self._since_bad.add(host)
+            if kind in _ENDS:
+                self._ended(host, kind, data)
         return True
+
+    def note_stopped(self) -> None:
+        """Let no host be done that was stopped with another: one task for all went wrong, and was told of one only."""
+        task, bad = self._bad
+        for host, outcome in self.outcomes.items():
+            known = host in self._since_bad or task in self._heard[host]
+            if bad and outcome.end is HostEnd.DONE and not known:
+                outcome.end = HostEnd.NOT_ATTEMPTED
+                outcome.reason = f"stopped with {bad}: {self.outcomes[bad].reason}"
 
     def close(self) -> None:
         """End the spans of the hosts."""
@@ -190,6 +211,12 @@ class _Hearing:
             return
         outcome.end = HostEnd.UNREACHABLE if kind == "runner_on_unreachable" else _choose_end(result)
         outcome.reason = reason
+        self._bad, self._since_bad = (_name_task(data), host), set()
+
+
+def _name_task(data: Mapping[str, Any]) -> str:
+    """Return what tells a task from others, also from those of the same name."""
+    return str(data.get("task_uuid") or data.get("task", ""))
 
 
 def _choose_end(result: Mapping[str, Any]) -> HostEnd:

@@ -11,6 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from controller.errors import TsunaguError
+from controller.plan.playbook_tasks.cut_offs import explain_left_out
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
 from controller.plan.playbook_tasks.evidence import collect_records, collect_saved, write_evidence
 from controller.plan.playbook_tasks.inventory import load_playbook_host
@@ -37,7 +38,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         def write_archive() -> TaskResult:
             host = load_playbook_host(known)
             made = datetime.now(host.city.timezone)
-            missing = _list_missing(known, given["found"])
+            missing = explain_left_out(host.city, known["ansible_play_hosts_all"])
+            missing |= _list_missing(known, given["found"])
             if self._task.check_mode:
                 return {"changed": False, "missing": missing}
             state = Path(os.environ.get("TSUNAGU_STATE") or host.operations.state)

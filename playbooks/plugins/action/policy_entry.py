@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from controller.errors import TsunaguError
 from controller.inputs.shown_text import shorten_value
-from controller.plan.playbook_tasks.cut_offs import choose_subject, list_holders
+from controller.plan.playbook_tasks.cut_offs import choose_subject, list_holders, refuse_part_of_school
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
 from controller.plan.playbook_tasks.inventory import load_city_with, load_playbook_host
 from controller.plan.playbook_tasks.policy_entries import (
@@ -20,6 +20,7 @@ from controller.plan.playbook_tasks.policy_entries import (
     Terms,
     close_school,
     quarantine_subject,
+    refuse_vain_release,
     release_subject,
     restore_policy_text,
     try_policy_text,
@@ -34,7 +35,7 @@ _WORDS = ("device", "port", "until", "reason", "by", "keeps")
 class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
     """Changes one entry of the policy, once for all hosts of the play."""
 
-    _VALID_ARGS = frozenset(("change", "restore", *_WORDS))
+    _VALID_ARGS = frozenset(("change", "restore", "planned", *_WORDS))
     _requires_connection = False
     _supports_check_mode = True
     _supports_diff = True
@@ -52,12 +53,14 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
                 text = PolicyText(Path(earlier["path"]), earlier["before"], earlier["after"])
                 return {"changed": not self._task.check_mode and restore_policy_text(text)}
             words = {name: str(given[name]) for name in _WORDS if given.get(name)}
-            found, holders = _prepare(known, given["change"], words)
+            planned = str(given.get("planned", "no")).lower() in {"true", "yes"}
+            found, holders = _prepare(known, given["change"], words, planned=planned)
             if found.changed and not self._task.check_mode:
                 write_policy_text(found)
             shown = {"before": found.before or "", "after": found.after, "before_header": str(found.path)}
             return {
                 "changed": found.changed,
+                "msg": found.told,
                 "diff": {**shown, "after_header": str(found.path)},
                 "path": str(found.path),
                 "before": found.before,
@@ -68,13 +71,19 @@ class ActionModule(ActionBase):  # type: ignore[misc] # Ansible has no types
         return answer_task(change_entry)
 
 
-def _prepare(known: Mapping[str, Any], change: str, words: Mapping[str, str]) -> tuple[PolicyText, tuple[str, ...]]:
+def _prepare(
+    known: Mapping[str, Any], change: str, words: Mapping[str, str], *, planned: bool
+) -> tuple[PolicyText, tuple[str, ...]]:
     """Return the change, and the devices that hold what it cuts off; the policy takes it, or this refuses."""
     host, hosts = load_playbook_host(known), list(known["ansible_play_hosts_all"])
     devices = [find_device(host.city, name) for name in hosts]
     subject = choose_subject(devices, words.get("device", ""), words.get("port", ""))
     holders = list_holders(host.city, subject, hosts)
-    policies = str(known["tsunagu_policies"])
+    policies, school = str(known["tsunagu_policies"]), devices[0].school
+    if change == "release" and not planned:
+        refuse_vain_release(Path(policies), subject, [school.id, *(one.id for one in host.city.list_devices(school))])
+    if change == "close":
+        refuse_part_of_school(host.city, school, hosts)
     found = _change_text(Path(policies), change, subject, words, host.city.policy_date)
     if found.changed:
         try_policy_text(found, lambda instead: load_city_with(policies, host.city.estate, instead))

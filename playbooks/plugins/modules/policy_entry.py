@@ -39,6 +39,10 @@ options:
     description: The rules that a school in quarantine keeps, with commas between them.
     type: str
     required: false
+  planned:
+    description: Whether the entry was deleted before, when the plan was made; a release of nothing is refused else.
+    type: bool
+    required: false
   restore:
     description: The result of an earlier task, to write again what stood there before.
     type: dict
@@ -67,6 +71,10 @@ before:
   type: str
 after:
   description: Its text now, or in check mode as it would be.
+  returned: success
+  type: str
+msg:
+  description: What else somebody should know, as the entries of later days that were deleted, too.
   returned: success
   type: str
 holders:

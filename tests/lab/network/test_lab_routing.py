@@ -11,6 +11,9 @@ from controller.lab.state.layout import Layout
 from controller.lab.state.layout_planning import plan_layout
 from controller.model.network.packets import Family
 from controller.model.virtual_city import VirtualCity
+from controller.plan.proof.unjudged import find_unjudged_on
+from controller.plan.select import find_device
+from controller.platforms.registry import load_platform
 
 
 @pytest.fixture
@@ -33,6 +36,14 @@ def test_a_school_has_a_session_on_each_line_to_each_region_in_each_family(city:
         for neighbour in neighbours:
             assert f" neighbor {neighbour} bfd profile lines\n" in text
             assert f"  neighbor {neighbour} activate\n" in text
+
+
+def test_nothing_that_a_school_router_boots_with_leads_elsewhere(city: VirtualCity, layout: Layout) -> None:
+    for school in layout.schools:
+        text = frr_configuration.render_frr_configuration(frr_configuration.describe_school_router(layout, school))
+        seen = load_platform("frr").parse(text, "frr.conf")
+        assert seen.paths
+        assert find_unjudged_on(city, find_device(city, school.router_device), seen) == ()
 
 
 def test_a_school_announces_its_block_and_the_address_that_it_is_translated_to(

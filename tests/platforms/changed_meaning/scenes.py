@@ -168,9 +168,14 @@ def _build_router() -> Scene:
     }
     named = next(line for line in text.splitlines() if line.startswith("route-map TSN-in-")).split()[1]
     listed = next(line for line in text.splitlines() if line.startswith("ip prefix-list ")).split()[2]
-    words = ("planned", "block", "system")
-    names = {word: fill_in(f"{{{word}}}", device) for word in words} | {"map": named, "list": listed}
-    return Scene(device, text, places, names, " ")
+    return Scene(device, text, places, _name_school(device) | {"map": named, "list": listed}, " ")
+
+
+def _name_school(device: Device) -> dict[str, str]:
+    """Return the addresses of a router's school, by the words that stand for them."""
+    segments = "staff staff6 staff_gateway staff_host core core6 router"
+    words = f"planned planned6 block block6 half system radius line other_line wire {segments}".split()
+    return {word: fill_in(f"{{{word}}}", device) for word in words}
 
 
 def _build_access_point() -> Scene:
@@ -186,7 +191,7 @@ def _build_access_point() -> Scene:
 
 def _build_rtx() -> Scene:
     device = replace(find_device(city(), ROUTER), platform="yamaha_rtx")
-    names = {"interface": "lan1/2", "filter": "16020730"}
+    names = _name_school(device) | {"interface": "lan1/2", "filter": "16020730"}
     return Scene(device, _RTX.read_text(encoding="utf-8"), {}, names)
 
 
@@ -195,6 +200,13 @@ def list_rows(platform: str) -> list[dict[str, Any]]:
     path = Path(__file__).parent / f"{platform}.yaml"
     rows: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return rows
+
+
+def list_harmless(platform: str) -> list[dict[str, Any]]:
+    """Return the lines that stand beside those of the table, and change nothing of ours."""
+    path = Path(__file__).parent / "harmless.yaml"
+    rows: dict[str, list[dict[str, Any]]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return rows.get(platform, [])
 
 
 SCENES: Mapping[str, Callable[[], Scene]] = {

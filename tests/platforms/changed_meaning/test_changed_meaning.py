@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.platforms.changed_meaning.scenes import SCENES, SOURCE, Scene, list_rows
+from tests.platforms.changed_meaning.scenes import SCENES, SOURCE, Scene, list_harmless, list_rows
 
+HARMLESS = [(platform, row) for platform in SCENES for row in list_harmless(platform)]
 ROWS = [(platform, row) for platform in SCENES for row in list_rows(platform)]
 
 
@@ -34,3 +35,9 @@ def test_a_line_that_changes_what_ours_mean_is_never_left_alone(platform: str, r
 def test_without_such_a_line_nothing_is_said(platform: str) -> None:
     scene = build_scene(platform)
     assert scene.judge(scene.text) == ""
+
+
+@pytest.mark.parametrize(("platform", "row"), HARMLESS, ids=[f"{name}: {row['line']!r}" for name, row in HARMLESS])
+def test_a_line_that_stands_beside_them_is_left_alone(platform: str, row: dict[str, Any]) -> None:
+    scene = build_scene(platform)
+    assert scene.judge(scene.plant(row["at"], row["line"])) == ""

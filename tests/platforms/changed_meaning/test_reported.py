@@ -70,6 +70,12 @@ def test_a_switch_that_routes_between_our_vlans_is_not_judged(device: str, lines
     assert all(one.startswith("not judged: ") for one in said)
 
 
+def test_a_policy_of_a_vlan_of_ours_is_told_on_a_switch_that_only_carries_it() -> None:
+    said = [one.describe() for one in unjudged(FLOOR, "interface Vlan10\n service-policy input DROP\n")]
+    assert len(said) == 1
+    assert "service-policy input drop" in said[0]
+
+
 @pytest.mark.parametrize(
     "name",
     [

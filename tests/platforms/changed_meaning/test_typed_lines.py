@@ -19,7 +19,11 @@ _INDENT = re.compile(r"\s*")
 _EXCEPTIONS = {
     # The spelling says something else, so it is rightly left alone.
     ("hostapd", "wide"): {"ssid=school-staff"},  # a network whose name ends in a blank
-    ("cisco_ios", "short"): {"macro auto global processing"},  # "mac" is a whole word, and no switch takes "mac auto"
+    ("cisco_ios", "short"): {  # "mac" is a whole word, and no switch takes "mac auto"
+        "macro auto global processing",
+        "macro auto trigger X",
+        "macro auto execute X remote tftp://192.0.2.9/x ACCESS_VLAN=10",
+    },
     ("alaxala", "end of block"): {"switchport trunk allowed vlan add 30"},  # there the port carries VLAN 30 already
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from controller.errors import CommandFailed
+from controller.errors import CommandFailed, ConfigRefused
 from controller.model.network.device_state import (
     DeviceState,
     Entry,
@@ -198,3 +198,23 @@ def test_nothing_is_loaded_into_a_bridge_that_a_restart_would_open(switch: Virtu
 
 
 # --- lock and restore ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("made", "column"),
+    [
+        ("set-controller br0 tcp:127.0.0.1:9", "controller"),
+        ("--id=@m create Mirror name=m select-all=true -- set Bridge br0 mirrors=@m", "mirrors"),
+        ('--id=@s create sFlow targets=\\"127.0.0.1:9\\" -- set Bridge br0 sflow=@s', "sflow"),
+        ("--id=@t create Flow_Table flow_limit=9 -- set Bridge br0 flow_tables:1=@t", "flow_tables"),
+        ("set Bridge br0 flood_vlans=20", "flood_vlans"),
+    ],
+)
+def test_what_decides_beside_the_flows_is_shown_and_refused(switch: VirtualSwitch, made: str, column: str) -> None:
+    switch.sh(f"ovs-vsctl -- {made}")
+    try:
+        with pytest.raises(ConfigRefused, match=f"clear Bridge br0 {column}"):
+            OVS.parse(OVS.read(switch).reveal(), "virtual")
+    finally:
+        switch.sh(f"ovs-vsctl clear Bridge br0 {column}")
+    assert OVS.parse(OVS.read(switch).reveal(), "virtual").state == build_device_state()

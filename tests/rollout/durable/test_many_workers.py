@@ -298,6 +298,12 @@ def test_a_lease_ends_with_its_time_and_is_one_workers_alone(tmp_path: Path, pos
     with pytest.raises(WorkerStopped), LeasedTransport(None, frozen).open_session(None, ""):  # type: ignore[arg-type]
         pass
     assert not frozen.renew_lease()
+    returned = WorkerLease(database, "back", seconds=600)
+    returned.claim_name()
+    returned.refuse_lost()
+    returned.release_lease()
+    with pytest.raises(WorkerStopped), LeasedTransport(None, returned).open_session(None, ""):  # type: ignore[arg-type]
+        pass
     assert frozen.is_lost
     assert set(lost) == {"east"}
     close_database(database)

@@ -229,6 +229,7 @@ def test_values_and_errors_are_kept_as_json() -> None:
         b'{"plan": "e30=", "signatures": {}, "policy": {"Li4veC55YW1s": "e30="}}',
         b'{"plan": "e30=", "signatures": {}, "policy": {"L2V0Yy94LnlhbWw=": "e30="}}',
         b'{"plan": "e30=", "signatures": {}, "policy": {"YQ==": "abc"}}',
+        b'{"plan": "e30=", "signatures": {}, "policy": {}, "before": {"L2V0Yy94LnlhbWw=": "e30="}}',
     ],
 )
 def test_a_damaged_snapshot_is_refused(block: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import Event, Lock
 
 from controller.plan.observe import observe_device
 from controller.rollout.device_step import change_device
@@ -13,6 +13,7 @@ from controller.rollout.durable.records import RunPlace
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.wave_undo import WaveUndo, undo_device
+from controller.rollout.durable.workflow_engine import WorkerStopped
 from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
 from controller.rollout.outcome import NOT_ATTEMPTED, End, Outcome
 from controller.telemetry.timeline import Level, Span
@@ -22,16 +23,18 @@ from controller.telemetry.timeline import Level, Span
 class DeviceTries:
     """Tries of one process, the worker `name`, at the devices of a rollout.
 
-    `ask_to_go_on` is asked before a second try: it says why there is none, or raises WorkerStopped; so may `sleep`.
+    `ask_to_go_on` is asked before a second try, with the school whose windows it waits for ("" for none): it says why
+    there is none, or raises WorkerStopped; so may `sleep`.
     """
 
     store: RolloutStore
     scene: RolloutScene
     span: Span
     name: str
-    ask_to_go_on: Callable[[RunPlace], str]
+    ask_to_go_on: Callable[[RunPlace, str], str]
     sleep: Callable[[float], None]
     _begun: set[str] = field(default_factory=set)
+    _closing: Event = field(default_factory=Event)
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -40,12 +43,17 @@ class DeviceTries:
         with self._lock:
             return frozenset(self._begun)
 
+    def begin_no_more(self) -> None:
+        """Let no further device begin in this process: who gives its locks back then waits for those in `begun`."""
+        with self._lock:
+            self._closing.set()
+
     def try_change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
         outcome = self._change_once(place, device)
         if broken_off and not outcome.end.good:
             self._wait_for_restore(device)
-            if not self.ask_to_go_on(place):
+            if not self.ask_to_go_on(place, place.school):
                 outcome = self._change_once(place, device)
         return outcome
 
@@ -70,10 +78,14 @@ class DeviceTries:
 
         What cut it off the first time would cut it off again.
         """
+        with self._note_begun(device):
+            self._inspect(place, device)
+
+    def _inspect(self, place: RunPlace, device: str) -> None:
         change = self.scene.changes[device]
         observed = observe_device(change.device, change.transport, only_read=False)
         if observed.observation is not None and observed.observation.state == change.wanted:
-            self._change_once(place, device)
+            self._change(place, device)
             return
         end, why = End.UNKNOWN, "it was seen again in none of the states that the plan knows"
         if observed.observation is None:
@@ -85,24 +97,30 @@ class DeviceTries:
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
 
     def try_undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
-        """Bring a device back; where its controller was lost in the middle of that, once more if it is not back."""
+        """Bring a device back; where its controller was lost in the middle of that, once more if it is not back.
+
+        At once, whatever the windows are.
+        """
         outcome = self._undo_once(undo, place, device)
         if broken_off and outcome.end is not End.REVERTED:
             self._wait_for_restore(device)
-            if not self.ask_to_go_on(place):
+            if not self.ask_to_go_on(place, ""):
                 outcome = self._undo_once(undo, place, device)
         return outcome
 
     def _change_once(self, place: RunPlace, device: str) -> Outcome:
         with self._note_begun(device):
-            number = self.store.begin_run(place, device, self.name, self.scene.clock.now())
-            with self.span.child(Level.SCHOOL, place.school) as span:
-                outcome = change_device(self.scene.changes[device], span)
-                if outcome.unreached:
-                    # Nobody knows how it is. It is tried again, see `controller.rollout.durable.waves.wave_end`.
-                    outcome = replace(outcome, end=End.UNKNOWN)
-                span.outcome = "good" if outcome.end.good else "not good"
-            self.store.end_run(number, outcome, self.scene.clock.now())
+            return self._change(place, device)
+
+    def _change(self, place: RunPlace, device: str) -> Outcome:
+        number = self.store.begin_run(place, device, self.name, self.scene.clock.now())
+        with self.span.child(Level.SCHOOL, place.school) as span:
+            outcome = change_device(self.scene.changes[device], span)
+            if outcome.unreached:
+                # Nobody knows how it is. It is tried again, see `controller.rollout.durable.waves.wave_end`.
+                outcome = replace(outcome, end=End.UNKNOWN)
+            span.outcome = "good" if outcome.end.good else "not good"
+        self.store.end_run(number, outcome, self.scene.clock.now())
         return outcome
 
     def _undo_once(self, undo: WaveUndo, place: RunPlace, device: str) -> Outcome:
@@ -120,6 +138,9 @@ class DeviceTries:
     @contextmanager
     def _note_begun(self, device: str) -> Iterator[None]:
         with self._lock:
+            # Under one lock with `begin_no_more`: a device is in `begun` before that returns, or never begins here.
+            if self._closing.is_set():
+                raise WorkerStopped
             self._begun.add(device)
         try:
             yield

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from controller.errors import DeviceUnreachable, RolloutRefused, TsunaguError
+from controller.errors import DeviceUnreachable, RolloutRefused, StoreRefused, TsunaguError
 from controller.model.city import City
-from controller.operations.applied_policies import find_widened
+from controller.operations.anchors import collect_anchors, find_wider_anchors
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan, consider_device
 from controller.plan.observe import observe_device
 from controller.plan.select import find_device
@@ -23,7 +23,13 @@ from controller.rollout.device_step import change_device
 from controller.rollout.durable.gates.gate import name_some
 from controller.rollout.durable.records import Wave
 from controller.rollout.durable.rollout_scene import RolloutScene
-from controller.rollout.durable.waves.way_back import list_widened, list_widened_flows, load_policy_before
+from controller.rollout.durable.rollout_store import RolloutStore
+from controller.rollout.durable.waves.way_back import (
+    list_widened,
+    list_widened_flows,
+    load_policy_before,
+    recover_policy_copy,
+)
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Level, Span
@@ -34,9 +40,10 @@ PLANNER = "undo-on-failure"
 
 @dataclass(frozen=True)
 class WaveUndo:
-    """The way back for the waves of a rollout."""
+    """The way back for the waves of a rollout; `store` holds the files of the policy before it."""
 
     scene: RolloutScene
+    store: RolloutStore
 
     def is_asked_for(self, wave: Wave) -> bool:
         """Tell if the operators want a wave undone where its gate failed."""
@@ -44,14 +51,20 @@ class WaveUndo:
         return settings.undo_on_failure if rule.undo_on_failure is None else rule.undo_on_failure
 
     def explain_refused(self, wave: Wave) -> str:
-        """Return why a wave is not undone without people; "" where it is."""
+        """Return why a wave is not undone without people; "" where it is.
+
+        Raises:
+            StoreRefused: the database cannot be used now.
+        """
         try:
             before = self._before
             if self.scene.operations.rollout.undo_may_widen:
                 return ""
             schools = frozenset(turn.school for turn in wave.schools)
             wider = list_widened(self.scene.city, before, schools)
-            wider += [str(one) for one in find_widened(before, self.scene.operations)]
+            wider += self._list_wider_anchors(before)
+        except StoreRefused:
+            raise
         except TsunaguError as error:
             return f"the policy before cannot be had: {error}"
         if not wider:
@@ -62,6 +75,14 @@ class WaveUndo:
             f"people: tsunagu rollout undo {record.id} -o PLAN, approvals, then what that command says"
         )
 
+    def _list_wider_anchors(self, before: City) -> list[str]:
+        """Return what the policy before widens against this rollout's own, which any machine has, in the anchors."""
+        operations = self.scene.operations
+        if operations.anchors == "not-kept":
+            return []
+        anchors = collect_anchors(self.scene.city)
+        return [str(one) for one in find_wider_anchors(anchors, collect_anchors(before), operations.cloud_bounds)]
+
     def list_devices(self, school: str, wave: Wave) -> tuple[str, ...]:
         """Return the devices of a school that the plan changes in a wave, the last one first."""
         named = (name for turn in wave.schools if turn.school == school for name in turn.devices)
@@ -71,6 +92,7 @@ class WaveUndo:
         """Return what brings a device back, from what it holds now.
 
         Raises:
+            StoreRefused: the database cannot be used now.
             TsunaguError: it cannot be brought back by itself; says why.
         """
         before, ahead = self._before, self.scene.changes[device]
@@ -124,16 +146,24 @@ class WaveUndo:
         if record.undo:
             message = "it goes back itself"
             raise RolloutRefused(message)
+        # This machine may never have applied it.
+        recover_policy_copy(record.policy_before, self.store, self.scene.operations)
         return load_policy_before(record, self.scene.operations, type(city), city.policy_date)
 
 
 def undo_device(undo: WaveUndo, device: str, school: str, parent: Span) -> Outcome:
-    """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one."""
+    """Bring a device back; one that is back has ended `reverted`, and never raises for what can go wrong with one.
+
+    Raises:
+        StoreRefused: the database cannot be used now, and nothing was done.
+    """
     try:
         change = undo.derive_way_back(device)
     except DeviceUnreachable as error:
         # The wave has changed it: whether it still runs that, or went back, nobody has seen.
         return Outcome(device, school, End.UNKNOWN, f"not undone: {error}")
+    except StoreRefused:
+        raise
     except TsunaguError as error:
         return Outcome(device, school, End.FAILED, f"not undone: {error}")
     except Exception as error:  # noqa: BLE001 whatever it is, nothing was changed, and the device has one of the five ends

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from controller.errors import RolloutRefused, TsunaguError
+from controller.errors import PlanRefused, PolicyError, RolloutRefused, StoreRefused, TsunaguError
 from controller.model.city import City
 from controller.operations.applied_policies import find_applied_policy
 from controller.operations.operations import Operations
@@ -43,21 +43,39 @@ def load_policy_before(
 
 
 def recover_policy_copy(policy: str, store: RolloutStore, operations: Operations) -> None:
-    """Put the copy of an earlier policy back from the rollout that ran from it, where it is not kept any more.
+    """Put the copy of an earlier policy back, where it is not kept here, from a rollout that knows its files.
 
-    Where no rollout did, nothing is done.
+    That is one that ran from it, or came after it. Where there is none, nothing is done.
 
     Raises:
-        StoreRefused: the rollout's snapshot is damaged.
-        PlanRefused, PolicyError: it is not that policy, or wider than the operators allow now.
+        StoreRefused: the database cannot be used.
+        PlanRefused, PolicyError: no snapshot that holds it can be used, or it is wider than the operators allow now.
     """
     if not policy or is_policy_kept(policy, operations.state):
         return
+    refused: TsunaguError | None = None
     for name in store.list_rollouts():
-        if store.load_record(name).policy == policy:
-            with unpack_snapshot(name, store.load_snapshot(name)) as snapshot:
-                keep_policy(snapshot.load_city(operations.get_bounds()), snapshot.policies, operations.state)
+        record = store.load_record(name)
+        if policy not in (record.policy, record.policy_before):
+            continue
+        block = store.load_snapshot(name)
+        try:
+            _keep_from_snapshot(record, block, policy, operations)
+        except (StoreRefused, PlanRefused, PolicyError) as error:
+            refused = error  # another rollout may know it as well
+        else:
             return
+    if refused is not None:
+        raise PlanRefused(str(refused)) from refused
+
+
+def _keep_from_snapshot(record: RolloutRecord, block: bytes, policy: str, operations: Operations) -> None:
+    with unpack_snapshot(record.id, block) as snapshot:
+        if record.policy == policy:
+            city, folder = snapshot.load_city(operations.get_bounds()), snapshot.policies
+        else:
+            city, folder = snapshot.load_policy_before(policy, operations.get_bounds())
+        keep_policy(city, folder, operations.state)
 
 
 def list_touched_devices(runs: Iterable[DeviceRun]) -> tuple[str, ...]:

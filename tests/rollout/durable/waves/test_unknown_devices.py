@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.rollout.durable.city_scene import DurableScene, write_waves
 
 CANARY = {"name": "canary", "schools": "canary"}
 REST = {"name": "rest", "schools": "rest", "schools-at-once": 1}
+TOKYO = ZoneInfo("Asia/Tokyo")
 RETRY = {"first-minutes": 1, "longest-minutes": 8, "until-hours": 2}
 
 
@@ -78,6 +80,32 @@ def test_where_the_wave_may_do_without_it_the_rollout_goes_on_and_waits_at_its_e
     runs = scene.runs(rollout)
     assert runs[third.id].begun < runs[second.id].begun
     assert any(said.startswith(f"the rollout waits for {second.id}") for said in scene.said)
+
+
+def test_a_device_is_not_tried_again_once_the_try_before_it_lasted_until_the_window_closed(tmp_path: Path) -> None:
+    """Noon in UTC is 21:00 in Tokyo: both are due then, and the first one's saving lasts beyond 22:00."""
+    all_days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    hours = [{"days": all_days, "from": one, "until": until} for one, until in (("20:00", "22:00"), ("23:00", "23:59"))]
+    both = {"name": "all", "schools": "rest", "schools-at-once": 1, "maximum-failures": 2}
+    scene = DurableScene(tmp_path, 2, operators=write_waves(both, retry=RETRY | {"until-hours": 24}, windows=hours))
+    lab = scene.scene.lab
+    lasted: list[datetime] = []
+
+    def last_long(verb: str) -> Fault:
+        if verb == "save" and not lasted:
+            lab.clock.sleep(75 * 60)
+            lasted.append(lab.clock.now())
+        return NO_FAULT
+
+    for device in lab.switches:
+        lab.of(device).leave(10 * 60)
+        lab.of(device).draw_fault = last_long
+    rollout = scene.roll_out()
+    assert scene.ends(rollout) == ["applied"] * 2, [run.reason for run in scene.runs(rollout).values()]
+    with use_rollouts(scene.state) as store:
+        begun = sorted(run.begun for run in store.list_runs(rollout) if run.end is End.APPLIED)
+    assert begun[0] < lasted[0] < begun[1]
+    assert f"{begun[1].astimezone(TOKYO):%H:%M}" == "23:00", "not before the next window"
 
 
 def test_the_deadline_ends_the_waiting_and_names_the_device(tmp_path: Path) -> None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from controller.errors import PlanRefused, StoreRefused
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
 from controller.operations.rollout_settings import RolloutSettings
+from controller.plan.provenance.policy_copies import FOLDER
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutState
+from controller.rollout.durable.rollout_scene import resume_scene
+from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import RolloutWorker
-from controller.rollout.durable.waves.wave_undo import WaveUndo
+from controller.rollout.durable.waves.wave_undo import WaveUndo, undo_device
+from controller.rollout.durable.waves.way_back import recover_policy_copy
+from controller.telemetry.timeline import open_rollout_span
 from tests.rollout.durable.city_scene import DurableScene, write_waves
 
 WAVE: dict[str, object] = {"name": "all", "schools": "rest", "schools-at-once": 1, "gates": [{"kind": "policy-probes"}]}
@@ -233,21 +243,102 @@ def refuse_what_widens(scene: DurableScene, rollout: str) -> None:
     started = scene.judge()
     with use_rollouts(scene.state) as store:
         record = store.load_record(rollout)
-    prepared = scene.prepare(record, started, scene.surround())
-    before = WaveUndo(prepared)._before  # noqa: SLF001 the policy before, which is the narrower one
-    turned = record.model_copy(update={"policy": record.policy_before, "policy_before": record.policy})
-    there = replace(prepared, city=before, record=turned)
-    wave = record.waves[0]
-    assert not WaveUndo(prepared).explain_refused(wave)
-    said = WaveUndo(there).explain_refused(wave)
-    assert "that would widen what the operators' file does not let a rule widen (staff to staff-ai at " in said
-    assert f"it waits for people: tsunagu rollout undo {record.id} -o PLAN" in said
-    settings = there.operations.rollout.model_copy(update={"undo_may_widen": True})
-    allowed = there.operations.model_copy(update={"rollout": settings})
-    assert not WaveUndo(replace(there, operations=allowed)).explain_refused(wave)
-    itself = record.model_copy(update={"undo": True})
-    assert "it goes back itself" in WaveUndo(replace(prepared, record=itself)).explain_refused(wave)
-    assert WaveUndo(prepared).is_asked_for(wave)
-    assert not WaveUndo(
-        replace(there, operations=there.operations.model_copy(update={"rollout": RolloutSettings()}))
-    ).is_asked_for(wave)
+        prepared = scene.prepare(record, started, scene.surround())
+        before = WaveUndo(prepared, store)._before  # noqa: SLF001 the policy before, which is the narrower one
+        turned = record.model_copy(update={"policy": record.policy_before, "policy_before": record.policy})
+        there = replace(prepared, city=before, record=turned)
+        wave = record.waves[0]
+        assert not WaveUndo(prepared, store).explain_refused(wave)
+        said = WaveUndo(there, store).explain_refused(wave)
+        assert "that would widen what the operators' file does not let a rule widen (staff to staff-ai at " in said
+        assert f"it waits for people: tsunagu rollout undo {record.id} -o PLAN" in said
+        settings = there.operations.rollout.model_copy(update={"undo_may_widen": True})
+        allowed = there.operations.model_copy(update={"rollout": settings})
+        assert not WaveUndo(replace(there, operations=allowed), store).explain_refused(wave)
+        itself = record.model_copy(update={"undo": True})
+        assert "it goes back itself" in WaveUndo(replace(prepared, record=itself), store).explain_refused(wave)
+        assert WaveUndo(prepared, store).is_asked_for(wave)
+        assert not WaveUndo(
+            replace(there, operations=there.operations.model_copy(update={"rollout": RolloutSettings()})), store
+        ).is_asked_for(wave)
+
+
+def move_elsewhere(scene: DurableScene) -> Path:
+    """Let the scene go on on a machine that has applied nothing, and keeps anchors; return its policies' folder."""
+    operations = scene.scene.operations
+    assert operations is not None
+    state = scene.folder / "elsewhere"
+    scene.scene.operations = operations.model_copy(update={"anchors": "kept", "state": state})
+    return state / FOLDER
+
+
+def begin_without_first(folder: Path) -> tuple[DurableScene, str]:
+    """A second rollout that has begun, in a database that knows no first one."""
+    scene = begin_second(folder)
+    shutil.rmtree(scene.database.parent)
+    return scene, scene.record(scene.judge()).id
+
+
+def test_a_wave_is_undone_on_a_machine_that_never_applied_the_policy_before(tmp_path: Path) -> None:
+    scene, rollout = begin_without_first(tmp_path)
+    lab = scene.scene.lab
+    old = [lab.running(one) for one in lab.switches]
+    kept = move_elsewhere(scene)
+    refuse_without_database(scene, rollout)
+    assert not kept.exists()
+    assert scene.resume(rollout).state is RolloutState.STOPPED
+    assert scene.status(rollout).reason.endswith("; 2 devices went back to the policy before")
+    assert scene.ends(rollout) == ["reverted"] * 2
+    assert [lab.running(one) for one in lab.switches] == old
+
+
+def refuse_without_database(scene: DurableScene, rollout: str) -> None:
+    """A database that cannot be used now is no reason to leave a wave to people: the step is done again."""
+    assert scene.scene.operations is not None
+    with use_rollouts(scene.state) as store:
+        record, block = store.load_record(rollout), store.load_snapshot(rollout)
+        there = resume_scene(record, block, scene.scene.operations, scene.surround())
+        [device, _] = scene.scene.lab.switches
+        with pytest.MonkeyPatch.context() as patch, open_rollout_span("r", []) as span:
+            patch.setattr(RolloutStore, "list_rollouts", refuse_store)
+            with pytest.raises(StoreRefused, match="not now"):
+                WaveUndo(there, store).explain_refused(record.waves[0])
+            with pytest.raises(StoreRefused, match="not now"):
+                undo_device(WaveUndo(there, store), device.id, device.school.id, span)
+
+
+def refuse_store(_store: RolloutStore) -> list[str]:
+    message = "not now"
+    raise StoreRefused(message)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("older", "its files are not there"), ("changed", "another policy ("), ("cut", "the name of a file in it cannot")],
+)
+def test_where_the_files_of_the_policy_before_are_not_whole_the_wave_is_left_to_people(
+    tmp_path: Path, fault: str, said: str
+) -> None:
+    """`older` is the snapshot of a version that did not keep them."""
+    scene, rollout = begin_without_first(tmp_path)
+    move_elsewhere(scene)
+    with use_rollouts(scene.state) as store:
+        record, block = store.load_record(rollout), store.load_snapshot(rollout)
+        stored = json.loads(block)
+        names = {base64.b64decode(name).decode(): name for name in stored["before"]}
+        if fault == "older":
+            del stored["before"]
+        elif fault == "changed":
+            stored["before"] = stored["policy"]
+        else:
+            stored["before"]["gICA"] = stored["before"].pop(names["access/rules.yaml"])
+        damaged = json.dumps(stored).encode()
+        assert scene.scene.operations is not None
+        assert store.replace_snapshot(record, block, damaged)
+        with pytest.raises(PlanRefused, match=re.escape(said)):
+            recover_policy_copy(record.policy_before, store, scene.scene.operations)
+    if fault != "cut":  # with that one nothing goes on
+        scene.resume(rollout)
+        assert "the wave is not undone: the policy before cannot be had: " in scene.status(rollout).reason
+        assert said in scene.status(rollout).reason
+        assert scene.ends(rollout) == ["applied"] * 2

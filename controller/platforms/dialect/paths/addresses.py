@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import join_words
+from controller.platforms.dialect.paths.words import OWN_ADDRESSES
 
 LINK_LOCAL = "fe80::1/64"
 """Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""
@@ -33,7 +34,7 @@ def find_addressed(
     kind: PathKind, header: ConfigLine, holder: str, vlans: frozenset[int], lines: Lines
 ) -> Iterator[UnmanagedPath]:
     """Yield an interface that has addresses, told by the first line that gives it one."""
-    addresses, unknown = list_addresses(lines)
+    addresses, unknown = list_addresses(lines, lone=OWN_ADDRESSES.fullmatch(holder) is not None)
     if not addresses and not unknown:
         return
     first = next((line for line, words in lines if has_address([words])), header)
@@ -41,8 +42,11 @@ def find_addressed(
     yield UnmanagedPath(kind, first.number, join_words(first).lower(), holder, vlans, addresses, unknown, (), table)
 
 
-def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
-    """Return the addresses of an interface with their lengths, and whether it has one that is not told."""
+def list_addresses(lines: Lines, *, lone: bool = False) -> tuple[tuple[str, ...], bool]:
+    """Return the addresses of an interface with their lengths, and whether it has one that is not told.
+
+    `lone`: an address without a length is one alone, as it is where no other host can be.
+    """
     found, unknown = [], False
     for _, words in lines:
         if not has_address([words]):
@@ -57,10 +61,10 @@ def list_addresses(lines: Lines) -> tuple[tuple[str, ...], bool]:
         except ValueError:
             unknown = True
             continue
-        if "/" not in str(text or parts[0]):
-            unknown = True
-        else:
+        if lone or "/" in (text or parts[0]):
             found.append(str(one))
+        else:
+            unknown = True
     return tuple(found), unknown
 
 
@@ -96,6 +100,18 @@ def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:
         table=shared,
         is_discarded=not hops and bool(DISCARDING.intersection(rest)),
     )
+
+
+def describe_neighbor(header: ConfigLine, words: str) -> UnmanagedPath:
+    """An address that a line binds to a station: its packets go there, whoever has it.
+
+    >>> describe_neighbor(ConfigLine(7, ""), "arp 10.1.0.9 0011.2233.4455 arpa").addresses
+    ('10.1.0.9/32',)
+    """
+    found = tuple(str(ip_interface(one)) for one in list_plain_addresses(words))[:1]
+    if words.endswith(" alias") or not found:
+        return UnmanagedPath(PathKind.PROXY_ARP, header.number, words)
+    return UnmanagedPath(PathKind.PROXY_ARP, header.number, words, vlans=None, addresses=found)
 
 
 def _is_plain_address(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which VLANs a port of others carries, read from its lines."""
+"""Which VLANs a port of others carries, read from its lines; the VLANs and interfaces that other lines name."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from controller.model.network.unmanaged_paths import PathKind
+from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
+from controller.platforms.dialect.paths.addresses import Lines, has_address
 
 _MOST_USED = 128
 """Ports that a line may name by a range."""
+_MOST_NAMES = 256
+"""Interfaces that one header may name."""
+_RANGE = re.compile(
+    r"(vlan|(?:port)?(?:[0-9]+\.)*[0-9]*\.|sa|po)([0-9]{1,10})-(?:port|vlan|sa|po)?(?:[0-9]+\.)*([0-9]{1,10})"
+)
 _EVERY_VLAN = frozenset(range(1, LAST_VLAN + 1))
 _ALLOWED = "switchport trunk allowed vlan "
 _KNOWN = re.compile(
@@ -119,14 +126,15 @@ def change_allowed_vlans(carried: set[int], words: str, *, adds_first: bool) -> 
 
 
 def list_used_ports(words: str, complete: Callable[[str], str]) -> Iterator[str]:
-    """Yield the interfaces behind `destination interface`, in small letters.
+    """Yield the interfaces behind `destination interface` or another `interface`, in small letters.
 
     >>> list(list_used_ports("monitor session 1 destination interface Gi1/0/1 - 2 , Gi1/0/9", str))
     ['gi1/0/1', 'gi1/0/2', 'gi1/0/9']
     """
     for part in words.partition(" interface ")[2].split(","):
         first, _, last = part.strip().partition(" - ")
-        name = complete(first.split()[0] if first.split() else "").lower()
+        named = re.match(r"\S*[a-z-] [0-9]\S*|\S*", first, re.IGNORECASE)
+        name = complete(named[0] if named else "").lower()
         head, slash, low = name.rpartition("/")
         high = last.strip().split(" ")[0].rpartition("/")[2]
         numbered = all(re.fullmatch(r"[0-9]{1,8}", one) for one in (low, high))
@@ -134,3 +142,69 @@ def list_used_ports(words: str, complete: Callable[[str], str]) -> Iterator[str]
             yield from (f"{head}/{number}" for number in range(int(low), int(high) + 1))
         else:
             yield name
+
+
+def find_named_vlans(words: str) -> frozenset[int] | None:
+    """Return the VLANs that a line names behind `vlan` or `vlan-list`; None where it names none, or all of them.
+
+    >>> sorted(find_named_vlans("vlan filter m vlan-list 10, 20-21 input"))
+    [10, 20, 21]
+    """
+    found = re.search(r"\b(?:data|control)?vlan(?:s|-list|-ids)?(?: vlan)? ?([0-9][0-9, -]*)", words)
+    listed = parse_vlan_list(found[1].replace(" ", "")) if found else None
+    return None if listed is None else frozenset(listed)
+
+
+def list_interfaces(words: str) -> list[str]:
+    """Return the names of `interface gigabitethernet 1/0/1`, `interface port1.0.1-1.0.4` or `interface vlan10,vlan20`.
+
+    >>> list_interfaces("interface port1.0.1-1.0.3,port1.0.9")
+    ['port1.0.1', 'port1.0.2', 'port1.0.3', 'port1.0.9']
+    >>> list_interfaces("interface gigabitethernet 1/0/1")
+    ['gigabitethernet1/0/1']
+    """
+    if not words.startswith("interface "):
+        return []
+    names: list[str] = []
+    for part in words.removeprefix("interface ").replace(" ", "").split(","):
+        found = _RANGE.fullmatch(part)
+        spread = int(found[3]) - int(found[2]) if found else -1
+        if found and 0 <= spread < _MOST_NAMES:
+            names += [f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1)]
+        else:
+            names.append(part)
+    return names
+
+
+def find_numbers(words: str) -> frozenset[int]:
+    """All VLANs that stand in a text, as numbers and lists."""
+    found: set[int] = set()
+    for part in words.split():
+        found.update(parse_vlan_list(part.strip(",")) or ())
+    return frozenset(found)
+
+
+def find_classified_vlans(blocks: Iterable[tuple[ConfigLine, str, Lines]]) -> frozenset[int] | None:
+    """The VLANs that rules of a classifier put frames into; None where no rule tells."""
+    found: set[int] = set()
+    for _, words, _ in blocks:
+        if (rule := re.match(r"vlan classifier rule [0-9]+ .*\bvlan ([0-9]{1,10})\b", words)) is not None:
+            found.add(int(rule[1]))
+    return frozenset(found) or None
+
+
+def find_voice_profiles(blocks: Iterable[tuple[ConfigLine, str, Lines]]) -> dict[str, frozenset[int]]:
+    """Return the VLANs that each profile of a port's voice names."""
+    return {
+        words: frozenset(number for _, text in lines if re.match("voice", text) for number in find_numbers(text))
+        for _, words, lines in blocks
+        if words.startswith("network-policy profile ")
+    }
+
+
+def is_routed(texts: Sequence[str]) -> bool:
+    """Say if a port is no part of a VLAN: it says so, or it has what only such a port has."""
+    if any(words.startswith("switchport") for words in texts):
+        return False
+    only_routed = re.compile(r"no switchport|no ip address|(ip )?vrf forwarding .*|encapsulation .*")
+    return has_address(texts) or any(only_routed.fullmatch(words) for words in texts)

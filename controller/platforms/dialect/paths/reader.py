@@ -14,31 +14,36 @@ from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_vlan_list
 from controller.platforms.dialect.blocks import Block, find_typed_lines, join_words
-from controller.platforms.dialect.path_addresses import (
+from controller.platforms.dialect.paths.addresses import (
     Lines,
-    describe_route,
     find_addressed,
-    has_address,
     is_address,
     list_addresses,
-    list_plain_addresses,
 )
-from controller.platforms.dialect.path_words import (
-    BLOCK_LINES,
+from controller.platforms.dialect.paths.device_lines import DeviceFacts, find_device_paths
+from controller.platforms.dialect.paths.port_vlans import (
+    PortVlans,
+    find_classified_vlans,
+    find_numbers,
+    find_voice_profiles,
+    is_routed,
+    list_interfaces,
+    read_port_vlans,
+)
+from controller.platforms.dialect.paths.words import (
+    ASKING_PORTS,
+    ASSIGNED_VLANS,
     BRIDGES,
-    DEVICE_LINES,
     HARMLESS_IN_VLANS,
     HARMLESS_ON_PORTS,
     HARMLESS_ON_VLAN_INTERFACES,
     INTERFACE_LINES,
+    NO_VOICE_VLAN,
     ONLY_FORGED,
     OWN_ADDRESSES,
+    RELAYS,
     TUNNELS,
 )
-from controller.platforms.dialect.port_vlans import PortVlans, read_port_vlans
-
-_MOST_NAMES = 256
-"""Interfaces that one header may name."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,6 @@ class PathGrammar:
     begins: re.Pattern[str] = re.compile(r"version \S.*|hostname \S.*")
 
 
-_RANGE = re.compile(
-    r"(vlan|(?:port)?(?:[0-9]+\.)*[0-9]*\.|sa|po)([0-9]{1,10})-(?:port|vlan|sa|po)?(?:[0-9]+\.)*([0-9]{1,10})"
-)
 OF_UNKNOWN_HABITS = PathGrammar(
     re.compile(r"[a-z][a-z-]*[0-9]+(/[0-9]+)*"), trunks_carry_all=True, undecided_mode=False
 )
@@ -106,7 +108,10 @@ class _PathReader:
         ]
         self.trusted = {words for _, _, lines in self.blocks for _, words in lines if words in ONLY_FORGED.values()}
         self.interfaces = {name for _, words, _ in self.blocks for name in self._list_names(words)}
-        self.classified = _find_classified(self.blocks)
+        self.classified = find_classified_vlans(self.blocks)
+        self.profiles = find_voice_profiles(self.blocks)
+        self.assigns = any(ASSIGNED_VLANS.fullmatch(words) for _, words, _ in self.blocks)
+        self.facts = DeviceFacts(self.trusted, frozenset(self._list_relaying()))
 
     def routes(self) -> bool:
         """Say if the device may route between its interfaces, as far as its text tells."""
@@ -136,11 +141,16 @@ class _PathReader:
             elif words == "vlan database":
                 yield from self._read_vlan_database(lines)
             else:
-                yield from self._read_device_line(header, words)
-                yield from _read_inner_lines(words, lines)
+                yield from find_device_paths(self.facts, header, words, lines)
+
+    def _list_relaying(self) -> Iterator[int]:
+        """Yield the VLANs whose interface has a relay of ours."""
+        for _, words, lines in self.blocks:
+            if any(line.number in self.managed and text.startswith(RELAYS) for line, text in lines):
+                yield from (int(name[4:]) for name in self._list_names(words) if re.fullmatch("vlan[0-9]{1,4}", name))
 
     def _list_names(self, words: str) -> list[str]:
-        return [self.grammar.complete_name(name).lower() for name in _list_interfaces(words)]
+        return [self.grammar.complete_name(name).lower() for name in list_interfaces(words)]
 
     # VLANs
 
@@ -148,14 +158,16 @@ class _PathReader:
         own = frozenset(parse_vlan_list(numbers) or ())
         for line, words in lines:
             if words.startswith("private-vlan"):
-                yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, f"vlan {numbers}", own | _numbers(words))
+                yield UnmanagedPath(
+                    PathKind.PRIVATE_VLAN, line.number, words, f"vlan {numbers}", own | find_numbers(words)
+                )
             elif header.number in self.managed and self._is_strange(line, words, HARMLESS_IN_VLANS):
                 yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, words, f"vlan {numbers}", own, in_managed=True)
 
     def _read_vlan_database(self, lines: Lines) -> Iterator[UnmanagedPath]:
         for line, words in lines:
             if "private-vlan" in words:
-                yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, "vlan database", _numbers(words))
+                yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, "vlan database", find_numbers(words))
 
     def _is_strange(self, line: ConfigLine, words: str, known: re.Pattern[str]) -> bool:
         return line.number not in self.managed and known.fullmatch(words) is None
@@ -209,7 +221,7 @@ class _PathReader:
 
     def _read_routed_port(self, header: ConfigLine, name: str, lines: Lines) -> Iterator[UnmanagedPath]:
         """A port without VLANs, one of its parts, or an interface that is not known: what it leads to, if anything."""
-        tagged = [_numbers(words) for _, words in lines if re.match(r"encapsulation (dot1q|isl)\b|rewrite ", words)]
+        tagged = [find_numbers(words) for _, words in lines if re.match(r"encapsulation (dot1q|isl)\b|rewrite ", words)]
         vlans = frozenset(number for numbers in tagged for number in numbers)
         yield from find_addressed(PathKind.ROUTED_PORT, header, name, vlans, lines)
         for line, words in lines:
@@ -230,7 +242,7 @@ class _PathReader:
         if channel is not None and channel[0] in self.interfaces:
             return
         texts = [words for _, words in lines]
-        if _is_routed(texts):
+        if is_routed(texts):
             yield from self._read_routed_port(header, name, lines)
             return
         vlans = read_port_vlans(
@@ -249,20 +261,36 @@ class _PathReader:
             if kind in {PathKind.UNKNOWN_LINE, PathKind.MIRROR} or words.startswith("service instance "):
                 carried = None
             if re.match(r"switchport (vlan (mapping|translation)|vlan-stacking)", words):
-                kind, carried = PathKind.VLAN_TRANSLATION, None if carried is None else carried | _numbers(words)
+                kind, carried = (
+                    PathKind.VLAN_TRANSLATION,
+                    None if carried is None else carried | find_numbers(words),
+                )
             elif words.startswith("vlan classifier activate"):
                 kind, carried = PathKind.VLAN_TRANSLATION, self.classified
-            elif words.startswith("switchport voice vlan") and (voice := _numbers(words)):
-                kind, carried = PathKind.VOICE_VLAN, None if carried is None else carried | voice
+            elif words.startswith("switchport voice vlan ") and not NO_VOICE_VLAN.fullmatch(words):
+                voice = find_numbers(words)
+                kind, carried = PathKind.VOICE_VLAN, None if carried is None or not voice else carried | voice
             elif re.match(r"(auth|authentication|dot1x)\b.*\bvlan\b", words) or "dynamic-vlan-creation" in words:
-                dynamic = "dynamic-vlan" in words or not _numbers(words)
-                kind, carried = PathKind.ACCESS_PORT, None if dynamic else _numbers(words)
+                dynamic = "dynamic-vlan" in words or not find_numbers(words)
+                kind, carried = PathKind.ACCESS_PORT, None if dynamic else find_numbers(words)
             elif kind is PathKind.PRIVATE_VLAN:
-                carried = _numbers(words) or carried
+                carried = find_numbers(words) or carried
             elif kind is None and words.startswith("switchport ") and not vlans.knows(words):
                 kind, carried = (None, carried) if HARMLESS_ON_PORTS.fullmatch(words) else (PathKind.UNKNOWN_LINE, None)
             if kind is not None:
                 yield UnmanagedPath(kind, line.number, words, name, carried, is_isolated=isolated)
+
+        yield from self._read_told_elsewhere(name, lines, vlans.carried)
+
+    def _read_told_elsewhere(self, name: str, lines: Lines, carried: frozenset[int] | None) -> Iterator[UnmanagedPath]:
+        """Yield the lines of a port whose VLANs stand in a profile, or are told by a server."""
+        for line, words in lines:
+            voice = self.profiles.get(f"network-policy profile {words.partition(' ')[2]}")
+            if re.fullmatch(r"network-policy [0-9]+", words) and voice != frozenset():
+                both = None if carried is None or voice is None else carried | voice
+                yield UnmanagedPath(PathKind.VOICE_VLAN, line.number, words, name, both)
+            elif self.assigns and ASKING_PORTS.fullmatch(words):
+                yield UnmanagedPath(PathKind.ACCESS_PORT, line.number, words, name, None)
 
     def _find_channel(self, lines: Lines) -> tuple[str, ConfigLine] | None:
         """Return the name of the channel that a port is a member of, and the line that says so."""
@@ -290,111 +318,15 @@ class _PathReader:
                 kind = _find_kind(words) or PathKind.UNKNOWN_LINE
                 yield UnmanagedPath(kind, line.number, words, name, None, in_managed=True)
 
-    # The device
-
-    def _read_device_line(self, header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
-        kind = next((kind for pattern, kind in DEVICE_LINES if pattern.fullmatch(words)), None)
-        if kind is None:
-            return
-        path = UnmanagedPath(kind, header.number, words)
-        if kind is PathKind.STATIC_ROUTE:
-            yield describe_route(header, words)
-        elif kind is PathKind.MIRROR:
-            if " source " in words:
-                yield self._read_mirror(header, words)
-        elif kind is PathKind.VLAN_FILTER:
-            need = next((need for start, need in ONLY_FORGED.items() if words.startswith(start)), "")
-            if need not in self.trusted:
-                yield UnmanagedPath(kind, header.number, words, vlans=_find_listed(words))
-        elif kind in {PathKind.UNKNOWN_LINE, PathKind.PSEUDOWIRE, PathKind.TUNNEL}:
-            yield UnmanagedPath(kind, header.number, words, vlans=None)
-        elif kind is PathKind.SECOND_GATEWAY:
-            found = re.search(r"\bvlan([0-9]{1,10})\b", words)
-            yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
-        elif kind is not PathKind.BRIDGE:
-            yield path
-
-    def _read_mirror(self, header: ConfigLine, words: str) -> UnmanagedPath:
-        """A session that copies VLANs, or what passes at ports."""
-        vlans = _numbers(words.partition(" source vlan ")[2]) if " source vlan " in words else None
-        return UnmanagedPath(PathKind.MIRROR, header.number, words, vlans=vlans)
-
-
-def _find_listed(words: str) -> frozenset[int] | None:
-    """Return the VLANs that a line names behind `vlan` or `vlan-list`; None where it names none, or all of them.
-
-    >>> sorted(_find_listed("vlan filter m vlan-list 10, 20-21 input"))
-    [10, 20, 21]
-    """
-    found = re.search(r"\bvlan(?:-list)? ([0-9][0-9, -]*)", words)
-    listed = parse_vlan_list(found[1].replace(" ", "")) if found else None
-    return None if listed is None else frozenset(listed)
-
-
-def _list_interfaces(words: str) -> list[str]:
-    """Return the names of `interface gigabitethernet 1/0/1`, `interface port1.0.1-1.0.4` or `interface vlan10,vlan20`.
-
-    >>> _list_interfaces("interface port1.0.1-1.0.3,port1.0.9")
-    ['port1.0.1', 'port1.0.2', 'port1.0.3', 'port1.0.9']
-    >>> _list_interfaces("interface gigabitethernet 1/0/1")
-    ['gigabitethernet1/0/1']
-    """
-    if not words.startswith("interface "):
-        return []
-    names: list[str] = []
-    for part in words.removeprefix("interface ").replace(" ", "").split(","):
-        found = _RANGE.fullmatch(part)
-        spread = int(found[3]) - int(found[2]) if found else -1
-        if found and 0 <= spread < _MOST_NAMES:
-            names += [f"{found[1]}{number}" for number in range(int(found[2]), int(found[3]) + 1)]
-        else:
-            names.append(part)
-    return names
-
-
-def _find_classified(blocks: Iterable[tuple[ConfigLine, str, Lines]]) -> frozenset[int] | None:
-    """The VLANs that rules of a classifier put frames into; None where no rule tells."""
-    found: set[int] = set()
-    for _, words, _ in blocks:
-        if (rule := re.match(r"vlan classifier rule [0-9]+ .*\bvlan ([0-9]{1,10})\b", words)) is not None:
-            found.add(int(rule[1]))
-    return frozenset(found) or None
-
-
-def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
-    for begins, pattern, kind in BLOCK_LINES:
-        if begins.fullmatch(header):
-            for line, words in lines:
-                if pattern.fullmatch(words):
-                    vlans = None if kind in {PathKind.MIRROR, PathKind.UNKNOWN_LINE} else frozenset[int]()
-                    hops = list_plain_addresses(words) if kind is PathKind.SECOND_GATEWAY else ()
-                    yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
-
 
 def _find_kind(words: str) -> PathKind | None:
     return next((kind for pattern, kind in INTERFACE_LINES if pattern.fullmatch(words)), None)
 
 
 def _private(kind: PathKind, words: str) -> frozenset[int]:
-    return _numbers(words) if kind is PathKind.PRIVATE_VLAN else frozenset()
-
-
-def _numbers(words: str) -> frozenset[int]:
-    """All VLANs that stand in a text, as numbers and lists."""
-    found: set[int] = set()
-    for part in words.split():
-        found.update(parse_vlan_list(part.strip(",")) or ())
-    return frozenset(found)
+    return find_numbers(words) if kind is PathKind.PRIVATE_VLAN else frozenset()
 
 
 def _is_access_group(words: str) -> bool:
     """Filters of others are in the state, or in conflict with ours: they are no way."""
     return re.match(r"(ip access-group|ipv6 traffic-filter|access-group|mac access-group) ", words) is not None
-
-
-def _is_routed(texts: Sequence[str]) -> bool:
-    """Say if a port is no part of a VLAN: it says so, or it has what only such a port has."""
-    if any(words.startswith("switchport") for words in texts):
-        return False
-    only_routed = re.compile(r"no switchport|no ip address|(ip )?vrf forwarding .*|encapsulation .*")
-    return has_address(texts) or any(only_routed.fullmatch(words) for words in texts)

@@ -48,10 +48,11 @@ HARMLESS_ON_VLAN_INTERFACES = _compile(
     r"(no )?shutdown",
     r"no .*",
     r"(ip )?mtu .*",
-    r"ip(v6)? (tcp adjust-mss|mtu|igmp|mld|pim|dhcp snooping|helper-address|flow|verify|dhcp relay) ?.*",
+    r"ip(v6)? (tcp adjust-mss|mtu|igmp(?! (access-group|limit))|mld(?! (access-group|limit))|pim)( .*)?",
+    r"ip(v6)? (dhcp snooping|helper-address|flow|verify|dhcp relay) ?.*",
     r"ip dhcp-relay .*",
     r"ipv6 (enable|address [0-9a-f:]+ link-local|nd (?!prefix|proxy).*)",
-    r"(load-interval|bandwidth|delay|arp timeout|arp-mac-disparity|snmp|logging|service-policy|carrier-delay) ?.*",
+    r"(load-interval|bandwidth|delay|arp timeout|arp-mac-disparity|snmp|logging|carrier-delay) ?.*",
 )
 """Lines of an interface in a VLAN that change no way of a packet."""
 
@@ -70,11 +71,14 @@ INTERFACE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"bridge-group .*|bridge-domain .*", PathKind.BRIDGE),
         (r"xconnect .*|service instance .*|l2vpn .*|mpls .*|l2protocol-tunnel .*|ethernet .*", PathKind.PSEUDOWIRE),
         (r"(switchport )?private-vlan .*", PathKind.PRIVATE_VLAN),
-        (r"mirror interface .*", PathKind.MIRROR),
+        (r"(remote-)?mirror interface .*", PathKind.MIRROR),
         (r"source template .*|openflow.*|macsec replay.*|ip unnumbered .*", PathKind.UNKNOWN_LINE),
     )
 )
 """Lines inside an interface that make it a way of another kind than its mode says."""
+
+_FAR = r"(6[4-9]|[7-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+"""A limit of hops that no packet of hosts meets."""
 
 DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
     (re.compile(pattern), kind)
@@ -87,18 +91,29 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"l2vpn .*|l2 vfi .*|xconnect .*|bridge-domain .*|connect \S+ .*|l2vpn", PathKind.PSEUDOWIRE),
         (r"bridge (irb|crb)|bridge [0-9]+( .*)?", PathKind.BRIDGE),
         (r"l2tp .*", PathKind.TUNNEL),
-        (r"vlan filter .*", PathKind.VLAN_FILTER),
+        (r"vlan filter .*|shutdown vlan .*|application-proxy (ip-filter|quarantine-vlan)( .*)?", PathKind.VLAN_FILTER),
         (r"monitor session .*", PathKind.MIRROR),
-        (r"(no )?mac[- ]address-table (static|learning) .*", PathKind.VLAN_FILTER),
+        (r"(no )?mac[- ]address-table (static|learning|limit)( .*)?", PathKind.VLAN_FILTER),
+        (r"no mac[- ]address-table acquire( .*)?|axrp (vlan-mapping|virtual-link) .*", PathKind.VLAN_FILTER),
         (r"ip arp inspection filter .*|cts role-based enforcement.*", PathKind.VLAN_FILTER),
         (r"(dot1x|web-authentication|mac-authentication) vlan .*", PathKind.VLAN_FILTER),
         (r"ip (dhcp snooping|arp inspection) vlan .*", PathKind.VLAN_FILTER),
         (r"no ip routing|no ipv6 unicast-routing|no ip forwarding|no ipv6 forwarding", PathKind.ROUTING_OFF),
-        (r"arp .* alias|ip arp proxy .*", PathKind.PROXY_ARP),
+        (r"sdm prefer (\S+ )?vlan( .*)?", PathKind.ROUTING_OFF),
+        (r"arp (vrf \S+ )?[0-9].*|ipv6 neighbor [0-9a-f]*:.*|ip arp proxy .*", PathKind.PROXY_ARP),
+        (r"ip dhcp option (3|33|121|249)( .*)?", PathKind.SECOND_GATEWAY),
         (r"(switchport|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*", PathKind.UNKNOWN_LINE),
         (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
-        (r"macro auto global processing.*|mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
-        (r"event manager policy .*type user.*|platform hwfilter-size ipv4-limited-ipv6", PathKind.UNKNOWN_LINE),
+        (r"macro auto (?!monitor|sticky).*|autoconf enable|shell trigger .*", PathKind.UNKNOWN_LINE),
+        (r"mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
+        (r"event manager policy .*|(resident|event)-script .*|scripting tcl init .*", PathKind.UNKNOWN_LINE),
+        (r"service config|boot (host|network|config|config-file) .*|cns (config|exec) .*", PathKind.UNKNOWN_LINE),
+        (r"schedule-power-control shutdown .*", PathKind.UNKNOWN_LINE),
+        (r"ip igmp (limit|access-group) .*|ipv6 mld (state-limit|limit|access-group) .*", PathKind.UNKNOWN_LINE),
+        (r"ip multicast (route-)?limit .*|platform stop-unreg-mc-flooding", PathKind.UNKNOWN_LINE),
+        (r"ip arp entry learn .*|ipv6 nd cache interface-limit .*", PathKind.UNKNOWN_LINE),
+        (r"platform (hwfilter-size ipv4-limited-ipv6|routingratio ipv4only)", PathKind.UNKNOWN_LINE),
+        (rf"ipv6 hop-limit (?!{_FAR}$).*", PathKind.UNKNOWN_LINE),
     )
 )
 """Lines at the margin that are ways of the whole device; the last are lines that lost the interface they belong to."""
@@ -111,8 +126,24 @@ ONLY_FORGED: Mapping[str, str] = {
 }
 """Lines that drop only what is forged where a port is trusted by the other line; else they drop every answer."""
 
-_QUIET = r"(?!\"?(?:enable|end|exit|show|sh|terminal|write|wr|copy running-config|ping|clear counters)\b)"
-"""Words at the beginning of a command that changes no configuration."""
+_AWAY = r"(?:tftp|ftp|scp|sftp|rcp|https?):[^|\"]*"
+_PIPED = (
+    r"[^|\"$]*(?:\| ?(?:i|inc|include|exc|exclude|b|begin|sec|section|count)\b(?!.*\| ?(?:r|a|t)[a-z]* [a-z]+:)[^\"]*"
+    rf"|\| ?(?:redirect|append|tee) {_AWAY})?"
+)
+_QUIET = (
+    r"(?:en|ena|enab|enabl|enable|end|exit|wr(?:ite)?(?: mem(?:ory)?)?"
+    rf"|copy (?:run|running-config) (?:start|startup-config|{_AWAY})"
+    rf"|(?:show|sh)\b{_PIPED}|(?:terminal|ping|clear counters)\b[^|\"]*)"
+)
+"""Commands that change no configuration: what shows is among them where it writes no file of the device."""
+_STILL = (
+    r"(?:syslog|mail|puts|gets|wait|set|if|else|elseif|end|while|foreach|break|continue|exit|regexp|string|increment"
+    r"|decrement|append|add|subtract|multiply|divide|comment|context|counter|snmp-trap|cli command"
+    r"|info type (?:routername|interface-names|cli|snmp(?!.*\bset-type\b)))\b"
+)
+"""Actions of an applet that only tell or reckon, and the one whose command is looked at by itself."""
+_QUIET_END = r"(?:\"?$|\" pattern |\"? *$)"
 
 BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
     (re.compile(r"policy-map .*"), re.compile(r"set ip(v6)? next-hop .*"), PathKind.POLICY_ROUTING),
@@ -121,12 +152,44 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
         re.compile(r"route-target .*|(import|export) .*|route-replicate .*"),
         PathKind.ROUTING_TABLE,
     ),
-    (re.compile(r"monitor session .* type .*"), re.compile(r"source .*"), PathKind.MIRROR),
-    (re.compile(r"ip(v6)? dhcp pool .*"), re.compile(r"default-router .*"), PathKind.SECOND_GATEWAY),
-    (re.compile(r"event manager applet .*"), re.compile(rf"action \S+ cli command {_QUIET}.*"), PathKind.UNKNOWN_LINE),
-    (re.compile(r"kron policy-list .*"), re.compile(rf"cli {_QUIET}.*"), PathKind.UNKNOWN_LINE),
+    (
+        re.compile(r"ip(v6)? dhcp pool .*|ip dhcp global-options"),
+        re.compile(r"default-router .*|option 0*(3|33|121|249)\b.*|route .*"),
+        PathKind.SECOND_GATEWAY,
+    ),
+    (re.compile(r"event manager applet .*"), re.compile(rf"action \S+ (?!{_STILL}).*"), PathKind.UNKNOWN_LINE),
+    (
+        re.compile(r"event manager applet .*"),
+        re.compile(rf"action \S+ cli command (?!\"?{_QUIET}{_QUIET_END}).*"),
+        PathKind.UNKNOWN_LINE,
+    ),
+    (re.compile(r"kron policy-list .*"), re.compile(rf"cli (?!\"?{_QUIET}{_QUIET_END}).*"), PathKind.UNKNOWN_LINE),
+    (re.compile(r"trigger [0-9]+"), re.compile(r"script .*"), PathKind.UNKNOWN_LINE),
+    (re.compile(r"auth profile .*"), re.compile(r".*\bvlan\b.*|auth dynamic-vlan-creation.*"), PathKind.ACCESS_PORT),
+    (re.compile(r"wlan .*|wireless profile policy .*"), re.compile(r"(client )?vlan .*"), PathKind.ACCESS_PORT),
 )
 """Lines inside another block, by what the block begins with."""
+
+RINGS = re.compile(r"epsr( .*)?|g8032 .*|gsrp [0-9]+|axrp [0-9]+|ethernet ring .*")
+"""Blocks of a ring or of a pair of switches, which closes VLANs at the ports that it chooses."""
+RING_VLANS = re.compile(r".*\b(datavlan|vlan-group|inclusion-list|exclusion-list)\b.*")
+"""Lines of such a block that say which VLANs it decides on."""
+RING_CONTROL = re.compile(r".*\b(controlvlan|control-vlan)\b.*")
+"""Lines of it that name the VLAN by which its members talk: it is closed like the others."""
+NO_VOICE_VLAN = re.compile(r"switchport voice vlan (dot1p|untagged|none|(priority|dscp) .*)")
+"""Voice that stays in the VLAN of the port, or what marks it."""
+ASSIGNED_VLANS = re.compile(r"aaa authorization network .*\bgroup .*")
+"""Lets a server of others say which VLAN a host gets."""
+ASKING_PORTS = re.compile(
+    r"(authentication|access-session) port-control auto|dot1x (port-control auto|pae (authenticator|both))"
+    r"|access-session closed|mab( .*)?|service-policy type control subscriber .*"
+)
+"""Lines of a port that asks such a server."""
+NO_RELAYS = re.compile(
+    r"no service dhcp|no ip forward-protocol udp( (bootps|bootpc|67|68))?|ip dhcp relay information policy drop"
+)
+"""Stops the relays of interfaces, or lets them drop what a switch between has marked."""
+RELAYS = ("ip helper-address ", "ipv6 dhcp relay ")
 
 TUNNELS = re.compile(
     r"(tunnel|nve|vxlan|vti|virtual-\w+|dialer|serial|cellular|atm|pos|multilink|ppp|async|bri|pseudowire|mpls|l2tp)\S*"

@@ -1,0 +1,173 @@
+"""Every school is in one stage of integration, and what is there in some stages only fits those of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from controller.errors import Origin, Problem
+from controller.model.access.rules import Segment
+from controller.model.integration.integrations import Integration, IntegrationFile, Integrations
+from controller.model.loading.policy_reader import ReadPolicy
+from controller.model.loading.references import find_integrations, find_unknown
+from controller.model.policy_files import (
+    ADMISSION,
+    BLUEPRINTS,
+    CALENDAR,
+    CITY,
+    DEVICES,
+    GROUPS,
+    INTEGRATION,
+    RULES,
+    SCHOOLS,
+    SEGMENTS,
+)
+from controller.model.sites.calendar import CalendarFile, DayKind
+from controller.model.sites.schools import School
+from controller.model.sites.stages import STAGES, Stage, Stages, is_in_stage
+
+_NO_FILE = "the city names no stages; write city/integration.yaml, or leave 'stages' out"
+
+
+def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
+    """Schools in no stage or in two, cut-overs while there are lessons, and segments that a stage does not have."""
+    file = policy.find(INTEGRATION)
+    yield from _find_unknown_names(policy, file)
+    yield from _find_repeated(file.integrations if file else ())
+    schools = [one for listed in policy.find_all(SCHOOLS) or () for one in listed.schools]
+    if file is not None:
+        found = find_integrations(policy)
+        for school in schools:
+            yield from _find_school_problems(found, school, policy.find(CALENDAR))
+        yield from _find_split_segments(found, file, schools)
+    yield from _find_segment_problems(policy, staged=file is not None)
+
+
+def _find_unknown_names(policy: ReadPolicy, file: IntegrationFile | None) -> Iterator[Problem]:
+    city, groups, segments = policy.find(CITY), policy.find(GROUPS), policy.find(SEGMENTS)
+    files = policy.find_all(SCHOOLS)
+    known = {
+        "school": None if files is None else [school.id for one in files for school in one.schools],
+        "ward": None if city is None else [ward.id for ward in city.wards],
+        "group": None if groups is None else [group.id for group in groups.groups],
+        "segment": None if segments is None else [segment.id for segment in segments.segments],
+    }
+    for one in file.integrations if file else ():
+        noun, name = one.subject
+        yield from find_unknown(one.origin, noun, noun, [name], known[noun])
+    for shared in file.shared if file else ():
+        yield from find_unknown(shared.origin, "ward", "ward", [shared.ward], known["ward"])
+        yield from find_unknown(shared.origin, "segment", "segment", [shared.segment], known["segment"])
+
+
+def _find_repeated(listed: Iterable[Integration]) -> Iterator[Problem]:
+    first: dict[tuple[str, str], Origin] = {}
+    for one in listed:
+        noun, name = one.subject
+        if one.subject in first:
+            yield Problem(one.origin, noun, f"{noun} {name!r} is in a stage already ({first[one.subject]})")
+        first.setdefault(one.subject, one.origin)
+
+
+def _find_school_problems(found: Integrations, school: School, calendar: CalendarFile | None) -> Iterator[Problem]:
+    entry, of_groups = found.find_entry(school), found.list_of_groups(school)
+    if entry is None:
+        message = (
+            f"school {school.id} is in no stage of integration; add it, a group of it, or its ward {school.ward!r} to "
+            "city/integration.yaml"
+        )
+        yield Problem(school.origin, "id", message)
+        return
+    if entry.school is None and len(of_groups) > 1:
+        first, other = of_groups[:2]
+        message = (
+            f"school {school.id} is in group {first.group!r} ({first.origin}) and in this one; give the school an "
+            "entry of its own, or take it out of one of the groups"
+        )
+        yield Problem(other.origin, "group", message)
+    if entry.next is not None and calendar is not None:
+        day = entry.next.cutover
+        exams = calendar.is_exam_day(day, school.kind, school.id)
+        if exams or calendar.find_day_kind(day) is DayKind.LESSON:
+            what = "an exam day" if exams else "a school day"
+            message = f"the cut-over ({day}) is on {what} of school {school.id}; choose a day without lessons"
+            yield Problem(entry.origin, "next.cutover", message)
+
+
+def _find_split_segments(found: Integrations, file: IntegrationFile, schools: list[School]) -> Iterator[Problem]:
+    """Schools of one ward that share a segment, and are in two stages."""
+    for shared in file.shared:
+        entries = [
+            (school, entry)
+            for school in schools
+            if school.ward == shared.ward and (entry := found.find_entry(school)) is not None
+        ]
+        for school, entry in entries[1:]:
+            first, known = entries[0]
+            if entry.stage is not known.stage or entry.next != known.next:
+                message = (
+                    f"school {school.id} shares segment {shared.segment} with {first.id} ({shared.origin}), and is in "
+                    f"another stage than it ({known.origin}): {_describe(entry)}, not {_describe(known)}"
+                )
+                yield Problem(entry.origin, "stage", message)
+                break
+
+
+def _describe(entry: Integration) -> str:
+    return f"{entry.stage} -> {entry.next.stage} on {entry.next.cutover}" if entry.next else str(entry.stage)
+
+
+def _find_segment_problems(policy: ReadPolicy, *, staged: bool) -> Iterator[Problem]:
+    """What carries a segment in a stage in which schools do not have it."""
+    city, segments, admission = policy.find(CITY), policy.find(SEGMENTS), policy.find(ADMISSION)
+    if city is None or segments is None:
+        return
+    known = {one.id: one for one in segments.segments}
+    for one in segments.segments:
+        if one.stages and not staged:
+            yield Problem(one.origin, "stages", _NO_FILE)
+        needed = {city.management_segment: "devices are managed in it"}
+        if admission is not None:
+            needed[admission.default_segment] = "802.1X puts the unknown into it"
+        if one.stages and one.id in needed:
+            yield Problem(one.origin, "stages", f"schools need {one.id} in every stage: {needed[one.id]}")
+    for origin, field, names, stages in _list_uses(policy):
+        if stages and not staged:
+            yield Problem(origin, "stages", _NO_FILE)
+        elif staged:
+            yield from _find_absent(origin, field, [known[name] for name in names if name in known], stages)
+
+
+def _list_uses(policy: ReadPolicy) -> Iterator[tuple[Origin, str, tuple[str, ...], Stages]]:
+    """What is for some stages, with the segments that it needs in all of them."""
+    blueprints, rules = policy.find(BLUEPRINTS), policy.find(RULES)
+    for blueprint in blueprints.blueprints if blueprints else ():
+        own = blueprint.stages
+        yield blueprint.origin, "stages", (), own
+        for group in blueprint.devices:
+            for ports in group.ports:
+                named = () if ports.segments == "all" else ports.segments
+                yield ports.origin, "segments", named, _narrow(own, ports.stages)
+            for ssid in group.ssids:
+                yield ssid.origin, "segment", (ssid.segment,), _narrow(own, ssid.stages)
+    for devices in policy.find_all(DEVICES) or ():
+        for ports in (ports for one in devices.devices for ports in one.ports or ()):
+            yield ports.origin, "segments", () if ports.segments == "all" else ports.segments, ports.stages
+    for rule in rules.rules if rules else ():
+        if rule.schools is not None:
+            yield rule.origin, "schools.stages", (), rule.schools.stages
+
+
+def _narrow(outer: Stages, inner: Stages) -> Stages:
+    if not outer or not inner:
+        return outer or inner
+    return tuple(one for one in inner if one in outer)
+
+
+def _find_absent(origin: Origin, field: str, segments: list[Segment], stages: Stages) -> Iterator[Problem]:
+    for segment in segments:
+        lacking = [stage for stage in stages or STAGES if not is_in_stage(segment.stages, stage)]
+        if lacking:
+            kept: list[Stage] = [stage for stage in stages or STAGES if stage not in lacking]
+            hint = f"write stages: [{', '.join(kept)}]" if kept else "name another segment"
+            message = f"carries {segment.id}, which schools do not have when {', '.join(lacking)} ({segment.origin})"
+            yield Problem(origin, field, f"{message}; {hint}")
