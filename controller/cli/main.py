@@ -57,6 +57,7 @@ COMMANDS = {
 GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "integrate": CommandEntry("Schools from separate networks to one (統合).", "integration.all_commands:integrate"),
     "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.all_commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),

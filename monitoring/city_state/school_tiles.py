@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal, TypedDict
 
+from controller.model.access.quarantines import CutOffs
 from controller.model.city import City
 from controller.model.measurement import Assessment, Basis
+from controller.model.policy_files import QUARANTINES
 from controller.model.sites.schools import School
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
@@ -92,9 +94,14 @@ class CityState:
         found = self.values.get((metric, tuple(zip(names, attributes, strict=True))))
         return found if found is not None and found.at >= time.time() - metric.fresh else None
 
+    def list_open_schools(self) -> list[School]:
+        """Every school that is not closed today, in the order of the policies."""
+        cut_offs = CutOffs(self.city.files.get(QUARANTINES), datetime.now(self.city.timezone).date())
+        return [school for school in self.city.schools if school.id not in cut_offs.closed]
+
     def tiles(self) -> list[Tile]:
-        """Every school's tile, in the order of the policies."""
-        return [self.tile(school) for school in self.city.schools]
+        """The tile of every school that is not closed, in the order of the policies."""
+        return [self.tile(school) for school in self.list_open_schools()]
 
     def tile(self, school: School) -> Tile:
         """A school's tile."""
