@@ -196,14 +196,23 @@ class Procedure:
         return seen
 
     def keep_state(self) -> End:
-        """Keep what the device runs, which is as wanted; all that may be missing is that it boots so."""
+        """Keep what the device runs, which is as wanted; all that may be missing is that it boots so.
+
+        Raises:
+            TsunaguError: nothing was changed.
+            ChangeNotSaved: the device has to be asked once more what it would boot with.
+        """
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
         if self.change.restores:
             self.confirm_change()
         if self.change.read_saved(self.session) == self.change.wanted:
             self.note_confirmed()
             return End.UNCHANGED
-        self.save_state()
+        self._progress.began = True
+        try:
+            self.save_state()
+        except Exception as error:  # noqa: BLE001 it runs what is wanted: only the device can say what it boots with
+            raise ChangeNotSaved(error, self.change.wanted) from None
         return End.APPLIED
 
     def refuse_slow_device(self, read_seconds: float) -> None:

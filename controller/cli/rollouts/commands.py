@@ -160,8 +160,8 @@ def resume(
 ) -> None:
     """Go on with a rollout that is paused or stopped, or whose process was lost, until it ends or stops.
 
-    It is judged by the operators' file of today, with the rollout's own copy of its policy. Where other processes work
-    on it, these go on and are watched; else this one works on it.
+    It is judged by the operators' file as it is now, with the rollout's own copy of its policy. Where other processes
+    work on it, these go on by the file that they began with, and are watched; else this one works on it.
 
     Exit code 0 only when every device is applied or unchanged.
     """
@@ -303,8 +303,9 @@ def work(  # noqa: PLR0913 the command's options
 ) -> None:
     """Work on whatever rollout has not ended, together with other workers where they share a PostgreSQL.
 
-    Each works by the rollout's own copy of its policy, and by its operators' file of today. It ends when it is told to
-    (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers take over the rest.
+    Each works by the rollout's own copy of its policy, and by its operators' file as it stands when it takes a rollout
+    up. It ends when it is told to (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers
+    take over the rest.
 
     Without a shared database it works alone: a rollout that somebody starts meanwhile is theirs, until they leave it.
 
