@@ -38,7 +38,7 @@ from controller.rollout.durable.database import DatabaseServer
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartRequest, start_rollout
+from controller.rollout.start import StartRequest, judge_start
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 
 
@@ -135,7 +135,7 @@ class DriftCycle:
         with self.use_store(scene) as store:
             store.refuse_second_rollout()
             now = scene.clock.now()
-            started = start_rollout(request, now)
+            started = judge_start(request, now)
             asked = Asked(operations.daemon.restore_after_seconds, "", now)
             record = record_rollout(store, started, request.plan_path, asked)
         about = started.answers.list_attributes()

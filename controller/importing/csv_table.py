@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import InputRefused, Origin
@@ -16,7 +19,6 @@ from controller.importing.column_names import (
 )
 from controller.importing.source_table import Cell, Column, ProblemList, SourceRow, SourceTable
 from controller.importing.table_encoding import decode_table
-from controller.inputs.csv_rows import CsvRow, split_csv_rows
 from controller.inputs.input_file import read_input_file
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_text, shorten_value
@@ -24,6 +26,7 @@ from controller.inputs.text_encodings import TextEncoding
 
 MOST_ROWS = 4_095
 """As many schools as a city can have."""
+MOST_COLUMNS = 200
 _HEADER_WITHIN = 10
 """Rows in which the header is looked for, to say where it stands."""
 _ENOUGH = 2
@@ -36,6 +39,19 @@ _WRONG = {
     "|": "upright lines",
 }
 REFUSED = "The table of schools cannot be used; nothing was written:"
+
+
+@dataclass(frozen=True, slots=True)
+class TableLine:
+    """The cells of a row, and the line that it begins at."""
+
+    number: int
+    cells: Sequence[str]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing stands in it."""
+        return not any(cell.strip() for cell in self.cells)
 
 
 def read_school_table(path: Path, told: TextEncoding | None = None, *, needs_line: bool = True) -> SourceTable:
@@ -63,7 +79,7 @@ def parse_school_table(
         InputRefused, ImportRefused: as `read_school_table`.
     """
     decoded = decode_table(content, path, told, _has_header)
-    lines = [line for line in split_csv_rows(decoded.text, path) if not line.is_blank]
+    lines = [line for line in split_table(decoded.text, path) if not line.is_blank]
     if not lines:
         raise InputRefused(path, "holds no row; write a header and a row for each school")
     problems = ProblemList()
@@ -96,8 +112,39 @@ def _has_header(text: str) -> bool:
     return any(sum(find_column(cell) is not None for cell in line.split(",")) >= _ENOUGH for line in lines)
 
 
+def split_table(text: str, path: Path) -> Iterator[TableLine]:
+    """Yield the rows of a CSV text, blank ones too.
+
+    Raises:
+        InputRefused: it is none, or has too many columns; names the line.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    begins = 1
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InputRefused(path, _explain_csv_error(str(error)), begins) from None
+        if cells is None:
+            return
+        if len(cells) > MOST_COLUMNS:
+            raise InputRefused(path, f"has more than {MOST_COLUMNS} columns, the most that are read", begins)
+        yield TableLine(begins, cells)
+        begins = reader.line_num + 1
+
+
+def _explain_csv_error(said: str) -> str:
+    if "end of data" in said:
+        return 'a quote (") that begins in this row is never closed; close it, or write it twice inside a cell'
+    if "expected after" in said:
+        return 'something stands behind a closing quote ("); inside a quoted cell write a quote twice'
+    if "field larger" in said:
+        return 'a cell is larger than is read; is a quote (") not closed?'
+    return "cannot be read as comma-separated values; save the table as CSV anew"
+
+
 def _read_header(
-    header: CsvRow, rows: Sequence[CsvRow], path: Path, problems: ProblemList
+    header: TableLine, rows: Sequence[TableLine], path: Path, problems: ProblemList
 ) -> tuple[dict[int, NamedColumn], tuple[str, ...]]:
     """Return which column stands where, and the headers that say nothing here."""
     origin = Origin(str(path), header.number)
@@ -117,7 +164,7 @@ def _read_header(
 
 
 def _refuse_missing(
-    header: CsvRow, columns: dict[int, NamedColumn], origin: Origin, problems: ProblemList, *, needs_line: bool
+    header: TableLine, columns: dict[int, NamedColumn], origin: Origin, problems: ProblemList, *, needs_line: bool
 ) -> None:
     """Keep what a table of schools must say and does not; an export of NetBox says its own."""
     there = {column for column, _ in columns.values()}
@@ -144,7 +191,7 @@ def _suggest_header(column: Column, cells: Sequence[str], found: dict[int, Named
     return ""
 
 
-def _explain_no_header(header: CsvRow, rows: Sequence[CsvRow]) -> str | None:
+def _explain_no_header(header: TableLine, rows: Sequence[TableLine]) -> str | None:
     text = "".join(header.cells)
     for sign, name in _WRONG.items():
         if sum(find_column(part) is not None for part in text.split(sign)) >= _ENOUGH:
@@ -156,7 +203,7 @@ def _explain_no_header(header: CsvRow, rows: Sequence[CsvRow]) -> str | None:
 
 
 def _read_rows(
-    rows: Sequence[CsvRow], header: CsvRow, columns: dict[int, NamedColumn], path: Path, problems: ProblemList
+    rows: Sequence[TableLine], header: TableLine, columns: dict[int, NamedColumn], path: Path, problems: ProblemList
 ) -> Iterator[SourceRow]:
     width = len(header.cells)
     for row in rows:

@@ -51,16 +51,21 @@ class _Counted:
 def find_stage_effects(cities: CityPair, schools: Iterable[str]) -> StageEffects:
     """Return what a change of stage does to the people of some schools."""
     named = set(schools)
+    ways = (one for one in find_network_changes(*cities) if named & {*one.schools})
+    ordered = sorted(ways, key=lambda one: (one.way, one.segment, one.application))
+    return StageEffects(find_seat_moves(cities, named), tuple(ordered))
+
+
+def find_seat_moves(cities: CityPair, schools: Iterable[str]) -> tuple[SeatMove, ...]:
+    """Return the sockets and wireless networks of some schools that change their segment."""
     found: dict[tuple[DeviceRole, str, str, str, str], _Counted] = {}
-    for school in named:
+    for school in schools:
         for key in _list_moves(cities, school):
             counted = found.setdefault(key, _Counted())
             counted.devices += 1
             counted.schools[school] = None
     moves = (SeatMove(*key, one.devices, len(one.schools)) for key, one in found.items())
-    ways = (one for one in find_network_changes(*cities) if named & {*one.schools})
-    ordered = sorted(moves, key=lambda one: (one.role, one.network, one.places, one.before))
-    return StageEffects(tuple(ordered), tuple(sorted(ways, key=lambda one: (one.way, one.segment, one.application))))
+    return tuple(sorted(moves, key=lambda one: (one.role, one.network, one.places, one.before)))
 
 
 def _list_moves(cities: CityPair, school: str) -> Iterator[tuple[DeviceRole, str, str, str, str]]:

@@ -55,10 +55,8 @@ def compare_with_both(
     others = sorted(before ^ later.keys())
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
-        message = (
-            f"{len(others)} devices are there in one of the stages only: {shown}; a change of stage exchanges no device; "
-            "give both the same ones (city/blueprints.yaml)"
-        )
+        message = f"{len(others)} devices are there in one of the stages only: {shown}"
+        message += "; a change of stage exchanges no device: give both the same ones (city/blueprints.yaml)"
         raise TsunaguError(message)
     ordered = sorted(observed, key=lambda one: one.device.school.id != canary)
     now = [consider_device(policy.before, one) for one in ordered]

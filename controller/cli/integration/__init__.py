@@ -1,1 +1,1 @@
-"""`tsunagu integrate`: schools go from separate networks to one, stage by stage."""
+"""`tsunagu integrate`: schools go from separate networks to one, and back."""

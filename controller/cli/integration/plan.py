@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -39,13 +40,19 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import Exit, errors, print_message, say_json, write_output
-from controller.errors import TsunaguError
+from controller.errors import InputError, Problem, TsunaguError
+from controller.integration.computers.reservation_table import read_reservations
 from controller.integration.interruption import read_measured_interruptions
-from controller.integration.lists.brought_lists import read_reservations
 from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
 from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import JudgedCheck, find_pass_reasons
-from controller.integration.reservations import CarriedReservation, carry_reservations, write_reservation_table
+from controller.integration.reservations import (
+    CarriedReservations,
+    LeftReason,
+    LeftReservation,
+    carry_reservations,
+    write_reservations,
+)
 from controller.integration.stage_policy import (
     LoadInstead,
     StagePolicy,
@@ -57,7 +64,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.sites.stages import Stage
 from controller.operations.operations import Operations
-from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
+from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile
 from controller.plan.policy_text import restore_policy_text, write_policy_text
 from controller.plan.provenance.git_commit import find_commit
@@ -132,7 +139,7 @@ def plan(  # noqa: PLR0913 the command's options
     """
     speak(lang)
     _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
-    reasons, day = find_pass_reasons(passes or ()), choose_day(on)
+    reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
 
@@ -140,7 +147,7 @@ def plan(  # noqa: PLR0913 the command's options
         return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
 
     city = load({})
-    request = StageRequest(find_stage_subject(city, subject), to, _choose_cutover(cutover), by)
+    request = StageRequest(find_stage_subject(city, subject), to, cut, by)
     policy = plan_stage_policy(city, policies, request, load)
     devices = list_reachable_devices(city, Selection(policy.schools))
     observed = observe_devices(city, devices, configs)
@@ -160,11 +167,12 @@ def plan(  # noqa: PLR0913 the command's options
     if found.can_be_planned:
         document = build_plan(policy.after, later, _name_origin(operations, sign_with))
         if output is not None or write:
-            _record_passes(document, policy, found.checks, operations, state, policies)
-            document = _write(document, policy, (output, sign_with), operations, (policies, state), load)
+            office = _Office(operations, policies, state, load)
+            _record_passes(document, policy, found.checks, office)
+            document = _write(document, policy, (output, sign_with), office)
             written += [str(policy.text.path), *([str(output)] if output is not None else [])]
-        if carried_to is not None:
-            write_output(write_reservation_table(carried), carried_to)
+        if carried_to is not None and carried is not None:
+            write_output(write_reservations(carried), carried_to)
             written.append(str(carried_to))
     _say(policy, found, (written, document), as_json=as_json)
     if not as_json and document is not None:
@@ -206,15 +214,42 @@ def _choose_cutover(text: str | None) -> date | None:
         raise typer.BadParameter(message) from None
 
 
-def _carry(policy: StagePolicy, path: Path | None) -> tuple[CarriedReservation, ...]:
+def _carry(policy: StagePolicy, path: Path | None) -> CarriedReservations | None:
+    """Return what becomes of the reservations of the schools; None where there is no list.
+
+    Raises:
+        InputError: names each that cannot be carried over, and why.
+    """
     if path is None:
-        return ()
-    listed = read_reservations(path, policy.before)
-    return carry_reservations((policy.before, policy.after), policy.schools, listed)
+        return None
+    listed = read_reservations(path, policy.before).reservations
+    carried = carry_reservations(policy.before, policy.after, [one for one in listed if one.school in policy.schools])
+    problems = [
+        Problem(one.reservation.origin, "", f"{one.reservation.name} ({one.reservation.address}): {_explain_left(one)}")
+        for one in carried.left
+    ]
+    if problems:
+        message = f"{path}: these reservations cannot be carried over; nothing was written:"
+        raise InputError(message, problems)
+    return carried
+
+
+def _explain_left(one: LeftReservation) -> str:
+    there = ", ".join(one.segments)
+    match one.reason:
+        case LeftReason.NO_SEGMENT:
+            return "its address is in no segment of its school; correct it"
+        case LeftReason.FULL:
+            return f"no address of {there} is free"
+        case LeftReason.SEVERAL_SUCCESSORS:
+            return f"the sockets of {one.segment_before} become those of {there}; divide the list"
+        case _:
+            return f"nothing comes in the place of {one.segment_before} in the next stage; take it out of the list"
 
 
 def _say_progress(device: str) -> None:
-    errors.print(f"way back: {device}", style="dim", markup=False)
+    if sys.stderr.isatty():
+        errors.print(f"way back: {device}", style="dim", markup=False)
 
 
 def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
@@ -226,16 +261,20 @@ def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
     )
 
 
-def _record_passes(  # noqa: PLR0913, PLR0917 what was passed, of which plan, and where that is kept
-    document: PlanFile,
-    policy: StagePolicy,
-    checks: Sequence[JudgedCheck],
-    operations: Operations,
-    state: Path | None,
-    policies: Path,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Office:
+    """Where a change of stage is planned: the operators' file, the folders, and what loads the policy."""
+
+    operations: Operations
+    policies: Path
+    state: Path | None
+    load: LoadInstead
+
+
+def _record_passes(document: PlanFile, policy: StagePolicy, checks: Sequence[JudgedCheck], office: _Office) -> None:
     """Write into the audit trail which checks were passed by their name, by whom, why, and what was seen."""
-    trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
+    folder = choose_state_folder(document.estate, office.operations, office.state, office.policies)
+    trail = open_audit_trail(folder, office.operations)
     for one in checks:
         if one.passed_by_name:
             trail.record(
@@ -251,32 +290,35 @@ def _record_passes(  # noqa: PLR0913, PLR0917 what was passed, of which plan, an
             )
 
 
-def _write(  # noqa: PLR0913, PLR0917 what is written, and where
-    document: PlanFile,
-    policy: StagePolicy,
-    saved: tuple[Path | None, Path | None],
-    operations: Operations,
-    places: tuple[Path, Path | None],
-    load: LoadInstead,
+def _write(
+    document: PlanFile, policy: StagePolicy, saved: tuple[Path | None, Path | None], office: _Office
 ) -> PlanFile:
-    """Write the new stage into the policy, and save the plan; where the plan cannot be saved, the policy stays as it was.
+    """Write the new stage into the policy, and save the plan; where that fails, the policy stays as it was.
 
     Raises:
         TsunaguError: one of both cannot be written, or the policy has changed meanwhile.
     """
-    policies, state = places
     write_policy_text(policy.text)
     try:
-        if load({}).digest != document.policy:
-            message = f"{policies}: was changed by somebody else meanwhile; nothing was planned: run this again"
-            raise TsunaguError(message)
-        made = document.model_copy(update={"commit": find_commit(policies)})
+        _refuse_other_policy(document, office)
+        made = document.model_copy(update={"commit": find_commit(office.policies)})
         if saved[0] is not None:
-            record_and_save_plan(made, saved[0], saved[1], operations, policies, state)
+            record_and_save_plan(made, saved[0], saved[1], office.operations, office.policies, office.state)
     except TsunaguError:
         restore_policy_text(policy.text)
         raise
     return made
+
+
+def _refuse_other_policy(document: PlanFile, office: _Office) -> None:
+    """Refuse a plan of another policy than the one that stands in the folder now.
+
+    Raises:
+        TsunaguError: somebody has changed it meanwhile.
+    """
+    if office.load({}).digest != document.policy:
+        message = f"{office.policies}: was changed by somebody else meanwhile; nothing was planned: run this again"
+        raise TsunaguError(message)
 
 
 def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
@@ -291,25 +333,26 @@ def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile
     say_steps(found.interruptions, measured)
     say_way_back(found.way_back)
     if found.open_checks:
-        print_message("integration.refused", "red", count=len(found.open_checks))
+        print_message("integration_plan.refused", "red", count=len(found.open_checks))
     elif found.way_back.faults:
-        print_message("integration.refused-way-back", "red")
+        print_message("integration_plan.refused-way-back", "red")
 
 
 def _say_end(
     policy: StagePolicy,
     document: PlanFile,
     files: tuple[Path | None, Path | None, Path | None],
-    carried: Sequence[CarriedReservation],
+    carried: CarriedReservations | None,
     operations: Operations,
 ) -> None:
     output, carried_to, sign_with = files
-    if carried_to is not None:
-        moved = sum(one.address != one.reservation.address for one in carried)
-        print_message("integration.reservations", count=len(carried), moved=moved, file=carried_to)
+    if carried is not None:
+        moved = len(carried.carried)
+        count = moved + len(carried.unchanged)
+        print_message("integration_plan.reservations", count=count, moved=moved, file=carried_to)
     if output is None:
         say_edit(policy)
         return
-    print_message("integration.written", file=policy.text.path)
-    print_message("integration.saved", file=output, command=f"tsunagu rollout start {output}")
+    print_message("integration_plan.written", file=policy.text.path)
+    print_message("integration_plan.saved", file=output, command=f"tsunagu rollout start {output}")
     say_what_it_needs(document, output, operations, signed=sign_with is not None)

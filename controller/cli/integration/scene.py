@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.cli.estates import choose_state_folder
-from controller.cli.measurement.report import STORE
+from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.rollouts.estate_rollouts import EstateRollouts
 from controller.errors import RolloutRefused, TsunaguError
-from controller.integration.lists.brought_lists import read_issued_counts, read_printers
+from controller.integration.computers.issued_table import read_issued_counts
+from controller.integration.computers.printer_table import read_printers
 from controller.integration.pre_checks.check import CheckScene, RunningRollout
 from controller.integration.stage_policy import StagePolicy
-from controller.lab.estate import STORE as LAB_STORE
-from controller.measure.measurement import Measurement
-from controller.measure.measurement_store import open_measurement_store
-from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
 from controller.rollout.durable.carry_out import use_rollouts
 
@@ -43,20 +39,11 @@ def build_check_scene(
         later=(),
         asked=False,
         state=folder,
-        measurements=_find_measurements(folder, virtual=isinstance(city, VirtualCity)),
+        lines=assess_lines(city, operations, state),
         rollout=_find_running_rollout(EstateRollouts(operations, folder, policies)),
         printers=read_printers(brought.printers, city) if brought.printers is not None else None,
         issued=read_issued_counts(brought.issued, city) if brought.issued is not None else None,
     )
-
-
-def _find_measurements(folder: Path, *, virtual: bool) -> Sequence[Measurement] | None:
-    """The latest measurements; None where nothing was measured from here."""
-    file = folder / (LAB_STORE if virtual else STORE)
-    if not file.exists():
-        return None
-    with open_measurement_store(file, must_exist=True) as store:
-        return store.read_latest()
 
 
 def _find_running_rollout(place: EstateRollouts) -> RunningRollout:

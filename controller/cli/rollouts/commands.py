@@ -55,7 +55,7 @@ from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import WriteOff
 from controller.rollout.durable.waves.write_offs import write_device_off
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartRequest, start_rollout
+from controller.rollout.start import StartRequest, judge_start
 from controller.storage.audit.audit_trail import AuditKind
 
 rollout = typer.Typer(
@@ -134,7 +134,7 @@ def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, as
     """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
     clock = SystemClock()
     began = clock.monotonic()
-    started = start_rollout(request, asked.now)
+    started = judge_start(request, asked.now)
     say_start(started, clock.monotonic() - began)
     lost = bool(asked.supersedes) and _is_lost(store, asked.supersedes, place)
     record = record_rollout(store, started, request.plan_path, asked)
@@ -160,8 +160,8 @@ def resume(
 ) -> None:
     """Go on with a rollout that is paused or stopped, or whose process was lost, until it ends or stops.
 
-    It is judged by the operators' file of today, with the rollout's own copy of its policy. Where other processes work
-    on it, these go on and are watched; else this one works on it.
+    It is judged by the operators' file as it is now, with the rollout's own copy of its policy. Where other processes
+    work on it, these go on by the file that they began with, and are watched; else this one works on it.
 
     Exit code 0 only when every device is applied or unchanged.
     """
@@ -303,8 +303,9 @@ def work(  # noqa: PLR0913 the command's options
 ) -> None:
     """Work on whatever rollout has not ended, together with other workers where they share a PostgreSQL.
 
-    Each works by the rollout's own copy of its policy, and by its operators' file of today. It ends when it is told to
-    (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers take over the rest.
+    Each works by the rollout's own copy of its policy, and by its operators' file as it stands when it takes a rollout
+    up. It ends when it is told to (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers
+    take over the rest.
 
     Without a shared database it works alone: a rollout that somebody starts meanwhile is theirs, until they leave it.
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from controller.integration.lists.brought_lists import IssuedCount, ListedPrinter
+from controller.integration.computers.issued_table import IssuedCount
+from controller.integration.computers.printer_table import ListedPrinter
 from controller.integration.stage_policy import StagePolicy
-from controller.measure.measurement import Measurement
+from controller.measure.assessment.assess import SchoolAssessment
 from controller.model.sites.schools import School
 from controller.plan.build import ConsideredDevice
 from controller.rollout.durable.gates.gate import GateVerdict, name_some
@@ -61,8 +62,8 @@ class CheckScene:
     """What the checks look at.
 
     `now` are the devices compared with the stage that they are in, `later` with the one that comes, in the same order.
-    `asked`: over SSH, and not read from saved texts. `measurements`, `printers` and `issued` are None where there are
-    none; `state` is the folder of what was done from here, with the backups.
+    `asked`: over SSH, and not read from saved texts. `lines` are the lines of schools that were assessed, by their id.
+    `printers` and `issued` are None where there is no such list; `state` is the folder with the backups.
     """
 
     policy: StagePolicy
@@ -71,7 +72,7 @@ class CheckScene:
     later: Sequence[ConsideredDevice]
     asked: bool
     state: Path | None = None
-    measurements: Sequence[Measurement] | None = None
+    lines: Mapping[str, SchoolAssessment] = field(default_factory=lambda: MappingProxyType({}))
     rollout: RunningRollout = RunningRollout()
     printers: Sequence[ListedPrinter] | None = None
     issued: Sequence[IssuedCount] | None = None
@@ -101,14 +102,14 @@ class PreCheck(Protocol):
 
 def pass_check(key: str, **marks: object) -> CheckResult:
     """Return that all is as it must be."""
-    return CheckResult(GateVerdict.PASSED, f"integration.{key}", marks)
+    return CheckResult(GateVerdict.PASSED, f"integration_plan.{key}", marks)
 
 
 def fail_check(key: str, names: Sequence[str], **marks: object) -> CheckResult:
     """Return that something is not as it must be, with the first names of what is not."""
-    return CheckResult(GateVerdict.FAILED, f"integration.{key}", {"names": name_some(names), **marks})
+    return CheckResult(GateVerdict.FAILED, f"integration_plan.{key}", {"names": name_some(names), **marks})
 
 
 def leave_unjudged(key: str, names: Sequence[str] = (), **marks: object) -> CheckResult:
     """Return that nobody can tell, with the first names of what nobody can tell of."""
-    return CheckResult(GateVerdict.NOT_JUDGED, f"integration.{key}", {"names": name_some(names), **marks})
+    return CheckResult(GateVerdict.NOT_JUDGED, f"integration_plan.{key}", {"names": name_some(names), **marks})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
 from controller.model.city import City
@@ -50,7 +50,8 @@ class IssuedCheck:
         return pass_check("issued", issued=issued, due=due, percent=percent)
 
 
-def _is_at_school(city: City, school: str, address: IPv4Address) -> bool:
+def _is_at_school(city: City, school: str, address: IPv4Address | IPv6Address) -> bool:
     here = city.school_by_id[school]
-    prefixes = city.addresses.school_prefixes(here, Family.V4) if Family.V4 in city.families else ()
-    return any(str(address.version) == str(one.version) and address in one for one in prefixes)
+    family = Family(address.version)
+    prefixes = city.addresses.school_prefixes(here, family) if family in city.families else ()
+    return any(address in one for one in prefixes)

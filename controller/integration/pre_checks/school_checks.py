@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
-from controller.measure.assessment.assess import SchoolAssessment, assess_school
+from controller.measure.assessment.assess import SchoolAssessment
 from controller.model.measurement import Assessment
 from controller.model.policy_files import QUARANTINES
 from controller.model.sites.stages import Stage
@@ -22,10 +22,10 @@ class LineCheck:
         """See `PreCheck.judge`."""
         if scene.policy.stage is Stage.SEPARATED:
             return pass_check("line-back")
-        if scene.measurements is None:
-            return leave_unjudged("line-unmeasured", [one.id for one in scene.schools])
-        city = scene.policy.before
-        found = [assess_school(one, scene.measurements, city.measurement) for one in scene.schools]
+        missing = [one for one in scene.policy.schools if one not in scene.lines]
+        if missing:
+            return leave_unjudged("line-unmeasured", missing)
+        found = [scene.lines[one] for one in scene.policy.schools]
         below = [_describe_line(one) for one in found if one.assessment is Assessment.BELOW]
         if below:
             return fail_check("line-below", below)
