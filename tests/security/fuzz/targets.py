@@ -62,6 +62,7 @@ from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 from tests.security.fuzz import recovery_texts as recovery
 from tests.security.fuzz.adopted_texts import adopting
+from tests.security.fuzz.host_tables import HOST_TABLES
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -249,6 +250,7 @@ def _list_documents(stage: Stage) -> list[Target]:
     return [
         Target("table of schools", SCHOOL_TABLES, lambda data: import_table(stage.write("schools.csv", data)),
                READERS_OF_TABLES),
+        *(Target(f"table of {name}", seeds, read(stage.city), covers) for name, seeds, read, covers in HOST_TABLES),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
