@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.offline_google.schema.facts import find_resource_type, list_known_types
+from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.outputs.computed_fields import compute_fields
 from controller.offline_google.world.world_store import StoredResource
@@ -25,6 +26,7 @@ NEEDED = {
     "databaseVersion": "POSTGRES_17",
 }
 """What some types' rules read."""
+BLOCKS = ("settings", "managed", "labels", "condition")
 
 
 def a_service(google: OfflineGoogle, **more: Any) -> StoredResource:  # noqa: ANN401 JSON
@@ -45,8 +47,8 @@ def test_nothing_that_a_program_says_is_overwritten(google: OfflineGoogle) -> No
     """Of no type and no property: a world that keeps its own word shows a closed service where an open one runs."""
     overwritten, filled = set(), 0
     for kind in map(find_resource_type, list_known_types()):
-        said = {name: NEEDED.get(name) or f"said of {name}" for name, one in kind.properties.items() if one.settable}
-        said |= {name: {} for name in ("settings", "managed", "labels", "condition") if name in said}
+        settable = [name for name, one in kind.properties.items() if one.settable]
+        said: dict[str, Value] = {name: {} if name in BLOCKS else NEEDED.get(name, "said") for name in settable}
         given = compute_fields(google.store, kind, f"id/of/{kind.name}", {**NEEDED, **said})
         overwritten |= {(kind.short, name) for name in given if name in said}
         filled += len(given)
