@@ -9,7 +9,7 @@ from controller.errors import TsunaguError
 from controller.integration.effects import StageEffects, find_stage_effects
 from controller.integration.interruption import Interruption, list_interruptions
 from controller.integration.pre_checks.check import CheckName, CheckScene
-from controller.integration.pre_checks.registry import JudgedCheck, judge_checks
+from controller.integration.pre_checks.registry import JudgedCheck, ask_checks
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack, list_moving_devices, prove_way_back
 from controller.plan.build import ConsideredDevice, consider_device
@@ -70,7 +70,7 @@ def plan_stage_change(
     cities = scene.policy.before, scene.policy.after
     way_back = prove_way_back(cities, scene.later, on_device)
     return StagePlan(
-        judge_checks(scene, reasons),
+        ask_checks(scene, reasons),
         find_stage_effects(cities, scene.policy.schools),
         list_interruptions(list_moving_devices(scene.later)),
         way_back,

@@ -13,11 +13,7 @@ from controller.inputs.shown_text import shorten_value
 from controller.integration.stage_change import StageSubject, list_subject_schools
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
-from controller.model.policy_files import CALENDAR, INTEGRATION, find_file_start
-from controller.model.sites.calendar import DayKind
-from controller.model.sites.schools import School
-from controller.model.sites.stages import STAGES, Stage, are_adjacent
-from controller.plan.policy_text import (
+from controller.model.loading.policy_text import (
     PolicyText,
     add_entry,
     change_entry,
@@ -25,6 +21,10 @@ from controller.plan.policy_text import (
     try_policy_text,
     understand_policy_text,
 )
+from controller.model.policy_files import CALENDAR, INTEGRATION, find_file_start
+from controller.model.sites.calendar import DayKind
+from controller.model.sites.schools import School
+from controller.model.sites.stages import STAGES, Stage, are_adjacent
 
 _KEY = "integrations"
 _SHOWN = 8

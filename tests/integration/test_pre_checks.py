@@ -16,7 +16,7 @@ from controller.integration.computers.issued_table import IssuedCount, parse_iss
 from controller.integration.computers.printer_table import ListedPrinter, parse_printers
 from controller.integration.plan_change import compare_with_both
 from controller.integration.pre_checks.check import CheckName, CheckResult, CheckScene, RunningRollout
-from controller.integration.pre_checks.registry import PRE_CHECKS, find_pass_reasons, judge_checks
+from controller.integration.pre_checks.registry import PRE_CHECKS, ask_checks, find_pass_reasons
 from controller.integration.stage_policy import StageRequest, find_stage_subject
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.messages import load_catalogue
@@ -76,7 +76,7 @@ def _assess(city: City, mbps: float, at: datetime = AT - timedelta(days=1)) -> S
 
 
 def test_all_checks_pass_where_all_is_as_it_must_be(scene: CheckScene) -> None:
-    judged = judge_checks(scene, {})
+    judged = ask_checks(scene, {})
     assert [one.name for one in judged] == [*CheckName]
     assert [(one.name, one.result) for one in judged if not one.passed] == []
     for language in ("ja", "en"):
@@ -190,7 +190,7 @@ def test_a_check_that_breaks_is_not_judged(scene: CheckScene) -> None:
         def judge(self, scene: CheckScene) -> CheckResult:
             raise TsunaguError(str(scene.at))
 
-    judged = judge_checks(scene, {CheckName.LINE: "measured by hand"}, {CheckName.LINE: Broken()})
+    judged = ask_checks(scene, {CheckName.LINE: "measured by hand"}, {CheckName.LINE: Broken()})
     assert [(one.result.verdict, one.passed, one.passed_by_name) for one in judged] == [(OPEN, True, True)]
 
 

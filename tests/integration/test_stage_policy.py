@@ -12,8 +12,8 @@ import pytest
 from controller.errors import TsunaguError
 from controller.integration.stage_change import StageSubject
 from controller.integration.stage_policy import StageRequest, find_stage_subject
+from controller.model.loading.policy_text import add_entry, change_entry, write_policy_text
 from controller.model.sites.stages import Stage
-from controller.plan.policy_text import add_entry, change_entry, write_policy_text
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import write_plain_policies
 

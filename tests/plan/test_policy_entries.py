@@ -12,6 +12,7 @@ from controller.cli.devices.observation import list_reachable_devices
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.loading.policy_text import PolicyText, restore_policy_text, try_policy_text, write_policy_text
 from controller.model.policy_files import QUARANTINES
 from controller.plan.playbook_tasks.cut_offs import (
     choose_subject,
@@ -28,7 +29,6 @@ from controller.plan.playbook_tasks.policy_entries import (
     refuse_vain_release,
     release_subject,
 )
-from controller.plan.policy_text import PolicyText, restore_policy_text, try_policy_text, write_policy_text
 from controller.plan.select import Selection, select_schools_in_service
 
 MINATO = Path(__file__).parents[2] / "examples/minato"

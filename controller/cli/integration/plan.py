@@ -62,11 +62,11 @@ from controller.integration.stage_policy import (
 )
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.loading.policy_text import restore_policy_text, write_policy_text
 from controller.model.sites.stages import Stage
 from controller.operations.operations import Operations
 from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile
-from controller.plan.policy_text import restore_policy_text, write_policy_text
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import Selection

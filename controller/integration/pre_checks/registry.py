@@ -88,7 +88,7 @@ def find_pass_reasons(given: Sequence[str]) -> Mapping[CheckName, str]:
     return found
 
 
-def judge_checks(
+def ask_checks(
     scene: CheckScene, reasons: Mapping[CheckName, str], checks: Mapping[CheckName, PreCheck] = PRE_CHECKS
 ) -> tuple[JudgedCheck, ...]:
     """Ask every check; what breaks one leaves it not judged."""

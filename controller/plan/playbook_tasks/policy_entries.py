@@ -9,14 +9,14 @@ from pathlib import Path
 
 from controller.errors import TsunaguError
 from controller.model.access.quarantines import Quarantine, QuarantineFile
-from controller.model.policy_files import QUARANTINES
-from controller.plan.policy_text import (
+from controller.model.loading.policy_text import (
     PolicyText,
     add_entry,
     delete_entries,
     find_policy_text,
     understand_policy_text,
 )
+from controller.model.policy_files import QUARANTINES
 
 QUARANTINED, CLOSED = "quarantines", "closed"
 """The lists of the file."""
