@@ -214,7 +214,9 @@ def _find_production_problems(configured: StackConfiguration) -> Iterator[Region
                 "lab and staging)"
             )
             yield (*place, "database", "availability"), message
-        images = [((*place, "jobs", job, "image"), one.image) for job, one in application.jobs.items()]
+        images: list[tuple[tuple[str, ...], str]] = [
+            ((*place, "jobs", job, "image"), one.image) for job, one in application.jobs.items()
+        ]
         if isinstance(application.hosting, CloudRunHosting):
             images.append(((*place, "hosting", "image"), application.hosting.image))
         for where, image in images:
