@@ -63,6 +63,7 @@ from tests.policies import PolicyFolder
 from tests.security.fuzz import recovery_texts as recovery
 from tests.security.fuzz.adopted_texts import adopting
 from tests.security.fuzz.host_tables import HOST_TABLES
+from tests.security.fuzz.mac_tables import MAC_TABLES, read_mac_seed, reading_mac_table
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -322,6 +323,15 @@ def _list_device_texts() -> list[Target]:
             if can_read_existing(one)
         ),
         *(Target(f"kept text {one}", _read_golden(one), keeping(one), ("redact_configuration",)) for one in platforms),
+        *(
+            Target(
+                f"MAC table {one}",
+                (read_mac_seed(one),),
+                reading_mac_table(one),
+                ("parse_mac_table", "parse_learnt_table"),
+            )
+            for one in MAC_TABLES
+        ),
         Target("redaction", (secrets, *texts), redact_all, ("redact", "redact_message")),
     ]
 
