@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from controller.errors import InputRefused
+from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.character_classes import Sentence
 from controller.inputs.input_file import read_input_text
 from controller.integration.way_back import MovingDevice
 from controller.model.network.device_state import DeviceState
@@ -80,20 +83,13 @@ class Interruption:
         return math.ceil(self.seconds / 60)
 
 
-class _Measured(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    measured_on: str = Field(max_length=40)
-    command: str = Field(max_length=200)
-    seconds: Mapping[InterruptionCause, float]
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredInterruptions:
+class MeasuredInterruptions(BaseModel):
     """What the lab has measured: when, with which command, and the longest of each cause in seconds."""
 
-    measured_on: str
-    command: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measured_on: date
+    command: Sentence
     seconds: Mapping[InterruptionCause, float]
 
 
@@ -111,10 +107,9 @@ def read_measured_interruptions(path: Path = MEASURED_FILE) -> MeasuredInterrupt
     if not path.exists():
         return None
     try:
-        said = _Measured.model_validate_json(read_input_text(path))
-    except ValueError:
+        return MeasuredInterruptions.model_validate(parse_json(read_input_text(path)))
+    except (ValueError, JsonRefused):
         raise InputRefused(path, "is no record of measured interruptions; measure anew in the lab") from None
-    return MeasuredInterruptions(said.measured_on, said.command, said.seconds)
 
 
 def _find_causes(moving: MovingDevice) -> Iterator[InterruptionCause]:

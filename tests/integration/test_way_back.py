@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from controller.errors import InputRefused
+from controller.integration.interruption import InterruptionCause, read_measured_interruptions
 from controller.integration.mixed_states import MixedStates
 from controller.integration.way_back import list_moving_devices, prove_way_back
 from controller.model.city import City
@@ -73,3 +78,15 @@ def test_a_core_that_lets_pupils_through_is_found(staged: StagedCity) -> None:
     assert any(
         one.startswith("pupil at as-e04-floor1") and "reaches affairs data by as-e04-core1" in one for one in leaks
     )
+
+
+def test_what_the_lab_measured_is_read_where_there_is_a_record(tmp_path: Path) -> None:
+    record = tmp_path / "measured.json"
+    assert read_measured_interruptions(record) is None
+    record.write_text('{"measured_on": "2026-11-30", "command": "make lab", "seconds": {"sockets": 41.5}}', "utf-8")
+    found = read_measured_interruptions(record)
+    assert found is not None
+    assert found.seconds == {InterruptionCause.SOCKETS: 41.5}
+    record.write_text('{"measured_on": "2026-11-30"}', "utf-8")
+    with pytest.raises(InputRefused, match="is no record of measured interruptions"):
+        read_measured_interruptions(record)

@@ -130,5 +130,5 @@ def _name_segment(city: City, segment: str) -> str:
 
 def _name_subject(policy: StagePolicy) -> str:
     name = policy.subject.name
-    called = {one.id: one.name for one in (*policy.before.wards, *policy.before.schools)}
-    return name_first(name, called.get(name, ""))
+    wards = {one.id: one.name for one in policy.before.wards}
+    return name_first(name, (wards | {one.id: one.name for one in policy.before.schools}).get(name, ""))
