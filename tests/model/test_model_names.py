@@ -16,7 +16,7 @@ BLUEPRINTS = "city/blueprints.yaml"
 LAB = "city/lab.yaml"
 
 ROLES = "board-staff, clerk, guardian, maintenance-vendor, principal, pupil, teacher"
-SEGMENT_NAMES = "guest, learning-legacy, management, printers, pupil, quarantine, staff, staff-legacy"
+SEGMENT_NAMES = "external-legacy, guest, learning-legacy, management, printers, pupil, quarantine, staff, staff-legacy"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_unknown_name_outside_of_lists(policies: PolicyFolder, name: str, old
 
 
 def test_unknown_names_in_a_blueprint(policies: PolicyFolder) -> None:
-    ports = policies.edit(BLUEPRINTS, "segments: [staff]}", "segments: [stuff]}")
+    ports = policies.edit(BLUEPRINTS, "segments: [printers]}", "segments: [stuff]}")
     ssid = policies.edit(BLUEPRINTS, "segment: guest,", "segment: visitors,")
     platform = policies.edit(BLUEPRINTS, "lot-2: hostapd}", "lot-2: yamaha}")
     problems = policies.problems()

@@ -34,8 +34,11 @@ class SchoolStages:
     @cached_property
     def segments_by_stage(self) -> Mapping[Stage | None, Segments]:
         """By stage (None: the city names none): the segments that a school has in it."""
+        staged = any(one.stages for one in self._segments.values())
         return {
             stage: {name: one for name, one in self._segments.items() if is_in_stage(one.stages, stage)}
+            if staged
+            else self._segments
             for stage in (None, *Stage)
         }
 
