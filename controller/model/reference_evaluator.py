@@ -161,7 +161,9 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
         and _is_there(city, flow.source, flow.school)
         and any(
             _is_there(city, city.applications[name].segment if name != INTERNET else None, flow.school)
-            and city.addresses.destination_addresses(name, flow.school).in_family(flow.family).contains(flow.destination)
+            and city.addresses.destination_addresses(name, flow.school)
+            .in_family(flow.family)
+            .contains(flow.destination)
             and any(
                 s.protocol == flow.protocol and is_in_interval(flow.port, s.ports)
                 for s in city.get_permitted_services(rule, name)

@@ -39,7 +39,9 @@ def checks(city: City, school: School, held: dict[tuple[int, Direction, Family],
     found = [
         check
         for family in Family
-        for check in prove_school_paths(city, SchoolFilters(school, tuple(city.list_segments(school).values()), named), family)
+        for check in prove_school_paths(
+            city, SchoolFilters(school, tuple(city.list_segments(school).values()), named), family
+        )
     ]
     return {check.name + (" wrong" if check.differences else ""): check for check in found}
 

@@ -37,7 +37,7 @@ from controller.model.access.people import Role
 from controller.model.access.rules import Application, Rule
 from controller.model.access.second_factors import STRENGTHS, STRICT_CLASSES, Strength
 from controller.model.city import City
-from controller.model.network.packets import Effect, Service
+from controller.model.network.packets import Effect
 from controller.model.sites.calendar import ONE_DAY
 
 MOST_OPERATORS = 12
