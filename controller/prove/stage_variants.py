@@ -1,4 +1,4 @@
-"""The city with every school in one stage of integration: what is judged of a policy holds before a school goes there."""
+"""The city with every school in one stage of integration, so that a policy is judged before a school goes there."""
 
 from __future__ import annotations
 

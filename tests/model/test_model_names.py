@@ -39,7 +39,12 @@ SEGMENT_NAMES = "external-legacy, guest, learning-legacy, management, printers, 
             "prefixes: google",
             "prefixes: unknown prefix list 'google'; allowed: cbt",
         ),
-        (APPLICATIONS, "segment: printers", "segment: prints", "segment: unknown segment 'prints'; allowed: external-legacy, "),
+        (
+            APPLICATIONS,
+            "segment: printers",
+            "segment: prints",
+            "segment: unknown segment 'prints'; allowed: external-legacy, ",
+        ),
         (APPLICATIONS, "id: affairs", "id: internet", "id: 'internet' is the name of the destination of its own"),
         (
             ADMISSION,

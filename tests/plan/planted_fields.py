@@ -193,7 +193,9 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
     ),
     "city/blueprints.yaml blueprints.devices.ssids": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1", GONE),),
     "city/blueprints.yaml blueprints.devices.ssids.ssid": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1/ssid", "pupils"),),
-    "city/blueprints.yaml blueprints.devices.ssids.segment": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1/segment", "printers"),),
+    "city/blueprints.yaml blueprints.devices.ssids.segment": (
+        (BLUEPRINTS, f"{_SMALL}/{_POINT}/1/segment", "printers"),
+    ),
     "city/blueprints.yaml blueprints.devices.ssids.protection": (
         (ADMISSION, "admissions/visitors/segment", "guest"),
         *((BLUEPRINTS, f"blueprints/{one}/devices/3/ssids/2/protection", "wpa3-enterprise") for one in _ALL),

@@ -149,8 +149,8 @@ def _find_absent_askers(policy: ReadPolicy, known: Mapping[str, Segment]) -> Ite
             if segment is not None and not any(is_in_stage(segment.stages, stage) for stage in stages):
                 when = ", ".join(stages)
                 message = (
-                    f"lets {name} ask, which schools do not have when {when} ({segment.origin}); take it out of 'from', "
-                    "or name other stages"
+                    f"lets {name} ask, which schools do not have when {when} ({segment.origin}); take it out of "
+                    "'from', or name other stages"
                 )
                 yield Problem(rule.origin, "network.from", message)
 
