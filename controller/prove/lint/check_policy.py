@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from controller.compile.identity.iap_bindings import find_cloud_problems
 from controller.model.city import City
-from controller.prove.lint.contradictions import DEAD_RULE, find_contradictions, find_unmatchable_rules
+from controller.prove.lint.contradictions import DEAD_RULE, NEVER_MATCHES, find_contradictions, find_unmatchable_rules
 from controller.prove.lint.data_flows import check_data_flows
 from controller.prove.lint.expired_exceptions import find_expiries
 from controller.prove.lint.finding import Finding, make_error
@@ -30,7 +30,7 @@ def check_policy(city: City) -> list[Finding]:
     ['calendar', 'expired exception', 'never matches', 'old prefix list']
     """
     found = [
-        *find_in_stages(city, _find_in_rules),
+        *find_in_stages(city, _find_in_rules, idle=(DEAD_RULE, NEVER_MATCHES)),
         *find_unused(city),
         *find_unused_families(city),
         *find_single_people(city),

@@ -18,7 +18,7 @@ from controller.prove.engine.diagram import Field, HeaderSpace, Interval, Node
 from controller.prove.identity.people_sets import PeopleSets
 from controller.prove.lint.finding import Finding, make_error, make_warning, name_schools
 
-DEAD_RULE = "dead rule"
+DEAD_RULE, NEVER_MATCHES = "dead rule", "never matches"
 _CLOUD = ("cloud-run", "saas")
 
 
@@ -203,7 +203,7 @@ def find_unmatchable_rules(city: City) -> Iterator[Finding]:
     """
     for rule in city.rules:
         for why in _reasons(city, rule):
-            yield make_warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")
+            yield make_warning(NEVER_MATCHES, rule.origin, f"rule {rule.id!r} never matches: {why}")
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
