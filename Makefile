@@ -3,7 +3,7 @@
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs; broken input to every parser (docs/security.md)
-# make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds, within an hour (docs/rollouts.md)
+# make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds in memory, 20 on the lab; within an hour (docs/rollouts.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make site   the docs as a site, in build/site; it asks no other host for anything
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
@@ -64,9 +64,11 @@ soak: setup
 
 APPLIES ?= 1600
 ROLLOUTS ?= 400
+LAB_SEEDS ?= 20
 chaos: SEED ?= $(shell date +%Y%m%d)
 chaos: setup
 	@$(PYTHON) -m tests.chaos.run --seed $(SEED) --applies $(APPLIES) --rollouts $(ROLLOUTS) --write
+	@$(PYTHON) -m tests.chaos.lab_run --seed $(SEED) --seeds $(LAB_SEEDS) --write
 
 N ?= 12
 mutants: SEED ?= 1

@@ -76,8 +76,9 @@ def choose_state_folder(estate: EstateName, operations: Operations, state: Path 
         typer.BadParameter: a state folder was named for real devices.
         OperationsRefused: it stands in the policies' repository or the working folder, where others can put a trail.
     """
-    remember_estate(policies, lab=estate == VirtualCity.estate, state=state)
-    if estate == VirtualCity.estate:
+    lab = estate == VirtualCity.estate
+    remember_estate(policies, lab=lab, state=state if lab else None)
+    if lab:
         return state or SCRATCH
     _refuse_named_state(operations, state)
     for path, folder in find_untrusted_paths([operations.state], list_untrusted_folders(policies)):

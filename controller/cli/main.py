@@ -57,12 +57,13 @@ COMMANDS = {
 GROUPS = {
     "lab": CommandEntry("The virtual city: real switches, routers, hosts and packets.", "lab:lab"),
     "cloud": CommandEntry("The cloud's stacks: preview, up, refresh, destroy.", "cloud:cloud"),
+    "integrate": CommandEntry("Schools from separate networks to one (統合).", "integration.all_commands:integrate"),
     "rollout": CommandEntry("Rollouts in waves that survive their controller.", "rollouts.all_commands:rollout"),
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "drill": CommandEntry("Drills: lose something, bring it back, measure.", "recovery.drill:drill"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
-    "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
+    "report": CommandEntry("Reports: measured lines, and how far integration is.", "measurement.all_reports:report"),
 }
 
 _LEAVING = (("run",),)

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from controller.cli.advised_commands import complete_commands, forget_estate
 from controller.errors import TsunaguError
@@ -132,6 +133,12 @@ def print_line(text: str = "", style: str | None = None) -> None:
     """A line for people, exactly as it is."""
     _RUN.last_line = text
     console.print(text, style=style, markup=False)
+
+
+def print_data(text: str, style: str | None = None) -> None:
+    """A line of data, as a diff or what a device holds: exactly as it is, also what looks like advice there."""
+    _RUN.last_line = text
+    console.print(Text(escape_lines(text)), style=style)
 
 
 def print_message(key: str, style: str | None = None, **marks: object) -> None:

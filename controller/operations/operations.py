@@ -17,6 +17,7 @@ from controller.model.yaml_source import LocatedItem, StrictModel
 from controller.operations.daemon_settings import DaemonSettings
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
+from controller.operations.integration_settings import IntegrationSettings
 from controller.operations.netbox_access import NetBoxAccess
 from controller.operations.reserved_numbers import ReservedNumbers
 from controller.operations.restore_settings import RestoreSettings
@@ -138,6 +139,7 @@ class Operations(StrictModel):
     netbox: NetBoxAccess | None = None
     audit: Audit = Audit()
     restore: RestoreSettings = RestoreSettings()
+    integration: IntegrationSettings = IntegrationSettings()
     daemon: DaemonSettings = DaemonSettings()
     numbers: ReservedNumbers = ReservedNumbers()
     state: TrustedPath = Field(default_factory=_find_state_folder)

@@ -196,14 +196,23 @@ class Procedure:
         return seen
 
     def keep_state(self) -> End:
-        """Keep what the device runs, which is as wanted; all that may be missing is that it boots so."""
+        """Keep what the device runs, which is as wanted; all that may be missing is that it boots so.
+
+        Raises:
+            TsunaguError: nothing was changed.
+            ChangeNotSaved: the device has to be asked once more what it would boot with.
+        """
         # An earlier run of this plan may have been killed before it confirmed: what it armed must not fire any more.
         if self.change.restores:
             self.confirm_change()
         if self.change.read_saved(self.session) == self.change.wanted:
             self.note_confirmed()
             return End.UNCHANGED
-        self.save_state()
+        self._progress.began = True
+        try:
+            self.save_state()
+        except Exception as error:  # noqa: BLE001 it runs what is wanted: only the device can say what it boots with
+            raise ChangeNotSaved(error, self.change.wanted) from None
         return End.APPLIED
 
     def refuse_slow_device(self, read_seconds: float) -> None:
@@ -356,7 +365,7 @@ def derive_steps(change: Change, seen: Observation) -> tuple[Step, ...]:
     if seen.state.compute_digest() not in change.known:
         message = (
             "stale: the device is in none of the states that the plan knows; it was changed since the plan was made. "
-            "Look at it with `tsunagu drift`, then make a new plan"
+            "Look at it with: tsunagu drift; then make a new plan"
         )
         raise StaleDevice(change.device.id, message)
     return change.derive(seen)

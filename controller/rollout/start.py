@@ -20,7 +20,7 @@ from controller.plan.provenance.approvals import SignedPlan, check_approvals
 from controller.plan.provenance.approved_devices import is_repair, record_approved
 from controller.plan.provenance.git_commit import refuse_other_commit
 from controller.plan.provenance.made_here import refuse_foreign_plan
-from controller.plan.provenance.policy_copies import choose_policy, keep_policy
+from controller.plan.provenance.policy_copies import choose_policy, find_policy_copy, keep_policy, name_judged
 from controller.plan.provenance.policy_order import refuse_replayed_plan
 from controller.plan.verify import VerifiedDevice, refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.rollout.waves import Accountability
@@ -51,8 +51,9 @@ class StartRequest:
 class StartedRollout:
     """A rollout that may begin: its policy as loaded from the copy that is kept, its plan, derived and proved anew.
 
-    `content` are the bytes of the plan; `repair`: it only brings back what was approved before. `policy_before` is the
-    digest of the policy that was applied last before it; "" where none was.
+    `content` are the bytes of the plan; `repair`: it only brings back what was approved before; `approved`: others had
+    to approve it, and did. `policy_before` is the digest of the policy that was applied last before it; "" where none
+    was.
     """
 
     city: City
@@ -63,11 +64,25 @@ class StartedRollout:
     wider: tuple[WiderAnchor, ...]
     content: bytes
     repair: bool
+    approved: bool
     policy_before: str
 
 
 def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
     """Judge whether a plan may be begun, and remember that it was. No device is reached.
+
+    Raises:
+        TsunaguError: as `judge_start` and `record_start` do.
+    """
+    started = judge_start(request, now)
+    record_start(started, now)
+    return started
+
+
+def judge_start(request: StartRequest, now: datetime) -> StartedRollout:
+    """Judge whether a plan may be begun. No device is reached, and nothing says so far that it was begun.
+
+    Call `record_start` once it has begun and before the first device is changed.
 
     Raises:
         PlanRefused: the plan is not what it must be; names what, where, and what to do.
@@ -96,16 +111,30 @@ def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
         signers = check_approvals(signed, operations.approvals, now, repair=repair)
         if not (signers.planner or request.made_elsewhere):
             refuse_foreign_plan(content, request.plan_path)
-        keep_policy(city, folder, operations.state)
+        keep_policy(city, folder, name_judged(operations.state))
     before = find_applied_policy(city, operations)
-    record_applied_policy(city, operations, now, request.applier)
-    if signers.counted:
-        record_approved(city, plan, verified, operations.state)
     unsigned = "not signed, made elsewhere" if request.made_elsewhere else "not signed"
     planner = signers.planner or f"{plan.planner or 'not known'} ({unsigned})"
     answers = Accountability(planner, signers.approvers, request.applier, commit, plan.policy, plan.undo, unrestored)
     earlier = "" if before is None else before.policy
-    return StartedRollout(city, plan, verified, answers, operations, wider, content, repair, earlier)
+    return StartedRollout(
+        city, plan, verified, answers, operations, wider, content, repair, signers.counted, policy_before=earlier
+    )
+
+
+def record_start(started: StartedRollout, now: datetime) -> None:
+    """Remember that a plan was begun: from now on its policy is the one that was applied last.
+
+    That is written last of all: whoever finds it knows that everything was remembered.
+
+    Raises:
+        TsunaguError: it cannot be written, or what was kept before cannot be used.
+    """
+    state = started.operations.state
+    keep_policy(started.city, find_policy_copy(started.city.digest, name_judged(state)), state)
+    if started.approved:
+        record_approved(started.city, started.plan, started.verified, state)
+    record_applied_policy(started.city, started.operations, now, started.answers.applier)
 
 
 def list_unrestored(verified: Iterable[VerifiedDevice]) -> tuple[str, ...]:

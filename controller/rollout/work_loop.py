@@ -54,14 +54,14 @@ class WorkLoop:
 
         Raises:
             RolloutRefused: another process is this worker.
-            StoreRefused: the database cannot be used, at the very beginning.
+            StoreRefused: the database cannot be used, at the very beginning; with `once` at any time.
         """
         while not self.stop.is_set():
             try:
                 if self._take_turns(once=once):
                     return
             except StoreRefused as error:
-                if not self._began:
+                if once or not self._began:
                     raise
                 self._say_once(str(error))
                 self.stop.wait(AGAIN_SECONDS)

@@ -73,6 +73,10 @@ class EventStream:
     def close(self) -> None:
         """End every page's stream; the monitor stops."""
         self._closed = True
+        self.let_go()
+
+    def let_go(self) -> None:
+        """End every open page's stream: each comes back, and begins with everything as it is then."""
         for reader in list(self._readers):
             self._end(reader)
 

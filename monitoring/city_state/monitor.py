@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.model.city import City
@@ -47,6 +46,8 @@ class Monitor:
             {_refusal(signal, reason): 0 for signal in SIGNAL.values for reason in REASON.values}
         )
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
+        self._open = {school.id: school for school in self.present.list_open_schools()}
+        """The schools that pages show: one is closed from a day on."""
         self._looked = self._told_rollout = 0.0
 
     async def keep(self, batch: TelemetryBatch) -> Counter[str]:
@@ -103,24 +104,28 @@ class Monitor:
         if every:
             self._looked = now
             self.rollouts.note_lost_change()
-        schools: Mapping[str, object] = self.city.school_by_id if every else dict.fromkeys(touched)
+            self._look_who_is_open()
         changed = []
-        for name in schools:
-            school = self.city.school_by_id.get(name)
-            if school is None:
-                continue
-            tile = self.present.tile(school)
+        for name in self._open if every else touched & self._open.keys():
+            tile = self.present.tile(self._open[name])
             if self._shown.get(name) != tile:
                 self._shown[name] = tile
                 changed.append(tile)
         if changed:
             self.stream.publish("tiles", changed)
-        for name in touched & self.city.school_by_id.keys():
+        for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
             self.rollouts.touched = False
             self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
+
+    def _look_who_is_open(self) -> None:
+        """Where a school is open or closed from today on, let all pages begin anew."""
+        found = {school.id: school for school in self.present.list_open_schools()}
+        if found.keys() != self._open.keys():
+            self._open = found
+            self.stream.let_go()
 
     def _everything(self) -> list[tuple[str, object]]:
         return [("tiles", self.present.tiles()), ("rollout", self.rollouts.build_view())]

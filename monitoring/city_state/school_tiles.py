@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Literal, TypedDict
 
+from controller.model.access.quarantines import CutOffs
 from controller.model.city import City
 from controller.model.measurement import Assessment, Basis
+from controller.model.policy_files import QUARANTINES
 from controller.model.sites.schools import School
+from controller.model.sites.stages import Stage
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
@@ -34,7 +37,8 @@ LineState = Literal["up", "down", "unknown", "none"]
 class Tile(TypedDict):
     """A school as the page shows it. Bandwidths are in Mbit/s.
 
-    `drift` and `unconfirmed` count devices; None is "not known".
+    `drift` and `unconfirmed` count devices; None is "not known". `stage`: how far the school is integrated; None where
+    the city names no stages.
 
     `recommended_mbps` is what the assessment was made against, as whoever measured sent it. `basis` says whether that
     is a published row; the monitor knows it only where its own policies give the same figure. Where they give another,
@@ -56,6 +60,7 @@ class Tile(TypedDict):
     unconfirmed: int | None
     measured_at: str | None
     silent: bool
+    stage: Stage | None
 
 
 class CityState:
@@ -92,9 +97,14 @@ class CityState:
         found = self.values.get((metric, tuple(zip(names, attributes, strict=True))))
         return found if found is not None and found.at >= time.time() - metric.fresh else None
 
+    def list_open_schools(self) -> list[School]:
+        """Every school that is not closed today, in the order of the policies."""
+        cut_offs = CutOffs(self.city.files.get(QUARANTINES), datetime.now(self.city.timezone).date())
+        return [school for school in self.city.schools if school.id not in cut_offs.closed]
+
     def tiles(self) -> list[Tile]:
-        """Every school's tile, in the order of the policies."""
-        return [self.tile(school) for school in self.city.schools]
+        """The tile of every school that is not closed, in the order of the policies."""
+        return [self.tile(school) for school in self.list_open_schools()]
 
     def tile(self, school: School) -> Tile:
         """A school's tile."""
@@ -123,6 +133,7 @@ class CityState:
             "unconfirmed": int(unconfirmed.value) if unconfirmed else None,
             "measured_at": format_time(measured.at) if measured else None,
             "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
+            "stage": self.city.find_stage(school),
         }
 
     @cached_property

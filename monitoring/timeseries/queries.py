@@ -48,12 +48,15 @@ def read_events(store: TimeSeriesStore, school: str, since: float, most: int) ->
 
 
 def read_newest_rollouts(store: TimeSeriesStore) -> list[SpanRecord]:
-    """The spans of the rollout that began last, but for single commands, and those of the last rollouts themselves."""
+    """The spans of the rollout that began last, but for single commands, and those of rollouts themselves.
+
+    Of these the ones that have not ended come first: one that is lost stays known, however many ended well after it.
+    """
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
         "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
         "AND level != 'command') OR (trace, id) IN "
-        "(SELECT trace, id FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT ?) "
+        "(SELECT trace, id FROM span WHERE level = 'rollout' ORDER BY ended = 0 DESC, start DESC LIMIT ?) "
         "ORDER BY level = 'step', start LIMIT ?"
     )
     rows = store.rows(query, ROLLOUTS_REMEMBERED, SPANS_SHOWN)

@@ -14,11 +14,11 @@ import signal
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, Timer
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +40,7 @@ ENDED, REFUSED, BROKEN = 0, 3, 4
 """How such a process exits: its rollout ended or stopped; it was refused, in words; with a traceback."""
 ACTS = ("kill", "kill", "kill", "freeze", "hang-up", "copy", "full", "write-error", "lock", "long-lock", "cancel")
 LONGEST_MOMENT = 110
+FILLER = "filler"
 BUSY_MILLISECONDS = 300
 HUNG_SECONDS = 120
 """After so long a process hangs, and SIGALRM ends it."""
@@ -87,11 +88,15 @@ class Moments:
 
 @dataclass(frozen=True)
 class ChaosProcess:
-    """What a process may meet: `act` at the `moment`; "" for nothing. `copy` is where its database is copied to."""
+    """What a process may meet: `act` at the `moment`; "" for nothing. `copy` is where its database is copied to.
+
+    With `inside` not the moments are counted but the pushes, and it is met so many seconds after one was sent.
+    """
 
     act: str
     moment: int
     copy: Path
+    inside: float | None = None
 
     def run(self, scene: RolloutScene, state: Path) -> int:
         """Carry a rollout on in a process of its own; return it. The caller waits for its end."""
@@ -117,9 +122,9 @@ class ChaosProcess:
                     store.change_state(scene.record.id, RolloutState.CANCELLED, now, since=since, by="chaos")
 
                 acts = {**_list_acts(find_database(state), self.copy, disk), "cancel": cancel, "": lambda: None}
-                moments = Moments(self.moment, acts[self.act])
+                moments, pushes = self._count_moments(acts[self.act])
                 changes = {
-                    name: replace(one, transport=MomentsTransport(one.transport, moments))
+                    name: replace(one, transport=MomentsTransport(one.transport, moments, pushes))
                     for name, one in scene.changes.items()
                 }
                 stops: list[Event] = []
@@ -141,6 +146,17 @@ class ChaosProcess:
             return REFUSED
         return ENDED
 
+    def _count_moments(self, act: Callable[[], None]) -> tuple[Moments, Moments]:
+        """Count all moments, and the pushes; one of the two acts."""
+        if self.inside is None:
+            return Moments(self.moment, act), Moments(0, act)
+        seconds = self.inside
+
+        def begin() -> None:
+            Timer(seconds, act).start()
+
+        return Moments(0, act), Moments(self.moment, begin)
+
 
 def _list_acts(database: Path, copy: Path, disk: Disk) -> Mapping[str, Callable[[], None]]:
     def fill() -> None:
@@ -157,8 +173,19 @@ def _list_acts(database: Path, copy: Path, disk: Disk) -> Mapping[str, Callable[
         "copy": lambda: back_up(database, copy),
         "full": fill,
         "write-error": refuse_writes,
+        "full-disk": partial(fill_disk, database.parent),
         **{name: partial(hold_database, database, seconds) for name, seconds in _LOCK_SECONDS.items()},
     }
+
+
+def fill_disk(folder: Path) -> None:
+    """Fill the disk that a folder is on, to its last byte; the file is `FILLER` in it."""
+    filler = os.open(folder / FILLER, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for size in (65_536, 1):
+        with suppress(OSError):
+            while True:
+                os.write(filler, bytes(size))
+    os.close(filler)
 
 
 def hold_database(database: Path, seconds: float) -> None:
@@ -182,17 +209,19 @@ class MomentsTransport:
 
     inner: Transport
     moments: Moments
+    pushes: Moments
 
     @contextmanager
     def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[Session]:
         with self.inner.open_session(device, device_type, changing=changing) as session:
-            yield MomentsSession(session, self.moments)
+            yield MomentsSession(session, self.moments, self.pushes)
 
 
 class MomentsSession:
-    def __init__(self, inner: Session, moments: Moments) -> None:
+    def __init__(self, inner: Session, moments: Moments, pushes: Moments) -> None:
         self._inner = inner
         self._moments = moments
+        self._pushes = pushes
 
     @property
     def device(self) -> str:
@@ -200,6 +229,8 @@ class MomentsSession:
 
     def run(self, command: Command) -> DeviceText:
         self._moments.pass_one()
+        if command.line.startswith("push "):
+            self._pushes.pass_one()
         answer = self._inner.run(command)
         self._moments.pass_one()
         return answer

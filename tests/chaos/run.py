@@ -63,6 +63,12 @@ def _measure_cpu() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
+def find_commit() -> str:
+    """Return the commit that is played."""
+    words = ["git", "-C", str(PAGE.parent), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def main(words: list[str]) -> int:
     """Play the seeds, and say what they found."""
     parser = argparse.ArgumentParser(prog="chaos")
@@ -87,12 +93,9 @@ def main(words: list[str]) -> int:
         pool.close()
         pool.join()
     minutes, cpu = (time.monotonic() - began) / 60, _measure_cpu() / 60
-    commit = subprocess.run(
-        ["git", "-C", str(PAGE.parent), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
     row = (
-        f"| {datetime.now(UTC):%Y-%m-%d} | {commit} | {asked.seed} | {asked.applies:,} | {asked.rollouts:,} | {found} "
-        f"| {minutes:.1f} | {cpu:.1f} |"
+        f"| {datetime.now(UTC):%Y-%m-%d} | {find_commit()} | {asked.seed} | {asked.applies:,} | {asked.rollouts:,} "
+        f"| {found} | {minutes:.1f} | {cpu:.1f} |"
     )
     say(row)
     if asked.write:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 
+from controller.cli.advised_commands import complete_commands, forget_estate, remember_estate
 from controller.cli.conventions.option_table import load_option_table
+from controller.cli.estates import choose_state_folder
+from controller.cli.output import begin_run, print_data, print_line
+from controller.operations.operations import Operations
 from controller.rollout.durable import carry_out
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.heartbeats import HeartbeatStore
@@ -44,7 +50,7 @@ def record_lost_rollout(scene: Scene) -> tuple[str, str]:
     started, now = scene.start(), datetime.now(UTC)
     device = scene.lab.switches[0]
     with use_rollouts(scene.folder / "our state", create=True) as store:
-        record = carry_out.record_rollout(store, started, scene.plan_path, carry_out.Asked(60, "", now))
+        record = carry_out.record_rollout(store, started, scene.plan_path, carry_out.StartOptions(60, "", now))
         HeartbeatStore(store).record_heartbeat(record.id, "controller", now)
         place = RunPlace(record.id, 0, 0, device.school.id)
         number = store.begin_run(place, device.id, "controller", now)
@@ -79,6 +85,52 @@ def test_each_advised_command_runs_when_it_is_pasted(scene: Scene) -> None:
     document = run(scene, "rollout", "show", rollout, "--lab", "--json", *name_place(scene))
     assert '"state": "running"' not in document.said
     assert f'"device": "{device}"' in document.said
+
+
+@pytest.fixture
+def estate() -> Iterator[None]:
+    """This run is about the virtual city."""
+    remember_estate(Path("p"), lab=True)
+    yield
+    forget_estate()
+
+
+@pytest.mark.usefixtures("estate")
+@pytest.mark.parametrize(
+    ("said", "completed"),
+    [
+        (
+            "tsunagu plan, then tsunagu plan --lab",
+            "tsunagu plan --policies p --lab, then tsunagu plan --policies p --lab",
+        ),
+        ("tsunagu plan --label x", "tsunagu plan --policies p --lab --label x"),
+        ("tsunagu plan --lab=x", "tsunagu plan --policies p --lab=x"),
+        ("tsunagu plan (also with --lab); --policies", "tsunagu plan --policies p --lab (also with --lab); --policies"),
+        ("`tsunagu plan` asks; run: tsunagu plan", "`tsunagu plan` asks; run: tsunagu plan --policies p --lab"),
+        ("/srv/tsunagu plan is no folder", "/srv/tsunagu plan is no folder"),
+    ],
+)
+def test_an_advised_command_has_each_option_once_and_what_is_spoken_of_none(said: str, completed: str) -> None:
+    assert complete_commands(said) == completed
+
+
+def test_data_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    begin_run(["plan"], as_json=False)
+    remember_estate(Path("p"), lab=True)
+    print_data("+ description run tsunagu plan [red]", "cyan")
+    print_line("run tsunagu plan [red]")
+    assert capsys.readouterr().out.splitlines() == [
+        "+ description run tsunagu plan [red]",
+        "run tsunagu plan --policies p --lab [red]",
+    ]
+    forget_estate()
+
+
+def test_a_state_folder_that_is_refused_is_in_no_advice(tmp_path: Path) -> None:
+    operations = Operations.model_validate({"state": tmp_path / "controller"})
+    with pytest.raises(typer.BadParameter):
+        choose_state_folder("real", operations, tmp_path / "other", Path("policies"))
+    assert complete_commands("see: tsunagu rollout list") == "see: tsunagu rollout list"
 
 
 def test_advice_without_a_rollout_and_without_options_stays_as_it_is(scene: Scene) -> None:

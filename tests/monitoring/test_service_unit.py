@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.unexpected import find_report_folder
+from controller.operations.operations import Operations
 from controller.operations.operators_file import VARIABLE
 from controller.telemetry.registry import Writer
 
@@ -22,9 +24,8 @@ EXPOSURE = 15
 """Tenths: systemd calls a service below 2.0 "OK"; what is open here is the network of this host."""
 
 
-def read_setting(name: str) -> str:
-    [found] = [line.partition("=")[2] for line in UNIT.read_text("utf-8").splitlines() if line.startswith(f"{name}=")]
-    return found
+def read_settings(name: str) -> list[str]:
+    return [line.partition("=")[2] for line in UNIT.read_text("utf-8").splitlines() if line.startswith(f"{name}=")]
 
 
 @pytest.fixture
@@ -47,6 +48,14 @@ def test_systemd_takes_it(unit: Path, words: tuple[str, ...]) -> None:
     assert "Unknown" not in done.stderr
 
 
+def test_its_reports_and_state_stand_in_the_one_folder_it_may_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    [folder] = read_settings("StateDirectory")
+    for name, _, value in (one.partition("=") for one in read_settings("Environment")):
+        monkeypatch.setenv(name, value)
+    for place in (find_report_folder(), Operations().state):
+        assert place.is_relative_to(Path("/var/lib", folder))
+
+
 def test_what_it_starts_answers_and_ends_well_when_it_is_told_to(tmp_path: Path) -> None:
     """The words of `ExecStart`, with folders of this test in the place of the service's."""
     operators, state = tmp_path / "operations.yaml", tmp_path / "state"
@@ -55,8 +64,9 @@ def test_what_it_starts_answers_and_ends_well_when_it_is_told_to(tmp_path: Path)
     assert tokens.replace(str(state), "/var/lib/tsunagu") in UNIT.read_text("utf-8")
     operators.write_text(f"format: 1\ntokens: {{{tokens}}}\n", encoding="utf-8")
     operators.chmod(0o600)
-    assert read_setting("Environment").startswith(f"{VARIABLE}=")
-    begin, *words = read_setting("ExecStart").replace("/var/lib/tsunagu", str(state)).split()
+    assert f"{VARIABLE}=/etc/tsunagu/operations.yaml" in read_settings("Environment")
+    [line] = read_settings("ExecStart")
+    begin, *words = line.replace("/var/lib/tsunagu", str(state)).split()
     words = [one.replace("/srv/tsunagu/policies", str(ROOT / "policies")) for one in words]
     assert begin == PROGRAM
     started = [sys.executable, "-c", "from controller.cli.main import main; main()", *words, "--port", "0"]

@@ -82,6 +82,8 @@ def fill_in(text: str, device: Device) -> str:
         radius=next(one for one in city().admission_servers if Family(one.version) is Family.V4),
         system=routing.system,
         line=city().lines.school_address(device.school, "primary", Family.V4),
+        other_line=city().lines.school_address(device.school, "backup", Family.V4),
+        wire=city().lines.links.by_name["primary"].interface,
     )
 
 

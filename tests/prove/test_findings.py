@@ -215,4 +215,4 @@ def test_a_finding_names_four_schools_and_says_how_many_there_are() -> None:
 def test_a_file_of_an_older_format_says_what_to_do(city: City) -> None:
     older = tuple(OlderFile(Origin(f"{number}.yaml", 1), found=number, current=3) for number in (1, 2))
     messages = [one.message for one in find_older_formats(replace(city, files=replace(city.files, older=older)))]
-    assert messages == [f"is of format {n}, today's is 3; run `tsunagu migrate --write`" for n in (1, 2)]
+    assert messages == [f"is of format {n}, today's is 3; run: tsunagu migrate --write" for n in (1, 2)]

@@ -27,6 +27,7 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings, apply_plan
 from controller.telemetry.timeline import Listener
+from tests.chaos.lab_devices import list_restore_jobs
 from tests.lab.mixed_city import set_platforms
 from tests.policies import NOON
 from tests.rollout.memory_lab import RULE, MemoryLab, planned_city, switches, without_rule
@@ -145,16 +146,7 @@ def devices(city: City, lab: Layout) -> list[Device]:
 
 def list_armed_jobs(device: Device) -> list[str]:
     """What the switch does by itself just now: the restores that it has armed or that run."""
-    agent = str(paths.SwitchFiles(paths.STATE, device.school.id).own.parent / "agent").encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue  # it has ended
-        if agent + b"\0fire\0" in words:
-            found.append(words.replace(b"\0", b" ").decode())
-    return found
+    return list_restore_jobs(paths.SwitchFiles(paths.STATE, device.school.id).folder)
 
 
 def is_idle(device: Device) -> bool:

@@ -127,3 +127,24 @@ def test_an_outcome_tells_the_cause_without_the_text_of_the_command(
 ) -> None:
     spoil(memory_lab, 0, ("push", 0, make_fault("refuses", "push", 0)))
     assert "command" not in memory_lab.apply(city, canary_plan)[0].reason
+
+
+NOT_SAVED = "the change runs and is confirmed, but was not saved for the next boot"
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"), [("lies about success", End.FAILED), ("refuses", End.FAILED), ("breaks after", End.APPLIED)]
+)
+def test_what_runs_already_and_is_not_saved_is_told_as_that(
+    city: City, memory_lab: MemoryLab, canary_plan: PlanFile, kind: str, end: End
+) -> None:
+    """Found by chaos (rollout 20261254 at 5722ceac): a second try told only that the device had said something else."""
+    device = memory_lab.of(memory_lab.switches[0])
+    spoil(memory_lab, 0, ("save", 0, make_fault("refuses", "save", 0.0)))
+    assert memory_lab.apply(city, canary_plan)[0].end is End.FAILED
+    assert device.startup != device.running
+    spoil(memory_lab, 0, ("save", 0, make_fault(kind, "save", 0.0)))
+    again = memory_lab.apply(city, canary_plan)[0]
+    assert again.end is end
+    assert (NOT_SAVED in again.reason) is (not end.good)
+    assert (device.startup == device.running) is end.good

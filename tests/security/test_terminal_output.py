@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from controller.cli.output import console, errors, print_line, say_json, say_table
+from controller.cli.output import console, errors, print_data, print_line, say_json, say_table
 from controller.inputs.shown_text import escape_controls, escape_lines
 from tests.cli.running import here
 from tests.policies import PolicyFolder
@@ -52,6 +52,7 @@ def printed(what: object) -> str:
         if isinstance(what, str):
             print_line(what)
             print_line(what, "cyan")
+            print_data(what)
             errors.print(what, style="red", markup=False)
             errors.print(f"tsunagu: {what}", markup=False)
         elif isinstance(what, Table):
@@ -72,7 +73,7 @@ def test_no_attack_reaches_the_terminal(name: str) -> None:
     shown = printed(f"before {attack} behind")
     assert is_clean(shown)
     # Nothing is swallowed in silence: what was there is seen.
-    assert shown.count(escape_controls(attack)) == 4
+    assert shown.count(escape_controls(attack)) == 5
     table = Table("a", title=attack)
     table.add_row(attack)
     assert is_clean(printed(table))

@@ -178,7 +178,16 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert {one["oldState"]["urn"] for one in renamed} == gone, "each is kept under its new name"
 
 
-def test_production_refuses_to_be_destroyed_and_switches_over(
+def change_production(folder: Path, old: str, new: str) -> tuple[str, str]:
+    """The options for production with one thing of its file changed."""
+    text = (ROOT / "stacks/config/Pulumi.production.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file = folder / "Pulumi.production.yaml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return "--config-file", str(file)
+
+
+def test_production_refuses_to_be_destroyed_drains_a_region_and_switches_over(
     rehearsed: Callable[[str], Rehearsed], tmp_path: Path
 ) -> None:
     production = rehearsed("production")
@@ -190,13 +199,21 @@ def test_production_refuses_to_be_destroyed_and_switches_over(
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
 
-    turned = tmp_path / "Pulumi.production.yaml"
-    text = (ROOT / "stacks/config/Pulumi.production.yaml").read_text(encoding="utf-8")
-    turned.write_text(text.replace("primary: tokyo", "primary: osaka"), encoding="utf-8")
-    shown = production.succeeds("preview", "--config-file", str(turned), "--diff", *PACK)
+    # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
+    drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
+    said = production.succeeds("up", *drained, *DO, *PACK)
+    assert re.search(r"~ 4 updated\s+- 12 deleted", said), said
+    production.succeeds("preview", "--expect-no-changes", *drained)
+    production.succeeds("up", *DO, *PACK)
+    production.succeeds("preview", "--expect-no-changes")
+    assert production.count() == before
+
+    turned = change_production(tmp_path, "primary: tokyo", "primary: osaka")
+    shown = production.succeeds("preview", *turned, "--diff", *PACK)
     # Both instances, and the service in each region that is told where to write.
     assert re.search(r"~ 4 to update\s+22\d unchanged", shown), shown
-    production.succeeds("up", "--config-file", str(turned), *DO, *PACK)
+    production.succeeds("up", *turned, *DO, *PACK)
+    production.succeeds("preview", "--expect-no-changes", *turned)
 
 
 def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:

@@ -124,6 +124,13 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("run --health-port 8601", "the daemon; what it may change the operators' file says"),
             Example("run --lab", "of the virtual city: drift and measuring"),
         ),
+        "integrate status": (
+            Example("integrate status", "the stage of every school, and what stands in the way of the next"),
+            Example("integrate status --ward 麻生区 --json", "of a ward, for a program"),
+        ),
+        "integrate schedule": (
+            Example("integrate schedule --csv schedule.csv", "which school changes when, in vacations only"),
+        ),
         "drill restore": (
             Example("drill restore --with hanako", "the controller's newest backup, in a private place"),
             Example("drill restore --device nh-j05-core1", "a switch's backup, onto an empty virtual switch"),
@@ -166,6 +173,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "backup restore": (Example("backup restore /srv/backups/tsunagu.tar", "on a machine without any state"),),
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
+        "report integration": (Example("report integration -o integration.html --lang ja", "one HTML file"),),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
     }

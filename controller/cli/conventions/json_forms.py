@@ -115,10 +115,15 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),
         "restore": JsonForm(("restore",), "controller.cli.recovery.restore:RestoreDocument"),
         "backup": JsonForm(("backup create", "backup restore"), "controller.cli.recovery.backup:BackupDocument"),
+        "integrate-status": JsonForm(("integrate status",), "controller.cli.integration.status:StagesDocument"),
+        "integrate-schedule": JsonForm(("integrate schedule",), "controller.cli.integration.schedule:ScheduleDocument"),
         "drill": JsonForm(("drill restore", "drill line"), "controller.drills.drill_record:DrillRecord"),
         "drill-list": JsonForm(("drill list",), "controller.cli.recovery.drill:DrillsDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
         "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
+        "report-integration": JsonForm(
+            ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
+        ),
         "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),

@@ -13,7 +13,7 @@ from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, State
-from controller.cli.output import print_line, say_json
+from controller.cli.output import print_data, print_line, say_json
 from controller.errors import PlanRefused, TsunaguError
 from controller.inputs.shown_text import shorten_value
 from controller.plan.document import PlanFile, name_approval, parse_plan, read_plan
@@ -136,6 +136,6 @@ def say_planned_changes(plan: PlanFile, commit: str) -> None:
     )
     for device in plan.devices:
         for change in device.changes:
-            print_line(f"{device.device}: {change}")
+            print_data(f"{device.device}: {change}")
     schools, devices = len(plan.touched_schools), sum(one.touched for one in plan.devices)
     print_line(f"plan: {devices} of {len(plan.devices)} devices would change, in {schools} schools")

@@ -53,7 +53,7 @@ from controller.cli.options import (
     choose_selection,
     speak,
 )
-from controller.cli.output import Exit, get_words, print_line, print_message, say_delegated, say_json
+from controller.cli.output import Exit, get_words, print_data, print_message, say_delegated, say_json
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
@@ -307,7 +307,7 @@ def say_differences(found: Sequence[ConsideredDevice], *, with_reading: bool) ->
         elif one.changes:
             print_message("plan.would-change", "bold", device=name, platform=one.observed.device.platform)
             for change in one.changes:
-                print_line(f"  {change}", _style(change))
+                print_data(f"  {change}", _style(change))
             _say_restore(one)
         elif with_reading:
             print_message("plan.no-change", device=name)

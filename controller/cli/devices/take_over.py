@@ -16,7 +16,7 @@ from controller.adoption.take_over.record import TakenRecord, read_taken_record
 from controller.cli.devices.observation import choose_exit_code, observe_devices, say_refusals
 from controller.cli.devices.saved_plan import record_and_save_plan
 from controller.cli.estates import find_user_name, load_operations_of
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.output import Exit, print_data, print_line, say_json
 from controller.errors import PlanRefused
 from controller.inputs.shown_text import HIDDEN, shorten_value
 from controller.model.city import City
@@ -145,7 +145,7 @@ def _say_release(found: Sequence[ConsideredDevice], records: dict[str, TakenReco
         if one.refusal is None:
             print_line(f"{name}: {len(one.changes)} of {len(records[name].objects)} objects are given back:", "bold")
             for change in one.changes:
-                print_line(f"  {change}")
+                print_data(f"  {change}")
     say_refusals(found)
     states = sum(len(one.steps) for one in found)
     print_line(f"proof: {states} states on the way let through what both ends do, and nothing that neither does")

@@ -11,7 +11,7 @@ import typer
 from controller.cli.conventions.json_documents import ExplainedDocument
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, On, Policies, choose_day, speak
-from controller.cli.output import get_words, name_first, print_line, print_message, say_json
+from controller.cli.output import get_words, name_first, print_data, print_line, print_message, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
@@ -253,7 +253,7 @@ def _say_network(one: NetworkExplanation) -> None:
         by=needed or _rules(one.answer.rules),
     )
     for place in one.enforced:
-        print_line(f"    {place.filter}, {place.line}: {place.entry}")
+        print_data(f"    {place.filter}, {place.line}: {place.entry}")
     if one.note:
         print_line(f"    {words.translate('explanations', one.note)}", "yellow")
 

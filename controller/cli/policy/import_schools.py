@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Lang, Policies, speak
-from controller.cli.output import Exit, get_words, print_line, print_message, say_json
+from controller.cli.output import Exit, get_words, print_data, print_line, print_message, say_json
 from controller.errors import TsunaguError
 from controller.importing.cell_values import CellRefused
 from controller.importing.csv_table import read_school_table
@@ -224,7 +224,7 @@ class _Result:
     def say(self, policies: Path) -> None:
         """Print it for people."""
         for one in self.files:
-            print_line(one.format_diff().rstrip("\n"))
+            print_data(one.format_diff().rstrip("\n"))
         for school in self.changes.new:
             record = school.record
             print_message(

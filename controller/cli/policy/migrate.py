@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.output import Exit, print_data, print_line, say_json
 from controller.errors import TsunaguError
 from controller.model.loading.rewrite_older_formats import find_policy_files, plan_rewrites, write_rewrite
 from controller.operations.operators_file import find_operators_file
@@ -57,12 +57,12 @@ def migrate(
         say_json({"files": len(files), "written": write, "rewrites": listed})
     else:
         for one in rewrites:
-            print_line(one.format_diff())
+            print_data(one.format_diff())
             print_line(f"{one.path}: format {one.found} to {one.current}: {'; '.join(one.steps)}", "cyan")
             if one.advice:
                 print_line(f"{one.path}: write this into the operators' file ({find_operators_file()[0]}):", "cyan")
                 for line in one.advice:
-                    print_line(f"  {line}")
+                    print_data(f"  {line}")
         done = "rewritten" if write else "to rewrite; nothing was written (--write does)"
         print_line(
             f"{len(files)} files, {len(rewrites)} {done}" if rewrites else f"{len(files)} files, all of today's formats"

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Lang, On, Policies, choose_day, speak
-from controller.cli.output import Exit, get_words, print_line, say_json
+from controller.cli.output import Exit, get_words, print_data, say_json
 from controller.messages import Catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
@@ -56,7 +56,7 @@ def what_if_command(  # noqa: PLR0913 the command's options
     if as_json:
         say_json(_document(changes))
     else:
-        print_line(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
+        print_data(write_markdown(changes, len(after.schools), words.language).rstrip("\n"))
     if not changes.nothing or changes.unjudged:
         raise typer.Exit(Exit.DIFFERS)
 

@@ -23,8 +23,10 @@ from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, 
 from controller.cli.output import print_message, say_json
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, choose_estate_rollouts
 from controller.errors import PlanNotApproved, RolloutRefused
+from controller.inputs.input_file import read_input_file
 from controller.plan.document import PlanFile
 from controller.plan.provenance.approvals import (
+    MOST_SIGNATURE_BYTES,
     Signer,
     check_approvals,
     find_refused_approvals,
@@ -49,12 +51,16 @@ Subject = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class _Approval:
-    """An approval of a rollout: of which plan and by whom. `dropped` are the ones that are not good today, and why."""
+    """An approval of a rollout: of which plan and by whom.
+
+    `refused` are the bytes of the others that are not good today by the ending of their names, `reasons` why.
+    """
 
     plan: PlanFile
     signer: Signer
     signature: bytes
-    dropped: dict[str, str]
+    refused: dict[str, bytes]
+    reasons: dict[str, str]
 
     @property
     def person(self) -> str:
@@ -103,9 +109,9 @@ def approve_rollout(  # noqa: PLR0913 the command's options
         trail = open_audit_trail(place.folder, place.operations)
         about = {"plan": record.plan, "rollout": subject, "principal": approval.person, "key": approval.signer.key}
         trail.record(AuditKind.APPROVED, **about)
-        _keep(store, record, approval)
+        dropped = _keep(store, record, approval)
         missing = _explain_missing(record, store.load_snapshot(subject), place, now)
-    _say(subject, approval, missing, as_json=as_json)
+    _say(subject, approval, dropped, missing, as_json=as_json)
 
 
 def _refuse_ended(store: RolloutStore, rollout: str) -> None:
@@ -133,19 +139,24 @@ def _sign(  # noqa: PLR0913, PLR0917 what is judged before somebody signs
         say_planned_changes(plan, record.commit)
         signature = sign_bytes(signed.content, sign_with)
         signer = identify_approver(signed, signature, approvals, now)
-        refused = find_refused_approvals(signed, approvals, now)
-        dropped = {path.name.removeprefix(signed.path.name): why for path, why in refused.items()}
-    return _Approval(plan, signer, signature, dropped)
+        found = find_refused_approvals(signed, approvals, now)
+        reasons = {path.name.removeprefix(signed.path.name): why for path, why in found.items()}
+        judged = (read_input_file(path, most_bytes=MOST_SIGNATURE_BYTES) for path in found)
+        refused = dict(zip(reasons, judged, strict=True))
+    return _Approval(plan, signer, signature, refused, reasons)
 
 
-def _keep(store: RolloutStore, record: RolloutRecord, approval: _Approval) -> None:
-    """Keep an approval with the rollout, also where somebody else approves it at the same time."""
+def _keep(store: RolloutStore, record: RolloutRecord, approval: _Approval) -> frozenset[str]:
+    """Keep an approval with the rollout, also where somebody else approves it at the same time.
+
+    Return the endings of those that were dropped.
+    """
     for _ in range(_TRIES):
         block, latest = store.load_snapshot(record.id), store.load_record(record.id)
-        new = replace_approvals(record.id, block, approval.person, approval.signature, approval.dropped.keys())
+        new, dropped = replace_approvals(record.id, block, approval.person, approval.signature, approval.refused)
         approvers = tuple(dict.fromkeys((*latest.approvers, approval.person)))
         if store.replace_snapshot(latest.model_copy(update={"approvers": approvers}), block, new):
-            return
+            return dropped
     message = f"the rollout {record.id} is approved by others all the time; try again"
     raise RolloutRefused(message)
 
@@ -160,7 +171,7 @@ def _explain_missing(record: RolloutRecord, block: bytes, place: EstateRollouts,
     return ""
 
 
-def _say(rollout: str, approval: _Approval, missing: str, *, as_json: bool) -> None:
+def _say(rollout: str, approval: _Approval, dropped: frozenset[str], missing: str, *, as_json: bool) -> None:
     plan = approval.plan
     if as_json:
         touched = sum(one.touched for one in plan.devices)
@@ -169,8 +180,8 @@ def _say(rollout: str, approval: _Approval, missing: str, *, as_json: bool) -> N
             {**about, "schools": len(plan.touched_schools), "rollout": rollout, "missing": missing}, form="approve"
         )
         return
-    for ending, why in approval.dropped.items():
-        print_message("rollout.approve-dropped", "yellow", name=ending.lstrip("."), why=why)
+    for ending in sorted(dropped):
+        print_message("rollout.approve-dropped", "yellow", name=ending.lstrip("."), why=approval.reasons[ending])
     print_message("rollout.approve-done", rollout=rollout, person=approval.person)
     if missing:
         print_message("rollout.approve-more", "yellow", why=missing)

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from typing_extensions import TypedDict
 
-from controller.cli.output import print_line
+from controller.cli.output import print_data, print_line
 from controller.cli.rollouts.gate_documents import (
     GateDocument,
     UnknownDevice,
@@ -214,7 +214,7 @@ def print_rollout(one: RolloutDocument, *, shared: bool = False) -> None:
     if one["supersedes"]:
         print_line(f"it superseded {one['supersedes']}")
     if one["forced"]:
-        print_line(f"outside its windows: {one['forced']}", "yellow")
+        print_data(f"outside its windows: {one['forced']}", "yellow")
     for wave, devices in groupby(one["outcomes"], key=lambda device: device["wave"]):
         print_line(f"wave {wave}:")
         for device in devices:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from controller.cli.output import print_line
+from controller.cli.output import print_data, print_line
 from controller.operations.rollout_settings import RetryRule
 from controller.rollout.durable.gates.gate import GateVerdict
 from controller.rollout.durable.gates.gate_store import GateStore
@@ -105,7 +105,7 @@ def print_waiting(rollout: str, waiting: Sequence[UnknownDevice], written_off: S
         said += f"{device['next_try']}, until {device['until']}; {device['reason']}"
         print_line(f"{said} (or: tsunagu rollout write-off {rollout} {device['device']} --reason WHY)", "yellow")
     for off in written_off:
-        print_line(f"  {off['device']} was written off by {off['by']}: {off['reason']}", "yellow")
+        print_data(f"  {off['device']} was written off by {off['by']}: {off['reason']}", "yellow")
 
 
 def _say_time(at: datetime) -> str:

@@ -29,6 +29,8 @@ def render_progress(progress: RolloutProgress) -> RenderableType:
     if progress.lost_since is not None:
         parts.append(Text(f"lost since {progress.lost_since.astimezone():%Y-%m-%d %H:%M %Z}", style="red"))
     parts.extend(Text(f"waits: {one}", style="yellow", no_wrap=True) for one in progress.waits)
+    refused = (f"the worker {one.worker} does not work on it: {one.reason}" for one in progress.refused_by)
+    parts.extend(Text(one, style="red") for one in refused)
     return Group(*parts)
 
 
@@ -79,6 +81,6 @@ def say_event(event: RolloutEvent) -> str:
 
 def choose_event_style(event: RolloutEvent) -> str | None:
     """Return the colour of an event's line."""
-    if event["event"] == "lost" or (event["end"] and not End(event["end"]).good):
+    if event["event"] in {"lost", "refused"} or (event["end"] and not End(event["end"]).good):
         return "red"
     return "green" if event["end"] else None

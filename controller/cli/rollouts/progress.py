@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing_extensions import TypedDict
 
 from controller.cli.rollouts.documents import find_lost_since, list_waits
+from controller.rollout.durable.heartbeats import HeartbeatStore, WorkerRefusal
 from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState, RolloutStatus, Wave
 from controller.rollout.durable.rollout_store import RolloutStore
 
@@ -22,7 +23,8 @@ _OF_ONE_MOMENT = ("wave-begun", "device-begun", "device-ended", "wave-ended")
 class RolloutEvent(TypedDict):
     """Something that happened in a rollout; fields that do not belong to it are empty.
 
-    `event` is one of: state, lost, back, waits, wave-begun, wave-ended, device-begun, device-ended. Others may come.
+    `event` is one of: state, lost, back, waits, refused, wave-begun, wave-ended, device-begun, device-ended. Others may
+    come.
     """
 
     at: str
@@ -56,7 +58,8 @@ class WaveProgress:
 class RolloutProgress:
     """A look at a rollout. `rate` is in devices a minute, `left` how long the rest takes at it; None: not known.
 
-    `tries` are all at its devices in their order, `runs` the last one at each device.
+    `tries` are all at its devices in their order, `runs` the last one at each device. `refused_by` are the workers that
+    do not work on it.
     """
 
     record: RolloutRecord
@@ -69,6 +72,7 @@ class RolloutProgress:
     left: timedelta | None
     lost_since: datetime | None
     waits: tuple[str, ...]
+    refused_by: tuple[WorkerRefusal, ...]
 
     @property
     def has_ended(self) -> bool:
@@ -88,7 +92,8 @@ def look_at_rollout(store: RolloutStore, rollout: str, now: datetime, *, worked_
     goes_on = status.state is RolloutState.RUNNING and lost is None
     left = timedelta(minutes=to_come / rate) if rate and goes_on else None
     waits = tuple(list_waits(store, rollout, now)) if lost is None else ()
-    return RolloutProgress(record, status, now, tries, runs, waves, rate, left, lost, waits)
+    refused = tuple(HeartbeatStore(store).list_refusals(rollout)) if status.state.goes_on else ()
+    return RolloutProgress(record, status, now, tries, runs, waves, rate, left, lost, waits, refused)
 
 
 def measure_rate(runs: Mapping[str, DeviceRun], now: datetime) -> float | None:
@@ -142,6 +147,10 @@ def _find_state_events(before: RolloutProgress | None, after: RolloutProgress) -
         yield _event(after, "back", text="a process works on it again")
     if after.waits and (before is None or before.waits != after.waits):
         yield _event(after, "waits", text="; ".join(after.waits))
+    known = set() if before is None else {(one.worker, one.reason) for one in before.refused_by}
+    for one in after.refused_by:
+        if (one.worker, one.reason) not in known:
+            yield _event(after, "refused", one.at, text=f"the worker {one.worker} does not work on it: {one.reason}")
 
 
 def _find_device_events(before: RolloutProgress | None, after: RolloutProgress) -> list[tuple[datetime, RolloutEvent]]:

@@ -169,8 +169,9 @@ def undo(  # noqa: PLR0913 the command's options
                 supersede=taken,
                 as_json=as_json,
             )
-            return
-        print_message("rollout.undo-not-started", "yellow")
+        else:
+            print_message("rollout.undo-not-started", "yellow")
+    # What was started and did not end as planned has left with its own code, which is the worse one.
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 

@@ -33,6 +33,7 @@ from controller.rollout.durable.carry_out import (
     is_worked_on,
     use_rollouts,
 )
+from controller.rollout.durable.heartbeats import RefusalWatch
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_scene import RolloutScene, Surroundings, resume_scene
 from controller.rollout.durable.rollout_store import RolloutStore
@@ -206,10 +207,12 @@ def prepare_resumption(store: RolloutStore, rollout: str, place: EstateRollouts)
 def work_or_watch(scene: RolloutScene, place: EstateRollouts, *, as_json: bool) -> None:
     """Work on a rollout that has begun, and leave with its exit code; while other processes work on it, watch them.
 
-    Where these leave it before it has ended, it is worked on here.
+    Where these leave it before it has ended, it is worked on here. Where each of them refuses it nothing comes of
+    waiting: it is told who does and why, and goes on once one of them can.
     """
     rollout, heard = scene.record.id, list[str]()
     with use_rollouts(place.folder, server=place.server) as store:
+        refusals = RefusalWatch(store, rollout)
         watcher = build_watcher(store, rollout, place, as_json=as_json)
         while not heard and watcher.has_reader and store.load_status(rollout).state.goes_on:
             with open_work(place) as (engine, own):
@@ -217,7 +220,13 @@ def work_or_watch(scene: RolloutScene, place: EstateRollouts, *, as_json: bool) 
                 if engine is not None and store.load_status(rollout).state.goes_on:
                     work_here(engine, own, scene, place, watcher, heard)
                     break
-            watch_until_end(watcher, SystemClock().sleep, lambda: not is_worked_on(store, place.folder))
+            watch_until_end(
+                watcher,
+                SystemClock().sleep,
+                lambda: refusals.has_none_left() or not is_worked_on(store, place.folder),
+            )
+            if refusals.has_none_left():
+                break
         left = not watcher.has_reader and store.load_status(rollout).state.goes_on
         tell_end(store, rollout, place, as_json=as_json, interrupted=bool(heard) or left)
 

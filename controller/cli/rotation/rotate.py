@@ -13,7 +13,7 @@ from controller.cli.devices.apply import AcceptNoRestore, RestoreAfter
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_estate_operations
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
-from controller.cli.output import Exit, errors, print_line, say_json
+from controller.cli.output import Exit, errors, print_data, print_line, say_json
 from controller.errors import TsunaguError
 from controller.operations.device_access import DeviceAccess
 from controller.plan.select import find_device
@@ -140,7 +140,7 @@ def _say_due(rotation: Rotation, due: DueRotation, *, as_json: bool) -> None:
         say_json(_build_document(rotation, "", {}, due=not due.is_done, end=end))
         return
     for command in due.commands:
-        print_line(f"would type  {rotation.device.id}: {command.shown_line}")
+        print_data(f"would type  {rotation.device.id}: {command.shown_line}")
     said = "nothing is due" if due.is_done else f"{rotation.stage} the login {rotation.login.user} is due"
     print_line(f"{rotation.device.id}: {said}", "green" if due.is_done else "yellow")
 

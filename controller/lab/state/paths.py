@@ -82,7 +82,8 @@ class SwitchFiles:
     @property
     def environment(self) -> dict[str, str]:
         """What a command on this switch must know, whether it comes by SSH or from the lab."""
-        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_SWITCH": str(self.own)}
+        control = self.runtime / "ovs-vswitchd.ctl"
+        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_SWITCH": str(self.own), "TSUNAGU_CONTROL": str(control)}
 
 
 class RouterFiles:

@@ -40,8 +40,6 @@ def find_unreadable(
         return Problem(origin, FORMAT, message)
     if found < readable_from:
         steps = "; ".join(one.summary for one in migrations if one.since >= found)
-        message = (
-            f"is of format {found}; this release reads {readable_from} to {current}: run `tsunagu migrate --write`"
-        )
+        message = f"is of format {found}; this release reads {readable_from} to {current}; run: tsunagu migrate --write"
         return Problem(origin, FORMAT, f"{message} ({steps})" if steps else message)
     return None

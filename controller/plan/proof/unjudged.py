@@ -65,7 +65,7 @@ def refuse_new_ways(
         ways = "; ".join(f"line {one.path.line}: {one.name_way()}" for one in found[:_SHOWN])
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         message = f"not judged: ways of others appeared since the plan was made: {ways}{more}. Nothing was changed. "
-        raise StaleDevice(device.id, message + "Look at it with `tsunagu drift`, then make a new plan")
+        raise StaleDevice(device.id, message + "Look at it with: tsunagu drift; then make a new plan")
 
 
 def count_by_school(found: Iterable[tuple[Device, Sequence[UnjudgedPath]]]) -> dict[str, int]:

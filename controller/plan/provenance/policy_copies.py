@@ -28,6 +28,7 @@ from controller.plan.document import PlanFile
 from controller.storage.file_lock import hold_folder_lock
 
 FOLDER = "policies"
+_JUDGED = "judged"
 KEPT = 50
 """Copies that are kept; the one that was used longest ago goes first."""
 SHORTEST = 8
@@ -101,6 +102,14 @@ def keep_policy(city: City, folder: Path, state: Path) -> Path:
     return place
 
 
+def name_judged(state: Path) -> Path:
+    """Return where copies of policies are kept (by `keep_policy`) that were judged for a start.
+
+    Whether that came to be is not known there: a copy in the state folder itself says that the policy was applied.
+    """
+    return state / _JUDGED
+
+
 def _put_copy(folder: Path, place: Path) -> None:
     """Put the copy in its place whole. The same digest means the same files; anew, in case somebody changed them."""
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=_WAITING) as name:
@@ -120,6 +129,11 @@ def find_policy_copy(digest: str, state: Path) -> Path:
         PlanRefused: there is none, or there are several whose digest begins so.
     """
     return _find_kept(digest, state)
+
+
+def find_applied_copy(digest: str, state: Path) -> Path | None:
+    """Return the folder of the copy of a policy that was applied from here; None where none is kept (also for "")."""
+    return state / FOLDER / digest if digest and is_policy_kept(digest, state) else None
 
 
 def is_policy_kept(digest: str, state: Path) -> bool:

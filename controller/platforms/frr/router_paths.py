@@ -67,8 +67,8 @@ _HARMLESS_IN_BGP = re.compile(
 )
 """Policies, default routes, groups and neighbours that stand here are judged where `parse` reads them.
 
-A source of its own (`update-source`, `interface` with an address before it) or more hops let a session come up over
-another line, or not at all.
+A source that is not the line's (`update-source`, `interface` with an address before it) or more hops let a session
+come up over another line, or not at all.
 """
 _HARMLESS_IN_BFD = re.compile(
     r"(?:detect-multiplier (?:[2-9]|[1-4][0-9]|50)|(?:receive|transmit)-interval [0-9]{2,4}|(?:no )?echo-mode"
@@ -77,6 +77,8 @@ _HARMLESS_IN_BFD = re.compile(
 )
 """Of the timers, those that find a dead line: `minimum-ttl` can hold a session down."""
 _NEIGHBOUR = re.compile(r"(?:no )?neighbor (?P<name>\S+) ")
+_SOURCE = re.compile(r"neighbor \S+ update-source (?P<source>\S+)")
+"""Where a session comes from: told as `next_hops`, an address or an interface, to be compared with the line's own."""
 _LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
 """A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
 _FAMILY = re.compile(r"address-family ipv([46])(?: unicast)?")
@@ -164,8 +166,9 @@ def _read_bgp(lines: Iterable[ConfigLine]) -> Iterator[UnmanagedPath]:
         elif other_family or not _HARMLESS_IN_BGP.fullmatch(words):
             other_family = words.startswith("address-family ") or (other_family and words != "exit-address-family")
             if words != "exit-address-family":
-                neighbour = _NEIGHBOUR.match(words)
-                yield _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                neighbour, source = _NEIGHBOUR.match(words), _SOURCE.fullmatch(words)
+                path = _name_path(PathKind.ROUTE_PREFERENCE, line, holder=neighbour["name"] if neighbour else "")
+                yield replace(path, next_hops=(source["source"],) if source else ())
 
 
 def _name_path(kind: PathKind, line: ConfigLine, *, holder: str = "", addresses: tuple[str, ...] = ()) -> UnmanagedPath:

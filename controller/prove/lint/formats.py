@@ -15,7 +15,7 @@ def find_older_formats(city: City) -> Iterator[Finding]:
 
     >>> older = OlderFile(Origin("policies/measurement.yaml", 1), found=1, current=2)
     >>> print(*find_older_formats(replace(city, files=replace(city.files, older=(older,)))))
-    policies/measurement.yaml:1: warning: older format: is of format 1, today's is 2; run `tsunagu migrate --write`
+    policies/measurement.yaml:1: warning: older format: is of format 1, today's is 2; run: tsunagu migrate --write
     """
     for older in city.files.older:
         yield make_warning("older format", older.origin, _describe(older))
@@ -26,9 +26,9 @@ def _describe(older: OlderFile) -> str:
         line = f'"{FORMAT}": {older.current},' if older.is_json else f"{FORMAT}: {older.current}"
         what = f"does not say which format it is written in; write `{line}` here"
         # Only the number is missing where the first step is the only one.
-        return f"{what}, or run `tsunagu migrate --write`" if older.current == 1 else _advise(older)
+        return f"{what}, or run: tsunagu migrate --write" if older.current == 1 else _advise(older)
     return _advise(older)
 
 
 def _advise(older: OlderFile) -> str:
-    return f"is of format {older.found}, today's is {older.current}; run `tsunagu migrate --write`"
+    return f"is of format {older.found}, today's is {older.current}; run: tsunagu migrate --write"

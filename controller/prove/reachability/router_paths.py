@@ -51,16 +51,20 @@ class _Router:
             for segment in city.list_segments(school).values()
             for family in city.families
         ]
-        links = city.lines.links.by_name.values()
-        self.lines = [
-            one for each in links for family in city.families if (one := each.find_prefix(family)) is not None
-        ]
-        self.on_lines = {
-            str(city.lines.school_address(school, line, family))
-            for line in school.lines.by_name
+        links = city.lines.links.by_name
+        told = [
+            (line, family, prefix)
+            for line, link in links.items()
             for family in city.families
-        }
-        self.line_interfaces = {each.interface for each in links}
+            if (prefix := link.find_prefix(family)) is not None
+        ]
+        self.lines = [prefix for _, _, prefix in told]
+        self.line_ends = [
+            (prefix, links[line].interface, str(city.lines.school_address(school, line, family)))
+            for line, family, prefix in told
+            if line in school.lines.by_name
+        ]
+        self.line_interfaces = {each.interface for each in links.values()}
         self.neighbours = {str(one.address) for one in compile_routing_intent(city, device).neighbours}
 
     def decides(self, path: UnmanagedPath) -> bool:
@@ -77,8 +81,15 @@ class _Router:
             case PathKind.ROUTE_PREFERENCE:
                 inside = bool(path.addresses) and all(_is_inside(text, self.own) for text in path.addresses)
                 planned = path.holder in self.neighbours | self.line_interfaces or not _is_address(path.holder)
-                return planned and not inside
+                return planned and not inside and not self._comes_from_line(path)
         return True
+
+    def _comes_from_line(self, path: UnmanagedPath) -> bool:
+        """Say if a session to a neighbour is told to come from where it comes from anyway: its line's own end."""
+        if not path.next_hops or not _is_address(path.holder):
+            return False
+        own = [{wire, address} for prefix, wire, address in self.line_ends if _is_inside(path.holder, [prefix])]
+        return any(ends.issuperset(path.next_hops) for ends in own)
 
     def _is_planned_route(self, path: UnmanagedPath) -> bool:
         """Say if a route leads into the school where the plan does, or drops what nothing in the school answers for.
@@ -110,7 +121,7 @@ class _Router:
         if one.is_link_local:
             return False
         if _is_inside(text, self.lines):
-            return str(one.ip) not in self.on_lines
+            return str(one.ip) not in {address for _, _, address in self.line_ends}
         if _is_inside(text, self.own):
             return self._takes_segment(one)
         if one.network.num_addresses > 1:

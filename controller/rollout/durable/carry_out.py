@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.errors import FileLocked, RolloutRefused, StoreRefused
-from controller.plan.provenance.policy_copies import find_policy_copy, is_policy_kept
+from controller.operations.applied_policies import find_applied_policy
+from controller.plan.provenance.policy_copies import find_applied_copy, find_policy_copy, name_judged
 from controller.rollout.durable.database import (
     DatabaseServer,
     close_database,
@@ -29,7 +30,7 @@ from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.durable.worker_lease import LEASE_SECONDS, LeasedTransport, WorkerLease
 from controller.rollout.durable.workflow_engine import WorkflowEngine, WorkflowStatus
 from controller.rollout.durable.workflow_names import name_workflow
-from controller.rollout.start import StartedRollout
+from controller.rollout.start import StartedRollout, record_start
 from controller.storage.file_lock import hold_file_lock
 from controller.telemetry.heartbeat import LOST_SECONDS, keep_beating
 from controller.telemetry.timeline import Listener, open_rollout_span
@@ -145,21 +146,26 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
         return True
 
 
-def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path, asked: Asked) -> RolloutRecord:
+def record_rollout(
+    store: RolloutStore, started: StartedRollout, plan_path: Path, options: StartOptions
+) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
+
+    Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
 
     Raises:
         RolloutRefused: another one has not ended.
         StoreRefused: it cannot be kept.
+        TsunaguError: it is kept, and cannot be remembered as what was applied last; its resumption does that.
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
-        id=f"{asked.now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
+        id=f"{options.now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
         city=plan.city,
         estate=plan.estate,
         plan=plan.digest(),
         policy=plan.policy,
-        policy_before=started.policy_before,
+        policy_before=_find_policy_before(store, started),
         undo=plan.undo,
         planner=answers.planner,
         approvers=answers.approvers,
@@ -167,21 +173,32 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         commit=answers.commit,
         unrestored=answers.unrestored,
         repair=started.repair,
-        restore_after=asked.restore_after,
-        forced=asked.forced,
-        supersedes=asked.supersedes,
-        started=asked.now,
+        restore_after=options.restore_after,
+        forced=options.forced,
+        supersedes=options.supersedes,
+        started=options.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
-    state, earlier = started.operations.state, record.policy_before
-    policies = find_policy_copy(plan.policy, state)
-    before = find_policy_copy(earlier, state) if earlier and is_policy_kept(earlier, state) else None
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), asked.now)
+    state = started.operations.state
+    policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), options.now)
+    record_start(started, options.now)
     return record
 
 
+def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
+    """Return which policy was applied last: where machines share rollouts, each has begun some that others know not."""
+    if not store.is_shared:
+        return started.policy_before
+    plan, here = started.plan, find_applied_policy(started.city, started.operations)
+    for record in map(store.load_record, store.list_rollouts()):
+        if (record.city, record.estate) == (plan.city, plan.estate):
+            return record.policy if here is None or here.at <= record.started else here.policy
+    return started.policy_before
+
+
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartOptions:
     """What an operator asks for beside the plan: seconds to the restore, why the windows are not kept, and when.
 
     `supersedes` is a rollout whose place the new one takes; "" for none.

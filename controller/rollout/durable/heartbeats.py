@@ -106,5 +106,29 @@ class HeartbeatStore:
         return SERVER_SECONDS if self._rollouts.is_shared else now.timestamp()
 
 
+class RefusalWatch:
+    """Tells whether every worker that lives has refused a rollout since somebody began to watch that.
+
+    What a worker refused before counts for nothing: the operators may have changed since what it refused for.
+    """
+
+    def __init__(self, rollouts: RolloutStore, rollout: str) -> None:
+        self._rollouts, self._rollout = rollouts, rollout
+        self._before = self._list_refusals()
+
+    def has_none_left(self) -> bool:
+        """Tell if workers live and all of them have refused it.
+
+        Raises:
+            StoreRefused: the database cannot be read.
+        """
+        alive = self._rollouts.list_live_workers() if self._rollouts.is_shared else frozenset[str]()
+        refused = {worker for worker, at in self._list_refusals().items() if self._before.get(worker) != at}
+        return bool(alive) and alive <= refused
+
+    def _list_refusals(self) -> dict[str, datetime]:
+        return {one.worker: one.at for one in HeartbeatStore(self._rollouts).list_refusals(self._rollout)}
+
+
 def _of_refusal(rollout: str, worker: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (_REFUSALS.c.rollout == rollout, _REFUSALS.c.worker == worker)

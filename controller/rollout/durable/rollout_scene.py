@@ -12,11 +12,14 @@ from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.errors import PlanRefused
 from controller.model.city import City
 from controller.model.sites.schools import School
+from controller.operations.applied_policies import find_applied_policy, record_applied_policy
 from controller.operations.operations import Operations
 from controller.operations.rollout_settings import WaveRule
 from controller.plan.document import PlanFile
 from controller.plan.plan_expiry import refuse_expired_exceptions
 from controller.plan.provenance.approvals import check_approvals
+from controller.plan.provenance.approved_devices import record_approved
+from controller.plan.provenance.policy_copies import is_policy_kept, keep_policy, name_judged
 from controller.plan.verify import VerifiedDevice, verify_plan
 from controller.platforms.transport.base import Clock, Transport
 from controller.rollout.change import Change
@@ -73,7 +76,10 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class RolloutScene:
-    """A rollout that this process may work on."""
+    """A rollout that this process may work on.
+
+    `operations` is the operators' file as it stood when this process took the rollout up: the docstrings' "today".
+    """
 
     record: RolloutRecord
     city: City
@@ -131,12 +137,28 @@ def resume_scene(record: RolloutRecord, block: bytes, operations: Operations, ar
         PlanExpired: an exception that the plan permits has expired.
         PlanNotApproved: who approved it may do so no more, or too few others did; names them.
         PlanRefused, PolicyError, ProofFailed: the snapshot does not lead to the plan any more.
+        OperationsRefused: what was applied last cannot be read or remembered.
     """
     now = around.clock.now()
     with unpack_snapshot(record.id, block) as snapshot:
         city, verified = judge_snapshot(record, snapshot, operations, now)
-        check_approvals(snapshot.signed, operations.approvals, now, repair=record.repair)
+        signers = check_approvals(snapshot.signed, operations.approvals, now, repair=record.repair)
+        if _is_start_forgotten(record, city, operations):
+            keep_policy(city, snapshot.policies, operations.state)
+            if signers.counted:
+                record_approved(city, snapshot.plan, verified, operations.state)
+            record_applied_policy(city, operations, record.started, record.applier)
         return prepare_scene(record, city, snapshot.plan, verified, operations, around)
+
+
+def _is_start_forgotten(record: RolloutRecord, city: City, operations: Operations) -> bool:
+    """Tell if the start on this machine was broken off after the rollout was kept and before that was remembered.
+
+    A copy of its policy is kept when it is judged. What was applied here after the start stays what was
+    applied last.
+    """
+    last = find_applied_policy(city, operations)
+    return is_policy_kept(record.policy, name_judged(operations.state)) and (last is None or last.at < record.started)
 
 
 def judge_snapshot(

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
@@ -148,16 +148,22 @@ def unpack_snapshot(rollout: str, block: bytes) -> Iterator[Snapshot]:
         yield Snapshot(signed, policies, before if stored.before else None)
 
 
-def replace_approvals(rollout: str, block: bytes, approver: str, signature: bytes, dropped: Collection[str]) -> bytes:
-    """Return a snapshot with somebody's approval; `dropped` are the endings of the signatures that it holds no more.
+def replace_approvals(
+    rollout: str, block: bytes, approver: str, signature: bytes, refused: Mapping[str, bytes]
+) -> tuple[bytes, frozenset[str]]:
+    """Return a snapshot with somebody's approval, and the endings of the signatures that it holds no more.
+
+    `refused` are signatures that were judged as not good, by their endings. One that was given anew since then stays.
 
     Raises:
         StoreRefused: it is damaged.
     """
     stored = _read_block(rollout, block)
-    kept = {ending: text for ending, text in stored.signatures.items() if ending not in dropped}
+    judged = {ending: _encode(content) for ending, content in refused.items()}
+    kept = {ending: text for ending, text in stored.signatures.items() if judged.get(ending) != text}
+    dropped = stored.signatures.keys() - kept.keys()
     ending = name_approval(Path(_PLAN), approver).name.removeprefix(_PLAN)
-    return _format_block(replace(stored, signatures=kept | {ending: _encode(signature)}))
+    return _format_block(replace(stored, signatures=kept | {ending: _encode(signature)})), frozenset(dropped)
 
 
 def _read_block(rollout: str, block: bytes) -> _Stored:

@@ -57,7 +57,7 @@ def test_a_file_without_a_number_is_read_and_check_says_what_to_write(policies: 
     assert [(older.found, older.current) for older in city.files.older] == [(0, 1), (0, 1)]
     said = {str(one.origin).replace(f"{policies.path}/", ""): one.message for one in find_older_formats(city)}
     assert set(said) == {f"access/rules.yaml:{edit.line}", f"{OUTPUTS}:1"}
-    assert "write `format: 1` here, or run `tsunagu migrate --write`" in said[f"access/rules.yaml:{edit.line}"]
+    assert "write `format: 1` here, or run: tsunagu migrate --write" in said[f"access/rules.yaml:{edit.line}"]
     assert 'write `"format": 1,` here' in said[f"{OUTPUTS}:1"]
 
 
@@ -69,5 +69,5 @@ def test_a_format_that_cannot_be_read_any_more_names_the_migration(policies: Pol
         load_city(policies.path, on=TODAY, table=table)
     (problem,) = refused.value.problems
     assert problem.field == "format"
-    expected = "is of format 1; this release reads 2 to 2: run `tsunagu migrate --write` (`rules` become"
+    expected = "is of format 1; this release reads 2 to 2; run: tsunagu migrate --write (`rules` become"
     assert problem.message.startswith(expected)

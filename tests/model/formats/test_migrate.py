@@ -80,7 +80,7 @@ def test_an_access_leaves_the_policies_and_is_told_for_the_operators_file(
     policies.edit("city/city.yaml", "device-access: {default: switches}\n", old)
     policies.edit("city/lab.yaml", "format: 2", "format: 1")
     policies.append("city/lab.yaml", old)
-    assert any("run `tsunagu migrate --write`" in problem for problem in policies.problems())
+    assert any("run: tsunagu migrate --write" in problem for problem in policies.problems())
     rewrites = plan_rewrites(find_policy_files(policies.path))
     assert {(one.path.name, one.found, one.current) for one in rewrites} == {("city.yaml", 1, 2), ("lab.yaml", 1, 2)}
     for one in rewrites:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES
+from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import (
     OVERFLOWN,
@@ -100,6 +102,25 @@ def test_of_the_rollouts_before_the_newest_it_is_kept_in_mind_whether_they_have_
     ]
     store.write([TelemetryBatch(spans=spans)])
     assert {span.name for span in queries.read_newest_rollouts(store)} == {"lost", "new", "d2"}
+
+
+def test_a_lost_rollout_is_known_after_a_restart_however_many_ended_after_it(tmp_path: Path) -> None:
+    lost = SpanRecord("t", "1", "", "rollout", "lost", NOW - 60, 0.0, attributes={"heartbeat": "5"})
+    newer = [
+        SpanRecord(f"t{one}", str(one), "", "rollout", "well", NOW + one, NOW + one + 0.5)
+        for one in range(queries.ROLLOUTS_REMEMBERED + 4)
+    ]
+    with TimeSeriesStore(tmp_path / "lost.db") as before:
+        before.write([TelemetryBatch(spans=[lost, *newer])])
+    clock = [NOW + 100]
+    with TimeSeriesStore(tmp_path / "lost.db") as after:
+        views = RolloutViews(queries.read_newest_rollouts(after), lambda: clock[0])
+    clock[0] += LOST_SECONDS + 1
+    views.note_lost_change()
+    assert views.count_lost() == 1
+    view = views.build_view()
+    assert view is not None
+    assert view["name"] == newer[-1].name
 
 
 def test_totals_of_processes_that_have_ended_stay_in_the_sum(store: TimeSeriesStore) -> None:

@@ -173,8 +173,9 @@ def _build_router() -> Scene:
 
 def _name_school(device: Device) -> dict[str, str]:
     """Return the addresses of a router's school, by the words that stand for them."""
-    words = "planned planned6 block block6 half system staff staff6 staff_gateway staff_host radius core core6 router"
-    return {word: fill_in(f"{{{word}}}", device) for word in words.split()}
+    segments = "staff staff6 staff_gateway staff_host core core6 router"
+    words = f"planned planned6 block block6 half system radius line other_line wire {segments}".split()
+    return {word: fill_in(f"{{{word}}}", device) for word in words}
 
 
 def _build_access_point() -> Scene:

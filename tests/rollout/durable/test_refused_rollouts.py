@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
-from controller.cli.output import console
+import pytest
+import typer
+
+from controller.cli.output import Exit, console
+from controller.cli.rollouts import worker as worker_commands
 from controller.cli.rollouts.documents import print_summary, summarise_rollout
-from controller.errors import PlanNotApproved
+from controller.cli.rollouts.estate_rollouts import EstateRollouts
+from controller.errors import PlanNotApproved, StoreRefused
+from controller.platforms.transport.base import SystemClock
 from controller.rollout import work_loop
 from controller.rollout.durable.carry_out import MOST_BREAKS, become_worker, carry_out, use_rollouts
 from controller.rollout.durable.heartbeats import HeartbeatStore
@@ -20,6 +27,7 @@ from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine
 from controller.rollout.work_loop import WorkLoop
+from tests.policies import NOON
 from tests.rollout.durable.city_scene import DurableScene
 from tests.rollout.durable.postgres_server import PostgresServer
 
@@ -48,7 +56,9 @@ class Loop:
     stop: PatientEvent
     said: list[str] = field(default_factory=list)
 
-    def run(self, wrap: Callable[[WorkflowEngine], WorkflowEngine] = lambda engine: engine) -> None:
+    def run(
+        self, wrap: Callable[[WorkflowEngine], WorkflowEngine] = lambda engine: engine, *, once: bool = False
+    ) -> None:
         def carry(engine: WorkflowEngine, store: RolloutStore, scene: RolloutScene) -> object:
             return carry_out(wrap(engine), store, scene, listeners=[], say=self.said.append)
 
@@ -62,7 +72,7 @@ class Loop:
 
         clock = self.scene.scene.lab.clock
         loop = WorkLoop(open_store, open_worker, self.prepare, carry, self.said.append, clock=clock, stop=self.stop)
-        loop.work_until_stopped()
+        loop.work_until_stopped(once=once)
 
 
 def make_rollout(folder: Path) -> tuple[DurableScene, RolloutRecord, Callable[[RolloutStore, str], RolloutScene]]:
@@ -147,3 +157,54 @@ def test_on_a_server_signs_of_life_are_by_its_clock_whatever_the_machines_think(
         lost = summarise_rollout(store, record.id, now, worked_on=False)["lost_since"]
         assert lost is not None
         assert abs(datetime.fromisoformat(lost) - now) < timedelta(minutes=2)
+
+
+def test_a_worker_that_works_once_leaves_where_the_database_cannot_be_used(tmp_path: Path) -> None:
+    scene, _, _ = make_rollout(tmp_path)
+
+    def fill_disk(*_: object) -> RolloutScene:
+        message = "the disk is full"
+        raise StoreRefused(message)
+
+    loop = Loop(scene, fill_disk, PatientEvent(3))
+    with pytest.raises(StoreRefused, match="the disk is full"):
+        loop.run(once=True)
+    assert loop.stop.pauses == []
+
+
+def test_who_waits_for_workers_that_all_refuse_a_rollout_is_told_so_and_leaves(
+    tmp_path: Path, postgres: PostgresServer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by review: on a shared database nothing was printed, and nothing ended."""
+    scene = DurableScene(tmp_path, schools=1, server=postgres.create_database())
+    started = scene.judge()
+    record = scene.record(started)
+    operations = scene.scene.operations
+    assert operations is not None
+    monkeypatch.setattr(EstateRollouts, "server", property(lambda _: scene.server))
+    place = EstateRollouts(operations, scene.state, scene.scene.policies.path)
+    refusals = iter(("north", "south"))
+
+    def refuse_next(store: RolloutStore, seconds: float) -> None:
+        """While it is waited: another worker looks at the rollout, and may not work on it."""
+        assert seconds
+        worker = next(refusals, "")
+        assert worker, "it is waited on after all have refused"
+        HeartbeatStore(store).note_refusal(record.id, worker, f"{worker}: taro may approve no more", NOON)
+
+    with use_rollouts(scene.state, server=scene.server) as store, ExitStack() as alive:
+        HeartbeatStore(store).note_refusal(record.id, "north", "an older reason", NOON)
+        for name in ("north", "south"):
+            alive.enter_context(become_worker(tmp_path / name, server=scene.server, name=name))
+        monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: refuse_next(store, seconds))
+        with pytest.raises(typer.Exit) as left:
+            worker_commands.work_or_watch(scene.prepare(record, started, scene.surround()), place, as_json=True)
+    assert left.value.exit_code == Exit.FAILED
+    said = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [one["text"] for one in said if one.get("event") == "refused"] == [
+        "the worker north does not work on it: an older reason",
+        "the worker north does not work on it: north: taro may approve no more",
+        "the worker south does not work on it: south: taro may approve no more",
+    ]
+    assert [one["worker"] for one in said[-1]["refused_by"]] == ["north", "south"]
+    assert said[-1]["state"] == RolloutState.RUNNING

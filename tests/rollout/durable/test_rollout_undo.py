@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.output import Exit
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault, FaultScript, make_fault
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutState
@@ -253,3 +254,16 @@ def test_a_rollout_that_changed_nothing_has_nothing_to_undo(policies: TwoPolicie
     refused = policies.undo(repaired)
     assert refused.code == 1
     assert "it applied the policy that was applied before it" in refused.errors
+
+
+def test_an_undo_that_is_started_at_once_still_says_that_a_way_of_others_was_not_judged(
+    policies: TwoPolicies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies.roll_out(policies.narrow)
+    old = policies.list_running()
+    second = policies.roll_out(policies.wide)
+    monkeypatch.setattr("controller.cli.rollouts.undo.choose_exit_code", lambda _: Exit.NOT_JUDGED)
+    done = policies.undo(second, "-o", str(policies.scene.folder / "back.json"), "--start")
+    assert "rollout: 2 applied" in done.said, done.errors
+    assert policies.list_running() == old
+    assert done.code == Exit.NOT_JUDGED

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from controller.lab.network import kernel_settings
 from controller.lab.network.data_plane.bridges import NOWHERE, Bridges, plan_bridge_change, plan_bridges
+from controller.lab.network.data_plane.learnt_hosts import find_learnt_hosts
 from controller.lab.network.data_plane.packet_filters import (
     Chains,
     render_chains,
@@ -16,7 +17,7 @@ from controller.lab.network.data_plane.packet_filters import (
 )
 from controller.lab.network.data_plane.port_wires import PortWire
 from controller.lab.network.programs import ProgramContext, run_program
-from controller.lab.virtual_switches.forwarding import Forwarding
+from controller.lab.virtual_switches.forwarding import Forwarding, LearntHost
 
 _SETTINGS = {
     # When the first address of an interface goes, the next one takes its place, as on a switch.
@@ -68,6 +69,15 @@ class DataPlane:
         self._write_settings(change.settings)
         self._batch(change.after)
         self._bridges, self._chains = bridges, chains
+
+    def list_learnt(self) -> tuple[LearntHost, ...]:
+        """Return the hosts that the kernel's bridges have learnt, each at its port and in its VLAN.
+
+        Raises:
+            LabError: a program of the machine refused.
+        """
+        said = run_program(("bridge", "-n", self._namespace, "-j", "fdb", "show"))
+        return tuple(find_learnt_hosts(said, self._wires, self._bridges))
 
     def _batch(self, words: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in words)

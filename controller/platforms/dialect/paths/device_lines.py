@@ -99,6 +99,7 @@ def _read_inner_lines(header: str, lines: Lines) -> Iterator[UnmanagedPath]:
             if pattern.fullmatch(words):
                 hops = _list_gateways(words) if kind is PathKind.SECOND_GATEWAY else ()
                 vlans = None if kind in _ANY_VLAN and not hops else frozenset[int]()
+                vlans = find_named_vlans(words) if kind is PathKind.ACCESS_PORT else vlans
                 yield UnmanagedPath(kind, line.number, words, vlans=vlans, next_hops=hops)
 
 

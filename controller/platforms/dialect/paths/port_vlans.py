@@ -150,7 +150,7 @@ def find_named_vlans(words: str) -> frozenset[int] | None:
     >>> sorted(find_named_vlans("vlan filter m vlan-list 10, 20-21 input"))
     [10, 20, 21]
     """
-    found = re.search(r"\b(?:data)?vlan(?:s|-list|-ids)?(?: vlan)? ?([0-9][0-9, -]*)", words)
+    found = re.search(r"\b(?:data|control)?vlan(?:s|-list|-ids)?(?: vlan)? ?([0-9][0-9, -]*)", words)
     listed = parse_vlan_list(found[1].replace(" ", "")) if found else None
     return None if listed is None else frozenset(listed)
 

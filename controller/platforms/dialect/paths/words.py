@@ -91,7 +91,7 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"l2vpn .*|l2 vfi .*|xconnect .*|bridge-domain .*|connect \S+ .*|l2vpn", PathKind.PSEUDOWIRE),
         (r"bridge (irb|crb)|bridge [0-9]+( .*)?", PathKind.BRIDGE),
         (r"l2tp .*", PathKind.TUNNEL),
-        (r"vlan filter .*", PathKind.VLAN_FILTER),
+        (r"vlan filter .*|shutdown vlan .*|application-proxy (ip-filter|quarantine-vlan)( .*)?", PathKind.VLAN_FILTER),
         (r"monitor session .*", PathKind.MIRROR),
         (r"(no )?mac[- ]address-table (static|learning|limit)( .*)?", PathKind.VLAN_FILTER),
         (r"no mac[- ]address-table acquire( .*)?|axrp (vlan-mapping|virtual-link) .*", PathKind.VLAN_FILTER),
@@ -153,7 +153,7 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
         PathKind.ROUTING_TABLE,
     ),
     (
-        re.compile(r"ip(v6)? dhcp pool .*"),
+        re.compile(r"ip(v6)? dhcp pool .*|ip dhcp global-options"),
         re.compile(r"default-router .*|option 0*(3|33|121|249)\b.*|route .*"),
         PathKind.SECOND_GATEWAY,
     ),
@@ -165,6 +165,8 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
     ),
     (re.compile(r"kron policy-list .*"), re.compile(rf"cli (?!\"?{_QUIET}{_QUIET_END}).*"), PathKind.UNKNOWN_LINE),
     (re.compile(r"trigger [0-9]+"), re.compile(r"script .*"), PathKind.UNKNOWN_LINE),
+    (re.compile(r"auth profile .*"), re.compile(r".*\bvlan\b.*|auth dynamic-vlan-creation.*"), PathKind.ACCESS_PORT),
+    (re.compile(r"wlan .*|wireless profile policy .*"), re.compile(r"(client )?vlan .*"), PathKind.ACCESS_PORT),
 )
 """Lines inside another block, by what the block begins with."""
 

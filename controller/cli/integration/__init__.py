@@ -1,0 +1,1 @@
+"""`tsunagu integrate`: schools go from separate networks to one, and back."""

@@ -1,0 +1,14 @@
+"""All commands of `tsunagu integrate`."""
+
+from __future__ import annotations
+
+import typer
+
+from controller.cli.integration.schedule import show_schedule
+from controller.cli.integration.status import show_status
+
+integrate = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Integration (統合): schools from separate networks to one."
+)
+integrate.command("status")(show_status)
+integrate.command("schedule")(show_schedule)

@@ -1,0 +1,79 @@
+"""How far the integration of a city is: the stage of each school, and what stands in the way of the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from controller.measure.assessment.assess import SchoolAssessment
+from controller.model.city import City
+from controller.model.measurement import Assessment
+from controller.model.sites.schools import School
+from controller.model.sites.stages import STAGES, Stage
+
+
+class Blocker(StrEnum):
+    """What stands in the way of a school's next stage, as far as the policy and the measurements say."""
+
+    ADOPTION = "adoption"
+    """Not all of its devices' parts are managed."""
+    CUT_OFF = "cut-off"
+    """It is in quarantine, or a port of it is."""
+    LINE_BELOW = "line-below"
+    """Its line carries less than the affairs system in the cloud and the lessons need."""
+    LINE_NOT_MEASURED = "line-not-measured"
+    """Nobody knows whether its line is enough."""
+    OVERDUE = "overdue"
+    """The day of its cut-over is past."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchoolStatus:
+    """A school in its stage; `following` is the stage that the policy plans, on the day `cutover`.
+
+    `blockers` stand in the way of the stage that comes after this one; an integrated school has none.
+    """
+
+    school: School
+    stage: Stage
+    since: date | None
+    by: str
+    following: Stage | None
+    cutover: date | None
+    retire_by: date | None
+    line: Assessment
+    blockers: tuple[Blocker, ...]
+
+
+def list_school_statuses(city: City, lines: Mapping[str, SchoolAssessment], today: date) -> tuple[SchoolStatus, ...]:
+    """List the schools that are in a stage, in the order of the policy; closed schools are left out."""
+    found = []
+    for school in city.estate_schools:
+        entry = city.integrations.find_entry(school)
+        if entry is None or school.id in city.cut_offs.closed:
+            continue
+        assessed = lines.get(school.id)
+        line = assessed.assessment if assessed else Assessment.NOT_MEASURED
+        following = entry.next
+        overdue = following is not None and following.cutover < today
+        blockers = tuple(_find_blockers(city, school, line, overdue=overdue)) if entry.stage is not STAGES[-1] else ()
+        stage, day = (following.stage, following.cutover) if following else (None, None)
+        found.append(
+            SchoolStatus(school, entry.stage, entry.since, entry.by, stage, day, entry.retire_by, line, blockers)
+        )
+    return tuple(found)
+
+
+def _find_blockers(city: City, school: School, line: Assessment, *, overdue: bool) -> Iterator[Blocker]:
+    if school.adoption != "all":
+        yield Blocker.ADOPTION
+    if any(city.cut_offs.touches(device) for device in city.list_devices(school)):
+        yield Blocker.CUT_OFF
+    if line is Assessment.BELOW:
+        yield Blocker.LINE_BELOW
+    if line is Assessment.NOT_MEASURED:
+        yield Blocker.LINE_NOT_MEASURED
+    if overdue:
+        yield Blocker.OVERDUE
