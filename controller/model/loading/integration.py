@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from controller.errors import Origin, Problem
 from controller.model.access.rules import Segment
@@ -130,11 +130,29 @@ def _find_segment_problems(policy: ReadPolicy, *, staged: bool) -> Iterator[Prob
             needed[admission.default_segment] = "802.1X puts the unknown into it"
         if one.stages and one.id in needed:
             yield Problem(one.origin, "stages", f"schools need {one.id} in every stage: {needed[one.id]}")
+    if staged:
+        yield from _find_absent_askers(policy, known)
     for origin, field, names, stages in _list_uses(policy):
         if stages and not staged:
             yield Problem(origin, "stages", _NO_FILE)
         elif staged:
             yield from _find_absent(origin, field, [known[name] for name in names if name in known], stages)
+
+
+def _find_absent_askers(policy: ReadPolicy, known: Mapping[str, Segment]) -> Iterator[Problem]:
+    """Rules of some stages that let a segment ask which schools have in none of them."""
+    rules = policy.find(RULES)
+    for rule in rules.rules if rules else ():
+        stages = rule.schools.stages if rule.schools else ()
+        for name in rule.network.from_ if rule.network and stages else ():
+            segment = known.get(name)
+            if segment is not None and not any(is_in_stage(segment.stages, stage) for stage in stages):
+                when = ", ".join(stages)
+                message = (
+                    f"lets {name} ask, which schools do not have when {when} ({segment.origin}); take it out of "
+                    "'from', or name other stages"
+                )
+                yield Problem(rule.origin, "network.from", message)
 
 
 def _list_uses(policy: ReadPolicy) -> Iterator[tuple[Origin, str, tuple[str, ...], Stages]]:
