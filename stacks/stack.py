@@ -157,7 +157,7 @@ def _declare_applications(
         "proxy-agent",
         service="iap.googleapis.com",
         project=configured.google.project,
-        opts=foundation.services.build_child_options(foundation, "iap"),
+        opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
     return {
         compiled.id: _declare_application(
