@@ -35,12 +35,16 @@ class LabProbes:
         wrong = tuple(_describe(one) for one in found.results if one.verdict is not PairVerdict.AGREES)
         return ProbeSample(len(found.results), wrong)
 
-    def try_connections(self, city: City, connections: Collection[ProbedConnection]) -> Mapping[ProbedConnection, str]:
+    def try_connections(
+        self, city: City, connections: Collection[ProbedConnection], *, changed: bool
+    ) -> Mapping[ProbedConnection, str]:
         """See `TriesConnections.try_connections`; every pair of hosts that stands for a connection is tried."""
         if not isinstance(city, VirtualCity):
             message = f"{city.called} has no hosts of the virtual city"
             raise LabError(message)
         schools = tuple(dict.fromkeys(one.school for one in connections))
+        if changed:
+            follow_stages(city, schools, self._state)
         found = try_matrix(
             city,
             schools,

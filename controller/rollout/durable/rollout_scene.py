@@ -58,8 +58,12 @@ class ProbedConnection:
 class TriesConnections(Protocol):
     """Opens connections that it is told of, as hosts of a school would."""
 
-    def try_connections(self, city: City, connections: Collection[ProbedConnection]) -> Mapping[ProbedConnection, str]:
+    def try_connections(
+        self, city: City, connections: Collection[ProbedConnection], *, changed: bool
+    ) -> Mapping[ProbedConnection, str]:
         """Return those that could be tried, each with what is not as the policy says, "" where all is.
+
+        `changed`: the devices are as the policy wants them, so hosts whose port has moved ask for an address anew.
 
         Raises:
             TsunaguError: nothing could be tried.

@@ -131,14 +131,19 @@ def test_the_connections_of_a_day_are_tried_by_the_pairs_that_stand_for_them(
         )
         return MatrixResult(with_control=False, results=found, untested=(), seconds=0.0)
 
+    followed: list[tuple[str, ...]] = []
     monkeypatch.setattr(policy_probes, "try_matrix", try_matrix)
+    monkeypatch.setattr(policy_probes, "follow_stages", lambda _, schools, __: followed.append(tuple(schools)))
     wanted = [
         ProbedConnection("as-e04", "staff", name, Family.V4, permitted=True) for name in ("saas", "internet", "other")
     ]
-    found = LabProbes().try_connections(city, wanted)
+    found = LabProbes().try_connections(city, wanted, changed=True)
+    assert followed == [("as-e04",)]
+    LabProbes().try_connections(city, wanted, changed=False)
+    assert followed == [("as-e04",)], "hosts stay where they are until their ports have moved"
     assert [(one.application, why.partition(" (")[2]) for one, why in found.items()] == [
         ("saas", ""),
         ("internet", "closed but must be open)"),
     ]
     with pytest.raises(LabError, match="has no hosts of the virtual city"):
-        LabProbes().try_connections(load_city(POLICIES, on=TODAY), wanted)
+        LabProbes().try_connections(load_city(POLICIES, on=TODAY), wanted, changed=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from controller.errors import TsunaguError
 from controller.inputs.bounded_json import parse_json
 from controller.rollout.durable.gates.day_visits import DayConnection, list_day_connections
 from controller.rollout.durable.gates.gate import GateResult, GateVerdict, GateWave, name_some
@@ -17,11 +18,17 @@ class DayAtSchoolGate:
     """
 
     def look_before(self, wave: GateWave) -> str:
-        """See `LookingGate.look_before`: which connections are not yet as they are to be."""
+        """See `LookingGate.look_before`: which connections are not yet as they are to be, or why nobody could look.
+
+        Hosts that stand in another segment until the wave has changed their port cannot be asked before it.
+        """
         probes = wave.scene.probes
         if not isinstance(probes, TriesConnections):
             return "[]"
-        found = probes.try_connections(wave.city, _list_probes(_list_day(wave)))
+        try:
+            found = probes.try_connections(wave.city, _list_probes(_list_day(wave)), changed=False)
+        except TsunaguError as error:
+            return json.dumps(str(error))
         return json.dumps(sorted({str(one) for one, wrong in found.items() if wrong}))
 
     def judge(self, wave: GateWave, before: str) -> GateResult:
@@ -30,7 +37,7 @@ class DayAtSchoolGate:
         if not isinstance(probes, TriesConnections):
             seen = "nothing opens connections as the hosts of these schools would: leave this gate out here"
             return GateResult(GateVerdict.NOT_JUDGED, seen)
-        found = probes.try_connections(wave.city, _list_probes(day))
+        found = probes.try_connections(wave.city, _list_probes(day), changed=True)
         wrong = sorted({f"{one} ({why})" for one, why in found.items() if why})
         if wrong:
             return GateResult(GateVerdict.FAILED, f"a day is not as the policy says: {name_some(wrong)}")
@@ -39,11 +46,16 @@ class DayAtSchoolGate:
             visits = ", ".join(dict.fromkeys(str(one.visit) for one in untried)) or "every part of the day"
             seen = f"nobody could try {name_some([*map(str, untried)])}; leave it out by 'leave-out: [{visits}]'"
             return GateResult(GateVerdict.NOT_JUDGED, seen)
-        changed = len(_read_names(before) & {str(one) for one in found})
-        return GateResult(
-            GateVerdict.PASSED,
-            f"{len(found)} connections of a day are as the policy says, {changed} of them since the wave",
-        )
+        seen = f"{len(found)} connections of a day are as the policy says"
+        return GateResult(GateVerdict.PASSED, f"{seen}{_describe_before(before, {str(one) for one in found})}")
+
+
+def _describe_before(before: str, tried: set[str]) -> str:
+    """Say how many connections were otherwise before the wave, or why nobody knows."""
+    known = parse_json(before) if before else []
+    if isinstance(known, list):
+        return f", {len(tried & set(map(str, known)))} of them since the wave"
+    return f"; before the wave nobody could try them: {known}"
 
 
 def _list_day(wave: GateWave) -> list[DayConnection]:
@@ -54,8 +66,3 @@ def _list_day(wave: GateWave) -> list[DayConnection]:
 
 def _list_probes(day: list[DayConnection]) -> tuple[ProbedConnection, ...]:
     return tuple(dict.fromkeys(one.probe for one in day if one.probe is not None))
-
-
-def _read_names(text: str) -> frozenset[str]:
-    found = parse_json(text) if text else []
-    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()

@@ -7,9 +7,10 @@ from typing import cast
 
 import pytest
 
-from controller.errors import Origin
+from controller.errors import LabError, Origin
 from controller.model.access.rules import INTERNET
 from controller.model.city import City
+from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family
 from controller.operations.gate_settings import DayVisit, GateRule
 from controller.platforms.transport.base import Clock, Transport
@@ -17,20 +18,37 @@ from controller.rollout.durable.gates.day_gate import DayAtSchoolGate
 from controller.rollout.durable.gates.day_visits import find_visited_segments, list_day_connections
 from controller.rollout.durable.gates.gate import GateVerdict, GateWave
 from controller.rollout.durable.rollout_scene import GateScene, PolicyProbes, ProbedConnection
+from tests.conftest import POLICIES
+from tests.policies import TODAY
 
 SCHOOL, HERE = "as-e04", Origin("o", 1)
 ALL = {DayVisit.STAFF_ROOM, DayVisit.CLASSROOM, DayVisit.HOME, DayVisit.PUPIL, DayVisit.PRINTER, DayVisit.VISITOR}
 
 
-class Hosts:
-    """Hosts that reach what the policy says, but for some connections; those in `silent` segments do not exist."""
+@pytest.fixture(scope="module")
+def city() -> City:
+    """The real estate, with its access points."""
+    return load_city(POLICIES, on=TODAY)
 
-    def __init__(self, wrong: Collection[str] = (), silent: Collection[str] = ()) -> None:
+
+class Hosts:
+    """Hosts that reach what the policy says, but for some connections; those in `silent` segments do not exist.
+
+    Those that are `blind` can try nothing before the wave.
+    """
+
+    def __init__(self, wrong: Collection[str] = (), silent: Collection[str] = (), *, blind: bool = False) -> None:
+        self._blind = blind
         self._wrong = wrong
         self._silent = silent
 
-    def try_connections(self, city: City, connections: Collection[ProbedConnection]) -> Mapping[ProbedConnection, str]:
+    def try_connections(
+        self, city: City, connections: Collection[ProbedConnection], *, changed: bool
+    ) -> Mapping[ProbedConnection, str]:
         assert city.school_by_id
+        if self._blind and not changed:
+            message = "the hosts stand elsewhere"
+            raise LabError(message)
         return {
             one: "closed but must be open" if one.application in self._wrong else ""
             for one in connections
@@ -73,6 +91,10 @@ def test_what_is_as_the_policy_says_passes_and_tells_what_changed(city: City) ->
     changed = sum(one.application == "affairs" for one in tried)
     assert found.seen == f"{len(tried)} connections of a day are as the policy says, {changed} of them since the wave"
     assert changed
+    blind = make_wave(city, Hosts(blind=True), DayVisit.HOME)
+    found = gate.judge(blind, gate.look_before(blind))
+    assert found.verdict is GateVerdict.PASSED
+    assert found.seen.endswith("as the policy says; before the wave nobody could try them: the hosts stand elsewhere")
 
 
 @pytest.mark.parametrize(
