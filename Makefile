@@ -2,7 +2,7 @@
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
-# make soak   the long randomised runs; broken input to every parser (docs/security.md)
+# make soak   the long randomised runs; broken input to every parser (docs/security.md); every playbook on the lab (as root)
 # make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds in memory, 20 on the lab; within an hour (docs/rollouts.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make site   the docs as a site, in build/site; it asks no other host for anything
@@ -61,6 +61,7 @@ soak: setup
 	@$(PYTHON) -m tests.security.fuzz.device_texts --seed $(SEED) --texts 1000000 --write
 	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
+	@$(PYTHON) -m tests.playbooks.lab_run --write
 
 APPLIES ?= 1600
 ROLLOUTS ?= 400

@@ -50,10 +50,9 @@ def roll_out_in_waves(demo: Demo) -> None:
         run_or_stop(f"the gate stopped it: {found['reason'][:160]}", hold="services" in found["reason"])
         run_or_stop("the wave was undone, the next one never began", hold=is_undone(ends))
     set_rollout_settings({})
-    end_rollouts(demo)
-    write_anew(demo, demo.policies)
-    demo.plan("restore.json", *chosen, show=2)
-    demo.apply("restore.json", show=2)
+    end_rollout(demo, rollout)
+    # What was undone is wanted still: nothing has changed since it was planned.
+    demo.apply("gate.json", show=2)
 
 
 def choose_schools(demo: Demo) -> tuple[str, ...]:
@@ -137,4 +136,9 @@ def end_rollouts(demo: Demo) -> None:
         return
     for one in json.loads(done.stdout)["rollouts"]:
         if one["state"] in ("running", "paused", "stopped"):
-            demo.run("rollout", "cancel", one["rollout"], "--lab", "--state", demo.path("rollouts"), show=2)
+            end_rollout(demo, one["rollout"])
+
+
+def end_rollout(demo: Demo, rollout: str) -> None:
+    """Cancel a rollout."""
+    demo.run("rollout", "cancel", rollout, "--lab", "--state", demo.path("rollouts"), show=2)
