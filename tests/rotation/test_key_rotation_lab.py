@@ -17,7 +17,8 @@ from controller.lab.state.layout import Layout
 from controller.model.city import City
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import ACCESS, choose_virtual_city
-from controller.operations.device_access import CredentialSource, DeviceAccess
+from controller.operations.device_access import CredentialSource
+from controller.platforms.base import EXEC
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.storage.whole_file import write_whole
 from tests.chaos.lab_devices import LabDevice, list_lab_devices
@@ -53,13 +54,15 @@ def say_keys(**values: Path) -> None:
 
 def rotate(device: Device, folder: Path, *words: str) -> Done:
     where = ("--lab", "--policies", str(POLICIES), "--state", str(folder / "state"), "--restore-after", "20")
-    return here("rotate", device.id, *where, *words, cwd=folder)
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    return here("rotate", device.id, *where, *words, cwd=work)
 
 
 def log_in(device: Device, key: Path) -> None:
-    access = build_lab_operations().access[ACCESS]
-    access = DeviceAccess.model_validate(access.model_dump() | {"key": CredentialSource(file=key), "read_key": None})
-    with SshTransport({ACCESS: access}).open_session(device, "exec", changing=True):
+    usual = build_lab_operations().access[ACCESS]
+    access = usual.model_copy(update={"key": CredentialSource(file=key), "read_key": None})
+    with SshTransport({ACCESS: access}).open_session(device, EXEC, changing=True):
         return
 
 
