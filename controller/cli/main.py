@@ -63,7 +63,7 @@ GROUPS = {
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "drill": CommandEntry("Drills: lose something, bring it back, measure.", "recovery.drill:drill"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
-    "report": CommandEntry("Reports on what was measured.", "measurement.report:report"),
+    "report": CommandEntry("Reports: measured lines, and how far integration is.", "measurement.all_reports:report"),
 }
 
 _LEAVING = (("run",),)

@@ -33,7 +33,7 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.registry import is_supported, load_platform
 from controller.platforms.transport.base import Clock, Transport
-from controller.rollout.durable.carry_out import Asked, is_worked_on, record_rollout
+from controller.rollout.durable.carry_out import StartOptions, is_worked_on, record_rollout
 from controller.rollout.durable.database import DatabaseServer
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
@@ -136,8 +136,8 @@ class DriftCycle:
             store.refuse_second_rollout()
             now = scene.clock.now()
             started = judge_start(request, now)
-            asked = Asked(operations.daemon.restore_after_seconds, "", now)
-            record = record_rollout(store, started, request.plan_path, asked)
+            options = StartOptions(operations.daemon.restore_after_seconds, "", now)
+            record = record_rollout(store, started, request.plan_path, options)
         about = started.answers.list_attributes()
         scene.trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
         return record

@@ -42,7 +42,7 @@ REFUSED = "The table of schools cannot be used; nothing was written:"
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class TableLine:
     """The cells of a row, and the line that it begins at."""
 
     number: int
@@ -50,6 +50,7 @@ class _Line:
 
     @property
     def is_blank(self) -> bool:
+        """Whether nothing stands in it."""
         return not any(cell.strip() for cell in self.cells)
 
 
@@ -78,7 +79,7 @@ def parse_school_table(
         InputRefused, ImportRefused: as `read_school_table`.
     """
     decoded = decode_table(content, path, told, _has_header)
-    lines = [line for line in _split(decoded.text, path) if not line.is_blank]
+    lines = [line for line in split_table(decoded.text, path) if not line.is_blank]
     if not lines:
         raise InputRefused(path, "holds no row; write a header and a row for each school")
     problems = ProblemList()
@@ -111,7 +112,12 @@ def _has_header(text: str) -> bool:
     return any(sum(find_column(cell) is not None for cell in line.split(",")) >= _ENOUGH for line in lines)
 
 
-def _split(text: str, path: Path) -> Iterator[_Line]:
+def split_table(text: str, path: Path) -> Iterator[TableLine]:
+    """Yield the rows of a CSV text, blank ones too.
+
+    Raises:
+        InputRefused: it is none, or has too many columns; names the line.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     begins = 1
     while True:
@@ -123,7 +129,7 @@ def _split(text: str, path: Path) -> Iterator[_Line]:
             return
         if len(cells) > MOST_COLUMNS:
             raise InputRefused(path, f"has more than {MOST_COLUMNS} columns, the most that are read", begins)
-        yield _Line(begins, cells)
+        yield TableLine(begins, cells)
         begins = reader.line_num + 1
 
 
@@ -138,7 +144,7 @@ def _explain_csv_error(said: str) -> str:
 
 
 def _read_header(
-    header: _Line, rows: Sequence[_Line], path: Path, problems: ProblemList
+    header: TableLine, rows: Sequence[TableLine], path: Path, problems: ProblemList
 ) -> tuple[dict[int, NamedColumn], tuple[str, ...]]:
     """Return which column stands where, and the headers that say nothing here."""
     origin = Origin(str(path), header.number)
@@ -158,7 +164,7 @@ def _read_header(
 
 
 def _refuse_missing(
-    header: _Line, columns: dict[int, NamedColumn], origin: Origin, problems: ProblemList, *, needs_line: bool
+    header: TableLine, columns: dict[int, NamedColumn], origin: Origin, problems: ProblemList, *, needs_line: bool
 ) -> None:
     """Keep what a table of schools must say and does not; an export of NetBox says its own."""
     there = {column for column, _ in columns.values()}
@@ -185,7 +191,7 @@ def _suggest_header(column: Column, cells: Sequence[str], found: dict[int, Named
     return ""
 
 
-def _explain_no_header(header: _Line, rows: Sequence[_Line]) -> str | None:
+def _explain_no_header(header: TableLine, rows: Sequence[TableLine]) -> str | None:
     text = "".join(header.cells)
     for sign, name in _WRONG.items():
         if sum(find_column(part) is not None for part in text.split(sign)) >= _ENOUGH:
@@ -197,7 +203,7 @@ def _explain_no_header(header: _Line, rows: Sequence[_Line]) -> str | None:
 
 
 def _read_rows(
-    rows: Sequence[_Line], header: _Line, columns: dict[int, NamedColumn], path: Path, problems: ProblemList
+    rows: Sequence[TableLine], header: TableLine, columns: dict[int, NamedColumn], path: Path, problems: ProblemList
 ) -> Iterator[SourceRow]:
     width = len(header.cells)
     for row in rows:

@@ -19,10 +19,10 @@ BYTES_BESIDE = 256 << 10
 
 def find_free_bytes(folder: Path) -> int:
     """Return how much this user can still write where a folder is, or would be made."""
-    place = folder.absolute()
-    while not place.exists():
-        place = place.parent
-    found = os.statvfs(place)
+    nearest = folder.absolute()
+    while not nearest.exists():
+        nearest = nearest.parent
+    found = os.statvfs(nearest)
     return found.f_bavail * found.f_frsize
 
 

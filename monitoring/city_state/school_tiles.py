@@ -13,6 +13,7 @@ from controller.model.city import City
 from controller.model.measurement import Assessment, Basis
 from controller.model.policy_files import QUARANTINES
 from controller.model.sites.schools import School
+from controller.model.sites.stages import Stage
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
@@ -36,7 +37,8 @@ LineState = Literal["up", "down", "unknown", "none"]
 class Tile(TypedDict):
     """A school as the page shows it. Bandwidths are in Mbit/s.
 
-    `drift` and `unconfirmed` count devices; None is "not known".
+    `drift` and `unconfirmed` count devices; None is "not known". `stage`: how far the school is integrated; None where
+    the city names no stages.
 
     `recommended_mbps` is what the assessment was made against, as whoever measured sent it. `basis` says whether that
     is a published row; the monitor knows it only where its own policies give the same figure. Where they give another,
@@ -58,6 +60,7 @@ class Tile(TypedDict):
     unconfirmed: int | None
     measured_at: str | None
     silent: bool
+    stage: Stage | None
 
 
 class CityState:
@@ -130,6 +133,7 @@ class CityState:
             "unconfirmed": int(unconfirmed.value) if unconfirmed else None,
             "measured_at": format_time(measured.at) if measured else None,
             "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
+            "stage": self.city.find_stage(school),
         }
 
     @cached_property

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 
 from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
+from controller.model.sites.stages import STAGES
 
 FOLDER = Path(__file__).parent / "page"
 LANGUAGE_COOKIE = "tsunagu_language"
@@ -37,6 +38,7 @@ def build_page_routes(city: City) -> list[BaseRoute]:
         "note": note.removesuffix(")"),
         "wards": city.wards,
         "zone": city.timezone.key,
+        "stages": STAGES if any(city.find_stage(school) for school in city.schools) else (),
     }
 
     async def city_page(request: Request) -> Response:
@@ -48,7 +50,9 @@ def build_page_routes(city: City) -> list[BaseRoute]:
             return _page(request, "unknown.html", status=404, **shown)
         ward = next(ward for ward in city.wards if ward.id == school.ward)
         kind = city.kinds[school.kind].get_name(choose_language(request))
-        return _page(request, "school.html", school=school, ward=ward, kind=kind, **shown)
+        return _page(
+            request, "school.html", school=school, ward=ward, kind=kind, stage=city.find_stage(school), **shown
+        )
 
     async def rollout_page(request: Request) -> Response:
         return _page(request, "rollout.html", **shown)

@@ -147,7 +147,9 @@ class ApplicationBackend(pulumi.ComponentResource):
             default_uri_disabled=True,
             # The one public application asks nobody who they are; still, only the load balancer gets here.
             invoker_iam_disabled=not application.compiled.iap,
-            deletion_protection=application.protected,
+            # A service keeps nothing; its data lie in the database and the bucket, which are protected. A region that
+            # is drained loses its services, and protection here would stop that half-way.
+            deletion_protection=False,
             labels=labels,
             template={
                 "service_account": account.email,

@@ -59,8 +59,7 @@ MUST_BE: dict[str, dict[str, bool]] = {
         "settings.backupConfiguration.pointInTimeRecoveryEnabled": True,
     },
     "storage.Bucket": {"forceDestroy": False, "versioning.enabled": True},
-    "cloudrunv2.Service": {"deletionProtection": True},
 }
-"""What keeps data; a replica's backups are its master's."""
+"""What keeps data; a replica's backups are its master's. A service of Cloud Run keeps none, and may go."""
 KEYS = Guardrail("own-keys", "3.2(7), 要素技術", "Everything stored is encrypted with a key of ours.", require_own_keys)
 KEPT = Guardrail("data-is-kept", "6.1(2)", "What holds data cannot be deleted by one command.", require_protection)

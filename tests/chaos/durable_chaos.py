@@ -11,7 +11,7 @@ import random
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from controller.model.city import City
@@ -69,6 +69,11 @@ class DurableChaos:
         self.plan = plan_change(self.city, self.verified, self.rng.choice(self.models).school.id)
         self.state, self.copy = self.folder / "state", self.folder / "copy.sqlite"
         self.record = self._record()
+        self.began = self.chaos.clock.monotonic()
+        """When the rollout began; no jump of the time of day changes that."""
+        self.process_began = self.began
+        self.tries: dict[tuple[str, datetime], float] = {}
+        """When the process began that a try was first seen after, by device and by when it says that it began."""
 
     def _record(self) -> RolloutRecord:
         now = self.chaos.clock.now()
@@ -101,6 +106,7 @@ class DurableChaos:
         settings = Settings(RESTORE_SECONDS, self.folder / "run", transport, clock, 1, derive_towards(WANTED))
         changes = {one.device.id: one for one in build_changes(self.city, self.plan, self.verified, settings)}
         scene = RolloutScene(self.record, self.city, self.operations, changes, clock, GateScene(transport, clock))
+        self.process_began = self.chaos.clock.monotonic()
         child = process.run(scene, self.state)
         while True:
             _, ended = os.waitpid(child, os.WUNTRACED)
@@ -128,14 +134,19 @@ class DurableChaos:
     def find_untrue(self) -> Iterator[str]:
         """Yield what the devices are in and must not be, and what the database says of them and is not so."""
         yield from self.chaos.find_violations()
+        with use_rollouts(self.state) as store:
+            for run in store.list_runs(self.record.id):
+                self.tries.setdefault((run.device, run.begun), self.process_began)
         for name, run in self.list_runs().items():
             if run.end is not None and run.attempted:
                 yield from self.chaos.find_lies(name, run.end, run.reason)
-            if run.end is End.UNKNOWN and not run.unreached and not self._has_armed(name):
+            if run.end is End.UNKNOWN and not run.unreached and not self._has_armed(run):
                 yield f"{name} told unknown ({run.reason}): no change of it has begun"
 
-    def _has_armed(self, name: str) -> bool:
-        return any(one.verb == "arm" for one in self.chaos.devices[name].exchanges)
+    def _has_armed(self, run: DeviceRun) -> bool:
+        """Tell if a restore was armed since the process began whose try it is: an older try's arm excuses nothing."""
+        since = self.tries[run.device, run.begun]
+        return any(one.verb == "arm" and one.at >= since for one in self.chaos.devices[run.device].exchanges)
 
     def damage(self) -> Iterator[str]:
         """Put the database back to a copy, or cut it off, let a process meet that, and put back what it was."""
@@ -164,13 +175,14 @@ def play_durable(seed: int, city: City, models: list[Device], folder: Path) -> I
     server = DeviceServer(played.chaos, folder / "devices")
     played.address = server.address
     try:
-        yield from _play_faults(played)
-        yield from _play_calm(played)
+        yield from play_faults(played)
+        yield from play_calm(played)
     finally:
         server.close()
 
 
-def _play_faults(played: DurableChaos) -> Iterator[str]:
+def play_faults(played: DurableChaos) -> Iterator[str]:
+    """Play processes that something happens to; yield what is not true after each."""
     rng, chaos = played.rng, played.chaos
     for _ in range(rng.choice((1, 1, 2, 3))):
         chaos.begin_process(rng, calm=False)
@@ -189,7 +201,8 @@ def _play_faults(played: DurableChaos) -> Iterator[str]:
             chaos.clock.jumped = timedelta(seconds=rng.choice(JUMPS))
 
 
-def _play_calm(played: DurableChaos) -> Iterator[str]:
+def play_calm(played: DurableChaos) -> Iterator[str]:
+    """Let all go well until the rollout has ended; yield what is not true, or not done, then."""
     chaos = played.chaos
     chaos.clock.sleep(LONG)
     chaos.repair_devices()
@@ -217,7 +230,7 @@ def _find_lost(played: DurableChaos) -> Iterator[str]:
         end = runs[name].end if name in runs else None
         if end is None and state is not RolloutState.CANCELLED:
             yield f"{name} is lost: nothing says how it ended"
-        late = played.chaos.clock.now() - played.record.started > timedelta(hours=WAIT_HOURS)
+        late = played.chaos.clock.monotonic() - played.began > WAIT_HOURS * 3600
         if end is End.UNKNOWN and state is not RolloutState.CANCELLED and not late:
             yield f"{name} is unknown, though it answers"
     allowed = played.operations.rollout.waves[0].maximum_failures

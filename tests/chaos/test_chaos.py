@@ -26,6 +26,8 @@ def test_applies_end_in_what_is_true_on_the_devices(
 ) -> None:
     found = {}
     for seed in range(first, first + PART):
-        if wrong := list(play_apply(seed, city, models, tmp_path)):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        if wrong := list(play_apply(seed, city, models, folder)):
             found[seed] = wrong
     assert found == {}

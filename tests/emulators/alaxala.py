@@ -43,7 +43,7 @@ class AlaxalaSwitch:
     """The device: its running configuration as blocks, what is saved, and whether the two differ.
 
     `replaces`: a list is bound in the place of another (False: the old one must be taken off first). `modes` are the
-    lines of the flow detection modes.
+    lines of the flow detection modes. `learnt` is the table of MAC addresses that it shows; it has no data plane.
     """
 
     ports: tuple[str, ...] = ("gigabitethernet 0/1", "gigabitethernet 0/2")
@@ -56,6 +56,7 @@ class AlaxalaSwitch:
     saved: str | None = None
     is_changed: bool = False
     is_full: bool = False
+    learnt: str = ""
     kept: dict[str, list[str]] = field(default_factory=dict)
     lines: list[AlaxalaCommandLine] = field(default_factory=list)
 
@@ -198,6 +199,8 @@ class AlaxalaCommandLine:
                 self.level = "config"
             case "show running-config":
                 return Answer(tuple(self.device.show_running().splitlines()))
+            case "show mac-address-table":
+                return Answer(tuple(self.device.learnt.splitlines()))
             case "show startup-config":
                 return Answer(tuple((self.device.saved or "").splitlines()))
             case "set logging console disable E9":

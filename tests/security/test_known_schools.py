@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, datetime, time
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.compile.identity.access_levels import LONGEST_LIST, AccessLevelCatalogue, choose_place_levels
+from controller.compile.identity.access_levels import (
+    LONGEST_LIST,
+    LONGEST_NAME,
+    AccessLevelCatalogue,
+    choose_place_levels,
+)
 from controller.compile.identity.admission_8021x import compile_radius_rows, find_device_place, find_radius_row
 from controller.errors import PolicyError
 from controller.model.access.rules import IdentityPart, Rule, RuleFile
@@ -186,6 +192,43 @@ def test_no_list_of_an_expression_is_longer_than_google_takes() -> None:
     levels = {level.name: level.expression for level in catalogue.by_key.values()}
     asked = {"device.vendors": {FACTS.vendor: {"data": {"school": many[-1].id}}}}
     assert FACTS.name("registered") in LevelEvaluator(levels).find_granted(asked)
+
+
+def test_no_list_of_addresses_is_longer_than_google_takes() -> None:
+    """Of one ward with as many lines as a prefecture has, and of offices."""
+    ward = SCHOOL.ward
+    line = SCHOOL.lines.primary.model_copy(
+        update={"egress": tuple(map(ip_network, _many_addresses(2 * LONGEST_LIST + 1)))}
+    )
+    lines = SCHOOL.lines.model_copy(update={"primary": line})
+    schools = tuple(one.model_copy(update={"lines": lines}) if one.id == SCHOOL.id else one for one in CITY.schools)
+    grown = CITY.replace_file(SCHOOLS, SchoolFile(schools=schools))
+    levels = {level.name: level.expression for level in AccessLevelCatalogue(grown, FACTS).by_key.values()}
+    lists = [names.count(",") + 1 for one in levels.values() for names in re.findall(r"origin\.ip, \[([^]]*)", one)]
+    assert max(lists) == LONGEST_LIST
+    evaluator = LevelEvaluator(levels)
+    for address, registered, own in (
+        (_many_addresses(2 * LONGEST_LIST + 1)[-1], SCHOOL.id, True),
+        (_many_addresses(2 * LONGEST_LIST + 1)[0], "another-school", False),
+    ):
+        asked = {"origin.ip": address, "device.vendors": {FACTS.vendor: {"data": {"school": registered}}}}
+        granted = evaluator.find_granted(asked)
+        assert FACTS.name(f"school_{ward}") in granted
+        assert (FACTS.name(f"own_school_{ward}") in granted) == own
+
+
+def _many_addresses(number: int) -> list[str]:
+    return [f"203.0.{113 + place // 256}.{place % 256}" for place in range(number)]
+
+
+def test_a_level_of_any_ward_has_a_name_that_google_takes() -> None:
+    """Two wards whose ids differ at their ends only keep two levels."""
+    ids = [f"{'a' * 38}{end}" for end in "xy"]
+    facts = replace(FACTS, prefix="tsunagu_production")
+    names = [facts.name(f"{kind}{one}") for kind in ("school_", "own_school_", "registered_") for one in ids]
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) == LONGEST_NAME
+    assert all(re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]*", name) for name in names)
 
 
 def test_what_forbids_one_side_forbids_whoever_could_be_on_it() -> None:

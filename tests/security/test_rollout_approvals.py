@@ -16,7 +16,7 @@ from controller.operations.operations import Operations
 from controller.plan.provenance.signed_plan import save_signed_plan
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
-from controller.rollout.durable.carry_out import Asked, record_rollout, use_rollouts
+from controller.rollout.durable.carry_out import StartOptions, record_rollout, use_rollouts
 from tests.cli.running import Done
 from tests.rollout.durable.city_scene import write_waves
 from tests.rollout.durable.test_rollout_command import read_id, run
@@ -103,9 +103,9 @@ def test_a_plan_that_has_expired_is_not_approved_and_no_approval_counts_where_no
     office.scene.operations, office.scene.now = make_operations(office.folder, **WAVES), datetime.now(UTC)
     office.scene.plan()
     started = office.scene.start()
-    asked = Asked(60, "", datetime.now(UTC))
+    options = StartOptions(60, "", datetime.now(UTC))
     with use_rollouts(office.folder / ".tsunagu", create=True) as store:
-        name = record_rollout(store, started, office.scene.plan_path, asked).id
+        name = record_rollout(store, started, office.scene.plan_path, options).id
     refused = office.approve(name, "taro")
     assert refused.code == 1
     assert "names nobody whose approval counts" in refused.errors

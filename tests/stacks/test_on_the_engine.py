@@ -17,8 +17,10 @@ import yaml
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
 from controller.offline_google.world.world import OfflineWorld
-from tests.stacks.declared import ROOT
+from controller.offline_google.world.world_store import WorldStore
+from tests.stacks.declared import ROOT, configured
 from tests.stacks.regions import ONE, TWO, write_regions
 
 PACK = ("--policy-pack", str(ROOT / "stacks/guardrails"))
@@ -59,6 +61,34 @@ class Rehearsed:
         finally:
             world.close()
 
+    def is_agent_known(self, domain: str) -> bool:
+        """Whether the world has been asked for this service agent of the project."""
+        number = self.project_number
+        store = WorldStore(self.rehearsal.world)
+        try:
+            return agent_exists(store, make_agent_email(domain, number))
+        finally:
+            store.close()
+
+    @property
+    def project_number(self) -> str:
+        """As the stack's file has it."""
+        return configured(self.stack).google.project_number
+
+
+def list_ungranted_waits(state: Path) -> list[str]:
+    """Who may use a key, without having waited for that service and, where there is one, for its agent's identity."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    wrong = []
+    for one in resources:
+        if one["type"] == "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember":
+            name = one["urn"].rpartition("::")[2]
+            kind = next(word for word in ("database", "run", "storage") if f"-{word}" in name)
+            waits = {urn.rpartition("::")[2] for urn in one["dependencies"]}
+            needed = {"storage": "services-storage"}.get(kind, f"keys-{kind}-agent")
+            wrong += [] if needed in waits else [f"{name}: {needed} is not among {sorted(waits)}"]
+    return wrong
+
 
 @pytest.fixture
 def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Rehearsed]:
@@ -86,11 +116,15 @@ def firewall_rules_kept(state: Path) -> tuple[list[str], dict[str, set[str]]]:
 
 def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
     lab = rehearsed("lab")
-    assert re.search(r"\+ 22\d to create", lab.succeeds("preview", *PACK))
+    assert re.search(r"\+ 2[23]\d to create", lab.succeeds("preview", *PACK))
+    assert lab.count() == 0
+    assert not lab.is_agent_known("gs-project-accounts"), "the first preview asks Google nothing"
     lab.succeeds("up", *DO, *PACK)
+    assert lab.is_agent_known("gs-project-accounts")
     lab.succeeds("preview", "--expect-no-changes", *PACK)
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
+    assert list_ungranted_waits(tmp_path / "state.json") == []
     opening, closing = firewall_rules_kept(tmp_path / "state.json")
     assert opening
     assert len(closing) == 4
@@ -104,7 +138,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     changed = {"TSUNAGU_POLICIES": str(policies)}
     shown = lab.succeeds("preview", "--diff", **changed)
     assert "staff-ai-board-staff-1" in shown
-    assert re.search(r"- 1 to delete\s+22\d unchanged", shown), shown
+    assert re.search(r"- 1 to delete\s+2[23]\d unchanged", shown), shown
     lab.succeeds("up", *DO, *PACK, **changed)
 
     lab.succeeds("destroy", *DO)
@@ -164,7 +198,12 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert sum(map(len, by_kind.values())) == len(steps), {one["op"] for one in steps}
     levels = "accessLevel:AccessLevel::"
     made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
-    assert all(name == "in-country" or name.startswith("registered") for name in made)
+    added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
+    added |= {"keys-run-agent"}
+    # APIs that were on by chance, and the agent whose grants did not wait for it.
+    assert added <= {urn.rpartition("::")[2] for urn in made}
+    rest = [name for name in made if name.rpartition("::")[2] not in added]
+    assert all(name == "in-country" or name.startswith("registered") for name in rest)
     # The level of the country has its name of any country; what asked for the old one asks for the new one first.
     assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
     assert [levels in one["urn"] for one in by_kind["update"]] == [True]
@@ -178,7 +217,16 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert {one["oldState"]["urn"] for one in renamed} == gone, "each is kept under its new name"
 
 
-def test_production_refuses_to_be_destroyed_and_switches_over(
+def change_production(folder: Path, old: str, new: str) -> tuple[str, str]:
+    """The options for production with one thing of its file changed."""
+    text = (ROOT / "stacks/config/Pulumi.production.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file = folder / "Pulumi.production.yaml"
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    return "--config-file", str(file)
+
+
+def test_production_refuses_to_be_destroyed_drains_a_region_and_switches_over(
     rehearsed: Callable[[str], Rehearsed], tmp_path: Path
 ) -> None:
     production = rehearsed("production")
@@ -190,13 +238,21 @@ def test_production_refuses_to_be_destroyed_and_switches_over(
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
 
-    turned = tmp_path / "Pulumi.production.yaml"
-    text = (ROOT / "stacks/config/Pulumi.production.yaml").read_text(encoding="utf-8")
-    turned.write_text(text.replace("primary: tokyo", "primary: osaka"), encoding="utf-8")
-    shown = production.succeeds("preview", "--config-file", str(turned), "--diff", *PACK)
+    # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
+    drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
+    said = production.succeeds("up", *drained, *DO, *PACK)
+    assert re.search(r"~ 4 updated\s+- 12 deleted", said), said
+    production.succeeds("preview", "--expect-no-changes", *drained)
+    production.succeeds("up", *DO, *PACK)
+    production.succeeds("preview", "--expect-no-changes")
+    assert production.count() == before
+
+    turned = change_production(tmp_path, "primary: tokyo", "primary: osaka")
+    shown = production.succeeds("preview", *turned, "--diff", *PACK)
     # Both instances, and the service in each region that is told where to write.
-    assert re.search(r"~ 4 to update\s+22\d unchanged", shown), shown
-    production.succeeds("up", "--config-file", str(turned), *DO, *PACK)
+    assert re.search(r"~ 4 to update\s+2[23]\d unchanged", shown), shown
+    production.succeeds("up", *turned, *DO, *PACK)
+    production.succeeds("preview", "--expect-no-changes", *turned)
 
 
 def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:

@@ -95,6 +95,12 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("migrate", "show what would be rewritten"),
             Example("migrate --write", "rewrite it"),
         ),
+        "integrate plan": (
+            Example("integrate plan as-e04 --to coexist", "what it changes for whom; nothing is written"),
+            Example(
+                "integrate plan 麻生区 --to coexist --printers printers.csv --issued issued.csv -o plan.json", "a ward"
+            ),
+        ),
         "approve": (Example("approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "with a key of your agent"),),
         "agent": (
             Example("agent frr", "the program, to be read before it is installed"),
@@ -173,6 +179,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "backup restore": (Example("backup restore /srv/backups/tsunagu.tar", "on a machine without any state"),),
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
+        "report integration": (Example("report integration -o integration.html --lang ja", "one HTML file"),),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
     }

@@ -88,6 +88,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain": JsonForm(("explain",), ExplainedDocument),
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
+        "integrate-plan": JsonForm(("integrate plan",), "controller.cli.integration.documents:IntegratePlanDocument"),
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
@@ -121,6 +122,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "drill-list": JsonForm(("drill list",), "controller.cli.recovery.drill:DrillsDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
         "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
+        "report-integration": JsonForm(
+            ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
+        ),
         "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),

@@ -41,7 +41,7 @@ from controller.cli.rollouts.worker import (
 from controller.plan.document import parse_plan, read_plan
 from controller.platforms.transport.base import SystemClock
 from controller.rollout.durable.carry_out import (
-    Asked,
+    StartOptions,
     is_worked_on,
     record_rollout,
     refuse_resuming,
@@ -123,27 +123,27 @@ def start(  # noqa: PLR0913 the command's options
             refuse_superseding(store, supersede)
         else:
             store.refuse_second_rollout()
-        scene = _begin(store, request, place, Asked(restore_after, forced, SystemClock().now(), supersede))
+        scene = _begin(store, request, place, StartOptions(restore_after, forced, SystemClock().now(), supersede))
     if supersede:
         # Whoever works on the other one ends the devices that have begun, and leaves then.
         errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
     work_or_watch(scene, place, as_json=as_json)
 
 
-def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, asked: Asked) -> RolloutScene:
+def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, options: StartOptions) -> RolloutScene:
     """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
     clock = SystemClock()
     began = clock.monotonic()
-    started = judge_start(request, asked.now)
+    started = judge_start(request, options.now)
     say_start(started, clock.monotonic() - began)
-    lost = bool(asked.supersedes) and _is_lost(store, asked.supersedes, place)
-    record = record_rollout(store, started, request.plan_path, asked)
+    lost = bool(options.supersedes) and _is_lost(store, options.supersedes, place)
+    record = record_rollout(store, started, request.plan_path, options)
     trail = open_audit_trail(place.folder, place.operations)
     trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **started.answers.list_attributes())
-    if asked.supersedes:
-        _record(place, asked.supersedes, f"superseded by {record.id}", request.applier)
+    if options.supersedes:
+        _record(place, options.supersedes, f"superseded by {record.id}", request.applier)
     if lost:
-        tell_lost_end(store, asked.supersedes, place, RolloutState.SUPERSEDED)
+        tell_lost_end(store, options.supersedes, place, RolloutState.SUPERSEDED)
     print_line(f"rollout {record.id} has begun")
     around = build_surroundings(place, clock, record)
     return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
@@ -160,8 +160,8 @@ def resume(
 ) -> None:
     """Go on with a rollout that is paused or stopped, or whose process was lost, until it ends or stops.
 
-    It is judged by the operators' file of today, with the rollout's own copy of its policy. Where other processes work
-    on it, these go on and are watched; else this one works on it.
+    It is judged by the operators' file as it is now, with the rollout's own copy of its policy. Where other processes
+    work on it, these go on by the file that they began with, and are watched; else this one works on it.
 
     Exit code 0 only when every device is applied or unchanged.
     """
@@ -303,8 +303,9 @@ def work(  # noqa: PLR0913 the command's options
 ) -> None:
     """Work on whatever rollout has not ended, together with other workers where they share a PostgreSQL.
 
-    Each works by the rollout's own copy of its policy, and by its operators' file of today. It ends when it is told to
-    (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers take over the rest.
+    Each works by the rollout's own copy of its policy, and by its operators' file as it stands when it takes a rollout
+    up. It ends when it is told to (Ctrl-C, SIGTERM, a closed terminal): devices that have begun end, and other workers
+    take over the rest.
 
     Without a shared database it works alone: a rollout that somebody starts meanwhile is theirs, until they leave it.
 

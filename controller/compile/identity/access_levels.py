@@ -64,6 +64,8 @@ LONGEST_LIST = 200
 """Entries of a list in an expression (Access Context Manager, limits)."""
 LONGEST_NAME = 50
 """Characters of an access level's name (Access Context Manager, "Access level names")."""
+DIGEST = 12
+"""Letters of a digest that tells names and sets apart."""
 OS_TYPES: Mapping[OperatingSystem, str] = {
     "chrome-os": "DESKTOP_CHROME_OS",
     "ios": "IOS",
@@ -79,6 +81,12 @@ OS_TYPES: Mapping[OperatingSystem, str] = {
 class ProxyFacts:
     """The names and numbers by which Google knows the city.
 
+    >>> facts = ProxyFacts("1", "tsunagu_production", "fingerprint", "0customer-tsunagu")
+    >>> facts.name("own_school_takatsu")
+    'tsunagu_production_own_school_takatsu'
+    >>> len(facts.name("own_school_a-ward-with-an-id-of-forty-letters"))
+    50
+
     `access_policy` is the number of the organisation's access policy; `prefix` keeps stacks in one organisation apart;
     `device_authority` is the fingerprint of the root that device certificates come from (base64 of its SHA-256, as the
     Admin console shows it); `vendor` names the client state that the device management writes
@@ -91,8 +99,15 @@ class ProxyFacts:
     vendor: str
 
     def name(self, key: str) -> str:
-        """The short name of a level, as `levels.` and its resource have it."""
-        return f"{self.prefix}_{key}".replace("-", "_")
+        """The short name of a level, as `levels.` and its resource have it.
+
+        A ward's id may be long: a name that Google would not take ends in a digest of the whole instead.
+        """
+        whole = f"{self.prefix}_{key}".replace("-", "_")
+        if len(whole) <= LONGEST_NAME:
+            return whole
+        end = f"_{sha256(whole.encode()).hexdigest()[:DIGEST]}"
+        return whole[: LONGEST_NAME - len(end)] + end
 
     def full_name(self, key: str) -> str:
         """The name by which IAM conditions ask for a level."""
@@ -124,8 +139,8 @@ class AccessLevelCatalogue:
         """The key of the level of devices that are registered at one of these schools or offices; made when asked."""
         known = {frozenset(s.id for s in self._city.schools if g.contains(s)): g.id for g in self._city.groups.values()}
         key = f"at_{known.get(schools, '')}"
-        if schools not in known or len(self._facts.name(key)) > LONGEST_NAME:
-            key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:12]}"
+        if schools not in known:
+            key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:DIGEST]}"
         if key not in self.by_key:
             asked = self._registered_at(schools)
             self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
@@ -135,7 +150,7 @@ class AccessLevelCatalogue:
         """The key of the level that holds where one of each of these lists does; made when asked."""
         either = [" || ".join(map(self._ask, keys)) for keys in asked]
         expression = " && ".join(f"({one})" if len(keys) > 1 else one for one, keys in zip(either, asked, strict=True))
-        key = f"all_{sha256(expression.encode()).hexdigest()[:12]}"
+        key = f"all_{sha256(expression.encode()).hexdigest()[:DIGEST]}"
         needs = tuple(name for keys in asked for name in keys)
         self.by_key[key] = self._level(key, expression, "the levels that it names, all at once", needs)
         return key
@@ -240,9 +255,7 @@ class AccessLevelCatalogue:
 
     def _registered_at(self, names: Iterable[str]) -> str:
         """Asks if the registration is one of these, in lists that Google takes."""
-        texts = list(map(_text, sorted(names)))
-        parts = [texts[start : start + LONGEST_LIST] for start in range(0, len(texts), LONGEST_LIST)]
-        return " || ".join(f"{self._registration} in [{', '.join(part)}]" for part in parts)
+        return " || ".join(f"{self._registration} in [{part}]" for part in _write_lists(sorted(names)))
 
     def _any(self, key: str, needs: list[str], relies_on: str) -> AccessLevel:
         # Without any such school nobody is there.
@@ -282,7 +295,15 @@ def _egress(school: School) -> list[Prefix]:
 
 
 def _from(prefixes: list[Prefix]) -> str:
-    return f"inIpRange(origin.ip, [{', '.join(_text(str(prefix)) for prefix in prefixes)}])"
+    """Asks if the address is in one of these; more lists than one stand in brackets, so that "and" binds them all."""
+    asked = [f"inIpRange(origin.ip, [{part}])" for part in _write_lists(map(str, prefixes))]
+    return asked[0] if len(asked) == 1 else f"({' || '.join(asked)})"
+
+
+def _write_lists(names: Iterable[str]) -> Iterator[str]:
+    """The items of as many CEL lists as these names need, none of which is longer than Google takes."""
+    texts = list(map(_text, names))
+    yield from (", ".join(texts[start : start + LONGEST_LIST]) for start in range(0, len(texts), LONGEST_LIST))
 
 
 def _text(value: str) -> str:

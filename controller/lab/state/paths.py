@@ -84,7 +84,9 @@ class SwitchFiles:
     @property
     def environment(self) -> dict[str, str]:
         """What a command on this switch must know, whether it comes by SSH or from the lab."""
-        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_SWITCH": str(self.own), KEYS: str(self.own / "keys")}
+        control = self.runtime / "ovs-vswitchd.ctl"
+        own = {"TSUNAGU_SWITCH": str(self.own), KEYS: str(self.own / "keys")}
+        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_CONTROL": str(control), **own}
 
 
 class RouterFiles:

@@ -6,6 +6,7 @@ nftables; `permits_packet` computes the same without packets. Nothing here is sh
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal
@@ -95,6 +96,34 @@ class Forwarding:
     interfaces: tuple[InterfaceForwarding, ...] = ()
     routes: frozenset[Literal[4, 6]] = frozenset()
     static_routes: tuple[StaticRoute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LearntHost:
+    """A host whose packets came in at a port: the VLAN, its hardware address (`02:54:00:00:00:01`), and the port."""
+
+    vlan: int
+    mac: str
+    port: str
+
+
+ListLearnt = Callable[[], Iterable[LearntHost]]
+"""Asks who carries the packets which hosts they came from; a switch without a data plane has learnt none."""
+
+
+def list_none_learnt() -> tuple[LearntHost, ...]:
+    """Return that no host was seen: of a switch whose packets nobody carries."""
+    return ()
+
+
+def write_dotted(mac: str) -> str:
+    """Return a hardware address as switches write it.
+
+    >>> write_dotted("02:54:00:0a:00:01")
+    '0254.000a.0001'
+    """
+    digits = mac.replace(":", "")
+    return ".".join(digits[at : at + 4] for at in (0, 4, 8))
 
 
 @dataclass(frozen=True, slots=True)

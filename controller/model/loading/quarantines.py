@@ -49,7 +49,7 @@ def _find_school_problems(city: City, one: Quarantine | ClosedSchool, name: str)
 def _find_kept_in_vain(city: City, one: Quarantine) -> Iterator[Problem]:
     school = city.school_by_id.get(one.school or "")
     for rule in city.rules:
-        if school is not None and rule.id in one.keeps and not city.rule_applies_at(rule, school):
+        if school is not None and rule.id in one.keeps and not city.scopes.may_apply_at(rule, school):
             message = f"the rule {rule.id!r} ({rule.origin}) is not for {school.name}: it would keep nothing there"
             yield Problem(one.origin, "keeps", message)
 

@@ -22,6 +22,7 @@ from controller.offline_google.schema.pulumi_values import (
 )
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle, explain_protection
+from controller.offline_google.world.iam.service_agents import STORAGE_DOMAIN, make_agent_email, note_agent
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 
@@ -183,7 +184,8 @@ def _project(google: OfflineGoogle, arguments: Values) -> Values:
 
 def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
-    email = f"service-{find_project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"
+    email = make_agent_email(STORAGE_DOMAIN, find_project_number(project))
+    note_agent(google.store, email)
     return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
 
 

@@ -163,7 +163,7 @@ class OfflineGoogle:
         at = _ADDRESSES.get(kind.token)
         if at is not None and (at == "address" or not values.get(at)):
             outputs[at] = previous.get(at) or allocate_address(self.store, kind.token, key, values)
-        outputs |= compute_fields(self.store, kind, key, outputs, previous)
+        outputs |= compute_fields(self.store, kind, key, outputs)
         if "selfLink" in kind.properties:
             outputs["selfLink"] = make_self_link(kind, key)
         names = list_aliases(kind, key, outputs)

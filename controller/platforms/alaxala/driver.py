@@ -12,11 +12,13 @@ from dataclasses import replace
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, PortMode, PortState
 from controller.model.network.packets import ANY_PORTS, Direction, Match, Protocol
 from controller.platforms.alaxala.flow_detection import find_unfiltered
+from controller.platforms.alaxala.mac_table import MAC_TABLE
 from controller.platforms.alaxala.operation import ANSWER, AlaxalaOperation
 from controller.platforms.alaxala.text import LONGEST_FILTER_NAME, MAXIMUM_ENTRIES, SWITCH, TEXT_FORM
 from controller.platforms.base import Command, Observation, Step
 from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.common.device_operation import ENTER, LEAVE, OperationContext
+from controller.platforms.common.mac_table import MacTableReading
 from controller.platforms.dialect.blocks import read_blocks
 from controller.platforms.dialect.platform import SwitchPlatform
 from controller.platforms.dialect.steps import Change, change_switch, plan_steps
@@ -26,7 +28,7 @@ LEAVING = (LEAVE, ANSWER)
 """`end` asks whether to leave without saving; `y` leaves, and what was changed stays in force."""
 
 
-class Alaxala(CliReading, SwitchPlatform):
+class Alaxala(CliReading, MacTableReading, SwitchPlatform):
     """The platform `alaxala`; see `controller.platforms.base.Platform` for what each member promises."""
 
     name = "alaxala"
@@ -35,6 +37,7 @@ class Alaxala(CliReading, SwitchPlatform):
     """As of each block, too: a text that breaks off between two is not noticed by it."""
     grammar = SWITCH
     text_form = TEXT_FORM
+    mac_table = MAC_TABLE
     capabilities = Capabilities(
         attachment=Attachment.VLAN_INTERFACE,
         vlan_database=True,

@@ -19,7 +19,7 @@ def _compile(*words: str) -> re.Pattern[str]:
 IN_VLANS = _compile(r"state active", r"no (shutdown|protocol|mac-address|l2-isolation)")
 
 ON_PORTS = _compile(
-    r"no (?!switchport\b|mac).*",
+    r"no (?!switchport\b|mac[ -]).*",
     r"channel-group .*",  # read as a way of its own
     r"(media-type|speed|duplex|mtu|mdix|flowcontrol|bandwidth|link debounce|linkscan-mode|snmp|system mtu) .*",
     r"(spanning-tree|lldp|power|efmoam|loop-detection|frame-error-notice)( .*)?",

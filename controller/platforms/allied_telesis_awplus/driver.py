@@ -25,6 +25,7 @@ from controller.model.network.device_state import (
     DeviceState,
 )
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS, MAXIMUM_ENTRIES
+from controller.platforms.allied_telesis_awplus.mac_table import MAC_TABLE
 from controller.platforms.allied_telesis_awplus.operation import AwplusOperation
 from controller.platforms.allied_telesis_awplus.parse import parse
 from controller.platforms.allied_telesis_awplus.port_steps import change_ports, keep_in_force
@@ -33,6 +34,7 @@ from controller.platforms.base import Observation, Step
 from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.common.device_operation import OperationContext
 from controller.platforms.common.lag_changes import hold_back_carrying
+from controller.platforms.common.mac_table import MacTableReading
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.dialect.steps import (
     Change,
@@ -47,12 +49,13 @@ MAXIMUM_DEVICE_ENTRIES = 2048
 """A bound of this project, not of a data sheet: the references only say that the room for entries is limited."""
 
 
-class AlliedTelesisAwplus(CliReading):
+class AlliedTelesisAwplus(CliReading, MacTableReading):
     """The platform `allied_telesis_awplus`; see `controller.platforms.base.Platform` for what each member promises."""
 
     name = "allied_telesis_awplus"
     device_type = "allied_telesis_awplus"
     text_form = TEXT_FORM
+    mac_table = MAC_TABLE
     capabilities = Capabilities(
         attachment=Attachment.PORT,
         vlan_database=True,

@@ -19,7 +19,7 @@ def _compile(*words: str) -> re.Pattern[str]:
 
 
 ON_PORTS = _compile(
-    r"no (?!sw|mac).*",
+    r"no (?!sw|mac[ -]).*",
     r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan [0-9]+|resiliencylink))?",
     r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
     r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from controller.model.network.device_state import Attachment, Capabilities
 from controller.platforms.base import Session
+from controller.platforms.cisco_ios.mac_table import MAC_TABLE
 from controller.platforms.cisco_ios.operation import ARCHIVE_PATH, CiscoIosOperation
 from controller.platforms.cisco_ios.text import LAGS, MAXIMUM_ENTRIES, SWITCH, TEXT_FORM
 from controller.platforms.cisco_ios.vlan_database import read_vlan_database
 from controller.platforms.common.cli_reading import CliReading
 from controller.platforms.common.device_operation import OperationContext, has_line
+from controller.platforms.common.mac_table import MacTableReading
 from controller.platforms.common.timed_operation import RestoreWay
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.dialect.platform import SwitchPlatform
 
 
-class CiscoIos(CliReading, SwitchPlatform):
+class CiscoIos(CliReading, MacTableReading, SwitchPlatform):
     """The platform `cisco_ios`; see `controller.platforms.base.Platform` and `common.timed_operation.Controlled`."""
 
     name = "cisco_ios"
     device_type = "cisco_ios"
     grammar = SWITCH
     text_form = TEXT_FORM
+    mac_table = MAC_TABLE
     capabilities = Capabilities(
         attachment=Attachment.VLAN_INTERFACE,
         vlan_database=True,

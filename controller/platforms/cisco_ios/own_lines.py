@@ -32,7 +32,7 @@ _STRICT = r" rate [0-9]( .*)?$"
 IN_VLANS = _compile(r"state active", r"mtu 1500", r"no (shutdown|remote-span|private-vlan|uni-vlan)")
 
 ON_PORTS = _compile(
-    r"no (?!sw|mac).*",
+    r"no (?!sw|mac[ -]).*",
     r"switchport",
     r"switchport (nonegotiate|trunk encapsulation (dot1q|isl|negotiate)|priority .*)",
     r"(channel-group|channel-protocol|lacp|pagp) .*",  # read as a way of its own

@@ -144,13 +144,7 @@ class OwnRestore:
         Raises:
             CommandFailed: the program on the device does not know the question.
         """
-        try:
-            answer = self._run(session, "unconfirmed").reveal()
-        except CommandFailed as error:
-            if "'unconfirmed' is no command" not in str(error):
-                raise
-            message = "its program is older than this controller; install what `tsunagu agent` prints for its platform"
-            raise CommandFailed(session.device, message) from None
+        answer = self._run_known(session, "unconfirmed").reveal()
         if answer == "no\n":
             return ()
         lines = answer.splitlines()[:_MOST_UNCONFIRMED]
@@ -198,6 +192,20 @@ class OwnRestore:
 
     def _run(self, session: Session, *words: str) -> DeviceText:
         return session.run(Command(_join_words(*words)))
+
+    def _run_known(self, session: Session, verb: str) -> DeviceText:
+        """Run a verb that older programs do not know.
+
+        Raises:
+            CommandFailed: it failed, or the program does not know it; then says what to install.
+        """
+        try:
+            return self._run(session, verb)
+        except CommandFailed as error:
+            if f"'{verb}' is no command" not in str(error):
+                raise
+            message = "its program is older than this controller; install what `tsunagu agent` prints for its platform"
+            raise CommandFailed(session.device, message) from None
 
     def _expect(self, session: Session, answer: DeviceText, *words: str) -> str:
         word = answer.reveal().removesuffix("\n")

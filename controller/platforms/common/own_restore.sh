@@ -577,6 +577,9 @@ refuse_changeable() {
     done
 }
 
+# knows VERB: the system's part may show more than a configuration: by a function of its own, never by a program.
+knows() { case $(command -V "$1" 2>/dev/null) in *' function'*) ;; *) return 1 ;; esac; }
+
 # enter read|change: the way in by SSH, for sshd's forced command. What the client sent is split at its spaces, and nothing
 # of it is ever read by a shell; the key decides if it may change anything. Leaves it in `line`.
 enter() {
@@ -595,6 +598,7 @@ enter() {
     verb=${line%% *}
     case $verb in
     read | saved | keys | armed | restored | unconfirmed) ;;
+    learnt) knows learnt || die "'learnt' is no command; one of $verbs" ;;
     lock | unlock | arm | push | cancel | save | repair) [ "$may" = change ] || die "this access can only read; '$verb' needs the one that changes" ;;
     *) die "'$verb' is no command; one of $verbs" ;;
     esac
@@ -614,12 +618,13 @@ if [ "${1:-}" = forced ]; then
 fi
 
 # What only reads needs no folder.
-case ${1:-} in read | saved | keys | armed | unconfirmed | restored | load) ;; *)
+case ${1:-} in read | saved | keys | armed | unconfirmed | restored | load | learnt) ;; *)
     mkdir -p "$home/restores" || die "$home cannot be made: is its disk there, and can it be written?"
     ;;
 esac
 case "$#:${1:-}" in
 1:read) running ;;
+1:learnt) knows learnt || usage; learnt ;;
 1:saved | 1:keys | 1:save | 1:load | 1:armed | 1:unconfirmed) "$1" ;;
 2:save | 2:cancel | 2:restored | [26]:fire) word "$2"; "$@" ;;
 3:arm) word "$2"; number "$3"; "$@" ;;

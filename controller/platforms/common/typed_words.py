@@ -56,7 +56,7 @@ _FIRST = frozenset(_SECOND) | _list_words(
     "channel-group static-channel-group encapsulation standby vrrp glbp tunnel schedule ospf bgp rip zone-member "
     "axrp gsrp epsr g8032 openflow mirror policy-based-routing description action cli option default-router "
     "trigger script boot schedule-power-control remote-mirror source destination cns scripting resident-script "
-    "event-script"
+    "event-script wlan client"
 )
 _WHOLE = _list_words("class host nat no policy prefix snmp switch zone")
 """Words that only look short: each is a command, or what a command is about, on one of these systems."""

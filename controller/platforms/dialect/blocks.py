@@ -54,7 +54,8 @@ _AT_MARGIN = re.compile(
 )
 """Lines that a switch prints at the margin alone: elsewhere the text was shifted, or swallowed by a banner."""
 _LEADING = re.compile(
-    r"interface |vlan database|event manager applet |kron policy-list |monitor session |trigger |ip dhcp pool "
+    r"interface |vlan database|event manager applet |kron policy-list |monitor session |trigger "
+    r"|ip dhcp (pool |global-options)|wlan |wireless profile |auth profile "
 )
 """Blocks whose lines can lead packets somewhere, or change the configuration by themselves."""
 _VLAN = re.compile(r"vlan [0-9][0-9,-]*")

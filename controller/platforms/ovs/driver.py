@@ -22,11 +22,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from controller.model.network.device_state import Attachment, Capabilities, DeviceState, PortMode, PortState
-from controller.platforms.base import EXEC, Command, Observation, Step
+from controller.platforms.base import EXEC, Command, Observation, Session, Step
+from controller.platforms.common.mac_table import LearntAddress
 from controller.platforms.common.managed import refuse_unsupported
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.ovs.filters import MAXIMUM_ENTRIES
 from controller.platforms.ovs.flows import OURS, OURS_MASK, PORTS, Flow, write_in_port
+from controller.platforms.ovs.mac_table import parse_learnt_table
 from controller.platforms.ovs.text import BRIDGE, parse, render, write_state_flows
 
 _TITLE = "Open vSwitch"
@@ -59,6 +61,14 @@ class OpenVSwitch(OwnRestore):
     def parse(self, text: str, source: str) -> Observation:
         """Understand a running text; what stands in it is told in `controller.platforms.ovs.text`."""
         return parse(text, source)
+
+    def read_learnt_addresses(self, session: Session) -> tuple[LearntAddress, ...]:
+        """Return the hosts that the switch has learnt.
+
+        Raises:
+            CommandFailed: see `controller.platforms.common.mac_table.ReadsLearntAddresses`.
+        """
+        return parse_learnt_table(self._run_known(session, "learnt").reveal(), session.device)
 
     def plan_steps(self, now: DeviceState, wanted: DeviceState) -> tuple[Step, ...]:
         """The ordered steps; see the module for the order.

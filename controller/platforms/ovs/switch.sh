@@ -1,7 +1,7 @@
 #!/bin/sh
 # What an Open vSwitch does for Tsunagu by itself: show and save its configuration, hold the lock, put a state back.
 #
-#   read | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
+#   read | learnt | saved | save [RUN] | load | lock OWNER RUN SECONDS | unlock OWNER RUN
 #   arm RUN SECONDS | push RUN WORDS | cancel RUN | armed | restored RUN | unconfirmed | repair RUN back|keep
 #   fire RUN (the armed job itself; nobody else calls it)
 #
@@ -10,7 +10,8 @@
 # `load`, and sshd's forced command `forced read` or `forced change`.
 #
 # Environment: OVS_RUNDIR (as for every Open vSwitch tool), TSUNAGU_SWITCH (the folder for what must outlive a session),
-# TSUNAGU_BRIDGE. In the folder, beside what `own_restore.sh` keeps: boot (sha256, then a running text).
+# TSUNAGU_BRIDGE, TSUNAGU_CONTROL (the socket of ovs-vswitchd, where it is not in its usual place). In the folder, beside
+# what `own_restore.sh` keeps: boot (sha256, then a running text).
 #
 # `set -e` does not reach into a function that stands in a condition, hence `|| return 1` in those that may.
 set -eu
@@ -62,6 +63,21 @@ running() {
     flows=$(ofctl --names --no-stats dump-flows "$bridge") || return 1
     printf '# bridge\n%s\n# ports\n%s\n# flows\n%s\n' "$top" "$rows" "$flows"
 }
+
+# learnt: the names of the bridge's interfaces by their numbers, and the hosts that were seen at them.
+learnt() (
+    set -f
+    names=$(vsctl list-ifaces "$bridge") || exit 1
+    rows=
+    # shellcheck disable=SC2086 # one word per interface
+    [ -z "$names" ] ||
+        rows=$(vsctl --format=csv --data=bare --no-headings --columns=ofport,name --if-exists list Interface $names) ||
+        exit 1
+    # An interface that is not there has a negative number, or none.
+    rows=$(lines "$rows" | awk '/^[0-9]+,/' | sort -n) || exit 1
+    table=$(ovs-appctl -T 10 -t "${TSUNAGU_CONTROL:-ovs-vswitchd}" fdb/show "$bridge") || exit 1
+    printf '# ports\n%s\n# learnt\n%s\n' "$rows" "$table"
+)
 
 section() { sed -n "/^# $1\$/,/^# /{/^# /d;/^\$/d;p;}"; }
 

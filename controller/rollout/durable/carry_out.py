@@ -146,7 +146,9 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
         return True
 
 
-def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path, asked: Asked) -> RolloutRecord:
+def record_rollout(
+    store: RolloutStore, started: StartedRollout, plan_path: Path, options: StartOptions
+) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
 
     Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
@@ -158,7 +160,7 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
-        id=f"{asked.now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
+        id=f"{options.now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
         city=plan.city,
         estate=plan.estate,
         plan=plan.digest(),
@@ -171,16 +173,16 @@ def record_rollout(store: RolloutStore, started: StartedRollout, plan_path: Path
         commit=answers.commit,
         unrestored=answers.unrestored,
         repair=started.repair,
-        restore_after=asked.restore_after,
-        forced=asked.forced,
-        supersedes=asked.supersedes,
-        started=asked.now,
+        restore_after=options.restore_after,
+        forced=options.forced,
+        supersedes=options.supersedes,
+        started=options.now,
         waves=build_waves(started.city, plan.canary, started.verified, started.operations.rollout),
     )
     state = started.operations.state
     policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), asked.now)
-    record_start(started, asked.now)
+    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), options.now)
+    record_start(started, options.now)
     return record
 
 
@@ -196,7 +198,7 @@ def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class StartOptions:
     """What an operator asks for beside the plan: seconds to the restore, why the windows are not kept, and when.
 
     `supersedes` is a rollout whose place the new one takes; "" for none.

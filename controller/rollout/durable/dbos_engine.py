@@ -22,7 +22,7 @@ from controller.rollout.durable.database import explain_database_error
 from controller.rollout.durable.workflow_engine import WorkflowBody, WorkflowStatus
 
 APPLICATION = "tsunagu"
-VERSION = "3"
+VERSION = "4"
 """The version of the workflows: DBOS carries on only those of the same one. Raise it where their steps change."""
 POLL_SECONDS = 0.25
 """How often a queue is looked at: a school begins so much later than it could, and each look costs a statement."""

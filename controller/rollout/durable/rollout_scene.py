@@ -76,7 +76,10 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class RolloutScene:
-    """A rollout that this process may work on."""
+    """A rollout that this process may work on.
+
+    `operations` is the operators' file as it stood when this process took the rollout up: the docstrings' "today".
+    """
 
     record: RolloutRecord
     city: City

@@ -23,7 +23,14 @@ from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.gate_steps import GateSteps
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from controller.rollout.durable.waves.unknown_devices import WaitingDevice
-from controller.rollout.durable.waves.wave_end import AGAIN, ENDED, GO, WaveEnd, explain_failures
+from controller.rollout.durable.waves.wave_end import (
+    ENDED,
+    GO,
+    LeftSchools,
+    WaveEnd,
+    explain_failures,
+    split_left_schools,
+)
 from controller.rollout.durable.waves.wave_gates import WaveGates
 from controller.rollout.durable.waves.wave_undo import WaveUndo
 from controller.rollout.durable.waves.write_offs import WriteOffStore
@@ -117,12 +124,11 @@ class RolloutWorker:
                 return
         turn = 0
         wait = partial(self._ends.wait_for_unknown, rollout, generation)
-        while (left := self._run_step(f"wait for unknown devices {turn}", wait)).startswith(AGAIN):
+        while left := split_left_schools(end := self._run_step(f"wait for unknown devices {turn}", wait)):
             turn += 1
-            _, wave_number, together, *schools = left.split()
-            place = RunPlace(rollout, generation, int(wave_number), schools[0], LAST_ROUNDS + turn)
-            self._run_schools(place, schools, together)
-        if left == GO:
+            place = RunPlace(rollout, generation, left.wave, left.schools[0], LAST_ROUNDS + turn)
+            self._run_schools(place, left.schools, left.together)
+        if end == GO:
             self._run_step("end", partial(self._ends.end_rollout, rollout, generation))
 
     def _run_wave(self, place: RunPlace, wave: Wave) -> bool:
@@ -132,15 +138,14 @@ class RolloutWorker:
         if together == ENDED:
             return False
         self._run_step(f"look before {name}", partial(self._gate_steps.look_before, place, wave))
-        schools = [turn.school for turn in wave.schools]
+        left = LeftSchools(place.wave, int(together), tuple(turn.school for turn in wave.schools))
         while True:
-            self._run_schools(place, schools, together)
+            self._run_schools(place, left.schools, left.together)
             again = f" {place.round}" if place.round else ""
             end = self._run_step(f"end {name}{again}", partial(self._end_wave, place, wave))
-            if not end.startswith(AGAIN):
+            if (again_left := split_left_schools(end)) is None:
                 break
-            schools = end.split()[1:]
-            place = replace(place, round=place.round + 1)
+            left, place = again_left, replace(place, round=place.round + 1)
         if end != GO:
             return False
         gates = self._run_step(f"list gates of {name}", partial(self._gate_steps.list_gates, wave))
@@ -166,11 +171,11 @@ class RolloutWorker:
         for device in self._undo.list_devices(place.school, wave):
             self._run_step(f"undo {device}", partial(self._undo_device, place, device))
 
-    def _run_schools(self, place: RunPlace, schools: Sequence[str], together: str) -> None:
+    def _run_schools(self, place: RunPlace, schools: Sequence[str], together: int) -> None:
         """Change schools of a wave side by side, and wait until all have ended."""
         keys = [name_school_workflow(replace(place, school=school)) for school in schools]
         for key in keys:
-            self.engine.start_workflow(SCHOOL, key, name_queue(int(together)))
+            self.engine.start_workflow(SCHOOL, key, name_queue(together))
         again = f" {place.round}" if place.round else ""
         self._run_step(f"wait for wave {place.wave}{again}", partial(self._wait_for_schools, keys))
 
@@ -332,11 +337,11 @@ class RolloutWorker:
             return "it is paused"
         if self.store.lease is not None and (busy := self.store.find_unfinished(scene.record.id)) is not None:
             return f"{busy.worker} still ends {busy.device} of the rollout before"
-        place = scene.find_school(school)
-        if place is None or scene.record.forced:
+        changed_school = scene.find_school(school)
+        if changed_school is None or scene.record.forced:
             return ""
         windows = scene.operations.rollout.windows
-        return explain_closed_window(scene.city, place, windows, self._clock.now(), scene.longest_change)
+        return explain_closed_window(scene.city, changed_school, windows, self._clock.now(), scene.longest_change)
 
     def _look_later(self, waited: float = 0.0) -> None:
         """Wait until the database is looked at again: the longer, the longer was `waited`; stop soon all the same."""

@@ -193,6 +193,7 @@ class Figures:
             "drift": 2 if random.random() < 0.02 else 0,
             "measured_at": None if measured is None else STARTED.isoformat(),
             "silent": random.random() < 0.02,
+            "stage": self.city.find_stage(school),
         }
 
 

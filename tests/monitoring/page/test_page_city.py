@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from controller.integration.stage_change import StageSubject, change_stage
 from controller.lab.state.processes import wait_until
-from tests.monitoring.page.conftest import Visit
+from controller.model.city import City
+from controller.model.policy_files import INTEGRATION
+from controller.model.sites.stages import Stage
+from tests.monitoring.page.conftest import Visit, opened
 from tests.monitoring.page.figures import Figures
+from tests.monitoring.page.serving import served
 
 CANARY = "as-e04"
 WATCH = """() => {
@@ -239,3 +245,26 @@ def test_no_request_leaves_the_monitor(visit: Visit, base: str, figures: Figures
     assert wait_until(lambda: len(visit.requests) > 20, 5)
     assert [url for url in visit.requests if not url.startswith(f"{base}/")] == []
     assert visit.problems() == []
+
+
+def test_schools_are_shown_by_their_stage(city: City, browser: Browser) -> None:
+    wards = (StageSubject("ward", one.id) for one in city.wards)
+    staged = reduce(lambda known, one: change_stage(known, one, Stage.COEXIST, by="課", since=None), wards, city)
+    staged = change_stage(staged, StageSubject("ward", "asao"), Stage.INTEGRATED, by="課", since=None)
+    figures = Figures(staged)
+    with served(figures) as base, opened(browser, base) as visit:
+        page = visit.open("/?lang=en")
+        page.locator("#stage").select_option("integrated")
+        shown = page.locator(".tile:not([hidden])")
+        wanted = {one["id"] for one in figures.tiles.values() if one["ward"] == "asao"}
+        expect(shown).to_have_count(len(wanted))
+        assert {one.get_attribute("data-school") for one in shown.all()} == wanted
+        assert page.url.endswith("stage=integrated")
+        assert visit.problems() == []
+        visit.open(f"/schools/{CANARY}?lang=en")
+        expect(page.locator(".school-facts")).to_contain_text("stage of integration: integrated")
+
+
+def test_without_stages_nobody_is_asked_for_one(city: City, browser: Browser) -> None:
+    with served(Figures(city.replace_file(INTEGRATION))) as base, opened(browser, base) as visit:
+        assert visit.open().locator("#stage").count() == 0

@@ -21,6 +21,7 @@ from controller.platforms.ovs.driver import OpenVSwitch
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VERBS = (
     "read",
+    "learnt",
     "saved",
     "armed",
     "restored",
@@ -78,7 +79,8 @@ class VirtualSwitch:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "OVS_RUNDIR": str(self.folder), "TSUNAGU_SWITCH": str(self.folder / "switch")}
+        own = {"TSUNAGU_SWITCH": str(self.folder / "switch"), "TSUNAGU_CONTROL": str(self.folder / "vswitchd.ctl")}
+        return {**os.environ, "OVS_RUNDIR": str(self.folder), **own}
 
     def run(self, command: Command) -> DeviceText:
         """Run a command as sshd would: a verb by the switch's program, forced; a step of a plan as it is."""

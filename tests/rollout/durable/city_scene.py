@@ -18,7 +18,7 @@ from controller.platforms.transport.in_memory_device.device import MemoryDevice
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.rollout.durable.carry_out import (
     WORKER,
-    Asked,
+    StartOptions,
     become_worker,
     carry_out,
     find_database,
@@ -112,9 +112,9 @@ class DurableScene:
 
     def record(self, started: StartedRollout, *, forced: str = "") -> RolloutRecord:
         """Keep the rollout, which has begun then."""
-        asked = Asked(RESTORE_SECONDS, forced, self.scene.lab.clock.now())
+        options = StartOptions(RESTORE_SECONDS, forced, self.scene.lab.clock.now())
         with use_rollouts(self.state, create=True, server=self.server) as store:
-            return record_rollout(store, started, self.scene.plan_path, asked)
+            return record_rollout(store, started, self.scene.plan_path, options)
 
     def surround(self, transport: Transport | None = None, clock: Clock | None = None) -> Surroundings:
         lab = self.scene.lab

@@ -12,7 +12,7 @@ import pytest
 from controller.errors import PlanNotApproved, RolloutRefused
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault, FaultScript, make_fault
 from controller.rollout.durable.carry_out import (
-    Asked,
+    StartOptions,
     record_rollout,
     refuse_superseding,
     resume_rollout,
@@ -186,8 +186,8 @@ def test_a_newer_rollout_takes_the_place_of_one_at_a_devices_boundary(scene: Dur
                 active = store.find_active()
                 assert active is not None
                 refuse_superseding(store, active)
-                asked = Asked(RESTORE_SECONDS, "", scene.scene.lab.clock.now(), active)
-                newer.append(record_rollout(store, started, scene.scene.plan_path, asked))
+                options = StartOptions(RESTORE_SECONDS, "", scene.scene.lab.clock.now(), active)
+                newer.append(record_rollout(store, started, scene.scene.plan_path, options))
         return NO_FAULT
 
     started = scene.judge()
@@ -215,9 +215,9 @@ def test_a_rollout_that_has_ended_is_superseded_by_none(scene: DurableScene) -> 
     clock.sleep(1)
     with use_rollouts(scene.state) as store:
         store.change_state_or_refuse(record.id, RolloutState.CANCELLED, clock.now(), by="hanako")
-        asked = Asked(RESTORE_SECONDS, "", clock.now(), record.id)
+        options = StartOptions(RESTORE_SECONDS, "", clock.now(), record.id)
         with pytest.raises(RolloutRefused, match=f"the rollout {record.id} has ended meanwhile"):
-            record_rollout(store, started, scene.scene.plan_path, asked)
+            record_rollout(store, started, scene.scene.plan_path, options)
         assert store.list_rollouts() == [record.id]
         assert store.find_active() is None
 

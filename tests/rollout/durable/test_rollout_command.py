@@ -100,6 +100,29 @@ def test_a_signal_ends_the_device_that_has_begun_and_resume_goes_on(scene: Scene
     assert [one["end"] for one in document["outcomes"]] == ["applied", "applied"]
 
 
+@pytest.mark.parametrize("leaves", [False, True])
+def test_an_operators_file_that_changes_meanwhile_holds_for_the_next_process(scene: Scene, *, leaves: bool) -> None:
+    """It gets a gate that cannot be judged here: the process that asks it stops the rollout."""
+    first = scene.lab.of(scene.lab.switches[0])
+
+    def change_file(verb: str) -> Fault:
+        if verb == "push":
+            waves = [{**wave, "gates": [{"kind": "services"}]} for wave in WAVES["rollout"]["waves"]]
+            scene.operations = make_operations(scene.folder, **write_waves(*waves))
+            if leaves:
+                os.kill(os.getpid(), signal.SIGTERM)
+        return NO_FAULT
+
+    first.draw_fault = change_file
+    done = run(scene, "start", str(scene.plan_path))
+    assert done.code == (130 if leaves else 0), done.errors
+    if leaves:
+        first.draw_fault = lambda _: NO_FAULT
+        resumed = run(scene, "resume", read_id(done), "--lab")
+        assert resumed.code == 1
+        assert "after the wave canary the gate services was not judged" in resumed.said + resumed.errors
+
+
 def test_a_paused_rollout_is_cancelled_by_another_terminal(scene: Scene) -> None:
     first = scene.lab.of(scene.lab.switches[0])
 

@@ -139,9 +139,9 @@ def test_a_rollout_that_takes_anothers_place_is_carried_out_beside_a_worker(besi
 def record_rollout(beside: BesideWorker) -> str:
     """Keep a rollout that nobody works on yet."""
     started = beside.scene.start()
-    asked = carry_out.Asked(60, "", datetime(2026, 1, 1, tzinfo=UTC))
+    options = carry_out.StartOptions(60, "", datetime(2026, 1, 1, tzinfo=UTC))
     with use_rollouts(beside.state, create=True) as store:
-        return carry_out.record_rollout(store, started, beside.scene.plan_path, asked).id
+        return carry_out.record_rollout(store, started, beside.scene.plan_path, options).id
 
 
 def release_once(beside: BesideWorker, old: str, released: Event) -> None:

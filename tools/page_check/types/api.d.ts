@@ -3,6 +3,7 @@
 type LineName = "primary" | "backup" | "third";
 type Measure = "throughput" | "latency" | "loss";
 type LineState = "up" | "down" | "unknown" | "none";
+type Stage = "separated" | "coexist" | "integrated";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
 
 interface Tile {
@@ -21,6 +22,7 @@ interface Tile {
   unconfirmed: number | null;
   measured_at: string | null;
   silent: boolean;
+  stage: Stage | null;
 }
 
 interface Ward {

@@ -58,6 +58,15 @@ def name_bridge(vlan: int) -> str:
     return f"{_PREFIX}{vlan}"
 
 
+def find_bridge_vlan(bridge: str) -> int:
+    """Return the VLAN of a bridge.
+
+    >>> find_bridge_vlan(name_bridge(11))
+    11
+    """
+    return int(bridge.removeprefix(_PREFIX))
+
+
 def plan_bridges(wires: Iterable[PortWire], forwarding: Forwarding) -> Bridges:
     """Return the kernel's state for a forwarding.
 
@@ -124,7 +133,7 @@ def plan_bridge_change(before: Bridges, after: Bridges, key: int = 0) -> BridgeC
 
 def _make(bridge: str, key: int) -> Iterator[str]:
     # Its own hardware address: else the bridge takes that of one of its ports, and changes it with them.
-    vlan = int(bridge.removeprefix(_PREFIX))
+    vlan = find_bridge_vlan(bridge)
     octets = (0x02, 0x54, key >> 8 & 0xFF, key & 0xFF, vlan >> 8, vlan & 0xFF)
     yield f"link add name {bridge} address {':'.join(f'{octet:02x}' for octet in octets)} {_BRIDGE}"
     yield f"link set dev {bridge} up"

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Mapping
 
 from controller.lab.network import kernel_settings
 from controller.lab.network.data_plane.bridges import NOWHERE, Bridges, plan_bridge_change, plan_bridges
+from controller.lab.network.data_plane.learnt_hosts import find_learnt_hosts
 from controller.lab.network.data_plane.packet_filters import (
     Chains,
     render_chains,
     render_empty_tables,
     render_transaction,
 )
-from controller.lab.network.data_plane.port_wires import PortWire
+from controller.lab.network.data_plane.port_wires import PortWire, choose_wires
 from controller.lab.network.programs import ProgramContext, run_program
-from controller.lab.virtual_switches.forwarding import Forwarding
+from controller.lab.virtual_switches.forwarding import Forwarding, LearntHost
 
 _SETTINGS = {
     # When the first address of an interface goes, the next one takes its place, as on a switch.
@@ -59,8 +60,9 @@ class DataPlane:
         Raises:
             LabError: a rule that the kernel cannot carry out, or a program of the machine refused.
         """
-        chains = render_chains(self._wires, forwarding)
-        bridges = plan_bridges(self._wires, forwarding)
+        wires = choose_wires(self._wires, forwarding)
+        chains = render_chains(wires, forwarding)
+        bridges = plan_bridges(wires, forwarding)
         change = plan_bridge_change(self._bridges, bridges, self._key)
         self._batch(change.before)
         self._write_settings(change.closing)
@@ -68,6 +70,15 @@ class DataPlane:
         self._write_settings(change.settings)
         self._batch(change.after)
         self._bridges, self._chains = bridges, chains
+
+    def list_learnt(self) -> tuple[LearntHost, ...]:
+        """Return the hosts that the kernel's bridges have learnt, each at its port and in its VLAN.
+
+        Raises:
+            LabError: a program of the machine refused.
+        """
+        said = run_program(("bridge", "-n", self._namespace, "-j", "fdb", "show"))
+        return tuple(find_learnt_hosts(said, self._wires, self._bridges))
 
     def _batch(self, words: Iterable[str]) -> None:
         text = "".join(f"{line}\n" for line in words)

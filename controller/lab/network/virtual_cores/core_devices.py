@@ -13,7 +13,6 @@ from pydantic import Field
 from controller.errors import LabError
 from controller.lab.state.layout import Frozen
 from controller.lab.virtual_switches.catalyst.device import CatalystSwitch, Login
-from controller.lab.virtual_switches.command_line import VirtualSwitch
 from controller.lab.virtual_switches.x530.device import X530, Model
 
 
@@ -53,7 +52,7 @@ class CoreDevice(Protocol):
     """A virtual switch as the lab keeps it."""
 
     @property
-    def switch(self) -> VirtualSwitch:
+    def switch(self) -> CatalystSwitch | X530:
         """The device itself."""
 
     def copy_flash(self) -> Flash:

@@ -38,6 +38,7 @@ class ForwardingCore:
         self._flash = Flash()
         self._forwarding = Forwarding()
         plane.start()
+        core.switch.list_learnt = plane.list_learnt
         self.follow()
 
     def follow(self) -> None:

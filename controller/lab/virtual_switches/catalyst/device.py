@@ -18,7 +18,7 @@ from controller.lab.virtual_switches.catalyst.configuration.state import Configu
 from controller.lab.virtual_switches.catalyst.model import C9300, CatalystModel
 from controller.lab.virtual_switches.catalyst.safe_change import PendingRevert, Reload, replace_configuration
 from controller.lab.virtual_switches.catalyst.session import Session
-from controller.lab.virtual_switches.forwarding import Forwarding
+from controller.lab.virtual_switches.forwarding import Forwarding, ListLearnt, list_none_learnt
 
 assert commands.ALL  # noqa: S101 the commands are known by being imported
 _HEAD = re.compile(r"(?m)^(Building configuration\.\.\.|Current configuration : .*|Using \d+ out of .*)$")
@@ -65,6 +65,7 @@ class CatalystSwitch:
         self.clock = clock
         self.login = login or Login()
         self.on_change = on_change
+        self.list_learnt: ListLearnt = list_none_learnt
         text = None if startup is None else _HEAD.sub("", startup)
         self.storage = Storage(text, VlanDatabase(model.vtp_mode))
         self.sessions: list[Session] = []

@@ -15,6 +15,7 @@ from controller.lab.virtual_switches.catalyst.grammar import Match, reject_unmod
 from controller.lab.virtual_switches.catalyst.session import EXEC, USER_EXEC, Session
 from controller.lab.virtual_switches.catalyst.words import RESERVED_VLANS
 from controller.lab.virtual_switches.command_line import Answer
+from controller.lab.virtual_switches.forwarding import write_dotted
 
 _SHORT = {"TenGigabitEthernet": "Te", "TwentyFiveGigE": "Twe", "TwoGigabitEthernet": "Tw", "FiveGigabitEthernet": "Fi"}
 _PORTS_COLUMN = 31
@@ -288,10 +289,16 @@ def _show_ports(session: Session, match: Match) -> Answer:
 
 @on_exec("show mac address-table", everybody=True)
 def _show_addresses(session: Session, match: Match) -> Answer:
-    """Show the heads of a table without rows: hosts are learnt by the data plane, not here."""
-    del session, match
+    """Show the hosts that the data plane has learnt, and one of the switch's own addresses, as every model does."""
+    del match
     head = ("          Mac Address Table", "-" * 43, "", "Vlan    Mac Address       Type        Ports")
-    return Answer((*head, "----    -----------       --------    -----", "Total Mac Addresses for this criterion: 0"))
+    rows = [" All    0100.0ccc.cccc    STATIC      CPU"]
+    rows += [
+        f"{one.vlan:>4}    {write_dotted(one.mac)}    DYNAMIC     {shorten_interface_name(one.port)}"
+        for one in sorted(session.device.list_learnt())
+    ]
+    total = f"Total Mac Addresses for this criterion: {len(rows)}"
+    return Answer((*head, "----    -----------       --------    -----", *rows, total))
 
 
 @on_exec("show access-lists [WORD]", "show ip access-lists [WORD]", "show ipv6 access-list [WORD]")

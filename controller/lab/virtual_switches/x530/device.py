@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from controller.lab.virtual_switches.command_line import Answer
+from controller.lab.virtual_switches.forwarding import list_none_learnt
 from controller.lab.virtual_switches.x530.command_line import X530CommandLine
 from controller.lab.virtual_switches.x530.configuration import Configuration, Trigger, build_factory
 from controller.lab.virtual_switches.x530.grammar import Refused
@@ -17,7 +18,7 @@ from controller.lab.virtual_switches.x530.running_text import write_running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from controller.lab.virtual_switches.forwarding import Forwarding
+    from controller.lab.virtual_switches.forwarding import Forwarding, ListLearnt
 
 DEFAULT_FILE = "default.cfg"
 DAY = 86_400
@@ -58,6 +59,7 @@ class X530:
         self.model = model or Model()
         self.clock = clock
         self.clock_shift = 0.0
+        self.list_learnt: ListLearnt = list_none_learnt
         self.files: dict[str, str] = {} if startup is None else {DEFAULT_FILE: startup}
         self.boot_file: str | None = None
         self.rejected: tuple[str, ...] = ()

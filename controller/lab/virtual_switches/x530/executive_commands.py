@@ -186,6 +186,7 @@ SHOWS: dict[str, Action] = {
     "show ipv6 access-list": lambda line: shown_tables.show_lists_6(line.running),
     "show static-channel-group": lambda line: shown_tables.show_groups(line.running, "sa"),
     "show etherchannel": lambda line: shown_tables.show_groups(line.running, "po"),
+    "show mac address-table": lambda line: shown_tables.show_addresses(line.device),
     "show trigger": lambda line: shown_tables.show_triggers(line.running),
     "show trigger <trigger>": lambda line, number: shown_tables.show_trigger(line.running, number),
     "show vlan access-map": lambda line: shown_tables.show_maps(line.running),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from controller.lab.virtual_switches.forwarding import write_dotted
 from controller.lab.virtual_switches.x530.access_lists import V4
 from controller.lab.virtual_switches.x530.grammar import Refused, write_numbers
 
@@ -124,6 +125,13 @@ def show_switchports(running: Configuration) -> Iterator[str]:
         yield f"Default Vlan              : {native or 'none'}"
         yield f"Configured Vlans          : {' '.join(str(one) for one in used if one)}"
         yield ""
+
+
+def show_addresses(device: X530) -> Iterator[str]:
+    """Yield `show mac address-table`: the hosts that the data plane has learnt (ntc-templates' example)."""
+    yield "VLAN port             mac            fwd"
+    for one in sorted(device.list_learnt()):
+        yield f"{one.vlan:<4} {one.port:<12} {write_dotted(one.mac)}   forward   dynamic"
 
 
 def show_lists(running: Configuration) -> Iterator[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.iam.service_agents import IDENTITY, find_agent_domain, make_agent_email
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
@@ -15,12 +16,14 @@ from controller.offline_google.world.world_store import WorldStore
 
 Values = dict[str, Value]
 Rule = Callable[[WorldStore, Mapping[str, Value]], Values]
+_GIVEN_ONCE = ("creationTimestamp", "createTime")
 
 
-def compute_fields(
-    store: WorldStore, kind: ResourceType, identity: str, values: Mapping[str, Value], previous: Mapping[str, Value]
-) -> Values:
-    """The rest. What was given out before (`previous`) stays as long as the resource lives.
+def compute_fields(store: WorldStore, kind: ResourceType, identity: str, values: Mapping[str, Value]) -> Values:
+    """Return what Google fills in beside `values`, which are the program's and, of an update, what was there before.
+
+    Nothing that a program may say is overwritten: its word counts, and without one the last word stays. The rest
+    follows from the values as they are now; only the time of making was given out once.
 
     Raises:
         Refused: something that Google would need is not there.
@@ -28,16 +31,17 @@ def compute_fields(
     made = _common(kind, identity, values)
     rule = _FILLED.get(kind.token)
     if rule is not None:
-        made |= rule(
-            store, {**values, **{key: value for key, value in previous.items() if key not in values}, "id": identity}
-        )
+        made |= rule(store, {**values, "id": identity})
     if isinstance(values.get("condition"), Mapping) or "etag" in kind.properties:
         made["etag"] = make_etag(json.dumps(values, sort_keys=True, default=str))
-    # A label, an etag or a time of change follows the inputs; all else was given out once.
-    follows = {"etag", "effectiveLabels", "pulumiLabels", "updateTime", "rowId"}
-    kept = {key: previous[key] for key in made if key in previous and key not in follows}
-    settable = {key: value for key, value in made.items() if key in kind.properties or key == "id"}
-    return {**settable, **kept}
+    made |= {key: values[key] for key in _GIVEN_ONCE if values.get(key) is not None}
+    return {key: value for key, value in made.items() if key == "id" or _may_fill(kind, key, values)}
+
+
+def _may_fill(kind: ResourceType, name: str, values: Mapping[str, Value]) -> bool:
+    """Whether it is Google's to say: a property of the type that no program can set, or that nothing was said of."""
+    found = kind.properties.get(name)
+    return found is not None and (not found.settable or values.get(name) is None)
 
 
 def format_now() -> str:
@@ -68,8 +72,8 @@ def _account_name(_store: WorldStore, values: Mapping[str, Value]) -> Values:
 
 
 def _identity(_store: WorldStore, values: Mapping[str, Value]) -> Values:
-    service = str(values["service"]).removesuffix(".googleapis.com")
-    email = f"service-{find_project_number(str(values['project']))}@gcp-sa-{service}.iam.gserviceaccount.com"
+    number = find_project_number(str(values["project"]))
+    email = make_agent_email(find_agent_domain(str(values["service"])), number)
     return {"email": email, "member": f"serviceAccount:{email}"}
 
 
@@ -85,7 +89,7 @@ def _run(_store: WorldStore, values: Mapping[str, Value]) -> Values:
         "latestReadyRevision": revision,
         "latestCreatedRevision": revision,
         "launchStage": "GA",
-        "ingress": values.get("ingress") or "INGRESS_TRAFFIC_ALL",
+        "ingress": "INGRESS_TRAFFIC_ALL",
     }
 
 
@@ -102,9 +106,7 @@ def _database(store: WorldStore, values: Mapping[str, Value]) -> Values:
         "connectionName": f"{project}:{region}:{name}",
         "serviceAccountEmailAddress": f"{account}@gcp-sa-cloud-sql.iam.gserviceaccount.com",
         "dnsName": f"{short_digest('dns', name)}.{short_digest('sql', project)}.{region}.sql.goog.",
-        # A switchover turns a replica into the primary and back: the program's word counts, else who its master is.
-        "instanceType": values.get("instanceType")
-        or ("READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "CLOUD_SQL_INSTANCE"),
+        "instanceType": "READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "CLOUD_SQL_INSTANCE",
         "maintenanceVersion": f"{values.get('databaseVersion')}.R20260101.00_00",
     }
     network = settings.get("privateNetwork")
@@ -119,9 +121,8 @@ def _bucket(_store: WorldStore, values: Mapping[str, Value]) -> Values:
 
 
 def _sink(_store: WorldStore, values: Mapping[str, Value]) -> Values:
-    owner = find_project_number(str(values["project"]))
     shared = "cloud-logs@system.gserviceaccount.com"
-    own = f"service-{owner}@gcp-sa-logging.iam.gserviceaccount.com"
+    own = make_agent_email("gcp-sa-logging", find_project_number(str(values["project"])))
     return {"writerIdentity": f"serviceAccount:{shared if values.get('uniqueWriterIdentity') is False else own}"}
 
 
@@ -181,7 +182,7 @@ _FILLED: Mapping[str, Rule] = {
     "gcp:dns/managedZone:ManagedZone": _zone,
     "gcp:kms/cryptoKey:CryptoKey": _key,
     "gcp:logging/projectSink:ProjectSink": _sink,
-    "gcp:projects/serviceIdentity:ServiceIdentity": _identity,
+    IDENTITY: _identity,
     "gcp:serviceaccount/account:Account": _account_name,
     "gcp:servicenetworking/connection:Connection": _connection,
     _INSTANCE: _database,

@@ -80,7 +80,7 @@ def _find_medians(found: Sequence[Measurement]) -> dict[tuple[LinePath, Measurem
         mbps = one.figure(MBPS) if one.measured else None
         if mbps is not None:
             figures.setdefault((one.path, one.result.kind), []).append(mbps)
-    return {place: median(values) for place, values in figures.items()}
+    return {measured: median(values) for measured, values in figures.items()}
 
 
 def _read_before(wave: GateWave, kinds: Sequence[MeasurementKind], hours: int) -> list[Measurement]:

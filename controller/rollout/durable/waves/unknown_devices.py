@@ -54,9 +54,9 @@ def list_waiting(
     for run in runs:
         if run.attempted:
             tried.setdefault(run.device, []).append(run)
-    places = _find_places(record)
+    turns = _find_turns(record)
     found = (
-        _judge_tries(tried[name], places[name], rule)
+        _judge_tries(tried[name], *turns[name], rule)
         for name in record.list_devices()
         if name in tried and name not in written_off
     )
@@ -87,7 +87,8 @@ def _say(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M %Z}"
 
 
-def _find_places(record: RolloutRecord) -> Mapping[str, tuple[int, str]]:
+def _find_turns(record: RolloutRecord) -> Mapping[str, tuple[int, str]]:
+    """Return in which wave and school each device has its turn."""
     return {
         name: (number, turn.school)
         for number, wave in enumerate(record.waves)
@@ -96,7 +97,7 @@ def _find_places(record: RolloutRecord) -> Mapping[str, tuple[int, str]]:
     }
 
 
-def _judge_tries(tries: list[DeviceRun], place: tuple[int, str], rule: RetryRule) -> WaitingDevice | None:
+def _judge_tries(tries: list[DeviceRun], wave: int, school: str, rule: RetryRule) -> WaitingDevice | None:
     broken_off = tries[-1].ended is None
     ended = [one for one in tries if one.ended is not None]
     unknown: list[DeviceRun] = []
@@ -110,8 +111,8 @@ def _judge_tries(tries: list[DeviceRun], place: tuple[int, str], rule: RetryRule
     assert last.ended is not None  # noqa: S101 see above
     return WaitingDevice(
         device=last.device,
-        school=place[1],
-        wave=place[0],
+        school=school,
+        wave=wave,
         since=unknown[0].begun,
         tries=len(unknown),
         next_try=last.ended if broken_off else last.ended + rule.find_pause(len(unknown)),

@@ -28,9 +28,41 @@ from controller.rollout.durable.waves.unknown_devices import (
 from controller.rollout.durable.waves.write_offs import WriteOffStore
 from controller.rollout.outcome import describe_failures
 
-GO, ENDED, AGAIN = "go", "ended", "again"
-"""How a wave ended: the next one begins, none does, or schools of it that were left out are begun now."""
+GO, ENDED = "go", "ended"
+"""How a wave ended: the next one begins, or none does. Else `LeftSchools` of it are begun now."""
+_AGAIN = "again"
 _SOAK = "soak"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftSchools:
+    """Schools of a wave that were left out and may begin now, so many side by side."""
+
+    wave: int
+    together: int
+    schools: tuple[str, ...]
+
+    def format_step(self) -> str:
+        """Return the text that a step of the workflow keeps of it.
+
+        >>> LeftSchools(2, 8, ("as-e04", "as-e05")).format_step()
+        'again 2 8 as-e04 as-e05'
+        """
+        return " ".join((_AGAIN, str(self.wave), str(self.together), *self.schools))
+
+
+def split_left_schools(end: str) -> LeftSchools | None:
+    """Return the schools that begin now by what a step kept of how a wave ended; None where none do.
+
+    >>> split_left_schools("again 2 8 as-e04 as-e05")
+    LeftSchools(wave=2, together=8, schools=('as-e04', 'as-e05'))
+    >>> split_left_schools(GO)
+    """
+    word, *left = end.split()
+    if word != _AGAIN:
+        return None
+    wave, together, *schools = left
+    return LeftSchools(int(wave), int(together), tuple(schools))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +84,7 @@ class WaveEnd:
     waits: Waits
 
     def judge_wave(self, place: RunPlace, wave: Wave) -> str:
-        """Return `GO`, `ENDED`, or `AGAIN` with the schools of the wave that were left out and may begin now."""
+        """Return `GO`, `ENDED`, or the text of the `LeftSchools` of the wave."""
         with self._begin_waiting(f"the wave {wave.name}") as wait:
             return self._judge_until_decided(place, wave, wait)
 
@@ -74,13 +106,13 @@ class WaveEnd:
                 return self.stop_rollout(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
             left = self._list_left(place, wave, runs)
             if left:
-                return " ".join((AGAIN, *left))
+                return self._format_left(place.wave, wave, left)
             unrestored = self._explain_unrestored(place, runs)
             return self.stop_rollout(place.rollout, unrestored) if unrestored else GO
         return ENDED
 
     def wait_for_unknown(self, rollout: str, generation: int) -> str:
-        """Wait until no device is unknown, or nobody waits for them; return what `judge_wave` does, with the wave."""
+        """Wait until no device is unknown, or nobody waits for them; return what `judge_wave` does, of any wave."""
         with self._begin_waiting("the rollout") as wait:
             return self._wait_until_seen(rollout, generation, wait)
 
@@ -96,7 +128,7 @@ class WaveEnd:
                     return self.stop_rollout(rollout, reason or over)
                 left = self._list_left(place, wave, runs)
                 if left:
-                    return " ".join((AGAIN, str(number), str(self.scene.count_schools_at_once(wave)), *left))
+                    return self._format_left(number, wave, left)
             if not waiting or self._has_passed(waiting):
                 return GO
             wait(self._describe(waiting))
@@ -199,6 +231,9 @@ class WaveEnd:
             if any(not (run.attempted or run.end is None or run.end.good) for run in mine) and not self.list_bad(mine):
                 left.append(turn.school)
         return left
+
+    def _format_left(self, number: int, wave: Wave, left: Sequence[str]) -> str:
+        return LeftSchools(number, self.scene.count_schools_at_once(wave), tuple(left)).format_step()
 
     def _is_unrestored_next(self, place: RunPlace) -> bool:
         waves = self.scene.record.waves

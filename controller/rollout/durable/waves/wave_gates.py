@@ -29,8 +29,9 @@ _MOST_PAUSE_SECONDS = 60.0
 class WaveGates:
     """The gates of a rollout; `say` is told in words how each was judged, and `waits` what is waited for.
 
-    Today's operators' file says which gates there are when a wave has ended: one that was added since the wave began is
-    asked, and one that had to look before cannot be judged; one that was taken out is not asked.
+    The operators' file that this process began with says which gates there are when a wave has ended: one that an
+    earlier process did not know is asked, and one that had to look before cannot be judged; one that was taken out is
+    not asked.
     """
 
     store: RolloutStore
@@ -55,7 +56,7 @@ class WaveGates:
             self.gates.keep_look(place.rollout, place.wave, rule.kind, seen)
 
     def list_gates(self, wave: Wave) -> tuple[str, ...]:
-        """Return the names of the gates after a wave, in their order, as the operators' file has them now."""
+        """Return the names of the gates after a wave, in their order, as this process has the operators' file."""
         return tuple(rule.kind for rule in self._list_rules(wave))
 
     def judge_gate(self, place: RunPlace, wave: Wave, kind: str, look_later: Callable[[float], bool]) -> GateResult:

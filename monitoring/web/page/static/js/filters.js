@@ -11,6 +11,8 @@ export class Filters {
   /** @param {() => void} changed is called when another set of schools is wanted */
   constructor(changed) {
     this.ward = find("#ward", HTMLSelectElement);
+    /** Only where the city names stages of integration. */
+    this.stage = /** @type {HTMLSelectElement | null} */ (document.querySelector("#stage"));
     this.search = find("#search", HTMLInputElement);
     this.clear = find("#clear", HTMLButtonElement);
     this.buttons = findAll(".figure", HTMLButtonElement);
@@ -21,6 +23,7 @@ export class Filters {
     this.any = false;
     this.fromAddress();
     this.ward.addEventListener("change", () => this.change());
+    this.stage?.addEventListener("change", () => this.change());
     this.search.addEventListener("input", () => this.change());
     this.clear.addEventListener("click", () => this.reset());
     for (const button of this.buttons) {
@@ -42,6 +45,10 @@ export class Filters {
     const states = query.getAll("state");
     this.ward.value = query.get("ward") ?? "";
     if (this.ward.selectedIndex < 0) this.ward.value = "";
+    if (this.stage !== null) {
+      this.stage.value = query.get("stage") ?? "";
+      if (this.stage.selectedIndex < 0) this.stage.value = "";
+    }
     this.search.value = query.get("search") ?? "";
     this.buttons.forEach((button) =>
       button.setAttribute("aria-pressed", String(states.includes(button.dataset.filter ?? ""))),
@@ -52,14 +59,20 @@ export class Filters {
   gather() {
     this.states = this.buttons.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.filter ?? "");
     this.wanted = plain(this.search.value.trim());
-    this.any = this.states.length > 0 || this.wanted !== "" || this.ward.value !== "";
+    this.any = this.states.length > 0 || this.wanted !== "" || this.ward.value !== "" || this.wantedStage !== "";
     if (this.clear.hidden === this.any) this.clear.hidden = !this.any;
+  }
+
+  /** The stage that is chosen; "" for every one. */
+  get wantedStage() {
+    return this.stage?.value ?? "";
   }
 
   change() {
     this.gather();
     const query = new URLSearchParams();
     if (this.ward.value) query.set("ward", this.ward.value);
+    if (this.wantedStage) query.set("stage", this.wantedStage);
     if (this.wanted) query.set("search", this.search.value.trim());
     this.states.forEach((state) => query.append("state", state));
     history.replaceState(null, "", query.size > 0 ? `?${query}` : location.pathname);
@@ -68,6 +81,7 @@ export class Filters {
 
   reset() {
     this.ward.value = "";
+    if (this.stage !== null) this.stage.value = "";
     this.search.value = "";
     this.buttons.forEach((button) => button.setAttribute("aria-pressed", "false"));
     this.change();
@@ -78,6 +92,7 @@ export class Filters {
   match(tile) {
     return (
       (this.ward.value === "" || tile.ward === this.ward.value) &&
+      (this.wantedStage === "" || tile.stage === this.wantedStage) &&
       (this.states.length === 0 || traits(tile).some((trait) => this.states.includes(trait))) &&
       (this.wanted === "" || plain(`${tile.name} ${tile.id}`).includes(this.wanted))
     );

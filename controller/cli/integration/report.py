@@ -1,0 +1,71 @@
+"""`tsunagu report integration`: how far a city's integration is, for people who decide."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typing_extensions import TypedDict
+
+from controller.cli.estates import load_estate_city, load_estate_operations
+from controller.cli.integration.line_assessments import assess_lines
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
+from controller.cli.output import print_line, say_json, write_output
+from controller.errors import TsunaguError
+from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
+from controller.integration.schedule.build_schedule import build_schedule
+from controller.integration.status import list_school_statuses
+from controller.messages import load_catalogue
+from controller.model.policy_files import INTEGRATION
+from controller.model.sites.stages import Stage
+
+Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
+
+
+class IntegrationReportDocument(TypedDict):
+    """The file that was written, and how many schools it is about."""
+
+    file: str
+    schools: int
+    integrated: int
+    fits: bool | None
+
+
+def report_integration(  # noqa: PLR0913 the options of a command
+    output: Output,
+    lang: Lang = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    *,
+    lab: Lab = False,
+    as_json: Json = False,
+) -> None:
+    """Write how far the integration of the schools is as one HTML file: stages, the schedule, what is in the way."""
+    city = load_estate_city(policies, lab=lab)
+    if city.files.find(INTEGRATION) is None:
+        message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
+        raise TsunaguError(message)
+    operations = load_estate_operations(city)
+    lines = assess_lines(city, operations, state)
+    settings, day = operations.integration, city.policy_date
+    plan = None
+    if city.calendar is not None:
+        plan = build_schedule(city, {name: one.assessment for name, one in lines.items()}, settings, day, city.calendar)
+    statuses = list_school_statuses(city, lines, day)
+    figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), virtual=lab)
+    texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
+    write_output(render_integration_report(city, figures, texts), output)
+    done = sum(one.stage is Stage.INTEGRATED for one in statuses)
+    fits = None if plan is None else plan.shortage is None
+    if as_json:
+        document: IntegrationReportDocument = {
+            "file": str(output),
+            "schools": len(statuses),
+            "integrated": done,
+            "fits": fits,
+        }
+        say_json({**document})
+        return
+    print_line(f"{output}: {len(statuses)} schools, {done} integrated")

@@ -1,0 +1,120 @@
+"""Reads the cells of a table of hosts: schools and segments by id or name, hardware addresses, dates, addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
+
+from controller.importing.cell_values import CellRefused, read_plain_text, simplify_name
+from controller.importing.source_table import Cell, ProblemList
+from controller.inputs.near_matches import suggest_names
+from controller.inputs.shown_text import shorten_value
+from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow
+from controller.model.network.mac_addresses import parse_mac_address
+
+_DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
+_LONGEST_ADDRESS = 45
+Read = TypeVar("Read")
+
+
+class KnownNames:
+    """What can be named by its id or by its name for people; `noun` is what it is, in messages."""
+
+    def __init__(self, noun: str, called: Mapping[str, str]) -> None:
+        self._noun = noun
+        self._called = called
+        self._ids: dict[str, list[str]] = {}
+        for one, name in called.items():
+            for word in dict.fromkeys((simplify_name(one), simplify_name(name))):
+                self._ids.setdefault(word, []).append(one)
+
+    def find_id(self, cell: Cell) -> str:
+        """Return the id of what a cell names.
+
+        Raises:
+            CellRefused: there is none, or several have the name.
+        """
+        text = read_plain_text(cell)
+        meant = [text] if text in self._called else self._ids.get(simplify_name(text), [])
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            message = f"{len(meant)} {self._noun}s are called {shorten_value(text)}; write the id: {', '.join(meant)}"
+            raise CellRefused(message)
+        near = suggest_names(text, self._called, self._called)
+        message = f"{shorten_value(text)} is no {self._noun} of the city; write its id or its name{near}"
+        raise CellRefused(message)
+
+
+def read_mac(cell: Cell) -> str:
+    """Return the hardware address of a cell.
+
+    Raises:
+        CellRefused: it is none of one host.
+    """
+    try:
+        return parse_mac_address(read_plain_text(cell))
+    except CellRefused:
+        raise
+    except ValueError as error:
+        message = f"{shorten_value(cell.text)}: {error}"
+        raise CellRefused(message) from None
+
+
+def read_day(cell: Cell, today: date) -> date:
+    """Return the day of a cell, which is not after today.
+
+    Raises:
+        CellRefused: it is no day, or one to come.
+    """
+    found = _DATE.fullmatch(read_plain_text(cell))
+    try:
+        day = date(int(found[1]), int(found[3]), int(found[4])) if found else None
+    except ValueError:
+        day = None
+    if day is None:
+        message = f"{shorten_value(cell.text)} is no date; write it as {today.isoformat()}"
+        raise CellRefused(message)
+    if day > today:
+        message = f"{day.isoformat()} is after today ({today.isoformat()}); write the day on which the list was made"
+        raise CellRefused(message)
+    return day
+
+
+def read_host_address(cell: Cell) -> IPv4Address | IPv6Address:
+    """Return the address of a cell.
+
+    Raises:
+        CellRefused: it is none.
+    """
+    text = read_plain_text(cell)
+    # A zone (`fe80::1%eth0`) is a matter of one host, and no part of an address.
+    if len(text) <= _LONGEST_ADDRESS and "%" not in text:
+        with suppress(ValueError):
+            return ip_address(text)
+    message = f"{shorten_value(text)} is no address; write that of one host, e.g. 10.1.2.3 or 2001:db8::3"
+    raise CellRefused(message)
+
+
+class RowReader:
+    """Reads the cells of one row; what is wrong is kept as a problem, with its line and its header."""
+
+    def __init__(self, row: HostRow, problems: ProblemList) -> None:
+        self._row = row
+        self._problems = problems
+
+    def read(self, column: HostColumn, kind: Callable[[Cell], Read]) -> Read | None:
+        """Return what a cell holds, None where that is nothing of use: then there is a problem."""
+        cell = self._row.get(column)
+        if cell is None:
+            self._problems.add(self._row.origin, HEADERS[column][0], f"is empty; write the {column.value}")
+            return None
+        try:
+            return kind(cell)
+        except CellRefused as refused:
+            self._problems.add(self._row.origin, cell.header, str(refused))
+            return None

@@ -1,0 +1,90 @@
+"""Reads the reservations of a DHCP server (CSV), and writes those that are carried over to other addresses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from controller.errors import Origin
+from controller.importing.cell_values import read_plain_text
+from controller.importing.source_table import ProblemList
+from controller.inputs.input_file import read_input_file
+from controller.inputs.text_encodings import TextEncoding
+from controller.integration.computers.host_cells import KnownNames, RowReader, read_host_address, read_mac
+from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow, parse_host_table
+from controller.model.city import City
+
+REQUIRED = (HostColumn.SCHOOL, HostColumn.NAME, HostColumn.MAC, HostColumn.ADDRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An address that a DHCP server keeps for a host; `school` is an id."""
+
+    origin: Origin
+    school: str
+    name: str
+    mac: str
+    address: IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationTable:
+    """The reservations of a file, how it was encoded, and the headers of columns that say nothing here."""
+
+    reservations: tuple[Reservation, ...]
+    encoding: str = ""
+    ignored: tuple[str, ...] = ()
+
+
+def read_reservations(path: Path, city: City, told: TextEncoding | None = None) -> ReservationTable:
+    """Return the reservations of a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        InputRefused, ImportRefused: as `parse_reservations`.
+    """
+    return parse_reservations(read_input_file(path), path, city, told)
+
+
+def parse_reservations(content: bytes, path: Path, city: City, told: TextEncoding | None = None) -> ReservationTable:
+    """Return the reservations that the bytes of a file hold.
+
+    Raises:
+        InputRefused, ImportRefused: with all that is wrong, each with file and line: no table, an unknown school, an
+            address that is none, an address or a host's reservation that stands twice.
+    """
+    table = parse_host_table(content, path, REQUIRED, told)
+    problems = ProblemList()
+    schools = KnownNames("school", {one.id: one.name for one in city.schools})
+    found = [one for row in table.rows if (one := _read_row(row, schools, problems)) is not None]
+    _refuse_repeated(found, problems)
+    problems.refuse(f"{path}: the reservations cannot be used; nothing was carried over:")
+    return ReservationTable(tuple(found), table.encoding, table.ignored)
+
+
+def _read_row(row: HostRow, schools: KnownNames, problems: ProblemList) -> Reservation | None:
+    reader = RowReader(row, problems)
+    school = reader.read(HostColumn.SCHOOL, schools.find_id)
+    name = reader.read(HostColumn.NAME, read_plain_text)
+    mac = reader.read(HostColumn.MAC, read_mac)
+    address = reader.read(HostColumn.ADDRESS, read_host_address)
+    if school is None or name is None or mac is None or address is None:
+        return None
+    return Reservation(row.origin, school, name, mac, address)
+
+
+def _refuse_repeated(found: list[Reservation], problems: ProblemList) -> None:
+    """Refuse an address for two hosts, and two addresses of one family for a host at one school."""
+    by_address: dict[IPv4Address | IPv6Address, Reservation] = {}
+    by_host: dict[tuple[str, str, int], Reservation] = {}
+    for one in found:
+        other = by_address.setdefault(one.address, one)
+        if other is not one:
+            message = f"{one.address} is that of {other.name} in line {other.origin.line} already; delete one row"
+            problems.add(one.origin, HEADERS[HostColumn.ADDRESS][0], message)
+        other = by_host.setdefault((one.school, one.mac, one.address.version), one)
+        if other is not one:
+            message = f"{one.mac} has {other.address} by line {other.origin.line} already; delete one row"
+            problems.add(one.origin, HEADERS[HostColumn.MAC][0], message)

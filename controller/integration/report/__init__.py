@@ -1,0 +1,1 @@
+"""How far a city's integration is, as one HTML file for people who decide."""

@@ -1,0 +1,264 @@
+"""Carries the reservations of a DHCP server over a change of stage: which host gets which address, and which cannot.
+
+A reservation moves where its segment ends at its school, or has another prefix there. The new segment is the one that
+is named for the old one, or the one in which the inventory lists the host, or the one that all the old one's ports
+become. The host keeps its number within the segment where that is free; else it gets the next free one.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
+from controller.integration.computers.host_table import HEADERS, HostColumn
+from controller.integration.computers.inventory_table import ListedComputer
+from controller.integration.computers.reservation_table import Reservation
+from controller.model.access.rules import Segment
+from controller.model.city import City
+from controller.model.network.device_state import PortMode
+from controller.model.network.packets import Family, Prefix
+from controller.model.sites.schools import School
+
+Address = IPv4Address | IPv6Address
+
+
+class LeftReason(StrEnum):
+    """Why a reservation cannot be carried over."""
+
+    NO_SEGMENT = "no-segment"
+    """Its address is in no segment of its school."""
+    NO_SUCCESSOR = "no-successor"
+    """Nothing says which segment comes in the place of its own."""
+    SEVERAL_SUCCESSORS = "several-successors"
+    """The ports of its segment become ports of several ones."""
+    UNKNOWN_SUCCESSOR = "unknown-successor"
+    """The segment that is named for its own is not there in the target stage."""
+    FULL = "full"
+    """The new segment has no free address."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentChoice:
+    """What decides on new segments: `named` has the new one by the old one, `inventory` says where hosts are."""
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    inventory: Sequence[ListedComputer] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedReservation:
+    """A reservation with its new segment and address; `keeps_number`: its number within the segment is the old one."""
+
+    reservation: Reservation
+    segment_before: str
+    segment: str
+    address: Address
+    keeps_number: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeftReservation:
+    """A reservation that cannot be carried over, and why; `segments` are those that could be meant."""
+
+    reservation: Reservation
+    reason: LeftReason
+    segment_before: str = ""
+    segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedReservations:
+    """What becomes of reservations: those that move, those that stay as they are, and those that are left."""
+
+    carried: tuple[CarriedReservation, ...]
+    unchanged: tuple[Reservation, ...]
+    left: tuple[LeftReservation, ...]
+
+
+def carry_reservations(
+    before: City, after: City, reservations: Iterable[Reservation], choice: SegmentChoice | None = None
+) -> CarriedReservations:
+    """Return what becomes of reservations when the schools change from one city to the other; nothing is written."""
+    by_school: dict[str, list[Reservation]] = {}
+    for one in reservations:
+        by_school.setdefault(one.school, []).append(one)
+    chosen = choice or SegmentChoice()
+    parts = [_SchoolCarrier(before, after, school, chosen).carry(own) for school, own in by_school.items()]
+    return CarriedReservations(
+        tuple(one for part in parts for one in part.carried),
+        tuple(one for part in parts for one in part.unchanged),
+        tuple(one for part in parts for one in part.left),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A reservation that moves, with the segments and prefixes of both sides."""
+
+    reservation: Reservation
+    old: str
+    old_prefix: Prefix
+    new: str
+    new_prefix: Prefix
+
+
+class _SchoolCarrier:
+    """Carries the reservations of one school."""
+
+    def __init__(self, before: City, after: City, school: str, choice: SegmentChoice) -> None:
+        self._old, self._new = _SchoolNetworks(before, school), _SchoolNetworks(after, school)
+        self._named = choice.named
+        self._listed = {one.mac: one.segment for one in choice.inventory if one.school == school}
+        self._successors = _find_port_successors(before, after, school)
+
+    def carry(self, reservations: Sequence[Reservation]) -> CarriedReservations:
+        """Return what becomes of them; who can keep its number comes before who cannot."""
+        unchanged: list[Reservation] = []
+        moves: list[_Move] = []
+        left: list[LeftReservation] = []
+        for one in reservations:
+            found = self._place(one)
+            match found:
+                case None:
+                    unchanged.append(one)
+                case _Move():
+                    moves.append(found)
+                case LeftReservation():
+                    left.append(found)
+        taken = {*self._new.list_own_addresses(), *(one.address for one in unchanged)}
+        carried: dict[Reservation, CarriedReservation] = {}
+        for move in moves:
+            same = _shift(move)
+            if same is not None and same not in taken:
+                taken.add(same)
+                carried[move.reservation] = _carry(move, same, keeps_number=True)
+        for move in moves:
+            if move.reservation in carried:
+                continue
+            free = _find_free(move, taken)
+            if free is None:
+                left.append(LeftReservation(move.reservation, LeftReason.FULL, move.old, (move.new,)))
+                continue
+            taken.add(free)
+            carried[move.reservation] = _carry(move, free, keeps_number=False)
+        in_order = (carried[move.reservation] for move in moves if move.reservation in carried)
+        return CarriedReservations(tuple(in_order), tuple(unchanged), tuple(left))
+
+    def _place(self, one: Reservation) -> _Move | LeftReservation | None:
+        """Return the move of a reservation, why there is none, or None: nothing changes for it."""
+        family = Family(one.address.version)
+        old = self._old.find_segment(one.address)
+        if old is None:
+            return LeftReservation(one, LeftReason.NO_SEGMENT)
+        old_prefix = self._old.prefixes[old, family]
+        stays = self._new.prefixes.get((old, family))
+        if stays is not None:
+            return None if stays == old_prefix else _Move(one, old, old_prefix, old, stays)
+        meant = self._list_successors(old, one)
+        there = [name for name in meant if (name, family) in self._new.prefixes]
+        if len(there) == 1:
+            return _Move(one, old, old_prefix, there[0], self._new.prefixes[there[0], family])
+        if there:
+            return LeftReservation(one, LeftReason.SEVERAL_SUCCESSORS, old, tuple(there))
+        reason = LeftReason.UNKNOWN_SUCCESSOR if meant else LeftReason.NO_SUCCESSOR
+        return LeftReservation(one, reason, old, tuple(meant))
+
+    def _list_successors(self, old: str, one: Reservation) -> tuple[str, ...]:
+        if old in self._named:
+            return (self._named[old],)
+        listed = self._listed.get(one.mac)
+        if listed is not None and listed != old:
+            return (listed,)
+        return self._successors.get(old, ())
+
+
+class _SchoolNetworks:
+    """The segments of a school in a city, and what has an address there already."""
+
+    def __init__(self, city: City, school: str) -> None:
+        self._city = city
+        self._school: School = city.school_by_id[school]
+        self._segments: Mapping[str, Segment] = city.list_segments(self._school)
+        self.prefixes: dict[tuple[str, Family], Prefix] = {
+            (name, family): city.addresses.segment_prefix(self._school, one, family)
+            for name, one in self._segments.items()
+            for family in city.families
+        }
+
+    def find_segment(self, address: Address) -> str | None:
+        """Find the segment that an address is in; None where there is none."""
+        return next((name for (name, _), prefix in self.prefixes.items() if address in prefix), None)
+
+    def list_own_addresses(self) -> Iterator[Address]:
+        """Yield the gateways of the segments, and the addresses of the school's devices."""
+        for name, family in self.prefixes:
+            gateway = self._city.addresses.gateway_address(self._school, self._segments[name], family)
+            yield IPv4Address(gateway) if family is Family.V4 else IPv6Address(gateway)
+        yield from (device.management for device in self._city.list_devices(self._school))
+
+
+def _find_port_successors(before: City, after: City, school: str) -> Mapping[str, tuple[str, ...]]:
+    """Find, by old segment, the segments that its access ports become, in the order of the ports."""
+    new = dict(_list_access_ports(after, school))
+    found: dict[str, dict[str, None]] = {}
+    for port, segment in _list_access_ports(before, school):
+        if port in new and new[port] != segment:
+            found.setdefault(segment, {})[new[port]] = None
+    return {segment: tuple(names) for segment, names in found.items()}
+
+
+def _list_access_ports(city: City, school: str) -> Iterator[tuple[tuple[str, str], str]]:
+    for device in city.list_devices(city.school_by_id[school]):
+        for port in device.ports:
+            if port.mode is PortMode.ACCESS:
+                yield (device.id, port.name), port.segments[0]
+
+
+def _carry(move: _Move, address: Address, *, keeps_number: bool) -> CarriedReservation:
+    return CarriedReservation(move.reservation, move.old, move.new, address, keeps_number)
+
+
+def _shift(move: _Move) -> Address | None:
+    """Return the address with the same number within the new segment; None where that is outside of it."""
+    number = int(move.reservation.address) - int(move.old_prefix.network_address)
+    return _pick(move.new_prefix, number)
+
+
+def _find_free(move: _Move, taken: set[Address]) -> Address | None:
+    """Return the next free address behind the old number, else the first free one of the new segment."""
+    size = move.new_prefix.num_addresses
+    begin = (int(move.reservation.address) - int(move.old_prefix.network_address)) % size
+    # Of so many numbers one is free, or all usable ones are taken.
+    for step in range(min(size, len(taken) + 3)):
+        address = _pick(move.new_prefix, (begin + step) % size)
+        if address is not None and address not in taken:
+            return address
+    return None
+
+
+def _pick(prefix: Prefix, number: int) -> Address | None:
+    """Return the address of a number in a prefix that a host can have: neither the first, nor IPv4's last."""
+    last = prefix.num_addresses - (1 if isinstance(prefix, IPv4Network) else 0)
+    return prefix[number] if 0 < number < last else None
+
+
+def write_reservations(result: CarriedReservations) -> str:
+    """Return what becomes of reservations as CSV: those that move and those that stay, with the address to reserve.
+
+    It can be read again as a list of reservations: of the columns, the two old ones say nothing there.
+    """
+    columns = (HostColumn.SCHOOL, HostColumn.NAME, HostColumn.MAC, HostColumn.ADDRESS)
+    written = io.StringIO()
+    rows = csv.writer(written, lineterminator="\n")
+    rows.writerow([*(HEADERS[one][0] for one in columns), HEADERS[HostColumn.SEGMENT][0], "旧アドレス", "旧セグメント"])
+    for carried in result.carried:
+        one = carried.reservation
+        old = (str(one.address), carried.segment_before)
+        rows.writerow([one.school, one.name, one.mac, str(carried.address), carried.segment, *old])
+    for one in result.unchanged:
+        rows.writerow([one.school, one.name, one.mac, str(one.address), "", "", ""])
+    return written.getvalue()
