@@ -55,7 +55,7 @@ SEGMENT_NAMES = "external-legacy, guest, learning-legacy, management, printers, 
         (ADMISSION, "roles: [teacher", "roles: [techer", f"roles: unknown role 'techer'; allowed: {ROLES}"),
         (ADMISSION, "[certificate]", "[cert]", "postures: unknown posture 'cert'; allowed: certificate, encrypted, ma"),
         (ADMISSION, "[own-school]", "[here]", "places: unknown place 'here'; allowed: abroad, board-office, home, oth"),
-        (LAB, "segment: staff}", "segment: stuff}", f"segment: unknown segment 'stuff'; allowed: {SEGMENT_NAMES}"),
+        (LAB, "segment: pupil}", "segment: stuff}", f"segment: unknown segment 'stuff'; allowed: {SEGMENT_NAMES}"),
     ],
 )
 def test_an_unknown_name_is_refused_with_what_is_allowed(

@@ -17,6 +17,7 @@ from controller.model.policy_files import (
     DEVICES,
     GROUPS,
     INTEGRATION,
+    LAB,
     RULES,
     SCHOOLS,
     SEGMENTS,
@@ -39,6 +40,7 @@ def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
         for school in schools:
             yield from _find_school_problems(found, school, policy.find(CALENDAR))
         yield from _find_split_segments(found, file, schools)
+        yield from _find_lost_hosts(policy)
     yield from _find_segment_problems(policy, staged=file is not None)
 
 
@@ -170,9 +172,27 @@ def _list_uses(policy: ReadPolicy) -> Iterator[tuple[Origin, str, tuple[str, ...
     for devices in policy.find_all(DEVICES) or ():
         for ports in (ports for one in devices.devices for ports in one.ports or ()):
             yield ports.origin, "segments", () if ports.segments == "all" else ports.segments, ports.stages
+    overlay = policy.find(LAB)
+    for host in overlay.hosts if overlay else ():
+        yield host.origin, "segment", (host.segment,), host.stages
     for rule in rules.rules if rules else ():
         if rule.schools is not None:
             yield rule.origin, "schools.stages", (), rule.schools.stages
+
+
+def _find_lost_hosts(policy: ReadPolicy) -> Iterator[Problem]:
+    """Hosts of the virtual city that are nowhere in some stage."""
+    overlay = policy.find(LAB)
+    if overlay is None:
+        return
+    for host in {one.id: one for one in reversed(overlay.hosts)}.values():
+        lacking = [stage for stage in STAGES if host.id not in {one.id for one in overlay.list_hosts(stage)}]
+        if lacking:
+            message = (
+                f"host {host.id!r} is in no segment when {', '.join(lacking)}; add an entry with its id and "
+                f"stages: [{', '.join(lacking)}], or leave 'stages' out"
+            )
+            yield Problem(host.origin, "stages", message)
 
 
 def _narrow(outer: Stages, inner: Stages) -> Stages:
