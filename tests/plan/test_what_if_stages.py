@@ -10,7 +10,7 @@ import pytest
 from controller.integration.stage_change import StageSubject, change_stage
 from controller.model.city import City
 from controller.model.sites.stages import Stage
-from controller.plan.what_if.changes import Changes
+from controller.plan.what_if.changes import Changes, NetworkChange, SeatChange
 from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown
 from tests.policies import PolicyFolder
@@ -61,12 +61,11 @@ def test_a_way_that_opens_in_a_stage_to_come_is_told_today(policies: PolicyFolde
         "    schools: {stages: [integrated]}\n    network: {from: [pupil]}\n",
     )
     changes = compare_policies(before, policies.load())
-    assert changes.network == changes.identity == changes.equipment == changes.stages == ()
+    assert {*changes.network, *changes.identity, *changes.equipment, *changes.stages} == set()
     assert not changes.nothing
-    told = {
-        (one.stage, one.change.segment, one.change.application) for one in changes.later if one.change.way == "opens"
-    }
-    assert told == {("integrated", "pupil", "affairs"), ("integrated", "pupil", "file-exchange")}
+    opened = [(one.stage, one.change) for one in changes.later if isinstance(one.change, NetworkChange)]
+    told = {(stage, one.way, one.segment, one.application) for stage, one in opened}
+    assert told == {("integrated", "opens", "pupil", name) for name in ("affairs", "file-exchange")}
     said = write_markdown(changes, len(before.schools))
     assert "| class II+, pupils, guests or guardians | schools that are integrated: **opens** pupil → affairs" in said
 
@@ -84,6 +83,7 @@ def test_a_port_of_a_stage_to_come_is_told(policies: PolicyFolder) -> None:
     policies.edit("city/blueprints.yaml", "[pupil], stages: [integrated]", "[staff], stages: [integrated]")
     (told,) = compare_policies(before, policies.load()).later
     assert told.stage == "integrated"
+    assert isinstance(told.change, SeatChange)
     assert "pupil" in str(told.change.before)
     assert "staff" in str(told.change.after)
     assert told.surprises == ("pupils, guests or guardians",)
