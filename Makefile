@@ -2,7 +2,7 @@
 # make test   every test, the lab's too
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
-# make soak   the long randomised runs; broken input to every parser (docs/security.md)
+# make soak   the long randomised runs; broken input to every parser (docs/security.md); every playbook on the lab (as root)
 # make soak-integration  a ward of the lab is integrated and goes back, and its rollouts are killed (docs/integration.md)
 # make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds in memory, 20 on the lab; within an hour (docs/rollouts.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
@@ -62,6 +62,7 @@ soak: setup
 	@$(PYTHON) -m tests.security.fuzz.device_texts --seed $(SEED) --texts 1000000 --write
 	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
+	@$(PYTHON) -m tests.playbooks.lab_run --write
 
 KILLS ?= 20
 soak-integration: SEED ?= $(shell date +%Y%m%d)

@@ -35,8 +35,9 @@ class EncryptionKeysArgs:
 class EncryptionKeys(pulumi.ComponentResource):
     """Keys and who may use them: Google's own agents of each service, and nobody else.
 
-    Outputs: `storage` (the buckets' key), `database` and `run` (keys by region), and the grants that must exist before
-    the first use: `storage_users`, `database_users`, `run_users`.
+    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database` and `run` (keys by
+    region), and the grants that must exist before the first use: `storage_users`, `logs_users`, `database_users`,
+    `run_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -62,6 +63,9 @@ class EncryptionKeys(pulumi.ComponentResource):
             self.run_users.append(self._grant_use(f"run-{region.id}", run_key, run_member, run_agent))
         storage_member = self._ask_storage_agent().apply(_format_member)
         self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_member)]
+        self.logs = self._add_key("logs", rings[args.regions.locations[0]])
+        logs_member = self._ask_logging_agent().apply(_format_member)
+        self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
         self.register_outputs({"storage": self.storage.id})
 
     def _add_ring(self, location: str) -> gcp.kms.KeyRing:
@@ -90,15 +94,22 @@ class EncryptionKeys(pulumi.ComponentResource):
         )
 
     def _ask_storage_agent(self) -> pulumi.Output[str]:
-        """The address of Cloud Storage's agent. Google makes it when it is asked; it has no identity to declare.
-
-        Nothing is asked before the API is on: the first preview of a project needs no Google.
-        """
+        """The address of Cloud Storage's agent. Google makes it when it is asked; it has no identity to declare."""
         found = gcp.storage.get_project_service_account_output(
-            project=self._args.google.project,
-            opts=pulumi.InvokeOutputOptions(parent=self, depends_on=[self._args.services.on["storage"]]),
+            project=self._args.google.project, opts=self._wait_to_ask("storage")
         )
         return found.apply(lambda agent: agent.email_address)
+
+    def _ask_logging_agent(self) -> pulumi.Output[str]:
+        """The address of the agent by which Cloud Logging uses keys; it, too, is made when it is asked for."""
+        found = gcp.logging.get_project_cmek_settings_output(
+            project=self._args.google.project, opts=self._wait_to_ask("logging")
+        )
+        return found.apply(lambda settings: settings.service_account_id)
+
+    def _wait_to_ask(self, word: str) -> pulumi.InvokeOutputOptions:
+        """Nothing is asked before the API is on: the first preview of a project needs no Google."""
+        return pulumi.InvokeOutputOptions(parent=self, depends_on=[self._args.services.on[word]])
 
     def _grant_use(
         self,

@@ -83,9 +83,9 @@ def list_ungranted_waits(state: Path) -> list[str]:
     for one in resources:
         if one["type"] == "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember":
             name = one["urn"].rpartition("::")[2]
-            kind = next(word for word in ("database", "run", "storage") if f"-{word}" in name)
+            kind = next(word for word in ("database", "run", "storage", "logs") if f"-{word}" in name)
             waits = {urn.rpartition("::")[2] for urn in one["dependencies"]}
-            needed = {"storage": "services-storage"}.get(kind, f"keys-{kind}-agent")
+            needed = {"storage": "services-storage", "logs": "services-logging"}.get(kind, f"keys-{kind}-agent")
             wrong += [] if needed in waits else [f"{name}: {needed} is not among {sorted(waits)}"]
     return wrong
 
@@ -125,6 +125,9 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
+    (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
+    assert any(urn.endswith("ProjectSink::logs") for urn in exclusion["dependencies"]), "no log is lost in between"
     opening, closing = firewall_rules_kept(tmp_path / "state.json")
     assert opening
     assert len(closing) == 4
@@ -199,14 +202,16 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     levels = "accessLevel:AccessLevel::"
     made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
     added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
-    added |= {"keys-run-agent"}
-    # APIs that were on by chance, and the agent whose grants did not wait for it.
+    added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
+    # APIs that were on by chance, the agent whose grants did not wait for it, and a log bucket of our own.
     assert added <= {urn.rpartition("::")[2] for urn in made}
     rest = [name for name in made if name.rpartition("::")[2] not in added]
     assert all(name == "in-country" or name.startswith("registered") for name in rest)
     # The level of the country has its name of any country; what asked for the old one asks for the new one first.
     assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
-    assert [levels in one["urn"] for one in by_kind["update"]] == [True]
+    # The audit logs take in what was denied by policy, and Google's own events.
+    updated = sorted(levels in one["urn"] or one["urn"].endswith("ProjectSink::audit") for one in by_kind["update"])
+    assert updated == [True, True]
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
     assert len(kept) == len(by_kind["same"]) == len(old) - sum(len(by_kind[kind]) for kind in KINDS[2:])
@@ -253,6 +258,20 @@ def test_production_refuses_to_be_destroyed_drains_a_region_and_switches_over(
     assert re.search(r"~ 4 to update\s+2[23]\d unchanged", shown), shown
     production.succeeds("up", *turned, *DO, *PACK)
     production.succeeds("preview", "--expect-no-changes", *turned)
+
+
+def test_a_refusal_on_the_engine_names_file_and_line(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+    """Seen once: the engine starts the program inside stacks/, and every refusal said line 1."""
+    lab = rehearsed("lab")
+    name = "file-exchange"
+    policies = copied_policies(tmp_path, "access/applications.yaml", f"  - id: {name} ", "  - id: renamed ")
+    for path in (policies / "access").glob("*.yaml"):
+        path.write_text(re.sub(rf"\b{name}\b", "renamed", path.read_text(encoding="utf-8")), encoding="utf-8")
+    answer = lab.pulumi("preview", TSUNAGU_POLICIES=str(policies))
+    lines = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8").splitlines()
+    line = lines.index(f"    {name}:") + 1
+    assert answer.returncode != 0
+    assert f"stacks/config/Pulumi.lab.yaml:{line}: applications.{name}: the policy has no such" in answer.stdout
 
 
 def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:

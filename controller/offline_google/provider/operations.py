@@ -189,6 +189,15 @@ def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
     return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
 
 
+def _logging_agent(google: OfflineGoogle, arguments: Values) -> Values:
+    project = str(arguments.get("project") or google.defaults.get("project", ""))
+    email = f"cmek-p{find_project_number(project)}@gcp-sa-logging.iam.gserviceaccount.com"
+    note_agent(google.store, email)
+    name = f"projects/{project}/cmekSettings"
+    keys = {"kmsKeyName": "", "kmsKeyVersionName": ""}
+    return {"id": name, "name": name, "project": project, "serviceAccountId": email, **keys}
+
+
 def _client(google: OfflineGoogle, _arguments: Values) -> Values:
     return {
         "id": "offline",
@@ -200,6 +209,7 @@ def _client(google: OfflineGoogle, _arguments: Values) -> Values:
 _SOURCES: Mapping[str, Callable[[OfflineGoogle, Values], Values]] = {
     "gcp:organizations/getProject:getProject": _project,
     "gcp:organizations/getClientConfig:getClientConfig": _client,
+    "gcp:logging/getProjectCmekSettings:getProjectCmekSettings": _logging_agent,
     "gcp:storage/getProjectServiceAccount:getProjectServiceAccount": _storage_agent,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -59,7 +60,7 @@ class Hosts:
 def make_wave(city: City, hosts: object, *left_out: DayVisit) -> GateWave:
     scene = GateScene(cast("Transport", None), cast("Clock", None), probes=cast("PolicyProbes", hosts))
     rule = GateRule.model_validate({"origin": HERE, "kind": "day-at-school", "leave-out": list(left_out)})
-    return GateWave("r/0", city, rule, (SCHOOL,), {}, frozenset(), (), None, None, scene)
+    return GateWave("r/0", city, rule, (SCHOOL,), (SCHOOL,), {}, frozenset(), (), None, None, scene)
 
 
 def test_a_day_is_everybodys_and_as_the_reference_says(city: City) -> None:
@@ -115,6 +116,11 @@ def test_what_is_wrong_fails_and_what_nobody_can_try_is_not_judged(
     found = gate.judge(wave, gate.look_before(wave))
     assert found.verdict is verdict
     assert seen in found.seen
+
+
+def test_a_school_with_devices_in_a_later_wave_has_its_day_then(city: City) -> None:
+    found = DayAtSchoolGate().judge(replace(make_wave(city, Hosts({"cbt"})), whole=()), "[]")
+    assert (found.verdict, "as-e04, where devices come in a later wave" in found.seen) == (GateVerdict.PASSED, True)
 
 
 def test_what_is_left_out_is_said_of_this_gate_alone() -> None:
