@@ -38,7 +38,7 @@ MEANINGS: Mapping[Exit, str] = MappingProxyType(
     {
         Exit.GOOD: "Done, and nothing is wrong.",
         Exit.FAILED: "Refused or failed: the message says where and what to do.",
-        Exit.DIFFERS: "Something differs (prove, drift, what-if), a drill missed its target, files would be rewritten.",
+        Exit.DIFFERS: "Something differs (prove, drift, what-if), a check or a drill failed, files would be rewritten.",
         Exit.NOT_SUPPORTED: "Only what Tsunagu cannot do yet was left out, e.g. the devices of a platform.",
         Exit.NOT_JUDGED: "A part could not be judged: it is neither good nor bad, and is named.",
         Exit.INEXPRESSIBLE: "What is there cannot be said by rules of the policy; what is listed is left out.",

@@ -9,6 +9,7 @@ import pulumi_gcp as gcp
 
 from controller.compile.cloud_firewall import FirewallRule
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
+from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
 from stacks.network.firewall import Firewall, FirewallArgs
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.project_services import ProjectServices
@@ -16,7 +17,8 @@ from stacks.settings.configuration import AuditSettings, GoogleSettings, Network
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import Region, StackRegions
 
-AUDIT_FILTER = 'log_id("cloudaudit.googleapis.com/activity") OR log_id("cloudaudit.googleapis.com/data_access")'
+AUDIT_LOGS = ("activity", "data_access", "policy", "system_event")
+AUDIT_FILTER = " OR ".join(f'log_id("cloudaudit.googleapis.com/{kind}")' for kind in AUDIT_LOGS)
 SECONDS_A_DAY = 86_400
 
 
@@ -39,7 +41,7 @@ class FoundationArgs:
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `services`.
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `services`.
     `before_database` lists what must exist before a private database can.
     """
 
@@ -68,6 +70,13 @@ class Foundation(pulumi.ComponentResource):
             opts=self._child,
         )
         self.audit_bucket = self._add_audit_bucket()
+        self.logs = ProjectLogs(
+            "logs",
+            ProjectLogsArgs(
+                args.google, self.regions, self.keys, args.audit, args.naming, args.protected, self.services
+            ),
+            opts=self._child,
+        )
         self.before_database: list[pulumi.Resource] = [self.private_services]
         self.register_outputs({"network": self.vpc.self_link, "auditBucket": self.audit_bucket.name})
 

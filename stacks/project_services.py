@@ -9,6 +9,7 @@ from stacks.settings.naming import TYPE, add_old_name
 
 SERVICES = (
     "accesscontextmanager",
+    "artifactregistry",
     "certificatemanager",
     "cloudidentity",
     "cloudkms",
@@ -16,10 +17,13 @@ SERVICES = (
     "compute",
     "dns",
     "iam",
+    "iamcredentials",
     "iap",
     "logging",
+    "monitoring",
     "run",
     "servicenetworking",
+    "serviceusage",
     "sqladmin",
     "storage",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from controller.compile.identity.access_levels import ProxyFacts
 from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.errors import TsunaguError
 from controller.model.city import City
+from controller.model.network.packets import Family
 from stacks.applications.access import Access, AccessArgs
 from stacks.applications.application import DeployedApplication
 from stacks.applications.application_backend import ApplicationBackend, ApplicationBackendArgs
@@ -29,6 +31,7 @@ from stacks.settings.read_configuration import (
     ConfigurationRefused,
     find_application_problems,
     find_location_problems,
+    find_overlap_problems,
 )
 
 OFFLINE = "TSUNAGU_OFFLINE"
@@ -85,6 +88,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     audiences = {application.id: application.audience for application in intent.applications}
     problems = [
         *find_location_problems(configured, city.settings.country, file),
+        *find_overlap_problems(configured, _list_used_ranges(city), file),
         *find_application_problems(configured, audiences, file),
     ]
     if problems:
@@ -153,7 +157,7 @@ def _declare_applications(
         "proxy-agent",
         service="iap.googleapis.com",
         project=configured.google.project,
-        opts=foundation.services.build_child_options(foundation, "iap"),
+        opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
     return {
         compiled.id: _declare_application(
@@ -188,6 +192,14 @@ def _declare_application(
         if settings.jobs:
             ApplicationJobs(name, ApplicationJobsArgs(application, backend.account, environment), opts=opts)
     return backend.backend
+
+
+def _list_used_ranges(city: City) -> dict[str, list[IPv4Network]]:
+    """IPv4 ranges that the VPC must reach and so cannot have itself: schools, servers, the controllers."""
+    schools = {f"school {school.id}": city.addresses.school_prefixes(school, Family.V4) for school in city.schools}
+    servers = {f"application {name}": one.addresses for name, one in city.applications.items()}
+    used = {**schools, **servers, "the controllers": city.settings.controllers}
+    return {whose: [one for one in blocks if isinstance(one, IPv4Network)] for whose, blocks in used.items()}
 
 
 def _find_importance(intent: CloudIntent) -> dict[str, str]:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collap
 from itertools import pairwise
 
 from controller.model.access.rules import CONTROLLER, INTERNET, Application, PrefixListFile, Segment
+from controller.model.integration.school_stages import SchoolStages
 from controller.model.network.packets import (
     AddressSet,
     Family,
@@ -27,11 +28,16 @@ from controller.model.sites.stack_outputs import StackOutputs
 
 @dataclass(frozen=True, eq=False)
 class AddressPlan:
-    """The addresses that follow from a policy, each worked out once."""
+    """The addresses that follow from a policy, each worked out once.
+
+    A segment that a school does not have in its stage of integration has no addresses there, as a source or as a place
+    of an application; its prefix by the formula is kept for it.
+    """
 
     settings: CityFile
     schools: tuple[School, ...]
     segments: Mapping[str, Segment]
+    stages: SchoolStages
     applications: Mapping[str, Application]
     prefix_lists: Mapping[str, PrefixListFile]
     outputs: StackOutputs
@@ -173,15 +179,18 @@ class AddressPlan:
         if name == CONTROLLER:
             return AddressSet(self.settings.controllers)
         segment = self.segments[name]
+        if not self.stages.has_segment(school, segment):
+            return AddressSet(())
         return AddressSet(tuple(self.segment_prefix(school, segment, family) for family in self.families))
 
     def source_addresses_in(self, name: str, school: School, family: Family) -> AddressSet:
         """The same in one family."""
         if name == CONTROLLER:
             return self._controllers_in[family]
-        if family not in self.families:
+        segment = self.segments[name]
+        if family not in self.families or not self.stages.has_segment(school, segment):
             return AddressSet(())
-        return AddressSet((self.segment_prefix(school, self.segments[name], family),))
+        return AddressSet((self.segment_prefix(school, segment, family),))
 
 
 def compute_school_prefix(file: CityFile, school: School, family: Family) -> Prefix:

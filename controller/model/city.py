@@ -20,6 +20,7 @@ from controller.model.access.rules import CONTROLLER, INTERNET, Application, Ide
 from controller.model.access.second_factors import STRENGTHS, Strength
 from controller.model.address_plan import AddressPlan
 from controller.model.integration.integrations import Integrations
+from controller.model.integration.rule_scopes import RuleScopes
 from controller.model.integration.school_stages import SchoolStages
 from controller.model.measurement import MeasurementFile
 from controller.model.network.packets import Family, Prefix, Service
@@ -36,6 +37,8 @@ from controller.model.sites.schools import CityFile, LabFile, Office, School, Wa
 from controller.model.sites.scope import SchoolGroup
 from controller.model.sites.stack_outputs import StackOutputs
 from controller.model.sites.stages import Stage
+
+_Ported = DeviceGroup | ListedDevice
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,11 +279,15 @@ class City:
         return self.stages.find_stage(school)
 
     @cached_property
+    def scopes(self) -> RuleScopes:
+        """Which schools each rule is for."""
+        return RuleScopes(self.rules, self.schools, self.groups, self.stages)
+
+    @cached_property
     def addresses(self) -> AddressPlan:
         """The addresses of everything."""
-        return AddressPlan(
-            self.settings, self.schools, self.segments, self.applications, self.prefix_lists, self.outputs
-        )
+        said = (self.applications, self.prefix_lists, self.outputs)
+        return AddressPlan(self.settings, self.schools, self.segments, self.stages, *said)
 
     def get_permitted_services(self, rule: Rule, name: str) -> tuple[Service, ...]:
         """The services of an application that the network part of a rule speaks of."""
@@ -291,7 +298,7 @@ class City:
 
     def rule_applies_at(self, rule: Rule, school: School) -> bool:
         """Tell if a school is in the rule's scope."""
-        return rule.schools is None or rule.schools.contains(school, self.groups, self.find_stage(school))
+        return self.scopes.applies_at(rule, school)
 
     def list_askers(self, rule: Rule, school: School) -> tuple[str, ...]:
         """The segments (and the controller) that the network part of a rule lets ask at a school."""
@@ -306,15 +313,10 @@ class City:
         """The schools of a rule, by id."""
         return frozenset(school.id for school in self.schools if self.rule_applies_at(rule, school))
 
-    @cached_property
+    @property
     def schools_of_equal_scope(self) -> tuple[tuple[School, ...], ...]:
         """The schools in groups that no rule's scope and no stage tells apart, in the order of their first school."""
-        scoped = [rule for rule in self.rules if rule.schools is not None]
-        grouped: dict[tuple[Stage | bool | None, ...], list[School]] = {}
-        for school in self.schools:
-            applied = (self.rule_applies_at(rule, school) for rule in scoped)
-            grouped.setdefault((self.find_stage(school), *applied), []).append(school)
-        return tuple(map(tuple, grouped.values()))
+        return self.scopes.schools_of_equal_scope
 
     @cached_property
     def rules_by_application(self) -> dict[str, tuple[Rule, ...]]:
@@ -383,9 +385,7 @@ class City:
         """The devices of the schools that were asked for."""
         return {}
 
-    def _ports_of(
-        self, group: DeviceGroup | ListedDevice, platform: str, stage: Stage | None
-    ) -> tuple[DevicePort, ...]:
+    def _ports_of(self, group: _Ported, platform: str, stage: Stage | None) -> tuple[DevicePort, ...]:
         """The ports of every device of a group on a platform, in a stage: one object."""
         kept = self._wired.get((id(group), platform, stage))
         if kept is None:
@@ -396,5 +396,5 @@ class City:
         return kept[1]
 
     @cached_property
-    def _wired(self) -> dict[tuple[int, str, Stage | None], tuple[DeviceGroup | ListedDevice, tuple[DevicePort, ...]]]:
+    def _wired(self) -> dict[tuple[int, str, Stage | None], tuple[_Ported, tuple[DevicePort, ...]]]:
         return {}

@@ -17,7 +17,7 @@ from controller.errors import Origin
 from controller.model.access.admission import PLUGGED
 from controller.model.access.data_flows import SystemFlow
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
-from controller.model.access.rules import CONTROLLER, DAYS, Hours, Rule
+from controller.model.access.rules import CONTROLLER, DAYS, INTERNET, Hours, Rule
 from controller.model.access.second_factors import Importance, Strength
 from controller.model.city import City
 from controller.model.network.packets import Effect, Family, Protocol, Service, get_bounds, is_in_interval
@@ -85,13 +85,15 @@ class AdmissionDecision:
     origin: Origin | None
 
 
-def evaluate_admission(city: City, certificate: str, place: str) -> AdmissionDecision:
+def evaluate_admission(city: City, certificate: str, place: str, school: School | None = None) -> AdmissionDecision:
     """Where a device with a certificate of this class ("" for none) belongs; what nothing names is quarantined.
 
     So is a device that is registered at no known school (a place that is none of `PLUGGED`), whatever its certificate.
+    With `school` (where it is plugged in): so is one whose segment is none there in its stage of integration.
     """
     for one in city.admissions:
-        if one.certificate == certificate and place in (one.places or PLUGGED):
+        there = school is None or _is_there(city, one.segment, school)
+        if there and one.certificate == certificate and place in (one.places or PLUGGED):
             return AdmissionDecision(one.segment, one.session_hours * 3600, one.origin)
     return AdmissionDecision(city.default_segment, city.admission_limits.quarantine_minutes * 60, None)
 
@@ -111,7 +113,8 @@ def find_opening_protocols(city: City, flow: Flow) -> tuple[InfrastructureProtoc
     return tuple(
         one
         for one in city.infrastructure_protocols
-        if one.opens_towards(flow.source, flow.family, flow.protocol)
+        if _is_there(city, flow.source, flow.school)
+        and one.opens_towards(flow.source, flow.family, flow.protocol)
         and is_in_interval(flow.port, one.ports)
         and any(
             is_in_interval(flow.destination, get_bounds(end))
@@ -155,8 +158,12 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
         and flow.source in rule.network.from_
         and city.rule_applies_at(rule, flow.school)
         and not _cuts(city, rule, flow)
+        and _is_there(city, flow.source, flow.school)
         and any(
-            city.addresses.destination_addresses(name, flow.school).in_family(flow.family).contains(flow.destination)
+            _is_there(city, city.applications[name].segment if name != INTERNET else None, flow.school)
+            and city.addresses.destination_addresses(name, flow.school)
+            .in_family(flow.family)
+            .contains(flow.destination)
             and any(
                 s.protocol == flow.protocol and is_in_interval(flow.port, s.ports)
                 for s in city.get_permitted_services(rule, name)
@@ -164,6 +171,12 @@ def _network_covers(city: City, rule: Rule, flow: Flow) -> bool:
             for name in rule.applications
         )
     )
+
+
+def _is_there(city: City, segment: str | None, school: School) -> bool:
+    """Tell if a school has a segment in its stage of integration; what is no segment does not depend on it."""
+    known = city.segments.get(segment or "")
+    return known is None or not known.stages or city.integrations.find_stage(school) in known.stages
 
 
 def _cuts(city: City, rule: Rule, flow: Flow) -> bool:

@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from controller.errors import PolicyError, Problem
+from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.router_link import KeepsState
 from controller.model.policy_files import LAB, find_file_start
 from controller.model.sites.devices import Device, DevicePort, EstateName
-from controller.model.sites.schools import LabFile, School
+from controller.model.sites.schools import LONGEST_LAB_NAME, LabFile, LabHost, School
 
 ACCESS = "virtual-city"
 """How all devices of the virtual city are reached; `tsunagu lab up` writes what that is."""
@@ -35,6 +36,11 @@ _NO_LAB = (
     "canary: SCHOOL, rates: {SCHOOL: {primary: 400, backup: 100}}, platform: ovs, router-platform: frr, "
     "hosts: [{id: staff, segment: SEGMENT}]"
 )
+
+
+def name_gateway_port(segment: Segment) -> str:
+    """Return the port of an Open vSwitch that leads to a segment's gateway: by its id where that is short enough."""
+    return f"g-{segment.id}" if len(segment.id) <= LONGEST_LAB_NAME else f"g-vlan{segment.vlan}"
 
 
 class VirtualCity(City):
@@ -78,7 +84,9 @@ class VirtualCity(City):
             platform=platform,
             management=self.addresses.device_address(school, 0),
             access=ACCESS,
-            ports=tuple(self._list_ports() if pattern is None else self._list_numbered_ports(pattern, platform)),
+            ports=tuple(
+                self._list_ports(school) if pattern is None else self._list_numbered_ports(school, pattern, platform)
+            ),
             # Its host key is pinned when its school is built.
             unpinned_hint="is its school up in the virtual city ('tsunagu lab status')? Or ",
         )
@@ -95,28 +103,37 @@ class VirtualCity(City):
 
     @property
     def served_segments(self) -> tuple[str, ...]:
-        """The segments of the hosts, and that of the devices."""
+        """The segments of the hosts in any stage of integration, and that of the devices."""
         return tuple(dict.fromkeys([*(host.segment for host in self.virtual_estate.hosts), self.management_segment]))
 
-    def _list_ports(self) -> Iterator[DevicePort]:
+    def list_hosts(self, school: School) -> tuple[LabHost, ...]:
+        """The hosts of a school, each where it is in the school's stage."""
+        return self.virtual_estate.list_hosts(self.find_stage(school))
+
+    def list_served_segments(self, school: School) -> tuple[str, ...]:
+        """The segments of a school's hosts in its stage, and that of the devices."""
+        return tuple(dict.fromkeys([*(host.segment for host in self.list_hosts(school)), self.management_segment]))
+
+    def _list_ports(self, school: School) -> Iterator[DevicePort]:
         """A port for each host, one for the switch's own management, and one for each segment's gateway."""
         access, facing = PortMode.ACCESS, PortRole.HOST_FACING
-        for host in self.virtual_estate.hosts:
+        for host in self.list_hosts(school):
             yield DevicePort(f"h-{host.id}", access, (host.segment,), facing)
         yield DevicePort("h-mgmt", access, (self.management_segment,), facing)
-        for name in self.served_segments:
-            yield DevicePort(f"g-{name}", access, (name,), PortRole.UPLINK)
+        for name in self.list_served_segments(school):
+            yield DevicePort(name_gateway_port(self.segments[name]), access, (name,), PortRole.UPLINK)
 
-    def _list_numbered_ports(self, pattern: str, platform: str) -> Iterator[DevicePort]:
+    def _list_numbered_ports(self, school: School, pattern: str, platform: str) -> Iterator[DevicePort]:
         """The first ports for the hosts, in their order, then one of the devices' segment, and one to the router.
 
         Without a port in its VLAN, the switch's own address in the devices' segment would be down.
         """
         mode = PortMode.TRUNK if platform in TAGGED_PLATFORMS else PortMode.ACCESS
-        own = [*(host.segment for host in self.virtual_estate.hosts), self.management_segment]
+        own = [*(host.segment for host in self.list_hosts(school)), self.management_segment]
         for number, segment in enumerate(own, start=1):
             yield DevicePort(pattern.format(n=number), mode, (segment,), PortRole.HOST_FACING)
-        yield DevicePort(pattern.format(n=UPLINK_PORT), PortMode.TRUNK, self.served_segments, PortRole.UPLINK)
+        served = self.list_served_segments(school)
+        yield DevicePort(pattern.format(n=UPLINK_PORT), PortMode.TRUNK, served, PortRole.UPLINK)
 
 
 ESTATES: dict[EstateName, type[City]] = {kind.estate: kind for kind in (City, VirtualCity)}

@@ -139,7 +139,8 @@ class DeviceAccess(StrictModel):
     privileged mode, for devices whose login does not lead there. `known_hosts` is the file of pinned host keys.
     `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
     management VRF) that connections are opened in. `next` is the login that devices are given beside this one, and
-    `previous` the one that is taken from them (`tsunagu rotate`): both by password, and of another user.
+    `previous` the one that is taken from them (`tsunagu rotate`): both by password, and of another user. Of an access
+    with a key these are `next_key` and `previous_key`, of the same user.
     """
 
     user: UserName
@@ -154,6 +155,26 @@ class DeviceAccess(StrictModel):
     namespace: NamespaceName | None = None
     next: DeviceLogin | None = None
     previous: DeviceLogin | None = None
+    next_key: CredentialSource | None = None
+    previous_key: CredentialSource | None = None
+
+    @model_validator(mode="after")
+    def _one_key_rotation(self) -> Self:
+        other = self.next_key or self.previous_key
+        if self.next_key is not None and self.previous_key is not None:
+            message = (
+                "next-key and previous-key stand for two steps of a rotation; take previous-key from the devices first"
+            )
+            raise ValueError(message)
+        if other is None:
+            return self
+        if self.key is None:
+            message = "next-key and previous-key are for an access with a key, and this one has none"
+            raise ValueError(message)
+        if any(one is not None and other.is_same_source(one) for one in (self.key, self.read_key)):
+            message = "next-key and previous-key need another source than key and read-key: it would be no other key"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _one_rotation(self) -> Self:
@@ -165,7 +186,8 @@ class DeviceAccess(StrictModel):
             return self
         if self.password is None:
             message = (
-                "next and previous are passwords, and this access has none; a device's keys are not rotated from here"
+                "next and previous are passwords, and this access has none; keys are rotated by next-key and "
+                "previous-key"
             )
             raise ValueError(message)
         if other.user == self.user:
@@ -198,6 +220,7 @@ class DeviceAccess(StrictModel):
         """Yield the files that decide how devices are reached."""
         yield self.known_hosts
         others = [one.password for one in (self.next, self.previous) if one is not None]
+        others += [one for one in (self.next_key, self.previous_key) if one is not None]
         for source in (self.key, self.password, self.read_key, self.enable, *others):
             if source is not None:
                 yield from source.list_paths()

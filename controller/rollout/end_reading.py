@@ -21,7 +21,21 @@ RESTORE_MARGIN_SECONDS = 15
 LONGEST_RESTORE = 600
 _LOCK_LOST = "does not hold the lock"
 _OWN_VERBS = frozenset(
-    ("read", "saved", "armed", "restored", "unconfirmed", "lock", "unlock", "arm", "push", "cancel", "save", "repair")
+    (
+        "read",
+        "saved",
+        "keys",
+        "armed",
+        "restored",
+        "unconfirmed",
+        "lock",
+        "unlock",
+        "arm",
+        "push",
+        "cancel",
+        "save",
+        "repair",
+    )
 )
 """The first words of what a device with a program of ours is sent."""
 

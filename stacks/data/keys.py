@@ -35,8 +35,9 @@ class EncryptionKeysArgs:
 class EncryptionKeys(pulumi.ComponentResource):
     """Keys and who may use them: Google's own agents of each service, and nobody else.
 
-    Outputs: `storage` (the buckets' key), `database` and `run` (keys by region), and the grants that must exist before
-    the first use: `storage_users`, `database_users`, `run_users`.
+    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database` and `run` (keys by
+    region), and the grants that must exist before the first use: `storage_users`, `logs_users`, `database_users`,
+    `run_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -49,22 +50,22 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.run: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.database_users: list[pulumi.Resource] = []
         self.run_users: list[pulumi.Resource] = []
-        agent = gcp.projects.ServiceIdentity(
-            f"{name}-database-agent",
-            service="sqladmin.googleapis.com",
-            project=args.google.project,
-            opts=add_old_name(args.services.build_child_options(self, "sqladmin"), "database-agent"),
-        )
-        run_agent = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
+        database_agent = self._add_agent("database", "sqladmin")
+        run_agent = self._add_agent("run", "run")
+        # Its address is known beforehand, so that a preview shows it; the grant still waits until it is somebody's.
+        run_member = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
         for region in args.regions.regions:
             self.database[region.id] = self._add_key(f"database-{region.id}", rings[region.location])
             self.run[region.id] = self._add_key(f"run-{region.id}", rings[region.location])
-            self.database_users.append(
-                self._grant_use(f"database-{region.id}", self.database[region.id], agent.email.apply(_format_member))
-            )
-            self.run_users.append(self._grant_use(f"run-{region.id}", self.run[region.id], run_agent))
-        storage_agent = f"serviceAccount:service-{number}@gs-project-accounts.iam.gserviceaccount.com"
-        self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_agent)]
+            database_key, run_key = self.database[region.id], self.run[region.id]
+            database_member = database_agent.email.apply(_format_member)
+            self.database_users.append(self._grant_use(f"database-{region.id}", database_key, database_member))
+            self.run_users.append(self._grant_use(f"run-{region.id}", run_key, run_member, run_agent))
+        storage_member = self._ask_storage_agent().apply(_format_member)
+        self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_member)]
+        self.logs = self._add_key("logs", rings[args.regions.locations[0]])
+        logs_member = self._ask_logging_agent().apply(_format_member)
+        self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
         self.register_outputs({"storage": self.storage.id})
 
     def _add_ring(self, location: str) -> gcp.kms.KeyRing:
@@ -82,13 +83,49 @@ class EncryptionKeys(pulumi.ComponentResource):
             opts=add_old_name(options, name),
         )
 
-    def _grant_use(self, name: str, key: gcp.kms.CryptoKey, member: pulumi.Input[str]) -> gcp.kms.CryptoKeyIAMMember:
+    def _add_agent(self, name: str, word: str) -> gcp.projects.ServiceIdentity:
+        """A service's agent: nobody until its API is on and its identity is asked for."""
+        options = self._args.services.build_child_options(self, word, "serviceusage")
+        return gcp.projects.ServiceIdentity(
+            f"{self._name}-{name}-agent",
+            service=f"{word}.googleapis.com",
+            project=self._args.google.project,
+            opts=add_old_name(options, f"{name}-agent"),
+        )
+
+    def _ask_storage_agent(self) -> pulumi.Output[str]:
+        """The address of Cloud Storage's agent. Google makes it when it is asked; it has no identity to declare."""
+        found = gcp.storage.get_project_service_account_output(
+            project=self._args.google.project, opts=self._wait_to_ask("storage")
+        )
+        return found.apply(lambda agent: agent.email_address)
+
+    def _ask_logging_agent(self) -> pulumi.Output[str]:
+        """The address of the agent by which Cloud Logging uses keys; it, too, is made when it is asked for."""
+        found = gcp.logging.get_project_cmek_settings_output(
+            project=self._args.google.project, opts=self._wait_to_ask("logging")
+        )
+        return found.apply(lambda settings: settings.service_account_id)
+
+    def _wait_to_ask(self, word: str) -> pulumi.InvokeOutputOptions:
+        """Nothing is asked before the API is on: the first preview of a project needs no Google."""
+        return pulumi.InvokeOutputOptions(parent=self, depends_on=[self._args.services.on[word]])
+
+    def _grant_use(
+        self,
+        name: str,
+        key: gcp.kms.CryptoKey,
+        member: pulumi.Input[str],
+        agent: gcp.projects.ServiceIdentity | None = None,
+    ) -> gcp.kms.CryptoKeyIAMMember:
+        """Let a member use a key, after the `agent` that it is, where its address does not say so."""
+        options = pulumi.ResourceOptions(parent=self, depends_on=[agent] if agent else None)
         return gcp.kms.CryptoKeyIAMMember(
             f"{self._name}-{name}-user",
             crypto_key_id=key.id,
             role=USE,
             member=member,
-            opts=add_old_name(pulumi.ResourceOptions(parent=self), f"{name}-user"),
+            opts=add_old_name(options, f"{name}-user"),
         )
 
 

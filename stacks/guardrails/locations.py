@@ -5,6 +5,7 @@ Guideline 9.1 and 9.2; that the regions are in the city's country is for the pro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ IN_NO_PLACE = frozenset(
         "dns.RecordSet",
         "iap.Settings",
         "iap.WebBackendServiceIamBinding",
+        "logging.ProjectExclusion",
         "logging.ProjectSink",
         "organizations.Policy",
         "projects.IAMAuditConfig",
@@ -59,6 +61,8 @@ INSIDE_ANOTHER = frozenset(
     ["kms.CryptoKey", "kms.CryptoKeyIAMMember", "sql.Database", "sql.User", "storage.BucketIAMMember"]
 )
 """Types that stand where the resource that they name stands."""
+SINK = "logging.ProjectSink"
+_LOG_BUCKET = re.compile(r"^logging\.googleapis\.com/.*/locations/([^/]+)/")
 PLACES = ("region", "location", "zone", "secondaryZone", "locations", "dataLocations", "replicaLocations")
 
 
@@ -71,6 +75,10 @@ def require_stack_regions(resource: CheckedResource) -> Violations:
     for path, place in named:
         if place is not UNKNOWN and not _within(str(place), allowed):
             yield f"{path} is {place!r}: outside the stack's {regions.describe()}. Allowed: {', '.join(allowed)}"
+    # Where a sink leads stands inside a name. A log bucket in `global` lies anywhere.
+    logs = _LOG_BUCKET.search(str(resource.get_input("destination") or "")) if resource.kind == SINK else None
+    if logs and not _within(logs[1], allowed):
+        yield f"destination is in {logs[1]!r}: outside the stack's {regions.describe()}; take a log bucket there"
     at_top = any("." not in path for path, _ in named)
     if not at_top and resource.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
         yield f"names no region, and {resource.kind} is not on the list of types that have none"

@@ -25,6 +25,8 @@ KEY_OF = {
 """Types that store something, and where the key is named."""
 NO_KEY_POSSIBLE = ("secretmanager.Secret",)
 """Types that store something and spread it over the world; there is a regional one to take instead."""
+PROTECTED = ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey", "logging.ProjectBucketConfig")
+"""Types that are lost with what they hold."""
 LAB = "lab"
 
 
@@ -47,7 +49,7 @@ def require_protection(resource: CheckedResource) -> Violations:
             continue
         if resource.differs(path, wanted) and not (resource.get_input(path) is None and wanted is False):
             yield f"could be lost: set {path} to {str(wanted).lower()}"
-    if resource.kind in ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey") and not resource.protected:
+    if resource.kind in PROTECTED and not resource.protected:
         yield "is not protected in the engine: declare it with protect=True"
 
 

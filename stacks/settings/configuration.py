@@ -9,7 +9,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
         - {id: tokyo, location: asia-northeast1, name: Tokyo}
         - {id: osaka, location: asia-northeast2, name: Osaka}
       tsunagu:shared-location: asia1  # optional: where buckets and their key lie
-      tsunagu:network: {tokyo: 10.250.30.0/24, osaka: 10.250.31.0/24, services: 10.251.240.0/21}
+      tsunagu:network: {tokyo: 10.250.32.0/21, osaka: 10.250.40.0/21, services: 10.251.240.0/21}
       ...
       tsunagu:applications:
         affairs:                      # the application's id in the policy

@@ -5,7 +5,8 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
 from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
+from stacks.settings.setting_problems import find_overlaps, find_setting_problems
 
 NAMESPACE = "tsunagu:"
 _ENGINE_NAMESPACE = "pulumi:"
@@ -60,7 +62,8 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     if loaded.environment != stack:
         message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
-    problems += [_locate(problem, lines) for problem in find_region_problems(loaded)]
+    found = [*find_region_problems(loaded)] or [*find_setting_problems(loaded)]
+    problems += [_locate(problem, lines) for problem in found]
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
@@ -70,6 +73,14 @@ def find_location_problems(configured: StackConfiguration, country: str, file: P
     """Return where a stack would keep things outside the city's country."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_country_problems(configured, country)]
+
+
+def find_overlap_problems(
+    configured: StackConfiguration, used: Mapping[str, Iterable[IPv4Network]], file: Path
+) -> list[Problem]:
+    """Return ranges of the VPC that are in use; `used` gives the city's ranges by whose they are."""
+    lines = _Lines(file)
+    return [_locate(problem, lines) for problem in find_overlaps(configured, used)]
 
 
 def find_application_problems(

@@ -16,7 +16,7 @@ RULES = "access/rules.yaml"
 def test_the_shipped_city_is_good() -> None:
     done = in_a_process("check", "--on", "2026-12-01", cwd=ROOT)
     assert (done.code, done.errors) == (Exit.GOOD, "")
-    expected = r"176 schools, \d+ pupils, 8 segments, 11 applications, 21 rules; 0 errors, \d+ warnings \(\d+\.\d s\)"
+    expected = r"176 schools, \d+ pupils, 9 segments, 11 applications, 23 rules; 0 errors, \d+ warnings \(\d+\.\d s\)"
     assert re.search(expected, done.said)
     shown = [line for line in done.said.splitlines() if "old prefix list" not in line]
     assert shown[1:] == done.said.splitlines()[-1:]
@@ -36,7 +36,7 @@ def test_an_error_makes_the_check_fail_and_a_warning_does_not(tmp_path: Path) ->
     failed = here("check", "--on", "2026-12-01", "--policies", "policies", "--json", cwd=tmp_path)
     assert failed.code == Exit.FAILED
     document = json.loads(failed.said)
-    assert (document["city"], document["rules"]) == ("kawasaki-virtual", 22)
+    assert (document["city"], document["rules"]) == ("kawasaki-virtual", 24)
     found = {(one["severity"], one["kind"], one["origin"]) for one in document["findings"]}
     assert ("error", "guideline", f"policies/{RULES}:{edit.item}") in found
     assert ("warning", "over-broad", f"policies/{RULES}:{line - 1}") in found

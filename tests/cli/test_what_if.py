@@ -14,6 +14,7 @@ from controller.cli.output import Exit
 from tests.cli.running import here
 from tests.policies import PolicyFolder
 
+STAFFED = ", stages: [coexist, integrated]}"
 DAY = ("--on", "2026-12-01")
 RULES = "access/rules.yaml"
 
@@ -188,8 +189,8 @@ def test_a_network_that_lets_in_others_and_servers_that_are_asked_are_named(poli
 @pytest.mark.parametrize(
     ("name", "edit", "told"),
     [
-        ("city/blueprints.yaml", ("ports:", "segments: [pupil]", "segments: [staff]"), "becomes 教職員 (staff)"),
-        ("city/blueprints.yaml", ("ssid: school-pupil", "segment: pupil", "segment: staff"), "network school-pupil"),
+        ("city/blueprints.yaml", ("ports:", "[pupil]}", f"[staff]{STAFFED}"), "becomes 教職員 (staff)"),
+        ("city/blueprints.yaml", ("ssid: school-pupil", "pupil}", f"staff{STAFFED}"), "network school-pupil"),
         ("city/city.yaml", ("controllers:", "10.255.0.10/32", "10.255.0.0/28"), "to every device from 10.255.0.0/28"),
         ("city/city.yaml", ("offices:", "192.0.2.220", "192.0.2.192/27"), "counts as being at the office board-office"),
     ],

@@ -78,7 +78,7 @@ CASES = {
     "unknown segment": Case(
         "check",
         Exit.FAILED,
-        ("policies/access/rules.yaml:9: network.from: unknown segment 'stuff'; allowed: controller, guest, ",),
+        ("policies/access/rules.yaml:9: network.from: unknown segment 'stuff'; allowed: controller, external-",),
         lambda folder: folder.edit(RULES, "{from: [staff]}", "{from: [stuff]}"),
     ),
     "overlapping prefix": Case(

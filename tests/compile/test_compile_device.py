@@ -102,7 +102,7 @@ def way_back(packet: Packet, *, established: bool) -> Packet:
 
 
 def segment_of(city: City, school: School, family: Family, address: int) -> str | None:
-    for name, segment in city.segments.items():
+    for name, segment in city.list_segments(school).items():
         low, high = get_bounds(city.addresses.segment_prefix(school, segment, family))
         if low <= address <= high:
             return name
@@ -113,7 +113,7 @@ def test_the_shipped_policy_as_the_reference_says(city: City) -> None:
     permitted = denied = 0
     for school in (city.school_by_id[name] for name in city.virtual_estate.schools):
         filters = filters_of(compile_device(city, core(city, school), CAN))
-        for source, family in product((*city.segments, CONTROLLER), Family):
+        for source, family in product((*city.list_segments(school), CONTROLLER), Family):
             for flow, packet in first_packets(city, school, source, family):
                 expected = evaluate_network(city, flow).permitted
                 permitted, denied = permitted + expected, denied + (not expected)
@@ -152,7 +152,7 @@ def test_what_a_platform_cannot_tell_is_not_asked_of_it(city: City) -> None:
     poor = compile_device(city, device, replace(CAN, vlan_database=False, reads_port_roles=False)).wanted
     assert poor.vlans == ()
     assert {port.role for port in poor.ports} == {PortRole.UNFILTERED}
-    assert len(poor.filters) == len(poor.bindings) == 4 * len(city.segments)
+    assert len(poor.filters) == len(poor.bindings) == 4 * len(city.list_segments(device.school))
 
 
 def test_every_filter_ends_in_an_explicit_denial_of_everything(city: City) -> None:
@@ -184,7 +184,7 @@ def test_a_family_without_addresses_is_closed_not_open(city: City) -> None:
     assert all(clause.sources.included and clause.destinations.included for clause in clauses)
     assert {clause.family for clause in clauses if clause.rule == "drills"} == {Family.V4}
     before = get_bounds(parse_prefix("2001:db8:d002::/48"))[0]
-    for segment, direction in product(poorer.segments.values(), Direction):
+    for segment, direction in product(poorer.list_segments(school).values(), Direction):
         v6 = filters[segment.vlan, direction, Family.V6]
         assert not [entry for entry in v6.entries if entry.origin == "drills"]
         everything = Family.V6.everything

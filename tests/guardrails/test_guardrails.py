@@ -227,6 +227,30 @@ def test_a_stack_of_one_region_is_told_what_has_no_second_place(kind: str, input
     assert (said in found[0]) if said else found == []
 
 
+@pytest.mark.parametrize(
+    ("destination", "fits"),
+    [
+        ("logging.googleapis.com/projects/p/locations/asia-northeast1/buckets/logs", True),
+        ("logging.googleapis.com/projects/p/locations/global/buckets/_Default", False),
+        ("logging.googleapis.com/projects/p/locations/us-central1/buckets/logs", False),
+        ("storage.googleapis.com/p-audit", True),
+        (UNKNOWN, True),
+    ],
+)
+def test_a_sink_leads_to_no_log_bucket_elsewhere(destination: object, *, fits: bool) -> None:
+    sink = {"name": "it", "destination": destination}
+    found = violations(BY_NAME["stack-regions-only"], "gcp:logging/projectSink:ProjectSink", sink)
+    assert fits or "outside the stack's" in found[0]
+    assert (found == []) == fits
+
+
+def test_a_log_bucket_is_kept_like_other_data() -> None:
+    kind, bucket = "gcp:logging/projectBucketConfig:ProjectBucketConfig", {"location": "global"}
+    assert "is not protected in the engine" in violations(BY_NAME["data-is-kept"], kind, bucket, protected=False)[0]
+    assert "Google's key only" in violations(BY_NAME["own-keys"], kind, bucket)[0]
+    assert "location is 'global'" in violations(BY_NAME["stack-regions-only"], kind, bucket)[0]
+
+
 def test_the_pack_knows_the_regions_of_its_stack_and_no_other() -> None:
     only = BY_NAME["stack-regions-only"]
     for location, fits in (("asia-northeast2", True), ("asia-northeast1", False), ("asia1", False)):

@@ -149,7 +149,12 @@ def test_what_is_no_utf8(policies: PolicyFolder) -> None:
             "{first: 4, last: 1",
             "blueprints.0.devices.2.ports.0: last port 1 stands b",
         ),
-        (BLUEPRINTS, "segments: [staff]}", "segments: all}", "blueprints.0.devices.2.ports.0: an access port carries"),
+        (
+            BLUEPRINTS,
+            "segments: [printers]}",
+            "segments: all}",
+            "blueprints.0.devices.2.ports.3: an access port carries",
+        ),
         (BLUEPRINTS, "1/0/{n}", "1/0/{m}", "port-names.cisco_ios: needs exactly one mark {n}, where the port's number"),
         ("access/prefixes/cbt.yaml", "id: cbt", "id: drills", "id: must be the file's name, 'cbt' (found 'drills')"),
         (

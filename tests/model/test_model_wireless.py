@@ -33,8 +33,8 @@ def test_what_is_not_said_is_the_strictest(policies: PolicyFolder) -> None:
     ("old", "new", "expected"),
     [
         (
-            "{ssid: school-staff, segment: staff}",
-            "{ssid: school-staff, segment: staff, protection: enhanced-open}",
+            "{ssid: school-staff, segment: staff,",
+            "{ssid: school-staff, segment: staff, protection: enhanced-open,",
             "segment: 'school-staff' lets everybody in, unasked (enhanced-open), and admission 'staff' (",
         ),
         (

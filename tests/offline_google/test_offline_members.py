@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from pulumi.runtime.proto import provider_pb2
 
+from controller.offline_google.provider.operations import invoke_function
+from controller.offline_google.schema.pulumi_values import read_properties
+from controller.offline_google.world.cross_resource_rules import SERVICE
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 from tests.offline_google.worlds import BACKEND, GROUP, LEVEL, PROJECT, PROJECT_MEMBER
@@ -47,9 +52,49 @@ def test_a_member_that_does_not_exist(google: OfflineGoogle, member: str) -> Non
 def test_members_that_exist(google: OfflineGoogle) -> None:
     google.create(GROUP, {"groupKey": {"id": "Teachers@x"}, "parent": "customers/C1", "labels": {}})
     account = google.create(ACCOUNT, {"accountId": "watcher"})
-    agent = f"service-{find_project_number(PROJECT)}@gcp-sa-iap.iam.gserviceaccount.com"
+    agent = google.create(IDENTITY, {"service": "iap.googleapis.com", "project": PROJECT}).outputs["email"]
     for member in ("group:teachers@x", account.outputs["member"], f"serviceAccount:{agent}", "domain:x", "allUsers"):
         assert google.create(PROJECT_MEMBER, {"project": PROJECT, "role": "roles/viewer", "member": member}).id
+
+
+def grant(google: OfflineGoogle, address: str) -> StoredResource:
+    wanted = {"project": PROJECT, "role": "roles/viewer", "member": f"serviceAccount:{address}"}
+    return google.create(PROJECT_MEMBER, wanted)
+
+
+@pytest.mark.parametrize(
+    ("service", "domain"), [("run", "serverless-robot-prod"), ("sqladmin", "gcp-sa-cloud-sql"), ("iap", "gcp-sa-iap")]
+)
+def test_an_agent_exists_once_its_identity_does(google: OfflineGoogle, service: str, domain: str) -> None:
+    address = f"service-{find_project_number(PROJECT)}@{domain}.iam.gserviceaccount.com"
+    with pytest.raises(GoogleRefusal, match=r"Service account .* does not exist"):
+        grant(google, address)
+    made = google.create(IDENTITY, {"service": f"{service}.googleapis.com", "project": PROJECT})
+    assert made.outputs["email"] == address
+    assert grant(google, address).id
+
+
+def test_the_agent_of_storage_exists_once_it_is_asked_for(google: OfflineGoogle) -> None:
+    address = f"service-{find_project_number(PROJECT)}@gs-project-accounts.iam.gserviceaccount.com"
+    with pytest.raises(GoogleRefusal, match=r"does not exist"):
+        grant(google, address)
+    request = provider_pb2.InvokeRequest(tok="gcp:storage/getProjectServiceAccount:getProjectServiceAccount")
+    found = read_properties(getattr(invoke_function(google, request), "return"))
+    assert found["emailAddress"] == address
+    assert grant(google, address).id
+
+
+def test_an_identity_needs_the_service_that_it_is_the_agent_of(google: OfflineGoogle) -> None:
+    with pytest.raises(GoogleRefusal, match=r"artifactregistry.googleapis.com has not been used"):
+        google.create(IDENTITY, {"service": "artifactregistry.googleapis.com", "project": PROJECT})
+
+
+def test_an_agent_that_is_not_known_is_refused(google: OfflineGoogle) -> None:
+    google.create(SERVICE, {"service": "banana.googleapis.com"})
+    with pytest.raises(GoogleRefusal, match=r"does not know the service agent of banana.googleapis.com"):
+        google.create(IDENTITY, {"service": "banana.googleapis.com", "project": PROJECT})
+    with pytest.raises(GoogleRefusal, match=r"does not exist"):
+        grant(google, f"service-{find_project_number(PROJECT)}@gcp-sa-banana.iam.gserviceaccount.com")
 
 
 def test_another_projects_service_agent_is_nobody(google: OfflineGoogle) -> None:

@@ -184,16 +184,18 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
     "city/blueprints.yaml blueprints.devices.platform": (
         (BLUEPRINTS, f"{_SMALL}/1/platform/lot-1", "allied_telesis_awplus"),
     ),
-    "city/blueprints.yaml blueprints.devices.ports": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/5", GONE),),
-    "city/blueprints.yaml blueprints.devices.ports.first": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/1/first", 6),),
-    "city/blueprints.yaml blueprints.devices.ports.last": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/1/last", 7),),
-    "city/blueprints.yaml blueprints.devices.ports.mode": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/1/mode", "trunk"),),
+    "city/blueprints.yaml blueprints.devices.ports": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/9", GONE),),
+    "city/blueprints.yaml blueprints.devices.ports.first": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/2/first", 6),),
+    "city/blueprints.yaml blueprints.devices.ports.last": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/2/last", 7),),
+    "city/blueprints.yaml blueprints.devices.ports.mode": ((BLUEPRINTS, f"{_SMALL}/{_FLOOR}/2/mode", "trunk"),),
     "city/blueprints.yaml blueprints.devices.ports.segments": (
-        (BLUEPRINTS, f"{_SMALL}/{_FLOOR}/1/segments", ["staff"]),
+        (BLUEPRINTS, f"{_SMALL}/{_FLOOR}/2/segments", ["printers"]),
     ),
     "city/blueprints.yaml blueprints.devices.ssids": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1", GONE),),
     "city/blueprints.yaml blueprints.devices.ssids.ssid": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1/ssid", "pupils"),),
-    "city/blueprints.yaml blueprints.devices.ssids.segment": ((BLUEPRINTS, f"{_SMALL}/{_POINT}/1/segment", "staff"),),
+    "city/blueprints.yaml blueprints.devices.ssids.segment": (
+        (BLUEPRINTS, f"{_SMALL}/{_POINT}/1/segment", "printers"),
+    ),
     "city/blueprints.yaml blueprints.devices.ssids.protection": (
         (ADMISSION, "admissions/visitors/segment", "guest"),
         *((BLUEPRINTS, f"blueprints/{one}/devices/3/ssids/2/protection", "wpa3-enterprise") for one in _ALL),

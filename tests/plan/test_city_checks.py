@@ -44,7 +44,7 @@ def cores_carry(policies: PolicyFolder, segments: str) -> None:
     place, inside, lines = policies.path / "city/blueprints.yaml", False, []
     for line in place.read_text(encoding="utf-8").splitlines():
         inside = "role: core" in line if "role:" in line else inside
-        lines.append(line.replace("segments: all", f"segments: [{segments}]") if inside else line)
+        lines.append(line.replace("segments: all", f"segments: [{segments}], stages: [coexist]") if inside else line)
     place.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

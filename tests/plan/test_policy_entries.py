@@ -12,6 +12,7 @@ from controller.cli.devices.observation import list_reachable_devices
 from controller.errors import PolicyError, TsunaguError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.loading.policy_text import PolicyText, restore_policy_text, try_policy_text, write_policy_text
 from controller.model.policy_files import QUARANTINES
 from controller.plan.playbook_tasks.cut_offs import (
     choose_subject,
@@ -21,16 +22,12 @@ from controller.plan.playbook_tasks.cut_offs import (
 )
 from controller.plan.playbook_tasks.inventory import list_hosts
 from controller.plan.playbook_tasks.policy_entries import (
-    PolicyText,
     Subject,
     Terms,
     close_school,
     quarantine_subject,
     refuse_vain_release,
     release_subject,
-    restore_policy_text,
-    try_policy_text,
-    write_policy_text,
 )
 from controller.plan.select import Selection, select_schools_in_service
 
@@ -187,7 +184,7 @@ def test_what_the_policy_refuses_is_told_by_the_real_file(tmp_path: Path) -> Non
         return load_city(MINATO, on=DAY, instead=instead)
 
     after = "format: 1\nquarantines:\n  - {school: mn-99, since: 2026-12-01, until: 2026-12-02, reason: a, by: b}\n"
-    path = tmp_path / "quarantines.yaml"
+    path = tmp_path / "access/quarantines.yaml"
     with pytest.raises(TsunaguError, match=rf"nothing was written: .*\n  {path}:3: school: unknown school 'mn-99'"):
         try_policy_text(PolicyText(path, None, after), load)
     good = try_policy_text(PolicyText(path, None, after.replace("mn-99", "mn-02")), load)

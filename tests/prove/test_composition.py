@@ -39,7 +39,9 @@ def checks(city: City, school: School, held: dict[tuple[int, Direction, Family],
     found = [
         check
         for family in Family
-        for check in prove_school_paths(city, SchoolFilters(school, tuple(city.segments.values()), named), family)
+        for check in prove_school_paths(
+            city, SchoolFilters(school, tuple(city.list_segments(school).values()), named), family
+        )
     ]
     return {check.name + (" wrong" if check.differences else ""): check for check in found}
 
@@ -149,7 +151,7 @@ def test_intents_that_were_proved_give_the_same_checks_in_both_families(city: Ci
     intents = {
         one_key(one): one for one in compile_device(city, device, load_platform(device.platform).capabilities).intents
     }
-    segments = tuple(city.segments.values())
+    segments = tuple(city.list_segments(school).values())
     named = {place: ("core", one) for place, one in filters(city, school).items()}
     each = [prove_school_paths(city, SchoolFilters(school, segments, named), family) for family in Family]
     assert prove_intent_paths(city, school, segments, intents, {}) == each[0] + each[1]

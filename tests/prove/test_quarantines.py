@@ -19,15 +19,18 @@ from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family, Protocol
 from controller.model.reference_evaluator import Flow, evaluate_network
 from controller.model.sites.devices import Device
+from controller.model.virtual_city import VirtualCity
 from controller.plan.derive import prove_wanted_paths
 from controller.plan.plan_expiry import refuse_expired_exceptions
 from controller.plan.proof.city_proof import ProofProcesses, prove_devices
 from controller.plan.proof.proof_cache import CityKeys, ProofCache
 from controller.plan.proof.rendered_device import prove_rendered_device
+from controller.plan.select import find_device
 from controller.plan.what_if.network_changes import find_network_changes
 from controller.platforms.registry import load_platform
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.reachability.quarantine import find_quarantine_leaks
+from tests.policies import PolicyFolder
 
 MINATO = Path(__file__).parents[2] / "examples/minato"
 DAY = date(2026, 12, 1)
@@ -209,3 +212,20 @@ def test_the_port_of_the_devices_and_a_school_that_is_only_read_are_refused(load
     schools.write_text(schools.read_text("utf-8").replace("adoption: all", "adoption: observe"), "utf-8")
     with pytest.raises(PolicyError, match="'adoption: observe', which manages no filters: nothing would be cut off"):
         load(SCHOOL_CUT)
+
+
+def test_a_port_of_the_virtual_city_can_be_cut_off_where_that_is_meant(tmp_path: Path) -> None:
+    """Found by the playbooks on the lab: its switches have the names of the schools' own, and other ports."""
+    policies = PolicyFolder(tmp_path)
+    school = load_city(policies.path, on=DAY, estate=VirtualCity).estate_schools[0].id
+    entry = f"  - {{device: {school}-core1, port: h-pupil, {DATED}}}\n"
+    policies.write("access/quarantines.yaml", f"format: 1\nquarantines:\n{entry}")
+    virtual = load_city(policies.path, on=DAY, estate=VirtualCity)
+    device = find_device(virtual, f"{school}-core1")
+    (port,) = (one for one in device.ports if one.name == "h-pupil")
+    assert port.segments == (virtual.default_segment,)
+    with pytest.raises(PolicyError, match=":3: port: unknown port of"):
+        load_city(policies.path, on=DAY)
+    policies.write("access/quarantines.yaml", f"format: 1\nquarantines:\n{entry.replace('h-pupil', 'h-pupils')}")
+    with pytest.raises(PolicyError, match=":3: port: unknown port of"):
+        load_city(policies.path, on=DAY, estate=VirtualCity)

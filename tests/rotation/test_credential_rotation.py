@@ -198,7 +198,7 @@ def test_where_nothing_restores_a_device_somebody_accepts_that(model: Device, tm
         ),
         (
             {"password": None, "key": {"env": "K"}, "next": {"user": "n", "password": {"env": "B"}}},
-            "keys are not rotated",
+            "keys are rotated by next-key and previous-key",
         ),
     ],
 )

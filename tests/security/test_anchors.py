@@ -87,9 +87,9 @@ ATTACKS: dict[str, tuple[Attack, str, str]] = {
         "10.254.7.7/32",
     ),
     "another management segment": (
-        lambda one: one.edit("city/city.yaml", "management-segment: management", "management-segment: staff"),
+        lambda one: one.edit("city/city.yaml", "management-segment: management", "management-segment: printers"),
         "management",
-        "the segment is staff",
+        "the segment is printers",
     ),
     "a port of the management segment": (
         lambda one: one.edit("city/blueprints.yaml", "segments: [pupil]", "segments: [management]"),

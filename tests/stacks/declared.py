@@ -70,8 +70,13 @@ class Recorder(Mocks):
         return f"{place}{args.name}", {**inputs, **known}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        """No function of Google's is called."""
-        raise AssertionError(args.token)
+        """The functions of Google's that are called: who the agents of Cloud Storage and Cloud Logging are."""
+        agents = {
+            "getProjectServiceAccount": ("emailAddress", "service-1@gs-project-accounts.iam.gserviceaccount.com"),
+            "getProjectCmekSettings": ("serviceAccountId", "cmek-p1@gcp-sa-logging.iam.gserviceaccount.com"),
+        }
+        name, email = agents[args.token.rpartition(":")[2]]
+        return {name: email}, []
 
     def of(self, kind: str) -> list[Declared]:
         """The resources of a type, by the last word of its name."""

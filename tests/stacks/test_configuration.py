@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.stacks.declared import REMOVED, ROOT, STACKS, changed, changed_values
 DATABASE = "applications/affairs/database"
 AFFAIRS = "applications/affairs"
 SEVEN_DAYS = 7 * 24 * 60
-DIGEST = f"sha256:{'0' * 64}"
+DIGEST = f"sha256:{sha256(b'job').hexdigest()}"
 JOB: Mapping[str, object] = {
     "image": f"asia-northeast2-docker.pkg.dev/p/a/job@{DIGEST}",
     "timeout-minutes": 60,
@@ -87,13 +88,14 @@ def test_a_job_says_all_of_it(key: str) -> None:
         (f"{DATABASE}/backups", (7, 365), (6, 366)),
         (f"{DATABASE}/log-days", (1, 35), (0, -1)),
         (f"{DATABASE}/generation", (1, 2), (0, -1)),
-        (f"{DATABASE}/edition", ("ENTERPRISE_PLUS",), ("enterprise", "PLUS")),
-        (f"{DATABASE}/availability", ("ZONAL", "REGIONAL"), ("zonal", "GLOBAL")),
-        (f"{DATABASE}/tier", ("db-x",), ("x-db-1", "xdb-1", "")),
+        (f"{DATABASE}/edition", ("ENTERPRISE_PLUS",), ("enterprise", "PLUS", "ENTERPRISE")),
+        (f"{DATABASE}/availability", ("REGIONAL",), ("ZONAL", "zonal", "GLOBAL")),
+        (f"{DATABASE}/tier", ("db-perf-optimized-N-2", "db-c4a-highmem-72"), ("db-x", "x-db-1", "xdb-1", "")),
         (f"{DATABASE}/primary", ("tokyo", "osaka"), ("seoul", "")),
         (f"{AFFAIRS}/files/old-versions-days", (7, 3650), (6, 3651)),
         (f"{AFFAIRS}/host", ("a", "a-b", "1"), ("-a", "a-", "A", "a.b", "")),
         ("audit/retention-days", (184, 3650), (183, 3651)),
+        ("audit/locked", (True,), (False, "perhaps")),
         ("google/project", ("a-1234", "a" * 30), ("a-123", "a" * 31, "1-abcde", "abcde-", "Abcdef")),
         ("google/project-number", ("1",), ("", "a", "1a")),
         ("google/customer", ("C0a",), ("C", "c0", "0C", "C0A")),
@@ -142,7 +144,8 @@ def test_a_job_is_bounded(key: str, taken: tuple[object, ...], refused: tuple[ob
     ],
 )
 def test_logs_are_kept_as_long_as_the_edition_keeps_them(edition: str, days: int, message: str) -> None:
-    changes = {f"{DATABASE}/edition": edition, f"{DATABASE}/log-days": days}
+    tiers = {"ENTERPRISE": "db-custom-2-7680", "ENTERPRISE_PLUS": "db-perf-optimized-N-2"}
+    changes = {f"{DATABASE}/edition": edition, f"{DATABASE}/tier": tiers[edition], f"{DATABASE}/log-days": days}
     if message:
         assert message in refusal("production", changes)
     else:
@@ -151,7 +154,17 @@ def test_logs_are_kept_as_long_as_the_edition_keeps_them(edition: str, days: int
 
 @pytest.mark.parametrize(
     ("instances", "fits"),
-    [([0, 1], True), ([1, 1000], True), ([-1, 1], False), ([0, 0], False), ([0, 1001], False), ([0], False)],
+    [
+        ([0, 1], True),
+        ([1, 1], True),
+        ([1, 50], True),
+        ([2, 1], False),
+        ([0, 1000], False),
+        ([-1, 1], False),
+        ([0, 0], False),
+        ([0, 1001], False),
+        ([0], False),
+    ],
 )
 def test_instances_are_bounded(instances: list[int], *, fits: bool) -> None:
     path = f"{AFFAIRS}/hosting"
@@ -226,8 +239,8 @@ def test_data_of_an_application_that_is_elsewhere_are_refused(hosting: dict[str,
         ({f"{DATABASE}/generation": REMOVED}, "'applications.affairs.database.generation' may be left out only in the"),
         ({"environment": "staging"}, "this is the configuration of 'staging'; the stack is 'production'"),
         ({"network/tokyo": "10.251.240.0/24"}, "tokyo (10.251.240.0/24) and services (10.251.240.0/21) overlap"),
-        ({"network/osaka": "10.250.30.128/25"}, "tokyo (10.250.30.0/24) and osaka (10.250.30.128/25) overlap"),
-        ({"network/services": "10.250.31.0/24"}, "osaka (10.250.31.0/24) and services (10.250.31.0/24) overlap"),
+        ({"network/osaka": "10.250.33.0/24"}, "tokyo (10.250.32.0/21) and osaka (10.250.33.0/24) overlap"),
+        ({"network/services": "10.250.40.0/21"}, "osaka (10.250.40.0/21) and services (10.250.40.0/21) overlap"),
         ({"applications/staff-ai/host": "affairs"}, "two applications have the same 'host'"),
         ({f"{AFFAIRS}/hosting": {"kind": "barn"}}, "hosting"),
         ({f"{DATABASE}/tear": "db-f1-micro"}, "applications.affairs.database.tear: unknown key"),
@@ -266,8 +279,8 @@ def test_the_lab_may_do_without_protection_and_generation() -> None:
 def test_subnets_and_servers_are_those_of_the_regions() -> None:
     network = configured("production").network
     assert {region: str(subnet) for region, subnet in network.subnets.items()} == {
-        "tokyo": "10.250.30.0/24",
-        "osaka": "10.250.31.0/24",
+        "tokyo": "10.250.32.0/21",
+        "osaka": "10.250.40.0/21",
     }
     hosting = {"kind": "on-premises", "tokyo": ["10.254.0.10"], "osaka": ["10.254.1.10"]}
     found = changed("lab", {AFFAIRS: {"host": "affairs", "hosting": hosting}}).applications["affairs"].hosting

@@ -118,6 +118,21 @@ def test_no_guardrail_is_broken(deployed: Deployed, stack: str) -> None:
             assert [v for guardrail in GUARDRAILS for v in guardrail.check(found)] == [], one
 
 
+def test_logs_lie_in_the_first_region_and_nothing_stays_in_global(deployed: Deployed) -> None:
+    recorder, _ = deployed("production")
+    (bucket,) = recorder.of("ProjectBucketConfig")
+    assert (bucket.inputs["location"], bucket.inputs["retentionDays"]) == ("asia-northeast1", 400)
+    assert bucket.inputs["cmekSettings"] == {"kmsKeyName": "CryptoKey/keys-logs"}
+    (key,) = (one for one in recorder.of("CryptoKey") if one.name == "keys-logs")
+    assert key.inputs["keyRing"] == "KeyRing/keys-asia-northeast1"
+    sinks = {one.name: one.inputs for one in recorder.of("ProjectSink")}
+    assert sinks["logs"]["destination"] == "logging.googleapis.com/ProjectBucketConfig/logs"
+    assert sinks["logs"]["filter"] == 'NOT logName:"cloudaudit.googleapis.com"'
+    for kind in ("activity", "data_access", "policy", "system_event"):
+        assert f'log_id("cloudaudit.googleapis.com/{kind}")' in sinks["audit"]["filter"].split(" OR ")
+    assert [one.inputs["filter"] for one in recorder.of("ProjectExclusion")] == ["severity>=DEFAULT"]
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_proxy_may_invoke_a_service(deployed: Deployed, stack: str) -> None:
     recorder, _ = deployed(stack)

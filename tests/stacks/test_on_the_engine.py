@@ -17,8 +17,10 @@ import yaml
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
 from controller.offline_google.world.world import OfflineWorld
-from tests.stacks.declared import ROOT
+from controller.offline_google.world.world_store import WorldStore
+from tests.stacks.declared import ROOT, configured
 from tests.stacks.regions import ONE, TWO, write_regions
 
 PACK = ("--policy-pack", str(ROOT / "stacks/guardrails"))
@@ -59,6 +61,34 @@ class Rehearsed:
         finally:
             world.close()
 
+    def is_agent_known(self, domain: str) -> bool:
+        """Whether the world has been asked for this service agent of the project."""
+        number = self.project_number
+        store = WorldStore(self.rehearsal.world)
+        try:
+            return agent_exists(store, make_agent_email(domain, number))
+        finally:
+            store.close()
+
+    @property
+    def project_number(self) -> str:
+        """As the stack's file has it."""
+        return configured(self.stack).google.project_number
+
+
+def list_ungranted_waits(state: Path) -> list[str]:
+    """Who may use a key, without having waited for that service and, where there is one, for its agent's identity."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    wrong = []
+    for one in resources:
+        if one["type"] == "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember":
+            name = one["urn"].rpartition("::")[2]
+            kind = next(word for word in ("database", "run", "storage", "logs") if f"-{word}" in name)
+            waits = {urn.rpartition("::")[2] for urn in one["dependencies"]}
+            needed = {"storage": "services-storage", "logs": "services-logging"}.get(kind, f"keys-{kind}-agent")
+            wrong += [] if needed in waits else [f"{name}: {needed} is not among {sorted(waits)}"]
+    return wrong
+
 
 @pytest.fixture
 def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Rehearsed]:
@@ -86,11 +116,18 @@ def firewall_rules_kept(state: Path) -> tuple[list[str], dict[str, set[str]]]:
 
 def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
     lab = rehearsed("lab")
-    assert re.search(r"\+ 22\d to create", lab.succeeds("preview", *PACK))
+    assert re.search(r"\+ 2[23]\d to create", lab.succeeds("preview", *PACK))
+    assert lab.count() == 0
+    assert not lab.is_agent_known("gs-project-accounts"), "the first preview asks Google nothing"
     lab.succeeds("up", *DO, *PACK)
+    assert lab.is_agent_known("gs-project-accounts")
     lab.succeeds("preview", "--expect-no-changes", *PACK)
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
+    assert list_ungranted_waits(tmp_path / "state.json") == []
+    resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
+    (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
+    assert any(urn.endswith("ProjectSink::logs") for urn in exclusion["dependencies"]), "no log is lost in between"
     opening, closing = firewall_rules_kept(tmp_path / "state.json")
     assert opening
     assert len(closing) == 4
@@ -104,7 +141,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     changed = {"TSUNAGU_POLICIES": str(policies)}
     shown = lab.succeeds("preview", "--diff", **changed)
     assert "staff-ai-board-staff-1" in shown
-    assert re.search(r"- 1 to delete\s+22\d unchanged", shown), shown
+    assert re.search(r"- 1 to delete\s+2[23]\d unchanged", shown), shown
     lab.succeeds("up", *DO, *PACK, **changed)
 
     lab.succeeds("destroy", *DO)
@@ -164,10 +201,17 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert sum(map(len, by_kind.values())) == len(steps), {one["op"] for one in steps}
     levels = "accessLevel:AccessLevel::"
     made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
-    assert all(name == "in-country" or name.startswith("registered") for name in made)
+    added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
+    added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
+    # APIs that were on by chance, the agent whose grants did not wait for it, and a log bucket of our own.
+    assert added <= {urn.rpartition("::")[2] for urn in made}
+    rest = [name for name in made if name.rpartition("::")[2] not in added]
+    assert all(name == "in-country" or name.startswith("registered") for name in rest)
     # The level of the country has its name of any country; what asked for the old one asks for the new one first.
     assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
-    assert [levels in one["urn"] for one in by_kind["update"]] == [True]
+    # The audit logs take in what was denied by policy, and Google's own events.
+    updated = sorted(levels in one["urn"] or one["urn"].endswith("ProjectSink::audit") for one in by_kind["update"])
+    assert updated == [True, True]
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
     assert len(kept) == len(by_kind["same"]) == len(old) - sum(len(by_kind[kind]) for kind in KINDS[2:])
@@ -211,7 +255,7 @@ def test_production_refuses_to_be_destroyed_drains_a_region_and_switches_over(
     turned = change_production(tmp_path, "primary: tokyo", "primary: osaka")
     shown = production.succeeds("preview", *turned, "--diff", *PACK)
     # Both instances, and the service in each region that is told where to write.
-    assert re.search(r"~ 4 to update\s+22\d unchanged", shown), shown
+    assert re.search(r"~ 4 to update\s+2[23]\d unchanged", shown), shown
     production.succeeds("up", *turned, *DO, *PACK)
     production.succeeds("preview", "--expect-no-changes", *turned)
 

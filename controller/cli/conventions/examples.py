@@ -95,6 +95,12 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("migrate", "show what would be rewritten"),
             Example("migrate --write", "rewrite it"),
         ),
+        "integrate plan": (
+            Example("integrate plan as-e04 --to coexist", "what it changes for whom; nothing is written"),
+            Example(
+                "integrate plan 麻生区 --to coexist --printers printers.csv --issued issued.csv -o plan.json", "a ward"
+            ),
+        ),
         "approve": (Example("approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "with a key of your agent"),),
         "agent": (
             Example("agent frr", "the program, to be read before it is installed"),

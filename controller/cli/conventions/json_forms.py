@@ -88,6 +88,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain": JsonForm(("explain",), ExplainedDocument),
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
+        "integrate-plan": JsonForm(("integrate plan",), "controller.cli.integration.documents:IntegratePlanDocument"),
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),

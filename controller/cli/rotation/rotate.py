@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -15,8 +17,11 @@ from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
 from controller.cli.output import Exit, errors, print_data, print_line, say_json
 from controller.errors import TsunaguError
-from controller.operations.device_access import DeviceAccess
+from controller.model.sites.devices import Device
+from controller.operations.device_access import DeviceAccess, require_access
+from controller.operations.operations import Operations
 from controller.plan.select import find_device
+from controller.platforms.base import Command
 from controller.platforms.transport.base import SystemClock, Transport
 from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.ssh_transport import SshTransport
@@ -25,17 +30,17 @@ from controller.rollout.outcome import End
 from controller.rollout.record_room import refuse_without_room
 from controller.rollout.waves import Settings
 from controller.rotation.credential_rotation import (
-    DueRotation,
     LoginState,
     RotatedDevice,
-    Rotation,
     RotationStage,
     find_due,
     prepare_rotation,
     rotate_login,
 )
+from controller.rotation.key_rotation import find_due_key, is_key_rotated, prepare_key_rotation, rotate_key
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
+from controller.telemetry.timeline import Listener
 from controller.telemetry.tracing import open_trace
 
 
@@ -70,9 +75,9 @@ def rotate(  # noqa: PLR0913 the command's options
     accept_no_restore: AcceptNoRestore = False,
     as_json: Json = False,
 ) -> None:
-    """Give a device the next login of its access, or take the previous one away, as the operators' file says.
+    """Give a device the next login or key of its access, or take the previous one away, as the operators' file says.
 
-    The new login is proved by a session of its own while the first one is open, and it is saved at the end only.
+    The new one is proved by a session of its own while the first one is open, and it is saved at the end only.
     Exit code 2 with --check where something is due.
     """
     city = load_estate_city(policies, lab=lab)
@@ -83,21 +88,19 @@ def rotate(  # noqa: PLR0913 the command's options
     def reach(access: DeviceAccess) -> Transport:
         return SshTransport({device.access: access})
 
-    accepts = accept_no_restore or check
-    rotation = prepare_rotation(device, operations, resolve_secret, reach, accept_no_restore=accepts)
-    due = find_due(rotation)
-    if check or due.is_done:
-        _say_due(rotation, due, as_json=as_json)
-        if not due.is_done:
+    work = _prepare(device, operations, reach, accept_no_restore=accept_no_restore or check)
+    if check or work.is_done:
+        _say_due(work, as_json=as_json)
+        if not work.is_done:
             raise typer.Exit(Exit.DIFFERS)
         return
     refuse_without_room(kept, 1)
     trail = open_audit_trail(kept, operations)
-    about = {"device": name, "stage": str(rotation.stage), "user": rotation.login.user, "person": find_user_name()}
+    about = {"device": name, "stage": str(work.stage), "user": work.other, "person": find_user_name()}
     trail.record(AuditKind.ROTATED, **about, end="begun")
     clock = SystemClock()
     timeline = kept / "timeline" / f"{clock.now():%Y%m%dT%H%M%SZ}-rotate-{name}.jsonl"
-    settings = Settings(restore_after, kept, reach(rotation.access), clock)
+    settings = Settings(restore_after, kept, reach(require_access(operations.access, device)), clock)
     heard: list[str] = []
 
     def hear_signal(said: str) -> None:
@@ -109,7 +112,7 @@ def rotate(  # noqa: PLR0913 the command's options
             trail.record(AuditKind.ROTATED, **about, end=str(done.outcome.end))
         finally:
             # The device is as it is, also where the trail cannot be written.
-            _say_end(rotation, done, as_json=as_json)
+            _say_end(work, done, as_json=as_json)
 
     done: RotatedDevice | None = None
     try:
@@ -118,7 +121,7 @@ def rotate(  # noqa: PLR0913 the command's options
             open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace,
             hear_signals(hear_signal),
         ):
-            done = rotate_login(rotation, due, settings, [trace])
+            done = work.carry_out(settings, [trace])
     except BaseException as error:
         if done is not None:
             # It had its end before something else went wrong: the timeline could not be sealed, say.
@@ -134,42 +137,85 @@ def rotate(  # noqa: PLR0913 the command's options
         raise typer.Exit(Exit.FAILED)
 
 
-def _say_due(rotation: Rotation, due: DueRotation, *, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is due on a device: its `own` login or key stays, the `other` one comes or goes."""
+
+    device: Device
+    stage: RotationStage
+    own: str
+    other: str
+    commands: tuple[Command, ...]
+    is_done: bool
+    carry_out: Callable[[Settings, Sequence[Listener]], RotatedDevice]
+    advice: str
+
+
+def _prepare(
+    device: Device, operations: Operations, reach: Callable[[DeviceAccess], Transport], *, accept_no_restore: bool
+) -> _Work:
+    """Find what the operators' file asks for, and what of it is due on the device."""
+    if is_key_rotated(device, operations):
+        of_key = prepare_key_rotation(device, operations, reach)
+        due_key = find_due_key(of_key)
+        advice = "make its next-key the key of it in the operators' file, and its key the previous-key"
+        return _Work(
+            device,
+            of_key.stage,
+            of_key.own.name,
+            of_key.key.name,
+            due_key.commands,
+            due_key.is_done,
+            partial(rotate_key, of_key, due_key),
+            advice,
+        )
+    of_login = prepare_rotation(device, operations, resolve_secret, reach, accept_no_restore=accept_no_restore)
+    due = find_due(of_login)
+    own, other = of_login.access.user, of_login.login.user
+    return _Work(
+        device,
+        of_login.stage,
+        own,
+        other,
+        due.commands,
+        due.is_done,
+        partial(rotate_login, of_login, due),
+        f"make {other} its login in the operators' file, and {own} its previous one",
+    )
+
+
+def _say_due(work: _Work, *, as_json: bool) -> None:
     if as_json:
-        end = str(End.UNCHANGED) if due.is_done else ""
-        say_json(_build_document(rotation, "", {}, due=not due.is_done, end=end))
+        end = str(End.UNCHANGED) if work.is_done else ""
+        say_json(_build_document(work, "", {}, due=not work.is_done, end=end))
         return
-    for command in due.commands:
-        print_data(f"would type  {rotation.device.id}: {command.shown_line}")
-    said = "nothing is due" if due.is_done else f"{rotation.stage} the login {rotation.login.user} is due"
-    print_line(f"{rotation.device.id}: {said}", "green" if due.is_done else "yellow")
+    for command in work.commands:
+        print_data(f"would type  {work.device.id}: {command.shown_line}")
+    said = "nothing is due" if work.is_done else f"{work.stage} the login {work.other} is due"
+    print_line(f"{work.device.id}: {said}", "green" if work.is_done else "yellow")
 
 
-def _say_end(rotation: Rotation, done: RotatedDevice, *, as_json: bool) -> None:
+def _say_end(work: _Work, done: RotatedDevice, *, as_json: bool) -> None:
     outcome = done.outcome
     if as_json:
         end = str(outcome.end)
-        say_json(_build_document(rotation, outcome.reason, done.logins, due=not outcome.end.good, end=end))
+        say_json(_build_document(work, outcome.reason, done.logins, due=not outcome.end.good, end=end))
         return
     said = f": {outcome.reason}" if outcome.reason else ""
     print_line(f"{outcome.end:<9} {outcome.device}{said}", "green" if outcome.end.good else "red")
     for user, does in done.logins.items():
         print_line(f"login {user}: {does}")
-    if outcome.end.good and rotation.stage is RotationStage.ADD:
-        access = rotation.device.access
-        print_line(
-            f"when every device of the access {access} has it: make {rotation.login.user} its login in the operators' "
-            f"file, and {rotation.access.user} its previous one; then run this again"
-        )
+    if outcome.end.good and work.stage is RotationStage.ADD:
+        print_line(f"when every device of the access {work.device.access} has it: {work.advice}; then run this again")
 
 
 def _build_document(
-    rotation: Rotation, reason: str, logins: Mapping[str, LoginState], *, due: bool, end: str
+    work: _Work, reason: str, logins: Mapping[str, LoginState], *, due: bool, end: str
 ) -> RotationDocument:
     return {
-        "device": rotation.device.id,
-        "stage": str(rotation.stage),
-        "user": rotation.login.user,
+        "device": work.device.id,
+        "stage": str(work.stage),
+        "user": work.other,
         "due": due,
         "end": end,
         "reason": reason,

@@ -37,7 +37,7 @@ from controller.model.access.people import Role
 from controller.model.access.rules import Application, Rule
 from controller.model.access.second_factors import STRENGTHS, STRICT_CLASSES, Strength
 from controller.model.city import City
-from controller.model.network.packets import Effect, Service
+from controller.model.network.packets import Effect
 from controller.model.sites.calendar import ONE_DAY
 
 MOST_OPERATORS = 12
@@ -199,14 +199,10 @@ def _group_by_frontend(city: City, applications: Iterable[Application]) -> dict[
     return {names[0]: tuple(names) for names in grouped.values()}
 
 
-def _network_flows(city: City, application: str, effect: Effect) -> Iterator[tuple[str, Service, int]]:
+def _network_flows(city: City, application: str, effect: Effect) -> Iterator[object]:
     for rule in city.rules:
         if rule.network and rule.effect is effect and application in rule.applications:
-            there = [
-                number
-                for number, alike in enumerate(city.schools_of_equal_scope)
-                if city.rule_applies_at(rule, alike[0])
-            ]
+            there = city.scopes.list_places(rule)
             yield from product(rule.network.from_, city.get_permitted_services(rule, application), there)
 
 

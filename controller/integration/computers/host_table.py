@@ -34,6 +34,8 @@ class HostColumn(StrEnum):
     USE = "use"
     DATE = "date"
     ADDRESS = "address"
+    DUE = "due"
+    ISSUED = "issued"
 
 
 HEADERS: Mapping[HostColumn, tuple[str, ...]] = MappingProxyType(
@@ -48,6 +50,8 @@ HEADERS: Mapping[HostColumn, tuple[str, ...]] = MappingProxyType(
         HostColumn.USE: ("用途", "利用区分", "use", "purpose"),
         HostColumn.DATE: ("日付", "基準日", "調査日", "確認日", "棚卸日", "date", "as of"),
         HostColumn.ADDRESS: ("アドレス", "IPアドレス", "予約アドレス", "ip", "address", "ip address"),
+        HostColumn.DUE: ("対象数", "対象", "expected"),
+        HostColumn.ISSUED: ("発行数", "発行済み", "発行済", "issued to"),
     }
 )
 """The headers that are known; `docs/integration.md` shows this table."""

@@ -158,7 +158,7 @@ def _configurations(layout: Layout) -> Iterator[tuple[str, list[str]]]:
         yield school.switch, _up("lo") if school.is_virtual else _switch(school)
         yield school.router, _router(school)
         for host in school.hosts:
-            yield host.namespace, [*_up("lo"), *_attached(HOST_INTERFACE, host.interface)]
+            yield host.namespace, [*_up("lo"), *list_attachment(host.interface)]
 
 
 def _configure(name: str, words: list[str]) -> None:
@@ -219,6 +219,11 @@ def _switch(school: SchoolLayout) -> list[str]:
     for port in school.ports:
         words += _up(port.name)
     return words
+
+
+def list_attachment(attached: Interface) -> list[str]:
+    """Return what gives a host its addresses and its way out."""
+    return [*_attached(HOST_INTERFACE, attached)]
 
 
 def _attached(interface: str, attached: Interface) -> Iterator[str]:

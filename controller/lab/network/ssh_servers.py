@@ -77,7 +77,7 @@ def start_ssh_server(layout: Layout, login: SshServer, state: Path) -> None:
         port=layout.ssh_port,
         listening="\n".join(f"ListenAddress {address}" for address in login.address.by_family.values()),
         folder=login.folder,
-        authorized_keys=_authorize_keys(login, state),
+        authorized_keys=_authorize_keys(layout, login, state),
         user=layout.user,
         environment=" ".join(f"{name}={value}" for name, value in login.environment.items()),
     )
@@ -100,15 +100,20 @@ def install_agent(folder: Path, text: str) -> Path:
     return program
 
 
-def _authorize_keys(login: SshServer, state: Path) -> Path:
+def _authorize_keys(layout: Layout, login: SshServer, state: Path) -> Path:
+    """Let the controller's two keys in, if the device does not know any so far: they may have been rotated since."""
     program = install_agent(login.folder, login.agent)
-    path = login.folder / "authorized_keys"
+    path = Path(login.environment[paths.KEYS])
+    if path.exists():
+        return path
     keys = ((paths.CONTROLLER_KEY, "change"), (paths.READ_KEY, "read"))
     lines = [
         f'restrict,command="{program} forced {may}" {(state / key).with_suffix(".pub").read_text(encoding="ascii")}'
         for key, may in keys
     ]
     path.write_text("".join(lines), encoding="ascii")
+    path.chmod(0o600)
+    shutil.chown(path, layout.user, ssh_user.find_ssh_user(layout.user).group)
     return path
 
 

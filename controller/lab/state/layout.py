@@ -325,3 +325,16 @@ class Layout(Frozen):
                 return school
         message = f"the lab has no school {name}; it has: {', '.join(school.id for school in self.schools)}"
         raise LabError(message)
+
+
+def describe_fixed_parts(layout: Layout) -> object:
+    """All of a layout but what a stage of integration decides: the places of hosts, the VLANs of ports.
+
+    What answers at hosts is left out with them.
+    """
+    rest = layout.model_dump(exclude={"listeners": True, "schools": {"__all__": {"hosts", "ports"}}})
+    names = [
+        (*sorted(port.name for port in school.ports), *(host.namespace for host in school.hosts))
+        for school in layout.schools
+    ]
+    return rest, names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -39,9 +39,9 @@ from controller.model.city import City
 from controller.model.network.device_state import PortRole
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
-from controller.model.sites.devices import FIRST_DEVICE
+from controller.model.sites.devices import FIRST_DEVICE, Device
 from controller.model.sites.schools import School
-from controller.model.virtual_city import VirtualCity
+from controller.model.virtual_city import VirtualCity, name_gateway_port
 
 FIRST_HOST = 100
 """Hosts take the addresses of their segment from its hundredth on."""
@@ -177,7 +177,7 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         family = Family(device.management.version)
         management = management.model_copy(update={"address": keep_family(management.address, family)})
     routes = device.platform in ROUTING_SWITCHES
-    here = city.list_segments(school)
+    vlans = _list_vlans(city, school)
     gateways = (plan_link(city, school),) if routes else tuple(_gateways(city, school, city.served_segments))
     hosts = tuple(_hosts(city, school))
     return SchoolLayout(
@@ -192,19 +192,13 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
         ),
         egress=choose_own_addresses(school),
         lines=tuple(_line(city, school, line) for line in school.lines.by_name),
-        ports=tuple(
-            SwitchPort(name=port.name, vlan=here[port.segments[0]].vlan)
-            for port in device.ports
-            if port.role is PortRole.HOST_FACING or not virtual
-        ),
+        ports=tuple(_ports(city, device, vlans, virtual=virtual)),
         management_port="h-mgmt",
         management=management,
         gateways=gateways,
         hosts=hosts,
         platform=device.platform,
-        wires=tuple(plan_wires(device, {name: one.vlan for name, one in here.items()}, hosts, gateways))
-        if virtual
-        else (),
+        wires=tuple(plan_wires(device, _list_host_vlans(city, vlans), hosts, gateways)) if virtual else (),
         behind=tuple(
             str(city.addresses.segment_prefix(school, city.segments[name], family))
             for name in city.served_segments
@@ -216,24 +210,59 @@ def _school(city: VirtualCity, school: School) -> SchoolLayout:
 
 
 def _gateways(city: VirtualCity, school: School, segments: Iterable[str]) -> Iterator[Gateway]:
-    here = city.list_segments(school)
+    vlans = _list_vlans(city, school)
     for name in segments:
         interface = _interface(city, school, name, 1)
-        yield Gateway(segment=name, vlan=here[name].vlan, port=f"g-{name}", interface=interface)
+        yield Gateway(segment=name, vlan=vlans[name], port=name_gateway_port(city.segments[name]), interface=interface)
 
 
 def _hosts(city: VirtualCity, school: School) -> Iterator[HostLayout]:
-    taken: Counter[str] = Counter()
-    for host in city.virtual_estate.hosts:
+    numbers = _number_hosts(city)
+    for host in city.list_hosts(school):
         yield HostLayout(
             id=host.id,
             school=school.id,
             segment=host.segment,
             namespace=paths.name_host_namespace(school.id, host.id),
             port=f"h-{host.id}",
-            interface=_interface(city, school, host.segment, FIRST_HOST + taken[host.segment]),
+            interface=_interface(city, school, host.segment, FIRST_HOST + numbers[host.id, host.segment]),
         )
-        taken[host.segment] += 1
+
+
+def _number_hosts(city: VirtualCity) -> dict[tuple[str, str], int]:
+    """By host and segment: how many are before it in that segment, in any stage of integration."""
+    taken: Counter[str] = Counter()
+    found: dict[tuple[str, str], int] = {}
+    for host in city.virtual_estate.hosts:
+        if (host.id, host.segment) not in found:
+            found[host.id, host.segment] = taken[host.segment]
+            taken[host.segment] += 1
+    return found
+
+
+def _list_vlans(city: VirtualCity, school: School) -> dict[str, int]:
+    """The VLAN of each segment that a school has in the virtual city, in one stage of integration or another."""
+    own = {one.id: one.vlan for one in school.segments if one.vlan is not None}
+    return {name: own.get(name, city.segments[name].vlan) for name in city.served_segments}
+
+
+def _list_host_vlans(city: VirtualCity, vlans: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """By host: the VLANs that it is in, in one stage of integration or another."""
+    estate = city.virtual_estate
+    return {
+        name: tuple(vlans[segment] for segment in estate.list_segments_of(name))
+        for name in dict.fromkeys(one.id for one in estate.hosts)
+    }
+
+
+def _ports(city: VirtualCity, device: Device, vlans: Mapping[str, int], *, virtual: bool) -> Iterator[SwitchPort]:
+    """Yield a switch's ports; an Open vSwitch has those to the gateways of other stages of integration, too."""
+    listed = [port for port in device.ports if port.role is PortRole.HOST_FACING or not virtual]
+    for port in listed:
+        yield SwitchPort(name=port.name, vlan=vlans[port.segments[0]])
+    for name in () if virtual else city.served_segments:
+        if (gateway := name_gateway_port(city.segments[name])) not in {port.name for port in listed}:
+            yield SwitchPort(name=gateway, vlan=vlans[name])
 
 
 def _interface(city: City, school: School, segment: str, number: int) -> Interface:

@@ -35,6 +35,8 @@ ENABLE_SECRET = Path("keys/enable")
 """In the state directory: what leads to the privileged mode of the virtual switches."""
 OPERATIONS = Path("operations.yaml")
 """In the state directory: the operators' file of the virtual city."""
+KEYS = "TSUNAGU_KEYS"
+"""Names to a device's program the file of the keys that it lets in."""
 SSH_USER = "tsunagu-switch"
 """Who the controller logs in as on the devices."""
 SSH_PORT = 22
@@ -83,7 +85,8 @@ class SwitchFiles:
     def environment(self) -> dict[str, str]:
         """What a command on this switch must know, whether it comes by SSH or from the lab."""
         control = self.runtime / "ovs-vswitchd.ctl"
-        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_SWITCH": str(self.own), "TSUNAGU_CONTROL": str(control)}
+        own = {"TSUNAGU_SWITCH": str(self.own), KEYS: str(self.own / "keys")}
+        return {"OVS_RUNDIR": str(self.runtime), "TSUNAGU_CONTROL": str(control), **own}
 
 
 class RouterFiles:
@@ -100,7 +103,8 @@ class RouterFiles:
     @property
     def environment(self) -> dict[str, str]:
         """What a login on this router must know."""
-        return {"TSUNAGU_FRR": str(self.frr), "TSUNAGU_ROUTER": str(self.own), "VTYSH_PAGER": "cat"}
+        own = {"TSUNAGU_ROUTER": str(self.own), KEYS: str(self.own / "keys")}
+        return {"TSUNAGU_FRR": str(self.frr), **own, "VTYSH_PAGER": "cat"}
 
 
 @contextmanager

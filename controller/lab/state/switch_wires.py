@@ -21,18 +21,18 @@ _LINK = "transit"
 
 
 def plan_wires(
-    device: Device, vlans: Mapping[str, int], hosts: Sequence[HostLayout], gateways: Sequence[Gateway]
+    device: Device, vlans: Mapping[str, tuple[int, ...]], hosts: Sequence[HostLayout], gateways: Sequence[Gateway]
 ) -> Iterator[Wire]:
     """Yield the wires of a switch: each host's at the port of its number, the gateways' at the port to the router.
 
-    A switch that routes has its link untagged there; else each segment's gateway is tagged.
+    A switch that routes has its link untagged there; else each segment's gateway is tagged. `vlans` are those that each
+    host is in, in one stage or another: tagged, it is in the one of them that its port carries.
     """
     uplink = device.ports[-1].name
     facing = (port for port in device.ports if port.role is PortRole.HOST_FACING)
     for host, port in zip(hosts, facing, strict=False):  # behind the last one, of the devices' segment, is nothing
-        yield Wire(
-            interface=host.port, port=port.name, tag=vlans[host.segment] if port.mode is PortMode.TRUNK else None
-        )
+        for tag in vlans[host.id] if port.mode is PortMode.TRUNK else (None,):
+            yield Wire(interface=host.port, port=port.name, tag=tag)
     for gateway in gateways:
         tag = None if device.platform in ROUTING_SWITCHES else gateway.vlan
         yield Wire(interface=gateway.port, port=uplink, tag=tag)

@@ -6,6 +6,7 @@ tried for itself: a lost one is not tried again, as a stream's packets would be 
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
 import struct
@@ -64,6 +65,17 @@ def measure_outages(tries: Sequence[tuple[float, bool]]) -> list[float]:
     if since is not None:
         found.append(last - since + EVERY_SECONDS)
     return found
+
+
+def has_begun(code: int) -> bool:
+    """Tell from what `connect_ex` gave if a try is on its way; one that the host itself refuses (no route) is lost.
+
+    Its socket would hold no error any more, and look as if it were connected.
+
+    >>> has_begun(errno.EINPROGRESS), has_begun(errno.ENETUNREACH)
+    (True, False)
+    """
+    return code in {0, errno.EINPROGRESS}
 
 
 class OutageProbe:
@@ -136,8 +148,11 @@ class OutageProbe:
         opened.settimeout(0)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         one = _Try(family, time.monotonic(), opened)
-        opened.connect_ex(self._targets[family])  # what comes of it is heard below
-        self._selector.register(opened, selectors.EVENT_WRITE, one)
+        if has_begun(opened.connect_ex(self._targets[family])):
+            self._selector.register(opened, selectors.EVENT_WRITE, one)
+        else:
+            opened.close()
+            self._seen[family].tries.append((one.sent, False))
 
     def _hear(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controller.errors import LabError
+from controller.lab.stage_following import follow_stages
 from controller.lab.state import paths
 from controller.lab.trials.matrix import try_matrix
 from controller.lab.trials.matrix_pairs import MatrixPair
@@ -27,6 +28,7 @@ class LabProbes:
         if not isinstance(city, VirtualCity):
             message = f"{city.called} has no hosts of the virtual city"
             raise LabError(message)
+        follow_stages(city, schools, self._state)  # whose port has changed its segment asks for an address anew
         found = try_matrix(
             city, schools, control=False, choose=lambda pairs: draw_sample(pairs, size, seed), state=self._state
         )

@@ -100,6 +100,8 @@ class Integrations:
     def __init__(self, file: IntegrationFile | None, groups: Mapping[str, SchoolGroup]) -> None:
         self._groups = groups
         self._listed = file.integrations if file else ()
+        self.named = file is not None
+        """Whether the city names stages at all."""
 
     @cached_property
     def _by_subject(self) -> Mapping[tuple[str, str], Integration]:

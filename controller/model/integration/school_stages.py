@@ -8,7 +8,7 @@ from functools import cached_property
 from controller.model.access.rules import Segment
 from controller.model.integration.integrations import Integrations
 from controller.model.sites.schools import School
-from controller.model.sites.stages import Stage, is_in_stage
+from controller.model.sites.stages import STAGES, Stage, is_in_stage
 
 Segments = Mapping[str, Segment]
 """Segments by their id."""
@@ -34,10 +34,22 @@ class SchoolStages:
     @cached_property
     def segments_by_stage(self) -> Mapping[Stage | None, Segments]:
         """By stage (None: the city names none): the segments that a school has in it."""
+        staged = any(one.stages for one in self._segments.values())
         return {
             stage: {name: one for name, one in self._segments.items() if is_in_stage(one.stages, stage)}
+            if staged
+            else self._segments
             for stage in (None, *Stage)
         }
+
+    @property
+    def possible(self) -> tuple[Stage | None, ...]:
+        """The stages that a school can be in; only None where the city names no stages."""
+        return STAGES if self._integrations.named else (None,)
+
+    def has_segment(self, school: School, segment: Segment) -> bool:
+        """Tell if a school has a segment in its stage."""
+        return is_in_stage(segment.stages, self.find_stage(school))
 
     def list_segments(self, school: School) -> Segments:
         """The segments that a school has in its stage, each with the VLAN number that it has there."""

@@ -15,6 +15,7 @@ from controller.model.access.second_factors import STRENGTHS
 from controller.model.city import City
 from controller.model.network.packets import Effect, Ports, Prefix, Protocol, Service, get_bounds
 from controller.model.policy_files import ADMISSION, CALENDAR
+from controller.model.sites.stages import Stage
 
 BY_PROXY_AND_8021X: tuple[Enforcer, ...] = ("proxy", "802.1x")
 BY_PROXY: tuple[Enforcer, ...] = ("proxy",)
@@ -155,7 +156,7 @@ def _cut_answers(city: City) -> Iterator[Problem]:
             continue
         for source, asked, protocol in _ways_in_school(city, forbid):
             for permit in permits:
-                there = city.list_schools_in_scope(forbid) & city.list_schools_in_scope(permit)
+                there = city.scopes.list_places(forbid) & city.scopes.list_places(permit)
                 if there and (asked, source, protocol) in set(_ways_in_school(city, permit)):
                     message = (
                         f"forbids {source} -> {asked}, and rule {permit.id!r} ({permit.origin}) permits the other way: "
@@ -173,8 +174,9 @@ def _ways_in_school(city: City, rule: Rule) -> Iterator[tuple[str, str, Protocol
                 yield source, str(asked), service.protocol
 
 
-_Way = tuple[str, Service, int]
-"""A segment, a service, and schools that no scope tells apart (by their number among `City.alike`)."""
+_Place = tuple[int, Stage | None]
+_Way = tuple[str, Service, _Place]
+"""A segment, a service, and where a rule is for it (`RuleScopes.list_places`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +218,7 @@ def _front(city: City, name: str) -> _Front:
     ways: dict[Effect, set[_Way]] = {Effect.PERMIT: set(), Effect.FORBID: set()}
     for rule in city.rules:
         if rule.network and name in rule.applications:
-            there = [
-                number
-                for number, alike in enumerate(city.schools_of_equal_scope)
-                if city.rule_applies_at(rule, alike[0])
-            ]
+            there = city.scopes.list_places(rule)
             ways[rule.effect] |= set(product(rule.network.from_, city.get_permitted_services(rule, name), there))
     application = city.applications[name]
     return _Front(
@@ -235,7 +233,7 @@ def _front(city: City, name: str) -> _Front:
     )
 
 
-def _shared(ways: Iterable[_Way], other: _Front) -> set[tuple[str, Protocol, Ports, int]]:
+def _shared(ways: Iterable[_Way], other: _Front) -> set[tuple[str, Protocol, Ports, _Place]]:
     """The part of the ways that leads to ports of the other application, too."""
     return {
         (source, s.protocol, (max(s.ports[0], t.ports[0]), min(s.ports[1], t.ports[1])), there)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from controller.errors import Origin, Problem
 from controller.model.access.rules import Segment
@@ -17,6 +17,7 @@ from controller.model.policy_files import (
     DEVICES,
     GROUPS,
     INTEGRATION,
+    LAB,
     RULES,
     SCHOOLS,
     SEGMENTS,
@@ -39,6 +40,7 @@ def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
         for school in schools:
             yield from _find_school_problems(found, school, policy.find(CALENDAR))
         yield from _find_split_segments(found, file, schools)
+        yield from _find_lost_hosts(policy)
     yield from _find_segment_problems(policy, staged=file is not None)
 
 
@@ -130,11 +132,29 @@ def _find_segment_problems(policy: ReadPolicy, *, staged: bool) -> Iterator[Prob
             needed[admission.default_segment] = "802.1X puts the unknown into it"
         if one.stages and one.id in needed:
             yield Problem(one.origin, "stages", f"schools need {one.id} in every stage: {needed[one.id]}")
+    if staged:
+        yield from _find_absent_askers(policy, known)
     for origin, field, names, stages in _list_uses(policy):
         if stages and not staged:
             yield Problem(origin, "stages", _NO_FILE)
         elif staged:
             yield from _find_absent(origin, field, [known[name] for name in names if name in known], stages)
+
+
+def _find_absent_askers(policy: ReadPolicy, known: Mapping[str, Segment]) -> Iterator[Problem]:
+    """Rules of some stages that let a segment ask which schools have in none of them."""
+    rules = policy.find(RULES)
+    for rule in rules.rules if rules else ():
+        stages = rule.schools.stages if rule.schools else ()
+        for name in rule.network.from_ if rule.network and stages else ():
+            segment = known.get(name)
+            if segment is not None and not any(is_in_stage(segment.stages, stage) for stage in stages):
+                when = ", ".join(stages)
+                message = (
+                    f"lets {name} ask, which schools do not have when {when} ({segment.origin}); take it out of "
+                    "'from', or name other stages"
+                )
+                yield Problem(rule.origin, "network.from", message)
 
 
 def _list_uses(policy: ReadPolicy) -> Iterator[tuple[Origin, str, tuple[str, ...], Stages]]:
@@ -152,9 +172,27 @@ def _list_uses(policy: ReadPolicy) -> Iterator[tuple[Origin, str, tuple[str, ...
     for devices in policy.find_all(DEVICES) or ():
         for ports in (ports for one in devices.devices for ports in one.ports or ()):
             yield ports.origin, "segments", () if ports.segments == "all" else ports.segments, ports.stages
+    overlay = policy.find(LAB)
+    for host in overlay.hosts if overlay else ():
+        yield host.origin, "segment", (host.segment,), host.stages
     for rule in rules.rules if rules else ():
         if rule.schools is not None:
             yield rule.origin, "schools.stages", (), rule.schools.stages
+
+
+def _find_lost_hosts(policy: ReadPolicy) -> Iterator[Problem]:
+    """Hosts of the virtual city that are nowhere in some stage."""
+    overlay = policy.find(LAB)
+    if overlay is None:
+        return
+    for host in {one.id: one for one in reversed(overlay.hosts)}.values():
+        lacking = [stage for stage in STAGES if host.id not in {one.id for one in overlay.list_hosts(stage)}]
+        if lacking:
+            message = (
+                f"host {host.id!r} is in no segment when {', '.join(lacking)}; add an entry with its id and "
+                f"stages: [{', '.join(lacking)}], or leave 'stages' out"
+            )
+            yield Problem(host.origin, "stages", message)
 
 
 def _narrow(outer: Stages, inner: Stages) -> Stages:

@@ -88,9 +88,11 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
             problems = [*find_addressing_problems(city, reader.find_origin), *find_enforcement_problems(city)]
             problems += find_management_problems(city)
             problems += find_bound_problems(city, bounds, reader.find_origin)
-            problems += [*find_access_line_problems(city), *find_quarantine_problems(city)]
-        if not problems:
-            return city if estate is City else estate(*said)
+            problems += find_access_line_problems(city)
+            loaded = city if estate is City else estate(*said)
+            problems += find_quarantine_problems(city, loaded)
+            if not problems:
+                return loaded
     raise PolicyError(REFUSED, problems)
 
 

@@ -15,11 +15,14 @@ from controller.model.sites.devices import DevicePort
 from controller.model.sites.schools import School
 
 
-def find_quarantine_problems(city: City) -> Iterator[Problem]:
-    """Return what of the file cannot be meant, whatever the day."""
+def find_quarantine_problems(city: City, estate: City) -> Iterator[Problem]:
+    """Return what of the file cannot be meant, whatever the day.
+
+    `estate` is the city as it is going to be used: of a virtual one the ports of its switches can be meant, too.
+    """
     file = city.files.get(QUARANTINES)
     # Ports as the blueprints have them: of those in quarantine the city of the day says something else.
-    whole = city.replace_file(QUARANTINES, QuarantineFile())
+    whole, used = (one.replace_file(QUARANTINES, QuarantineFile()) for one in (city, estate))
     for one in file.quarantines:
         if one.school is not None:
             yield from _find_school_problems(whole, one, one.school)
@@ -27,7 +30,9 @@ def find_quarantine_problems(city: City) -> Iterator[Problem]:
             yield from find_unknown(one.origin, "keeps", "permit with a network part", one.keeps, rules)
             yield from _find_kept_in_vain(whole, one)
         else:
-            yield from _find_port_problems(whole, one)
+            problems = [*_find_port_problems(whole, one)]
+            if problems and (estate is city or [*_find_port_problems(used, one)]):
+                yield from problems
     for closed in file.closed:
         yield from _find_school_problems(whole, closed, closed.school)
     yield from _find_overlaps(file.quarantines)
@@ -44,7 +49,7 @@ def _find_school_problems(city: City, one: Quarantine | ClosedSchool, name: str)
 def _find_kept_in_vain(city: City, one: Quarantine) -> Iterator[Problem]:
     school = city.school_by_id.get(one.school or "")
     for rule in city.rules:
-        if school is not None and rule.id in one.keeps and not city.rule_applies_at(rule, school):
+        if school is not None and rule.id in one.keeps and not city.scopes.may_apply_at(rule, school):
             message = f"the rule {rule.id!r} ({rule.origin}) is not for {school.name}: it would keep nothing there"
             yield Problem(one.origin, "keeps", message)
 

@@ -32,13 +32,11 @@ from controller.model.policy_files import (
     SEGMENTS,
 )
 from controller.model.sites.blueprints import BlueprintFile
-from controller.model.sites.schools import School
+from controller.model.sites.schools import LONGEST_LAB_NAME, School
 from controller.model.sites.scope import SchoolGroup, Scope
 
 _SHOWN = 20
 """Names that are listed where one is not known."""
-LONGEST_LAB_NAME = 12
-"""Linux limits an interface name to 15 characters, and the lab puts two before the name."""
 
 
 def find_dangling_references(policy: ReadPolicy, *, undeployed: bool = False) -> list[Problem]:
@@ -250,10 +248,9 @@ def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
     yield from find_unknown(origin, "platforms", "lab school", overlay.platforms, overlay.schools)
     for host in overlay.hosts:
         yield from find_unknown(host.origin, "segment", "segment", [host.segment], _segment_ids(policy))
-        for name in (host.id, host.segment):
-            if len(name) > LONGEST_LAB_NAME:
-                message = f"{name!r} is too long for the lab; at most {LONGEST_LAB_NAME} characters"
-                yield Problem(host.origin, "id", message)
+        if len(host.id) > LONGEST_LAB_NAME:
+            message = f"{host.id!r} is too long for the lab; at most {LONGEST_LAB_NAME} characters"
+            yield Problem(host.origin, "id", message)
 
 
 def _check_groups(policy: ReadPolicy) -> Iterator[Problem]:

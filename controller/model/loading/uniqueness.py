@@ -47,7 +47,6 @@ _ONCE: tuple[tuple[PolicyFile[BaseModel], str, str, tuple[str, ...]], ...] = (
     (CITY, "kinds", "kind of school", ("id",)),
     (BLUEPRINTS, "blueprints", "blueprint", ("id",)),
     (LINES, "regions", "region", ("id", "asn", "host")),
-    (LAB, "hosts", "lab host", ("id",)),
     (ADMISSION, "admissions", "admission", ("id",)),
     (PEOPLE, "roles", "role", ("id",)),
     (PEOPLE, "postures", "posture", ("id",)),
@@ -73,6 +72,10 @@ def find_duplicates(policy: ReadPolicy) -> list[Problem]:
         for group in blueprint.devices:
             for ssids in list_by_stage(group.ssids):
                 found += _find_repeated(ssids, "ssid", "")
+    overlay = policy.find(LAB)
+    for hosts in list_by_stage(overlay.hosts if overlay else ()):
+        # What stands twice in more than one stage is told once.
+        found += [one for one in _find_repeated(hosts, "id", "lab host") if one not in found]
     found += [*_find_offices_named_as_schools(policy), *_find_repeated_overrides(policy), *_find_port_problems(policy)]
     return [*found, *_find_repeated_principals(policy), *_find_overlaps(policy)]
 

@@ -14,6 +14,7 @@ from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.contracted_lines import AccessLineName, AccessLines
 from controller.model.sites.localities import CountryCode, TimeZoneName
 from controller.model.sites.school_kinds import DEFAULT_KINDS, SchoolKind, SchoolKindId
+from controller.model.sites.stages import Stage, Stages, is_in_stage
 from controller.model.yaml_source import LocatedItem, StrictModel
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
@@ -186,12 +187,19 @@ class SchoolFile(StrictModel):
 
 
 class LabHost(LocatedItem):
-    """A host of the virtual city, in a segment of each of its schools."""
+    """A host of the virtual city, in a segment of each of its schools.
+
+    In other stages of integration it may be in another segment, at the same port: one more entry with its id. As a
+    computer that stays on its desk, it is somewhere in every stage.
+    """
 
     id: Identifier
     segment: Identifier
+    stages: Stages = ()
 
 
+LONGEST_LAB_NAME = 12
+"""Linux limits an interface name to 15 characters, and the lab puts two before the name."""
 LEAST_LAB_RATE, MOST_LAB_RATE = 50, 800
 
 
@@ -234,3 +242,12 @@ class LabFile(StrictModel):
     def get_platform(self, school: str) -> str:
         """Return the platform of a school's switch."""
         return self.platforms.get(school, self.platform)
+
+    def list_hosts(self, stage: Stage | None) -> tuple[LabHost, ...]:
+        """The hosts of a school that is in a stage: each once, in the order in which their ids first stand."""
+        found = {one.id: one for one in self.hosts if is_in_stage(one.stages, stage)}
+        return tuple(found[name] for name in dict.fromkeys(one.id for one in self.hosts) if name in found)
+
+    def list_segments_of(self, host: str) -> tuple[str, ...]:
+        """The segments that a host is in, in one stage or another."""
+        return tuple(dict.fromkeys(one.segment for one in self.hosts if one.id == host))

@@ -22,6 +22,7 @@ from controller.offline_google.schema.pulumi_values import (
 )
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle, explain_protection
+from controller.offline_google.world.iam.service_agents import STORAGE_DOMAIN, make_agent_email, note_agent
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 
@@ -183,8 +184,18 @@ def _project(google: OfflineGoogle, arguments: Values) -> Values:
 
 def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
-    email = f"service-{find_project_number(project)}@gs-project-accounts.iam.gserviceaccount.com"
+    email = make_agent_email(STORAGE_DOMAIN, find_project_number(project))
+    note_agent(google.store, email)
     return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
+
+
+def _logging_agent(google: OfflineGoogle, arguments: Values) -> Values:
+    project = str(arguments.get("project") or google.defaults.get("project", ""))
+    email = f"cmek-p{find_project_number(project)}@gcp-sa-logging.iam.gserviceaccount.com"
+    note_agent(google.store, email)
+    name = f"projects/{project}/cmekSettings"
+    keys = {"kmsKeyName": "", "kmsKeyVersionName": ""}
+    return {"id": name, "name": name, "project": project, "serviceAccountId": email, **keys}
 
 
 def _client(google: OfflineGoogle, _arguments: Values) -> Values:
@@ -198,6 +209,7 @@ def _client(google: OfflineGoogle, _arguments: Values) -> Values:
 _SOURCES: Mapping[str, Callable[[OfflineGoogle, Values], Values]] = {
     "gcp:organizations/getProject:getProject": _project,
     "gcp:organizations/getClientConfig:getClientConfig": _client,
+    "gcp:logging/getProjectCmekSettings:getProjectCmekSettings": _logging_agent,
     "gcp:storage/getProjectServiceAccount:getProjectServiceAccount": _storage_agent,
 }
 

@@ -9,6 +9,7 @@ from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import WorldStore
 
@@ -46,9 +47,12 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
 
 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
-    service = f"{_SERVICES.get(kind.module)}.googleapis.com"
+    # An identity is the agent of the service that it names.
+    named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
+    word = named or _SERVICES.get(kind.module)
     project = str(values.get("project") or "")
-    if kind.module not in _SERVICES or not project or store.get(SERVICE, f"{project}/{service}"):
+    service = f"{word}.googleapis.com"
+    if word is None or not project or store.get(SERVICE, f"{project}/{service}"):
         return
     message = (
         f"{service} has not been used in project {find_project_number(project)} ({project}) before or it is disabled. "

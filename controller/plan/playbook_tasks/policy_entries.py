@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import yaml
-
-from controller.errors import PolicyError, TsunaguError
-from controller.inputs.input_file import read_input_text
+from controller.errors import TsunaguError
 from controller.model.access.quarantines import Quarantine, QuarantineFile
-from controller.model.city import City
-from controller.model.formats.number import take_format
-from controller.model.formats.text_edits import find_entry, find_last_line, insert_lines, remove_lines
+from controller.model.loading.policy_text import (
+    PolicyText,
+    add_entry,
+    delete_entries,
+    find_policy_text,
+    understand_policy_text,
+)
 from controller.model.policy_files import QUARANTINES
-from controller.model.yaml_source import REFUSED, parse_yaml
-from controller.storage.whole_file import write_whole
 
 QUARANTINED, CLOSED = "quarantines", "closed"
 """The lists of the file."""
@@ -46,22 +43,6 @@ class Subject:
     def __str__(self) -> str:
         """As `Quarantine.subject`."""
         return f"school {self.school}" if self.school else f"port {self.port} of {self.device}"
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyText:
-    """The file before and after a change; `before` None where there is no file."""
-
-    path: Path
-    before: str | None
-    after: str
-    told: str = ""
-    """What else somebody should know of it."""
-
-    @property
-    def changed(self) -> bool:
-        """Tell if anything is written."""
-        return (self.before or "") != self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,75 +137,28 @@ def close_school(policies: Path, school: str, terms: tuple[str, str], today: dat
     return PolicyText(path, before, _add_entry(path, after, CLOSED, words))
 
 
-def try_policy_text(found: PolicyText, load: Callable[[dict[str, Path]], City]) -> City:
-    """Return the city that a change leads to; `load` loads it with files that stand in for some of the folder's.
-
-    Raises:
-        TsunaguError: the policy refuses what would be written, with its line.
-    """
-    with tempfile.TemporaryDirectory(prefix="tsunagu-entry-") as place:
-        file = Path(place) / found.path.name
-        file.write_text(found.after or "format: 1\n", encoding="utf-8")
-        try:
-            return load({QUARANTINES.name: file})
-        except PolicyError as error:
-            message = f"nothing was written: {str(error).replace(str(file), str(found.path))}"
-            raise TsunaguError(message) from None
-
-
-def write_policy_text(found: PolicyText) -> None:
-    """Write what a change leads to, unless somebody changed the file meanwhile.
-
-    Raises:
-        TsunaguError: it says something else by now, or cannot be written.
-    """
-    _replace_text(found.path, found.before, found.after)
-
-
-def restore_policy_text(found: PolicyText) -> bool:
-    """Write again what stood there before a change; False, and nothing done, where the file says something else now.
-
-    Raises:
-        TsunaguError: it cannot be written.
-    """
-    if _find_text(found.path) != found.after or not found.changed:
-        return False
-    _replace_text(found.path, found.after, found.before)
-    return True
-
-
-def _replace_text(path: Path, expected: str | None, text: str | None) -> None:
-    if _find_text(path) != expected:
-        message = f"{path}: was changed by somebody else meanwhile; nothing was written: run this again"
-        raise TsunaguError(message)
-    try:
-        if text is None:
-            path.unlink()
-        else:
-            write_whole(text.encode(), path, private=False)
-    except OSError as error:
-        message = f"{path}: cannot be written ({error.strerror})"
-        raise TsunaguError(message) from None
-
-
 def _open_file(policies: Path) -> tuple[Path, str | None, QuarantineFile]:
     path = policies / QUARANTINES.name
-    text = _find_text(path)
-    return path, text, QuarantineFile() if text is None else _understand(path, text)
+    text = find_policy_text(path)
+    return path, text, QuarantineFile() if text is None else understand_policy_text(QUARANTINES, path, text)
 
 
-def _find_text(path: Path) -> str | None:
-    return read_input_text(path) if path.exists() or path.is_symlink() else None
+def _add_entry(path: Path, text: str, key: str, words: dict[str, object]) -> str:
+    return _confirm(path, add_entry(path, text, key, words))
 
 
-def _understand(path: Path, text: str) -> QuarantineFile:
-    kind = QUARANTINES
-    parsed = parse_yaml(text.encode(), str(path))
-    document, _, refused = take_format(parsed, kind.format, kind.readable_from, kind.migrations)
-    file, problems = document.validate(QuarantineFile)
-    if refused is not None or file is None:
-        raise PolicyError(REFUSED, [refused] if refused else problems)
-    return file
+def _delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> str:
+    return _confirm(path, delete_entries(path, text, key, numbers))
+
+
+def _confirm(path: Path, text: str) -> str:
+    """Return a text that is still such a file.
+
+    Raises:
+        PolicyError: it is not; nothing was written.
+    """
+    understand_policy_text(QUARANTINES, path, text)
+    return text
 
 
 def _is_current(one: Quarantine, subject: Subject, today: date) -> bool:
@@ -234,60 +168,3 @@ def _is_current(one: Quarantine, subject: Subject, today: date) -> bool:
 def _list_words(one: Quarantine) -> dict[str, object]:
     said = one.model_dump(exclude={"origin"}, exclude_none=True)
     return said | {"keeps": list(one.keeps)} if one.keeps else {k: v for k, v in said.items() if k != "keeps"}
-
-
-def _write_entry(words: dict[str, object]) -> str:
-    r"""Write an entry as one line; whatever a text holds, it is a text.
-
-    >>> _write_entry({"school": "kw-e01", "since": date(2026, 12, 1), "by": "a \"b\": c"})
-    '{school: "kw-e01", since: 2026-12-01, by: "a \\"b\\": c"}'
-    """
-    parts = (
-        f"{name}: {value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)}"
-        for name, value in words.items()
-    )
-    return f"{{{', '.join(parts)}}}"
-
-
-def _add_entry(path: Path, text: str, key: str, words: dict[str, object]) -> str:
-    line = _write_entry(words)
-    text = text or "format: 1\n"
-    found = find_entry(text, (key,))
-    if found is None:
-        end = "" if text.endswith("\n") else "\n"
-        return _confirm(path, f"{text}{end}{key}:\n  - {line}\n")
-    name, listed = found
-    if not isinstance(listed, yaml.SequenceNode) or not listed.value:
-        empty = slice(int(listed.start_mark.index), int(listed.end_mark.index))
-        text = text[: empty.start].rstrip(" ") + text[empty.stop :]
-        return _confirm(path, insert_lines(text, int(name.start_mark.line), [f"  - {line}"]))
-    if listed.flow_style:
-        message = f"{path}:{name.start_mark.line + 1}: {key}: write each entry on a line of its own, behind '- '"
-        raise TsunaguError(message)
-    indent = " " * int(listed.start_mark.column)
-    return _confirm(path, insert_lines(text, find_last_line(listed), [f"{indent}- {line}"]))
-
-
-def _delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> str:
-    found = find_entry(text, (key,))
-    if found is None or not isinstance(found[1], yaml.SequenceNode) or found[1].flow_style:
-        message = f"{path}: {key}: write each entry on a line of its own, behind '- '; then this can delete one"
-        raise TsunaguError(message)
-    name, listed = found
-    entries = [(int(one.start_mark.line), find_last_line(one)) for one in listed.value]
-    for number in sorted(numbers, reverse=True):
-        text = remove_lines(text, *entries[number])
-    if len(numbers) == len(entries):
-        colon = text.index(":", int(name.end_mark.index)) + 1
-        text = f"{text[:colon]} []{text[colon:]}"
-    return _confirm(path, text)
-
-
-def _confirm(path: Path, text: str) -> str:
-    """Return a text that is still such a file.
-
-    Raises:
-        PolicyError: it is not; nothing was written.
-    """
-    _understand(path, text)
-    return text

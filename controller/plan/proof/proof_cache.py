@@ -219,13 +219,17 @@ class CityKeys:
     def device_key(self, device: Device) -> str:
         """Return the name of a device's proof."""
         rules = self._rules(device.school) if device.role == FILTERING_ROLE else ""
-        known = (self._everywhere, rules, device.school.id, device.role)
+        known = (self._everywhere, rules, *self._place(device))
         return _digest(("city", *known, self._ports(device), repr(device.keeps_state), *_device(device)))
 
     def bare_device_key(self, device: Device) -> str:
         """Return the name of the proof of all that a device holds beside filters, which no rule has a part in."""
-        known = (self._everywhere, device.school.id, device.role, self._ports(device), repr(device.keeps_state))
+        known = (self._everywhere, *self._place(device), self._ports(device), repr(device.keeps_state))
         return _digest(("bare", *known, *_device(device)))
+
+    def _place(self, device: Device) -> tuple[str, ...]:
+        """Return where a device stands; what a school has follows from its stage of integration, too."""
+        return device.school.id, str(self._city.find_stage(device.school)), device.role
 
     def _rules(self, school: School) -> str:
         if school.id not in self._rule_digests:
@@ -256,7 +260,8 @@ def build_conditions_key(city: City, intent: CloudIntent) -> str:
     rules = (one.model_dump_json(exclude={"origin", "purpose", "network"}) for one in city.rules if one.identity)
     people = city.people.model_dump_json()
     lines = (f"{one.id} {one.lines.egress}" for one in city.schools)
-    places = (city.settings.timezone, *(f"{one.id} {one.ward} {one.kind}" for one in city.schools), *lines)
+    schools = (f"{one.id} {one.ward} {one.kind} {city.find_stage(one)}" for one in city.schools)
+    places = (city.settings.timezone, *schools, *lines)
     groups = (one.model_dump_json() for one in city.groups.values())
     calendar = city.calendar.model_dump_json() if city.calendar else ""
     offices = (one.model_dump_json() for one in city.offices)

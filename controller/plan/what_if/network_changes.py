@@ -53,7 +53,7 @@ def _alike(before: City, after: City) -> list[tuple[School, ...]]:
             school = city.school_by_id.get(name)
             key.append(school is not None)
             key += [school is not None and city.rule_applies_at(rule, school) for rule in city.rules if rule.schools]
-            key.append(city.cut_offs.describe(name))
+            key += [city.cut_offs.describe(name), city.find_stage(school) if school else None]
             own = school.segments if school else ()
             key.append(frozenset((one.id, family) for one in own for family in Family if one.get_prefix(family)))
             blocks.append(school and _list_own_prefixes(city, school, shared))
@@ -87,7 +87,7 @@ def _of_school(cities: Pair, schools: Sequence[School]) -> Iterator[NetworkChang
 
 def _permitted(space: HeaderSpace, city: City, name: str, source: str, family: Family) -> Node:
     school = city.school_by_id.get(name)
-    if school is None or source not in {*city.segments, CONTROLLER} or family not in city.families:
+    if school is None or source not in {*city.list_segments(school), CONTROLLER} or family not in city.families:
         return space.nothing
     cubes: dict[Effect, list[Node]] = {Effect.PERMIT: [], Effect.FORBID: []}
     for rule in city.rules:

@@ -174,6 +174,14 @@ class OwnRestore:
         answer = self._run(session, "repair", run, "keep" if keep else "back")
         self._expect(session, answer, "kept" if keep else "restored")
 
+    def list_keys(self, session: Session) -> frozenset[str]:
+        """Return the keys that may change the device, each as `TYPE KEY` of an authorized_keys line.
+
+        Raises:
+            CommandFailed: whoever installs the device sets its keys, or its program does not know the question.
+        """
+        return frozenset(self._run(session, "keys").reveal().splitlines())
+
     def save(self, session: Session, lock: Lock) -> None:
         """Make the running configuration the one that the device starts with, whole or not at all.
 

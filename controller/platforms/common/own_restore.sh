@@ -13,8 +13,11 @@
 # The two together are one program, installed on the device: owned by root, in a folder of root's, so that whoever logs in
 # cannot change what runs. A login has no shell; sshd runs `PROGRAM forced read` or `PROGRAM forced change` for its key.
 #
-# In the folder: guard (a mutex for the short moments of a change), lock, restores/RUN/ (the state to put back, and ONE of
-# the files armed, firing, failed, cancelled, superseded, restored, kept; it is renamed under the guard only, so exactly
+# TSUNAGU_KEYS names the file that sshd reads keys from (AuthorizedKeysFile), where these may be rotated from the controller: who
+# logs in owns it. Without it whoever installs the device sets its keys, as root's own file.
+#
+# In the folder: guard (a mutex for the short moments of a change), lock, restores/RUN/ (the state to put back, the keys
+# of then, and ONE of the files armed, firing, failed, cancelled, superseded, restored, kept; it is renamed under the guard only, so exactly
 # one rename wins). armed, firing and failed are unconfirmed: nobody knows yet what the device will stay at.
 #
 # Who may change anything: the run that the lock names, and while it pushes only as long as its restore is armed; both
@@ -82,7 +85,7 @@ attempt() {
             continue
         fi
         if ! alive "$folder"; then
-            text=$(cat "$folder/text") || die "what $folder would put back cannot be read"
+            load_restore "$folder" || die "what $folder would put back cannot be read"
             begin "$folder" "$owner"
             release
             restore "$folder" 60
@@ -246,9 +249,10 @@ free_room() (
 
 # prepare SECONDS: write all that a restore of $text by $holder needs to home/arming.
 prepare() {
-    mkdir "$home/arming" && lines "$text" >"$home/arming/text" && printf '%s\n' "$holder" >"$home/arming/owner" &&
+    mkdir "$home/arming" && lines "$text" >"$home/arming/text" && lines "$keys" >"$home/arming/keys" &&
+        printf '%s\n' "$holder" >"$home/arming/owner" &&
         printf '%s\n' "$(($(seconds_up) + $1))" >"$home/arming/due" && printf '' >"$home/arming/armed" &&
-        reserve "$((2 * ${#text} + 16384))" && sync "$home/arming"/*
+        reserve "$((2 * (${#text} + ${#keys}) + 16384))" && sync "$home/arming"/*
 }
 
 # not_armed WORDS: take back what was made ready, and say why.
@@ -272,12 +276,17 @@ arm() {
     for other in "$home"/restores/*/; do
         if [ -e "$other/armed" ] && [ "$(cat "$other/owner")" = "$holder" ]; then inherited=$other; fi
     done
-    if [ -n "$inherited" ]; then text=$(cat "$inherited/text"); else text=$(running); fi
+    if [ -n "$inherited" ]; then
+        load_restore "$inherited"
+    else
+        text=$(running)
+        keys=$(list_key_lines)
+    fi
     places=$(lines "${rooms:-$home}" | tr '\n' ' ')
     prepare "$2" 2>/dev/null ||
         not_armed "the restore could not be made ready: no room in $places, or it cannot be written; nothing was changed"
     # Put back once now, where it changes nothing: what does not work would be found when it is needed.
-    [ -n "$inherited" ] || said=$(lines "$text" | put_back 2>&1) ||
+    [ -n "$inherited" ] || said=$(put_all_back) ||
         not_armed "the state could not be put back now, so not later either; nothing was changed: $(lines "$said" | tail -n 1)"
     mv "$home/arming" "$folder" || not_armed 'the restore could not be made ready; nothing was changed'
     read -r due <"$folder/due"
@@ -296,6 +305,15 @@ arm() {
     echo armed
 }
 
+# load_restore FOLDER: what is to be put back: the running configuration into text, the keys into keys.
+load_restore() { keys='' && text=$(cat "$1/text") && { [ ! -e "$1/keys" ] || keys=$(cat "$1/keys"); }; }
+
+# put_all_back: make the device what text and keys say. Keys that nobody has changed are not written.
+put_all_back() (
+    lines "$text" | put_back 2>&1 || exit 1
+    [ -z "$keys" ] || [ "$keys" = "$(list_key_lines)" ] || write_keys "$keys" 2>&1
+)
+
 # begin FOLDER OWNER: from armed to firing, under the guard. A later run of the plan that has the lock has seen what is now
 # put away; it has to look again. Where neither can be written it begins all the same.
 begin() {
@@ -307,7 +325,7 @@ begin() {
 # behind RUN are read by `lost_jobs`.
 fire() {
     folder=$home/restores/$1
-    text=$(cat "$folder/text")
+    load_restore "$folder"
     read -r mine <"$folder/owner"
     read -r due <"$folder/due"
     exec 9<"$home/guard"
@@ -337,7 +355,7 @@ restore() {
     while :; do
         guard_again
         ! ended "$1" || break
-        if said=$(lines "$text" | put_back 2>&1); then
+        if said=$(put_all_back); then
             settle "$1" restored || :
             break
         fi
@@ -349,6 +367,49 @@ restore() {
         if [ "$tries" -lt 60 ]; then sleep 2; else sleep 30; fi
     done
     release
+}
+
+# --- the keys that may change it -------------------------------------------------------------------------------------
+
+# list_key_lines: the file of the keys, whole; nothing where they are not rotated from the controller.
+list_key_lines() { [ -z "${TSUNAGU_KEYS:-}" ] || cat "$TSUNAGU_KEYS"; }
+
+# keys: TYPE and KEY of each key that may change this device.
+keys() {
+    [ -n "${TSUNAGU_KEYS:-}" ] || die 'the keys of this device are set by whoever installs it (no TSUNAGU_KEYS)'
+    list_key_lines | sed -n 's/^restrict,command="[^"]* forced change" \([^ ]* [^ ]*\).*$/\1/p'
+}
+
+# change_keys add|remove: let the one key of $input change this device, or let it in no more.
+change_keys() (
+    [ -n "${TSUNAGU_KEYS:-}" ] || die 'the keys of this device are set by whoever installs it (no TSUNAGU_KEYS)'
+    only '(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1400}={0,2}'
+    [ "$(wc -l <"$input")" -eq 1 ] || die 'a command changes one key, and its input is that line; nothing was changed'
+    read -r key <"$input"
+    now=$(list_key_lines) || die "$TSUNAGU_KEYS cannot be read; nothing was changed"
+    there=$(lines "$now" | awk -v key=" $key " 'index($0 " ", key)')
+    case "$1:$there" in
+    add:) wanted=$(lines "$now" && printf 'restrict,command="%s forced change" %s\n' "$0" "$key") ;;
+    add:*' forced change" '*) return 0 ;;
+    add:*) die 'that key may read this device, and no more; nothing was changed' ;;
+    remove:) return 0 ;;
+    remove:*)
+        wanted=$(lines "$now" | awk -v key=" $key " '!index($0 " ", key)')
+        case $wanted in *' forced change" '*) ;; *) die 'it is the only key that may change this device; nothing was changed' ;; esac
+        ;;
+    esac
+    write_keys "$wanted"
+)
+
+# write_keys TEXT: whole or not at all.
+write_keys() {
+    {
+        lines "$1" >"$TSUNAGU_KEYS.new" && chmod 600 "$TSUNAGU_KEYS.new" && sync "$TSUNAGU_KEYS.new" &&
+            mv "$TSUNAGU_KEYS.new" "$TSUNAGU_KEYS" && sync "${TSUNAGU_KEYS%/*}"
+    } 2>/dev/null || {
+        rm -f "$TSUNAGU_KEYS.new" 2>/dev/null || :
+        die "$TSUNAGU_KEYS could not be written: its disk is full or read-only; the keys are those from before"
+    }
 }
 
 # push RUN WORDS: run a command with our input, only while the run holds the lock and its restore is armed and not yet
@@ -367,7 +428,10 @@ push() {
     { [ -e "$folder/armed" ] && alive "$folder" && read -r due <"$folder/due" && [ "$(seconds_up)" -lt "$due" ]; } ||
         die "late: the restore fired before the change was pushed; nothing was changed"
     rc=0
-    pushed "$@" <"$input" || rc=$?
+    case $* in
+    'own-key add' | 'own-key remove') change_keys "$2" || rc=$? ;;
+    *) pushed "$@" <"$input" || rc=$? ;;
+    esac
     [ "$rc" -ne 124 ] || die 'the command did not end in 25 s'
     exit "$rc"
 }
@@ -459,9 +523,9 @@ repair() {
     outcome=kept
     if [ "$2" = back ]; then
         outcome=restored
-        text=$(cat "$folder/text") || die "the old state cannot be read from $folder"
+        load_restore "$folder" || die "the old state cannot be read from $folder"
         free_room || :
-        said=$(lines "$text" | put_back 2>&1) ||
+        said=$(put_all_back) ||
             die "the old state could not be put back: $(lines "$said" | tail -n 1 | cut -c 1-300)"
     fi
     # The job looks for this before it tries again.
@@ -485,7 +549,7 @@ repair_lost() {
 most_input=4194304
 longest_command=32768
 longest_hold=86400
-verbs='read, saved, armed, restored, unconfirmed, lock, unlock, arm, push, cancel, save, repair'
+verbs='read, saved, keys, armed, restored, unconfirmed, lock, unlock, arm, push, cancel, save, repair'
 
 word() {
     case $1 in '' | .* | *[!A-Za-z0-9._-]*) die "'$1' is no name: letters, digits, '.', '_' and '-' only" ;; esac
@@ -498,7 +562,7 @@ number() {
     esac
     [ "$1" -le "$longest_hold" ] || die "'$1' is no number of seconds: at most $longest_hold"
 }
-usage() { die 'usage: read | saved | save [RUN] | load | armed | unconfirmed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN WORDS | cancel RUN | restored RUN | repair RUN back|keep'; }
+usage() { die 'usage: read | saved | keys | save [RUN] | load | armed | unconfirmed | lock OWNER RUN SECONDS | unlock OWNER RUN | arm RUN SECONDS | push RUN WORDS | cancel RUN | restored RUN | repair RUN back|keep'; }
 
 # refuse_changeable PATH: the program, and every folder on the way to it. Who can rename a folder can put another program
 # in its place; who owns one can permit it to himself.
@@ -533,7 +597,7 @@ enter() {
     esac
     verb=${line%% *}
     case $verb in
-    read | saved | armed | restored | unconfirmed) ;;
+    read | saved | keys | armed | restored | unconfirmed) ;;
     learnt) knows learnt || die "'learnt' is no command; one of $verbs" ;;
     lock | unlock | arm | push | cancel | save | repair) [ "$may" = change ] || die "this access can only read; '$verb' needs the one that changes" ;;
     *) die "'$verb' is no command; one of $verbs" ;;
@@ -554,14 +618,14 @@ if [ "${1:-}" = forced ]; then
 fi
 
 # What only reads needs no folder.
-case ${1:-} in read | saved | armed | unconfirmed | restored | load | learnt) ;; *)
+case ${1:-} in read | saved | keys | armed | unconfirmed | restored | load | learnt) ;; *)
     mkdir -p "$home/restores" || die "$home cannot be made: is its disk there, and can it be written?"
     ;;
 esac
 case "$#:${1:-}" in
 1:read) running ;;
 1:learnt) knows learnt || usage; learnt ;;
-1:saved | 1:save | 1:load | 1:armed | 1:unconfirmed) "$1" ;;
+1:saved | 1:keys | 1:save | 1:load | 1:armed | 1:unconfirmed) "$1" ;;
 2:save | 2:cancel | 2:restored | [26]:fire) word "$2"; "$@" ;;
 3:arm) word "$2"; number "$3"; "$@" ;;
 3:unlock) word "$2"; word "$3"; "$@" ;;

@@ -15,6 +15,7 @@ from controller.model.access.admission import UNKNOWN_CERTIFICATE
 from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.reference_evaluator import evaluate_admission
+from controller.model.sites.schools import School
 from controller.prove.check import Check
 
 CHECK_NAME = "802.1X rows"
@@ -31,9 +32,7 @@ def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Ch
     if rows is not None:
         return _prove_rows(city, tuple(rows), city.segments)
     everywhere = _prove_rows(city, compile_radius_rows(city), city.segments)
-    # Switches of a school with VLAN numbers of its own are answered with those.
-    apart = [school for school in city.schools if any(one.vlan is not None for one in school.segments)]
-    own = [_prove_rows(city, compile_radius_rows(city, one), city.list_segments(one), one.id) for one in apart]
+    own = [_prove_rows(city, compile_radius_rows(city, one), city.list_segments(one), one) for one in _list_apart(city)]
     return Check(
         CHECK_NAME,
         sum(one.examined for one in (everywhere, *own)),
@@ -42,8 +41,17 @@ def prove_radius_rows(city: City, rows: Iterable[RadiusRow] | None = None) -> Ch
     )
 
 
-def _prove_rows(city: City, kept: tuple[RadiusRow, ...], segments: Mapping[str, Segment], school: str = "") -> Check:
-    where = f"{school}: " if school else ""
+def _list_apart(city: City) -> list[School]:
+    """Schools whose switches are answered otherwise: those with VLAN numbers of their own, and one of each stage."""
+    numbered = [school for school in city.schools if any(one.vlan is not None for one in school.segments)]
+    staged = {stage: school for school in reversed(city.schools) if (stage := city.find_stage(school)) is not None}
+    return list({school.id: school for school in (*numbered, *staged.values())}.values())
+
+
+def _prove_rows(
+    city: City, kept: tuple[RadiusRow, ...], segments: Mapping[str, Segment], school: School | None = None
+) -> Check:
+    where = f"{school.id}: " if school else ""
     # A class that only the table knows (a row that was forgotten in it) is none that the policy admits.
     named = (*(one.certificate for one in city.admissions), *(row.certificate for row in kept))
     certificates = dict.fromkeys([*named, UNKNOWN_CERTIFICATE, ""])
@@ -55,7 +63,7 @@ def _prove_rows(city: City, kept: tuple[RadiusRow, ...], segments: Mapping[str, 
             for row in kept
             if row.place not in RADIUS_PLACES
         ),
-        *(lack for certificate, place in asked for lack in _wrong(city, kept, segments, (certificate, place))),
+        *(lack for certificate, place in asked for lack in _wrong(city, kept, segments, (certificate, place, school))),
     ]
     evidence = tuple(
         f"{where}{row.certificate or 'any other certificate, or none'} at {row.place}: "
@@ -66,11 +74,11 @@ def _prove_rows(city: City, kept: tuple[RadiusRow, ...], segments: Mapping[str, 
 
 
 def _wrong(
-    city: City, rows: tuple[RadiusRow, ...], segments: Mapping[str, Segment], asked: tuple[str, str]
+    city: City, rows: tuple[RadiusRow, ...], segments: Mapping[str, Segment], asked: tuple[str, str, School | None]
 ) -> Iterator[str]:
-    certificate, place = asked
+    certificate, place, school = asked
     who = f"a device with {f'a certificate of class {certificate!r}' if certificate else 'no certificate'} at {place}"
-    wanted = evaluate_admission(city, certificate, place)
+    wanted = evaluate_admission(city, certificate, place, school)
     try:
         row = find_radius_row(rows, certificate, place)
     except LookupError as error:

@@ -100,7 +100,7 @@ def _opened(city: City, school: School) -> Iterator[tuple[FilterClause, Prefix, 
         at = bisect_right(there, low, key=itemgetter(0))
         return not _on_link(one) and (at == 0 or high > there[at - 1][1])
 
-    for intent in compile_filter_intents(city, school, school.id, city.segments):
+    for intent in compile_filter_intents(city, school, school.id, city.list_segments(school)):
         for clause in intent.clauses:
             far = clause.destinations if intent.direction is Direction.FROM else clause.sources
             # Everything but a list is the internet: only a rule that names it has that.

@@ -8,15 +8,15 @@ what is missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
 from controller.model.access.data_flows import SystemFlow
-from controller.model.access.rules import CONTROLLER, INTERNET, Application, Rule
+from controller.model.access.rules import Rule
 from controller.model.access.second_factors import STRENGTHS
 from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.prove.check import Check
 from controller.prove.compliance.external_connections import find_undeclared_connections
+from controller.prove.compliance.stages import prove_stages
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.data_flows import DATA_CLASS, IMPORTANCE_ORDER, check_data_flows, find_importance
 
@@ -56,7 +56,7 @@ def check_guideline(city: City) -> list[Check]:
         _two_factors(city),
         _official_only(city),
         _external_connections(city),
-        _strong_access(city),
+        *prove_stages(city),
         _least_privilege(city),
         _admission_by_certificate(city),
         _integration(city),
@@ -164,39 +164,6 @@ def _external_connections(city: City) -> Check:
     )
     examined = 2 * len(city.schools) + len(outside) + len(city.systems)
     return Check("4.3 every external connection is known", examined, tuple(find_undeclared_connections(city)), evidence)
-
-
-def _strong_access(city: City) -> Check:
-    """Class II and above: the proxy judges everybody, or (three-way separation) its segment reaches nothing outside."""
-    found: list[str] = []
-    evidence: list[str] = []
-    strict = [app for app in city.applications.values() if app.importance in STRICT]
-    for app in strict:
-        sources = sorted({name for rule in _permits(city, app.id) if rule.network for name in rule.network.from_})
-        if app.proxy:
-            evidence.append(f"{app.id}: the proxy judges everybody, from {', '.join(sources)} as from everywhere")
-            continue
-        for source in sources:
-            found += _ways_outside(city, app, source)
-        evidence.append(
-            f"{app.id}: only from {', '.join(sources) or 'nowhere'}, which reaches nothing outside the schools"
-        )
-    return Check(
-        "6.1(7) class II and above: strong access control or separation", len(strict), tuple(found), tuple(evidence)
-    )
-
-
-def _ways_outside(city: City, app: Application, source: str) -> Iterator[str]:
-    if source == CONTROLLER:
-        return
-    for rule in city.rules:
-        if rule.effect is Effect.PERMIT and rule.network and source in rule.network.from_:
-            for name in rule.applications:
-                if name == INTERNET or city.applications[name].hosting in ("saas", "cloud-run"):
-                    yield (
-                        f"{rule.origin}: rule {rule.id!r} lets {source} out to {name}, and {source} reaches {app.id} "
-                        f"(class {app.importance}) without the proxy"
-                    )
 
 
 def _least_privilege(city: City) -> Check:

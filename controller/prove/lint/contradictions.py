@@ -18,7 +18,7 @@ from controller.prove.engine.diagram import Field, HeaderSpace, Interval, Node
 from controller.prove.identity.people_sets import PeopleSets
 from controller.prove.lint.finding import Finding, make_error, make_warning, name_schools
 
-DEAD_RULE = "dead rule"
+DEAD_RULE, NEVER_MATCHES = "dead rule", "never matches"
 _CLOUD = ("cloud-run", "saas")
 
 
@@ -63,10 +63,12 @@ class RuleFlows:
         # A switch cannot tell an application that belongs to the internet from the rest of it.
         seen = INTERNET if name != INTERNET and self.city.applications[name].belongs_to else name
         ends = (_one(self._sources.index(source)), _one(self._destinations.index(seen)))
+        lived = (source, self.city.applications[name].segment if name != INTERNET else None)
         there = tuple(
             (i, i)
             for i, alike in enumerate(self.city.schools_of_equal_scope)
             if self.city.rule_applies_at(rule, alike[0])
+            and all(name not in self.city.segments or name in self.city.list_segments(alike[0]) for name in lived)
         )
         services = self.city.get_permitted_services(rule, name)
         return self.space.union_all(self.space.cube((*ends, there, _one(s.protocol), (s.ports,))) for s in services)
@@ -201,7 +203,7 @@ def find_unmatchable_rules(city: City) -> Iterator[Finding]:
     """
     for rule in city.rules:
         for why in _reasons(city, rule):
-            yield make_warning("never matches", rule.origin, f"rule {rule.id!r} never matches: {why}")
+            yield make_warning(NEVER_MATCHES, rule.origin, f"rule {rule.id!r} never matches: {why}")
 
 
 def _reasons(city: City, rule: Rule) -> Iterator[str]:
@@ -211,10 +213,9 @@ def _reasons(city: City, rule: Rule) -> Iterator[str]:
         return
     if rule.network and rule.effect is Effect.PERMIT:
         for name in rule.applications:
-            if not any(
-                city.addresses.destination_addresses(name, city.school_by_id[school]).included
-                for school in sorted(scope)[:1]
-            ):
+            lives = name != INTERNET and city.applications[name].segment
+            # In a school's segment it has an address wherever the school has the segment.
+            if not lives and not city.addresses.destination_addresses(name, city.schools[0]).included:
                 yield f"{name} has no address yet; deploy the stack {city.outputs.stack!r}"
     identity = rule.identity
     if identity is None or "proxy" not in identity.enforced_by:

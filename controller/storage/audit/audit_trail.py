@@ -60,6 +60,7 @@ class AuditKind(StrEnum):
     ROTATED = "rotated"
     DAEMON = "daemon"
     DRILLED = "drilled"
+    CHECK_PASSED = "check-passed"
     REMOVED = "removed"
 
 

@@ -11,20 +11,17 @@ from ansible.plugins.action import ActionBase
 
 from controller.errors import TsunaguError
 from controller.inputs.shown_text import shorten_value
+from controller.model.loading.policy_text import PolicyText, restore_policy_text, try_policy_text, write_policy_text
 from controller.plan.playbook_tasks.cut_offs import choose_subject, list_holders, refuse_part_of_school
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
 from controller.plan.playbook_tasks.inventory import load_city_with, load_playbook_host
 from controller.plan.playbook_tasks.policy_entries import (
-    PolicyText,
     Subject,
     Terms,
     close_school,
     quarantine_subject,
     refuse_vain_release,
     release_subject,
-    restore_policy_text,
-    try_policy_text,
-    write_policy_text,
 )
 from controller.plan.select import find_device
 

@@ -11,11 +11,11 @@ from ansible.plugins.action import ActionBase
 from controller.cli.devices.saved_plan import record_and_save_plan
 from controller.cli.estates import find_user_name
 from controller.model.city import City
+from controller.model.loading.policy_text import PolicyText, try_policy_text
 from controller.model.policy_files import QUARANTINES
 from controller.plan.build import PlanOrigin
 from controller.plan.playbook_tasks.device_task import TaskResult, answer_task
 from controller.plan.playbook_tasks.inventory import load_city_with, load_playbook_host
-from controller.plan.playbook_tasks.policy_entries import PolicyText, try_policy_text
 from controller.plan.playbook_tasks.policy_plan import PolicyPlan, explain_approvals, make_policy_plan
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint

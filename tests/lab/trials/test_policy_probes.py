@@ -81,8 +81,11 @@ def test_what_is_not_as_the_policy_says_is_named(city: VirtualCity, monkeypatch:
         )
         return MatrixResult(with_control=False, results=found, untested=(), seconds=0.0)
 
+    followed: list[tuple[City, Sequence[str]]] = []
+    monkeypatch.setattr(policy_probes, "follow_stages", lambda city, schools, _: followed.append((city, schools)))
     monkeypatch.setattr(policy_probes, "try_matrix", try_matrix)
     sample = LabProbes().try_sample(city, ("as-e04",), 4, "r/0")
+    assert followed == [(city, ("as-e04",))], "hosts have their addresses before they send"
     assert sample.tried == 4
     assert [one.partition(" (")[2] for one in sample.wrong] == [
         "open but must be closed)",

@@ -288,7 +288,9 @@ def test_a_change_that_may_still_be_confirmed_is_not_repaired(device: FileDevice
 
 def test_a_program_that_does_not_know_the_question_is_told_as_older(device: FileDevice) -> None:
     text = device.program.read_text(encoding="utf-8")
-    device.program.write_text(text.replace("read | saved | armed | restored | unconfirmed)", "read)"), encoding="utf-8")
+    device.program.write_text(
+        text.replace("read | saved | keys | armed | restored | unconfirmed)", "read)"), encoding="utf-8"
+    )
     with pytest.raises(CommandFailed, match="its program is older than this controller; install"):
         device.list_unconfirmed(device)
 

@@ -11,6 +11,8 @@ from controller.importing.cell_values import CellRefused
 from controller.integration.computers.count_store import parse_computer_counts
 from controller.integration.computers.host_cells import parse_day
 from controller.integration.computers.inventory_table import ListDay, parse_computer_inventory
+from controller.integration.computers.issued_table import parse_issued_counts
+from controller.integration.computers.printer_table import parse_printers
 from controller.integration.computers.reservation_table import parse_reservations
 from controller.model.city import City
 
@@ -21,6 +23,7 @@ _INVENTORY = (
 _RESERVATIONS = (
     "school,name,mac,address\nas-e01,pc-1,02-54-00-ab-00-01,10.0.4.20\nas-e01,pc-1,025400ab0001,2001:db8::9\n"
 )
+_ISSUED = '学校,対象数,発行数\r\nas-e01,40,39\r\nas-e04,"1,000",950\r\n'
 _DAY = ListDay(date(2026, 11, 30), date(2026, 12, 1))
 Run = Callable[[bytes], object]
 
@@ -31,6 +34,14 @@ def _read_inventory(city: City) -> Run:
 
 def _read_reservations(city: City) -> Run:
     return lambda data: parse_reservations(data, Path("reservations.csv"), city)
+
+
+def _read_printers(city: City) -> Run:
+    return lambda data: parse_printers(data, Path("printers.csv"), city)
+
+
+def _read_issued(city: City) -> Run:
+    return lambda data: parse_issued_counts(data, Path("issued.csv"), city)
 
 
 _COUNTS = (
@@ -51,6 +62,9 @@ def list_host_readers(
          ("read_computer_inventory", "parse_computer_inventory", "parse_host_table", "parse_mac_address"), refusals),
         ("table of reservations", (_RESERVATIONS.encode(),), _read_reservations(city),
          ("read_reservations", "parse_reservations"), refusals),
+        ("table of printers", (_RESERVATIONS.encode(),), _read_printers(city), ("read_printers", "parse_printers"), refusals),
+        ("table of certificates", (_ISSUED.encode(),), _read_issued(city),
+         ("read_issued_counts", "parse_issued_counts"), refusals),
         ("counts of computers", (_COUNTS,), _read_counts, ("parse_computer_counts", "read_computer_counts"), refusals),
         ("day of a list", (b"2026-12-01", b"2026/4/1"), _read_list_day, ("parse_day",), (CellRefused,)),
     ]  # fmt: skip

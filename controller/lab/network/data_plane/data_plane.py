@@ -15,7 +15,7 @@ from controller.lab.network.data_plane.packet_filters import (
     render_empty_tables,
     render_transaction,
 )
-from controller.lab.network.data_plane.port_wires import PortWire
+from controller.lab.network.data_plane.port_wires import PortWire, choose_wires
 from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.virtual_switches.forwarding import Forwarding, LearntHost
 
@@ -60,8 +60,9 @@ class DataPlane:
         Raises:
             LabError: a rule that the kernel cannot carry out, or a program of the machine refused.
         """
-        chains = render_chains(self._wires, forwarding)
-        bridges = plan_bridges(self._wires, forwarding)
+        wires = choose_wires(self._wires, forwarding)
+        chains = render_chains(wires, forwarding)
+        bridges = plan_bridges(wires, forwarding)
         change = plan_bridge_change(self._bridges, bridges, self._key)
         self._batch(change.before)
         self._write_settings(change.closing)

@@ -37,6 +37,23 @@ def find_vlan(wire: PortWire, port: PortForwarding | None, vlans: frozenset[int]
     return vlan if vlan in vlans else None
 
 
+def choose_wires(wires: Iterable[PortWire], forwarding: Forwarding) -> tuple[PortWire, ...]:
+    """Return one wire of each interface: of one with several tags the one whose VLAN its port carries.
+
+    So is a floor switch behind a tagged port set whenever that port is.
+
+    >>> now = Forwarding(vlans=frozenset({20}), ports=(PortForwarding("1", tagged=frozenset({20})),))
+    >>> choose_wires([PortWire("p1", "1", 10), PortWire("p1", "1", 20)], now)
+    (PortWire(interface='p1', port='1', tag=20),)
+    """
+    chosen: dict[str, tuple[PortWire, bool]] = {}
+    for wire, port in pair_wires(wires, forwarding):
+        leads = find_vlan(wire, port, forwarding.vlans) is not None
+        if wire.interface not in chosen or (leads and not chosen[wire.interface][1]):
+            chosen[wire.interface] = wire, leads
+    return tuple(wire for wire, _ in chosen.values())
+
+
 def pair_wires(wires: Iterable[PortWire], forwarding: Forwarding) -> Iterator[tuple[PortWire, PortForwarding | None]]:
     """Yield each wire with what its port does; None where the switch has no such port."""
     ports = {port.name: port for port in forwarding.ports}

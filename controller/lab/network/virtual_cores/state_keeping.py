@@ -40,7 +40,7 @@ def apply_router_rules(school: SchoolLayout, rules: str) -> None:
 def _list_rules(city: VirtualCity, school: SchoolLayout) -> Iterator[str]:
     ports = {gateway.segment: gateway.port for gateway in school.gateways}
     whole = city.school_by_id[school.id]
-    for intent in compile_filter_intents(city, whole, school.device, city.served_segments):
+    for intent in compile_filter_intents(city, whole, school.device, city.list_served_segments(whole)):
         tcp = [one for one in intent.clauses if one.protocol == Protocol.TCP and one.effect is Effect.PERMIT]
         family = _WORDS[intent.family]
         chain = f"{intent.direction.value}-{intent.vlan}-{family}"

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.service_agents import agent_exists
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import WorldStore
 
-_AGENT = re.compile(
-    r"^(service-(?P<agent>\d+)@[a-z0-9-]+\.iam\.gserviceaccount\.com"
-    r"|(?P<default>\d+)(-compute@developer|@cloudservices)\.gserviceaccount\.com"
-    r"|p(?P<sql>\d+)-[a-z0-9]+@gcp-sa-cloud-sql\.iam\.gserviceaccount\.com)$"
-)
+_DEFAULT = re.compile(r"^(?P<number>\d+)(-compute@developer|@cloudservices)\.gserviceaccount\.com$")
+"""The accounts that every project has from its beginning."""
 _ANYONE = frozenset({"allUsers", "allAuthenticatedUsers", "projectOwners", "projectReaders", "projectWriters"})
 _ELSEWHERE = frozenset(
     {"user", "domain", "principal", "principalSet", "projectOwner", "projectEditor", "projectViewer"}
@@ -63,6 +61,7 @@ def _members(values: Mapping[str, Value]) -> Iterator[str]:
 def _account_exists(store: WorldStore, projects: frozenset[str], email: str) -> bool:
     if store.called(email, ["gcp:serviceaccount/account:Account"]) is not None:
         return True
-    found = _AGENT.match(email)
-    numbers = {find_project_number(project) for project in projects}
-    return found is not None and next(filter(None, found.groupdict().values()), None) in numbers
+    found = _DEFAULT.match(email)
+    if found is not None:
+        return found["number"] in {find_project_number(project) for project in projects}
+    return agent_exists(store, email)

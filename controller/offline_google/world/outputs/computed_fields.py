@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.iam.service_agents import IDENTITY, find_agent_domain, make_agent_email
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
@@ -71,8 +72,8 @@ def _account_name(_store: WorldStore, values: Mapping[str, Value]) -> Values:
 
 
 def _identity(_store: WorldStore, values: Mapping[str, Value]) -> Values:
-    service = str(values["service"]).removesuffix(".googleapis.com")
-    email = f"service-{find_project_number(str(values['project']))}@gcp-sa-{service}.iam.gserviceaccount.com"
+    number = find_project_number(str(values["project"]))
+    email = make_agent_email(find_agent_domain(str(values["service"])), number)
     return {"email": email, "member": f"serviceAccount:{email}"}
 
 
@@ -120,9 +121,8 @@ def _bucket(_store: WorldStore, values: Mapping[str, Value]) -> Values:
 
 
 def _sink(_store: WorldStore, values: Mapping[str, Value]) -> Values:
-    owner = find_project_number(str(values["project"]))
     shared = "cloud-logs@system.gserviceaccount.com"
-    own = f"service-{owner}@gcp-sa-logging.iam.gserviceaccount.com"
+    own = make_agent_email("gcp-sa-logging", find_project_number(str(values["project"])))
     return {"writerIdentity": f"serviceAccount:{shared if values.get('uniqueWriterIdentity') is False else own}"}
 
 
@@ -182,7 +182,7 @@ _FILLED: Mapping[str, Rule] = {
     "gcp:dns/managedZone:ManagedZone": _zone,
     "gcp:kms/cryptoKey:CryptoKey": _key,
     "gcp:logging/projectSink:ProjectSink": _sink,
-    "gcp:projects/serviceIdentity:ServiceIdentity": _identity,
+    IDENTITY: _identity,
     "gcp:serviceaccount/account:Account": _account_name,
     "gcp:servicenetworking/connection:Connection": _connection,
     _INSTANCE: _database,

@@ -21,6 +21,7 @@ _TEMPLATES: Mapping[str, str] = {
     "gcp:logging/projectBucketConfig:ProjectBucketConfig": (
         "projects/{{project}}/locations/{{location}}/buckets/{{bucket_id}}"
     ),
+    "gcp:logging/projectExclusion:ProjectExclusion": "projects/{{project}}/exclusions/{{name}}",
     "gcp:logging/projectSink:ProjectSink": "projects/{{project}}/sinks/{{name}}",
     "gcp:monitoring/dashboard:Dashboard": "{{name}}",
     "gcp:organizations/policy:Policy": "{{org_id}}/{{constraint}}",

@@ -103,7 +103,9 @@ def test_the_wires_of_a_switch(mixed: VirtualCity) -> None:
     assert all(wire.tag is not None for wire in x530.wires), "its filters know a VLAN by its tag"
     assert not x530.behind
     for school in (catalyst, x530):
-        assert len(school.wires) == len(school.hosts) + len(school.gateways)
+        assert {wire.interface for wire in school.wires} == {host.port for host in school.hosts} | {
+            gateway.port for gateway in school.gateways
+        }
         assert list(school.management.address.by_family) == list(school.management.address.by_family)[:1]
 
 

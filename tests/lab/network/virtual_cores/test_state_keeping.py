@@ -16,7 +16,9 @@ def test_only_the_router_of_a_switch_that_sees_no_flags_drops_what_pretends_to_b
             device = mixed.list_devices(mixed.school_by_id[school.id])[1]
             assert device.keeps_state is not None
             jumps = [rule for rule in rules if " jump " in rule]
-            assert len(jumps) == 2 * len(mixed.served_segments) * len(mixed.families)
+            assert len(jumps) == 2 * len(mixed.list_served_segments(mixed.school_by_id[school.id])) * len(
+                mixed.families
+            )
             assert all("tcp flags & (ack | rst) == 0" in rule for rule in jumps)
 
 

@@ -1,0 +1,166 @@
+"""The JSON document of `tsunagu integrate plan`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from typing_extensions import TypedDict
+
+from controller.cli.output import get_words
+from controller.integration.effects import StageEffects
+from controller.integration.interruption import RULES, Interruption, MeasuredInterruptions
+from controller.integration.pre_checks.registry import JudgedCheck
+from controller.integration.stage_policy import StagePolicy
+from controller.integration.way_back import WayBack
+from controller.plan.document import PlanFile
+
+
+class CheckedDocument(TypedDict):
+    """A check before a change of stage: passed, failed or not judged; `reason` is why somebody passed it by name."""
+
+    name: str
+    verdict: str
+    passed: bool
+    seen: str
+    reason: str
+
+
+class SeatMoveDocument(TypedDict):
+    """Sockets (`places`) or a wireless network that change their segment."""
+
+    role: str
+    network: str
+    places: str
+    before: str
+    after: str
+    devices: int
+    schools: int
+
+
+class WayDocument(TypedDict):
+    """A way from a segment to an application that opens or closes."""
+
+    way: str
+    segment: str
+    application: str
+    services: list[str]
+    schools: list[str]
+
+
+class InterruptionDocument(TypedDict):
+    """A device in the order of the rollout, and for how long it interrupts somebody at most."""
+
+    device: str
+    steps: list[str]
+    causes: list[str]
+    seconds: int
+    minutes: int
+
+
+class InterruptionRuleDocument(TypedDict):
+    """The rule that a bound comes from; `measured_seconds` is the lab's figure, None where there is none."""
+
+    cause: str
+    seconds: int
+    source: str
+    measured_seconds: float | None
+
+
+class WayBackDocument(TypedDict):
+    """From how many states the way back was planned and proved, and what is wrong in any."""
+
+    states: int
+    between: int
+    faults: list[str]
+
+
+class IntegratePlanDocument(TypedDict):
+    """The JSON document of `integrate plan`; `plan` is None where nothing was planned."""
+
+    subject: dict[str, str]
+    before: str
+    after: str
+    cutover: str
+    by: str
+    schools: list[str]
+    checks: list[CheckedDocument]
+    moves: list[SeatMoveDocument]
+    ways: list[WayDocument]
+    interruptions: list[InterruptionDocument]
+    rules: list[InterruptionRuleDocument]
+    way_back: WayBackDocument
+    written: list[str]
+    plan: PlanFile | None
+
+
+def build_plan_document(
+    policy: StagePolicy,
+    checks: tuple[JudgedCheck, ...],
+    found: tuple[StageEffects, tuple[Interruption, ...], WayBack],
+    ended: tuple[list[str], PlanFile | None],
+    measured: MeasuredInterruptions | None,
+) -> Mapping[str, object]:
+    """Return the document; `ended` are the files that were written, and the plan."""
+    effects, interruptions, way_back = found
+    return {
+        "subject": {policy.subject.noun: policy.subject.name},
+        "before": str(policy.stage_before),
+        "after": str(policy.stage),
+        "cutover": str(policy.cutover),
+        "by": policy.by,
+        "schools": list(policy.schools),
+        "checks": [_describe_check(one) for one in checks],
+        "moves": [asdict(one) for one in effects.moves],
+        "ways": [
+            {
+                "way": one.way,
+                "segment": one.segment,
+                "application": one.application,
+                "services": list(one.services),
+                "schools": list(one.schools),
+            }
+            for one in effects.ways
+        ],
+        "interruptions": [
+            {
+                "device": one.device,
+                "steps": list(one.steps),
+                "causes": list(one.causes),
+                "seconds": one.seconds,
+                "minutes": one.minutes,
+            }
+            for one in interruptions
+        ],
+        "rules": [
+            {
+                "cause": str(cause),
+                "seconds": rule.seconds,
+                "source": rule.source,
+                "measured_seconds": measured.seconds.get(cause) if measured else None,
+            }
+            for cause, rule in RULES.items()
+        ],
+        "way_back": {
+            "states": way_back.states,
+            "between": way_back.between,
+            "faults": [str(one) for one in way_back.faults],
+        },
+        "written": ended[0],
+        "plan": ended[1].model_dump(mode="json") if ended[1] is not None else None,
+    }
+
+
+def describe_seen(one: JudgedCheck) -> str:
+    """Say what a check saw, in the language of this run."""
+    return get_words().say(one.result.key, **one.result.marks)
+
+
+def _describe_check(one: JudgedCheck) -> CheckedDocument:
+    return {
+        "name": str(one.name),
+        "verdict": str(one.result.verdict),
+        "passed": one.passed,
+        "seen": describe_seen(one),
+        "reason": one.reason if one.passed_by_name else "",
+    }

@@ -1,0 +1,358 @@
+"""`tsunagu integrate plan`: checks a change of stage, shows and proves it and its way back, and saves the plan."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.audit import open_audit_trail
+from controller.cli.devices.observation import choose_exit_code, list_reachable_devices, observe_devices
+from controller.cli.devices.plan import SignWith, say_what_it_needs
+from controller.cli.devices.saved_plan import record_and_save_plan
+from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
+from controller.cli.integration.documents import build_plan_document, describe_seen
+from controller.cli.integration.scene import BroughtFiles, build_check_scene
+from controller.cli.integration.words import (
+    say_change,
+    say_checks,
+    say_edit,
+    say_effects,
+    say_steps,
+    say_way_back,
+)
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    Configs,
+    Json,
+    Lab,
+    Lang,
+    On,
+    Policies,
+    State,
+    choose_day,
+    choose_estate_class,
+    speak,
+)
+from controller.cli.output import Exit, errors, print_message, say_json, write_output
+from controller.errors import InputError, Problem, TsunaguError
+from controller.integration.computers.reservation_table import read_reservations
+from controller.integration.interruption import read_measured_interruptions
+from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
+from controller.integration.pre_checks.check import CheckLimits
+from controller.integration.pre_checks.registry import JudgedCheck, find_pass_reasons
+from controller.integration.reservations import (
+    CarriedReservations,
+    LeftReason,
+    LeftReservation,
+    carry_reservations,
+    write_reservations,
+)
+from controller.integration.stage_policy import (
+    LoadInstead,
+    StagePolicy,
+    StageRequest,
+    find_stage_subject,
+    plan_stage_policy,
+)
+from controller.model.city import City
+from controller.model.loading.load_city import load_city
+from controller.model.loading.policy_text import restore_policy_text, write_policy_text
+from controller.model.sites.stages import Stage
+from controller.operations.operations import Operations
+from controller.plan.build import PlanOrigin, build_plan
+from controller.plan.document import PlanFile
+from controller.plan.provenance.git_commit import find_commit
+from controller.plan.provenance.ssh_signatures import find_fingerprint
+from controller.plan.select import Selection
+from controller.storage.audit.audit_trail import AuditKind
+
+Subject = Annotated[
+    str, typer.Argument(metavar="SCHOOL|WARD|GROUP", help="What changes its stage, by its id or its name.")
+]
+To = Annotated[Stage, typer.Option("--to", help="The stage that it is to be in: the next one, or the one before.")]
+By = Annotated[str, typer.Option("--by", help="Who answers for it; as city/integration.yaml says, if left out.")]
+Cutover = Annotated[
+    str | None,
+    typer.Option("--cutover", metavar="YYYY-MM-DD", help="The day of the cut-over; as the policy says, if left out."),
+]
+Issued = Annotated[
+    Path | None, typer.Option("--issued", help="A list (CSV) of how many certificates or accounts were issued.")
+]
+Printers = Annotated[Path | None, typer.Option("--printers", help="A list (CSV) of the schools' printers.")]
+Reservations = Annotated[
+    Path | None, typer.Option("--reservations", help="A list (CSV) of the addresses that DHCP keeps for devices.")
+]
+CarriedTo = Annotated[
+    Path | None, typer.Option("--carried-to", help="Where to write the reservations with their new addresses.")
+]
+Pass = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pass", metavar="CHECK=REASON", help="Pass a check by its name; the reason goes into the audit trail."
+    ),
+]
+BackupDays = Annotated[int, typer.Option("--backup-days", min=1, max=3660, help="How old a backup may be.")]
+MeasuredDays = Annotated[int, typer.Option("--measured-days", min=1, max=3660, help="How old a measurement may be.")]
+IssuedPercent = Annotated[
+    int, typer.Option("--issued-percent", min=1, max=100, help="How much of what is due must have been issued.")
+]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan; writes the policy, too.")]
+Write = Annotated[bool, typer.Option("--write", help="Write the new stage into city/integration.yaml.")]
+_LIMITS = CheckLimits()
+
+
+def plan(  # noqa: PLR0913 the command's options
+    subject: Subject,
+    to: To,
+    *,
+    by: By = "",
+    cutover: Cutover = None,
+    issued: Issued = None,
+    printers: Printers = None,
+    reservations: Reservations = None,
+    carried_to: CarriedTo = None,
+    passes: Pass = None,
+    backup_days: BackupDays = _LIMITS.backup_days,
+    measured_days: MeasuredDays = _LIMITS.measured_days,
+    issued_percent: IssuedPercent = _LIMITS.issued_percent,
+    output: Output = None,
+    write: Write = False,
+    sign_with: SignWith = None,
+    configs: Configs = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    on: On = None,
+    lab: Lab = False,
+    lang: Lang = None,
+    as_json: Json = False,
+) -> None:
+    """Check a change of stage, show what it does, prove the way back from every state between, and save the plan.
+
+    Exit code 2 when a check did not pass or the way back is not proved: nothing is written then. The plan that -o saves
+    is one like any other: `tsunagu rollout start` carries it out.
+    """
+    speak(lang)
+    _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
+    reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
+    estate = choose_estate_class(lab=lab)
+    operations = load_operations_of(estate.estate, policies, state)
+
+    def load(instead: dict[str, Path]) -> City:
+        return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
+
+    city = load({})
+    request = StageRequest(find_stage_subject(city, subject), to, cut, by)
+    policy = plan_stage_policy(city, policies, request, load)
+    devices = list_reachable_devices(city, Selection(policy.schools))
+    observed = observe_devices(city, devices, configs)
+    now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
+    carried = _carry(policy, reservations)
+    scene = replace(
+        build_check_scene(policy, BroughtFiles(printers, issued), operations, state, policies),
+        at=datetime.now(UTC),
+        now=now,
+        later=later,
+        asked=configs is None,
+        limits=CheckLimits(backup_days, measured_days, issued_percent),
+    )
+    found = plan_stage_change(scene, reasons, _say_progress)
+    written: list[str] = []
+    document = None
+    if found.can_be_planned:
+        document = build_plan(policy.after, later, _name_origin(operations, sign_with))
+        if output is not None or write:
+            office = _Office(operations, policies, state, load)
+            _record_passes(document, policy, found.checks, office)
+            document = _write(document, policy, (output, sign_with), office)
+            written += [str(policy.text.path), *([str(output)] if output is not None else [])]
+        if carried_to is not None and carried is not None:
+            write_output(write_reservations(carried), carried_to)
+            written.append(str(carried_to))
+    _say(policy, found, (written, document), as_json=as_json)
+    if not as_json and document is not None:
+        _say_end(policy, document, (output, carried_to, sign_with), carried, operations)
+    code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
+    if code is not Exit.GOOD:
+        raise typer.Exit(code)
+
+
+def _refuse_options(
+    output: Path | None,
+    configs: Path | None,
+    sign_with: Path | None,
+    *,
+    carried: tuple[Path | None, Path | None],
+    write: bool,
+) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        typer.BadParameter: says which.
+    """
+    if configs is not None and (output is not None or write):
+        message = "a plan from saved configurations is for looking at only; leave out --configs, or -o and --write"
+        raise typer.BadParameter(message)
+    if sign_with is not None and output is None:
+        message = "there is nothing to sign without -o"
+        raise typer.BadParameter(message)
+    if (carried[0] is None) != (carried[1] is None):
+        message = "--reservations says what is carried over, and --carried-to where it is written; name both"
+        raise typer.BadParameter(message)
+
+
+def _choose_cutover(text: str | None) -> date | None:
+    try:
+        return choose_day(text)
+    except typer.BadParameter as error:
+        message = str(error).replace("--on", "--cutover", 1)
+        raise typer.BadParameter(message) from None
+
+
+def _carry(policy: StagePolicy, path: Path | None) -> CarriedReservations | None:
+    """Return what becomes of the reservations of the schools; None where there is no list.
+
+    Raises:
+        InputError: names each that cannot be carried over, and why.
+    """
+    if path is None:
+        return None
+    listed = read_reservations(path, policy.before).reservations
+    carried = carry_reservations(policy.before, policy.after, [one for one in listed if one.school in policy.schools])
+    problems = [
+        Problem(one.reservation.origin, "", f"{one.reservation.name} ({one.reservation.address}): {_explain_left(one)}")
+        for one in carried.left
+    ]
+    if problems:
+        message = f"{path}: these reservations cannot be carried over; nothing was written:"
+        raise InputError(message, problems)
+    return carried
+
+
+def _explain_left(one: LeftReservation) -> str:
+    there = ", ".join(one.segments)
+    match one.reason:
+        case LeftReason.NO_SEGMENT:
+            return "its address is in no segment of its school; correct it"
+        case LeftReason.FULL:
+            return f"no address of {there} is free"
+        case LeftReason.SEVERAL_SUCCESSORS:
+            return f"the sockets of {one.segment_before} become those of {there}; divide the list"
+        case _:
+            return f"nothing comes in the place of {one.segment_before} in the next stage; take it out of the list"
+
+
+def _say_progress(device: str) -> None:
+    if sys.stderr.isatty():
+        errors.print(f"way back: {device}", style="dim", markup=False)
+
+
+def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
+    return PlanOrigin(
+        find_user_name(),
+        hours=operations.plans.expire_after_hours,
+        canary=operations.rollout.canary,
+        planner_key=find_fingerprint(sign_with) if sign_with is not None else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Office:
+    """Where a change of stage is planned: the operators' file, the folders, and what loads the policy."""
+
+    operations: Operations
+    policies: Path
+    state: Path | None
+    load: LoadInstead
+
+
+def _record_passes(document: PlanFile, policy: StagePolicy, checks: Sequence[JudgedCheck], office: _Office) -> None:
+    """Write into the audit trail which checks were passed by their name, by whom, why, and what was seen."""
+    folder = choose_state_folder(document.estate, office.operations, office.state, office.policies)
+    trail = open_audit_trail(folder, office.operations)
+    for one in checks:
+        if one.passed_by_name:
+            trail.record(
+                AuditKind.CHECK_PASSED,
+                subject=f"{policy.subject.noun} {policy.subject.name}",
+                stage=str(policy.stage),
+                policy=document.policy,
+                check=str(one.name),
+                verdict=str(one.result.verdict),
+                seen=describe_seen(one),
+                reason=one.reason,
+                by=document.planner,
+            )
+
+
+def _write(
+    document: PlanFile, policy: StagePolicy, saved: tuple[Path | None, Path | None], office: _Office
+) -> PlanFile:
+    """Write the new stage into the policy, and save the plan; where that fails, the policy stays as it was.
+
+    Raises:
+        TsunaguError: one of both cannot be written, or the policy has changed meanwhile.
+    """
+    write_policy_text(policy.text)
+    try:
+        _refuse_other_policy(document, office)
+        made = document.model_copy(update={"commit": find_commit(office.policies)})
+        if saved[0] is not None:
+            record_and_save_plan(made, saved[0], saved[1], office.operations, office.policies, office.state)
+    except TsunaguError:
+        restore_policy_text(policy.text)
+        raise
+    return made
+
+
+def _refuse_other_policy(document: PlanFile, office: _Office) -> None:
+    """Refuse a plan of another policy than the one that stands in the folder now.
+
+    Raises:
+        TsunaguError: somebody has changed it meanwhile.
+    """
+    if office.load({}).digest != document.policy:
+        message = f"{office.policies}: was changed by somebody else meanwhile; nothing was planned: run this again"
+        raise TsunaguError(message)
+
+
+def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
+    measured = read_measured_interruptions()
+    if as_json:
+        parts = found.effects, found.interruptions, found.way_back
+        say_json(build_plan_document(policy, found.checks, parts, ended, measured))
+        return
+    say_change(policy)
+    say_checks(found.checks)
+    say_effects(policy.after, found.effects)
+    say_steps(found.interruptions, measured)
+    say_way_back(found.way_back)
+    if found.open_checks:
+        print_message("integration_plan.refused", "red", count=len(found.open_checks))
+    elif found.way_back.faults:
+        print_message("integration_plan.refused-way-back", "red")
+
+
+def _say_end(
+    policy: StagePolicy,
+    document: PlanFile,
+    files: tuple[Path | None, Path | None, Path | None],
+    carried: CarriedReservations | None,
+    operations: Operations,
+) -> None:
+    output, carried_to, sign_with = files
+    if carried is not None:
+        moved = len(carried.carried)
+        count = moved + len(carried.unchanged)
+        print_message("integration_plan.reservations", count=count, moved=moved, file=carried_to)
+    if output is None:
+        say_edit(policy)
+        return
+    print_message("integration_plan.written", file=policy.text.path)
+    print_message("integration_plan.saved", file=output, command=f"tsunagu rollout start {output}")
+    say_what_it_needs(document, output, operations, signed=sign_with is not None)

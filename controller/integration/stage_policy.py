@@ -1,0 +1,199 @@
+"""The edit of `city/integration.yaml` that puts a subject into another stage, and the policy that it leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from controller.errors import Origin, TsunaguError
+from controller.inputs.near_matches import suggest_names
+from controller.inputs.shown_text import shorten_value
+from controller.integration.stage_change import StageSubject, list_subject_schools
+from controller.model.city import City
+from controller.model.integration.integrations import Integration
+from controller.model.loading.policy_text import (
+    PolicyText,
+    add_entry,
+    change_entry,
+    find_policy_text,
+    try_policy_text,
+    understand_policy_text,
+)
+from controller.model.policy_files import CALENDAR, INTEGRATION, find_file_start
+from controller.model.sites.calendar import DayKind
+from controller.model.sites.schools import School
+from controller.model.sites.stages import STAGES, Stage, are_adjacent
+
+_KEY = "integrations"
+_SHOWN = 8
+LoadInstead = Callable[[dict[str, Path]], City]
+"""Loads the city with files that stand in for some of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRequest:
+    """A subject that is to be in a stage from a day on, and who answers for it ("": as the entry says)."""
+
+    subject: StageSubject
+    stage: Stage
+    cutover: date | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePolicy:
+    """A change of stage that the policy takes: the cities before and after it, and the text that leads there."""
+
+    subject: StageSubject
+    before: City
+    after: City
+    stage_before: Stage
+    stage: Stage
+    cutover: date
+    by: str
+    schools: tuple[str, ...]
+    text: PolicyText
+
+
+def find_stage_subject(city: City, name: str) -> StageSubject:
+    """Find what a name means: a school, a ward or a group, by its id or by its name for people.
+
+    >>> find_stage_subject(city, "麻生区")
+    StageSubject(noun='ward', name='asao')
+
+    Raises:
+        TsunaguError: nothing is called so, or more than one thing is.
+    """
+    called: dict[tuple[str, str], str] = {("school", one.id): one.name for one in city.estate_schools}
+    called |= {("ward", one.id): one.name for one in city.wards}
+    called |= {("group", one): "" for one in city.groups}
+    meant = [key for key in called if key[1] == name] or [key for key, word in called.items() if word == name]
+    if len(meant) == 1:
+        return StageSubject(*meant[0])
+    if meant:
+        shown = ", ".join(f"{noun} {one}" for noun, one in meant[:_SHOWN])
+        message = f"{len(meant)} things of {city.called} are called {shorten_value(name)}: {shown}; name one by its id"
+        raise TsunaguError(message)
+    ids = {one: word for (_, one), word in called.items()}
+    near = suggest_names(name, ids, {one: word for one, word in ids.items() if word})
+    message = f"there is no school, ward or group {shorten_value(name)} in {city.called}{near}"
+    raise TsunaguError(message)
+
+
+def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: LoadInstead) -> StagePolicy:
+    """Return the policy with a subject in its next stage, judged as any policy is; nothing is written.
+
+    Raises:
+        TsunaguError: the change is refused, in one line with the file and the line that stand against it.
+    """
+    subject, file = request.subject, city.files.find(INTEGRATION)
+    start = find_file_start(city.directory, INTEGRATION)
+    if file is None:
+        message = f"{start}: there is no such file, so {city.called} names no stages; write it (docs/integration.md)"
+        raise TsunaguError(message)
+    schools = list_subject_schools(city, subject)
+    if not schools:
+        message = f"{subject.noun} {subject.name} has no school whose stage it decides{_name_closer(city, subject)}"
+        raise TsunaguError(message)
+    entries = {one.id: entry for one in schools if (entry := city.integrations.find_entry(one)) is not None}
+    stage_before = _refuse_stage(request, entries)
+    known = next((one for one in file.integrations if one.subject == (subject.noun, subject.name)), None)
+    entry = known or next(iter(entries.values()))
+    cutover = _choose_cutover(city, request, entry)
+    _refuse_day(city, schools, cutover, entry.origin)
+    by = request.by or entry.by
+    text = _edit_text(policies, request, known, (cutover, by))
+    after = try_policy_text(text, load)
+    names = tuple(one.id for one in schools)
+    return StagePolicy(subject, city, after, stage_before, request.stage, cutover, by, names, text)
+
+
+def _name_closer(city: City, subject: StageSubject) -> str:
+    """Name the entries that decide instead, where there are schools of the subject."""
+    inside = [one for one in city.schools if _is_of(city, subject, one)]
+    found = dict.fromkeys(
+        str(entry.origin) for one in inside if (entry := city.integrations.find_entry(one)) is not None
+    )
+    return f": {', '.join([*found][:_SHOWN])} hold for them" if found else ""
+
+
+def _is_of(city: City, subject: StageSubject, school: School) -> bool:
+    if subject.noun == "group":
+        return city.groups[subject.name].contains(school)
+    return subject.name == (school.ward if subject.noun == "ward" else school.id)
+
+
+def _refuse_stage(request: StageRequest, entries: dict[str, Integration]) -> Stage:
+    """Return the stage that the schools of a subject are in, where the one that is asked for follows it.
+
+    Raises:
+        TsunaguError: they are in it already, in more than one, or in one that it does not follow.
+    """
+    by_stage = {one.stage: (school, one) for school, one in entries.items()}
+    if len(by_stage) > 1:
+        told = ", ".join(f"{school} is {stage} ({one.origin})" for stage, (school, one) in by_stage.items())
+        message = f"{request.subject.name}: its schools are in different stages: {told}; plan each by itself"
+        raise TsunaguError(message)
+    stage, (_, entry) = next(iter(by_stage.items()))
+    if stage is request.stage:
+        message = f"{entry.origin}: {request.subject.name} is {stage} already; nothing is to be planned"
+        raise TsunaguError(message)
+    if not are_adjacent(stage, request.stage):
+        order = " -> ".join(STAGES)
+        message = f"{entry.origin}: from {stage} to {request.stage} skips a stage; the order is {order}, or back"
+        raise TsunaguError(message)
+    return stage
+
+
+def _choose_cutover(city: City, request: StageRequest, entry: Integration) -> date:
+    """Return the day of the cut-over: the one that is asked for, else the one that the entry plans.
+
+    Raises:
+        TsunaguError: nobody says it, it is over, or it is not after the last one.
+    """
+    planned = entry.next.cutover if entry.next is not None and entry.next.stage is request.stage else None
+    cutover = request.cutover or planned
+    if cutover is None:
+        message = f"{entry.origin}: says no day for the cut-over to {request.stage}; name it: --cutover YYYY-MM-DD"
+        raise TsunaguError(message)
+    if cutover < city.policy_date:
+        message = f"{entry.origin}: the cut-over ({cutover}) is over on {city.policy_date}; name another: --cutover"
+        raise TsunaguError(message)
+    if entry.since is not None and cutover < entry.since:
+        message = f"{entry.origin}: the cut-over ({cutover}) is before the last one ({entry.since})"
+        raise TsunaguError(message)
+    return cutover
+
+
+def _refuse_day(city: City, schools: tuple[School, ...], day: date, origin: Origin) -> None:
+    """Refuse a cut-over on a day of lessons or exams.
+
+    Raises:
+        TsunaguError: names the school.
+    """
+    calendar = city.calendar
+    if calendar is None:
+        return
+    for school in schools:
+        exams = calendar.is_exam_day(day, school.kind, school.id)
+        if exams or calendar.find_day_kind(day) is DayKind.LESSON:
+            what = "an exam day" if exams else "a school day"
+            named = f"{find_file_start(city.directory, CALENDAR).file}"
+            message = f"{origin}: the cut-over ({day}) is on {what} of {school.id} ({named}); choose a day without"
+            raise TsunaguError(message)
+
+
+def _edit_text(policies: Path, request: StageRequest, known: Integration | None, terms: tuple[date, str]) -> PolicyText:
+    """Return the text with the subject in its new stage: its own entry changed, or one more."""
+    path = policies / INTEGRATION.name
+    text, subject = find_policy_text(path) or "", request.subject
+    words: dict[str, object] = {"stage": str(request.stage), "by": terms[1], "since": terms[0]}
+    if known is None:
+        after = add_entry(path, text, _KEY, {subject.noun: subject.name, **words})
+    else:
+        listed = understand_policy_text(INTEGRATION, path, text).integrations
+        number = next(at for at, one in enumerate(listed) if one.subject == known.subject)
+        after = change_entry(path, text, _KEY, number, {**words, "next": None})
+    return PolicyText(path, text, after)

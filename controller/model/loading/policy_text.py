@@ -1,0 +1,235 @@
+"""Edits of a policy file that a program makes: every other line stays; what the policy refuses is not written."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from controller.errors import PolicyError, TsunaguError
+from controller.inputs.input_file import read_input_text
+from controller.model.city import City
+from controller.model.formats.number import take_format
+from controller.model.formats.text_edits import find_entry, find_last_line, insert_lines, remove_lines
+from controller.model.policy_files import PolicyFile
+from controller.model.yaml_source import REFUSED, StrictModel, parse_yaml
+from controller.storage.whole_file import write_whole
+
+EMPTY = "format: 1\n"
+"""A file without entries."""
+Words = Mapping[str, object]
+"""The fields of an entry, as they are written."""
+FileModel = TypeVar("FileModel", bound=StrictModel)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyText:
+    """The file before and after a change; `before` None where there is no file."""
+
+    path: Path
+    before: str | None
+    after: str
+    told: str = ""
+    """What else somebody should know of it."""
+
+    @property
+    def name(self) -> str:
+        """What the file is called from the policies' folder on."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
+    @property
+    def changed(self) -> bool:
+        """Tell if anything is written."""
+        return (self.before or "") != self.after
+
+
+def try_policy_text(found: PolicyText, load: Callable[[dict[str, Path]], City]) -> City:
+    """Return the city that a change leads to; `load` loads it with files that stand in for some of the folder's.
+
+    Raises:
+        TsunaguError: the policy refuses what would be written, with its line.
+    """
+    with tempfile.TemporaryDirectory(prefix="tsunagu-entry-") as place:
+        file = Path(place) / found.path.name
+        file.write_text(found.after or EMPTY, encoding="utf-8")
+        try:
+            return load({found.name: file})
+        except PolicyError as error:
+            message = f"nothing was written: {str(error).replace(str(file), str(found.path))}"
+            raise TsunaguError(message) from None
+
+
+def write_policy_text(found: PolicyText) -> None:
+    """Write what a change leads to, unless somebody changed the file meanwhile.
+
+    Raises:
+        TsunaguError: it says something else by now, or cannot be written.
+    """
+    _replace_text(found.path, found.before, found.after)
+
+
+def restore_policy_text(found: PolicyText) -> bool:
+    """Write again what stood there before a change; False, and nothing done, where the file says something else now.
+
+    Raises:
+        TsunaguError: it cannot be written.
+    """
+    if find_policy_text(found.path) != found.after or not found.changed:
+        return False
+    _replace_text(found.path, found.after, found.before)
+    return True
+
+
+def _replace_text(path: Path, expected: str | None, text: str | None) -> None:
+    if find_policy_text(path) != expected:
+        message = f"{path}: was changed by somebody else meanwhile; nothing was written: run this again"
+        raise TsunaguError(message)
+    try:
+        if text is None:
+            path.unlink()
+        else:
+            write_whole(text.encode(), path, private=False)
+    except OSError as error:
+        message = f"{path}: cannot be written ({error.strerror})"
+        raise TsunaguError(message) from None
+
+
+def find_policy_text(path: Path) -> str | None:
+    """Find what a file says; None where there is none.
+
+    Raises:
+        InputRefused: it is no text, or no regular file.
+    """
+    return read_input_text(path) if path.exists() or path.is_symlink() else None
+
+
+def understand_policy_text(kind: PolicyFile[FileModel], path: Path, text: str) -> FileModel:
+    """Return what a text says as a file of a kind.
+
+    Raises:
+        PolicyError: it is no such file.
+    """
+    parsed = parse_yaml(text.encode(), str(path))
+    document, _, refused = take_format(parsed, kind.format, kind.readable_from, kind.migrations)
+    file, problems = document.validate(kind.model)
+    if refused is not None or file is None:
+        raise PolicyError(REFUSED, [refused] if refused else problems)
+    return file
+
+
+def write_value(value: object) -> str:
+    r"""Write a value in one line; whatever a text holds, it is a text.
+
+    >>> write_value(date(2026, 12, 1)), write_value("a \"b\": c")
+    ('2026-12-01', '"a \\"b\\": c"')
+    """
+    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
+
+
+def write_entry(words: Words) -> str:
+    """Write an entry as one line.
+
+    >>> write_entry({"school": "kw-e01", "since": date(2026, 12, 1)})
+    '{school: "kw-e01", since: 2026-12-01}'
+    """
+    return f"{{{', '.join(f'{name}: {write_value(value)}' for name, value in words.items())}}}"
+
+
+def add_entry(path: Path, text: str, key: str, words: Words) -> str:
+    """Return a text with one more entry at the end of a list; `path` is what messages call it.
+
+    Raises:
+        TsunaguError: the list is not written so that one can be added.
+    """
+    line = write_entry(words)
+    text = text or EMPTY
+    found = find_entry(text, (key,))
+    if found is None:
+        end = "" if text.endswith("\n") else "\n"
+        return f"{text}{end}{key}:\n  - {line}\n"
+    name, listed = found
+    if not isinstance(listed, yaml.SequenceNode) or not listed.value:
+        empty = slice(int(listed.start_mark.index), int(listed.end_mark.index))
+        text = text[: empty.start].rstrip(" ") + text[empty.stop :]
+        return insert_lines(text, int(name.start_mark.line), [f"  - {line}"])
+    if listed.flow_style:
+        message = f"{path}:{name.start_mark.line + 1}: {key}: write each entry on a line of its own, behind '- '"
+        raise TsunaguError(message)
+    indent = " " * int(listed.start_mark.column)
+    return insert_lines(text, find_last_line(listed), [f"{indent}- {line}"])
+
+
+def delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> str:
+    """Return a text without some entries of a list, by their numbers from 0 on.
+
+    Raises:
+        TsunaguError: the list is not written so that one can be deleted.
+    """
+    name, listed = _find_list(path, text, key)
+    entries = [(int(one.start_mark.line), find_last_line(one)) for one in listed.value]
+    for number in sorted(numbers, reverse=True):
+        text = remove_lines(text, *entries[number])
+    if len(numbers) == len(entries):
+        colon = text.index(":", int(name.end_mark.index)) + 1
+        text = f"{text[:colon]} []{text[colon:]}"
+    return text
+
+
+def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[str, object | None]) -> str:
+    r"""Return a text with other fields in an entry of a list; None takes a field out. What is not named stays.
+
+    >>> text = "integrations:\n  - {ward: asao, stage: separated, by: A} # why\n"
+    >>> print(change_entry(Path("x"), text, "integrations", 0, {"stage": "coexist", "by": "B"}).splitlines()[1])
+      - {ward: asao, stage: "coexist", by: "B"} # why
+
+    Raises:
+        TsunaguError: the list is not written so that an entry can be changed.
+    """
+    for name, value in words.items():
+        entry = _find_list(path, text, key)[1].value[number]
+        if not isinstance(entry, yaml.MappingNode):
+            message = f"{path}:{entry.start_mark.line + 1}: {key}: is no entry with fields"
+            raise TsunaguError(message)
+        text = _delete_field(text, entry, name) if value is None else _set_field(text, entry, name, write_value(value))
+    return text
+
+
+def _find_list(path: Path, text: str, key: str) -> tuple[yaml.Node, yaml.SequenceNode]:
+    found = find_entry(text, (key,))
+    if found is None or not isinstance(found[1], yaml.SequenceNode) or found[1].flow_style:
+        message = f"{path}: {key}: write each entry on a line of its own, behind '- '; then this can change one"
+        raise TsunaguError(message)
+    return found[0], found[1]
+
+
+def _set_field(text: str, entry: yaml.MappingNode, name: str, written: str) -> str:
+    """Return a text with another value of a field, or with one more field at the end of the entry."""
+    for known, value in entry.value:
+        if known.value == name:
+            return f"{text[: value.start_mark.index]}{written}{text[value.end_mark.index :]}"
+    last_key, last_value = entry.value[-1]
+    if entry.flow_style:
+        at = int(last_value.end_mark.index)
+        return f"{text[:at]}, {name}: {written}{text[at:]}"
+    indent = " " * int(last_key.start_mark.column)
+    return insert_lines(text, find_last_line(last_value), [f"{indent}{name}: {written}"])
+
+
+def _delete_field(text: str, entry: yaml.MappingNode, name: str) -> str:
+    """Return a text without a field of an entry; one without other fields stays as it is."""
+    at = next((number for number, (known, _) in enumerate(entry.value) if known.value == name), None)
+    if at is None or len(entry.value) == 1:
+        return text
+    known, value = entry.value[at]
+    if at == 0:
+        # What stands before it stays: the dash of the entry, or its brace.
+        return f"{text[: known.start_mark.index]}{text[entry.value[1][0].start_mark.index :]}"
+    if entry.flow_style:
+        return f"{text[: entry.value[at - 1][1].end_mark.index]}{text[value.end_mark.index :]}"
+    return remove_lines(text, int(known.start_mark.line), find_last_line(value))

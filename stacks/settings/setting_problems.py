@@ -1,0 +1,224 @@
+"""Where settings of a stack's file do not fit one another, or what Google is known to refuse, seen before any preview.
+
+Sources (Google Cloud documentation, by page name): "Direct VPC egress with a VPC network" (addresses of instances and
+job tasks, smallest subnet), "Subnets" (four addresses of each are Google's), "Machine series overview" and "Create
+instances" of Cloud SQL (tiers by edition, memory of custom ones), "Configure private IP" of Cloud SQL (a /24 of the
+allocated range for each region, 172.17.0.0/16 not to be used).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv4Network
+
+from stacks.settings.configuration import (
+    ApplicationSettings,
+    CloudRunHosting,
+    DatabaseSettings,
+    OnPremisesHosting,
+    StackConfiguration,
+)
+from stacks.settings.region_problems import RegionProblem
+from stacks.settings.regions import RegionId
+
+PRODUCTION = "production"
+ADDRESSES_AN_INSTANCE = 2
+REVISIONS = 2
+"""While a revision takes over, the one before it keeps its addresses, for up to 20 minutes."""
+ADDRESSES_OF_GOOGLE = 4
+"""The first two and the last two of every subnet."""
+SMALLEST_SUBNET = 26
+"""The longest prefix of a subnet that Cloud Run takes."""
+BLOCK_OF_A_REGION = 24
+"""The part of the services' range that Cloud SQL takes in each region."""
+PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+"""RFC 1918 and RFC 6598."""
+BRIDGE_OF_CLOUD_SQL = IPv4Network("172.17.0.0/16")
+"""Cloud SQL's own containers stand there: an instance answers nobody from it."""
+_PLUS = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)|db-c4a-highmem-(1|4|8|16|32|48|64|72)")
+_SHARED_CORE = ("db-f1-micro", "db-g1-small")
+_CUSTOM = re.compile(r"db-custom-([1-9]\d{0,2})-([1-9]\d{0,6})")
+MOST_PROCESSORS = 96
+LEAST_MEMORY, MEMORY_STEP = 3_840, 256
+LEAST_MEMORY_EACH, MOST_MEMORY_EACH = 0.9 * 1_024, 6.5 * 1_024
+"""Megabytes for each processor."""
+_PLACEHOLDER = re.compile(r"@sha256:([0-9a-f]{1,8}?)\1+$")
+"""A digest that is one short piece over and over: nobody's image."""
+
+
+def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """Yield what cannot be deployed as it is written, or must not be in production."""
+    yield from _find_range_problems(configured)
+    yield from _find_room_problems(configured)
+    yield from _find_services_problems(configured)
+    for name, application in configured.applications.items():
+        place = ("applications", name)
+        if isinstance(application.hosting, CloudRunHosting):
+            fewest, most = application.hosting.instances
+            if fewest > most:
+                message = f"the minimum ({fewest}) is more than the maximum ({most}): write [minimum, maximum]"
+                yield (*place, "hosting", "instances"), message
+        if isinstance(application.hosting, OnPremisesHosting):
+            yield from _find_server_problems((*place, "hosting"), application.hosting, configured)
+        if application.database is not None:
+            yield from _find_tier_problems((*place, "database", "tier"), application.database)
+    if configured.environment == PRODUCTION:
+        yield from _find_production_problems(configured)
+
+
+def find_overlaps(configured: StackConfiguration, used: Mapping[str, Iterable[IPv4Network]]) -> Iterator[RegionProblem]:
+    """Yield ranges of the VPC that the city uses already; `used` gives its ranges by whose they are."""
+    for key, block in _list_ranges(configured):
+        for whose, theirs in used.items():
+            taken = next((one for one in theirs if one.overlaps(block)), None)
+            if taken is not None:
+                message = f"{block} overlaps {taken} of {whose}: take a range that the city does not use"
+                yield ("network", key), message
+                break
+
+
+def count_needed_addresses(applications: Iterable[ApplicationSettings]) -> int:
+    """Return how many addresses of a region's subnet these may take, while each one's revision is replaced.
+
+    A job's task takes one.
+    """
+    needed = 0
+    for application in applications:
+        if isinstance(application.hosting, CloudRunHosting):
+            needed += application.hosting.instances[1] * ADDRESSES_AN_INSTANCE * REVISIONS + len(application.jobs)
+    return needed
+
+
+def _list_ranges(configured: StackConfiguration) -> list[tuple[RegionId, IPv4Network]]:
+    return [*configured.network.subnets.items(), ("services", configured.network.services)]
+
+
+def _find_range_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    for key, block in _list_ranges(configured):
+        if not any(block.subnet_of(one) for one in PRIVATE):
+            message = f"{block} is no private range; take one inside {', '.join(map(str, PRIVATE))}"
+            yield ("network", key), message
+
+
+def _find_room_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """A subnet in which not every instance finds its addresses: at the morning's peak the rest would not start."""
+    needed = count_needed_addresses(configured.applications.values())
+    if not needed:
+        return
+    for region, subnet in configured.network.subnets.items():
+        if subnet.num_addresses - ADDRESSES_OF_GOOGLE < needed or subnet.prefixlen > SMALLEST_SUBNET:
+            longest = min(SMALLEST_SUBNET, 32 - (needed + ADDRESSES_OF_GOOGLE - 1).bit_length())
+            message = (
+                f"{subnet} has {max(0, subnet.num_addresses - ADDRESSES_OF_GOOGLE)} addresses for instances, and the "
+                f"applications on Cloud Run may take {needed} in a region (the maximum of each x "
+                f"{ADDRESSES_AN_INSTANCE} addresses x {REVISIONS} revisions, and 1 a job): take a /{longest}, or lower "
+                "the maximum of 'instances'"
+            )
+            yield ("network", region), message
+
+
+def _find_services_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    services = configured.network.services
+    regions = {database.primary for database in configured.databases.values()}
+    regions |= {standby for one in configured.databases.values() if (standby := configured.find_standby(one))}
+    needed = max(1, len(regions)) * 2 ** (32 - BLOCK_OF_A_REGION)
+    if services.num_addresses < needed:
+        message = (
+            f"{services} is too small: Google takes a /{BLOCK_OF_A_REGION} of it for each region with a database "
+            f"({max(1, len(regions))}): take a /{32 - (needed - 1).bit_length()} or larger, such as a /20"
+        )
+        yield ("network", "services"), message
+    if services.overlaps(BRIDGE_OF_CLOUD_SQL):
+        message = f"{services} overlaps {BRIDGE_OF_CLOUD_SQL}, where Cloud SQL answers nobody: take another range"
+        yield ("network", "services"), message
+
+
+def _find_server_problems(
+    place: tuple[str, ...], hosting: OnPremisesHosting, configured: StackConfiguration
+) -> Iterator[RegionProblem]:
+    for region, servers in hosting.servers.items():
+        for number, server in enumerate(servers):
+            wrong = _explain_server(server, configured)
+            if wrong:
+                yield (*place, region, number), wrong
+
+
+def _explain_server(server: IPv4Address, configured: StackConfiguration) -> str:
+    """Why no hybrid link leads to this address; empty where one may."""
+    if not any(server in block for block in PRIVATE):
+        return (
+            f"{server} is no private address, and a hybrid link leads to private ones only: write the server's address "
+            "in the data centre, or host it by 'saas' with its name"
+        )
+    own = next(((key, block) for key, block in _list_ranges(configured) if server in block), None)
+    if own is not None:
+        return f"{server} lies in the VPC's own range ({own[0]}, {own[1]}); write its address in the data centre"
+    return ""
+
+
+def _find_tier_problems(place: tuple[str, ...], database: DatabaseSettings) -> Iterator[RegionProblem]:
+    tier = database.tier
+    if database.edition == "ENTERPRISE_PLUS":
+        if not _PLUS.fullmatch(tier):
+            yield (
+                place,
+                (
+                    f"edition ENTERPRISE_PLUS has no tier {tier!r}: take db-perf-optimized-N-2 (4, 8, 16, 32, 48, 64, "
+                    "80, 96, 128) or db-c4a-highmem-1 (4, 8, 16, 32, 48, 64, 72)"
+                ),
+            )
+        return
+    custom = _CUSTOM.fullmatch(tier)
+    if custom is None:
+        if tier not in _SHARED_CORE:
+            yield (
+                place,
+                (
+                    f"edition ENTERPRISE has no tier {tier!r}: take db-custom-PROCESSORS-MEGABYTES, such as "
+                    f"db-custom-2-7680 (or {' or '.join(_SHARED_CORE)}, without a service level)"
+                ),
+            )
+        return
+    wrong = _explain_custom_tier(int(custom[1]), int(custom[2]))
+    if wrong:
+        yield place, f"{tier!r}: {wrong}"
+
+
+def _explain_custom_tier(processors: int, memory: int) -> str:
+    """Why Cloud SQL has no such machine; empty where it has.
+
+    >>> _explain_custom_tier(2, 7680)
+    ''
+    >>> _explain_custom_tier(7, 15360)
+    'the number of processors is 1, or even and at most 96'
+    """
+    if processors > MOST_PROCESSORS or (processors > 1 and processors % 2):
+        return f"the number of processors is 1, or even and at most {MOST_PROCESSORS}"
+    if memory < LEAST_MEMORY or memory % MEMORY_STEP:
+        return f"the memory is {LEAST_MEMORY} MB or more, and a multiple of {MEMORY_STEP}"
+    if not LEAST_MEMORY_EACH * processors <= memory <= MOST_MEMORY_EACH * processors:
+        return "the memory is between 0.9 and 6.5 GB (of 1,024 MB) for each processor"
+    return ""
+
+
+def _find_production_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """What is good enough for a rehearsal, and not for the schools' own data."""
+    if not configured.audit.locked:
+        yield ("audit", "locked"), "production keeps its audit logs locked: write `locked: true`"
+    for name, application in configured.applications.items():
+        place = ("applications", name)
+        if application.database is not None and application.database.availability != "REGIONAL":
+            message = (
+                "production's database outlives the loss of a zone: write `availability: REGIONAL` (ZONAL is for the "
+                "lab and staging)"
+            )
+            yield (*place, "database", "availability"), message
+        images: list[tuple[tuple[str, ...], str]] = [
+            ((*place, "jobs", job, "image"), one.image) for job, one in application.jobs.items()
+        ]
+        if isinstance(application.hosting, CloudRunHosting):
+            images.append(((*place, "hosting", "image"), application.hosting.image))
+        for where, image in images:
+            if _PLACEHOLDER.search(image):
+                yield where, "the digest is a placeholder; write that of the image that was tested in staging"

@@ -1,0 +1,169 @@
+"""`tsunagu integrate plan` as a user runs it: what it says, what it writes, and that it writes nothing when refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from controller.cli.integration import plan as command
+from controller.model.city import City
+from controller.model.policy_files import INTEGRATION
+from controller.model.sites.devices import Device
+from controller.model.sites.stages import Stage
+from controller.plan.document import parse_plan, read_plan
+from controller.plan.observe import Observed
+from controller.storage.audit.audit_trail import AuditTrail
+from tests.cli.running import Done, here
+from tests.integration.conftest import SCHOOL, StagedCity, load_staged
+from tests.integration.staged_policies import observe_as_wanted, write_configurations
+from tests.policies import TODAY
+
+OPEN = ("backed-up", "line", "printers", "issued")
+PASSES = tuple(word for name in OPEN for word in ("--pass", f"{name}=電話で確認した"))
+WORDS = ("integrate", "plan", SCHOOL, "--to", "coexist", "--on", str(TODAY))
+
+
+@pytest.fixture
+def place(staged: StagedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the policies, an operators' file beside them, and devices that answer as the policy wants them."""
+    shutil.copytree(staged.folder, tmp_path / "work/policies")
+    (tmp_path / "office").mkdir(mode=0o700)
+    operators = tmp_path / "office/operations.yaml"
+    operators.write_text(f"format: 1\nstate: {tmp_path / 'office/state'}\n", "utf-8")
+    operators.chmod(0o600)
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
+
+    def observe(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+        assert configs is None
+        names = {one.id for one in devices}
+        return [one for one in observe_as_wanted(city, SCHOOL) if one.device.id in names]
+
+    monkeypatch.setattr(command, "observe_devices", observe)
+    return tmp_path / "work"
+
+
+def run(place: Path, *more: str) -> Done:
+    return here(*WORDS, "--policies", str(place / "policies"), *more, cwd=place)
+
+
+def read_integration(place: Path) -> str:
+    return (place / "policies" / INTEGRATION.name).read_text("utf-8")
+
+
+def test_a_check_without_data_is_a_failed_one_and_nothing_is_written(place: Path) -> None:
+    before = read_integration(place)
+    done = run(place, "-o", "plan.json", "--lang", "ja")
+    assert done.code == 2
+    assert "4 件" in done.said
+    assert "回線の測定がありません" in done.said
+    assert "フロアスイッチの口 11-12" in done.said
+    assert "校務系(旧)" in done.said
+    assert "中断は最大 2 分" in done.said
+    assert "口の切替 は未測定" in done.said
+    assert "途中の状態 6 個" in done.said
+    assert not (place / "plan.json").exists()
+    assert read_integration(place) == before
+
+
+def test_what_was_passed_by_name_is_planned_and_goes_into_the_audit_trail(place: Path) -> None:
+    done = run(place, *PASSES, "--pass", "calendar=x", "-o", "plan.json")
+    assert done.code == 0, done.said + done.errors
+    assert "--pass calendar is not needed" in done.said
+    assert "tsunagu rollout start" in done.said
+    plan = parse_plan(read_plan(place / "plan.json"), place / "plan.json")
+    after = load_staged(place / "policies")
+    assert plan.policy == after.digest
+    assert after.find_stage(after.school_by_id[SCHOOL]) is Stage.COEXIST
+    assert {one.device for one in plan.devices if one.steps} == {
+        "as-e04-core1",
+        *(f"as-e04-floor{n}" for n in (1, 2, 3)),
+    }
+    entries = list(AuditTrail(place.parent / "office/state").read_entries())
+    passed = [one for one in entries if one["kind"] == "check-passed"]
+    assert [one["check"] for one in passed] == [*OPEN]
+    assert {one["reason"] for one in passed} == {"電話で確認した"}
+    assert {one["policy"] for one in passed} == {plan.policy}
+    assert entries[-1]["kind"] == "planned"
+    assert entries[-1]["plan"] == plan.digest()
+
+
+def test_without_a_place_for_the_plan_the_edit_is_shown_and_not_written(place: Path) -> None:
+    before = read_integration(place)
+    done = run(place, *PASSES)
+    assert done.code == 0
+    assert '+ - {school: as-e04, stage: "coexist"' in done.said
+    assert read_integration(place) == before
+    written = run(place, *PASSES, "--write", "--json")
+    assert json.loads(written.said)["written"] == [str(place / "policies" / INTEGRATION.name)]
+    assert read_integration(place) != before
+
+
+def test_where_the_plan_cannot_be_saved_the_policy_stays(place: Path) -> None:
+    before = read_integration(place)
+    (place / "taken").mkdir()
+    done = run(place, *PASSES, "-o", "taken")
+    assert done.code == 1
+    assert read_integration(place) == before
+
+
+def test_the_document_says_all_of_it(place: Path) -> None:
+    told = json.loads(run(place, "--json").said)
+    assert told["format"] == "integrate-plan/1"
+    assert (told["before"], told["after"], told["cutover"]) == ("separated", "coexist", "2026-12-26")
+    assert {one["name"] for one in told["checks"] if not one["passed"]} == {*OPEN}
+    assert {one["verdict"] for one in told["checks"] if not one["passed"]} == {"not judged"}
+    assert told["moves"] == [
+        {
+            "role": "floor",
+            "network": "",
+            "places": "11-12",
+            "before": "staff-legacy",
+            "after": "staff",
+            "devices": 3,
+            "schools": 1,
+        }
+    ]
+    assert [(one["way"], one["segment"], one["application"]) for one in told["ways"]] == [("opens", "staff", "grading")]
+    assert [one["minutes"] for one in told["interruptions"]] == [0, 2, 2, 2]
+    assert told["way_back"]["states"] == 6
+    assert told["way_back"]["faults"] == []
+    assert told["plan"] is None
+
+
+def test_saved_configurations_are_for_looking_at_only(staged: StagedCity, tmp_path: Path) -> None:
+    folder = write_configurations(staged.city, SCHOOL, tmp_path / "saved")
+    words = (*WORDS, "--policies", str(staged.folder), "--configs", str(folder))
+    done = here(*words, "--json", cwd=tmp_path)
+    assert done.code == 2
+    checks = {one["name"]: one["verdict"] for one in json.loads(done.said)["checks"]}
+    assert (checks["reachable"], checks["no-drift"]) == ("not judged", "passed")
+    assert here(*words, "-o", "plan.json", cwd=tmp_path).code == 64
+
+
+def test_reservations_are_carried_over_or_refused_by_name(place: Path) -> None:
+    (place / "dhcp.csv").write_text("school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,192.0.2.7\n", "utf-8")
+    before = read_integration(place)
+    done = run(place, *PASSES, "--reservations", "dhcp.csv", "--carried-to", "new.csv", "-o", "plan.json")
+    assert done.code == 1
+    assert "dhcp.csv:2: nas (192.0.2.7): its address is in no segment of its school" in done.errors
+    assert read_integration(place) == before
+    assert not (place / "new.csv").exists()
+    assert run(place, "--reservations", "dhcp.csv").code == 64
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("--pass", "nothing=x"), 1, "there is no check 'nothing'"),
+        (("--cutover", "2026-12-07"), 1, "is on a school day of as-e04"),
+        (("--cutover", "soon"), 64, "--cutover"),
+        (("--sign-with", "key"), 64, "there is nothing to sign without -o"),
+    ],
+)
+def test_what_is_refused(place: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    done = run(place, *words)
+    assert (done.code, message in done.errors) == (code, True), done.errors

@@ -1,0 +1,129 @@
+"""The edit of city/integration.yaml: what it leaves as it is, what it leads to, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from controller.errors import TsunaguError
+from controller.integration.stage_change import StageSubject
+from controller.integration.stage_policy import StageRequest, find_stage_subject
+from controller.model.loading.policy_text import add_entry, change_entry, write_policy_text
+from controller.model.sites.stages import Stage
+from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
+from tests.integration.staged_policies import write_plain_policies
+
+FREE = date(2026, 12, 26)
+ASAO = StageSubject("ward", "asao")
+REQUEST = StageRequest(StageSubject("school", SCHOOL), Stage.COEXIST)
+
+
+def test_one_entry_changes_and_every_other_line_stays(staged: StagedCity) -> None:
+    text = staged.policy.text
+    before, after = (text.before or "").splitlines(), text.after.splitlines()
+    assert before[:-1] == after[:-1]
+    assert after[-1] == '  - {school: as-e04, stage: "coexist", by: "教育DX推進課", since: 2026-12-26} # first'
+    assert (staged.policy.stage_before, staged.policy.cutover) == (Stage.SEPARATED, FREE)
+    stages = [city.find_stage(city.school_by_id[SCHOOL]) for city in (staged.policy.before, staged.policy.after)]
+    assert stages == [Stage.SEPARATED, Stage.COEXIST]
+
+
+def test_what_is_planned_is_what_is_written(staged: StagedCity, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    policy = plan_policy(load_staged(folder), folder, REQUEST)
+    write_policy_text(policy.text)
+    assert load_staged(folder).digest == policy.after.digest
+
+
+def test_a_school_gets_an_entry_of_its_own_beside_that_of_its_ward(staged: StagedCity) -> None:
+    other = StageRequest(StageSubject("school", "as-e01"), Stage.COEXIST, FREE, 'who: "answers"')
+    policy = plan_policy(staged.city, staged.folder, other)
+    added = '  - {school: "as-e01", stage: "coexist", by: "who: \\"answers\\"", since: 2026-12-26}'
+    assert policy.text.after == f"{policy.text.before}{added}\n"
+    assert policy.schools == ("as-e01",)
+
+
+def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity) -> None:
+    policy = plan_policy(staged.city, staged.folder, StageRequest(ASAO, Stage.COEXIST, FREE))
+    assert SCHOOL not in policy.schools
+    assert len(policy.schools) == sum(one.ward == "asao" for one in staged.city.schools) - 1
+    assert '{ward: asao, stage: "coexist"' in policy.text.after
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (replace(REQUEST, stage=Stage.INTEGRATED), r"integration.yaml:\d+: from separated to integrated skips a stage"),
+        (replace(REQUEST, stage=Stage.SEPARATED), r"integration.yaml:\d+: as-e04 is separated already"),
+        (replace(REQUEST, cutover=date(2026, 11, 1)), r"integration.yaml:\d+: the cut-over \(2026-11-01\) is over"),
+        (
+            replace(REQUEST, cutover=date(2026, 12, 7)),
+            r"integration.yaml:\d+: .* is on a school day of as-e04 \(.*calen",
+        ),
+        (StageRequest(ASAO, Stage.COEXIST), r"integration.yaml:\d+: says no day for the cut-over to coexist; name it"),
+        (replace(REQUEST, by="a{b}"), r"(?s)nothing was written: .*integration.yaml:\d+: .*by"),
+    ],
+)
+def test_what_is_refused_names_file_and_line(staged: StagedCity, request_: StageRequest, message: str) -> None:
+    with pytest.raises(TsunaguError, match=message):
+        plan_policy(staged.city, staged.folder, request_)
+
+
+def test_a_city_without_stages_is_refused(tmp_path: Path) -> None:
+    folder = write_plain_policies(tmp_path / "policies")
+    with pytest.raises(TsunaguError, match=r"integration.yaml:1: there is no such file, so the city names no stages"):
+        plan_policy(load_staged(folder), folder, REQUEST)
+
+
+def test_a_subject_whose_schools_all_have_entries_of_their_own_is_refused(staged: StagedCity, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    schools = [one.id for one in staged.city.schools if one.ward == "asao" and one.id != SCHOOL]
+    own = "".join(f"  - {{school: {one}, stage: separated, by: x}}\n" for one in schools)
+    file = folder / "city/integration.yaml"
+    file.write_text(file.read_text("utf-8") + own, "utf-8")
+    with pytest.raises(TsunaguError, match=r"ward asao has no school whose stage it decides: .*yaml:\d+, .* hold for"):
+        plan_policy(load_staged(folder), folder, StageRequest(ASAO, Stage.COEXIST, FREE))
+
+
+def test_names_lead_to_schools_wards_and_groups(staged: StagedCity) -> None:
+    school = staged.city.school_by_id[SCHOOL]
+    assert find_stage_subject(staged.city, school.name) == StageSubject("school", SCHOOL)
+    assert find_stage_subject(staged.city, "麻生区") == ASAO
+    assert find_stage_subject(staged.city, "exam-schools") == StageSubject("group", "exam-schools")
+    with pytest.raises(
+        TsunaguError, match="there is no school, ward or group 'as-e4' in the city; did you mean as-e04"
+    ):
+        find_stage_subject(staged.city, "as-e4")
+
+
+BLOCK = """integrations:
+  - ward: asao # the ward
+    # who
+    by: A
+    stage: separated
+    next:
+      stage: coexist
+      cutover: 2026-12-26
+    retire-by: 2027-03-31
+"""
+
+
+def test_an_entry_of_many_lines_changes_field_by_field() -> None:
+    after = change_entry(
+        Path("x"), BLOCK, "integrations", 0, {"stage": "coexist", "since": date(2026, 12, 26), "next": None}
+    )
+    assert after == (
+        'integrations:\n  - ward: asao # the ward\n    # who\n    by: A\n    stage: "coexist"\n'
+        "    retire-by: 2027-03-31\n    since: 2026-12-26\n"
+    )
+    first = change_entry(Path("x"), BLOCK, "integrations", 0, {"ward": None})
+    assert first.splitlines()[1] == "  - by: A"
+    with pytest.raises(TsunaguError, match="write each entry on a line of its own"):
+        change_entry(Path("x"), "integrations: [{ward: asao}]\n", "integrations", 0, {"by": "A"})
+    assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == 'format: 1\nintegrations:\n  - {by: "A"}\n'

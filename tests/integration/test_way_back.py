@@ -1,0 +1,92 @@
+"""The way back is proved from every state between; no state may open a way from pupils to affairs data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.errors import InputRefused
+from controller.integration.interruption import InterruptionCause, read_measured_interruptions
+from controller.integration.mixed_states import MixedStates
+from controller.integration.way_back import list_moving_devices, prove_way_back
+from controller.model.city import City
+from controller.model.network.device_state import DeviceState
+from controller.model.policy_files import SEGMENTS
+from tests.integration.conftest import SCHOOL, StagedCity
+from tests.integration.staged_policies import (
+    observe_as_wanted,
+)
+
+
+def test_the_way_back_is_proved_from_every_state(staged: StagedCity) -> None:
+    named: list[str] = []
+    found = prove_way_back((staged.policy.before, staged.policy.after), staged.later, named.append)
+    moving = list_moving_devices(staged.later)
+    assert found.faults == ()
+    assert found.states == sum(len(one.states) for one in moving) > len(moving) > 1
+    assert found.between >= found.states
+    assert named == [one.device.id for one in moving]
+    assert named[0].endswith("core1")
+
+
+def test_a_device_that_drifted_has_no_way_back_to_what_it_holds(staged: StagedCity) -> None:
+    floor = next(one for one in staged.later if one.observed.device.role == "floor")
+    seen = floor.observed.observation
+    assert seen is not None
+    ports = tuple(replace(one, vlans=(20,)) if one.vlans == (10,) else one for one in seen.state.ports)
+    drifted = replace(seen, state=replace(seen.state, ports=ports))
+    later = [
+        replace(one, observed=replace(one.observed, observation=drifted)) if one is floor else one
+        for one in staged.later
+    ]
+    found = prove_way_back((staged.policy.before, staged.policy.after), later, lambda _: None)
+    assert [one.device for one in found.faults] == [floor.observed.device.id]
+    assert "does not lead to what the device holds today" in str(found.faults[0])
+
+
+def test_a_number_that_means_two_segments_on_the_way_is_found(staged: StagedCity) -> None:
+    """Pupils and the old affairs network exchange their VLANs: half way, one floor's pupils are among the staff."""
+    segments = staged.policy.after.files.get(SEGMENTS)
+    numbers = {"pupil": 11, "staff-legacy": 20}
+    swapped = tuple(one.model_copy(update={"vlan": numbers.get(one.id, one.vlan)}) for one in segments.segments)
+    after = staged.policy.after.replace_file(SEGMENTS, segments.model_copy(update={"segments": swapped}))
+    before = staged.policy.before
+    judge = MixedStates((before, after), SCHOOL)
+    old, new = (hold_wanted(city, "as-e04-floor1", "as-e04-floor2") for city in (before, after))
+    assert list(judge.find_leaks(old)) == list(judge.find_leaks(new)) == []
+    told = list(judge.find_leaks({"as-e04-floor1": new["as-e04-floor1"], "as-e04-floor2": old["as-e04-floor2"]}))
+    assert len(told) == 1
+    assert told[0].startswith("VLAN 11 joins pupil at as-e04-floor1")
+    assert "staff-legacy at as-e04-floor2" in told[0]
+
+
+def hold_wanted(city: City, *names: str) -> dict[str, DeviceState]:
+    """Return what some devices of the school hold when they are as a city wants them."""
+    found = {one.device.id: one.observation for one in observe_as_wanted(city, SCHOOL) if one.observation}
+    return {name: found[name].state for name in names}
+
+
+def test_a_core_that_lets_pupils_through_is_found(staged: StagedCity) -> None:
+    held = {one.observed.device.id: one.observed.observation.state for one in staged.now if one.observed.observation}
+    judge = MixedStates((staged.policy.before, staged.policy.after), SCHOOL)
+    assert list(judge.find_leaks(held)) == []
+    core = held["as-e04-core1"]
+    open_ = replace(core, bindings=tuple(one for one in core.bindings if one.vlan != 20))
+    leaks = list(judge.find_leaks({**held, "as-e04-core1": open_}))
+    assert any(
+        one.startswith("pupil at as-e04-floor1") and "reaches affairs data by as-e04-core1" in one for one in leaks
+    )
+
+
+def test_what_the_lab_measured_is_read_where_there_is_a_record(tmp_path: Path) -> None:
+    record = tmp_path / "measured.json"
+    assert read_measured_interruptions(record) is None
+    record.write_text('{"measured_on": "2026-11-30", "command": "make lab", "seconds": {"sockets": 41.5}}', "utf-8")
+    found = read_measured_interruptions(record)
+    assert found is not None
+    assert found.seconds == {InterruptionCause.SOCKETS: 41.5}
+    record.write_text('{"measured_on": "2026-11-30"}', "utf-8")
+    with pytest.raises(InputRefused, match="is no record of measured interruptions"):
+        read_measured_interruptions(record)

@@ -1,0 +1,57 @@
+"""Findings in every stage: what is wrong in a stage that no school is in yet is told today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from controller.prove.lint.check_policy import check_policy
+from tests.policies import PolicyFolder
+
+RULES = "access/rules.yaml"
+
+
+@pytest.fixture
+def policies(tmp_path: Path) -> PolicyFolder:
+    return PolicyFolder(tmp_path)
+
+
+def told(policies: PolicyFolder) -> list[str]:
+    return [str(one).replace(f"{policies.path}/", "") for one in check_policy(policies.load())]
+
+
+def test_a_contradiction_in_a_stage_that_no_school_is_in_is_an_error(policies: PolicyFolder) -> None:
+    line = policies.append(
+        RULES,
+        "  - id: no-printing\n    effect: forbid\n    purpose: x\n    applications: [printing]\n"
+        "    schools: {stages: [integrated]}\n    network: {from: [staff]}\n",
+    )
+    (found,) = told(policies)
+    assert "error: contradiction: rule 'printing' permits staff -> printing, but 'no-printing' (" in found
+    assert f":{line})" in found
+    assert found.endswith(", and a forbid wins (stage: integrated)")
+
+
+def test_a_rule_of_a_stage_to_come_is_not_idle_and_one_that_says_nothing_is(policies: PolicyFolder) -> None:
+    rule = (
+        "  - id: {0}\n    effect: permit\n    purpose: x\n    applications: [{1}]\n"
+        "    schools: {{stages: [integrated]}}\n    network: {{from: [staff]}}\n"
+    )
+    policies.append(RULES, rule.format("cbt-staff", "cbt"))
+    assert told(policies) == []
+    line = policies.append(RULES, rule.format("printing-again", "printing"))
+    dead = (
+        f"{RULES}:{line}: warning: dead rule: rule 'printing-again' permits nothing that others do not; taking it out"
+    )
+    assert told(policies) == [f"{dead} changes no answer"]
+
+
+def test_people_let_in_without_a_second_factor_in_a_stage_to_come(policies: PolicyFolder) -> None:
+    policies.append(
+        RULES,
+        "  - id: weak\n    effect: permit\n    purpose: x\n    applications: [affairs]\n"
+        "    schools: {stages: [integrated]}\n    identity: {enforced-by: [proxy], roles: [teacher], "
+        "postures: [managed], places: [own-school]}\n",
+    )
+    assert any("error: guideline: rule 'weak' lets people reach affairs without MFA" in one for one in told(policies))

@@ -1,0 +1,169 @@
+"""Settings that must fit one another: refused when they are read, with the line and what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+
+from controller.model.city import City
+from stacks.settings.read_configuration import ConfigurationRefused
+from stacks.settings.setting_problems import count_needed_addresses
+from tests.stacks.declared import changed, configured, declare
+from tests.stacks.test_configuration import AFFAIRS, DATABASE, JOB, refusal
+
+ONE_OVER = f"{AFFAIRS}/hosting/instances"
+PLACEHOLDERS = ("1" * 64, "ab" * 32, "01234567" * 8)
+
+
+def replace_digest(image: str, digest: str) -> str:
+    return f"{image.partition('@')[0]}@sha256:{digest}"
+
+
+def test_every_instance_of_two_revisions_finds_its_addresses() -> None:
+    """4 applications x 100 instances x 2 addresses x 2 revisions; 4 addresses of a subnet are Google's."""
+    assert count_needed_addresses(configured("production").applications.values()) == 1_600
+    message = refusal("production", {"network/osaka": "10.250.40.0/24"})
+    assert "network.osaka: 10.250.40.0/24 has 252 addresses for instances" in message
+    assert "may take 1600 in a region" in message
+    assert "take a /21" in message
+    assert "network.tokyo" not in message
+
+
+@pytest.mark.parametrize(
+    ("subnet", "most", "jobs", "fits"),
+    [
+        # The three others of the lab have 2 instances each: 24 addresses.
+        ("10.250.10.0/26", 9, 0, True),
+        ("10.250.10.0/26", 9, 1, False),
+        ("10.250.10.0/25", 9, 1, True),
+        ("10.250.10.0/26", 10, 0, False),
+        ("10.250.10.0/24", 57, 0, True),
+        ("10.250.10.0/24", 58, 0, False),
+        ("10.250.10.0/27", 1, 0, False),
+        ("10.250.10.0/30", 1, 0, False),
+        ("10.250.10.0/32", 1, 0, False),
+    ],
+)
+def test_the_last_address_is_used_and_no_more(subnet: str, most: int, jobs: int, *, fits: bool) -> None:
+    changes = {
+        "network/tokyo": subnet,
+        "network/osaka": "10.250.64.0/20",
+        ONE_OVER: [0, most],
+        f"{AFFAIRS}/jobs": {f"job-{number}": JOB for number in range(jobs)},
+    }
+    if fits:
+        assert str(changed("lab", changes).network.subnets["tokyo"]) == subnet
+        return
+    message = refusal("lab", changes)
+    asked = int(re.findall(r"network\.tokyo: .* take a /(\d+)", message)[0])
+    assert changed("lab", {**changes, "network/tokyo": f"10.250.128.0/{asked}"})
+    if asked < 26:
+        assert "network.tokyo" in refusal("lab", {**changes, "network/tokyo": f"10.250.128.0/{asked + 1}"})
+
+
+def test_what_is_not_hosted_here_needs_no_room() -> None:
+    saas = {"host": "a", "hosting": {"kind": "saas", "endpoint": "a.vendor.example"}}
+    assert changed("lab", {"applications": {"a": saas}, "network/tokyo": "10.250.10.0/29"})
+
+
+@pytest.mark.parametrize(
+    ("edition", "tier", "fits"),
+    [
+        ("ENTERPRISE_PLUS", "db-perf-optimized-N-128", True),
+        ("ENTERPRISE_PLUS", "db-perf-optimized-N-3", False),
+        ("ENTERPRISE_PLUS", "db-custom-2-7680", False),
+        ("ENTERPRISE_PLUS", "db-banana", False),
+        ("ENTERPRISE", "db-perf-optimized-N-2", False),
+        ("ENTERPRISE", "db-f1-micro", True),
+        ("ENTERPRISE", "db-custom-1-3840", True),
+        ("ENTERPRISE", "db-custom-1-3584", False),
+        ("ENTERPRISE", "db-custom-1-6656", True),
+        ("ENTERPRISE", "db-custom-1-6912", False),
+        ("ENTERPRISE", "db-custom-2-7681", False),
+        ("ENTERPRISE", "db-custom-7-15360", False),
+        ("ENTERPRISE", "db-custom-96-92160", True),
+        ("ENTERPRISE", "db-custom-96-88320", False),
+        ("ENTERPRISE", "db-custom-98-368640", False),
+        ("ENTERPRISE", "db-banana", False),
+    ],
+)
+def test_a_tier_is_one_of_its_edition(edition: str, tier: str, *, fits: bool) -> None:
+    changes = {f"{DATABASE}/edition": edition, f"{DATABASE}/tier": tier}
+    if fits:
+        assert changed("staging", {**changes, f"{DATABASE}/log-days": 7}).databases["affairs"].tier == tier
+    else:
+        assert "applications.affairs.database.tier: " in refusal("staging", changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {ONE_OVER: [5, 2]},
+            r"applications\.affairs\.hosting\.instances: the minimum \(5\) is more than the maximum \(2\)",
+        ),
+        (
+            {"network/services": "10.251.80.0/29"},
+            r"network\.services: 10\.251\.80\.0/29 is too small.* \(2\): take a /23",
+        ),
+        ({"network/services": "10.251.80.0/24"}, r"network\.services: .* too small"),
+        ({"network/services": "172.17.0.0/20"}, r"network\.services: .* overlaps 172\.17\.0\.0/16"),
+        ({"network/services": "8.8.0.0/20"}, r"network\.services: 8\.8\.0\.0/20 is no private range"),
+        ({"network/tokyo": "203.0.113.0/24"}, r"network\.tokyo: 203\.0\.113\.0/24 is no private range"),
+    ],
+)
+def test_a_setting_that_google_refuses_is_refused(changes: dict[str, object], message: str) -> None:
+    said = refusal("lab", changes)
+    assert re.search(rf"Pulumi\.lab\.yaml:(?!1:)\d+: {message}", said), said
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ("8.8.8.8", "8.8.8.8 is no private address"),
+        ("127.0.0.1", "127.0.0.1 is no private address"),
+        ("10.250.11.9", "10.250.11.9 lies in the VPC's own range (osaka, 10.250.11.0/24)"),
+        ("10.251.80.1", "10.251.80.1 lies in the VPC's own range (services, 10.251.80.0/21)"),
+    ],
+)
+def test_a_server_of_the_data_centre_is_where_a_link_leads(server: str, message: str) -> None:
+    hosting = {"kind": "on-premises", "tokyo": ["10.254.0.10", server], "osaka": ["10.254.1.10"]}
+    said = refusal("lab", {AFFAIRS: {"host": "affairs", "hosting": hosting}})
+    assert f"applications.affairs.hosting.tokyo.1: {message}" in said
+
+
+@pytest.mark.parametrize("digest", PLACEHOLDERS)
+def test_a_placeholder_of_an_image_is_for_the_rehearsals(digest: str) -> None:
+    hosting = configured("production").applications["affairs"].hosting
+    assert hosting.kind == "cloud-run"
+    changes = {
+        f"{AFFAIRS}/hosting/image": replace_digest(hosting.image, digest),
+        f"{AFFAIRS}/jobs": {"year-end": {**JOB, "image": replace_digest(str(JOB["image"]), digest)}},
+    }
+    message = refusal("production", changes)
+    assert "applications.affairs.hosting.image: the digest is a placeholder" in message
+    assert "applications.affairs.jobs.year-end.image: the digest is a placeholder" in message
+    assert changed("staging", changes)
+
+
+def test_production_keeps_its_data_where_a_rehearsal_need_not() -> None:
+    weak: Mapping[str, object] = {"audit/locked": False, f"{DATABASE}/availability": "ZONAL"}
+    message = refusal("production", weak)
+    assert "audit.locked: production keeps its audit logs locked" in message
+    assert "affairs.database.availability: production's database outlives the loss of a zone" in message
+    assert changed("staging", weak)
+
+
+def test_a_range_that_the_city_uses_is_refused(city: City) -> None:
+    """A school's block, a server of the data centre, the controllers: what the VPC must reach it cannot have."""
+    school = city.schools[0]
+    used = f"10.{school.number}.0.0/24"
+    for block, whose in (
+        (used, f"school {school.id}"),
+        ("10.254.0.0/24", "application"),
+        ("10.255.0.0/24", "the contr"),
+    ):
+        with pytest.raises(ConfigurationRefused, match=rf"network\.tokyo: {re.escape(block)} overlaps .* of {whose}"):
+            declare(city, changed("lab", {"network/tokyo": block}))
