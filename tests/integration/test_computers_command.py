@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from controller.model.city import City
+from controller.model.policy_files import SEGMENTS
 from tests.cli.running import Done, here
 from tests.policies import PolicyFolder
 
@@ -126,10 +129,11 @@ def test_what_cannot_be_meant_is_refused_without_a_traceback(
     assert "Traceback" not in done.errors
 
 
-def test_a_city_whose_segments_all_stay_has_no_old_network(policies: PolicyFolder) -> None:
-    for name in ("access/segments.yaml", "city/blueprints.yaml"):
-        text = (policies.path / name).read_text(encoding="utf-8")
-        policies.write(name, text.replace("stages: [separated, coexist]", "stages: [separated, coexist, integrated]"))
-    done = run(policies, "--all")
+def test_a_city_whose_segments_all_stay_has_no_old_network(policies: PolicyFolder, city: City) -> None:
+    file = city.files.get(SEGMENTS)
+    staying = tuple(one.model_copy(update={"stages": ()}) for one in file.segments)
+    whole = city.replace_file(SEGMENTS, file.model_copy(update={"segments": staying}))
+    with patch("controller.cli.integration.computers.load_estate_city", return_value=whole):
+        done = run(policies, "--all")
     assert done.code == 1
     assert "no segment ends before 'integrated'" in done.errors

@@ -13,14 +13,13 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from controller.inputs.character_classes import Name
+from controller.inputs.character_classes import Name, ShownText
 from controller.integration.computers.inventory_table import ComputerInventory
 from controller.integration.computers.old_segments import list_old_segments
 from controller.model.city import City
 from controller.model.sites.schools import School
 
 MacAddress = Annotated[str, Field(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")]
-_Text = Annotated[str, Field(max_length=2_000)]
 
 
 class _Kept(BaseModel):
@@ -44,7 +43,7 @@ class SeenComputers(_Kept):
     at: AwareDatetime
     macs: tuple[MacAddress, ...]
     devices: tuple[Name, ...]
-    unread: dict[Name, _Text] = Field(default_factory=dict)
+    unread: dict[Name, ShownText] = Field(default_factory=dict)
     elsewhere: tuple[MacAddress, ...] = ()
 
 

@@ -64,7 +64,7 @@ def _read_table(device: Device, transport: Transport) -> MacReading:
         with transport.open_session(device, system.device_type) as session:
             return MacReading(device, system.read_learnt_addresses(session))
     except TsunaguError as error:
-        return MacReading(device, refusal=str(error))
+        return MacReading(device, refusal=" ".join(str(error).split()))
 
 
 def count_seen_computers(
