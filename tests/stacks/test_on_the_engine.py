@@ -260,6 +260,20 @@ def test_production_refuses_to_be_destroyed_drains_a_region_and_switches_over(
     production.succeeds("preview", "--expect-no-changes", *turned)
 
 
+def test_a_refusal_on_the_engine_names_file_and_line(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+    """Seen once: the engine starts the program inside stacks/, and every refusal said line 1."""
+    lab = rehearsed("lab")
+    name = "file-exchange"
+    policies = copied_policies(tmp_path, "access/applications.yaml", f"  - id: {name} ", "  - id: renamed ")
+    for path in (policies / "access").glob("*.yaml"):
+        path.write_text(re.sub(rf"\b{name}\b", "renamed", path.read_text(encoding="utf-8")), encoding="utf-8")
+    answer = lab.pulumi("preview", TSUNAGU_POLICIES=str(policies))
+    lines = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8").splitlines()
+    line = lines.index(f"    {name}:") + 1
+    assert answer.returncode != 0
+    assert f"stacks/config/Pulumi.lab.yaml:{line}: applications.{name}: the policy has no such" in answer.stdout
+
+
 def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
     """A public application is the single exception, and the pack's settings must name it, too."""
     lab = rehearsed("lab")

@@ -231,6 +231,8 @@ class WhatIfDocument(TypedDict):
     data_flows: list[dict[str, Any]]
     exchange: list[dict[str, Any]]
     equipment: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+    later: list[dict[str, Any]]
     unjudged: list[str]
 
 
