@@ -49,7 +49,7 @@ def _list_plain_lines(text: str) -> Iterator[str]:
         found = None if line.lstrip().startswith("#") else _STAGES.search(line)
         if found is None:
             yield line
-        elif "{" in line and ("coexist" in found[1] or not ("first:" in line or "- {id:" in line)):
+        elif "{" in line and "coexist" in found[1]:
             yield _STAGES.sub("", line)
 
 
