@@ -198,6 +198,7 @@ ExplainedDocument = TypedDict(
     {
         "from": str,
         "to": str,
+        "stage": str | None,
         "network": list[NetworkAnswer],
         "lines": dict[str, Any] | None,
         "identity": IdentityAnswer,
