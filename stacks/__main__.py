@@ -16,7 +16,7 @@ from controller.errors import TsunaguError  # noqa: E402 the engine starts us in
 from controller.model.loading.load_city import load_city  # noqa: E402
 from controller.operations.operators_file import load_operations  # noqa: E402
 from stacks.settings.outputs import OUTPUT  # noqa: E402
-from stacks.settings.read_configuration import parse_stack_configuration  # noqa: E402
+from stacks.settings.read_configuration import choose_named_file, parse_stack_configuration  # noqa: E402
 from stacks.stack import build_controller_outputs, declare_stack, refuse_real_google  # noqa: E402
 
 POLICIES = "TSUNAGU_POLICIES"
@@ -30,16 +30,16 @@ def main() -> None:
         RunError: the configuration or the policy is refused; the engine shows the words without a traceback.
     """
     stack = pulumi.get_stack()
-    file = ROOT / "stacks" / "config" / f"Pulumi.{stack}.yaml"
     try:
         refuse_real_google(stack, os.environ)
         # Language hosts hand configuration over in one of two ways.
         values = {**get_config_env(), **CONFIG.get()}
-        configured = parse_stack_configuration(stack, values, file.relative_to(ROOT))
+        file = choose_named_file(values, ROOT / "stacks" / "config" / f"Pulumi.{stack}.yaml")
+        configured = parse_stack_configuration(stack, values, file)
         policies = ROOT / os.environ.get(POLICIES, configured.policies)
         bounds = load_operations(policies=policies).get_bounds()
         city = load_city(policies, undeployed=True, bounds=bounds)
-        declared = declare_stack(city, configured, file.relative_to(ROOT))
+        declared = declare_stack(city, configured, file)
     except TsunaguError as error:
         raise pulumi.RunError(str(error)) from None
     pulumi.export(OUTPUT, build_controller_outputs(declared, configured))

@@ -169,7 +169,7 @@ def find_outsiders(cities: CityPair) -> frozenset[str]:
     """Find the segments into which somebody comes who is not of the staff; that of the devices is none.
 
     >>> sorted(find_outsiders((city, city)))
-    ['guest', 'learning-legacy', 'printers', 'pupil', 'quarantine']
+    ['external-legacy', 'guest', 'learning-legacy', 'printers', 'pupil', 'quarantine']
     """
     named = {name for city in cities for name in city.segments}
     return frozenset(named - find_staff_segments(cities) - {city.management_segment for city in cities})

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
+from controller.integration.computers.computer_counts import NO_COUNTS, SchoolCounts
 from controller.measure.assessment.assess import SchoolAssessment
 from controller.model.city import City
 from controller.model.measurement import Assessment
@@ -25,6 +27,8 @@ class Blocker(StrEnum):
     """Its line carries less than the affairs system in the cloud and the lessons need."""
     LINE_NOT_MEASURED = "line-not-measured"
     """Nobody knows whether its line is enough."""
+    OLD_COMPUTERS = "old-computers"
+    """Computers are left in the networks that end with this stage, by the inventory or by what switches have seen."""
     OVERDUE = "overdue"
     """The day of its cut-over is past."""
 
@@ -33,7 +37,8 @@ class Blocker(StrEnum):
 class SchoolStatus:
     """A school in its stage; `following` is the stage that the policy plans, on the day `cutover`.
 
-    `blockers` stand in the way of the stage that comes after this one; an integrated school has none.
+    `blockers` stand in the way of the stage that comes after this one; an integrated school has none. `computers` are
+    those left in the old networks: by two figures, each of which may not be there.
     """
 
     school: School
@@ -45,10 +50,19 @@ class SchoolStatus:
     retire_by: date | None
     line: Assessment
     blockers: tuple[Blocker, ...]
+    computers: SchoolCounts = NO_COUNTS
 
 
-def list_school_statuses(city: City, lines: Mapping[str, SchoolAssessment], today: date) -> tuple[SchoolStatus, ...]:
-    """List the schools that are in a stage, in the order of the policy; closed schools are left out."""
+def list_school_statuses(
+    city: City,
+    lines: Mapping[str, SchoolAssessment],
+    today: date,
+    counts: Mapping[str, SchoolCounts] = MappingProxyType({}),
+) -> tuple[SchoolStatus, ...]:
+    """List the schools that are in a stage, in the order of the policy; closed schools are left out.
+
+    `counts` are the last counts of computers in the old networks. Of a school without any figure nothing is judged.
+    """
     found = []
     for school in city.estate_schools:
         entry = city.integrations.find_entry(school)
@@ -58,10 +72,15 @@ def list_school_statuses(city: City, lines: Mapping[str, SchoolAssessment], toda
         line = assessed.assessment if assessed else Assessment.NOT_MEASURED
         following = entry.next
         overdue = following is not None and following.cutover < today
+        computers = counts.get(school.id, NO_COUNTS)
         blockers = tuple(_find_blockers(city, school, line, overdue=overdue)) if entry.stage is not STAGES[-1] else ()
+        if entry.stage is Stage.COEXIST and computers.has_computers:
+            blockers = (*blockers, Blocker.OLD_COMPUTERS)
         stage, day = (following.stage, following.cutover) if following else (None, None)
         found.append(
-            SchoolStatus(school, entry.stage, entry.since, entry.by, stage, day, entry.retire_by, line, blockers)
+            SchoolStatus(
+                school, entry.stage, entry.since, entry.by, stage, day, entry.retire_by, line, blockers, computers
+            )
         )
     return tuple(found)
 

@@ -20,7 +20,8 @@ class GateKind(StrEnum):
     - policy-probes: connections of a sample are permitted and denied as the policy says;
     - services: what the schools measure since the wave (names, pages) is answered;
     - bandwidth: the medians since the wave are not much worse than those before it;
-    - drift: the devices hold what the plan leads to, and others of the schools what they held before.
+    - drift: the devices hold what the plan leads to, and others of the schools what they held before;
+    - day-at-school: what people, printers and visitors do in a day is permitted and denied as the policy says.
     """
 
     MANAGEMENT = "management"
@@ -28,6 +29,18 @@ class GateKind(StrEnum):
     SERVICES = "services"
     BANDWIDTH = "bandwidth"
     DRIFT = "drift"
+    DAY_AT_SCHOOL = "day-at-school"
+
+
+class DayVisit(StrEnum):
+    """Who does something at a school, and where: the parts of the gate day-at-school."""
+
+    STAFF_ROOM = "staff-room"
+    CLASSROOM = "classroom"
+    HOME = "home"
+    PUPIL = "pupil"
+    PRINTER = "printer"
+    VISITOR = "visitor"
 
 
 class GateRule(LocatedItem):
@@ -35,7 +48,8 @@ class GateRule(LocatedItem):
 
     `wait_minutes`: where it cannot be judged yet (nothing was measured since), it is asked again for so long. Of
     `policy-probes`: `sample` connections are tried. Of `bandwidth`: it fails where a median is worse by more than
-    `worse_by_percent` than that of the `before_hours` before the wave.
+    `worse_by_percent` than that of the `before_hours` before the wave. Of `day-at-school`: what is named in `leave_out`
+    is not tried; where it is not, it must have been.
     """
 
     origin: Origin = _DEFAULTS
@@ -44,6 +58,7 @@ class GateRule(LocatedItem):
     sample: int | None = Field(default=None, ge=1, le=10_000)
     worse_by_percent: int | None = Field(default=None, ge=0, le=99)
     before_hours: int | None = Field(default=None, ge=1, le=24 * 60)
+    leave_out: tuple[DayVisit, ...] | None = Field(default=None, max_length=len(DayVisit))
 
     @model_validator(mode="after")
     def _own_parameters(self) -> Self:
@@ -58,6 +73,7 @@ _OWNERS = {
     "sample": GateKind.POLICY_PROBES,
     "worse_by_percent": GateKind.BANDWIDTH,
     "before_hours": GateKind.BANDWIDTH,
+    "leave_out": GateKind.DAY_AT_SCHOOL,
 }
 SAMPLE = 20
 WORSE_BY_PERCENT = 20

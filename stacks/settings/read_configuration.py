@@ -5,6 +5,7 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -20,6 +21,9 @@ from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
 from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_setting_problems
 
+PROJECT = Path(__file__).resolve().parents[2]
+GIVEN_FILE = "--config-file"
+"""How refusals call a file that the engine was given in place of the stack's own."""
 NAMESPACE = "tsunagu:"
 _ENGINE_NAMESPACE = "pulumi:"
 _KEYS_OF_THE_ENGINE = frozenset({"config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider"})
@@ -30,6 +34,15 @@ _OLD_DATABASE = "database"
 
 class ConfigurationRefused(InputError):
     """A stack's configuration cannot be used as it is."""
+
+
+def choose_named_file(values: Mapping[str, str], file: Path) -> Path:
+    """Return the file that refusals name: the stack's, unless the engine was given another one.
+
+    The engine does not say which; lines of a file that says something else would lead astray.
+    """
+    given = _compare_values({key: _parse_value(text) for key, text in values.items()})
+    return file if _Lines(file).list_values() == given else Path(GIVEN_FILE)
 
 
 def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path) -> StackConfiguration:
@@ -202,13 +215,30 @@ def _parse_value(text: str) -> object:
     return text
 
 
+def _compare_values(values: Mapping[str, object]) -> dict[str, str]:
+    """Our values by key, in one spelling: YAML has a number where the engine hands over its digits."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(_drop_origins(value), sort_keys=True)
+        for key, value in values.items()
+        if key.startswith(NAMESPACE)
+    }
+
+
+def _drop_origins(value: object) -> object:
+    """A value without what the reader of YAML wrote into it: where each part stands."""
+    if isinstance(value, Mapping):
+        return {key: _drop_origins(item) for key, item in value.items() if not isinstance(item, Origin)}
+    return [_drop_origins(item) for item in value] if isinstance(value, list) else value
+
+
 class _Lines:
     """Lines of the stack's file; line 1 where there is no such file."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        # The engine starts the program inside stacks/; people read the name from the project's folder.
+        self._shown = str(file.relative_to(PROJECT) if file.is_relative_to(PROJECT) else file)
         try:
-            self._document: Document | None = read_yaml(file, str(file))
+            self._document: Document | None = read_yaml(file, self._shown)
         except PolicyError:
             self._document = None
 
@@ -220,9 +250,14 @@ class _Lines:
     def find_key(self, *location: str | int) -> Origin:
         """The line of any key."""
         if self._document is None:
-            return Origin(str(self._file), 1)
+            return Origin(self._shown, 1)
         place: Location = location
         return self._document.find_origin(place)
+
+    def list_values(self) -> dict[str, str]:
+        """The configuration that the file holds, each value as it is compared."""
+        config = self._document.data.get("config") if self._document and self.list_top_keys() else None
+        return _compare_values(config) if isinstance(config, Mapping) else {}
 
     def list_top_keys(self) -> list[str]:
         """The keys at the top of the file."""

@@ -127,6 +127,7 @@ def with_egress_on_the_backup_only(files: Files) -> None:
 def with_one_ward(files: Files) -> None:
     """All schools in one ward of another name."""
     files["city/city.yaml"]["wards"] = [{"id": "minato", "name": "港区", "lot": "lot-1"}]
+    files["city/integration.yaml"]["integrations"] = [{"ward": "minato", "stage": "coexist", "by": "x"}]
     for school in _schools(files):
         school["ward"] = "minato"
     for group in files.get("city/groups.yaml", {"groups": []})["groups"]:

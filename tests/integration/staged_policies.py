@@ -38,7 +38,7 @@ def write_plain_policies(place: Path) -> Path:
     """Write the policies as they are in `coexist`, for a city that names no stages, into a folder, and return it."""
     shutil.copytree(POLICIES, place)
     (place / "city/integration.yaml").unlink(missing_ok=True)
-    for name in ("city/blueprints.yaml", "access/segments.yaml", "access/rules.yaml"):
+    for name in ("city/blueprints.yaml", "city/lab.yaml", "access/segments.yaml", "access/rules.yaml"):
         file = place / name
         file.write_text("".join(_list_plain_lines(file.read_text("utf-8"))), "utf-8")
     return place
@@ -49,7 +49,7 @@ def _list_plain_lines(text: str) -> Iterator[str]:
         found = None if line.lstrip().startswith("#") else _STAGES.search(line)
         if found is None:
             yield line
-        elif "{" in line and ("coexist" in found[1] or "first:" not in line):
+        elif "{" in line and "coexist" in found[1]:
             yield _STAGES.sub("", line)
 
 

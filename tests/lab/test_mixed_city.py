@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
 from controller.exit_codes import Exit
+from controller.integration.computers.seen_computers import read_mac_tables
 from controller.lab import lifecycle as virtual_city
 from controller.lab.lab_status import read_lab_status
 from controller.lab.network.virtual_cores import virtual_cores
@@ -26,7 +28,7 @@ from controller.lab.trials.matrix import try_matrix
 from controller.lab.trials.matrix_results import PairVerdict
 from controller.lab.trials.outage_probe import OutageProbe
 from controller.model.access.rules import INTERNET
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import DeviceState, PortRole
 from controller.model.network.packets import Family
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.platforms.base import Readable
@@ -124,6 +126,39 @@ def test_every_kind_stands_and_lets_through_exactly_what_the_policy_says(mixed: 
     assert matrix.agrees, [one for one in matrix.results if one.verdict is not PairVerdict.AGREES][:5]
     assert all(one.counted and one.control for one in matrix.results if not one.pair.permitted)
     assert all(is_as_wanted(mixed, school) for school in mixed_lab.schools if school.is_virtual)
+
+
+def test_every_kind_says_over_ssh_which_host_it_has_seen_at_which_port(mixed: VirtualCity, mixed_lab: Layout) -> None:
+    """With the key that only reads; the hosts sent packets in the test before, or send one now."""
+    devices = {school.id: mixed.list_devices(mixed.school_by_id[school.id])[0] for school in mixed_lab.schools}
+    for school in mixed_lab.schools:
+        host = next(one for one in school.hosts if one.id == "staff")
+        send = (
+            "ip",
+            "netns",
+            "exec",
+            host.namespace,
+            "ping",
+            "-c",
+            "1",
+            "-W",
+            "1",
+            str(host.interface.gateway.of(mixed.families[0])),
+        )
+        subprocess.run(send, check=False, capture_output=True)
+        shown = subprocess.run(
+            ("ip", "-n", host.namespace, "-j", "link", "show", "type", "veth"), check=True, capture_output=True
+        )
+        mac = json.loads(shown.stdout)[0]["address"]
+        vlan = mixed.list_segments(mixed.school_by_id[school.id])[host.segment].vlan
+        (reading,) = read_mac_tables([devices[school.id]], SSH)
+        assert not reading.refusal
+        ports = [
+            one.name
+            for one in devices[school.id].ports
+            if one.segments == (host.segment,) and one.role is PortRole.HOST_FACING
+        ]
+        assert [(one.vlan, [one.port]) for one in reading.learnt if one.mac == mac] == [(vlan, ports)]
 
 
 def test_a_power_cut_brings_back_what_was_saved_and_nothing_else(mixed: VirtualCity, mixed_lab: Layout) -> None:

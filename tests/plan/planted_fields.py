@@ -83,7 +83,7 @@ GONE = object()
 """Planted where something is taken out."""
 RULES, PEOPLE, APPLICATIONS = "access/rules.yaml", "access/people.yaml", "access/applications.yaml"
 ADMISSION, FLOWS, BLUEPRINTS = "access/admission.yaml", "access/flows.yaml", "city/blueprints.yaml"
-QUARANTINES = "access/quarantines.yaml"
+QUARANTINES, INTEGRATION = "access/quarantines.yaml", "city/integration.yaml"
 CITY, SCHOOLS, GROUPS = "city/city.yaml", "city/schools/all.yaml", "city/groups.yaml"
 _ALL = (
     "elementary-small",
@@ -104,6 +104,21 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
     "access/rules.yaml rules.schools.wards": ((RULES, "rules/computer-room-web/schools/wards", ["tama"]),),
     "access/rules.yaml rules.schools.kinds": ((RULES, "rules/computer-room-web/schools/kinds", ["elementary"]),),
     "access/rules.yaml rules.schools.ids": ((RULES, "rules/computer-room-web/schools/ids", ["s0001"]),),
+    "access/rules.yaml rules.schools.stages": ((RULES, "rules/computer-room-web/schools/stages", ["coexist"]),),
+    "city/blueprints.yaml blueprints.devices.ports.stages": (
+        (BLUEPRINTS, f"{_SMALL}/{_FLOOR}/7/stages", ["separated"]),
+    ),
+    "city/blueprints.yaml blueprints.devices.ssids.stages": (
+        (BLUEPRINTS, f"{_SMALL}/{_POINT}/1/stages", ["separated"]),
+    ),
+    "city/integration.yaml integrations": ((INTEGRATION, "integrations/0", GONE),),
+    "city/integration.yaml integrations.school": ((INTEGRATION, "integrations/0/school", "s0004"),),
+    "city/integration.yaml integrations.group": ((INTEGRATION, "integrations/1/group", "drill-pilot"),),
+    "city/integration.yaml integrations.ward": (
+        (INTEGRATION, "integrations/4/ward", "asao"),
+        (INTEGRATION, "integrations/8/ward", "nakahara"),
+    ),
+    "city/integration.yaml integrations.stage": ((INTEGRATION, "integrations/0/stage", "integrated"),),
     "access/rules.yaml rules.schools.groups": ((RULES, "rules/drills-preparation/schools/groups", ["exam-schools"]),),
     "access/rules.yaml rules.exception": (
         (RULES, "rules/cbt/exception", {"owner": "x", "reason": "x", "expires": date(2026, 11, 30)}),
@@ -258,6 +273,9 @@ def build_base() -> Files:
         ],
         "closed": [{**why, "school": "s0005"}],
     }
+    entries = [{"school": "s0001", "stage": "coexist"}, {"group": "exam-schools", "stage": "separated"}]
+    files[INTEGRATION]["integrations"][:0] = [{**one, "by": "x"} for one in entries]
+    plant(files, INTEGRATION, "integrations/8/stage", "separated")
     plant(files, APPLICATIONS, "applications/file-exchange/importance", "I")
     plant(files, APPLICATIONS, "applications/staff-ai/importance", "IV")
     return files

@@ -10,6 +10,7 @@ import yaml
 
 from stacks.settings.read_configuration import (
     ConfigurationRefused,
+    choose_named_file,
     find_application_problems,
     parse_stack_configuration,
 )
@@ -186,3 +187,25 @@ def test_a_public_application_is_named_by_policy_and_stack() -> None:
     assert find_application_problems(named, opened, file("lab")) == []
     (problem,) = find_application_problems(named, audiences, file("lab"))
     assert (problem.field, problem.message) == ("public", "the policy does not open 'staff-ai' to everybody")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_refusal_names_the_file_that_the_engine_read(stack: str) -> None:
+    """With `--config-file` the engine hands over other values than the stack's file has, and does not say whose."""
+    assert choose_named_file({**values(stack), "pulumi:tags": "x"}, file(stack)) == file(stack)
+    for changes in ({"audit/retention-days": 365}, {"domain": "another.example"}, {"public": "affairs"}):
+        assert choose_named_file(changed_values(stack, changes), file(stack)) == Path("--config-file")
+    assert choose_named_file(values(stack), Path("nowhere.yaml")) == Path("--config-file")
+
+
+def test_a_value_may_be_written_with_or_without_quotes(tmp_path: Path) -> None:
+    copy = tmp_path / "Pulumi.lab.yaml"
+    text = file("lab").read_text(encoding="utf-8")
+    copy.write_text(text.replace('tsunagu:protected: "false"', "tsunagu:protected: false"), encoding="utf-8")
+    assert choose_named_file(values("lab"), copy) == copy
+
+
+def test_a_refusal_shows_the_file_from_the_projects_folder() -> None:
+    line = line_of("lab", "instances:")
+    message = refusal("lab", {"applications/affairs/hosting/instances": [3, 1]})
+    assert f" stacks/config/Pulumi.lab.yaml:{line}: applications.affairs.hosting.instances" in message

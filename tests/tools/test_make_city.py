@@ -11,6 +11,7 @@ from controller.model.formats.number import take_format
 from controller.model.policy_files import POLICY_FILES
 from controller.model.sites.blueprints import Blueprint, BlueprintFile
 from controller.model.sites.schools import CityFile, LabFile, School, SchoolFile
+from controller.model.sites.stages import list_by_stage
 from controller.model.yaml_source import read_yaml
 from tools.make_city import KINDS, OUTPUT, SEED, WARDS, draw_city, main, ward_files, write_kanji
 
@@ -58,8 +59,10 @@ def count_of(blueprint: Blueprint, role: str) -> int:
 
 
 def port_numbers(blueprint: Blueprint) -> Iterator[list[int]]:
+    """The numbers of the ports of each device, by stage of integration."""
     for group in blueprint.devices:
-        yield [number for ports in group.ports for number in range(ports.first, ports.last + 1)]
+        for there in list_by_stage(group.ports):
+            yield [number for ports in there for number in range(ports.first, ports.last + 1)]
 
 
 def test_the_committed_files_are_what_the_generator_writes() -> None:

@@ -87,6 +87,10 @@ def read_defaults(command: str, words: Sequence[str], environment: Mapping[str, 
     return Defaults(values, origins, variables, tuple(_find_strangers(environment)))
 
 
+_OPERATORS_FILE = "TSUNAGU_OPERATIONS"
+"""No option, and read by `controller.operations.operators_file`, which takes longer to load than this needs."""
+
+
 def _find_policies(words: Sequence[str], environment: Mapping[str, str]) -> Path:
     for at, word in enumerate(words):
         if word == "--policies" and at + 1 < len(words):
@@ -101,6 +105,7 @@ def _find_strangers(environment: Mapping[str, str]) -> Iterator[str]:
     table = load_option_table()
     known = {name_variable(name) for options in table.values() for name in options}
     known |= {name_variable(name, command) for command, options in table.items() for name in options}
+    known.add(_OPERATORS_FILE)
     for name in sorted(environment):
         if name.startswith("TSUNAGU_") and name not in known and environment[name]:
             ends = {one.removeprefix("TSUNAGU_"): one for one in known}

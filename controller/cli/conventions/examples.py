@@ -130,6 +130,13 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("run --health-port 8601", "the daemon; what it may change the operators' file says"),
             Example("run --lab", "of the virtual city: drift and measuring"),
         ),
+        "integrate computers": (
+            Example(
+                "integrate computers --all --inventory pcs.csv --as-of 2026-11-01",
+                "count the old networks' computers by an inventory",
+            ),
+            Example("integrate computers --school as-e04 --read", "by what the school's switches have learnt"),
+        ),
         "integrate status": (
             Example("integrate status", "the stage of every school, and what stands in the way of the next"),
             Example("integrate status --ward 麻生区 --json", "of a ward, for a program"),

@@ -198,6 +198,7 @@ ExplainedDocument = TypedDict(
     {
         "from": str,
         "to": str,
+        "stage": str | None,
         "network": list[NetworkAnswer],
         "lines": dict[str, Any] | None,
         "identity": IdentityAnswer,
@@ -231,6 +232,8 @@ class WhatIfDocument(TypedDict):
     data_flows: list[dict[str, Any]]
     exchange: list[dict[str, Any]]
     equipment: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+    later: list[dict[str, Any]]
     unjudged: list[str]
 
 

@@ -116,6 +116,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),
         "restore": JsonForm(("restore",), "controller.cli.recovery.restore:RestoreDocument"),
         "backup": JsonForm(("backup create", "backup restore"), "controller.cli.recovery.backup:BackupDocument"),
+        "integrate-computers": JsonForm(
+            ("integrate computers",), "controller.cli.integration.computers:ComputersDocument"
+        ),
         "integrate-status": JsonForm(("integrate status",), "controller.cli.integration.status:StagesDocument"),
         "integrate-schedule": JsonForm(("integrate schedule",), "controller.cli.integration.schedule:ScheduleDocument"),
         "drill": JsonForm(("drill restore", "drill line"), "controller.drills.drill_record:DrillRecord"),

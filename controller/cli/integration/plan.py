@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -248,7 +247,7 @@ def _explain_left(one: LeftReservation) -> str:
 
 
 def _say_progress(device: str) -> None:
-    if sys.stderr.isatty():
+    if errors.is_terminal:
         errors.print(f"way back: {device}", style="dim", markup=False)
 
 

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.estates import load_estate_city, load_estate_operations
+from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
 from controller.cli.output import print_line, say_json, write_output
 from controller.errors import TsunaguError
+from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
 from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.status import list_school_statuses
@@ -53,7 +54,8 @@ def report_integration(  # noqa: PLR0913 the options of a command
     plan = None
     if city.calendar is not None:
         plan = build_schedule(city, {name: one.assessment for name, one in lines.items()}, settings, day, city.calendar)
-    statuses = list_school_statuses(city, lines, day)
+    folder = choose_state_folder(city.estate, operations, state, Path(city.directory))
+    statuses = list_school_statuses(city, lines, day, read_computer_counts(folder, city.id))
     figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), virtual=lab)
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)

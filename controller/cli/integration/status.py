@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.estates import load_estate_city, load_estate_operations
+from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
+from controller.cli.integration.computer_figures import (
+    ListedDocument,
+    SeenDocument,
+    describe_listed,
+    describe_seen,
+    say_figures,
+)
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, Schools, State, Wards, speak
 from controller.cli.output import Exit, get_words, print_message, say_json
 from controller.errors import TsunaguError
+from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.status import Blocker, SchoolStatus, list_school_statuses
+from controller.model.city import City
 from controller.model.measurement import Assessment
 from controller.model.policy_files import INTEGRATION
 from controller.model.sites.stages import STAGES, Stage
@@ -21,7 +31,11 @@ from controller.plan.select import Selection, select_schools_in_service
 
 
 class SchoolStageDocument(TypedDict):
-    """A school in its stage. `following` and `cutover`: what the policy plans; null where it plans nothing."""
+    """A school in its stage. `following` and `cutover`: what the policy plans; null where it plans nothing.
+
+    `listed_computers` and `seen_computers` are left in the old networks, by the inventory and by the switches; null
+    where nobody has counted. Without either nothing is judged of them.
+    """
 
     school: str
     name: str
@@ -33,6 +47,8 @@ class SchoolStageDocument(TypedDict):
     cutover: str | None
     retire_by: str | None
     line: Assessment
+    listed_computers: ListedDocument | None
+    seen_computers: SeenDocument | None
     blockers: list[Blocker]
 
 
@@ -65,11 +81,13 @@ def show_status(  # noqa: PLR0913 the command's options
     operations = load_estate_operations(city)
     chosen = {one.id for one in select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))}
     lines = assess_lines(city, operations, state)
-    found = [one for one in list_school_statuses(city, lines, city.policy_date) if one.school.id in chosen]
+    folder = choose_state_folder(city.estate, operations, state, Path(city.directory))
+    counts = read_computer_counts(folder, city.id)
+    found = [one for one in list_school_statuses(city, lines, city.policy_date, counts) if one.school.id in chosen]
     if as_json:
         say_json({**_describe_stages(found)})
     else:
-        _print_stages(found)
+        _print_stages(city, found)
     if any(Blocker.OVERDUE in one.blockers for one in found):
         raise typer.Exit(Exit.DIFFERS)
 
@@ -91,11 +109,13 @@ def _describe(one: SchoolStatus) -> SchoolStageDocument:
         "cutover": one.cutover.isoformat() if one.cutover else None,
         "retire_by": one.retire_by.isoformat() if one.retire_by else None,
         "line": one.line,
+        "listed_computers": describe_listed(one.computers.listed),
+        "seen_computers": describe_seen(one.computers.seen),
         "blockers": list(one.blockers),
     }
 
 
-def _print_stages(found: Sequence[SchoolStatus]) -> None:
+def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
     words = get_words()
     for one in found:
         named = words.say("common.named", name=one.school.id, called=one.school.name)
@@ -104,6 +124,8 @@ def _print_stages(found: Sequence[SchoolStatus]) -> None:
             parts.append(words.say("integration.since", day=one.since))
         if one.following is not None:
             parts.append(words.say("integration.next", stage=words[f"integration.{one.following}"], day=one.cutover))
+        if one.computers.has_figure or one.stage is Stage.COEXIST:
+            parts.append(say_figures(city, one.computers))
         blocked = ", ".join(words[f"integration.{blocker}"] for blocker in one.blockers)
         if blocked:
             parts.append(words.say("integration.blocked", reasons=blocked))

@@ -187,6 +187,8 @@ def _say(found: Explanation, city: City) -> None:
     named = city.applications.get(asked.application)
     target = name_first(asked.application, "" if named is None else named.name)
     print_message("explain.title", "bold", source=place, target=target)
+    if found.stage is not None:
+        print_message("explain.stage", stage=words[f"explain.{found.stage}"])
     print_message("explain.network-part")
     for one in found.network:
         _say_network(one)
@@ -276,6 +278,7 @@ def _document(found: Explanation) -> ExplainedDocument:
     return {
         "from": f"{found.question.school.id}/{found.question.segment}",
         "to": found.question.application,
+        "stage": None if found.stage is None else str(found.stage),
         "network": [
             {
                 "family": int(one.family),

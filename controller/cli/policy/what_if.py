@@ -90,6 +90,8 @@ def _document(changes: Changes) -> dict[str, object]:
         "admission": changes.admission,
         "data_flows": changes.data_flows,
         "equipment": changes.equipment,
+        "stages": changes.stages,
+        "later": changes.later,
         "exchange": changes.data_flows,  # what the list was called until now; for one version
     }
     return {

@@ -71,13 +71,25 @@ def read_day(cell: Cell, today: date) -> date:
     Raises:
         CellRefused: it is no day, or one to come.
     """
-    found = _DATE.fullmatch(read_plain_text(cell))
+    return parse_day(read_plain_text(cell), today)
+
+
+def parse_day(text: str, today: date) -> date:
+    """Return a day that is not after today.
+
+    >>> parse_day("2026/4/1", date(2026, 12, 1))
+    datetime.date(2026, 4, 1)
+
+    Raises:
+        CellRefused: it is no day, or one to come.
+    """
+    found = _DATE.fullmatch(text)
     try:
         day = date(int(found[1]), int(found[3]), int(found[4])) if found else None
     except ValueError:
         day = None
     if day is None:
-        message = f"{shorten_value(cell.text)} is no date; write it as {today.isoformat()}"
+        message = f"{shorten_value(text)} is no date; write it as {today.isoformat()}"
         raise CellRefused(message)
     if day > today:
         message = f"{day.isoformat()} is after today ({today.isoformat()}); write the day on which the list was made"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from controller.errors import LabError
@@ -14,7 +14,7 @@ from controller.lab.trials.matrix_pairs import MatrixPair
 from controller.lab.trials.matrix_results import PairResult, PairVerdict
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
-from controller.rollout.durable.rollout_scene import ProbeSample
+from controller.rollout.durable.rollout_scene import ProbedConnection, ProbeSample
 
 
 class LabProbes:
@@ -34,6 +34,43 @@ class LabProbes:
         )
         wrong = tuple(_describe(one) for one in found.results if one.verdict is not PairVerdict.AGREES)
         return ProbeSample(len(found.results), wrong)
+
+    def try_connections(
+        self, city: City, connections: Collection[ProbedConnection], *, changed: bool
+    ) -> Mapping[ProbedConnection, str]:
+        """See `TriesConnections.try_connections`; every pair of hosts that stands for a connection is tried."""
+        if not isinstance(city, VirtualCity):
+            message = f"{city.called} has no hosts of the virtual city"
+            raise LabError(message)
+        schools = tuple(dict.fromkeys(one.school for one in connections))
+        if changed:
+            follow_stages(city, schools, self._state)
+        found = try_matrix(
+            city,
+            schools,
+            control=False,
+            choose=lambda pairs: [pair for pair, _ in choose_connections(pairs, connections)],
+            state=self._state,
+        )
+        by_pair = {one.pair: one for one in found.results}
+        told: dict[ProbedConnection, str] = {}
+        for pair, connection in choose_connections(tuple(by_pair), connections):
+            wrong = "" if by_pair[pair].verdict is PairVerdict.AGREES else _describe(by_pair[pair])
+            told[connection] = told.get(connection) or wrong
+        return told
+
+
+def choose_connections(
+    pairs: Sequence[MatrixPair], connections: Collection[ProbedConnection]
+) -> list[tuple[MatrixPair, ProbedConnection]]:
+    """Return the pairs that try some connections, each with its connection; those of its own school only."""
+    wanted = {(one.school, one.segment, one.application, one.family): one for one in connections}
+    return [
+        (pair, wanted[key])
+        for pair in pairs
+        if pair.target.column.split(":")[0] == pair.target.application
+        and (key := (pair.school, pair.segment, pair.target.application, pair.target.family)) in wanted
+    ]
 
 
 def draw_sample(pairs: Sequence[MatrixPair], size: int, seed: str) -> list[MatrixPair]:

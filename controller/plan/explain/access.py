@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
 from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
 from controller.compile.network.wanted_device_state import compile_device
-from controller.errors import TsunaguError
+from controller.errors import ProofFailed, TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
 from controller.model.access.rules import CONTROLLER, INTERNET, Rule
 from controller.model.city import City
 from controller.model.network.device_state import Filter
-from controller.model.network.packets import Direction, Family, Packet, Protocol, Service, get_bounds
+from controller.model.network.packets import Direction, Effect, Family, Packet, Protocol, Service, get_bounds
 from controller.model.reference_evaluator import (
     Decision,
     Flow,
@@ -27,10 +27,12 @@ from controller.model.reference_evaluator import (
 from controller.model.sites.access_lines import Override, PathPreference
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
+from controller.model.sites.stages import Stage
 from controller.plan.proof.rendered_device import CLIENT_PORT
 from controller.plan.review import describe_entry
 from controller.platforms.registry import is_supported, load_platform_of
 from controller.prove.filters.evaluation import find_first_entry
+from controller.prove.reachability.replay import evaluate_packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class EnforcingEntry:
     filter: str
     line: str
     entry: str
+    permits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ class Explanation:
     network: tuple[NetworkExplanation, ...]
     identity: IdentityExplanation
     lines: LinesExplanation | None = None
+    stage: Stage | None = None
+    """The school's stage of integration, where the city names stages."""
 
 
 def explain_access(city: City, question: Question) -> Explanation:
@@ -119,7 +124,8 @@ def explain_access(city: City, question: Question) -> Explanation:
     network = tuple(
         _network(city, question, family, service) for service in _services(city, question) for family in city.families
     )
-    return Explanation(question, network, _identity(city, question), _lines(city, question))
+    stage = city.find_stage(question.school)
+    return Explanation(question, network, _identity(city, question), _lines(city, question), stage)
 
 
 def _lines(city: City, question: Question) -> LinesExplanation | None:
@@ -179,6 +185,10 @@ def _network(city: City, question: Question, family: Family, service: Service) -
     addresses = city.addresses.destination_addresses(question.application, question.school).in_family(family)
     if not addresses.included:
         note = f"{question.application} has no IPv{int(family)} address: nothing is permitted there"
+        lives = city.applications[question.application].segment if question.application != INTERNET else None
+        if lives and lives not in city.list_segments(question.school):
+            note = f"{question.school.id} is {city.find_stage(question.school)}: it has no segment {lives}, where "
+            note += f"{question.application} would be"
         return NetworkExplanation(family, service, "none", Decision(permitted=False, rules=()), (), note)
     destination = _example(city, question, family)
     flow = Flow(question.school, question.segment, family, service.protocol, destination, service.ports[0])
@@ -199,10 +209,31 @@ def _network(city: City, question: Question, family: Family, service: Service) -
         destination_port=flow.port,
         established=False,
     )
+    if not evaluate_packet(city, question.school, packet):
+        # What lets it out of its segment does not let it into another one.
+        necessities = ()
     enforced, note = _enforced(city, question, packet)
-    return NetworkExplanation(
+    found = NetworkExplanation(
         family, service, family.format_address(flow.destination), answer, tuple(enforced), note, necessities
     )
+    _refuse_contradiction(found, packet)
+    return found
+
+
+def _refuse_contradiction(found: NetworkExplanation, packet: Packet) -> None:
+    """Read the evidence: all entries on the way permit what is permitted, and one of them stops what is denied.
+
+    Raises:
+        ProofFailed: an answer must not stand beside entries that say otherwise.
+    """
+    if found.enforced and all(one.permits for one in found.enforced) != found.permitted:
+        says = "permitted" if found.permitted else "denied"
+        shown = "; ".join(f"{one.device} {one.filter}, {one.line}: {one.entry}" for one in found.enforced)
+        message = (
+            f"explain says that {packet} is {says}, and what the policy compiles to says otherwise ({shown}); do not "
+            "rely on either: run 'tsunagu prove', and report it as a fault of Tsunagu"
+        )
+        raise ProofFailed(message)
 
 
 def _example(city: City, question: Question, family: Family) -> int:
@@ -218,6 +249,9 @@ def _example(city: City, question: Question, family: Family) -> int:
 def _enforced(city: City, question: Question, packet: Packet) -> tuple[list[EnforcingEntry], str]:
     devices = city.list_devices(question.school)
     core = next(device for device in devices if device.role == "core")
+    if question.segment not in city.list_segments(question.school):
+        stage = city.find_stage(question.school)
+        return [], f"{question.school.id} is {stage}: it has no segment {question.segment}, so nobody asks from there"
     if not is_supported(core.platform):
         return [], f"{core.id} should enforce it, but its platform {core.platform!r} is not supported yet"
     return list(_decided(city, core, question, packet)), ""
@@ -238,7 +272,9 @@ def _decided(city: City, core: Device, question: Question, packet: Packet) -> It
         one = filters.get((vlan, direction, packet.family))
         entry = find_first_entry(one, packet) if one else None
         if one and entry:
-            yield EnforcingEntry(core.id, one.name, entry.origin, describe_entry(entry))
+            yield EnforcingEntry(
+                core.id, one.name, entry.origin, describe_entry(entry), permits=entry.effect is Effect.PERMIT
+            )
 
 
 def _identity(city: City, question: Question) -> IdentityExplanation:
@@ -250,7 +286,8 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
         bindings, levels, note = _at_the_proxy(city, app.id, question.person.role)
         answer = evaluate_identity(city, app.id, question.person)
         return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note)
-    admitted = [a for a in city.admissions if a.segment == question.segment]
+    here = city.list_segments(question.school)
+    admitted = [a for a in city.admissions if a.segment == question.segment and a.segment in here]
     if question.segment == CONTROLLER or not admitted:
         who = f"802.1X admits nobody to segment {question.segment!r}"
         if question.segment == city.default_segment:

@@ -16,9 +16,10 @@ IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE = (
     "wide",
     "used by all",
 )
+SKIPS = "skips a stage"
 UNREGISTERED = "unregistered"
 """Stands for devices that are registered at no school or office, or at one that nobody knows."""
-SURPRISES: dict[str, int] = {IMPORTANT: 16, STRANGERS: 8, OUTSIDE: 4, WIDE: 2, EVERYWHERE: 1}
+SURPRISES: dict[str, int] = {SKIPS: 32, IMPORTANT: 16, STRANGERS: 8, OUTSIDE: 4, WIDE: 2, EVERYWHERE: 1}
 """What deserves a second look, and how much it weighs; the heaviest change stands first."""
 
 
@@ -165,14 +166,51 @@ class PlatformChange:
         return len(self.devices)
 
 
+@dataclass(frozen=True, slots=True)
+class StageChange:
+    """Schools that come from one stage of integration to another; "" where a policy names no stages."""
+
+    before: str
+    after: str
+    schools: tuple[str, ...]
+    surprises: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> int:
+        """Return how many schools change."""
+        return len(self.schools)
+
+
+StagedChange = NetworkChange | IdentityChange | SeatChange
+
+
+@dataclass(frozen=True, slots=True)
+class LaterChange:
+    """A change of what schools have once they are in a stage."""
+
+    stage: str
+    change: StagedChange
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """Those of the change."""
+        return self.change.surprises
+
+    @property
+    def answers(self) -> int:
+        """Return how many answers change in the stage."""
+        return self.change.answers
+
+
 EquipmentChange = SeatChange | SourceChange | PlatformChange
-Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange | EquipmentChange
+Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange | EquipmentChange | StageChange | LaterChange
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """All of them; each list with the most surprising first. `before` and `after` name the policies, `on` the day.
 
+    `stages` are schools that change their stage, `later` what is so in a stage only that schools may come to.
     `unjudged` are the fields that differ and are neither judged here nor known to have no effect.
     """
 
@@ -185,11 +223,14 @@ class Changes:
     data_flows: tuple[DataFlowChange, ...]
     equipment: tuple[EquipmentChange, ...] = ()
     unjudged: tuple[str, ...] = ()
+    stages: tuple[StageChange, ...] = ()
+    later: tuple[LaterChange, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Tell if no answer changes; what was not judged is no answer."""
-        return not (self.network or self.identity or self.admission or self.data_flows or self.equipment)
+        today = self.network or self.identity or self.admission or self.data_flows or self.equipment
+        return not (today or self.stages or self.later)
 
 
 def weigh_change(change: Change) -> tuple[int, int, str]:

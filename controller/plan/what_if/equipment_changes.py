@@ -41,10 +41,12 @@ class _Seats:
 def find_equipment_changes(before: City, after: City) -> list[EquipmentChange]:
     """Return every port, network, platform and believed address that differs."""
     cities = (before, after)
-    return [*_find_seat_changes(cities), *_find_platform_changes(cities), *_find_source_changes(cities)]
+    return [*find_seat_changes(before, after), *_find_platform_changes(cities), *_find_source_changes(cities)]
 
 
-def _find_seat_changes(cities: Pair) -> Iterator[SeatChange]:
+def find_seat_changes(before: City, after: City) -> Iterator[SeatChange]:
+    """Yield the ports and networks that put whoever is there into another segment."""
+    cities = (before, after)
     found: dict[_Seat, _Seats] = {}
     for name in dict.fromkeys((*cities[0].school_by_id, *cities[1].school_by_id)):
         for old, new in _pair_devices(cities, name):
@@ -54,9 +56,9 @@ def _find_seat_changes(cities: Pair) -> Iterator[SeatChange]:
                 seats = found.setdefault(seat, _Seats())
                 seats.count += 1
                 seats.schools[name] = None
-    for (network, before, after), seats in found.items():
-        surprises = (STRANGERS,) if _leads_strangers_in(cities, before, after) else ()
-        words = _describe_carried(cities[0], before), _describe_carried(cities[1], after)
+    for (network, old_way, new_way), seats in found.items():
+        surprises = (STRANGERS,) if _leads_strangers_in(cities, old_way, new_way) else ()
+        words = _describe_carried(before, old_way), _describe_carried(after, new_way)
         yield SeatChange(network, *words, seats.count, tuple(seats.schools), surprises)
 
 

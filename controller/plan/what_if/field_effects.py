@@ -15,6 +15,7 @@ _BLUEPRINTS, _GROUPS, _RULES = "city/blueprints.yaml", "city/groups.yaml", "acce
 _APPLICATIONS, _PREFIXES, _PEOPLE = "access/applications.yaml", "access/prefixes/*.yaml", "access/people.yaml"
 _ADMISSION, _FLOWS, _MEASUREMENT = "access/admission.yaml", "access/flows.yaml", "measurement.yaml"
 _QUARANTINES = "access/quarantines.yaml"
+_INTEGRATION = "city/integration.yaml"
 _SEGMENTS, _CALENDAR, _LINES = "access/segments.yaml", "city/calendar.yaml", "city/lines.yaml"
 
 
@@ -43,6 +44,9 @@ JUDGED: frozenset[str] = (
     | _name(_BLUEPRINTS, "blueprints.devices.count", "blueprints.devices.platform")
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ports{one}" for one in (".first", ".last", ".mode", ".segments")))
     | _name(_BLUEPRINTS, *(f"blueprints.devices.ssids{one}" for one in ("", ".ssid", ".segment", ".protection")))
+    | _name(_RULES, "rules.schools.stages")
+    | _name(_BLUEPRINTS, "blueprints.devices.ports.stages", "blueprints.devices.ssids.stages")
+    | _name(_INTEGRATION, *(f"integrations{one}" for one in ("", ".school", ".ward", ".group", ".stage")))
     | _name(_DEVICES, "devices.platform")
     | _name(_CITY, "controllers", "offices.egress")
     | _name(_SCHOOLS, *(f"schools.lines.{one}.egress" for one in ("primary", "backup", "third")))
@@ -73,8 +77,17 @@ WITHOUT_EFFECT: Mapping[str, str] = {
             *_name(_PREFIXES, "source", "retrieved"),
             *_name(_QUARANTINES, "quarantines.reason", "quarantines.by", "closed.reason", "closed.by"),
             *_name(_MEASUREMENT, "recommended.source"),
+            *_name(_INTEGRATION, "integrations.by", "integrations.since", "integrations.retire-by", "shared.reason"),
         ),
         _FOR_PEOPLE,
+    ),
+    **dict.fromkeys(
+        _name(_INTEGRATION, "integrations.next", "integrations.next.stage", "integrations.next.cutover"),
+        "what is to come opens nothing: a stage is changed by an edit of its own, never by a day that passes",
+    ),
+    **dict.fromkeys(
+        _name(_INTEGRATION, "shared", "shared.segment", "shared.ward"),
+        "it only refuses schools of one ward in two stages; whether they may is asked when a policy is loaded",
     ),
     **dict.fromkeys(
         (
@@ -85,6 +98,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
             *_name(_GROUPS, f"groups {ORDER}"),
             *_name(_CITY, f"wards {ORDER}", f"offices {ORDER}", f"kinds {ORDER}"),
             *_name(_PEOPLE, f"roles {ORDER}"),
+            *_name(_INTEGRATION, f"integrations {ORDER}"),
         ),
         _UNORDERED,
     ),

@@ -10,6 +10,7 @@ from controller.plan.what_if.changes import (
     EVERYWHERE,
     IMPORTANT,
     OUTSIDE,
+    SKIPS,
     STRANGERS,
     UNREGISTERED,
     WIDE,
@@ -19,17 +20,26 @@ from controller.plan.what_if.changes import (
     DataFlowChange,
     EquipmentChange,
     IdentityChange,
+    LaterChange,
     NetworkChange,
     PlatformChange,
     SeatChange,
     SourceChange,
+    StageChange,
     weigh_change,
 )
 
 NAMED = 6
 """So many schools are named; of more, only how many there are."""
 _MOST_ROWS = 40
-_REASONS = {IMPORTANT: "class-ii", STRANGERS: "strangers", OUTSIDE: "outside", WIDE: "wide", EVERYWHERE: "everywhere"}
+_REASONS = {
+    SKIPS: "skips",
+    IMPORTANT: "class-ii",
+    STRANGERS: "strangers",
+    OUTSIDE: "outside",
+    WIDE: "wide",
+    EVERYWHERE: "everywhere",
+}
 Row = tuple[str, ...]
 
 
@@ -52,6 +62,9 @@ class _Comment:
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
         network, identity = group_network_changes(changes.network), group_identity_changes(changes.identity)
         kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows, *changes.equipment)
+        kinds += (*changes.stages, *changes.later)
+        staged = [(self._stage(one),) for one in changes.stages]
+        yield from self._table("stages", ("what",), staged)
         surprising = sorted((one for one in kinds if one.surprises), key=weigh_change)
         yield from self._table("first", ("why", "what"), [(self._why(one), self._sentence(one)) for one in surprising])
         head: Row = ("way", "ends", "services", "schools", "example", "rules")
@@ -64,6 +77,8 @@ class _Comment:
         yield from self._table("data-flows", ("way", "data", "rules"), flows)
         other = [(self._equipment(one),) for one in changes.equipment if not one.surprises]
         yield from self._table("equipment", ("what",), other)
+        later = [(self._say(one.stage), self._sentence(one.change)) for one in changes.later if not one.surprises]
+        yield from self._table("later", ("stage", "what"), later)
         yield from self._table("unjudged", ("field",), [(one,) for one in changes.unjudged])
 
     def _say(self, key: str, **marks: object) -> str:
@@ -78,6 +93,8 @@ class _Comment:
             self._count("admission-count", changes.admission),
             self._count("data-flow-count", changes.data_flows),
             self._count("equipment-count", changes.equipment),
+            self._count("stage-count", changes.stages),
+            self._count("later-count", changes.later),
         ]
         return self._say("summary", parts=", ".join(part for part in parts if part))
 
@@ -110,11 +127,19 @@ class _Comment:
                 return f"{one.role}, {_or(one.postures)}, {one.place}: {_or(one.before)} → {_or(one.after)}"
             case DataFlowChange():
                 return f"{self._say(one.way)} {self._data(one)}; {_or(one.rules)}"
-            case SeatChange() | SourceChange() | PlatformChange():
+            case SeatChange() | SourceChange() | PlatformChange() | StageChange():
                 return self._equipment(one)
+            case LaterChange():
+                return self._say("once-there", stage=self._say(one.stage), what=self._sentence(one.change))
 
-    def _equipment(self, one: EquipmentChange) -> str:
+    def _stage(self, one: StageChange) -> str:
+        before, after = (self._say(stage or "no-stage") for stage in (one.before, one.after))
+        return self._say("stage-moves", there=self._at(one.schools), before=before, after=after)
+
+    def _equipment(self, one: EquipmentChange | StageChange) -> str:
         match one:
+            case StageChange():
+                return self._stage(one)
             case SeatChange():
                 key = "network-moves" if one.network else "ports-move"
                 marks = {"network": one.network, "count": f"{one.seats:,}", "there": self._at(one.schools)}

@@ -17,7 +17,7 @@ from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.schools import School
 from controller.prove.check import Check, join_checks
-from controller.prove.reachability.ways import SegmentWay, find_ways
+from controller.prove.reachability.reaching_segments import SegmentWay, find_ways
 from controller.prove.stage_variants import list_stage_variants
 
 NO_WAY = "no way from others than the staff to affairs data"

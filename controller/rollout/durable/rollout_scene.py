@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from controller.adoption.take_over.deriver import HandOverDeriver
 from controller.errors import PlanRefused
 from controller.model.city import City
+from controller.model.network.packets import Family
 from controller.model.sites.schools import School
 from controller.operations.applied_policies import find_applied_policy, record_applied_policy
 from controller.operations.operations import Operations
@@ -37,6 +38,36 @@ class ProbeSample:
 
     tried: int
     wrong: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedConnection:
+    """A connection of a host in a segment of a school to an application, and what the policy says of it."""
+
+    school: str
+    segment: str
+    application: str
+    family: Family
+    permitted: bool
+
+    def __str__(self) -> str:
+        return f"{self.segment} of {self.school} to {self.application} over IPv{int(self.family)}"
+
+
+@runtime_checkable
+class TriesConnections(Protocol):
+    """Opens connections that it is told of, as hosts of a school would."""
+
+    def try_connections(
+        self, city: City, connections: Collection[ProbedConnection], *, changed: bool
+    ) -> Mapping[ProbedConnection, str]:
+        """Return those that could be tried, each with what is not as the policy says, "" where all is.
+
+        `changed`: the devices are as the policy wants them, so hosts whose port has moved ask for an address anew.
+
+        Raises:
+            TsunaguError: nothing could be tried.
+        """
 
 
 class PolicyProbes(Protocol):

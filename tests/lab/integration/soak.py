@@ -20,6 +20,7 @@ from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from controller.integration.interruption import RULES, InterruptionCause
 from controller.lab import lifecycle as virtual_city
 from controller.model.sites.stages import Stage
 from tests.conftest import refuse_labs_of_others
@@ -94,6 +95,8 @@ class Soak:
 def list_wrong(seen: StepSeen) -> Iterator[str]:
     """Yield what a change must not show."""
     yield from (f"lost: {name}" for name in dict.fromkeys(seen.kept_lost))
+    if seen.moved_gap > RULES[InterruptionCause.SOCKETS].seconds:
+        yield f"a moved port was interrupted for {seen.moved_gap:.1f} s, longer than announced"
     yield from (f"reached: {name}" for name in seen.reached)
     yield from (f"not as the policy says afterwards: {name}" for name in seen.silent)
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import pytest
 
 from controller.exit_codes import Exit
+from controller.integration.interruption import RULES, InterruptionCause
 from controller.lab import lifecycle as virtual_city
 from controller.model.sites.stages import Stage
 from tests.cli.running import Done
@@ -24,8 +25,7 @@ pytestmark = pytest.mark.lab
 
 WAY = (Stage.SEPARATED, Stage.COEXIST, Stage.INTEGRATED, Stage.COEXIST)
 LEAST_TRIES = 200
-ANNOUNCED_SECONDS = 90
-"""At a socket that changes its segment: IEEE 802.1X asks anew after 30 s, DHCP for up to 60 s (RFC 2131 4.1)."""
+ANNOUNCED_SECONDS = RULES[InterruptionCause.SOCKETS].seconds
 KILL_AFTER = 1.5
 """Seconds after its begin: the switch is being changed then."""
 

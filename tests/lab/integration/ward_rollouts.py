@@ -21,7 +21,7 @@ from tests.lab.integration.ward_scene import WardScene
 RESTORE_SECONDS = 60
 WAVES = ({"name": "canary", "schools": "canary"}, {"name": "rest", "schools": "rest"})
 PROBES: Mapping[str, Any] = {"gates": [{"kind": "management"}, {"kind": "policy-probes", "sample": 16}]}
-"""The post-check of a wave: its devices answer, and packets of the hosts of its schools pass as the policy says."""
+"""The post-check of every wave: its devices answer, and packets of the hosts of its schools pass as the policy says."""
 UNDO: Mapping[str, Any] = {"undo-on-failure": True, "undo-may-widen": True}
 """A wave that fails its post-check goes back by itself, also to where the old networks are open again."""
 
@@ -53,7 +53,7 @@ class WardRollouts:
         path = paths.STATE / paths.OPERATIONS
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         kept = {"canary": document["rollout"]["canary"]} if "canary" in document.get("rollout", {}) else {}
-        settings = {"waves": [{**wave, **PROBES} for wave in WAVES], **(UNDO if undo else {})}
+        settings = {"waves": [*WAVES], **PROBES, **(UNDO if undo else {})}
         document["rollout"] = {**kept, **settings}
         write_whole(yaml.safe_dump(document, sort_keys=False).encode(), path)
 

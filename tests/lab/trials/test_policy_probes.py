@@ -13,7 +13,9 @@ from controller.lab.trials.matrix_results import MatrixResult, PairResult, PairV
 from controller.lab.trials.policy_probes import LabProbes, draw_sample
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.model.network.packets import Family
 from controller.model.virtual_city import VirtualCity
+from controller.rollout.durable.rollout_scene import ProbedConnection
 from tests.conftest import POLICIES
 from tests.policies import TODAY
 
@@ -98,3 +100,50 @@ def test_what_is_not_as_the_policy_says_is_named(city: VirtualCity, monkeypatch:
 def test_another_city_has_no_hosts_to_send_packets_from() -> None:
     with pytest.raises(LabError, match="has no hosts of the virtual city"):
         LabProbes().try_sample(load_city(POLICIES, on=TODAY), ("as-e04",), 4, "r/0")
+
+
+def test_the_connections_of_a_day_are_tried_by_the_pairs_that_stand_for_them(
+    city: VirtualCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(segment: str, column: str, application: str) -> MatrixPair:
+        target = PairTarget(column=column, application=application, address="192.0.2.1", port=443)
+        return make_pairs(1, 0)[0].model_copy(update={"segment": segment, "host": column, "target": target})
+
+    pairs = [
+        make("staff", "saas", "saas"),
+        make("staff", "saas@other-school", "saas"),
+        make("staff", "internet:443", "internet"),
+        make("pupil", "saas", "saas"),
+    ]
+
+    def try_matrix(
+        asked: City,
+        schools: Sequence[str],
+        *,
+        choose: Callable[[Sequence[MatrixPair]], Sequence[MatrixPair]],
+        **_: object,
+    ) -> MatrixResult:
+        assert (asked, tuple(schools)) == (city, ("as-e04",))
+        verdicts = [PairVerdict.AGREES, PairVerdict.CLOSED]
+        found = tuple(
+            PairResult(pair=one, connected=False, verdict=verdict)
+            for one, verdict in zip(choose(pairs), verdicts, strict=True)
+        )
+        return MatrixResult(with_control=False, results=found, untested=(), seconds=0.0)
+
+    followed: list[tuple[str, ...]] = []
+    monkeypatch.setattr(policy_probes, "try_matrix", try_matrix)
+    monkeypatch.setattr(policy_probes, "follow_stages", lambda _, schools, __: followed.append(tuple(schools)))
+    wanted = [
+        ProbedConnection("as-e04", "staff", name, Family.V4, permitted=True) for name in ("saas", "internet", "other")
+    ]
+    found = LabProbes().try_connections(city, wanted, changed=True)
+    assert followed == [("as-e04",)]
+    LabProbes().try_connections(city, wanted, changed=False)
+    assert followed == [("as-e04",)], "hosts stay where they are until their ports have moved"
+    assert [(one.application, why.partition(" (")[2]) for one, why in found.items()] == [
+        ("saas", ""),
+        ("internet", "closed but must be open)"),
+    ]
+    with pytest.raises(LabError, match="has no hosts of the virtual city"):
+        LabProbes().try_connections(load_city(POLICIES, on=TODAY), wanted, changed=True)

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+from controller.errors import TsunaguError
+from controller.importing.cell_values import CellRefused
+from controller.integration.computers.count_store import parse_computer_counts
+from controller.integration.computers.host_cells import parse_day
 from controller.integration.computers.inventory_table import ListDay, parse_computer_inventory
 from controller.integration.computers.issued_table import parse_issued_counts
 from controller.integration.computers.printer_table import parse_printers
@@ -40,19 +44,36 @@ def _read_issued(city: City) -> Run:
     return lambda data: parse_issued_counts(data, Path("issued.csv"), city)
 
 
-HOST_TABLES: tuple[tuple[str, tuple[bytes, ...], Callable[[City], Run], tuple[str, ...]], ...] = (
-    (
-        "computers",
-        tuple(_INVENTORY.encode(encoding) for encoding in ("utf-8", "cp932")),
-        _read_inventory,
-        ("read_computer_inventory", "parse_computer_inventory", "parse_host_table", "parse_mac_address"),
-    ),
-    (
-        "reservations",
-        (_RESERVATIONS.encode(),),
-        _read_reservations,
-        ("read_reservations", "parse_reservations"),
-    ),
-    ("printers", (_RESERVATIONS.encode(),), _read_printers, ("read_printers", "parse_printers")),
-    ("issued", (_ISSUED.encode(),), _read_issued, ("read_issued_counts", "parse_issued_counts")),
+_COUNTS = (
+    b'{"format": 1, "city": "kawasaki", "schools": {"as-e01": {"listed": {"as_of": "2026-11-01", "computers": '
+    b'{"02:54:00:00:00:01": "pc-1"}}, "seen": {"at": "2026-12-01T00:00:00Z", "macs": ["02:54:00:00:00:01"], '
+    b'"devices": ["as-e01-core1"], "unread": {"as-e01-floor1": "nobody answers"}, "elsewhere": []}}}}'
 )
+
+
+def list_host_readers(
+    city: City,
+) -> list[tuple[str, tuple[bytes, ...], Run, tuple[str, ...], tuple[type[Exception], ...]]]:
+    """What each reader is called, what it begins from, what reads, what it covers, and its refusals."""
+    refusals: tuple[type[Exception], ...] = (TsunaguError,)
+    computers = tuple(_INVENTORY.encode(encoding) for encoding in ("utf-8", "cp932"))
+    return [
+        ("table of computers", computers, _read_inventory(city),
+         ("read_computer_inventory", "parse_computer_inventory", "parse_host_table", "parse_mac_address"), refusals),
+        ("table of reservations", (_RESERVATIONS.encode(),), _read_reservations(city),
+         ("read_reservations", "parse_reservations"), refusals),
+        ("table of printers", (_RESERVATIONS.encode(),), _read_printers(city),
+         ("read_printers", "parse_printers"), refusals),
+        ("table of certificates", (_ISSUED.encode(),), _read_issued(city),
+         ("read_issued_counts", "parse_issued_counts"), refusals),
+        ("counts of computers", (_COUNTS,), _read_counts, ("parse_computer_counts", "read_computer_counts"), refusals),
+        ("day of a list", (b"2026-12-01", b"2026/4/1"), _read_list_day, ("parse_day",), (CellRefused,)),
+    ]  # fmt: skip
+
+
+def _read_counts(data: bytes) -> object:
+    return parse_computer_counts(data, Path("computers.json"), "kawasaki")
+
+
+def _read_list_day(data: bytes) -> object:
+    return parse_day(data.decode("utf-8", "replace"), _DAY.today)

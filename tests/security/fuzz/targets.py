@@ -62,8 +62,8 @@ from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 from tests.security.fuzz import recovery_texts as recovery
 from tests.security.fuzz.adopted_texts import adopting
-from tests.security.fuzz.host_tables import HOST_TABLES
-from tests.security.fuzz.mac_tables import MAC_TABLES, read_mac_seed, reading_mac_table
+from tests.security.fuzz.host_tables import list_host_readers
+from tests.security.fuzz.mac_tables import list_mac_readers
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -251,7 +251,7 @@ def _list_documents(stage: Stage) -> list[Target]:
     return [
         Target("table of schools", SCHOOL_TABLES, lambda data: import_table(stage.write("schools.csv", data)),
                READERS_OF_TABLES),
-        *(Target(f"table of {name}", seeds, read(stage.city), covers) for name, seeds, read, covers in HOST_TABLES),
+        *(Target(*one) for one in (*list_host_readers(stage.city), *list_mac_readers())),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
@@ -323,15 +323,6 @@ def _list_device_texts() -> list[Target]:
             if can_read_existing(one)
         ),
         *(Target(f"kept text {one}", _read_golden(one), keeping(one), ("redact_configuration",)) for one in platforms),
-        *(
-            Target(
-                f"MAC table {one}",
-                (read_mac_seed(one),),
-                reading_mac_table(one),
-                ("parse_mac_table", "parse_learnt_table"),
-            )
-            for one in MAC_TABLES
-        ),
         Target("redaction", (secrets, *texts), redact_all, ("redact", "redact_message")),
     ]
 

@@ -39,13 +39,15 @@ class GateWave:
 
     `changes` are the plan's for its devices but those that were written off; `good` are those that ended as planned.
     `others` are the other devices of its schools. `began` and `ended` are its first and last device's; None where none
-    was changed. `key` names the wave, and nothing else is named so.
+    was changed. `key` names the wave, and nothing else is named so. `whole` are those of its schools of which no device
+    comes in a later wave: of the others packets still pass as before.
     """
 
     key: str
     city: City
     rule: GateRule
     schools: tuple[str, ...]
+    whole: tuple[str, ...]
     changes: Mapping[str, Change]
     good: frozenset[str]
     others: tuple[Device, ...]

@@ -16,9 +16,13 @@ class PolicyProbesGate:
         if probes is None:
             seen = "nothing sends packets as the hosts of these schools would: leave this gate out here"
             return GateResult(GateVerdict.NOT_JUDGED, seen)
-        found = probes.try_sample(wave.city, wave.schools, wave.rule.sample or SAMPLE, wave.key)
+        later = [school for school in wave.schools if school not in wave.whole]
+        left = f"; not tried: {name_some(later)}, where devices come in a later wave" if later else ""
+        if not wave.whole:
+            return GateResult(GateVerdict.PASSED, f"no connection was to be tried yet{left}")
+        found = probes.try_sample(wave.city, wave.whole, wave.rule.sample or SAMPLE, wave.key)
         if found.wrong:
             return GateResult(GateVerdict.FAILED, f"not as the policy says: {name_some(found.wrong)}")
         if not found.tried:
             return GateResult(GateVerdict.NOT_JUDGED, "there was no connection to try")
-        return GateResult(GateVerdict.PASSED, f"{found.tried} connections are as the policy says")
+        return GateResult(GateVerdict.PASSED, f"{found.tried} connections are as the policy says{left}")

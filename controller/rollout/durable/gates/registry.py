@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from controller.errors import TsunaguError
 from controller.operations.gate_settings import GateKind
+from controller.rollout.durable.gates.day_gate import DayAtSchoolGate
 from controller.rollout.durable.gates.device_gates import DriftGate, ManagementGate
 from controller.rollout.durable.gates.gate import Gate, GateResult, GateVerdict, GateWave, LookingGate
 from controller.rollout.durable.gates.measured_gates import BandwidthGate, ServicesGate
@@ -17,6 +18,7 @@ GATES: Mapping[GateKind, Gate] = {
     GateKind.SERVICES: ServicesGate(),
     GateKind.BANDWIDTH: BandwidthGate(),
     GateKind.DRIFT: DriftGate(),
+    GateKind.DAY_AT_SCHOOL: DayAtSchoolGate(),
 }
 
 

@@ -149,6 +149,7 @@ class WaveGates:
             city=self.scene.city,
             rule=rule,
             schools=schools,
+            whole=self._list_whole(place, schools, off),
             changes={name: self.scene.changes[name] for name in names},
             good=frozenset(name for name, run in last.items() if run.end is not None and run.end.good),
             others=list_other_devices(self.scene.city, schools, {*names, *off}),
@@ -156,6 +157,12 @@ class WaveGates:
             ended=max((run.ended for run in tried if run.ended is not None), default=None),
             scene=self.scene.gate_scene,
         )
+
+    def _list_whole(self, place: RunPlace, schools: tuple[str, ...], off: set[str]) -> tuple[str, ...]:
+        """Return the schools of which every device that the plan changes has ended, or was written off."""
+        ended = {run.device for run in self.store.list_runs(place.rollout) if run.end is not None} | off
+        waiting = {one.device.school.id for name, one in self.scene.changes.items() if name not in ended}
+        return tuple(school for school in schools if school not in waiting)
 
 
 def list_other_devices(city: City, schools: tuple[str, ...], besides: set[str]) -> tuple[Device, ...]:

@@ -45,6 +45,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[DurableScene, Gate
         city=started.city,
         rule=GateRule(kind=GateKind.MANAGEMENT),
         schools=tuple(turn.school for turn in record.waves[0].schools),
+        whole=tuple(turn.school for turn in record.waves[0].schools),
         changes=prepared.changes,
         good=frozenset(prepared.changes),
         others=(),
@@ -170,6 +171,19 @@ def test_probes_of_the_policy(
     assert seen in found[1]
     assert probes.asked == [(wave.schools, 7, "r/0")]
     assert ask(judged[1], GateKind.POLICY_PROBES)[0] is NOT_JUDGED
+
+
+def test_packets_are_tried_only_where_no_device_is_still_to_come(judged: tuple[DurableScene, GateWave]) -> None:
+    probes = Probes(lambda: ProbeSample(20, ()))
+    first, second = judged[1].schools
+    wave = replace(judged[1], scene=replace(judged[1].scene, probes=probes), whole=(first,))
+    verdict, seen = ask(wave, GateKind.POLICY_PROBES, sample=7)
+    assert verdict is PASSED
+    assert f"not tried: {second}, where devices come in a later wave" in seen
+    assert probes.asked == [((first,), 7, "r/0")]
+    verdict, seen = ask(replace(wave, whole=()), GateKind.POLICY_PROBES)
+    assert (verdict, len(probes.asked)) == (PASSED, 1)
+    assert seen.startswith("no connection was to be tried yet; not tried: ")
 
 
 def measure(folder: Path, wave: GateWave, rows: Sequence[tuple[int, MeasurementKind, object, float]]) -> GateWave:

@@ -1,0 +1,78 @@
+"""Integration in what-if: schools that change their stage, and answers that change in a stage to come.
+
+The other parts judge each school in the stage that it is in. A rule, port or network of a stage that a school is not in
+yet changes no answer of today; it does when the school gets there, so it is judged there, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from controller.model.city import City
+from controller.model.sites.schools import School
+from controller.model.sites.stages import Stage, are_adjacent
+from controller.plan.what_if.changes import (
+    SKIPS,
+    IdentityChange,
+    LaterChange,
+    NetworkChange,
+    SeatChange,
+    StageChange,
+    StagedChange,
+)
+from controller.plan.what_if.equipment_changes import find_seat_changes
+from controller.plan.what_if.identity_changes import find_identity_changes
+from controller.plan.what_if.network_changes import find_network_changes
+from controller.prove.stage_variants import list_stage_variants
+
+
+def find_stage_changes(before: City, after: City) -> list[StageChange]:
+    """Return the schools of both policies that are in another stage, by how they change."""
+    found: dict[tuple[Stage | None, Stage | None], list[str]] = {}
+    for school in after.schools:
+        old = before.school_by_id.get(school.id)
+        pair = (_find_stage(before, old), after.find_stage(school))
+        if old is not None and pair[0] is not pair[1]:
+            found.setdefault(pair, []).append(school.id)
+    return [
+        StageChange(str(old or ""), str(new or ""), tuple(schools), (SKIPS,) if _skips(old, new) else ())
+        for (old, new), schools in found.items()
+    ]
+
+
+def _find_stage(city: City, school: School | None) -> Stage | None:
+    return city.find_stage(school) if school else None
+
+
+def _skips(old: Stage | None, new: Stage | None) -> bool:
+    return old is not None and new is not None and not are_adjacent(old, new)
+
+
+def find_later_changes(before: City, after: City, told: Iterable[object]) -> list[LaterChange]:
+    """Return what changes in each stage, with all schools in it, and is not among the changes of today."""
+    known = {_name(one) for one in told if isinstance(one, NetworkChange | IdentityChange | SeatChange)}
+    if not (before.integrations.named and after.integrations.named):
+        return []
+    found: list[LaterChange] = []
+    old, new = list_stage_variants(before), list_stage_variants(after)
+    for stage in Stage:
+        found += [LaterChange(str(stage), one) for one in _compare(old[stage], new[stage]) if _name(one) not in known]
+    return found
+
+
+def _compare(before: City, after: City) -> Iterator[StagedChange]:
+    yield from find_network_changes(before, after)
+    yield from find_identity_changes(before, after)
+    yield from find_seat_changes(before, after)
+
+
+def _name(one: StagedChange) -> object:
+    """A change without where it is, and without what shows it."""
+    match one:
+        case NetworkChange():
+            return replace(one, schools=(), packet="", rules=(), surprises=())
+        case IdentityChange():
+            return replace(one, registered=(), person="", rules=(), surprises=())
+        case SeatChange():
+            return replace(one, seats=0, schools=(), surprises=())
