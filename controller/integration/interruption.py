@@ -20,8 +20,9 @@ from controller.errors import InputRefused
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.character_classes import Sentence
 from controller.inputs.input_file import read_input_text
+from controller.integration.change_order import count_waits
 from controller.integration.way_back import MovingDevice
-from controller.model.network.device_state import DeviceState
+from controller.model.network.device_state import DeviceState, PortMode, PortState
 
 MEASURED_FILE = Path(__file__).parent / "measured_interruptions.json"
 """What the lab has measured; there is none before it did."""
@@ -34,6 +35,7 @@ class InterruptionCause(StrEnum):
     WIRELESS = "wireless"
     GATEWAY = "gateway"
     ROUTES = "routes"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,10 @@ RULES: Mapping[InterruptionCause, InterruptionRule] = MappingProxyType(
         InterruptionCause.ROUTES: InterruptionRule(
             180, "RFC 4271 10: hold time 90 s, and as long again until the session stands and has its routes"
         ),
+        InterruptionCause.WAITING: InterruptionRule(
+            180,
+            "each change of another device until then: 60 s to restore it, and 120 s to log in, read and save",
+        ),
     }
 )
 """What is not named here interrupts nobody: of filters and VLANs every state on the way is proved to let pass what
@@ -66,16 +72,20 @@ both ends let pass."""
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """What the change of one device interrupts: each cause once, since all of a device is changed in one go."""
+    """What the change of one device interrupts: each cause once, since all of a device is changed in one go.
+
+    `waits`: during how many changes of other devices somebody behind it waits, as the core is in the other stage.
+    """
 
     device: str
     steps: tuple[str, ...]
     causes: tuple[InterruptionCause, ...]
+    waits: int = 0
 
     @property
     def seconds(self) -> int:
         """Return for how long at most."""
-        return sum(RULES[one].seconds for one in self.causes)
+        return sum(RULES[one].seconds * (self.waits if one is InterruptionCause.WAITING else 1) for one in self.causes)
 
     @property
     def minutes(self) -> int:
@@ -95,7 +105,9 @@ class MeasuredInterruptions(BaseModel):
 
 def list_interruptions(moving: Iterable[MovingDevice]) -> tuple[Interruption, ...]:
     """Return what the change of each device interrupts, in the order of the rollout."""
-    return tuple(Interruption(one.device.id, one.titles, tuple(dict.fromkeys(_find_causes(one)))) for one in moving)
+    listed = tuple(moving)
+    waits = count_waits(listed)
+    return tuple(_describe_interruption(one, waits[one.device.id]) for one in listed)
 
 
 def read_measured_interruptions(path: Path = MEASURED_FILE) -> MeasuredInterruptions | None:
@@ -112,6 +124,11 @@ def read_measured_interruptions(path: Path = MEASURED_FILE) -> MeasuredInterrupt
         raise InputRefused(path, "is no record of measured interruptions; measure anew in the lab") from None
 
 
+def _describe_interruption(moving: MovingDevice, waits: int) -> Interruption:
+    causes = dict.fromkeys([*_find_causes(moving), *([InterruptionCause.WAITING] if waits else [])])
+    return Interruption(moving.device.id, moving.titles, tuple(causes), waits)
+
+
 def _find_causes(moving: MovingDevice) -> Iterator[InterruptionCause]:
     before = moving.now
     for after in moving.states:
@@ -120,7 +137,8 @@ def _find_causes(moving: MovingDevice) -> Iterator[InterruptionCause]:
 
 
 def _find_step_causes(before: DeviceState, after: DeviceState) -> Iterator[InterruptionCause]:
-    if before.ports != after.ports or before.lags != after.lags:
+    # A trunk that gets or loses a VLAN keeps its link, and every state on the way lets the other VLANs pass.
+    if _list_sockets(before) != _list_sockets(after) or before.lags != after.lags:
         yield InterruptionCause.SOCKETS
     if before.networks != after.networks:
         yield InterruptionCause.WIRELESS
@@ -128,3 +146,7 @@ def _find_step_causes(before: DeviceState, after: DeviceState) -> Iterator[Inter
         yield InterruptionCause.GATEWAY
     if (before.routing, before.default_routes, before.tunnels) != (after.routing, after.default_routes, after.tunnels):
         yield InterruptionCause.ROUTES
+
+
+def _list_sockets(state: DeviceState) -> tuple[PortState, ...]:
+    return tuple(one for one in state.ports if one.mode is PortMode.ACCESS)

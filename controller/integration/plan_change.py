@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controller.errors import TsunaguError
+from controller.integration.change_order import order_devices
 from controller.integration.effects import StageEffects, find_stage_effects
 from controller.integration.interruption import Interruption, list_interruptions
 from controller.integration.pre_checks.check import CheckName, CheckScene
@@ -41,7 +42,9 @@ class StagePlan:
 def compare_with_both(
     policy: StagePolicy, observed: Sequence[Observed], canary: str
 ) -> tuple[list[ConsideredDevice], list[ConsideredDevice]]:
-    """Return devices compared with the stage that they are in, and with the one that comes; the canary's first.
+    """Return devices compared with the stage that they are in, and with the one that comes, as they change.
+
+    The school of the canary comes first; within a school see `order_devices`.
 
     Raises:
         TsunaguError: the stages have other devices: to exchange those is no change of stage.
@@ -59,8 +62,10 @@ def compare_with_both(
         message += "; a change of stage exchanges no device: give both the same ones (city/blueprints.yaml)"
         raise TsunaguError(message)
     ordered = sorted(observed, key=lambda one: one.device.school.id != canary)
-    now = [consider_device(policy.before, one) for one in ordered]
-    return now, [consider_device(policy.after, replace(one, device=later[one.device.id])) for one in ordered]
+    now = {one.device.id: consider_device(policy.before, one) for one in ordered}
+    compared = [consider_device(policy.after, replace(one, device=later[one.device.id])) for one in ordered]
+    found = order_devices(compared)
+    return [now[one.observed.device.id] for one in found], found
 
 
 def plan_stage_change(

@@ -24,6 +24,8 @@ VERSION = "POSTGRES_17"
 FLAGS = ("cloudsql.iam_authentication", "log_connections", "log_disconnections")
 """Switched on: applications sign in as themselves, without a password, and who came and went is logged."""
 
+_SUNDAY_NIGHT = gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(day=6, hour=18, update_track="stable")
+"""Sunday, 3 o'clock in the morning in Japan, is Saturday 18 o'clock UTC; days count from Monday = 1."""
 AFTER_A_SWITCHOVER = ["instance"]
 """A database and its users came to the other instance with the data; they are not made there a second time."""
 
@@ -122,10 +124,8 @@ class Database(pulumi.ComponentResource):
             ip_configuration=gcp.sql.DatabaseInstanceSettingsIpConfigurationArgs(
                 ipv4_enabled=False, private_network=args.network, ssl_mode="ENCRYPTED_ONLY"
             ),
-            # Sunday, 3 o'clock in the morning in Japan, is Saturday 18 o'clock UTC; days count from Monday = 1.
-            maintenance_window=gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(
-                day=6, hour=18, update_track="stable"
-            ),
+            # Google refuses a window of a replica's own: it is maintained before its primary.
+            maintenance_window=_SUNDAY_NIGHT if is_primary else None,
             # Google refuses backups of a replica: they are the primary's, kept in the other region if there is one.
             backup_configuration=self._build_backups() if is_primary else None,
             user_labels=args.naming.build_labels(args.importance, self._name),

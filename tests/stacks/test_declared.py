@@ -320,6 +320,10 @@ def test_the_switchover_turns_the_instances_round_and_keeps_their_names(city: Ci
     assert after[tokyo]["masterInstanceName"] == after[osaka]["name"]
     assert before[tokyo]["replicaNames"] == [before[osaka]["name"]]
     assert after[osaka]["replicaNames"] == [after[tokyo]["name"]]
+    for found, primary in ((before, tokyo), (after, osaka)):
+        # A window and backups are the primary's.
+        for part in ("maintenanceWindow", "backupConfiguration"):
+            assert [region for region in (tokyo, osaka) if part in found[region]["settings"]] == [primary]
     # What the provider refuses at a promotion: a master, or a replica's configuration, beside the new kind.
     assert after[osaka]["instanceType"] == "CLOUD_SQL_INSTANCE"
     assert "masterInstanceName" not in after[osaka]

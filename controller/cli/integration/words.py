@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from controller.cli.integration.documents import describe_seen
 from controller.cli.output import get_words, name_first, print_line, print_message
 from controller.integration.effects import SeatMove, StageEffects
-from controller.integration.interruption import Interruption, MeasuredInterruptions
+from controller.integration.interruption import Interruption, InterruptionCause, MeasuredInterruptions
 from controller.integration.pre_checks.registry import JudgedCheck
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
@@ -74,7 +74,8 @@ def say_steps(interruptions: Iterable[Interruption], measured: MeasuredInterrupt
             print_message("integration_plan.step", minutes=one.minutes, causes=causes, **marks)
         else:
             print_message("integration_plan.step-quiet", **marks)
-    for cause in dict.fromkeys(cause for one in listed for cause in one.causes):
+    measurable = (cause for one in listed for cause in one.causes if cause is not InterruptionCause.WAITING)
+    for cause in dict.fromkeys(measurable):
         named = words[f"integration_plan.cause-{cause}"]
         if measured is None or cause not in measured.seconds:
             print_message("integration_plan.measured-not", cause=named)

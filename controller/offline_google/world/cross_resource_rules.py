@@ -92,6 +92,20 @@ def _forwarding_rule(store: WorldStore, identity: str, values: Values) -> None:
                 raise GoogleRefusal(400, message, "invalid")
 
 
+def _replica(_store: WorldStore, identity: str, values: Values) -> None:
+    """A replica's backups are its primary's, and it is maintained before that one, at no time of its own."""
+    settings = values.get("settings") or {}
+    backups = settings.get("backupConfiguration") or {}
+    own = [name for name in ("enabled", "pointInTimeRecoveryEnabled") if backups.get(name) is True]
+    given = [f"settings.backupConfiguration.{name}" for name in own]
+    given += ["settings.maintenanceWindow"] if settings.get("maintenanceWindow") else []
+    # A promoted replica is called what it has become, while its old master is still written down.
+    kind = values.get("instanceType") or ("READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "")
+    if kind == "READ_REPLICA_INSTANCE" and given:
+        message = f"Invalid request: '{identity}' is a read replica, which takes no {' and no '.join(given)}"
+        raise GoogleRefusal(400, message, "invalid")
+
+
 def _connection_unused(store: WorldStore, values: Values) -> None:
     network = take_link_name(str(values.get("network")))
     for other in store.all("gcp:sql/databaseInstance:DatabaseInstance"):
@@ -116,5 +130,6 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    "gcp:sql/databaseInstance:DatabaseInstance": _replica,
     **dict.fromkeys(_RULES, _forwarding_rule),
 }
