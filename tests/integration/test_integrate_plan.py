@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.stages import Stage
 from controller.plan.document import parse_plan, read_plan
 from controller.plan.observe import Observed
+from controller.plan.verify import verify_plan
 from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import Done, here
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged
@@ -77,6 +79,7 @@ def test_what_was_passed_by_name_is_planned_and_goes_into_the_audit_trail(place:
     plan = parse_plan(read_plan(place / "plan.json"), place / "plan.json")
     after = load_staged(place / "policies")
     assert plan.policy == after.digest
+    assert [one.device.id for one in verify_plan(after, plan)] == [one.device for one in plan.devices]
     assert after.find_stage(after.school_by_id[SCHOOL]) is Stage.COEXIST
     assert {one.device for one in plan.devices if one.steps} == {
         "as-e04-core1",
@@ -89,6 +92,33 @@ def test_what_was_passed_by_name_is_planned_and_goes_into_the_audit_trail(place:
     assert {one["policy"] for one in passed} == {plan.policy}
     assert entries[-1]["kind"] == "planned"
     assert entries[-1]["plan"] == plan.digest()
+
+
+def test_where_the_way_back_is_not_proved_nothing_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A floor switch that drifted has no way back to what it holds today, also where the drift was passed by name."""
+
+    def observe(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+        assert (len(devices), configs) == (20, None)
+        return [drift(one) for one in observe_as_wanted(city, SCHOOL)]
+
+    monkeypatch.setattr(command, "observe_devices", observe)
+    before = read_integration(place)
+    done = run(place, *PASSES, "--pass", "no-drift=known", "-o", "plan.json")
+    assert done.code == 2
+    assert "as-e04-floor2, after step 1 of 1 (set ports)" in done.said
+    assert "not planned: the way back is not proved" in done.said
+    assert not (place / "plan.json").exists()
+    assert read_integration(place) == before
+
+
+def drift(one: Observed) -> Observed:
+    """Return a device as it was observed; of the second floor, with the pupils' sockets in the VLAN of the unknown."""
+    seen = one.observation
+    if one.device.id != "as-e04-floor2" or seen is None:
+        return one
+    ports = tuple(replace(port, vlans=(98,)) if port.vlans == (20,) else port for port in seen.state.ports)
+    state = replace(seen.state, ports=ports)
+    return replace(one, observation=replace(seen, state=state), saved=state)
 
 
 def test_without_a_place_for_the_plan_the_edit_is_shown_and_not_written(place: Path) -> None:

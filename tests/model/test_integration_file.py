@@ -10,6 +10,7 @@ import pytest
 
 from controller.compile.identity.admission_8021x import compile_radius_rows, find_radius_row
 from controller.compile.network.intent import compile_filter_intents
+from controller.errors import PolicyError
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.network.packets import Family, Protocol
@@ -162,11 +163,11 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "no blueprint in a stage": (
         edit(BLUEPRINTS, "  - id: high\n", "  - id: high\n    stages: [integrated]\n"),
-        "high with 1400 pupils, coexist, needs exactly one blueprint; found: none",
+        "high with 1400 pupils, when separated, coexist, needs exactly one blueprint; found: none",
     ),
     "two blueprints in a stage": (
         edit(BLUEPRINTS, "kinds: [high]", "kinds: [high, special-needs]"),
-        ", coexist, needs exactly one blueprint; found: high (FOLDER/city/blueprints.yaml:131), special-",
+        " pupils needs exactly one blueprint; found: high (FOLDER/city/blueprints.yaml:131), special-",
     ),
     "ports of a listed device": (
         lambda one: one.write(
@@ -312,3 +313,12 @@ def share_old_files(policies: PolicyFolder) -> None:
         "  - id: old-files\n    effect: permit\n    purpose: 併存する間だけ、新しい網から旧ファイルサーバーを使う\n"
         "    applications: [old-files]\n    schools: {stages: [coexist]}\n    network: {from: [staff]}\n",
     )
+
+
+def test_a_file_that_cannot_be_read_is_the_only_problem(policies: PolicyFolder) -> None:
+    policies.edit(FILE, BY, 'by: "{x}"')
+    with pytest.raises(PolicyError) as refused:
+        policies.load()
+    assert [(one.origin.file.endswith(FILE), one.field) for one in refused.value.problems] == [
+        (True, "integrations.0.by")
+    ]

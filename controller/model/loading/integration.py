@@ -31,6 +31,8 @@ _NO_FILE = "the city names no stages; write city/integration.yaml, or leave 'sta
 
 def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
     """Schools in no stage or in two, cut-overs while there are lessons, and segments that a stage does not have."""
+    if policy.find_all(INTEGRATION) is None:
+        return  # what is wrong with the file is told already, and all else would follow from it
     file = policy.find(INTEGRATION)
     yield from _find_unknown_names(policy, file)
     yield from _find_repeated(file.integrations if file else ())
