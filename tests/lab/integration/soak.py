@@ -33,8 +33,8 @@ from tests.security.fuzz.soak import write_row
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/integration.md"
 TABLE = (
-    "| day | commit | seed | core | changes | killed | restarted by hand | sent | lost | longest interruption, moved ports (s) | "
-    "forbidden tries | reached |"
+    "| day | commit | seed | core | changes | killed | restarted by hand | sent | lost | "
+    "longest interruption, moved ports (s) | forbidden tries | reached |"
 )
 MEASURED = ROOT / "controller/integration/measured_interruptions.json"
 COMMAND = "python -m tests.lab.integration.soak"
@@ -93,11 +93,10 @@ class Soak:
         self.found += [f"{one.school} -> {one.after}: {what}" for one in seen for what in list_wrong(one)]
         if rollouts.find_drift():
             self.found.append(f"{stage}: a device is not as planned")
-        kills = (
-            f", restarted {', '.join(rollouts.restarted) or 'none'}, killed after {' '.join(rollouts.killed[-1].after) or 'nothing'}"
-            if rollouts.killed
-            else ""
-        )
+        kills = ""
+        if rollouts.killed:
+            kills = f"; killed after {' '.join(rollouts.killed[-1].after) or 'nothing'}"
+            kills += f"; restarted by hand: {', '.join(rollouts.restarted) or 'none'}"
         said = "; ".join(
             f"{one.platform}: {len(one.kept_lost)} lost, {one.moved_gap:.1f} s, {len(one.reached)} reached"
             for one in seen
