@@ -89,7 +89,7 @@ def _propose(  # noqa: PLR0913, PLR0917 what tells what a VLAN is
     described = f"{name} {interface.description if interface else ''}"
     found: dict[str, list[str]] = {}
     by_address = ""
-    for segment in city.segments.values():
+    for segment in city.list_segments(school).values():
         reasons = found.setdefault(segment.id, [])
         for address in addresses:
             prefix = _find_prefix(city, school, segment, Family(ip_interface(address).version))

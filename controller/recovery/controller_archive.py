@@ -40,7 +40,18 @@ _AT_ONCE = 1 << 20
 _THERE = "is there already; name another file, a backup is never overwritten"
 Keep = Callable[[bytes], object]
 """Keeps the next piece of a file."""
-_FOLDERS = ("applied", "approved", "armed", "audit", "backups", "drills", "known-hosts", "policies", "rollouts")
+_FOLDERS = (
+    "applied",
+    "approved",
+    "armed",
+    "audit",
+    "backups",
+    "computers",
+    "drills",
+    "known-hosts",
+    "policies",
+    "rollouts",
+)
 FOLDERS = frozenset((*_FOLDERS, "taken-over", "timeline"))
 """The folders of a state folder that a backup holds; `known-hosts` is of the archive alone."""
 STORE = ".sqlite"

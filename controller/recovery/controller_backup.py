@@ -2,7 +2,8 @@
 
 What it holds: the audit trail with its timelines, the rollouts and other stores (copied by SQLite's backup API while
 they may be in use), what was applied and approved, kept policies, configurations of devices, notes of armed restores,
-drills, and the pinned host keys. It holds no secret: keys, tokens and the operators' file stand elsewhere.
+drills, counts of computers, and the pinned host keys. It holds no secret: keys, tokens and the operators' file stand
+elsewhere.
 """
 
 from __future__ import annotations

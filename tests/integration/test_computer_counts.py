@@ -39,6 +39,7 @@ from controller.model.sites.stages import Stage
 from controller.platforms.base import Command, Session
 from controller.platforms.common.mac_table import LearntAddress
 from controller.platforms.device_text.device_text import DeviceText
+from controller.recovery.controller_archive import FOLDERS
 from tests.integration.staged_city import OLD, SCHOOL, put_in_stage
 
 AT = datetime(2026, 12, 1, 1, tzinfo=UTC)
@@ -115,7 +116,7 @@ def test_the_inventory_counts_the_old_segments_as_of_its_oldest_row(coexist: Cit
     schools = coexist.schools[:3]
     counts = count_listed_computers(coexist, found, schools, None)
     assert counts == {
-        SCHOOL: ListedComputers(as_of=date(2026, 10, 5), computers={MACS[0]: "a"}),
+        SCHOOL: ListedComputers(as_of=date(2026, 10, 5), computers={MACS[0]: "a"}, by_segment={OLD: 1}),
         "as-e02": ListedComputers(as_of=DAY, computers={}),
     }
     whole = count_listed_computers(coexist, found, schools, DAY)
@@ -146,6 +147,7 @@ def test_switches_count_each_host_of_the_old_network_once_and_name_what_was_not_
     assert counted is not None
     assert counted.macs == MACS[:2], "by the core's trunk and by the floor's port, once each; not at the uplinks"
     assert counted.elsewhere == (MACS[4],)
+    assert counted.by_segment == {OLD: 2}
     assert (counted.at, set(counted.devices)) == (AT, {core.id, first.id})
     assert counted.unread == list_unread(readings) == {one.id: f"{one.id}: nobody answers" for one in others}
 
@@ -238,7 +240,11 @@ def test_a_file_that_is_none_is_refused_with_what_to_do(tmp_path: Path, content:
     assert path.read_bytes() == content
 
 
+def test_the_counts_are_in_the_controllers_backup() -> None:
+    assert FOLDER in FOLDERS
+
+
 def test_what_is_kept_holds_no_more_than_it_says(tmp_path: Path) -> None:
     keep_computer_counts(tmp_path, "kawasaki", {SCHOOL: listed(MACS[0])}, {})
     held = json.loads((tmp_path / FOLDER / NAME).read_text(encoding="utf-8"))
-    assert held["schools"][SCHOOL]["listed"] == {"as_of": "2026-11-01", "computers": {MACS[0]: "pc"}}
+    assert held["schools"][SCHOOL]["listed"] == {"as_of": "2026-11-01", "computers": {MACS[0]: "pc"}, "by_segment": {}}

@@ -60,8 +60,8 @@ def test_an_inventory_is_counted_kept_and_shown_beside_no_figure_of_the_switches
     found = {one["school"]: one for one in told["schools"]}
     assert "staff-legacy" in told["segments"]
     assert told["ignored"] == ["資産番号"]
-    assert found[SCHOOL]["listed"] == {"count": 1, "as_of": "2026-01-15"}
-    assert found["as-e02"]["listed"] == {"count": 0, "as_of": "2026-01-15"}
+    assert found[SCHOOL]["listed"] == {"count": 1, "as_of": "2026-01-15", "by_segment": {"staff-legacy": 1}}
+    assert found["as-e02"]["listed"] == {"count": 0, "as_of": "2026-01-15", "by_segment": {}}
     assert found["as-e01"]["listed"] is None, "the list says nothing of it"
     assert {one["seen"] for one in found.values()} == {None}
     assert found[SCHOOL]["not_seen"] is None, "there is nothing to compare with"
@@ -77,7 +77,7 @@ def test_the_status_shows_both_figures_and_what_blocks(policies: PolicyFolder) -
     path = write_list(policies, f"{SCHOOL},pc-1,02-54-00-00-00-01,staff-legacy,")
     assert run(policies, "--all", "--inventory", path, "--as-of", "2026-01-15").code == 0
     told = {one["school"]: one for one in json.loads(run(policies, "--json", command="status").said)["schools"]}
-    assert told[SCHOOL]["listed_computers"] == {"count": 1, "as_of": "2026-01-15"}
+    assert told[SCHOOL]["listed_computers"] == {"count": 1, "as_of": "2026-01-15", "by_segment": {"staff-legacy": 1}}
     assert told[SCHOOL]["seen_computers"] is None
     assert "old-computers" in told[SCHOOL]["blockers"]
     assert "old-computers" not in told["as-e01"]["blockers"]
@@ -103,6 +103,7 @@ def test_switches_that_do_not_answer_are_named_and_make_no_figure(policies: Poli
     told = json.loads(done.said)
     assert told["schools"][0]["seen"] is None
     assert f"{SCHOOL}-core1" in told["unread"]
+    assert told["nothing_to_read"] == []
     said = run(policies, "--school", SCHOOL, "--read", "--lang", "ja").said
     assert f"! 読めない {SCHOOL}-core1" in said
 
@@ -137,3 +138,16 @@ def test_a_city_whose_segments_all_stay_has_no_old_network(policies: PolicyFolde
         done = run(policies, "--all")
     assert done.code == 1
     assert "no segment ends before 'integrated'" in done.errors
+
+
+def test_a_school_without_a_port_in_an_old_network_is_named_as_not_read(policies: PolicyFolder) -> None:
+    policies.write(
+        "city/integration.yaml",
+        (policies.path / "city/integration.yaml").read_text(encoding="utf-8")
+        + "  - {school: as-e04, stage: integrated, by: 教育DX推進課}\n",
+    )
+    done = run(policies, "--school", SCHOOL, "--read", "--json")
+    assert done.code == 0, done.errors
+    told = json.loads(done.said)
+    assert (told["nothing_to_read"], told["unread"], told["schools"][0]["seen"]) == ([SCHOOL], {}, None)
+    assert f"nothing was read: {SCHOOL}" in run(policies, "--school", SCHOOL, "--read", "--lang", "en").said

@@ -163,11 +163,11 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "no blueprint in a stage": (
         edit(BLUEPRINTS, "  - id: high\n", "  - id: high\n    stages: [integrated]\n"),
-        "high with 1400 pupils, coexist, needs exactly one blueprint; found: none",
+        "high with 1400 pupils, when separated, coexist, needs exactly one blueprint; found: none",
     ),
     "two blueprints in a stage": (
         edit(BLUEPRINTS, "kinds: [high]", "kinds: [high, special-needs]"),
-        ", coexist, needs exactly one blueprint; found: high (FOLDER/city/blueprints.yaml:131), special-",
+        " pupils needs exactly one blueprint; found: high (FOLDER/city/blueprints.yaml:131), special-",
     ),
     "ports of a listed device": (
         lambda one: one.write(

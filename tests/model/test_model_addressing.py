@@ -103,7 +103,7 @@ def test_a_school_moved_to_free_addresses_of_its_own(policies: PolicyFolder) -> 
 
 def test_a_block_too_small_for_the_segments(policies: PolicyFolder) -> None:
     policies.edit(ASAO, "    ward: asao\n", "    ward: asao\n    ipv4: 172.16.0.0/20\n")
-    segment, legacy, link = policies.problems()
+    legacy, segment, link = policies.problems()
     assert segment.endswith("ipv4.offset: 172.16.16.0/20 of segment pupil lies outside 172.16.0.0/20 of school as-e01")
     assert legacy.endswith("172.16.34.0/23 of segment external-legacy lies outside 172.16.0.0/20 of school as-e01")
     assert link.endswith("transit: 172.16.32.0/30 lies outside a school's block, such as 172.16.0.0/20")

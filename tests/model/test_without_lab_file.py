@@ -24,7 +24,7 @@ canary: kw-e01
 rates: {kw-e01: {primary: 400, backup: 100}}
 platform: ovs
 router-platform: frr
-hosts: [{id: staff, segment: staff}]
+hosts: [{id: printer, segment: printers}]
 """
 
 

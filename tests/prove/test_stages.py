@@ -10,6 +10,8 @@ import pytest
 from controller.integration.stage_change import StageSubject, change_stage
 from controller.model.city import City
 from controller.model.sites.stages import Stage
+from controller.plan.proof.proof_cache import ProofCache
+from controller.plan.proof.stage_proof import prove_next_stages
 from controller.prove.check import Check
 from controller.prove.compliance.stages import prove_stage, prove_stages
 from tests.policies import PolicyFolder
@@ -99,3 +101,25 @@ def test_neither_branch_fails_in_the_stage_where_it_does(policies: PolicyFolder)
 
 def test_the_checks_of_the_whole_city_hold(city: City) -> None:
     assert [one.holds for one in prove_stages(city)] == [True, True]
+
+
+def test_devices_of_the_stages_to_come_are_proved_one_for_each_blueprint_and_lot(city: City) -> None:
+    schools = [city.school_by_id[name] for name in ("as-e01", "as-e02", "as-e04")]
+    check = prove_next_stages(city, schools, ProofCache(None))
+    assert check is not None
+    assert check.holds
+    assert check.examined > 100
+    fits = {city.equipment.find_blueprint(one).id: one.id for one in reversed(schools)}
+    told = f"{4 * len(fits)} devices of {', '.join(sorted(fits.values()))}"
+    assert check.evidence == (f"separated: {told}", f"integrated: {told}")
+
+
+def test_a_device_that_cannot_be_in_a_stage_to_come_is_found_today(policies: PolicyFolder) -> None:
+    """Ports of pupils on a switch that cannot part them: the first integrated school would be refused."""
+    name = "city/blueprints.yaml"
+    policies.edit(name, "lot-2: cisco_ios}", "lot-2: allied_telesis_awplus}", after="&floor")
+    policies.edit(name, "last: 8, mode: access, segments: [pupil]}", "last: 8, mode: access, segments: [printers]}")
+    city = policies.load()
+    check = prove_next_stages(city, [city.school_by_id["as-e04"]], ProofCache(None))
+    assert check is not None
+    assert any(one.startswith("integrated: as-e04-floor") for one in check.differences), check.differences

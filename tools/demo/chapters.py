@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tools.demo.changes import change_by_hand, close_one_way, edit_a_plan, kill_an_apply, restore_policy
 from tools.demo.cloud import change_a_condition, deploy_cloud, show_people
+from tools.demo.integration import integrate_a_school, put_integration_right
 from tools.demo.lines import back_up, cut_a_line, lose_a_region, measure_lines, repair_lines
 from tools.demo.proof import stop_a_bad_change
 from tools.demo.rollouts import put_rollouts_right, roll_out_in_waves
@@ -54,6 +55,7 @@ CHAPTERS = (
     Chapter("drift", change_by_hand, 45, ("apply",), repair=restore_policy),
     Chapter("killed", kill_an_apply, 24, ("apply",), repair=restore_policy),
     Chapter("rollouts", roll_out_in_waves, 79, ("apply",), repair=put_rollouts_right),
+    Chapter("integration", integrate_a_school, 34, ("apply",), repair=put_integration_right),
     Chapter("measure", measure_lines, 33, ("apply",)),
     Chapter("region", lose_a_region, 7, ("apply",), repair=repair_lines),
     Chapter("backup", back_up, 15, ("apply",)),

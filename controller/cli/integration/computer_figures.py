@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from typing_extensions import TypedDict
 
 from controller.cli.output import get_words
@@ -14,6 +16,7 @@ class ListedDocument(TypedDict):
 
     count: int
     as_of: str
+    by_segment: dict[str, int]
 
 
 class SeenDocument(TypedDict):
@@ -27,11 +30,18 @@ class SeenDocument(TypedDict):
     devices: list[str]
     unread: dict[str, str]
     elsewhere: list[str]
+    by_segment: dict[str, int]
 
 
 def describe_listed(listed: ListedComputers | None) -> ListedDocument | None:
     """Describe the figure of the inventory for JSON."""
-    return {"count": len(listed.computers), "as_of": listed.as_of.isoformat()} if listed else None
+    if listed is None:
+        return None
+    return {
+        "count": len(listed.computers),
+        "as_of": listed.as_of.isoformat(),
+        "by_segment": dict(listed.by_segment),
+    }
 
 
 def describe_seen(seen: SeenComputers | None) -> SeenDocument | None:
@@ -44,6 +54,7 @@ def describe_seen(seen: SeenComputers | None) -> SeenDocument | None:
         "devices": list(seen.devices),
         "unread": dict(seen.unread),
         "elsewhere": list(seen.elsewhere),
+        "by_segment": dict(seen.by_segment),
     }
 
 
@@ -55,6 +66,7 @@ def say_figures(city: City, counts: SchoolCounts) -> str:
         return words["integration.computers-not-judged"]
     parts = [
         words.say("integration.computers-listed", count=len(listed.computers), day=listed.as_of)
+        + _say_segments(listed.by_segment)
         if listed
         else words["integration.computers-not-listed"]
     ]
@@ -62,7 +74,15 @@ def say_figures(city: City, counts: SchoolCounts) -> str:
         parts.append(words["integration.computers-not-asked"])
     else:
         at = f"{seen.at.astimezone(city.timezone):%Y-%m-%d %H:%M}"
-        parts.append(words.say("integration.computers-seen", count=len(seen.macs), at=at))
+        parts.append(
+            words.say("integration.computers-seen", count=len(seen.macs), at=at) + _say_segments(seen.by_segment)
+        )
         if seen.unread:
             parts.append(words.say("integration.computers-unread", count=len(seen.unread)))
     return "; ".join(parts)
+
+
+def _say_segments(counts: Mapping[str, int]) -> str:
+    """Say how many there are in each segment, where there are several: ` [staff-legacy 8, learning-legacy 4]`."""
+    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return f" [{told}]" if len(counts) > 1 else ""

@@ -105,12 +105,13 @@ class ComputersDocument(TypedDict):
     """The computers left in the old networks, by school.
 
     `segments` are those of the old networks, `ignored` the columns of the inventory that say nothing here, `unread` the
-    devices that could not be read this time.
+    devices that could not be read this time, `nothing_to_read` the schools without a port in an old network.
     """
 
     segments: list[str]
     ignored: list[str]
     unread: dict[str, str]
+    nothing_to_read: list[str]
     schools: list[SchoolComputersDocument]
 
 
@@ -133,6 +134,7 @@ class _Found:
     seen: Mapping[str, SeenComputers]
     ignored: tuple[str, ...] = ()
     unread: Mapping[str, str] | None = None
+    nothing_to_read: tuple[str, ...] = ()
 
 
 def count_computers(  # noqa: PLR0913 the command's options
@@ -184,6 +186,7 @@ def count_computers(  # noqa: PLR0913 the command's options
             "segments": list(old),
             "ignored": list(found.ignored),
             "unread": dict(found.unread or {}),
+            "nothing_to_read": list(found.nothing_to_read),
             "schools": told,
         }
         say_json({**document})
@@ -232,7 +235,8 @@ def _count(city: City, chosen: Sequence[School], asked: _Asked) -> _Found:
         for school in chosen
         if (counted := count_seen_computers(city, school, [by_device[one.id] for one in devices[school.id]], at))
     }
-    return _Found(listed, seen, inventory.ignored, list_unread(readings))
+    without = tuple(name for name, own in devices.items() if not own)
+    return _Found(listed, seen, inventory.ignored, list_unread(readings), without)
 
 
 def _read_inventory(city: City, path: Path, asked: _Asked) -> ComputerInventory:
@@ -279,6 +283,8 @@ def _print_counts(
         _print_macs(own)
     for device, why in (found.unread or {}).items():
         print_message("integration.computers-device", device=device, why=why)
+    if found.nothing_to_read:
+        print_message("integration.computers-no-port", schools=", ".join(found.nothing_to_read))
     segments = ", ".join(list_old_segments(city))
     listed, seen = (
         sum(1 for one in chosen if getattr(counts.get(one.id, NO_COUNTS), kind)) for kind in ("listed", "seen")

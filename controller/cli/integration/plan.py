@@ -14,6 +14,7 @@ from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import choose_exit_code, list_reachable_devices, observe_devices
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.saved_plan import record_and_save_plan
+from controller.cli.devices.unjudged import say_unjudged
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.integration.documents import build_plan_document, describe_seen
 from controller.cli.integration.scene import BroughtFiles, build_check_scene
@@ -68,7 +69,7 @@ from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint
-from controller.plan.select import Selection
+from controller.plan.select import Selection, select_devices
 from controller.storage.audit.audit_trail import AuditKind
 
 Subject = Annotated[
@@ -148,7 +149,8 @@ def plan(  # noqa: PLR0913 the command's options
     city = load({})
     request = StageRequest(find_stage_subject(city, subject), to, cut, by)
     policy = plan_stage_policy(city, policies, request, load)
-    devices = list_reachable_devices(city, Selection(policy.schools))
+    chosen = Selection(policy.schools)
+    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     observed = observe_devices(city, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
     carried = _carry(policy, reservations)
@@ -174,6 +176,8 @@ def plan(  # noqa: PLR0913 the command's options
             write_output(write_reservations(carried), carried_to)
             written.append(str(carried_to))
     _say(policy, found, (written, document), as_json=as_json)
+    for one in () if as_json else later:
+        say_unjudged(one.unjudged)
     if not as_json and document is not None:
         _say_end(policy, document, (output, carried_to, sign_with), carried, operations)
     code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS

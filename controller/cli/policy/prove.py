@@ -56,6 +56,7 @@ from controller.plan.proof.city_checks import check_paths
 from controller.plan.proof.city_proof import prove_city
 from controller.plan.proof.configuration_proof import prove_configuration
 from controller.plan.proof.proof_cache import ProofCache, find_cache_folder
+from controller.plan.proof.stage_proof import prove_next_stages
 from controller.plan.proof.unjudged import count_by_school
 from controller.plan.saved_configurations import NoConfiguration
 from controller.plan.select import Selection, select_devices
@@ -143,6 +144,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = select_devices(city, chosen)
     known = [device for device in devices if is_supported(device.platform)]
     found = prove_city(city, known, cache)
+    coming = prove_next_stages(city, {one.school.id: one.school for one in known}.values(), cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} entries that are not ours ignored" if cache.damaged else ""
@@ -159,7 +161,7 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
         f"devices, {judged - found.checks_known} of {judged} other checks"
     )
     return Findings(
-        [proved, ways, *found.checks],
+        [proved, ways, *([coming] if coming else []), *found.checks],
         summary,
         unsupported=len(devices) - len(known),
         proved_now=now,

@@ -6,6 +6,7 @@ figure has its own date, and where there is none nothing is judged.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,10 +15,10 @@ from typing import Annotated
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.inputs.character_classes import Name, ShownText
-from controller.integration.computers.inventory_table import ComputerInventory
+from controller.integration.computers.inventory_table import ComputerInventory, ListedComputer
 from controller.integration.computers.old_segments import list_old_segments
 from controller.model.city import City
-from controller.model.sites.schools import School
+from controller.model.sites.schools import Identifier, School
 
 MacAddress = Annotated[str, Field(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$")]
 
@@ -27,17 +28,22 @@ class _Kept(BaseModel):
 
 
 class ListedComputers(_Kept):
-    """The computers of the old networks in an inventory, by MAC address with their names; `as_of` is its oldest row."""
+    """The computers of the old networks in an inventory, by MAC address with their names; `as_of` is its oldest row.
+
+    `by_segment` is how many of them are in each old segment.
+    """
 
     as_of: date
     computers: dict[MacAddress, Name]
+    by_segment: dict[Identifier, int] = Field(default_factory=dict)
 
 
 class SeenComputers(_Kept):
     """The hosts that switches had learnt in the old networks, and when they were asked.
 
     `devices` were read; `unread` were not, each with the reason, so more hosts may be there. `elsewhere` are hosts in
-    the old networks that were seen only at ports that the policy does not know: they are not counted.
+    the old networks that were seen only at ports that the policy does not know: they are not counted. `by_segment` is
+    how many hosts were seen in each old segment; one that was seen in two is in both.
     """
 
     at: AwareDatetime
@@ -45,6 +51,7 @@ class SeenComputers(_Kept):
     devices: tuple[Name, ...]
     unread: dict[Name, ShownText] = Field(default_factory=dict)
     elsewhere: tuple[MacAddress, ...] = ()
+    by_segment: dict[Identifier, int] = Field(default_factory=dict)
 
 
 class SchoolCounts(_Kept):
@@ -92,15 +99,19 @@ def count_listed_computers(
     these schools, as of that day, so that a school without a row has none.
     """
     old = list_old_segments(city)
-    rows: dict[str, list[tuple[date, str, str, bool]]] = {}
+    rows: dict[str, list[ListedComputer]] = {}
     for one in inventory.computers:
-        rows.setdefault(one.school, []).append((one.as_of, one.mac, one.name, one.segment in old))
+        rows.setdefault(one.school, []).append(one)
     found: dict[str, ListedComputers] = {}
     for school in schools:
         own = rows.get(school.id)
         if own:
-            computers = {mac: name for _, mac, name, is_old in own if is_old}
-            found[school.id] = ListedComputers(as_of=min(day for day, *_ in own), computers=computers)
+            computers = [one for one in own if one.segment in old]
+            found[school.id] = ListedComputers(
+                as_of=min(one.as_of for one in own),
+                computers={one.mac: one.name for one in computers},
+                by_segment=Counter(one.segment for one in computers),
+            )
         elif complete_on is not None:
             found[school.id] = ListedComputers(as_of=complete_on, computers={})
     return found

@@ -79,7 +79,7 @@ def count_seen_computers(
     read = [one for one in readings if not one.refusal]
     if not read:
         return None
-    seen: set[str] = set()
+    by_segment: dict[str, set[str]] = {}
     elsewhere: set[str] = set()
     for one in read:
         roles = dict(_list_port_roles(one.device))
@@ -87,15 +87,17 @@ def count_seen_computers(
             if host.vlan in vlans:
                 role = roles.get(host.port)
                 if role not in {None, PortRole.UPLINK}:
-                    seen.add(host.mac)
+                    by_segment.setdefault(vlans[host.vlan], set()).add(host.mac)
                 elif role is None:
                     elsewhere.add(host.mac)
+    seen = {mac for macs in by_segment.values() for mac in macs}
     return SeenComputers(
         at=at,
         macs=tuple(sorted(seen)),
         devices=tuple(one.device.id for one in read),
         unread=list_unread(readings),
         elsewhere=tuple(sorted(elsewhere - seen)),
+        by_segment={name: len(macs) for name, macs in sorted(by_segment.items())},
     )
 
 

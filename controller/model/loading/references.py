@@ -34,6 +34,7 @@ from controller.model.policy_files import (
 from controller.model.sites.blueprints import BlueprintFile
 from controller.model.sites.schools import LONGEST_LAB_NAME, School
 from controller.model.sites.scope import SchoolGroup, Scope
+from controller.model.sites.stages import STAGES, Stage
 
 _SHOWN = 20
 """Names that are listed where one is not known."""
@@ -160,19 +161,28 @@ def _check_blueprints(policy: ReadPolicy) -> Iterator[Problem]:
                     yield from find_unknown(ports.origin, "segments", "segment", ports.segments, segments)
             for ssid in group.ssids:
                 yield from find_unknown(ssid.origin, "segment", "segment", [ssid.segment], segments)
-    stages = find_integrations(policy)
+    stages: tuple[Stage | None, ...] = STAGES if find_integrations(policy).named else (None,)
     for school in _schools(policy) or ():
         if school.blueprint is not None:
             known = [blueprint.id for blueprint in file.blueprints]
             yield from find_unknown(school.origin, "blueprint", "blueprint", [school.blueprint], known)
             continue
-        stage = stages.find_stage(school)
+        if kinds is None or school.kind in kinds:
+            yield from _check_fitting(file, school, stages)
+
+
+def _check_fitting(file: BlueprintFile, school: School, stages: tuple[Stage | None, ...]) -> Iterator[Problem]:
+    """A school needs one blueprint in every stage: also in those that it is not in yet, or not any more."""
+    wrong: dict[str, list[Stage | None]] = {}
+    for stage in stages:
         found = [blueprint for blueprint in file.blueprints if blueprint.matches(school, stage)]
-        if len(found) != 1 and (kinds is None or school.kind in kinds):
+        if len(found) != 1:
             names = ", ".join(f"{b.id} ({b.origin})" for b in found) or "none"
-            staged = f", {stage}," if stage else ""
-            message = f"{school.kind} with {school.pupils} pupils{staged} needs exactly one blueprint; found: {names}"
-            yield Problem(school.origin, "pupils", message)
+            wrong.setdefault(names, []).append(stage)
+    for names, there in wrong.items():
+        staged = "" if len(there) == len(stages) else f", when {', '.join(map(str, there))},"
+        message = f"{school.kind} with {school.pupils} pupils{staged} needs exactly one blueprint; found: {names}"
+        yield Problem(school.origin, "pupils", message)
 
 
 def _check_platforms(policy: ReadPolicy, file: BlueprintFile) -> Iterator[Problem]:

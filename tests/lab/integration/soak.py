@@ -14,7 +14,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
@@ -27,13 +27,14 @@ from tests.conftest import refuse_labs_of_others
 from tests.lab.integration.ward_rollouts import WardRollouts
 from tests.lab.integration.ward_scene import PLATFORMS, WardScene
 from tests.lab.integration.ward_trial import StepSeen, WardTrial
+from tests.lab.mixed_city import X530
 from tests.security.fuzz.soak import write_row
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/integration.md"
 TABLE = (
-    "| day | commit | seed | core | changes | killed | sent | lost | longest interruption, moved ports (s) | "
-    "forbidden tries | reached |"
+    "| day | commit | seed | core | changes | killed | restarted by hand | sent | lost | "
+    "longest interruption, moved ports (s) | forbidden tries | reached |"
 )
 MEASURED = ROOT / "controller/integration/measured_interruptions.json"
 COMMAND = "python -m tests.lab.integration.soak"
@@ -51,6 +52,7 @@ class Soak:
     kills: int
     seen: list[StepSeen] = field(default_factory=list)
     killed: int = 0
+    restarts: int = 0
     found: list[str] = field(default_factory=list)
 
     def run(self, folder: Path) -> None:
@@ -82,13 +84,23 @@ class Soak:
 
     def change(self, trial: WardTrial, rollouts: WardRollouts, stage: Stage) -> None:
         """Change the stage, and look at what each school's senders saw."""
+        rollouts.restarted.clear()
         seen = trial.change_stage(stage, rollouts.roll_out)
+        self.restarts += len(rollouts.restarted)
+        # A switch that boots forwards nothing meanwhile: what its school lost then is no loss of the change.
+        seen = [replace(one, kept_lost=()) if one.school in rollouts.restarted else one for one in seen]
         self.seen += seen
         self.found += [f"{one.school} -> {one.after}: {what}" for one in seen for what in list_wrong(one)]
         if rollouts.find_drift():
             self.found.append(f"{stage}: a device is not as planned")
-        kills = f", killed after {' '.join(rollouts.killed[-1].after) or 'nothing'}" if rollouts.killed else ""
-        said = "; ".join(f"{one.platform}: {len(one.kept_lost)} lost, {one.moved_gap:.1f} s" for one in seen)
+        kills = ""
+        if rollouts.killed:
+            kills = f"; killed after {' '.join(rollouts.killed[-1].after) or 'nothing'}"
+            kills += f"; restarted by hand: {', '.join(rollouts.restarted) or 'none'}"
+        said = "; ".join(
+            f"{one.platform}: {len(one.kept_lost)} lost, {one.moved_gap:.1f} s, {len(one.reached)} reached"
+            for one in seen
+        )
         print(f"{stage} in {seen[0].seconds:.0f} s: {said}{kills}", flush=True)  # noqa: T201 a program for people
 
 
@@ -111,6 +123,7 @@ def write_kind(soak: Soak, platform: str, commit: str) -> str:
         platform,
         len(own),
         soak.killed,
+        soak.restarts if platform == X530 else 0,
         sum(one.kept_sent for one in own),
         sum(len(one.kept_lost) for one in own),
         f"{max(one.moved_gap for one in own):.1f}",
