@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from controller.integration.mixed_states import CityPair
 from controller.model.city import City
-from controller.model.network.device_state import PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import DeviceRole
 from controller.plan.what_if.changes import NetworkChange
 from controller.plan.what_if.network_changes import find_network_changes
 
+_LAST_NUMBER = re.compile(r"[0-9]+$")
 Seats = tuple[tuple[str, str], ...]
 """Names of sockets, or of a wireless network, each with the segment behind it."""
 
@@ -85,7 +87,7 @@ def _list_moves(cities: CityPair, school: str) -> Iterator[tuple[DeviceRole, str
             elif pair[0] != pair[1]:
                 moved.setdefault(pair, []).append(place)
         for pair, places in moved.items():
-            yield device.role, "", join_numbers(map(_number_of, places)), *pair
+            yield device.role, "", name_places(places), *pair
 
 
 def _index_devices(city: City, school: str) -> dict[str, Device]:
@@ -95,21 +97,19 @@ def _index_devices(city: City, school: str) -> dict[str, Device]:
 def _list_seats(device: Device | None) -> dict[tuple[str, str], str]:
     if device is None:
         return {}
-    sockets = {("", one.name): one.segments[0] for one in device.ports if one.mode is PortMode.ACCESS}
+    sockets = {
+        ("", one.name): one.segments[0]
+        for one in device.ports
+        if one.mode is PortMode.ACCESS and one.role is PortRole.HOST_FACING
+    }
     return sockets | {(one.ssid, ""): one.segment for one in device.networks}
 
 
-def _number_of(port: str) -> int:
-    """Return the number that is written on a switch beside a port: the last one of its name."""
-    digits = "".join(reversed([*_take_digits(reversed(port))]))
-    return int(digits or 0)
-
-
-def _take_digits(letters: Iterable[str]) -> Iterator[str]:
-    for one in letters:
-        if not one.isdigit():
-            return
-        yield one
+def name_places(ports: list[str]) -> str:
+    """Return what is written on a switch beside some ports: the last numbers of their names, or names without one."""
+    numbers = [found[0] for one in ports if (found := _LAST_NUMBER.search(one))]
+    others = [one for one in ports if not _LAST_NUMBER.search(one)]
+    return ", ".join(part for part in (join_numbers(map(int, numbers)), *others) if part)
 
 
 def join_numbers(numbers: Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState, Filter, PortMode
+from controller.model.network.device_state import DeviceState, Filter, PortMode, PortRole
 from controller.model.network.packets import Direction, Family, Packet
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
@@ -191,7 +191,7 @@ def _list_device_seats(device: Device, state: DeviceState, numbers: Mapping[str,
     """Yield the seats of a device that are in a VLAN which it means by them."""
     held = {one.name: one.vlans for one in state.ports}
     for port in device.ports:
-        for segment in port.segments if port.mode is PortMode.ACCESS else ():
+        for segment in port.segments if port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING else ():
             if held.get(port.name) == (numbers.get(segment),):
                 yield Seat(device.id, port.name, segment, numbers[segment])
     networks = {one.ssid: one.vlan for one in state.networks}

@@ -106,7 +106,11 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     by = request.by or entry.by
     text = _edit_text(policies, request, known, (cutover, by))
     after = try_policy_text(text, load)
-    names = tuple(one.id for one in schools)
+    here = [one.id for one in city.estate_schools]
+    names = tuple(one.id for one in schools if one.id in here)
+    if not names:
+        message = f"{subject.noun} {subject.name} has no school in {city.called}; there are: {', '.join(here[:_SHOWN])}"
+        raise TsunaguError(message)
     return StagePolicy(subject, city, after, stage_before, request.stage, cutover, by, names, text)
 
 

@@ -24,7 +24,7 @@ from tests.policies import NOON, TODAY
 def render(city: City, settings: IntegrationSettings, language: Language = "ja") -> tuple[str, Schedule]:
     assert city.calendar is not None
     schedule = build_schedule(city, {}, settings, TODAY, city.calendar)
-    figures = IntegrationFigures(list_school_statuses(city, {}, TODAY), schedule, settings, NOON, virtual=False)
+    figures = IntegrationFigures(list_school_statuses(city, {}, TODAY), schedule, settings, NOON)
     return render_integration_report(city, figures, load_catalogue(language)), schedule
 
 
@@ -53,7 +53,7 @@ def test_it_asks_nothing_of_anybody_and_escapes_names(city: City) -> None:
     evil = separate(city)
     statuses = list_school_statuses(evil, {}, TODAY)
     changed = (replace(statuses[0], school=school), *statuses[1:])
-    figures = IntegrationFigures(changed, None, bound(), NOON, virtual=True)
+    figures = IntegrationFigures(changed, None, bound(), NOON, notice="report-virtual")
     html = render_integration_report(evil, figures, load_catalogue("ja"))
     assert "<script" not in html
     style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)

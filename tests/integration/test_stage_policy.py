@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,12 +11,17 @@ from pathlib import Path
 import pytest
 
 from controller.errors import TsunaguError
+from controller.integration.effects import find_seat_moves, name_places
 from controller.integration.stage_change import StageSubject
-from controller.integration.stage_policy import StageRequest, find_stage_subject
+from controller.integration.stage_policy import StageRequest, find_stage_subject, plan_stage_policy
+from controller.model.city import City
+from controller.model.loading.load_city import load_city
 from controller.model.loading.policy_text import add_entry, change_entry, write_policy_text
 from controller.model.sites.stages import Stage
+from controller.model.virtual_city import VirtualCity
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import write_plain_policies
+from tests.policies import TODAY
 
 FREE = date(2026, 12, 26)
 ASAO = StageSubject("ward", "asao")
@@ -127,3 +133,25 @@ def test_an_entry_of_many_lines_changes_field_by_field() -> None:
     with pytest.raises(TsunaguError, match="write each entry on a line of its own"):
         change_entry(Path("x"), "integrations: [{ward: asao}]\n", "integrations", 0, {"by": "A"})
     assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == 'format: 1\nintegrations:\n  - {by: "A"}\n'
+
+
+def test_in_the_virtual_city_a_ward_is_its_schools_there(staged: StagedCity) -> None:
+    def load(instead: Mapping[str, Path]) -> City:
+        return load_city(staged.folder, on=TODAY, instead=instead, estate=VirtualCity)
+
+    city = load({})
+    group = StageRequest(StageSubject("ward", "kawasaki"), Stage.COEXIST, FREE)
+    assert plan_stage_policy(city, staged.folder, group, load).schools == ("kw-s01",)
+    with pytest.raises(TsunaguError, match="school as-e01 has no school in the virtual city; there are: as-e04"):
+        plan_stage_policy(
+            city, staged.folder, StageRequest(StageSubject("school", "as-e01"), Stage.COEXIST, FREE), load
+        )
+
+
+def test_sockets_are_named_by_what_is_written_beside_them(staged: StagedCity) -> None:
+    cities = staged.policy.before, staged.policy.after
+    found = find_seat_moves(cities, (SCHOOL,))
+    assert [(one.places, one.devices) for one in found] == [("11-12", 3)]
+    virtual = tuple(load_city(staged.folder, on=TODAY, estate=VirtualCity) for _ in range(2))
+    assert find_seat_moves((virtual[0], virtual[1]), (SCHOOL,)) == ()
+    assert name_places(["h-staff", "port1.0.12", "GigabitEthernet1/0/11"]) == "11-12, h-staff"

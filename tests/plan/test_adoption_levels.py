@@ -109,8 +109,8 @@ def test_what_a_level_leaves_out_is_no_difference(city: City) -> None:
     assert (observed.refusal, observed.parsed, observed.filters, observed.differences) == (None, None, 0, ())
 
 
-def test_a_school_that_is_adopted_in_part_is_not_integrated(tmp_path: Path, city: City) -> None:
-    name = "every school is integrated (adoption: all)"
+def test_a_school_that_is_adopted_in_part_is_not_managed_wholly(tmp_path: Path, city: City) -> None:
+    name = "every school is managed wholly (adoption: all)"
     assert next(one for one in check_guideline(city) if one.name == name).holds
     policies = PolicyFolder(tmp_path)
     policies.edit("city/schools/kawasaki.yaml", "pupils: 180", "pupils: 180\n    adoption: ports", after="id: kw-s01")

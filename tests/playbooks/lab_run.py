@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from controller.lab import lifecycle as virtual_city
 from controller.lab.network import ovs_switches, ssh_servers, ssh_user
 from controller.lab.state import paths, undo_log
-from controller.lab.state.layout import Layout, SchoolLayout
+from controller.lab.state.layout import HostLayout, Layout, Listener, SchoolLayout
 from controller.lab.state.processes import kill_process, wait_until
 from controller.model.loading.load_city import load_city
 from controller.model.network.device_state import DeviceState
@@ -121,19 +121,22 @@ class LabScene:
         inside = ["ip", "netns", "exec", found.namespace, *words]
         return wait_until(lambda: subprocess.run(inside, capture_output=True, check=False).returncode == 0, 3.0)
 
-    def count_open_ways(self, school: SchoolLayout) -> int:
-        """Count to how many applications the hosts of a school get through."""
+    def list_open_ways(self, school: SchoolLayout) -> list[str]:
+        """Return from which hosts of a school which applications are reached; not what a host offers itself."""
 
-        def connects(way: tuple[str, str, int]) -> bool:
+        def try_way(way: tuple[HostLayout, Listener]) -> str:
+            host, one = way
             try:
-                namespace.open_connection(*way, 0.7).close()
+                namespace.open_connection(host.namespace, one.address, one.port, 0.7).close()
             except OSError:
-                return False
-            return True
+                return ""
+            return f"{host.id} to {one.applications[0]} at {one.address}"
 
-        ways = [(host.namespace, one.address, one.port) for host in school.hosts for one in self.layout.listeners]
+        ways = [
+            (host, one) for host in school.hosts for one in self.layout.listeners if one.namespace != host.namespace
+        ]
         with ThreadPoolExecutor(48) as pool:
-            return sum(pool.map(connects, ways))
+            return sorted(filter(None, pool.map(try_way, ways)))
 
     def write_fingerprints(self, *devices: LabDevice) -> str:
         """Write down what is read on consoles; return the playbook's setting."""
@@ -258,14 +261,13 @@ def _hold_back(scene: LabScene, switch: LabDevice, before: DeviceState | None) -
 
 def close_school(scene: LabScene, school: SchoolLayout) -> str:
     """A school is taken out of service."""
-    open_before = scene.count_open_ways(school)
+    before = len(scene.list_open_ways(school))
     scene.play("close_school", "--school", school.id, "--set", "reason=統廃合", "--set", "by=学務課")
     own = [one for one in scene.devices.values() if one.school.id == school.id]
     hold("no key of it is pinned", true=not any(map(scene.is_pinned, own)))
-    return hold(
-        f"{open_before} ways to applications were open, none is any more; its pins are gone",
-        true=open_before > 0 and scene.count_open_ways(school) == 0,
-    )
+    left = scene.list_open_ways(school)
+    hold(f"no way is open any more, and these are: {'; '.join(left)}", true=before > 0 and not left)
+    return f"{before} ways to applications were open, none is any more; its pins are gone"
 
 
 def rotate_credentials(scene: LabScene, school: SchoolLayout) -> str:

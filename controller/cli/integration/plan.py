@@ -69,7 +69,7 @@ from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile
 from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint
-from controller.plan.select import Selection
+from controller.plan.select import Selection, select_devices
 from controller.storage.audit.audit_trail import AuditKind
 
 Subject = Annotated[
@@ -149,7 +149,8 @@ def plan(  # noqa: PLR0913 the command's options
     city = load({})
     request = StageRequest(find_stage_subject(city, subject), to, cut, by)
     policy = plan_stage_policy(city, policies, request, load)
-    devices = list_reachable_devices(city, Selection(policy.schools))
+    chosen = Selection(policy.schools)
+    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     observed = observe_devices(city, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
     carried = _carry(policy, reservations)

@@ -56,7 +56,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
         plan = build_schedule(city, {name: one.assessment for name, one in lines.items()}, settings, day, city.calendar)
     folder = choose_state_folder(city.estate, operations, state, Path(city.directory))
     statuses = list_school_statuses(city, lines, day, read_computer_counts(folder, city.id))
-    figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), virtual=lab)
+    figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), notice="report-virtual" if lab else None)
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)
     done = sum(one.stage is Stage.INTEGRATED for one in statuses)

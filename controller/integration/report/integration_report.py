@@ -27,13 +27,16 @@ _DIGEST_SHOWN = 12
 
 @dataclass(frozen=True, slots=True)
 class IntegrationFigures:
-    """What a report shows: every school's status, the schedule (None: no calendar to plan by), and its settings."""
+    """What a report shows: every school's status, the schedule (None: no calendar to plan by), and its settings.
+
+    `notice` is the message of the catalogue that stands on top, if any.
+    """
 
     statuses: tuple[SchoolStatus, ...]
     schedule: Schedule | None
     settings: IntegrationSettings
     made_at: datetime
-    virtual: bool
+    notice: str | None = None
 
 
 def render_integration_report(city: City, figures: IntegrationFigures, texts: Catalogue) -> str:
@@ -53,7 +56,7 @@ def render_integration_report(city: City, figures: IntegrationFigures, texts: Ca
         style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
         city_name=city.name.partition(" (")[0] if japanese else city.name,
         made_at=f"{figures.made_at.astimezone(city.timezone):%Y-%m-%d %H:%M}",
-        virtual=figures.virtual,
+        notice=figures.notice,
         stages=STAGES,
         counts=_count_stages(figures.statuses),
         wards=counted,

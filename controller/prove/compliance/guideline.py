@@ -59,18 +59,18 @@ def check_guideline(city: City) -> list[Check]:
         *prove_stages(city),
         _least_privilege(city),
         _admission_by_certificate(city),
-        _integration(city),
+        _adoption(city),
         *(Check(name, 0, not_judged=why) for name, why in _NOT_JUDGED),
     ]
 
 
-def _integration(city: City) -> Check:
-    """Every school is managed wholly; one that is adopted in part is not integrated, and nobody may say that it is."""
+def _adoption(city: City) -> Check:
+    """Every school is managed wholly; of one that is adopted in part nobody may say that it holds the policy."""
     partly = [f"{school.name} ({school.adoption})" for school in city.schools if school.adoption != "all"]
     shown = ", ".join(partly[:SHOWN_SCHOOLS]) + (", ..." if len(partly) > SHOWN_SCHOOLS else "")
-    why = f"{len(partly)} schools are adopted in part, so they are not integrated: {shown}" if partly else ""
+    why = f"{len(partly)} schools are adopted in part, so not all of them is managed: {shown}" if partly else ""
     evidence = (f"{len(city.schools)} schools, each with adoption: all",)
-    return Check("every school is integrated (adoption: all)", len(city.schools), (), evidence, why)
+    return Check("every school is managed wholly (adoption: all)", len(city.schools), (), evidence, why)
 
 
 def _classes(city: City) -> Check:

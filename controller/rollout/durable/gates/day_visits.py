@@ -14,7 +14,7 @@ from controller.model.access.people import PlaceMeaning
 from controller.model.access.rules import INTERNET
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
-from controller.model.network.device_state import PortMode
+from controller.model.network.device_state import PortMode, PortRole
 from controller.model.network.packets import Protocol, Service
 from controller.model.network.wireless import Protection
 from controller.model.reference_evaluator import Flow, Person, evaluate_identity, evaluate_network
@@ -65,7 +65,7 @@ def find_visited_segments(city: City, school: School) -> Mapping[DayVisit, tuple
         name
         for device in devices
         for port in device.ports
-        if port.mode is PortMode.ACCESS
+        if port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING
         for name in port.segments
         if name != city.default_segment
     )
