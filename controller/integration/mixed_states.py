@@ -18,6 +18,7 @@ from controller.model.network.packets import Direction, Family, Packet
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.platforms.registry import load_platform_of
+from controller.prove.identity.segment_people import find_outsiders, find_staff_segments
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from controller.prove.filters.transition import PermittedPackets, VlanFlow, find_permitted_flows
@@ -27,12 +28,15 @@ CityPair = tuple[City, City]
 """The city before and after a change of stage."""
 States = Mapping[str, DeviceState]
 """What each device of a school holds."""
+Meaning = dict[tuple[str, bool], dict[str, int | None]]
+"""The seats of a device, by name and whether it is a wireless network: the segments that the stages mean by each, and
+their VLANs; None where the segment is none of the school's."""
 _ANY_PORT, _ANY_STATE = ((0, 65535),), ((0, 1),)
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A socket or a wireless network, the segment that its device means by it, and the VLAN that it is in."""
+    """A socket or a wireless network, the segment that its device means by it, and the VLAN that it is in now."""
 
     device: str
     name: str
@@ -52,10 +56,13 @@ class MixedStates:
     _permitted: dict[tuple[str, Family], Node] = field(default_factory=dict)
     """The packets of a filter, by its name: the name holds a digest of its entries."""
     _spaces: dict[Family, HeaderSpace] = field(default_factory=lambda: {one: make_packet_space(one) for one in Family})
-    _targets: dict[tuple[str, Family], Node] = field(default_factory=dict)
+    _targets: dict[Family, Node] = field(default_factory=dict)
 
     def find_leaks(self, states: States) -> Iterator[str]:
-        """Yield each way to affairs data that a state opens to a seat of others than the staff, in words."""
+        """Yield each way to affairs data that a state opens to a seat of others than the staff, in words.
+
+        `states` must hold every device of the school: of one that is not there nothing is judged.
+        """
         flows = {
             one.id: find_permitted_flows(states[one.id], load_platform_of(one).capabilities)
             for one in self._filtering
@@ -82,11 +89,16 @@ class MixedStates:
         return find_outsiders(self.cities)
 
     def _list_seats(self, states: States) -> Iterator[Seat]:
+        meanings: dict[str, Meaning] = {}
+        devices: dict[str, Device] = {}
         for city, school in zip(self.cities, self.schools, strict=True):
             numbers = {name: one.vlan for name, one in city.list_segments(school).items()}
             for device in city.list_devices(school):
-                if device.id in states:
-                    yield from _list_device_seats(device, states[device.id], numbers)
+                devices[device.id] = device
+                _add_meaning(meanings.setdefault(device.id, {}), device, numbers)
+        for name, meaning in meanings.items():
+            if name in states:
+                yield from _list_device_seats(devices[name], meaning, states[name])
 
     def _find_joined(self, vlan: int, seats: Sequence[Seat]) -> Iterator[str]:
         """Yield where a VLAN is of an outsiders' segment at one seat, and of a staff's at another."""
@@ -99,7 +111,7 @@ class MixedStates:
         for device, held in flows.items():
             for family in self.cities[0].families:
                 permitted = held.get(VlanFlow(seat.vlan, Direction.FROM, family), False)
-                packet = self._find_packet(seat.segment, family, permitted)
+                packet = self._find_packet(family, permitted)
                 if packet is not None:
                     yield f"{seat} reaches affairs data by {device}: {packet}"
 
@@ -108,11 +120,11 @@ class MixedStates:
         school = self.schools[0]
         return (one for one in self.cities[0].list_devices(school) if one.role == FILTERING_ROLE)
 
-    def _find_packet(self, segment: str, family: Family, permitted: PermittedPackets) -> Packet | None:
+    def _find_packet(self, family: Family, permitted: PermittedPackets) -> Packet | None:
         if permitted is False:
             return None
         space = self._spaces[family]
-        open_ = space.intersection(self._find_passing(space, family, permitted), self._find_targets(segment, family))
+        open_ = space.intersection(self._find_passing(space, family, permitted), self._find_targets(family))
         return None if space.is_empty(open_) else find_example_packet(space, open_, ())
 
     def _find_passing(self, space: HeaderSpace, family: Family, permitted: PermittedPackets) -> Node:
@@ -123,24 +135,21 @@ class MixedStates:
             self._permitted[key] = build_filter_set(space, permitted)
         return self._permitted[key]
 
-    def _find_targets(self, segment: str, family: Family) -> Node:
-        """The packets that begin something with affairs data, but for what a rule declares for this very segment.
+    def _find_targets(self, family: Family) -> Node:
+        """The packets that begin something with affairs data.
 
-        Of the pupils' and the public's segments nothing is left out: no rule may say so.
+        No rule excuses one: whoever may be in an outsiders' segment is not of the staff, whatever names the segment.
         """
-        key = segment, family
-        if key not in self._targets:
+        if family not in self._targets:
             space = self._spaces[family]
-            cubes = [cube for city in self.cities for cube in self._list_target_cubes(space, city, segment, family)]
-            self._targets[key] = space.union_all(cubes)
-        return self._targets[key]
+            cubes = [cube for city in self.cities for cube in self._list_target_cubes(space, city, family)]
+            self._targets[family] = space.union_all(cubes)
+        return self._targets[family]
 
-    def _list_target_cubes(self, space: HeaderSpace, city: City, segment: str, family: Family) -> Iterator[Node]:
+    def _list_target_cubes(self, space: HeaderSpace, city: City, family: Family) -> Iterator[Node]:
         school = city.school_by_id[self.school]
-        strict = find_closed_segments(self.cities)
         for name, application in city.applications.items():
-            declared = segment not in strict and self._is_declared(segment, name)
-            if application.importance not in STRICT_CLASSES or declared:
+            if application.importance not in STRICT_CLASSES:
                 continue
             there = city.addresses.destination_addresses_in(name, school, family).get_intervals()
             for service in application.services:
@@ -148,53 +157,27 @@ class MixedStates:
                 ends = (((0, 2**family.bits - 1),), there)
                 yield space.cube((protocol, *ends, _ANY_PORT, (service.ports,), _ANY_STATE))
 
-    def _is_declared(self, segment: str, application: str) -> bool:
-        return any(
-            segment in city.list_askers(rule, school)
-            for city, school in zip(self.cities, self.schools, strict=True)
-            for rule in city.rules_by_application.get(application, ())
-        )
 
+def _list_device_seats(device: Device, meaning: Meaning, state: DeviceState) -> Iterator[Seat]:
+    """Yield the seats of a device, each in the VLANs that it is in now.
 
-def find_staff_segments(cities: CityPair) -> frozenset[str]:
-    """Find the segments that 802.1X puts the staff into, and nobody else, before and after."""
-    admitted: dict[str, set[str]] = {}
-    staff = {role.id for city in cities for role in city.people.roles if role.audience == "staff"}
-    for one in (one for city in cities for one in city.admissions):
-        admitted.setdefault(one.segment, set()).update(one.roles)
-    return frozenset(segment for segment, roles in admitted.items() if roles <= staff)
-
-
-def find_outsiders(cities: CityPair) -> frozenset[str]:
-    """Find the segments into which somebody comes who is not of the staff; that of the devices is none.
-
-    >>> sorted(find_outsiders((city, city)))
-    ['external-legacy', 'guest', 'learning-legacy', 'printers', 'pupil', 'quarantine']
+    Where that is what a stage means by the seat, who sits there is whom that stage means. Where it is what no stage
+    means, those whom any stage means may sit there.
     """
-    named = {name for city in cities for name in city.segments}
-    return frozenset(named - find_staff_segments(cities) - {city.management_segment for city in cities})
-
-
-def find_closed_segments(cities: CityPair) -> frozenset[str]:
-    """Find the segments of pupils and of the public, from which no rule may lead to affairs data.
-
-    >>> sorted(find_closed_segments((city, city)))
-    ['guest', 'pupil']
-    """
-    others = {role.id for city in cities for role in city.people.roles if role.audience != "staff"}
-    admitted = {one.segment for city in cities for one in city.admissions if others & {*one.roles}}
-    isolated = {name for city in cities for name, one in city.segments.items() if one.isolated}
-    return frozenset(admitted | isolated) & find_outsiders(cities)
-
-
-def _list_device_seats(device: Device, state: DeviceState, numbers: Mapping[str, int]) -> Iterator[Seat]:
-    """Yield the seats of a device that are in a VLAN which it means by them."""
     held = {one.name: one.vlans for one in state.ports}
+    networks = {one.ssid: (one.vlan,) for one in state.networks}
+    for (name, is_network), meant in meaning.items():
+        found = (networks if is_network else held).get(name, ())
+        right = {segment: number for segment, number in meant.items() if found == (number,)}
+        for segment in right or meant:
+            yield from (Seat(device.id, name, segment, vlan) for vlan in found if vlan is not None)
+
+
+def _add_meaning(meaning: Meaning, device: Device, numbers: Mapping[str, int]) -> None:
+    """Add what a stage means by the seats of a device: a segment, and its VLAN there."""
     for port in device.ports:
-        for segment in port.segments if port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING else ():
-            if held.get(port.name) == (numbers.get(segment),):
-                yield Seat(device.id, port.name, segment, numbers[segment])
-    networks = {one.ssid: one.vlan for one in state.networks}
+        if port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING:
+            for segment in port.segments:
+                meaning.setdefault((port.name, False), {})[segment] = numbers.get(segment)
     for one in device.networks:
-        if one.ssid in networks and networks[one.ssid] == numbers.get(one.segment):
-            yield Seat(device.id, one.ssid, one.segment, numbers[one.segment])
+        meaning.setdefault((one.ssid, True), {})[one.segment] = numbers.get(one.segment)

@@ -11,6 +11,7 @@ from controller.integration.effects import StageEffects, find_stage_effects
 from controller.integration.interruption import Interruption, list_interruptions
 from controller.integration.pre_checks.check import CheckName, CheckScene
 from controller.integration.pre_checks.registry import JudgedCheck, ask_checks
+from controller.integration.stage_claims import StageClaims, prove_stage_claims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack, list_moving_devices, prove_way_back
 from controller.plan.build import ConsideredDevice, consider_device
@@ -27,6 +28,7 @@ class StagePlan:
     effects: StageEffects
     interruptions: tuple[Interruption, ...]
     way_back: WayBack
+    claims: StageClaims
 
     @property
     def open_checks(self) -> tuple[JudgedCheck, ...]:
@@ -35,8 +37,8 @@ class StagePlan:
 
     @property
     def can_be_planned(self) -> bool:
-        """Tell if every check passed, or was passed by its name, and the way back is proved."""
-        return not (self.open_checks or self.way_back.faults)
+        """Tell if every check passed, or was passed by its name, and the way back and the next stage are proved."""
+        return not (self.open_checks or self.way_back.faults or self.claims.differences)
 
 
 def compare_with_both(
@@ -71,7 +73,7 @@ def compare_with_both(
 def plan_stage_change(
     scene: CheckScene, reasons: Mapping[CheckName, str], on_device: Callable[[str], None]
 ) -> StagePlan:
-    """Ask the checks, find what changes for whom, and plan and prove the way back from every state on the way."""
+    """Ask the checks, find what changes for whom, prove the next stage and the way back from every state on the way."""
     cities = scene.policy.before, scene.policy.after
     way_back = prove_way_back(cities, scene.later, on_device)
     return StagePlan(
@@ -79,4 +81,5 @@ def plan_stage_change(
         find_stage_effects(cities, scene.policy.schools),
         list_interruptions(list_moving_devices(scene.later)),
         way_back,
+        prove_stage_claims(cities, scene.policy.schools),
     )

@@ -22,6 +22,8 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.derive import DeriveChange, derive_change, prove_wanted_paths
 from controller.platforms.registry import load_platform_of
 
+_NO_STATE = "no device changes, so 0 states were looked at; 0 proved is no proof"
+
 
 @dataclass(frozen=True, slots=True)
 class MovingDevice:
@@ -81,12 +83,13 @@ def prove_way_back(
 
     `considered` are all devices of the schools, compared with the new stage, in the order of the rollout.
     """
-    counted, faults = [0, 0], []
+    counted, faults = [0, 0], list[WayBackFault]()
     by_school: dict[str, list[ConsideredDevice]] = {}
     for one in considered:
         by_school.setdefault(one.observed.device.school.id, []).append(one)
     for school, fleet in by_school.items():
         held = {one.observed.device.id: one.observed.observation.state for one in fleet if one.observed.observation}
+        faults += _find_unknown(fleet)
         judge = MixedStates(cities, school)
         faults += [WayBackFault(school, "before the change", why) for why in judge.find_leaks(held)]
         for moving in list_moving_devices(fleet):
@@ -108,7 +111,20 @@ def prove_way_back(
     faults += [
         WayBackFault(cities[0].id, "back in the stage before", why) for why in _find_path_faults(cities[0], cores)
     ]
+    if not counted[0]:
+        faults.append(WayBackFault(cities[0].id, "between the stages", _NO_STATE))
     return WayBack(counted[0], counted[1], tuple(faults))
+
+
+def _find_unknown(fleet: Sequence[ConsideredDevice]) -> Iterator[WayBackFault]:
+    """Yield each device of which nobody knows what it holds, or what it is to hold: no state with it can be judged."""
+    for one in fleet:
+        name = one.observed.device.id
+        if one.observed.observation is None:
+            yield WayBackFault(name, "what it holds now", f"it was not read, so no state is proved ({one.refusal})")
+        elif one.derived is None:
+            why = one.refusal or one.left_out
+            yield WayBackFault(name, "in the stage that comes", f"nothing is planned on it ({why})")
 
 
 def _prove_from(

@@ -19,13 +19,21 @@ SOCKETS = (
     "          - {first: 11, last: 12, mode: access, segments: [staff], stages: [coexist, integrated]}\n"
 )
 _STAGES = re.compile(r",? ?stages: \[([a-z, ]*)\]")
-GRADING = """
-  - id: grading-of-staff
+CBT_OF_STAFF = """
+  - id: cbt-of-staff
     effect: permit
-    purpose: 統合後は教職員の端末から成績処理
-    applications: [grading]
+    purpose: 併存からは教職員の端末でも CBT を下見
+    applications: [cbt]
     schools: {stages: [coexist, integrated]}
     network: {from: [staff]}
+"""
+OPEN_TO_LEARNING = """
+  - id: shortcut
+    effect: permit
+    purpose: x
+    applications: [grading]
+    schools: {stages: [coexist]}
+    network: {from: [learning-legacy]}
 """
 INTEGRATION = """# ours
 format: 1
@@ -61,7 +69,7 @@ def write_staged_policies(place: Path, sockets: str = SOCKETS) -> Path:
     assert count == 1
     blueprints.write_text(text, "utf-8")
     rules = place / "access/rules.yaml"
-    rules.write_text(rules.read_text("utf-8").rstrip() + GRADING, "utf-8")
+    rules.write_text(rules.read_text("utf-8").rstrip() + CBT_OF_STAFF, "utf-8")
     return place
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from controller.cli.integration import plan as command
+from controller.cli.output import Exit
+from controller.errors import TsunaguError
 from controller.model.city import City
 from controller.model.policy_files import INTEGRATION
 from controller.model.sites.devices import Device
@@ -21,7 +23,7 @@ from controller.plan.verify import verify_plan
 from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import Done, here
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged
-from tests.integration.staged_policies import observe_as_wanted, write_configurations
+from tests.integration.staged_policies import OPEN_TO_LEARNING, observe_as_wanted, write_configurations
 from tests.policies import TODAY
 
 OPEN = ("backed-up", "line", "printers", "issued")
@@ -65,7 +67,7 @@ def test_a_check_without_data_is_a_failed_one_and_nothing_is_written(place: Path
     assert "フロアスイッチの口 11-12" in done.said
     assert "校務系(旧)" in done.said
     assert "中断は最大 2 分" in done.said
-    assert "口の切替 は未測定" in done.said
+    assert "仮想都市での実測" in done.said
     assert "途中の状態 6 個" in done.said
     assert not (place / "plan.json").exists()
     assert read_integration(place) == before
@@ -95,7 +97,7 @@ def test_what_was_passed_by_name_is_planned_and_goes_into_the_audit_trail(place:
 
 
 def test_where_the_way_back_is_not_proved_nothing_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A floor switch that drifted has no way back to what it holds today, also where the drift was passed by name."""
+    """A floor switch that drifted has no way back to what it holds today, also where the drift is named."""
 
     def observe(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
         assert (len(devices), configs) == (20, None)
@@ -106,9 +108,71 @@ def test_where_the_way_back_is_not_proved_nothing_is_written(place: Path, monkey
     done = run(place, *PASSES, "--pass", "no-drift=known", "-o", "plan.json")
     assert done.code == 2
     assert "as-e04-floor2, after step 1 of 1 (set ports)" in done.said
-    assert "not planned: the way back is not proved" in done.said
+    assert "--pass no-drift does not pass it: it was judged, and failed" in done.said
+    assert "1 checks have not passed, and nothing was written" in done.said
     assert not (place / "plan.json").exists()
     assert read_integration(place) == before
+
+
+@pytest.mark.parametrize("silent", ["as-e04-core1", "as-e04-floor1", "all"])
+def test_where_a_device_was_not_read_nothing_is_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    """What was not asked cannot be passed by its name, and nobody says that pupils reach nothing."""
+
+    def observe(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
+        assert (len(devices), configs) == (20, None)
+        return [
+            Observed(one.device, refusal=TsunaguError(f"{one.device.id}: no answer"))
+            if silent in (one.device.id, "all")
+            else one
+            for one in observe_as_wanted(city, SCHOOL)
+        ]
+
+    monkeypatch.setattr(command, "observe_devices", observe)
+    before = read_integration(place)
+    more = [word for name in ("reachable", "capable", "no-drift") for word in ("--pass", f"{name}=x")]
+    done = run(place, *PASSES, *more, "-o", "plan.json")
+    assert done.code == 2, done.said
+    assert "what it holds now: it was not read, so no state is proved" in done.said
+    assert "in none do pupils reach" not in done.said
+    assert not (place / "plan.json").exists()
+    assert read_integration(place) == before
+
+
+def test_where_something_is_not_judged_nothing_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every check passed, and a device has a way that nobody could judge."""
+    monkeypatch.setattr(command, "choose_exit_code", lambda _: Exit.NOT_JUDGED)
+    before = read_integration(place)
+    done = run(place, *PASSES, "-o", "plan.json")
+    assert done.code == 4
+    assert "nobody could judge, and nothing was written" in done.said
+    assert not (place / "plan.json").exists()
+    assert read_integration(place) == before
+
+
+def test_a_stage_that_opens_affairs_data_to_others_is_refused(place: Path) -> None:
+    rules = place / "policies/access/rules.yaml"
+    rules.write_text(rules.read_text("utf-8").rstrip() + OPEN_TO_LEARNING, "utf-8")
+    before = read_integration(place)
+    done = run(place, *PASSES, "-o", "plan.json")
+    assert done.code == 2
+    assert "does not hold in the next stage: as-e04: coexist: learning-legacy" in done.said
+    assert "in none do pupils reach" not in done.said
+    assert not (place / "plan.json").exists()
+    assert read_integration(place) == before
+
+
+def test_sockets_of_pupils_are_not_passed_by_name(place: Path) -> None:
+    blueprints = place / "policies/city/blueprints.yaml"
+    old = "- {first: 11, last: 12, mode: access, segments: [staff-legacy], stages: [separated]}"
+    text = blueprints.read_text("utf-8")
+    assert old in text
+    blueprints.write_text(text.replace(old, old.replace("staff-legacy", "pupil")), "utf-8")
+    done = run(place, *PASSES, "--pass", "sockets=x", "-o", "plan.json")
+    assert done.code == 2
+    assert "--pass sockets does not pass it" in done.said
+    assert not (place / "plan.json").exists()
 
 
 def drift(one: Observed) -> Observed:
@@ -157,10 +221,13 @@ def test_the_document_says_all_of_it(place: Path) -> None:
             "schools": 1,
         }
     ]
-    assert [(one["way"], one["segment"], one["application"]) for one in told["ways"]] == [("opens", "staff", "grading")]
+    assert [(one["way"], one["segment"], one["application"]) for one in told["ways"]] == [("opens", "staff", "cbt")]
     assert [one["minutes"] for one in told["interruptions"]] == [0, 2, 2, 2]
     assert told["way_back"]["states"] == 6
     assert told["way_back"]["faults"] == []
+    assert all(one.startswith("separated: ") for one in told["claims"]["before"])
+    assert any("grading: three-way separation" in one for one in told["claims"]["before"])
+    assert all(one.startswith("coexist: ") for one in told["claims"]["after"])
     assert told["plan"] is None
 
 

@@ -194,6 +194,12 @@ def test_a_check_that_breaks_is_not_judged(scene: CheckScene) -> None:
     assert [(one.result.verdict, one.passed, one.passed_by_name) for one in judged] == [(OPEN, True, True)]
 
 
+def test_a_check_that_was_judged_and_failed_is_not_passed_by_its_name(scene: CheckScene) -> None:
+    judged = ask_checks(_drift(scene), {CheckName.NO_DRIFT: "known"})
+    (failed,) = (one for one in judged if one.name is CheckName.NO_DRIFT)
+    assert (failed.result.verdict, failed.passed, failed.passed_by_name) == (BAD, False, False)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -13,7 +13,10 @@ from controller.model.sites.stages import Stage
 from controller.plan.proof.proof_cache import ProofCache
 from controller.plan.proof.stage_proof import prove_next_stages
 from controller.prove.check import Check
+from controller.prove.identity.seats import SEATS
 from controller.prove.compliance.stages import prove_stage, prove_stages
+from controller.prove.lint.check_policy import check_policy
+from controller.prove.lint.finding import Severity
 from tests.policies import PolicyFolder
 
 RULES = "access/rules.yaml"
@@ -100,7 +103,9 @@ def test_neither_branch_fails_in_the_stage_where_it_does(policies: PolicyFolder)
 
 
 def test_the_checks_of_the_whole_city_hold(city: City) -> None:
-    assert [one.holds for one in prove_stages(city)] == [True, True]
+    assert [one.holds for one in prove_stages(city)] == [True, True, True]
+    seats = prove_stages(city)[2]
+    assert (seats.name, seats.examined > 100) == (SEATS, True)
 
 
 def test_devices_of_the_stages_to_come_are_proved_one_for_each_blueprint_and_lot(city: City) -> None:
@@ -123,3 +128,40 @@ def test_a_device_that_cannot_be_in_a_stage_to_come_is_found_today(policies: Pol
     check = prove_next_stages(city, [city.school_by_id["as-e04"]], ProofCache(None))
     assert check is not None
     assert any(one.startswith("integrated: as-e04-floor") for one in check.differences), check.differences
+
+
+def test_sockets_of_pupils_that_become_the_staffs_are_found_today(policies: PolicyFolder) -> None:
+    """Nobody is integrated so far; the proof and the check say it all the same, with the line."""
+    old = "          - {first: 5, last: 8, mode: access, segments: [pupil]}\n"
+    edit = policies.edit(
+        "city/blueprints.yaml",
+        old,
+        old.replace("}", ", stages: [separated, coexist]}")
+        + "          - {first: 5, last: 8, mode: access, segments: [staff], stages: [integrated]}\n",
+    )
+    city = policies.load()
+    (seats,) = (one for one in prove_stages(city) if one.name == SEATS)
+    ports = ", ".join(f"GigabitEthernet1/0/{number}" for number in range(5, 9))
+    told = f"floor {ports}: pupil in coexist, and staff in integrated; who sits there stays there"
+    assert any(told in one for one in seats.differences), seats.differences
+    warned = [one for one in check_policy(city) if told in one.message]
+    assert warned
+    assert {(one.severity, one.origin.line) for one in warned} == {(Severity.WARNING, edit.line + 1)}
+
+
+@pytest.mark.parametrize("segment", ["pupil", "learning-legacy"])
+def test_affairs_data_is_judged_whoever_it_is_said_to_be_for(policies: PolicyFolder, segment: str) -> None:
+    policies.edit("access/applications.yaml", "audience: staff", "audience: pupil", after="id: grading")
+    policies.append(
+        RULES,
+        f"  - id: shortcut\n    effect: permit\n    purpose: x\n    applications: [grading]\n"
+        f"    schools: {{stages: [coexist]}}\n    network: {{from: [{segment}]}}\n",
+    )
+    city = policies.load()
+    no_way = judged(city, Stage.COEXIST)[0]
+    assert any(f"{segment}, where" in one and "reaches grading (class I)" in one for one in no_way.differences)
+    said = "is said to be for pupil: affairs data is for the staff"
+    assert any(said in one for one in judged(city, Stage.INTEGRATED)[0].differences)
+    (found,) = (one for one in check_policy(city) if one.kind == "audience")
+    assert found.severity is Severity.ERROR
+    assert "grading (class I) is for pupil" in found.message

@@ -11,6 +11,7 @@ from controller.cli.output import get_words
 from controller.integration.effects import StageEffects
 from controller.integration.interruption import RULES, Interruption, MeasuredInterruptions
 from controller.integration.pre_checks.registry import JudgedCheck
+from controller.integration.stage_claims import StageClaims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.plan.document import PlanFile
@@ -75,6 +76,14 @@ class WayBackDocument(TypedDict):
     faults: list[str]
 
 
+class StageClaimsDocument(TypedDict):
+    """By which branch of the guideline's 6.1(7) each stage holds, and what is wrong with the one that comes."""
+
+    before: list[str]
+    after: list[str]
+    faults: list[str]
+
+
 class IntegratePlanDocument(TypedDict):
     """The JSON document of `integrate plan`; `plan` is None where nothing was planned."""
 
@@ -90,6 +99,7 @@ class IntegratePlanDocument(TypedDict):
     interruptions: list[InterruptionDocument]
     rules: list[InterruptionRuleDocument]
     way_back: WayBackDocument
+    claims: StageClaimsDocument
     written: list[str]
     plan: PlanFile | None
 
@@ -97,12 +107,12 @@ class IntegratePlanDocument(TypedDict):
 def build_plan_document(
     policy: StagePolicy,
     checks: tuple[JudgedCheck, ...],
-    found: tuple[StageEffects, tuple[Interruption, ...], WayBack],
+    found: tuple[StageEffects, tuple[Interruption, ...], WayBack, StageClaims],
     ended: tuple[list[str], PlanFile | None],
     measured: MeasuredInterruptions | None,
 ) -> Mapping[str, object]:
     """Return the document; `ended` are the files that were written, and the plan."""
-    effects, interruptions, way_back = found
+    effects, interruptions, way_back, claims = found
     return {
         "subject": {policy.subject.noun: policy.subject.name},
         "before": str(policy.stage_before),
@@ -145,6 +155,11 @@ def build_plan_document(
             "states": way_back.states,
             "between": way_back.between,
             "faults": [str(one) for one in way_back.faults],
+        },
+        "claims": {
+            "before": list(claims.branches[0]),
+            "after": list(claims.branches[1]),
+            "faults": list(claims.differences),
         },
         "written": ended[0],
         "plan": ended[1].model_dump(mode="json") if ended[1] is not None else None,

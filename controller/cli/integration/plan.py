@@ -21,6 +21,7 @@ from controller.cli.integration.scene import BroughtFiles, build_check_scene
 from controller.cli.integration.words import (
     say_change,
     say_checks,
+    say_claims,
     say_edit,
     say_effects,
     say_steps,
@@ -134,7 +135,8 @@ def plan(  # noqa: PLR0913 the command's options
 ) -> None:
     """Check a change of stage, show what it does, prove the way back from every state between, and save the plan.
 
-    Exit code 2 when a check did not pass or the way back is not proved: nothing is written then. The plan that -o saves
+    Exit code 2 when a check did not pass, or the way back or the next stage is not proved. Nothing is written with any
+    exit code other than 0. The plan that -o saves
     is one like any other: `tsunagu rollout start` carries it out.
     """
     speak(lang)
@@ -165,7 +167,8 @@ def plan(  # noqa: PLR0913 the command's options
     found = plan_stage_change(scene, reasons, _say_progress)
     written: list[str] = []
     document = None
-    if found.can_be_planned:
+    code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
+    if code is Exit.GOOD:
         document = build_plan(policy.after, later, _name_origin(operations, sign_with))
         if output is not None or write:
             office = _Office(operations, policies, state, load)
@@ -180,7 +183,6 @@ def plan(  # noqa: PLR0913 the command's options
         say_unjudged(one.unjudged)
     if not as_json and document is not None:
         _say_end(policy, document, (output, carried_to, sign_with), carried, operations)
-    code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
     if code is not Exit.GOOD:
         raise typer.Exit(code)
 
@@ -327,7 +329,7 @@ def _refuse_other_policy(document: PlanFile, office: _Office) -> None:
 def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
     measured = read_measured_interruptions()
     if as_json:
-        parts = found.effects, found.interruptions, found.way_back
+        parts = found.effects, found.interruptions, found.way_back, found.claims
         say_json(build_plan_document(policy, found.checks, parts, ended, measured))
         return
     say_change(policy)
@@ -335,10 +337,15 @@ def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile
     say_effects(policy.after, found.effects)
     say_steps(found.interruptions, measured)
     say_way_back(found.way_back)
+    say_claims(policy, found.claims)
     if found.open_checks:
         print_message("integration_plan.refused", "red", count=len(found.open_checks))
     elif found.way_back.faults:
         print_message("integration_plan.refused-way-back", "red")
+    elif found.claims.differences:
+        print_message("integration_plan.refused-stage", "red")
+    elif ended[1] is None:
+        print_message("integration_plan.refused-devices", "red")
 
 
 def _say_end(

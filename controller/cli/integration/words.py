@@ -9,6 +9,7 @@ from controller.cli.output import get_words, name_first, print_line, print_messa
 from controller.integration.effects import SeatMove, StageEffects
 from controller.integration.interruption import Interruption, InterruptionCause, MeasuredInterruptions
 from controller.integration.pre_checks.registry import JudgedCheck
+from controller.integration.stage_claims import StageClaims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.model.access.rules import INTERNET
@@ -48,7 +49,8 @@ def say_checks(checks: Iterable[JudgedCheck]) -> None:
         else:
             print_message("integration_plan.check-line", None if one.passed else "red", **marks)
         if one.reason and not one.passed_by_name:
-            print_message("integration_plan.check-needless", "yellow", name=one.name)
+            key = "integration_plan.check-needless" if one.passed else "integration_plan.check-not-passable"
+            print_message(key, "yellow" if one.passed else "red", name=one.name)
 
 
 def say_effects(city: City, effects: StageEffects) -> None:
@@ -90,6 +92,16 @@ def say_way_back(found: WayBack) -> None:
         print_message("integration_plan.way-back-fault", "red", fault=one)
     if not found.faults:
         print_message("integration_plan.way-back", states=found.states, between=found.between)
+
+
+def say_claims(policy: StagePolicy, claims: StageClaims) -> None:
+    """Say by which branch of the guideline's 6.1(7) each stage holds, and what is wrong with the one that comes."""
+    for stage, lines in zip((policy.stage_before, policy.stage), claims.branches, strict=True):
+        print_message("integration_plan.branch", "bold", stage=get_words()[f"integration.{stage}"])
+        for line in lines:
+            print_line(f"  {line}")
+    for one in claims.differences[:_FAULTS_SHOWN]:
+        print_message("integration_plan.claim-fault", "red", fault=one)
 
 
 def say_edit(policy: StagePolicy) -> None:

@@ -9,9 +9,9 @@ from controller.errors import InputRefused
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.input_file import read_input_text
 from controller.integration.effects import SeatMove, find_seat_moves
-from controller.integration.mixed_states import find_closed_segments, find_staff_segments
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
 from controller.model.sites.devices import Device
+from controller.prove.identity.segment_people import find_closed_segments, find_staff_segments
 from controller.rollout.change_backups import list_kept_backups
 
 

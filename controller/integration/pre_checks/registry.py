@@ -44,7 +44,10 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True, slots=True)
 class JudgedCheck:
-    """A check and how it was judged; `reason` is why somebody passed it all the same, "" where nobody did."""
+    """A check and how it was judged; `reason` is why somebody passes it all the same, "" where nobody does.
+
+    Only what nobody could judge is passed by its name. What was judged and failed is to be mended.
+    """
 
     name: CheckName
     result: CheckResult
@@ -53,12 +56,12 @@ class JudgedCheck:
     @property
     def passed(self) -> bool:
         """Tell if nothing stands in the way: it passed, or somebody passed it by its name."""
-        return self.result.verdict is GateVerdict.PASSED or bool(self.reason)
+        return self.result.verdict is GateVerdict.PASSED or self.passed_by_name
 
     @property
     def passed_by_name(self) -> bool:
-        """Tell if it did not pass, and somebody passed it with a reason."""
-        return self.result.verdict is not GateVerdict.PASSED and bool(self.reason)
+        """Tell if nobody could judge it, and somebody passed it with a reason."""
+        return self.result.verdict is GateVerdict.NOT_JUDGED and bool(self.reason)
 
 
 def find_pass_reasons(given: Sequence[str]) -> Mapping[CheckName, str]:

@@ -10,6 +10,7 @@ when a change is planned (`controller.prove.filters.transition`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from controller.model.access.rules import CONTROLLER, INTERNET, Application
 from controller.model.access.second_factors import STRICT_CLASSES
@@ -17,6 +18,8 @@ from controller.model.city import City
 from controller.model.network.packets import Effect
 from controller.model.sites.schools import School
 from controller.prove.check import Check, join_checks
+from controller.prove.identity.seats import prove_seats
+from controller.prove.identity.segment_people import WRONG_AUDIENCE, find_staff_segments
 from controller.prove.reachability.reaching_segments import SegmentWay, find_ways
 from controller.prove.stage_variants import list_stage_variants
 
@@ -37,19 +40,23 @@ def prove_stage(city: City, school: School) -> list[Check]:
     here = f"{stage}: " if stage else ""
     strict = [one for one in city.applications.values() if one.importance in STRICT_CLASSES]
     ways = {one.id: find_ways(city, school, one) for one in strict}
-    staffed = _list_staffed(city)
-    affairs = [one for one in strict if one.audience == "staff"]
+    staffed = find_staff_segments((city,))
     found = [
         f"{school.id}: {here}{way.source}, where 802.1X admits others than the staff, reaches {one.id} "
         f"(class {one.importance}): {way.example}, by {way.openers}"
-        for one in affairs
+        for one in strict
         for way in ways[one.id]
         if way.source not in staffed
     ]
-    evidence = tuple(f"{here}{one.id}: {_describe_ways(ways[one.id])}" for one in affairs)
+    found += [
+        f"{one.origin}: {one.id} (class {one.importance}) is said to be for {one.audience}: {WRONG_AUDIENCE}"
+        for one in strict
+        if one.audience != "staff"
+    ]
+    evidence = tuple(f"{here}{one.id}: {_describe_ways(ways[one.id])}" for one in strict)
     others = sum(name not in staffed for name in city.list_segments(school))
     return [
-        Check(NO_WAY, others * len(affairs), tuple(found), () if found else evidence),
+        Check(NO_WAY, others * len(strict), tuple(found), () if found else evidence),
         _prove_branch(city, school, [(one, ways[one.id]) for one in strict], here),
     ]
 
@@ -60,25 +67,20 @@ def prove_stages(city: City) -> list[Check]:
     Of a city that names no stages, only 6.1(7) is asked.
 
     >>> [one.holds for one in prove_stages(city)]
-    [True, True]
+    [True, True, True]
     """
+    variants = list_stage_variants(city)
     checks = [
         check
-        for variant in list_stage_variants(city).values()
+        for variant in variants.values()
         for alike in variant.schools_of_equal_scope
         # A school that is cut off reaches less than those like it.
         for check in prove_stage(variant, next((s for s in alike if not city.cut_offs.describe(s.id)), alike[0]))
     ]
-    return [one for one in join_checks(checks) if city.integrations.named or one.name == BRANCH]
-
-
-def _list_staffed(city: City) -> frozenset[str]:
-    """The segments to which 802.1X admits staff, and nobody else."""
-    staff = {role.id for role in city.people.roles if role.audience == "staff"}
-    roles: dict[str, set[str]] = {}
-    for one in city.admissions:
-        roles.setdefault(one.segment, set()).update(one.roles)
-    return frozenset(name for name, admitted in roles.items() if admitted <= staff and name != city.default_segment)
+    joined = [replace(one, differences=tuple(dict.fromkeys(one.differences))) for one in join_checks(checks)]
+    if not city.integrations.named:
+        return [one for one in joined if one.name == BRANCH]
+    return [*joined, prove_seats(city, variants)]
 
 
 def _describe_ways(ways: list[SegmentWay]) -> str:

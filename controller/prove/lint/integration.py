@@ -1,16 +1,20 @@
-"""Cut-overs whose day has passed.
+"""Cut-overs whose day has passed, seats of pupils that become the staff's, and affairs data that is not for the staff.
 
-Such a policy still loads: it was right when it was written, and what cannot wait (a quarantine, a closed school) is
-made of it on any day. Only `tsunagu check`, and what plans a change of stage, refuse it.
+A policy with a missed cut-over still loads: it was right when it was written, and what cannot wait (a quarantine, a
+closed school) is made of it on any day. Only `tsunagu check`, and what plans a change of stage, refuse it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
 from controller.model.policy_files import INTEGRATION
-from controller.prove.lint.finding import Finding, make_error
+from controller.prove.identity.seats import find_seat_turns
+from controller.prove.identity.segment_people import WRONG_AUDIENCE
+from controller.prove.lint.finding import Finding, make_error, make_warning
+from controller.prove.stage_variants import list_stage_variants
 
 KIND = "integration"
 
@@ -30,3 +34,27 @@ def find_missed_cutovers(city: City) -> Iterator[Finding]:
                 "name another day, or take 'next' out"
             )
             yield make_error(KIND, one.origin, message)
+
+
+def find_turned_seats(city: City) -> Iterator[Finding]:
+    """Yield a warning for each seat of pupils or visitors that is the staff's in the stage before or after.
+
+    >>> list(find_turned_seats(city))
+    []
+    """
+    if not city.integrations.named:
+        return
+    for one in find_seat_turns(city, list_stage_variants(city)):
+        yield make_warning(KIND, one.origin, f"{one}; who sits there stays there: give the staff other seats")
+
+
+def find_wrong_audiences(city: City) -> Iterator[Finding]:
+    """Yield an error for each application of class I or II that is said to be for others than the staff.
+
+    >>> list(find_wrong_audiences(city))
+    []
+    """
+    for one in city.applications.values():
+        if one.importance in STRICT_CLASSES and one.audience != "staff":
+            message = f"{one.id} (class {one.importance}) is for {one.audience}: {WRONG_AUDIENCE}"
+            yield make_error("audience", one.origin, message)
