@@ -68,7 +68,9 @@ def test_a_check_without_data_is_a_failed_one_and_nothing_is_written(place: Path
     assert "中断は最大 2 分" in done.said
     measured = read_measured_interruptions()
     assert measured is not None
-    assert f"仮想都市での実測（口の切替）：{measured.seconds[InterruptionCause.SOCKETS]:g} 秒" in done.said
+    assert f"{measured.seconds[InterruptionCause.SOCKETS]:g} 秒" in done.said
+    assert measured.measured_on in done.said
+    assert "口の切替 は未測定" not in done.said
     assert "途中の状態 6 個" in done.said
     assert not (place / "plan.json").exists()
     assert read_integration(place) == before
