@@ -69,7 +69,7 @@ def test_a_check_without_data_is_a_failed_one_and_nothing_is_written(place: Path
     measured = read_measured_interruptions()
     assert measured is not None
     assert f"{measured.seconds[InterruptionCause.SOCKETS]:g} 秒" in done.said
-    assert measured.measured_on in done.said
+    assert str(measured.measured_on) in done.said
     assert "口の切替 は未測定" not in done.said
     assert "途中の状態 6 個" in done.said
     assert not (place / "plan.json").exists()
