@@ -18,10 +18,10 @@ from controller.model.network.packets import Direction, Family, Packet
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
 from controller.platforms.registry import load_platform_of
-from controller.prove.identity.segment_people import find_outsiders, find_staff_segments
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from controller.prove.filters.transition import PermittedPackets, VlanFlow, find_permitted_flows
+from controller.prove.identity.segment_people import find_outsiders, find_staff_segments
 from controller.prove.reachability.enforcement_points import find_example_packet
 
 CityPair = tuple[City, City]

@@ -13,8 +13,8 @@ from controller.model.sites.stages import Stage
 from controller.plan.proof.proof_cache import ProofCache
 from controller.plan.proof.stage_proof import prove_next_stages
 from controller.prove.check import Check
-from controller.prove.identity.seats import SEATS
 from controller.prove.compliance.stages import prove_stage, prove_stages
+from controller.prove.identity.seats import SEATS
 from controller.prove.lint.check_policy import check_policy
 from controller.prove.lint.finding import Severity
 from tests.policies import PolicyFolder

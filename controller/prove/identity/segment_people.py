@@ -11,6 +11,7 @@ from controller.model.city import City
 
 WRONG_AUDIENCE = "affairs data is for the staff; say 'audience: staff', or a class below II"
 
+
 def find_staff_segments(cities: Sequence[City]) -> frozenset[str]:
     """Find the segments that 802.1X puts the staff into, and nobody else, in each of these cities.
 
