@@ -11,7 +11,7 @@ from controller.integration.effects import StageEffects, find_stage_effects
 from controller.integration.interruption import Interruption, list_interruptions
 from controller.integration.pre_checks.check import CheckName, CheckScene
 from controller.integration.pre_checks.registry import JudgedCheck, ask_checks
-from controller.integration.stage_claims import StageClaims, prove_stage_claims
+from controller.integration.pre_checks.stage_claims import StageClaims, prove_stage_claims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack, list_moving_devices, prove_way_back
 from controller.plan.build import ConsideredDevice, consider_device

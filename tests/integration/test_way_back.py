@@ -10,7 +10,7 @@ import pytest
 from controller.errors import InputRefused, TsunaguError
 from controller.integration.interruption import InterruptionCause, read_measured_interruptions
 from controller.integration.mixed_states import MixedStates
-from controller.integration.stage_claims import prove_stage_claims
+from controller.integration.pre_checks.stage_claims import prove_stage_claims
 from controller.integration.stage_policy import StageRequest, find_stage_subject
 from controller.integration.way_back import list_moving_devices, prove_way_back
 from controller.model.city import City

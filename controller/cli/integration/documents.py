@@ -11,7 +11,7 @@ from controller.cli.output import get_words
 from controller.integration.effects import StageEffects
 from controller.integration.interruption import RULES, Interruption, MeasuredInterruptions
 from controller.integration.pre_checks.registry import JudgedCheck
-from controller.integration.stage_claims import StageClaims
+from controller.integration.pre_checks.stage_claims import StageClaims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.plan.document import PlanFile

@@ -9,7 +9,7 @@ from controller.cli.output import get_words, name_first, print_line, print_messa
 from controller.integration.effects import SeatMove, StageEffects
 from controller.integration.interruption import Interruption, InterruptionCause, MeasuredInterruptions
 from controller.integration.pre_checks.registry import JudgedCheck
-from controller.integration.stage_claims import StageClaims
+from controller.integration.pre_checks.stage_claims import StageClaims
 from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.model.access.rules import INTERNET

@@ -41,7 +41,11 @@ class SeatTurn:
 
 
 def prove_seats(city: City, variants: Variants) -> Check:
-    """Prove that in no stage a seat is the staff's which is others' in the stage before or after it."""
+    """Prove that in no stage a seat is the staff's which is others' in the stage before or after it.
+
+    >>> prove_seats(city, {None: city}).differences
+    ()
+    """
     seats = sum(
         segment in find_closed_segments((there,))
         for there in variants.values()
@@ -54,7 +58,11 @@ def prove_seats(city: City, variants: Variants) -> Check:
 
 
 def find_seat_turns(city: City, variants: Variants) -> list[SeatTurn]:
-    """Find the seats of others that are the staff's in the stage before or after."""
+    """Find the seats of others that are the staff's in the stage before or after.
+
+    >>> find_seat_turns(city, {None: city})
+    []
+    """
     schools = list_standing(city, variants)
     pairs = [(a, b) for a in variants for b in variants if a is not None and b is not None and are_adjacent(a, b)]
     turns = (one for pair in pairs for school in schools for one in _compare(variants, pair, school))
@@ -62,7 +70,11 @@ def find_seat_turns(city: City, variants: Variants) -> list[SeatTurn]:
 
 
 def list_standing(city: City, variants: Variants) -> list[School]:
-    """List one school of each lot and blueprint, and each that the inventory lists devices of."""
+    """List one school of each lot and blueprint, and each that the inventory lists devices of.
+
+    >>> len(list_standing(city, {None: city})) < len(city.schools)
+    True
+    """
     found: dict[tuple[str, ...], School] = {}
     for school in city.schools:
         fits = [there.equipment.find_blueprint(school).id for there in variants.values()]
