@@ -46,15 +46,20 @@ def prove_seats(city: City, variants: Variants) -> Check:
     >>> prove_seats(city, {None: city}).differences
     ()
     """
+    schools = list_standing(city, variants)
     seats = sum(
         segment in find_closed_segments((there,))
         for there in variants.values()
-        for school in list_standing(city, variants)
+        for school in schools
         for device in there.list_devices(school)
         for segment in list_seats(device).values()
     )
     found = (f"{one.origin}: {one}; who sits there stays there" for one in find_seat_turns(city, variants))
-    return Check(SEATS, seats, tuple(found))
+    standing = ", ".join(one.id for one in schools)
+    evidence = (
+        f"{seats} seats of pupils and visitors in {len(variants)} stages, at one school for each like it: {standing}"
+    )
+    return Check(SEATS, seats, tuple(found), (evidence,))
 
 
 def find_seat_turns(city: City, variants: Variants) -> list[SeatTurn]:
