@@ -12,6 +12,7 @@ from datetime import date, timedelta
 
 from controller.integration.schedule.vacation_weeks import VacationWeek, find_known_day, list_vacation_weeks
 from controller.model.city import City
+from controller.model.integration.integrations import Integration
 from controller.model.measurement import Assessment
 from controller.model.policy_files import INTEGRATION
 from controller.model.sites.calendar import CalendarFile
@@ -95,18 +96,24 @@ def build_schedule(
     return Schedule((), weeks, shortage)
 
 
+def _find_standing(city: City, school: School) -> Integration | None:
+    """Find how a school stands today: a change that is written and waits for its day is one to come."""
+    entry = city.integrations.find_entry(school)
+    return entry.get_as_of(city.policy_date) if entry else None
+
+
 def _list_units(city: City, lines: Mapping[str, Assessment], settings: IntegrationSettings, today: date) -> list[_Unit]:
     file = city.files.find(INTEGRATION)
     shared = {one.ward for one in file.shared} if file else set()
     grouped: dict[tuple[str, str], list[School]] = {}
     for school in city.schools:
-        stage = city.find_stage(school)
-        if stage is not None and stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
+        standing = _find_standing(city, school)
+        if standing is not None and standing.stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
             key = ("ward", school.ward) if school.ward in shared else ("school", school.id)
             grouped.setdefault(key, []).append(school)
     units = []
     for schools in grouped.values():
-        entry = city.integrations.find_entry(schools[0])
+        entry = _find_standing(city, schools[0])
         assert entry is not None  # noqa: S101 a school in a stage has an entry
         rank = max(_LAST[lines.get(one.id, Assessment.NOT_MEASURED)] for one in schools)
         ready = today
@@ -120,7 +127,7 @@ def _take_planned(city: City, units: Iterable[_Unit], settings: IntegrationSetti
     """Put what the policy plans already to its day; return how many schools that takes of each week."""
     taken: dict[date, int] = {}
     for unit in units:
-        entry = city.integrations.find_entry(unit.schools[0])
+        entry = _find_standing(city, unit.schools[0])
         following = entry.next if entry else None
         if following is None:
             continue
