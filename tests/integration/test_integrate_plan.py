@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.integration import plan as command
+from controller.integration.interruption import InterruptionCause, read_measured_interruptions
 from controller.model.city import City
 from controller.model.policy_files import INTEGRATION
 from controller.model.sites.devices import Device
@@ -65,7 +66,11 @@ def test_a_check_without_data_is_a_failed_one_and_nothing_is_written(place: Path
     assert "フロアスイッチの口 11-12" in done.said
     assert "校務系(旧)" in done.said
     assert "中断は最大 2 分" in done.said
-    assert "口の切替 は未測定" in done.said
+    measured = read_measured_interruptions()
+    assert measured is not None
+    assert f"{measured.seconds[InterruptionCause.SOCKETS]:g} 秒" in done.said
+    assert str(measured.measured_on) in done.said
+    assert "口の切替 は未測定" not in done.said
     assert "途中の状態 6 個" in done.said
     assert not (place / "plan.json").exists()
     assert read_integration(place) == before
@@ -125,7 +130,7 @@ def test_without_a_place_for_the_plan_the_edit_is_shown_and_not_written(place: P
     before = read_integration(place)
     done = run(place, *PASSES)
     assert done.code == 0
-    assert '+ - {school: as-e04, stage: "coexist"' in done.said
+    assert "+ - {school: as-e04, stage: coexist" in done.said
     assert read_integration(place) == before
     written = run(place, *PASSES, "--write", "--json")
     assert json.loads(written.said)["written"] == [str(place / "policies" / INTEGRATION.name)]

@@ -32,7 +32,7 @@ def test_one_entry_changes_and_every_other_line_stays(staged: StagedCity) -> Non
     text = staged.policy.text
     before, after = (text.before or "").splitlines(), text.after.splitlines()
     assert before[:-1] == after[:-1]
-    assert after[-1] == '  - {school: as-e04, stage: "coexist", by: "教育DX推進課", since: 2026-12-26} # first'
+    assert after[-1] == "  - {school: as-e04, stage: coexist, by: 教育DX推進課, since: 2026-12-26} # first"
     assert (staged.policy.stage_before, staged.policy.cutover) == (Stage.SEPARATED, FREE)
     stages = [city.find_stage(city.school_by_id[SCHOOL]) for city in (staged.policy.before, staged.policy.after)]
     assert stages == [Stage.SEPARATED, Stage.COEXIST]
@@ -49,7 +49,7 @@ def test_what_is_planned_is_what_is_written(staged: StagedCity, tmp_path: Path) 
 def test_a_school_gets_an_entry_of_its_own_beside_that_of_its_ward(staged: StagedCity) -> None:
     other = StageRequest(StageSubject("school", "as-e01"), Stage.COEXIST, FREE, 'who: "answers"')
     policy = plan_policy(staged.city, staged.folder, other)
-    added = '  - {school: "as-e01", stage: "coexist", by: "who: \\"answers\\"", since: 2026-12-26}'
+    added = '  - {school: as-e01, stage: coexist, by: "who: \\"answers\\"", since: 2026-12-26}'
     assert policy.text.after == f"{policy.text.before}{added}\n"
     assert policy.schools == ("as-e01",)
 
@@ -63,7 +63,7 @@ def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity)
     policy = plan_policy(staged.city, staged.folder, StageRequest(ASAO, Stage.COEXIST, FREE))
     assert SCHOOL not in policy.schools
     assert len(policy.schools) == sum(one.ward == "asao" for one in staged.city.schools) - 1
-    assert '{ward: asao, stage: "coexist"' in policy.text.after
+    assert "{ward: asao, stage: coexist" in policy.text.after
     (stays,) = policy.staying
     assert (stays.school, stays.stage) == (SCHOOL, Stage.SEPARATED)
     assert str(stays.entry).endswith(f"integration.yaml:{find_line(staged, SCHOOL)}")
@@ -133,14 +133,14 @@ def test_an_entry_of_many_lines_changes_field_by_field() -> None:
         Path("x"), BLOCK, "integrations", 0, {"stage": "coexist", "since": date(2026, 12, 26), "next": None}
     )
     assert after == (
-        'integrations:\n  - ward: asao # the ward\n    # who\n    by: A\n    stage: "coexist"\n'
+        "integrations:\n  - ward: asao # the ward\n    # who\n    by: A\n    stage: coexist\n"
         "    retire-by: 2027-03-31\n    since: 2026-12-26\n"
     )
     first = change_entry(Path("x"), BLOCK, "integrations", 0, {"ward": None})
     assert first.splitlines()[1] == "  - by: A"
     with pytest.raises(TsunaguError, match="write each entry on a line of its own"):
         change_entry(Path("x"), "integrations: [{ward: asao}]\n", "integrations", 0, {"by": "A"})
-    assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == 'format: 1\nintegrations:\n  - {by: "A"}\n'
+    assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == "format: 1\nintegrations:\n  - {by: A}\n"
 
 
 def test_in_the_virtual_city_a_ward_is_its_schools_there(staged: StagedCity) -> None:

@@ -11,8 +11,8 @@ from controller.errors import TsunaguError
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile
 from controller.plan.provenance.made_here import record_made_plan
-from controller.plan.provenance.signed_plan import save_signed_plan
-from controller.storage.audit.audit_trail import AuditKind
+from controller.plan.provenance.signed_plan import sign_plan, write_signed_plan
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 
 
 def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who answers for it
@@ -23,14 +23,21 @@ def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who a
     policies: Path,
     state: Path | None = None,
 ) -> None:
-    """Write into the audit trail that a plan is made, then save it, signed where there is a key.
+    """Sign a plan where there is a key, write into the audit trail that it is made, then save it.
 
     Raises:
         TsunaguError: the key does not sign, or the place cannot be written to.
     """
-    trail = open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
+    signature = sign_plan(document, key) if key is not None else None
+    record_planned(
+        document, open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
+    )
+    save_plan_here(document, output, signature)
+
+
+def record_planned(document: PlanFile, trail: AuditTrail) -> None:
+    """Write into the audit trail that a plan is made."""
     trail.record(AuditKind.PLANNED, **_describe_origin(document))
-    _save(document, output, key)
 
 
 def _describe_origin(document: PlanFile) -> dict[str, str]:
@@ -45,9 +52,9 @@ def _describe_origin(document: PlanFile) -> dict[str, str]:
     }
 
 
-def _save(document: PlanFile, output: Path, key: Path | None) -> None:
-    """Save a plan, and record that it was made here."""
-    save_signed_plan(document, output, key)
+def save_plan_here(document: PlanFile, output: Path, signature: bytes | None) -> None:
+    """Save a plan with its signature, and record that it was made here."""
+    write_signed_plan(document, output, signature)
     try:
         record_made_plan(document.format_text().encode(), output)
     except TsunaguError as error:

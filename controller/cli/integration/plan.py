@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import choose_exit_code, list_reachable_devices, observe_devices
 from controller.cli.devices.plan import SignWith, say_what_it_needs
-from controller.cli.devices.saved_plan import record_and_save_plan
 from controller.cli.devices.unjudged import say_unjudged
-from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
-from controller.cli.integration.documents import build_plan_document, describe_seen
+from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.integration.documents import build_plan_document
+from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
 from controller.cli.integration.scene import BroughtFiles, build_check_scene
 from controller.cli.integration.words import (
     say_change,
@@ -39,22 +37,22 @@ from controller.cli.options import (
     choose_estate_class,
     speak,
 )
-from controller.cli.output import Exit, errors, print_message, say_json, write_output
-from controller.errors import InputError, Problem, TsunaguError
+from controller.cli.output import Exit, errors, print_message, say_json
+from controller.cli.output_places import refuse_lost_inputs
+from controller.errors import InputError, Problem
+from controller.inputs.text_encodings import TextEncoding
 from controller.integration.computers.reservation_table import read_reservations
 from controller.integration.interruption import read_measured_interruptions
 from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
 from controller.integration.pre_checks.check import CheckLimits
-from controller.integration.pre_checks.registry import JudgedCheck, find_pass_reasons
+from controller.integration.pre_checks.registry import find_pass_reasons
 from controller.integration.reservations import (
     CarriedReservations,
     LeftReason,
     LeftReservation,
     carry_reservations,
-    write_reservations,
 )
 from controller.integration.stage_policy import (
-    LoadInstead,
     StagePolicy,
     StageRequest,
     find_stage_subject,
@@ -62,15 +60,12 @@ from controller.integration.stage_policy import (
 )
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
-from controller.model.loading.policy_text import restore_policy_text, write_policy_text
 from controller.model.sites.stages import Stage
 from controller.operations.operations import Operations
 from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile
-from controller.plan.provenance.git_commit import find_commit
 from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import Selection, select_devices
-from controller.storage.audit.audit_trail import AuditKind
 
 Subject = Annotated[
     str, typer.Argument(metavar="SCHOOL|WARD|GROUP", help="What changes its stage, by its id or its name.")
@@ -90,6 +85,10 @@ Reservations = Annotated[
 ]
 CarriedTo = Annotated[
     Path | None, typer.Option("--carried-to", help="Where to write the reservations with their new addresses.")
+]
+ListEncoding = Annotated[
+    TextEncoding | None,
+    typer.Option("--encoding", help="How the lists are encoded, where that cannot be told by itself."),
 ]
 Pass = Annotated[
     list[str] | None,
@@ -117,6 +116,7 @@ def plan(  # noqa: PLR0913 the command's options
     printers: Printers = None,
     reservations: Reservations = None,
     carried_to: CarriedTo = None,
+    encoding: ListEncoding = None,
     passes: Pass = None,
     backup_days: BackupDays = _LIMITS.backup_days,
     measured_days: MeasuredDays = _LIMITS.measured_days,
@@ -139,6 +139,9 @@ def plan(  # noqa: PLR0913 the command's options
     """
     speak(lang)
     _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
+    outputs = {"-o": output, "--carried-to": carried_to}
+    refuse_lost_inputs(outputs, {"--reservations": reservations, "--printers": printers, "--issued": issued}, policies)
+    files, saves = SavedFiles(output, carried_to, sign_with), output is not None or write
     reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
@@ -153,9 +156,9 @@ def plan(  # noqa: PLR0913 the command's options
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     observed = observe_devices(city, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
-    carried = _carry(policy, reservations)
+    carried = _carry(policy, reservations, encoding)
     scene = replace(
-        build_check_scene(policy, BroughtFiles(printers, issued), operations, state, policies),
+        build_check_scene(policy, BroughtFiles(printers, issued, encoding), operations, state, policies),
         at=datetime.now(UTC),
         now=now,
         later=later,
@@ -167,19 +170,15 @@ def plan(  # noqa: PLR0913 the command's options
     document = None
     if found.can_be_planned:
         document = build_plan(policy.after, later, _name_origin(operations, sign_with))
-        if output is not None or write:
-            office = _Office(operations, policies, state, load)
-            _record_passes(document, policy, found.checks, office)
-            document = _write(document, policy, (output, sign_with), office)
-            written += [str(policy.text.path), *([str(output)] if output is not None else [])]
-        if carried_to is not None and carried is not None:
-            write_output(write_reservations(carried), carried_to)
-            written.append(str(carried_to))
+        if saves:
+            office = Office(operations, policies, state, load)
+            document = save_stage_change(document, policy, (found.checks, carried), files, office)
+            written += [str(one) for one in (policy.text.path, *files.written)]
     _say(policy, found, (written, document), as_json=as_json)
     for one in () if as_json else later:
         say_unjudged(one.unjudged)
     if not as_json and document is not None:
-        _say_end(policy, document, (output, carried_to, sign_with), carried, operations)
+        _say_end(policy, document, files, (carried, operations), saves=saves)
     code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
     if code is not Exit.GOOD:
         raise typer.Exit(code)
@@ -217,7 +216,7 @@ def _choose_cutover(text: str | None) -> date | None:
         raise typer.BadParameter(message) from None
 
 
-def _carry(policy: StagePolicy, path: Path | None) -> CarriedReservations | None:
+def _carry(policy: StagePolicy, path: Path | None, encoding: TextEncoding | None) -> CarriedReservations | None:
     """Return what becomes of the reservations of the schools; None where there is no list.
 
     Raises:
@@ -225,7 +224,7 @@ def _carry(policy: StagePolicy, path: Path | None) -> CarriedReservations | None
     """
     if path is None:
         return None
-    listed = read_reservations(path, policy.before).reservations
+    listed = read_reservations(path, policy.before, encoding).reservations
     carried = carry_reservations(policy.before, policy.after, [one for one in listed if one.school in policy.schools])
     problems = [
         Problem(one.reservation.origin, "", f"{one.reservation.name} ({one.reservation.address}): {_explain_left(one)}")
@@ -264,66 +263,6 @@ def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Office:
-    """Where a change of stage is planned: the operators' file, the folders, and what loads the policy."""
-
-    operations: Operations
-    policies: Path
-    state: Path | None
-    load: LoadInstead
-
-
-def _record_passes(document: PlanFile, policy: StagePolicy, checks: Sequence[JudgedCheck], office: _Office) -> None:
-    """Write into the audit trail which checks were passed by their name, by whom, why, and what was seen."""
-    folder = choose_state_folder(document.estate, office.operations, office.state, office.policies)
-    trail = open_audit_trail(folder, office.operations)
-    for one in checks:
-        if one.passed_by_name:
-            trail.record(
-                AuditKind.CHECK_PASSED,
-                subject=f"{policy.subject.noun} {policy.subject.name}",
-                stage=str(policy.stage),
-                policy=document.policy,
-                check=str(one.name),
-                verdict=str(one.result.verdict),
-                seen=describe_seen(one),
-                reason=one.reason,
-                by=document.planner,
-            )
-
-
-def _write(
-    document: PlanFile, policy: StagePolicy, saved: tuple[Path | None, Path | None], office: _Office
-) -> PlanFile:
-    """Write the new stage into the policy, and save the plan; where that fails, the policy stays as it was.
-
-    Raises:
-        TsunaguError: one of both cannot be written, or the policy has changed meanwhile.
-    """
-    write_policy_text(policy.text)
-    try:
-        _refuse_other_policy(document, office)
-        made = document.model_copy(update={"commit": find_commit(office.policies)})
-        if saved[0] is not None:
-            record_and_save_plan(made, saved[0], saved[1], office.operations, office.policies, office.state)
-    except TsunaguError:
-        restore_policy_text(policy.text)
-        raise
-    return made
-
-
-def _refuse_other_policy(document: PlanFile, office: _Office) -> None:
-    """Refuse a plan of another policy than the one that stands in the folder now.
-
-    Raises:
-        TsunaguError: somebody has changed it meanwhile.
-    """
-    if office.load({}).digest != document.policy:
-        message = f"{office.policies}: was changed by somebody else meanwhile; nothing was planned: run this again"
-        raise TsunaguError(message)
-
-
 def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
     measured = read_measured_interruptions()
     if as_json:
@@ -344,18 +283,20 @@ def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile
 def _say_end(
     policy: StagePolicy,
     document: PlanFile,
-    files: tuple[Path | None, Path | None, Path | None],
-    carried: CarriedReservations | None,
-    operations: Operations,
+    files: SavedFiles,
+    more: tuple[CarriedReservations | None, Operations],
+    *,
+    saves: bool,
 ) -> None:
-    output, carried_to, sign_with = files
+    carried, operations = more
     if carried is not None:
         moved = len(carried.carried)
-        count = moved + len(carried.unchanged)
-        print_message("integration_plan.reservations", count=count, moved=moved, file=carried_to)
-    if output is None:
+        key = "integration_plan.reservations" if saves else "integration_plan.reservations-not-written"
+        print_message(key, count=moved + len(carried.unchanged), moved=moved, file=files.carried)
+    if not saves:
         say_edit(policy)
         return
     print_message("integration_plan.written", file=policy.text.path)
-    print_message("integration_plan.saved", file=output, command=f"tsunagu rollout start {output}")
-    say_what_it_needs(document, output, operations, signed=sign_with is not None)
+    if files.plan is not None:
+        print_message("integration_plan.saved", file=files.plan, command=f"tsunagu rollout start {files.plan}")
+        say_what_it_needs(document, files.plan, operations, signed=files.key is not None)

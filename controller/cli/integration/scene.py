@@ -10,6 +10,7 @@ from controller.cli.estates import choose_state_folder
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.rollouts.estate_rollouts import EstateRollouts
 from controller.errors import RolloutRefused, TsunaguError
+from controller.inputs.text_encodings import TextEncoding
 from controller.integration.computers.issued_table import read_issued_counts
 from controller.integration.computers.printer_table import read_printers
 from controller.integration.pre_checks.check import CheckScene, RunningRollout
@@ -24,6 +25,8 @@ class BroughtFiles:
 
     printers: Path | None
     issued: Path | None
+    encoding: TextEncoding | None = None
+    """How they are encoded, where somebody says it."""
 
 
 def build_check_scene(
@@ -41,8 +44,8 @@ def build_check_scene(
         state=folder,
         lines=assess_lines(city, operations, state),
         rollout=_find_running_rollout(EstateRollouts(operations, folder, policies)),
-        printers=read_printers(brought.printers, city) if brought.printers is not None else None,
-        issued=read_issued_counts(brought.issued, city) if brought.issued is not None else None,
+        printers=read_printers(brought.printers, city, brought.encoding) if brought.printers is not None else None,
+        issued=read_issued_counts(brought.issued, city, brought.encoding) if brought.issued is not None else None,
     )
 
 

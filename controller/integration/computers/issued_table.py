@@ -11,6 +11,7 @@ from controller.importing.cell_values import CellRefused, read_plain_text
 from controller.importing.source_table import Cell, ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.shown_text import shorten_value
+from controller.inputs.text_encodings import TextEncoding
 from controller.integration.computers.host_cells import KnownNames, RowReader
 from controller.integration.computers.host_table import HEADERS, HostColumn, parse_host_table
 from controller.model.city import City
@@ -29,23 +30,25 @@ class IssuedCount:
     issued: int
 
 
-def read_issued_counts(path: Path, city: City) -> tuple[IssuedCount, ...]:
+def read_issued_counts(path: Path, city: City, told: TextEncoding | None = None) -> tuple[IssuedCount, ...]:
     """Return what was issued by a file, one row a school.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputRefused, ImportRefused: as `parse_issued_counts`.
     """
-    return parse_issued_counts(read_input_file(path), path, city)
+    return parse_issued_counts(read_input_file(path), path, city, told)
 
 
-def parse_issued_counts(content: bytes, path: Path, city: City) -> tuple[IssuedCount, ...]:
+def parse_issued_counts(
+    content: bytes, path: Path, city: City, told: TextEncoding | None = None
+) -> tuple[IssuedCount, ...]:
     """Return what was issued by the bytes of a file.
 
     Raises:
         InputRefused, ImportRefused: with all that is wrong, each with file and line; a school stands there once.
     """
-    table = parse_host_table(content, path, REQUIRED)
+    table = parse_host_table(content, path, REQUIRED, told)
     problems = ProblemList()
     schools = KnownNames("school", {one.id: one.name for one in city.schools})
     found: dict[str, IssuedCount] = {}

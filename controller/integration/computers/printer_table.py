@@ -10,6 +10,7 @@ from controller.errors import Origin
 from controller.importing.cell_values import read_plain_text
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
+from controller.inputs.text_encodings import TextEncoding
 from controller.integration.computers.host_cells import KnownNames, RowReader, read_host_address, read_mac
 from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow, parse_host_table
 from controller.model.city import City
@@ -28,24 +29,26 @@ class ListedPrinter:
     address: IPv4Address | IPv6Address
 
 
-def read_printers(path: Path, city: City) -> tuple[ListedPrinter, ...]:
+def read_printers(path: Path, city: City, told: TextEncoding | None = None) -> tuple[ListedPrinter, ...]:
     """Return the printers of a file.
 
     Raises:
         FileNotFoundError: there is no such file.
         InputRefused, ImportRefused: as `parse_printers`.
     """
-    return parse_printers(read_input_file(path), path, city)
+    return parse_printers(read_input_file(path), path, city, told)
 
 
-def parse_printers(content: bytes, path: Path, city: City) -> tuple[ListedPrinter, ...]:
+def parse_printers(
+    content: bytes, path: Path, city: City, told: TextEncoding | None = None
+) -> tuple[ListedPrinter, ...]:
     """Return the printers that the bytes of a file hold.
 
     Raises:
         InputRefused, ImportRefused: with all that is wrong, each with file and line; each printer, and each address,
             stands there once.
     """
-    table = parse_host_table(content, path, REQUIRED)
+    table = parse_host_table(content, path, REQUIRED, told)
     problems = ProblemList()
     schools = KnownNames("school", {one.id: one.name for one in city.schools})
     found: dict[str, ListedPrinter] = {}

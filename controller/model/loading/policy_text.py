@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import TypeVar
 import yaml
 
 from controller.errors import PolicyError, TsunaguError
+from controller.inputs.bounded_yaml import compose_yaml
 from controller.inputs.input_file import read_input_text
 from controller.model.city import City
 from controller.model.formats.number import take_format
@@ -25,6 +27,8 @@ EMPTY = "format: 1\n"
 """A file without entries."""
 Words = Mapping[str, object]
 """The fields of an entry, as they are written."""
+_WORD = re.compile(r"[^\W\d_][\w-]*")
+"""A text that stands without quotes, unless YAML takes it for something else."""
 FileModel = TypeVar("FileModel", bound=StrictModel)
 
 
@@ -94,7 +98,8 @@ def _replace_text(path: Path, expected: str | None, text: str | None) -> None:
         if text is None:
             path.unlink()
         else:
-            write_whole(text.encode(), path, private=False)
+            mode = path.stat().st_mode & 0o777 if expected is not None else None
+            write_whole(text.encode(), path, private=False, mode=mode)
     except OSError as error:
         message = f"{path}: cannot be written ({error.strerror})"
         raise TsunaguError(message) from None
@@ -124,19 +129,27 @@ def understand_policy_text(kind: PolicyFile[FileModel], path: Path, text: str) -
 
 
 def write_value(value: object) -> str:
-    r"""Write a value in one line; whatever a text holds, it is a text.
+    r"""Write a value in one line; whatever a text holds, it is a text: a word stands as people write it.
 
-    >>> write_value(date(2026, 12, 1)), write_value("a \"b\": c")
-    ('2026-12-01', '"a \\"b\\": c"')
+    >>> write_value(date(2026, 12, 1)), write_value("教育DX推進課"), write_value("no"), write_value("a \"b\": c")
+    ('2026-12-01', '教育DX推進課', '"no"', '"a \\"b\\": c"')
     """
+    if isinstance(value, str) and _WORD.fullmatch(value) and _is_text(value):
+        return value
     return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
+
+
+def _is_text(word: str) -> bool:
+    """Tell if YAML reads a word without quotes as a text, and not as a number, a day, or yes or no."""
+    node = compose_yaml(word)
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str" and node.value == word
 
 
 def write_entry(words: Words) -> str:
     """Write an entry as one line.
 
     >>> write_entry({"school": "kw-e01", "since": date(2026, 12, 1)})
-    '{school: "kw-e01", since: 2026-12-01}'
+    '{school: kw-e01, since: 2026-12-01}'
     """
     return f"{{{', '.join(f'{name}: {write_value(value)}' for name, value in words.items())}}}"
 
@@ -186,7 +199,7 @@ def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[st
 
     >>> text = "integrations:\n  - {ward: asao, stage: separated, by: A} # why\n"
     >>> print(change_entry(Path("x"), text, "integrations", 0, {"stage": "coexist", "by": "B"}).splitlines()[1])
-      - {ward: asao, stage: "coexist", by: "B"} # why
+      - {ward: asao, stage: coexist, by: B} # why
 
     Raises:
         TsunaguError: the list is not written so that an entry can be changed.

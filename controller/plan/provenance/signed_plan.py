@@ -16,13 +16,30 @@ def save_signed_plan(plan: PlanFile, path: Path, key: Path | None) -> None:
     Raises:
         TsunaguError: the key does not sign, or the place cannot be written to.
     """
+    write_signed_plan(plan, path, sign_plan(plan, key) if key is not None else None)
+
+
+def sign_plan(plan: PlanFile, key: Path) -> bytes:
+    """Return the signature of a plan by its planner's key; ssh-keygen may ask for the passphrase.
+
+    Raises:
+        TsunaguError: the key does not sign.
+    """
     content = plan.format_text().encode()
-    signature = sign_bytes(content, key) if key is not None else None
-    if signature is not None:
-        with SignatureVerifier(content, b"", None) as verifier:
-            if verifier.find_key(signature) != plan.planner_key:
-                message = f"{key}: another key signed than its public half names ({plan.planner_key}); remove that"
-                raise TsunaguError(message)
+    signature = sign_bytes(content, key)
+    with SignatureVerifier(content, b"", None) as verifier:
+        if verifier.find_key(signature) != plan.planner_key:
+            message = f"{key}: another key signed than its public half names ({plan.planner_key}); remove that"
+            raise TsunaguError(message)
+    return signature
+
+
+def write_signed_plan(plan: PlanFile, path: Path, signature: bytes | None) -> None:
+    """Save a plan, with its signature beside it where there is one.
+
+    Raises:
+        TsunaguError: the place cannot be written to.
+    """
     save_plan(plan, path)
     if signature is not None:
         write_whole(signature, name_signature(path))

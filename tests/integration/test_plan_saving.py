@@ -1,0 +1,157 @@
+"""What `tsunagu integrate plan` writes: plan, reservations and policy, or none of them; no file is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from controller.cli.integration import saving
+from controller.errors import InputRefused
+from controller.integration.computers.issued_table import read_issued_counts
+from controller.model.network.packets import Family
+from controller.plan.provenance import signed_plan
+from controller.storage.audit.audit_trail import AuditTrail
+from tests.cli.running import here
+from tests.integration.conftest import StagedCity
+from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+
+__all__ = ["place"]  # the folder that these tests work in
+RESERVED = "school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,{address}\n"
+ISSUED = "school,expected,issued to\nas-e04,10,10\n"
+
+
+def list_audited(place: Path) -> list[str]:
+    folder = place.parent / "office/state"
+    return [str(one["kind"]) for one in AuditTrail(folder).read_entries()] if folder.exists() else []
+
+
+def reserve(place: Path, staged: StagedCity) -> str:
+    """Write a list with one reservation of the old affairs network, and return what it says."""
+    city = staged.city
+    prefix = city.addresses.segment_prefix(city.school_by_id["as-e04"], city.segments["staff-legacy"], Family.V4)
+    assert prefix is not None
+    text = RESERVED.format(address=prefix[9])
+    (place / "dhcp.csv").write_text(text, "utf-8")
+    return text
+
+
+def test_ctrl_c_at_the_passphrase_leaves_everything_as_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", place / "key"], check=True)
+    before = read_integration(place)
+    seen: list[str] = []
+
+    def interrupt(*_: object) -> bytes:
+        seen.append(read_integration(place))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(signed_plan, "sign_bytes", interrupt)
+    done = run(place, *PASSES, "-o", "plan.json", "--sign-with", "key")
+    assert done.code == 130
+    assert seen == [before]
+    assert read_integration(place) == before
+    assert not (place / "plan.json").exists()
+    assert list_audited(place) == []
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("late", ["write_policy_text", "record_planned"])
+def test_what_ends_it_late_puts_all_files_back(place: Path, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
+    before = read_integration(place)
+    (place / "plan.json").write_text("an earlier one", "utf-8")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saving, late, interrupt)
+    assert run(place, *PASSES, "-o", "plan.json").code == 130
+    assert read_integration(place) == before
+    assert (place / "plan.json").read_text("utf-8") == "an earlier one"
+    assert not (place / "plan.json.made-here").exists()
+
+
+def test_where_the_plan_cannot_be_saved_the_audit_trail_says_nothing(place: Path) -> None:
+    (place / "taken").mkdir()
+    assert run(place, *PASSES, "-o", "taken").code == 1
+    assert list_audited(place) == []
+
+
+def test_reservations_that_cannot_be_written_leave_policy_and_plan(place: Path, staged: StagedCity) -> None:
+    reserve(place, staged)
+    before = read_integration(place)
+    words = ("--reservations", "dhcp.csv", "-o", "plan.json", "--carried-to")
+    done = run(place, *PASSES, *words, "nowhere/new.csv")
+    assert done.code == 1
+    assert "nowhere/new.csv: cannot be written" in done.errors
+    assert read_integration(place) == before
+    assert not (place / "plan.json").exists()
+    assert list_audited(place) == []
+    done = run(place, *PASSES, *words, "new.csv", "--json")
+    assert done.code == 0, done.errors
+    assert json.loads(done.said)["written"][1:] == ["plan.json", "new.csv"]
+    assert "as-e04,nas," in (place / "new.csv").read_text("utf-8")
+
+
+def test_who_only_looks_gets_no_reservations_written(place: Path, staged: StagedCity) -> None:
+    reserve(place, staged)
+    done = run(place, *PASSES, "--reservations", "dhcp.csv", "--carried-to", "new.csv")
+    assert done.code == 0
+    assert "1 reservations of DHCP, 0 of them with a new address (not written: new.csv)" in done.said
+    assert not (place / "new.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "policies/city/integration.yaml"), "is in the folder of the policies"),
+        (("-o", "policies/new.json"), "is in the folder of the policies"),
+        (("-o", "dhcp.csv"), "-o dhcp.csv: is the file of --reservations, too"),
+        (("--carried-to", "./dhcp.csv", "-o", "plan.json"), "is the file of --reservations, too"),
+        (("--carried-to", "same", "-o", "same"), "--carried-to same: is the file of -o, too"),
+        (("--carried-to", "policies/city/integration.yaml", "--write"), "is in the folder of the policies"),
+    ],
+)
+def test_no_output_takes_the_place_of_what_is_read(
+    place: Path, staged: StagedCity, words: tuple[str, ...], message: str
+) -> None:
+    listed, before = reserve(place, staged), read_integration(place)
+    more = () if "--carried-to" in words else ("--carried-to", "new.csv")
+    done = run(place, *PASSES, "--reservations", "dhcp.csv", *words, *more)
+    assert done.code == 64
+    assert message in " ".join(done.errors.replace("│", " ").split())
+    assert (place / "dhcp.csv").read_text("utf-8") == listed
+    assert read_integration(place) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "--school", "as-e04", "-o"),
+        ("report", "integration", "-o"),
+        ("report", "bandwidth", "-o"),
+        ("integrate", "schedule", "--csv"),
+    ],
+)
+def test_no_command_writes_over_a_policy(place: Path, words: tuple[str, ...]) -> None:
+    before = read_integration(place)
+    done = here(*words, "policies/city/integration.yaml", cwd=place)
+    assert done.code == 64
+    assert "is in the folder of the" in done.errors
+    assert read_integration(place) == before
+
+
+def test_what_was_written_is_not_said_to_be_not_written(place: Path) -> None:
+    done = run(place, *PASSES, "--write")
+    assert done.code == 0
+    assert "integration.yaml was written" in done.said
+    assert "not written" not in done.said
+
+
+def test_a_list_is_read_in_the_encoding_that_is_told(place: Path, staged: StagedCity) -> None:
+    (place / "issued.csv").write_bytes(ISSUED.encode("utf-16-le"))
+    with pytest.raises(InputRefused):
+        read_issued_counts(place / "issued.csv", staged.city)
+    done = run(place, "--issued", "issued.csv", "--encoding", "utf-16", "--json")
+    assert {one["name"]: one["verdict"] for one in json.loads(done.said)["checks"]}["issued"] == "passed"
