@@ -21,8 +21,7 @@ from controller.model.loading.policy_text import (
     try_policy_text,
     understand_policy_text,
 )
-from controller.model.policy_files import CALENDAR, INTEGRATION, find_file_start
-from controller.model.sites.calendar import DayKind
+from controller.model.policy_files import INTEGRATION, find_file_start
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, are_adjacent
 
@@ -43,8 +42,20 @@ class StageRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class StayingSchool:
+    """A school of the subject that stays in its stage, as a closer entry decides."""
+
+    school: str
+    stage: Stage
+    entry: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class StagePolicy:
-    """A change of stage that the policy takes: the cities before and after it, and the text that leads there."""
+    """A change of stage that the policy takes: the cities before and after it, and the text that leads there.
+
+    `schools` change with it; `staying` are of the subject, too, and do not.
+    """
 
     subject: StageSubject
     before: City
@@ -55,6 +66,7 @@ class StagePolicy:
     by: str
     schools: tuple[str, ...]
     text: PolicyText
+    staying: tuple[StayingSchool, ...] = ()
 
 
 def find_stage_subject(city: City, name: str) -> StageSubject:
@@ -113,7 +125,17 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     if not names:
         message = f"{subject.noun} {subject.name} has no school in {city.called}; there are: {', '.join(here[:_SHOWN])}"
         raise TsunaguError(message)
-    return StagePolicy(subject, before, after, stage_before, request.stage, cutover, by, names, text)
+    staying = _list_staying(city, subject, names)
+    return StagePolicy(subject, before, after, stage_before, request.stage, cutover, by, names, text, staying)
+
+
+def _list_staying(city: City, subject: StageSubject, moving: tuple[str, ...]) -> tuple[StayingSchool, ...]:
+    return tuple(
+        StayingSchool(one.id, entry.stage, entry.origin)
+        for one in city.estate_schools
+        if one.id not in moving and _is_of(city, subject, one)
+        if (entry := city.integrations.find_entry(one)) is not None
+    )
 
 
 def _name_closer(city: City, subject: StageSubject) -> str:
@@ -190,11 +212,11 @@ def _refuse_day(city: City, schools: tuple[School, ...], day: date, origin: Orig
     if calendar is None:
         return
     for school in schools:
-        exams = calendar.is_exam_day(day, school.kind, school.id)
-        if exams or calendar.find_day_kind(day) is DayKind.LESSON:
-            what = "an exam day" if exams else "a school day"
-            named = f"{find_file_start(city.directory, CALENDAR).file}"
-            message = f"{origin}: the cut-over ({day}) is on {what} of {school.id} ({named}); choose a day without"
+        busy = calendar.find_busy_period(day, school.kind, school.id)
+        if busy is not None:
+            what = "an exam day" if calendar.is_exam_day(day, school.kind, school.id) else "a school day"
+            message = f"{origin}: the cut-over ({day}) is on {what} of {school.id}: {busy.name} ({busy.origin})"
+            message += "; choose a day without"
             raise TsunaguError(message)
 
 

@@ -57,11 +57,19 @@ def test_a_school_gets_an_entry_of_its_own_beside_that_of_its_ward(staged: Stage
     assert policy.schools == ("as-e01",)
 
 
+def find_line(staged: StagedCity, name: str) -> int:
+    lines = (staged.folder / "city/integration.yaml").read_text("utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if name in line)
+
+
 def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity) -> None:
     policy = plan_policy(staged.city, staged.folder, StageRequest(ASAO, Stage.COEXIST, FREE))
     assert SCHOOL not in policy.schools
     assert len(policy.schools) == sum(one.ward == "asao" for one in staged.city.schools) - 1
     assert "{ward: asao, stage: coexist" in policy.text.after
+    (stays,) = policy.staying
+    assert (stays.school, stays.stage) == (SCHOOL, Stage.SEPARATED)
+    assert str(stays.entry).endswith(f"integration.yaml:{find_line(staged, SCHOOL)}")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,7 @@ def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity)
         (replace(REQUEST, cutover=date(2026, 11, 1)), r"integration.yaml:\d+: the cut-over \(2026-11-01\) is over"),
         (
             replace(REQUEST, cutover=date(2026, 12, 7)),
-            r"integration.yaml:\d+: .* is on a school day of as-e04 \(.*calen",
+            r"integration.yaml:\d+: .* is on a school day of as-e04: 2学期 \(.*calendar.yaml:\d+\); choose",
         ),
         (StageRequest(ASAO, Stage.COEXIST), r"integration.yaml:\d+: says no day for the cut-over to coexist; name it"),
         (replace(REQUEST, by="a{b}"), r"(?s)nothing was written: .*integration.yaml:\d+: .*by"),

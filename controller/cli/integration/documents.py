@@ -26,6 +26,14 @@ class CheckedDocument(TypedDict):
     reason: str
 
 
+class StayingDocument(TypedDict):
+    """A school of the subject that stays in its stage, and the entry that decides so."""
+
+    school: str
+    stage: str
+    entry: str
+
+
 class SeatMoveDocument(TypedDict):
     """Sockets (`places`) or a wireless network that change their segment."""
 
@@ -87,6 +95,7 @@ class IntegratePlanDocument(TypedDict):
     cutover: str
     by: str
     schools: list[str]
+    staying: list[StayingDocument]
     checks: list[CheckedDocument]
     moves: list[SeatMoveDocument]
     ways: list[WayDocument]
@@ -114,6 +123,7 @@ def build_plan_document(
         "cutover": str(policy.cutover),
         "by": policy.by,
         "schools": list(policy.schools),
+        "staying": [{"school": one.school, "stage": str(one.stage), "entry": str(one.entry)} for one in policy.staying],
         "checks": [_describe_check(one) for one in checks],
         "moves": [asdict(one) for one in effects.moves],
         "ways": [

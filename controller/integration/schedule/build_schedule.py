@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from controller.integration.schedule.planned_faults import PlannedFault, find_monday, find_planned_faults, is_overdue
 from controller.integration.schedule.vacation_weeks import VacationWeek, find_known_day, list_vacation_weeks
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
@@ -54,11 +55,16 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The changes in the order of their days, and the first shortage; with one there are no changes."""
+    """The changes in the order of their days, and the first shortage; with one there are no changes.
+
+    `faults`: what the policy plans already, and the settings do not allow. It stays where it is; what is overdue gets a
+    new day.
+    """
 
     changes: tuple[ScheduledChange, ...]
     weeks: tuple[VacationWeek, ...]
     shortage: Shortage | None = None
+    faults: tuple[PlannedFault, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,6 +72,7 @@ class _Unit:
     """Schools that change together, the stages that they still go to, and the day from which the next may be."""
 
     schools: tuple[School, ...]
+    entry: Integration
     stages: list[Stage]
     rank: int
     ready: date
@@ -85,15 +92,17 @@ def build_schedule(
         calendar: the city's.
     """
     weeks = list_vacation_weeks(calendar, today + timedelta(days=1), settings.until)
-    shortage = None
+    shortage: Shortage | None = None
+    faults: tuple[PlannedFault, ...] = ()
     for finish_first in (True, False):
         units = _list_units(city, lines, settings, today)
-        taken = _take_planned(city, units, settings)
+        faults = find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
+        taken = _take_planned(units, settings, today)
         _fill(units, weeks, taken, settings, calendar, finish_first=finish_first)
         shortage = _find_shortage(units, weeks, settings)
         if shortage is None:
-            return Schedule(_list_changes(units, lines), weeks)
-    return Schedule((), weeks, shortage)
+            return Schedule(_list_changes(units, lines), weeks, faults=faults)
+    return Schedule((), weeks, shortage, faults)
 
 
 def _find_standing(city: City, school: School) -> Integration | None:
@@ -119,19 +128,21 @@ def _list_units(city: City, lines: Mapping[str, Assessment], settings: Integrati
         ready = today
         if entry.since is not None and entry.stage is Stage.COEXIST:
             ready = entry.since + timedelta(weeks=settings.least_weeks_in_coexist)
-        units.append(_Unit(tuple(schools), [*STAGES[STAGES.index(entry.stage) + 1 :]], rank, ready))
+        units.append(_Unit(tuple(schools), entry, [*STAGES[STAGES.index(entry.stage) + 1 :]], rank, ready))
     return units
 
 
-def _take_planned(city: City, units: Iterable[_Unit], settings: IntegrationSettings) -> dict[date, int]:
-    """Put what the policy plans already to its day; return how many schools that takes of each week."""
+def _take_planned(units: Iterable[_Unit], settings: IntegrationSettings, today: date) -> dict[date, int]:
+    """Put what the policy plans already to its day; return how many schools that takes of each week.
+
+    What is overdue is no change to come: it gets a day like what nobody has planned.
+    """
     taken: dict[date, int] = {}
     for unit in units:
-        entry = _find_standing(city, unit.schools[0])
-        following = entry.next if entry else None
-        if following is None:
+        following = unit.entry.next
+        if following is None or is_overdue(unit.entry, today):
             continue
-        monday = following.cutover - timedelta(days=following.cutover.weekday())
+        monday = find_monday(following.cutover)
         taken[monday] = taken.get(monday, 0) + len(unit.schools)
         unit.done.append((following.stage, following.cutover, None, True))
         unit.stages = [*STAGES[STAGES.index(following.stage) + 1 :]]
