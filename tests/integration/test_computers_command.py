@@ -73,6 +73,15 @@ def test_an_inventory_is_counted_kept_and_shown_beside_no_figure_of_the_switches
     assert "未判定" in run(policies, "--school", "as-e01", "--lang", "ja").said
 
 
+def test_rows_of_schools_that_were_not_named_are_told(policies: PolicyFolder) -> None:
+    path = write_list(policies, f"{SCHOOL},pc-1,02-54-00-00-00-01,staff-legacy,", "as-e01,pc-2,025400000002,教職員,")
+    words = ("--school", "as-e01", "--inventory", path, "--as-of", "2026-01-15")
+    assert json.loads(run(policies, *words, "--json").said)["left_out"] == {SCHOOL: 1}
+    assert f"1: {SCHOOL} (1)" in run(policies, *words, "--lang", "en").said
+    assert f"{SCHOOL} (1)" in run(policies, *words, "--lang", "ja").said
+    assert json.loads(run(policies, "--all", *words[2:], "--json").said)["left_out"] == {}
+
+
 def test_the_status_shows_both_figures_and_what_blocks(policies: PolicyFolder) -> None:
     path = write_list(policies, f"{SCHOOL},pc-1,02-54-00-00-00-01,staff-legacy,")
     assert run(policies, "--all", "--inventory", path, "--as-of", "2026-01-15").code == 0

@@ -98,7 +98,7 @@ def test_who_only_looks_gets_no_reservations_written(place: Path, staged: Staged
     reserve(place, staged)
     done = run(place, *PASSES, "--reservations", "dhcp.csv", "--carried-to", "new.csv")
     assert done.code == 0
-    assert "1 reservations of DHCP, 0 of them with a new address (not written: new.csv)" in done.said
+    assert "reservations of DHCP: 1, of them with a new address: 0 (not written: new.csv)" in done.said
     assert not (place / "new.csv").exists()
 
 

@@ -50,7 +50,8 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
     for one in staged.now:
         _keep_backup(state, one.observed.device.id, AT - timedelta(days=3))
     school = staged.city.school_by_id[SCHOOL]
-    inside = next(iter(staged.city.addresses.school_prefixes(school, staged.city.families[0])))
+    segment = staged.city.segments["printers"]
+    inside = staged.city.addresses.segment_prefix(school, segment, staged.city.families[0])
     return CheckScene(
         policy=staged.policy,
         at=AT,
@@ -59,7 +60,7 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
         asked=True,
         state=state,
         lines={SCHOOL: _assess(staged.city, 900.0)},
-        printers=(replace(PRINTER, address=inside[2100]),),
+        printers=(replace(PRINTER, address=inside[21]),),
         issued=(IssuedCount(HERE, SCHOOL, 40, 39),),
     )
 
@@ -119,6 +120,12 @@ def _incapable(scene: CheckScene) -> CheckScene:
     return replace(scene, later=[replace(scene.later[0], refusal=TsunaguError("too large")), *scene.later[1:]])
 
 
+def _put_printer(scene: CheckScene, segment: str) -> CheckScene:
+    city = scene.policy.before
+    prefix = city.addresses.segment_prefix(city.school_by_id[SCHOOL], city.segments[segment], city.families[0])
+    return replace(scene, printers=(replace(PRINTER, address=prefix[21]),))
+
+
 CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
     (CheckName.REACHABLE, BAD, _refuse_one, "as-e04-rt1 (no answer)"),
     (CheckName.REACHABLE, OPEN, lambda one: replace(one, asked=False), "none was asked"),
@@ -145,6 +152,9 @@ CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
     (CheckName.PRINTERS, OPEN, lambda one: replace(one, printers=None), "as-e04"),
     (CheckName.PRINTERS, OPEN, lambda one: replace(one, printers=()), "as-e04"),
     (CheckName.PRINTERS, BAD, lambda one: replace(one, printers=(PRINTER,)), "pr1 (list.csv:2: 10.0.0.1)"),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer(one, "pupil"), "pr1 (list.csv:2: "),
+    (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=(IssuedCount(HERE, SCHOOL, 1, 1),)), "as-e04 (1 < "),
+    (CheckName.ISSUED, GOOD, lambda one: one, "39 of 40"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=None), "as-e04"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=(IssuedCount(HERE, SCHOOL, 0, 0),)), "as-e04"),
     (CheckName.ISSUED, BAD, lambda one: replace(one, issued=(IssuedCount(HERE, SCHOOL, 40, 37),)), "as-e04 (37/40)"),
@@ -226,5 +236,10 @@ def test_lists_are_refused_with_their_lines(city: City) -> None:
     twice = "学校,端末名,MACアドレス,アドレス\n" + "as-e04,p,00-1b-a9-01-02-03,10.0.0.1\n" * 2
     with pytest.raises(InputError, match=r"p.csv:3: MACアドレス: 00:1b:a9:01:02:03 is that of p in line 2 already"):
         parse_printers(twice.encode(), Path("p.csv"), city)
+    shared = (
+        "学校,端末名,MACアドレス,アドレス\nas-e04,p,00-1b-a9-01-02-03,10.0.0.1\nas-e04,q,00-1b-a9-01-02-04,10.0.0.1\n"
+    )
+    with pytest.raises(InputError, match=r"p.csv:3: アドレス: 10.0.0.1 is that of p in line 2 already"):
+        parse_printers(shared.encode(), Path("p.csv"), city)
     good = parse_issued_counts('学校,対象数,発行数\n仮・麻生第四小学校,"1,000",950\n'.encode(), Path("i.csv"), city)
     assert [(one.school, one.due, one.issued) for one in good] == [("as-e04", 1000, 950)]

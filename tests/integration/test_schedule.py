@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from controller.integration.schedule.build_schedule import build_schedule
+from controller.integration.schedule.planned_faults import PlannedFaultKind
 from controller.integration.schedule.vacation_weeks import find_known_day, list_vacation_weeks
 from controller.integration.stage_change import StageSubject, change_stage
 from controller.model.city import City
@@ -128,3 +129,38 @@ def test_schools_that_share_a_segment_change_in_one_week(city: City, calendar: C
     assert enough.shortage is None
     weeks = {one.week.monday for one in enough.changes if one.school.ward == "asao" and one.week}
     assert len(weeks) == 1
+
+
+def plan_ward(city: City, ward: str, **entry: object) -> City:
+    file = city.files.get(INTEGRATION)
+    listed = [one.model_copy(update=entry) if one.ward == ward else one for one in file.integrations]
+    return city.replace_file(INTEGRATION, IntegrationFile(integrations=tuple(listed)))
+
+
+@pytest.mark.parametrize(
+    ("days", "settings", "kind"),
+    [
+        ((date(2026, 12, 28), None), {}, PlannedFaultKind.TOO_MANY),
+        ((date(2029, 8, 1), None), {"until": date(2029, 3, 31), "schools_per_week": 40}, PlannedFaultKind.TOO_LATE),
+        ((date(2026, 12, 28), date(2026, 11, 20)), {"schools_per_week": 40}, PlannedFaultKind.TOO_SOON),
+        ((date(2026, 8, 3), None), {"schools_per_week": 40}, PlannedFaultKind.OVERDUE),
+    ],
+)
+def test_what_is_planned_against_the_settings_is_told_by_name(
+    city: City,
+    calendar: CalendarFile,
+    days: tuple[date, date | None],
+    settings: dict[str, object],
+    kind: PlannedFaultKind,
+) -> None:
+    following = NextStage(stage=Stage.INTEGRATED, cutover=days[0])
+    planned = plan_ward(separate(city, Stage.COEXIST), "asao", next=following, since=days[1])
+    found = build_schedule(planned, {}, bound(**settings), TODAY, calendar)
+    told = [(fault.kind, one) for fault in found.faults for one in fault.schools]
+    assert {which for which, _ in told} == {kind}
+    assert sorted(one.id for _, one in told) == sorted(one.id for one in city.schools if one.ward == "asao")
+    assert found.shortage is None
+    own = [one for one in found.changes if one.school.ward == "asao"]
+    assert own
+    assert min(one.day for one in own) >= TODAY
+    assert all(one.planned is (kind is not PlannedFaultKind.OVERDUE) for one in own)

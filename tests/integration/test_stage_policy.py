@@ -32,7 +32,10 @@ def test_one_entry_changes_and_every_other_line_stays(staged: StagedCity) -> Non
     text = staged.policy.text
     before, after = (text.before or "").splitlines(), text.after.splitlines()
     assert before[:-1] == after[:-1]
-    assert after[-1] == "  - {school: as-e04, stage: coexist, by: 教育DX推進課, since: 2026-12-26} # first"
+    assert (
+        after[-1]
+        == "  - {school: as-e04, stage: coexist, by: 教育DX推進課, since: 2026-12-26, came-from: separated} # first"
+    )
     assert (staged.policy.stage_before, staged.policy.cutover) == (Stage.SEPARATED, FREE)
     stages = [city.find_stage(city.school_by_id[SCHOOL]) for city in (staged.policy.before, staged.policy.after)]
     assert stages == [Stage.SEPARATED, Stage.COEXIST]
@@ -49,9 +52,14 @@ def test_what_is_planned_is_what_is_written(staged: StagedCity, tmp_path: Path) 
 def test_a_school_gets_an_entry_of_its_own_beside_that_of_its_ward(staged: StagedCity) -> None:
     other = StageRequest(StageSubject("school", "as-e01"), Stage.COEXIST, FREE, 'who: "answers"')
     policy = plan_policy(staged.city, staged.folder, other)
-    added = '  - {school: as-e01, stage: coexist, by: "who: \\"answers\\"", since: 2026-12-26}'
+    added = '  - {school: as-e01, stage: coexist, by: "who: \\"answers\\"", since: 2026-12-26, came-from: separated}'
     assert policy.text.after == f"{policy.text.before}{added}\n"
     assert policy.schools == ("as-e01",)
+
+
+def find_line(staged: StagedCity, name: str) -> int:
+    lines = (staged.folder / "city/integration.yaml").read_text("utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if name in line)
 
 
 def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity) -> None:
@@ -59,6 +67,9 @@ def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity)
     assert SCHOOL not in policy.schools
     assert len(policy.schools) == sum(one.ward == "asao" for one in staged.city.schools) - 1
     assert "{ward: asao, stage: coexist" in policy.text.after
+    (stays,) = policy.staying
+    assert (stays.school, stays.stage) == (SCHOOL, Stage.SEPARATED)
+    assert str(stays.entry).endswith(f"integration.yaml:{find_line(staged, SCHOOL)}")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity)
         (replace(REQUEST, cutover=date(2026, 11, 1)), r"integration.yaml:\d+: the cut-over \(2026-11-01\) is over"),
         (
             replace(REQUEST, cutover=date(2026, 12, 7)),
-            r"integration.yaml:\d+: .* is on a school day of as-e04 \(.*calen",
+            r"integration.yaml:\d+: .* is on a school day of as-e04: 2学期 \(.*calendar.yaml:\d+\); choose",
         ),
         (StageRequest(ASAO, Stage.COEXIST), r"integration.yaml:\d+: says no day for the cut-over to coexist; name it"),
         (replace(REQUEST, by="a{b}"), r"(?s)nothing was written: .*integration.yaml:\d+: .*by"),

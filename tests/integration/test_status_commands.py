@@ -108,3 +108,17 @@ def test_a_schedule_that_does_not_fit(
     assert "it does not fit: " in done.said
     assert not table.exists()
     assert json.loads(run(policies, "schedule", "--json").said)["shortage"]["schools"]
+
+
+def test_a_planned_day_that_is_past_is_no_change_to_come(policies: PolicyFolder) -> None:
+    past = "{school: kw-s01, stage: separated, by: 教育DX推進課, next: {stage: coexist, cutover: 2026-04-02}}"
+    write_stages(policies, "integrated", past)
+    done = run(policies, "schedule", "--json")
+    assert done.code == 2, done.errors
+    told = json.loads(done.said)
+    assert told["faults"] == [{"kind": "overdue", "schools": ["kw-s01"], "stage": "coexist", "day": "2026-04-02"}]
+    assert [one["school"] for one in told["changes"]] == ["kw-s01", "kw-s01"]
+    assert not any(one["planned"] for one in told["changes"])
+    said = run(policies, "schedule", "--lang", "ja")
+    assert said.code == 2
+    assert "切替日 2026-04-02 は過ぎています" in said.said

@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     ),
     "in lessons": (
         following("integrated", "2027-01-12"),
-        f"{FILE}:17: next.cutover: the cut-over (2027-01-12) is on a school day of school as-e01; choose a day without",
+        f"{FILE}:17: next.cutover: the cut-over (2027-01-12) is on a school day of school as-e01: 3学期 (",
     ),
     "on an exam day": (
         following("integrated", "2026-12-02"),
@@ -187,6 +187,29 @@ def test_what_cannot_be_is_refused_at_its_place(policies: PolicyFolder, name: st
     spoil(policies)
     told = policies.problems()
     assert any(expected.replace("FOLDER/", "") in one for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("", 1), ("format: 1\nintegrations: []\n", 2), ("format: 1\nintegrations: [\n", 3), (None, 1)],
+    ids=["empty file", "empty list", "no YAML", "symbolic link"],
+)
+def test_a_file_that_cannot_be_read_is_all_that_is_told(policies: PolicyFolder, text: str | None, line: int) -> None:
+    """`stages` elsewhere need the file; that it is damaged is no reason to write one, or to leave them out."""
+    file = policies.path / FILE
+    if text is None:
+        file.unlink()
+        file.symlink_to(Path(__file__))
+    else:
+        file.write_text(text, encoding="utf-8")
+    (told,) = policies.problems()
+    assert told.startswith(f"{FILE}:{line}: ")
+
+
+@pytest.mark.parametrize("name", ["skips a stage", "unknown stage"])
+def test_a_fault_in_an_entry_is_all_that_is_told(policies: PolicyFolder, name: str) -> None:
+    REFUSED[name][0](policies)
+    assert {one.partition(":")[0] for one in policies.problems()} == {FILE}
 
 
 def test_the_closest_entry_holds(policies: PolicyFolder) -> None:

@@ -78,6 +78,24 @@ def test_what_is_told_of_today_is_not_told_again_of_other_stages(policies: Polic
     assert changes.later == ()
 
 
+@pytest.mark.parametrize(("segment", "application"), [("pupil", "printing"), ("printers", "grading")])
+def test_a_small_opening_of_today_hides_no_larger_one_of_a_stage_to_come(
+    policies: PolicyFolder, segment: str, application: str
+) -> None:
+    before = policies.load()
+    for name, scope in (("t1", "ids: [as-e04]"), ("t2", "stages: [integrated]")):
+        policies.append(
+            RULES,
+            f"  - id: {name}\n    effect: permit\n    purpose: x\n    applications: [{application}]\n"
+            f"    schools: {{{scope}}}\n    network: {{from: [{segment}]}}\n",
+        )
+    changes = compare_policies(before, policies.load())
+    assert [(one.segment, one.schools) for one in changes.network] == [(segment, ("as-e04",))]
+    later = [(one.stage, one.change) for one in changes.later if isinstance(one.change, NetworkChange)]
+    told = [(stage, one.way, one.segment, one.application, one.answers) for stage, one in later]
+    assert told == [("integrated", "opens", segment, application, len(before.schools) - 1)], "at as-e04 it is so today"
+
+
 def test_a_port_of_a_stage_to_come_is_told(policies: PolicyFolder) -> None:
     before = policies.load()
     policies.edit("city/blueprints.yaml", "[pupil], stages: [integrated]", "[staff], stages: [integrated]")

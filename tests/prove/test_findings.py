@@ -153,7 +153,8 @@ def test_an_important_application_without_mfa(policies: PolicyFolder) -> None:
 def test_importance_decides_about_mfa(policies: PolicyFolder) -> None:
     policies.edit(APPLICATIONS, "importance: III", "importance: II", after="id: learning-dashboard")
     findings = found(policies)
-    (lacking,) = [finding for finding in findings if ": error: " in finding]
+    said, lacking = [finding for finding in findings if ": error: " in finding]
+    assert "audience: learning-dashboard (class II) is for pupil: affairs data is for the staff" in said
     assert "guideline: rule 'dashboard-pupils' lets people reach learning-dashboard without MFA" in lacking
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -105,13 +106,15 @@ class ComputersDocument(TypedDict):
     """The computers left in the old networks, by school.
 
     `segments` are those of the old networks, `ignored` the columns of the inventory that say nothing here, `unread` the
-    devices that could not be read this time, `nothing_to_read` the schools without a port in an old network.
+    devices that could not be read this time, `nothing_to_read` the schools without a port in an old network. `left_out`
+    are the rows of the inventory that were not counted, by their school: it was not named.
     """
 
     segments: list[str]
     ignored: list[str]
     unread: dict[str, str]
     nothing_to_read: list[str]
+    left_out: dict[str, int]
     schools: list[SchoolComputersDocument]
 
 
@@ -135,6 +138,7 @@ class _Found:
     ignored: tuple[str, ...] = ()
     unread: Mapping[str, str] | None = None
     nothing_to_read: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def count_computers(  # noqa: PLR0913 the command's options
@@ -187,6 +191,7 @@ def count_computers(  # noqa: PLR0913 the command's options
             "ignored": list(found.ignored),
             "unread": dict(found.unread or {}),
             "nothing_to_read": list(found.nothing_to_read),
+            "left_out": dict(found.left_out),
             "schools": told,
         }
         say_json({**document})
@@ -224,8 +229,11 @@ def _count(city: City, chosen: Sequence[School], asked: _Asked) -> _Found:
         inventory = _read_inventory(city, asked.inventory, asked)
         complete_on = asked.day.as_of if asked.is_complete else None
         listed = count_listed_computers(city, inventory, chosen, complete_on)
+    named = {one.id for one in chosen}
+    left_out = Counter(one.school for one in inventory.computers if one.school not in named)
+    found = _Found(listed, {}, inventory.ignored, left_out=left_out)
     if not asked.reads:
-        return _Found(listed, {}, inventory.ignored)
+        return found
     devices = {school.id: list_devices_to_read(city, school) for school in chosen}
     at = datetime.now(UTC)
     readings = read_mac_tables([one for own in devices.values() for one in own], build_transport(city))
@@ -236,7 +244,7 @@ def _count(city: City, chosen: Sequence[School], asked: _Asked) -> _Found:
         if (counted := count_seen_computers(city, school, [by_device[one.id] for one in devices[school.id]], at))
     }
     without = tuple(name for name, own in devices.items() if not own)
-    return _Found(listed, seen, inventory.ignored, list_unread(readings), without)
+    return replace(found, seen=seen, unread=list_unread(readings), nothing_to_read=without)
 
 
 def _read_inventory(city: City, path: Path, asked: _Asked) -> ComputerInventory:
@@ -271,6 +279,11 @@ def _print_counts(
     words = get_words()
     if found.ignored:
         print_message("integration.computers-ignored", columns=", ".join(found.ignored))
+    if found.left_out:
+        rows = sum(found.left_out.values())
+        named = ", ".join(f"{name} ({count})" for name, count in sorted(found.left_out.items())[:_MOST_SHOWN])
+        named += " …" if len(found.left_out) > _MOST_SHOWN else ""
+        print_message("integration.computers-left-out", "yellow", count=rows, schools=named)
     for one in chosen:
         own = counts.get(one.id, NO_COUNTS)
         named = words.say("common.named", name=one.id, called=one.name)

@@ -27,6 +27,14 @@ class CheckedDocument(TypedDict):
     reason: str
 
 
+class StayingDocument(TypedDict):
+    """A school of the subject that stays in its stage, and the entry that decides so."""
+
+    school: str
+    stage: str
+    entry: str
+
+
 class SeatMoveDocument(TypedDict):
     """Sockets (`places`) or a wireless network that change their segment."""
 
@@ -85,7 +93,10 @@ class StageClaimsDocument(TypedDict):
 
 
 class IntegratePlanDocument(TypedDict):
-    """The JSON document of `integrate plan`; `plan` is None where nothing was planned."""
+    """The JSON document of `integrate plan`; `plan` is None where nothing was planned.
+
+    `expires_before_cutover`: the plan is to be made again on the day, by the same command.
+    """
 
     subject: dict[str, str]
     before: str
@@ -93,6 +104,7 @@ class IntegratePlanDocument(TypedDict):
     cutover: str
     by: str
     schools: list[str]
+    staying: list[StayingDocument]
     checks: list[CheckedDocument]
     moves: list[SeatMoveDocument]
     ways: list[WayDocument]
@@ -101,6 +113,7 @@ class IntegratePlanDocument(TypedDict):
     way_back: WayBackDocument
     claims: StageClaimsDocument
     written: list[str]
+    expires_before_cutover: bool
     plan: PlanFile | None
 
 
@@ -120,6 +133,7 @@ def build_plan_document(
         "cutover": str(policy.cutover),
         "by": policy.by,
         "schools": list(policy.schools),
+        "staying": [{"school": one.school, "stage": str(one.stage), "entry": str(one.entry)} for one in policy.staying],
         "checks": [_describe_check(one) for one in checks],
         "moves": [asdict(one) for one in effects.moves],
         "ways": [
@@ -162,8 +176,14 @@ def build_plan_document(
             "faults": list(claims.differences),
         },
         "written": ended[0],
+        "expires_before_cutover": ended[1] is not None and expires_too_early(policy, ended[1]),
         "plan": ended[1].model_dump(mode="json") if ended[1] is not None else None,
     }
+
+
+def expires_too_early(policy: StagePolicy, plan: PlanFile) -> bool:
+    """Tell if a plan expires before the day of its cut-over: then it is made again on that day."""
+    return plan.expires.astimezone(policy.after.timezone).date() < policy.cutover
 
 
 def describe_seen(one: JudgedCheck) -> str:

@@ -16,6 +16,7 @@ from controller.cli.output import Exit, get_words, print_message, say_json, writ
 from controller.cli.output_places import refuse_lost_inputs
 from controller.errors import TsunaguError
 from controller.integration.schedule.build_schedule import Schedule, ScheduledChange, Shortage, build_schedule
+from controller.integration.schedule.planned_faults import PlannedFault, PlannedFaultKind
 from controller.integration.schedule.write_table import write_schedule_table
 from controller.model.city import City
 from controller.model.measurement import Assessment
@@ -51,6 +52,15 @@ class ShortageDocument(TypedDict):
     together: bool
 
 
+class PlannedFaultDocument(TypedDict):
+    """A change that the policy plans, and the settings do not allow. `day`: of `too-many` the Monday of the week."""
+
+    kind: PlannedFaultKind
+    schools: list[str]
+    stage: Stage | None
+    day: str
+
+
 class ScheduleDocument(TypedDict):
     """Every change in the order of its day; none with a shortage."""
 
@@ -60,6 +70,7 @@ class ScheduleDocument(TypedDict):
     line_below: list[str]
     not_measured: list[str]
     shortage: ShortageDocument | None
+    faults: list[PlannedFaultDocument]
 
 
 def show_schedule(  # noqa: PLR0913 the command's options
@@ -76,7 +87,8 @@ def show_schedule(  # noqa: PLR0913 the command's options
     How many a week, until when, and how long two networks stay is in the operators' file (integration). Schools whose
     line is below their need come last, and are named. Nothing is written but the CSV that was asked for.
 
-    Exit code 2 where no schedule fits: the first school that finds no week is named.
+    Exit code 2 where no schedule fits: the first school that finds no week is named. And where the policy plans a
+    change already that the settings do not allow, or whose day is past.
     """
     speak(lang)
     refuse_lost_inputs({"--csv": csv}, {}, policies)
@@ -97,7 +109,7 @@ def show_schedule(  # noqa: PLR0913 the command's options
         say_json({**_describe_schedule(found, settings)})
     else:
         _print_schedule(city, found, settings)
-    if found.shortage is not None:
+    if found.shortage is not None or found.faults:
         raise typer.Exit(Exit.DIFFERS)
 
 
@@ -118,6 +130,15 @@ def _describe_schedule(found: Schedule, settings: IntegrationSettings) -> Schedu
             "places": shortage.places,
             "together": shortage.together,
         },
+        "faults": [
+            {
+                "kind": one.kind,
+                "schools": [own.id for own in one.schools],
+                "stage": one.stage,
+                "day": one.day.isoformat(),
+            }
+            for one in found.faults
+        ],
     }
 
 
@@ -141,6 +162,8 @@ def _list_schools(found: Schedule, line: Assessment) -> list[str]:
 def _print_schedule(city: City, found: Schedule, settings: IntegrationSettings) -> None:
     words = get_words()
     print_message("integration.schedule-title", "bold", until=settings.until, count=settings.schools_per_week)
+    for fault in found.faults:
+        _print_fault(fault, settings)
     if found.shortage is not None:
         _print_shortage(found.shortage, settings)
         return
@@ -197,3 +220,18 @@ def _print_shortage(shortage: Shortage, settings: IntegrationSettings) -> None:
     else:
         print_message("integration.shortage", "red", schools=named, stage=stage, until=settings.until)
     print_message("integration.shortage-places", needed=shortage.needed, places=shortage.places)
+
+
+def _print_fault(fault: PlannedFault, settings: IntegrationSettings) -> None:
+    words = get_words()
+    stage = words[f"integration.{fault.stage}"] if fault.stage else ""
+    marks = {
+        "schools": ", ".join(_name_school(one) for one in fault.schools),
+        "count": len(fault.schools),
+        "stage": stage,
+        "day": fault.day,
+        "until": settings.until,
+        "weeks": settings.least_weeks_in_coexist,
+        "most": settings.schools_per_week,
+    }
+    print_message(f"integration.planned-{fault.kind}", "red", **marks)

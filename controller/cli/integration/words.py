@@ -34,6 +34,9 @@ def say_change(policy: StagePolicy) -> None:
         day=policy.cutover,
         by=policy.by,
     )
+    for one in policy.staying:
+        stage = words[f"integration.{one.stage}"]
+        print_message("integration_plan.staying", "yellow", school=one.school, stage=stage, entry=one.entry)
 
 
 def say_checks(checks: Iterable[JudgedCheck]) -> None:

@@ -45,18 +45,26 @@ def parse_printers(
     """Return the printers that the bytes of a file hold.
 
     Raises:
-        InputRefused, ImportRefused: with all that is wrong, each with file and line; a printer stands there once.
+        InputRefused, ImportRefused: with all that is wrong, each with file and line; each printer, and each address,
+            stands there once.
     """
     table = parse_host_table(content, path, REQUIRED, told)
     problems = ProblemList()
     schools = KnownNames("school", {one.id: one.name for one in city.schools})
     found: dict[str, ListedPrinter] = {}
+    by_address: dict[IPv4Address | IPv6Address, ListedPrinter] = {}
     for row in table.rows:
         one = _read_row(row, schools, problems)
-        if one is not None and found.setdefault(one.mac, one) is not one:
+        if one is None:
+            continue
+        if found.setdefault(one.mac, one) is not one:
             other = found[one.mac]
             message = f"{one.mac} is that of {other.name} in line {other.origin.line} already; delete one row"
             problems.add(one.origin, HEADERS[HostColumn.MAC][0], message)
+        elif by_address.setdefault(one.address, one) is not one:
+            other = by_address[one.address]
+            message = f"{one.address} is that of {other.name} in line {other.origin.line} already; correct one of both"
+            problems.add(one.origin, HEADERS[HostColumn.ADDRESS][0], message)
     problems.refuse(f"{path}: the list of printers cannot be used:")
     return tuple(found.values())
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
 from controller.model.city import City
 from controller.model.network.packets import Family
+from controller.model.sites.schools import School
+
+PRINTING_PORTS = (515, 631, 9100)
+"""LPD, IPP and raw printing: the ports by which IANA's registry knows printers."""
+LARGEST_CLASS = 40
+"""Pupils of a class at most (公立高等学校の適正配置及び教職員定数の標準等に関する法律, article 6; less elsewhere)."""
 
 
 class PrintersCheck:
-    """The printers of each school were listed, and each has an address of its school."""
+    """The printers of each school were listed, and each has an address where printers of its school are."""
 
     def judge(self, scene: CheckScene) -> CheckResult:
         """See `PreCheck.judge`."""
         if scene.printers is None:
             return leave_unjudged("printers-unlisted", scene.policy.schools)
         mine = [one for one in scene.printers if one.school in scene.policy.schools]
-        city = scene.policy.before
+        cities = scene.policy.before, scene.policy.after
         strange = [
             f"{one.name or one.mac} ({one.origin}: {one.address})"
             for one in mine
-            if not _is_at_school(city, one.school, one.address)
+            if not any(_is_place_of_printers(city, one.school, one.address) for city in cities)
         ]
         if strange:
             return fail_check("printers-elsewhere", strange)
@@ -33,7 +40,11 @@ class PrintersCheck:
 
 
 class IssuedCheck:
-    """Certificates or accounts were issued to as many as the limit asks for, at each school."""
+    """Certificates or accounts were issued to as many as the limit asks for, at each school.
+
+    How many are due is what the list says. The policy knows the pupils of a school, and no staff; a list with fewer
+    than one for the teacher of each class is no list of the school, and a share of it says nothing.
+    """
 
     def judge(self, scene: CheckScene) -> CheckResult:
         """See `PreCheck.judge`."""
@@ -43,15 +54,38 @@ class IssuedCheck:
             return leave_unjudged("issued-unlisted", missing)
         percent = scene.limits.issued_percent
         mine = [listed[one] for one in scene.policy.schools]
+        city = scene.policy.before
+        least = {one.school: count_classes(city.school_by_id[one.school]) for one in mine}
+        short = [f"{one.school} ({one.due} < {least[one.school]})" for one in mine if one.due < least[one.school]]
+        if short:
+            return leave_unjudged("issued-short", short, most=LARGEST_CLASS)
         few = [f"{one.school} ({one.issued}/{one.due})" for one in mine if 100 * one.issued < percent * one.due]
         if few:
             return fail_check("issued-few", few, percent=percent)
         issued, due = sum(one.issued for one in mine), sum(one.due for one in mine)
-        return pass_check("issued", issued=issued, due=due, percent=percent)
+        pupils = sum(city.school_by_id[one.school].pupils for one in mine)
+        return pass_check("issued", issued=issued, due=due, percent=percent, pupils=pupils)
 
 
-def _is_at_school(city: City, school: str, address: IPv4Address | IPv6Address) -> bool:
-    here = city.school_by_id[school]
-    family = Family(address.version)
-    prefixes = city.addresses.school_prefixes(here, family) if family in city.families else ()
-    return any(address in one for one in prefixes)
+def count_classes(school: School) -> int:
+    """Return how many classes a school has at least, by its pupils; each has a teacher, so there is one always."""
+    return max(1, -(-school.pupils // LARGEST_CLASS))
+
+
+def _is_place_of_printers(city: City, school: str, address: IPv4Address | IPv6Address) -> bool:
+    """Tell if an address is in a segment of an application at the school that prints, or in any where none does."""
+    here, family = city.school_by_id[school], Family(address.version)
+    if family not in city.families:
+        return False
+    names = {*_list_printing_segments(city)}
+    if not names:
+        return any(address in one for one in city.addresses.school_prefixes(here, family))
+    segments = (one for name, one in city.list_segments(here).items() if name in names)
+    return any(address in city.addresses.segment_prefix(here, one, family) for one in segments)
+
+
+def _list_printing_segments(city: City) -> Iterator[str]:
+    for one in city.applications.values():
+        spans = (service.ports for service in one.services)
+        if one.segment and any(low <= port <= high for low, high in spans for port in PRINTING_PORTS):
+            yield one.segment

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from controller.integration.schedule.planned_faults import PlannedFault, find_monday, find_planned_faults, is_overdue
 from controller.integration.schedule.vacation_weeks import VacationWeek, find_known_day, list_vacation_weeks
 from controller.model.city import City
+from controller.model.integration.integrations import Integration
 from controller.model.measurement import Assessment
 from controller.model.policy_files import INTEGRATION
 from controller.model.sites.calendar import CalendarFile
@@ -53,11 +55,16 @@ class Shortage:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The changes in the order of their days, and the first shortage; with one there are no changes."""
+    """The changes in the order of their days, and the first shortage; with one there are no changes.
+
+    `faults`: what the policy plans already, and the settings do not allow. It stays where it is; what is overdue gets a
+    new day.
+    """
 
     changes: tuple[ScheduledChange, ...]
     weeks: tuple[VacationWeek, ...]
     shortage: Shortage | None = None
+    faults: tuple[PlannedFault, ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,6 +72,7 @@ class _Unit:
     """Schools that change together, the stages that they still go to, and the day from which the next may be."""
 
     schools: tuple[School, ...]
+    entry: Integration
     stages: list[Stage]
     rank: int
     ready: date
@@ -84,15 +92,23 @@ def build_schedule(
         calendar: the city's.
     """
     weeks = list_vacation_weeks(calendar, today + timedelta(days=1), settings.until)
-    shortage = None
+    shortage: Shortage | None = None
+    faults: tuple[PlannedFault, ...] = ()
     for finish_first in (True, False):
         units = _list_units(city, lines, settings, today)
-        taken = _take_planned(city, units, settings)
+        faults = find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
+        taken = _take_planned(units, settings, today)
         _fill(units, weeks, taken, settings, calendar, finish_first=finish_first)
         shortage = _find_shortage(units, weeks, settings)
         if shortage is None:
-            return Schedule(_list_changes(units, lines), weeks)
-    return Schedule((), weeks, shortage)
+            return Schedule(_list_changes(units, lines), weeks, faults=faults)
+    return Schedule((), weeks, shortage, faults)
+
+
+def _find_standing(city: City, school: School) -> Integration | None:
+    """Find how a school stands today: a change that is written and waits for its day is one to come."""
+    entry = city.integrations.find_entry(school)
+    return entry.get_as_of(city.policy_date) if entry else None
 
 
 def _list_units(city: City, lines: Mapping[str, Assessment], settings: IntegrationSettings, today: date) -> list[_Unit]:
@@ -100,31 +116,33 @@ def _list_units(city: City, lines: Mapping[str, Assessment], settings: Integrati
     shared = {one.ward for one in file.shared} if file else set()
     grouped: dict[tuple[str, str], list[School]] = {}
     for school in city.schools:
-        stage = city.find_stage(school)
-        if stage is not None and stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
+        standing = _find_standing(city, school)
+        if standing is not None and standing.stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
             key = ("ward", school.ward) if school.ward in shared else ("school", school.id)
             grouped.setdefault(key, []).append(school)
     units = []
     for schools in grouped.values():
-        entry = city.integrations.find_entry(schools[0])
+        entry = _find_standing(city, schools[0])
         assert entry is not None  # noqa: S101 a school in a stage has an entry
         rank = max(_LAST[lines.get(one.id, Assessment.NOT_MEASURED)] for one in schools)
         ready = today
         if entry.since is not None and entry.stage is Stage.COEXIST:
             ready = entry.since + timedelta(weeks=settings.least_weeks_in_coexist)
-        units.append(_Unit(tuple(schools), [*STAGES[STAGES.index(entry.stage) + 1 :]], rank, ready))
+        units.append(_Unit(tuple(schools), entry, [*STAGES[STAGES.index(entry.stage) + 1 :]], rank, ready))
     return units
 
 
-def _take_planned(city: City, units: Iterable[_Unit], settings: IntegrationSettings) -> dict[date, int]:
-    """Put what the policy plans already to its day; return how many schools that takes of each week."""
+def _take_planned(units: Iterable[_Unit], settings: IntegrationSettings, today: date) -> dict[date, int]:
+    """Put what the policy plans already to its day; return how many schools that takes of each week.
+
+    What is overdue is no change to come: it gets a day like what nobody has planned.
+    """
     taken: dict[date, int] = {}
     for unit in units:
-        entry = city.integrations.find_entry(unit.schools[0])
-        following = entry.next if entry else None
-        if following is None:
+        following = unit.entry.next
+        if following is None or is_overdue(unit.entry, today):
             continue
-        monday = following.cutover - timedelta(days=following.cutover.weekday())
+        monday = find_monday(following.cutover)
         taken[monday] = taken.get(monday, 0) + len(unit.schools)
         unit.done.append((following.stage, following.cutover, None, True))
         unit.stages = [*STAGES[STAGES.index(following.stage) + 1 :]]

@@ -22,7 +22,7 @@ from controller.model.policy_files import (
     SCHOOLS,
     SEGMENTS,
 )
-from controller.model.sites.calendar import CalendarFile, DayKind
+from controller.model.sites.calendar import CalendarFile
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, Stages, is_in_stage
 
@@ -90,11 +90,11 @@ def _find_school_problems(found: Integrations, school: School, calendar: Calenda
         yield Problem(other.origin, "group", message)
     if entry.next is not None and calendar is not None:
         day = entry.next.cutover
-        exams = calendar.is_exam_day(day, school.kind, school.id)
-        if exams or calendar.find_day_kind(day) is DayKind.LESSON:
-            what = "an exam day" if exams else "a school day"
-            message = f"the cut-over ({day}) is on {what} of school {school.id}; choose a day without lessons"
-            yield Problem(entry.origin, "next.cutover", message)
+        busy = calendar.find_busy_period(day, school.kind, school.id)
+        if busy is not None:
+            what = "an exam day" if calendar.is_exam_day(day, school.kind, school.id) else "a school day"
+            message = f"the cut-over ({day}) is on {what} of school {school.id}: {busy.name} ({busy.origin})"
+            yield Problem(entry.origin, "next.cutover", f"{message}; choose a day without lessons")
 
 
 def _find_split_segments(found: Integrations, file: IntegrationFile, schools: list[School]) -> Iterator[Problem]:

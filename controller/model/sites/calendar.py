@@ -160,6 +160,14 @@ class CalendarFile(StrictModel):
         own = (one for one in self.school_exams if kind in one.kinds or school in one.schools)
         return _in(self.exams, day) or _in(own, day)
 
+    def find_busy_period(self, day: date, kind: str, school: str) -> Period | None:
+        """Return what makes a day one of lessons or exams at a school: the exams, the extra lessons or the term."""
+        own = (one for one in self.school_exams if kind in one.kinds or school in one.schools)
+        exams = next((one for one in (*self.exams, *own) if day in one), None)
+        if exams is not None or self.find_day_kind(day) is not DayKind.LESSON:
+            return exams
+        return next((one for one in (*self.extra, *self.terms) if day in one), None)
+
     def find_lesson_hours(self, kind: str, school: str) -> tuple[LessonHours, ...]:
         """Return the lesson hours of a school on a school day; empty where none are written."""
         named = tuple(one for one in self.lessons if school in one.schools)

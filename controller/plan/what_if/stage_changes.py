@@ -50,14 +50,22 @@ def _skips(old: Stage | None, new: Stage | None) -> bool:
 
 
 def find_later_changes(before: City, after: City, told: Iterable[object]) -> list[LaterChange]:
-    """Return what changes in each stage, with all schools in it, and is not among the changes of today."""
-    known = {_name(one) for one in told if isinstance(one, NetworkChange | IdentityChange | SeatChange)}
+    """Return what changes in each stage, with all schools in it, and is not told of today for the same schools."""
+    known: dict[object, set[str]] = {}
+    for one in told:
+        if isinstance(one, NetworkChange | IdentityChange | SeatChange):
+            known.setdefault(_name(one), set()).update(_list_places(one))
     if not (before.integrations.named and after.integrations.named):
         return []
     found: list[LaterChange] = []
     old, new = list_stage_variants(before), list_stage_variants(after)
     for stage in Stage:
-        found += [LaterChange(str(stage), one) for one in _compare(old[stage], new[stage]) if _name(one) not in known]
+        # The same change at more schools than today is not told by today's: it opens something there, too.
+        found += [
+            LaterChange(str(stage), one)
+            for one in _compare(old[stage], new[stage])
+            if (places := known.get(_name(one))) is None or not places.issuperset(_list_places(one))
+        ]
     return found
 
 
@@ -76,3 +84,8 @@ def _name(one: StagedChange) -> object:
             return replace(one, registered=(), person="", rules=(), surprises=())
         case SeatChange():
             return replace(one, seats=0, schools=(), surprises=())
+
+
+def _list_places(one: StagedChange) -> tuple[str, ...]:
+    """Where a change is: its schools, or where devices are registered."""
+    return one.registered if isinstance(one, IdentityChange) else one.schools
