@@ -56,6 +56,13 @@ class WayDocument(TypedDict):
     schools: list[str]
 
 
+class LostDocument(TypedDict):
+    """An application of the staff that no segment reaches any more, at which schools."""
+
+    application: str
+    schools: list[str]
+
+
 class InterruptionDocument(TypedDict):
     """A device in the order of the rollout, and for how long it interrupts somebody at most."""
 
@@ -96,6 +103,7 @@ class IntegratePlanDocument(TypedDict):
     checks: list[CheckedDocument]
     moves: list[SeatMoveDocument]
     ways: list[WayDocument]
+    lost: list[LostDocument]
     interruptions: list[InterruptionDocument]
     rules: list[InterruptionRuleDocument]
     way_back: WayBackDocument
@@ -132,6 +140,7 @@ def build_plan_document(
             }
             for one in effects.ways
         ],
+        "lost": [{"application": one.application, "schools": list(one.schools)} for one in effects.lost],
         "interruptions": [
             {
                 "device": one.device,
