@@ -36,7 +36,9 @@ def change_stage(city: City, subject: StageSubject, stage: Stage, *, by: str, si
     if at is None:
         listed.append(_build_entry(city, subject, stage, by, since))
     else:
-        listed[at] = listed[at].model_copy(update={"stage": stage, "by": by, "since": since, "next": None})
+        listed[at] = listed[at].model_copy(
+            update={"stage": stage, "by": by, "since": since, "came_from": None, "next": None}
+        )
     shared = file.shared if file else ()
     return city.replace_file(INTEGRATION, IntegrationFile(integrations=tuple(listed), shared=shared))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.errors import Origin, TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_value
-from controller.integration.stage_change import StageSubject, list_subject_schools
+from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
 from controller.model.loading.policy_text import (
@@ -110,13 +110,15 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
         message = f"{subject.noun} {subject.name} has no school whose stage it decides{_name_closer(city, subject)}"
         raise TsunaguError(message)
     entries = {one.id: entry for one in schools if (entry := city.integrations.find_entry(one)) is not None}
-    stage_before = _refuse_stage(request, entries)
     known = next((one for one in file.integrations if one.subject == (subject.noun, subject.name)), None)
     entry = known or next(iter(entries.values()))
+    again = entry is known and entry.stage is request.stage and entry.came_from is not None
+    stage_before = entry.came_from if again and entry.came_from else _refuse_stage(city, request, entries)
     cutover = _choose_cutover(city, request, entry)
     _refuse_day(city, schools, cutover, entry.origin)
     by = request.by or entry.by
-    text = _edit_text(policies, request, known, (cutover, by))
+    text = _edit_text(policies, request, known, (stage_before, cutover, by))
+    before = change_stage(city, subject, stage_before, by=entry.by, since=None) if again else city
     after = try_policy_text(text, load)
     here = [one.id for one in city.estate_schools]
     names = tuple(one.id for one in schools if one.id in here)
@@ -124,7 +126,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
         message = f"{subject.noun} {subject.name} has no school in {city.called}; there are: {', '.join(here[:_SHOWN])}"
         raise TsunaguError(message)
     staying = _list_staying(city, subject, names)
-    return StagePolicy(subject, city, after, stage_before, request.stage, cutover, by, names, text, staying)
+    return StagePolicy(subject, before, after, stage_before, request.stage, cutover, by, names, text, staying)
 
 
 def _list_staying(city: City, subject: StageSubject, moving: tuple[str, ...]) -> tuple[StayingSchool, ...]:
@@ -151,7 +153,7 @@ def _is_of(city: City, subject: StageSubject, school: School) -> bool:
     return subject.name == (school.ward if subject.noun == "ward" else school.id)
 
 
-def _refuse_stage(request: StageRequest, entries: dict[str, Integration]) -> Stage:
+def _refuse_stage(city: City, request: StageRequest, entries: dict[str, Integration]) -> Stage:
     """Return the stage that the schools of a subject are in, where the one that is asked for follows it.
 
     Raises:
@@ -165,6 +167,10 @@ def _refuse_stage(request: StageRequest, entries: dict[str, Integration]) -> Sta
     stage, (_, entry) = next(iter(by_stage.items()))
     if stage is request.stage:
         message = f"{entry.origin}: {request.subject.name} is {stage} already; nothing is to be planned"
+        raise TsunaguError(message)
+    if entry.is_waiting(city.policy_date) and request.stage is not entry.came_from:
+        message = f"{entry.origin}: the change from {entry.came_from} to {stage} on {entry.since} is not carried out "
+        message += f"so far; --to {stage} plans it again, --to {entry.came_from} takes it back"
         raise TsunaguError(message)
     if not are_adjacent(stage, request.stage):
         order = " -> ".join(STAGES)
@@ -180,6 +186,8 @@ def _choose_cutover(city: City, request: StageRequest, entry: Integration) -> da
         TsunaguError: nobody says it, it is over, or it is not after the last one.
     """
     planned = entry.next.cutover if entry.next is not None and entry.next.stage is request.stage else None
+    if entry.stage is request.stage:
+        planned = entry.since
     cutover = request.cutover or planned
     if cutover is None:
         message = f"{entry.origin}: says no day for the cut-over to {request.stage}; name it: --cutover YYYY-MM-DD"
@@ -187,7 +195,8 @@ def _choose_cutover(city: City, request: StageRequest, entry: Integration) -> da
     if cutover < city.policy_date:
         message = f"{entry.origin}: the cut-over ({cutover}) is over on {city.policy_date}; name another: --cutover"
         raise TsunaguError(message)
-    if entry.since is not None and cutover < entry.since:
+    waits = entry.came_from is not None and (entry.stage is request.stage or entry.is_waiting(city.policy_date))
+    if entry.since is not None and cutover < entry.since and not waits:
         message = f"{entry.origin}: the cut-over ({cutover}) is before the last one ({entry.since})"
         raise TsunaguError(message)
     return cutover
@@ -211,15 +220,23 @@ def _refuse_day(city: City, schools: tuple[School, ...], day: date, origin: Orig
             raise TsunaguError(message)
 
 
-def _edit_text(policies: Path, request: StageRequest, known: Integration | None, terms: tuple[date, str]) -> PolicyText:
+def _edit_text(
+    policies: Path, request: StageRequest, known: Integration | None, terms: tuple[Stage, date, str]
+) -> PolicyText:
     """Return the text with the subject in its new stage: its own entry changed, or one more."""
     path = policies / INTEGRATION.name
     text, subject = find_policy_text(path) or "", request.subject
-    words: dict[str, object] = {"stage": str(request.stage), "by": terms[1], "since": terms[0]}
+    words: dict[str, object] = {
+        "stage": str(request.stage),
+        "by": terms[2],
+        "since": terms[1],
+        "came-from": str(terms[0]),
+    }
     if known is None:
         after = add_entry(path, text, _KEY, {subject.noun: subject.name, **words})
     else:
         listed = understand_policy_text(INTEGRATION, path, text).integrations
         number = next(at for at, one in enumerate(listed) if one.subject == known.subject)
-        after = change_entry(path, text, _KEY, number, {**words, "next": None})
+        ended = {} if known.stage is request.stage else {"next": None}
+        after = change_entry(path, text, _KEY, number, {**words, **ended})
     return PolicyText(path, text, after)

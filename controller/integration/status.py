@@ -51,6 +51,8 @@ class SchoolStatus:
     line: Assessment
     blockers: tuple[Blocker, ...]
     computers: SchoolCounts = NO_COUNTS
+    waiting: bool = False
+    """The next stage is written already, and its day is still to come."""
 
 
 def list_school_statuses(
@@ -68,6 +70,7 @@ def list_school_statuses(
         entry = city.integrations.find_entry(school)
         if entry is None or school.id in city.cut_offs.closed:
             continue
+        waiting, entry = entry.is_waiting(today), entry.get_as_of(today)
         assessed = lines.get(school.id)
         line = assessed.assessment if assessed else Assessment.NOT_MEASURED
         following = entry.next
@@ -79,7 +82,17 @@ def list_school_statuses(
         stage, day = (following.stage, following.cutover) if following else (None, None)
         found.append(
             SchoolStatus(
-                school, entry.stage, entry.since, entry.by, stage, day, entry.retire_by, line, blockers, computers
+                school,
+                entry.stage,
+                entry.since,
+                entry.by,
+                stage,
+                day,
+                entry.retire_by,
+                line,
+                blockers,
+                computers,
+                waiting,
             )
         )
     return tuple(found)

@@ -91,13 +91,14 @@ def prove_way_back(
         faults += [WayBackFault(school, "before the change", why) for why in judge.find_leaks(held)]
         for moving in list_moving_devices(fleet):
             on_device(moving.device.id)
+            goal = _find_goal(cities, moving, derive)
             for number, (title, state) in enumerate(zip(moving.titles, moving.states, strict=True), start=1):
                 held[moving.device.id] = state
                 named = f"after step {number} of {len(moving.states)} ({title})"
                 found = [WayBackFault(moving.device.id, named, why) for why in judge.find_leaks(held)]
                 faults += found
                 counted[0] += 1
-                passed, wrong = _prove_from(cities[0], moving, state, derive)
+                passed, wrong = _prove_from(cities[0], moving, (state, goal), derive)
                 counted[1] += len(passed)
                 faults += [WayBackFault(moving.device.id, named, why) for why in wrong]
                 for back in passed:
@@ -112,20 +113,48 @@ def prove_way_back(
 
 
 def _prove_from(
-    before: City, moving: MovingDevice, state: DeviceState, derive: DeriveChange
+    before: City, moving: MovingDevice, ends: tuple[DeviceState, DeviceState], derive: DeriveChange
 ) -> tuple[list[DeviceState], list[str]]:
-    """Return the states on the way back of a device from a state, and why it is none."""
+    """Return the states on the way back of a device from a state to another one, and why it is none."""
+    state, goal = ends
     device = next((one for one in before.list_devices(moving.device.school) if one.id == moving.device.id), None)
     if device is None:
         return [], ["the stage before has no such device"]
     try:
-        derived = derive(before, device, state)
+        passed = _list_states(derive, before, device, state)
     except TsunaguError as error:
         return [], [str(error)]
-    passed = [step.result for step in derived.steps]
     end = passed[-1] if passed else state
-    wrong = [] if end == moving.now else ["the way back does not lead to what the device holds today (drift?)"]
+    wrong = [] if end == goal else ["the way back does not lead to what the device holds today (drift?)"]
     return passed, wrong
+
+
+def _find_goal(cities: CityPair, moving: MovingDevice, derive: DeriveChange) -> DeviceState:
+    """Return the state that the ways back of a device are to lead to: what it holds now.
+
+    One that stopped between two steps of this change, or of the one back, is led to the stage before as a whole.
+    """
+    try:
+        device, later = (
+            next(
+                one
+                for one in city.list_devices(city.school_by_id[moving.device.school.id])
+                if one.id == moving.device.id
+            )
+            for city in cities
+        )
+        back = _list_states(derive, cities[0], device, moving.now)
+        if not back:
+            return moving.now
+        on_way = _list_states(derive, cities[1], later, back[-1])
+        on_way += _list_states(derive, cities[0], device, moving.states[-1])
+    except (TsunaguError, StopIteration):
+        return moving.now  # what is wrong is told of each state
+    return back[-1] if moving.now in on_way else moving.now
+
+
+def _list_states(derive: DeriveChange, city: City, device: Device, state: DeviceState) -> list[DeviceState]:
+    return [step.result for step in derive(city, device, state).steps]
 
 
 def _find_path_faults(before: City, fleet: Sequence[Device]) -> Iterator[str]:

@@ -32,7 +32,10 @@ def test_one_entry_changes_and_every_other_line_stays(staged: StagedCity) -> Non
     text = staged.policy.text
     before, after = (text.before or "").splitlines(), text.after.splitlines()
     assert before[:-1] == after[:-1]
-    assert after[-1] == "  - {school: as-e04, stage: coexist, by: 教育DX推進課, since: 2026-12-26} # first"
+    assert (
+        after[-1]
+        == "  - {school: as-e04, stage: coexist, by: 教育DX推進課, since: 2026-12-26, came-from: separated} # first"
+    )
     assert (staged.policy.stage_before, staged.policy.cutover) == (Stage.SEPARATED, FREE)
     stages = [city.find_stage(city.school_by_id[SCHOOL]) for city in (staged.policy.before, staged.policy.after)]
     assert stages == [Stage.SEPARATED, Stage.COEXIST]
@@ -49,7 +52,7 @@ def test_what_is_planned_is_what_is_written(staged: StagedCity, tmp_path: Path) 
 def test_a_school_gets_an_entry_of_its_own_beside_that_of_its_ward(staged: StagedCity) -> None:
     other = StageRequest(StageSubject("school", "as-e01"), Stage.COEXIST, FREE, 'who: "answers"')
     policy = plan_policy(staged.city, staged.folder, other)
-    added = '  - {school: as-e01, stage: coexist, by: "who: \\"answers\\"", since: 2026-12-26}'
+    added = '  - {school: as-e01, stage: coexist, by: "who: \\"answers\\"", since: 2026-12-26, came-from: separated}'
     assert policy.text.after == f"{policy.text.before}{added}\n"
     assert policy.schools == ("as-e01",)
 

@@ -91,7 +91,10 @@ class WayBackDocument(TypedDict):
 
 
 class IntegratePlanDocument(TypedDict):
-    """The JSON document of `integrate plan`; `plan` is None where nothing was planned."""
+    """The JSON document of `integrate plan`; `plan` is None where nothing was planned.
+
+    `expires_before_cutover`: the plan is to be made again on the day, by the same command.
+    """
 
     subject: dict[str, str]
     before: str
@@ -108,6 +111,7 @@ class IntegratePlanDocument(TypedDict):
     rules: list[InterruptionRuleDocument]
     way_back: WayBackDocument
     written: list[str]
+    expires_before_cutover: bool
     plan: PlanFile | None
 
 
@@ -166,8 +170,14 @@ def build_plan_document(
             "faults": [str(one) for one in way_back.faults],
         },
         "written": ended[0],
+        "expires_before_cutover": ended[1] is not None and expires_too_early(policy, ended[1]),
         "plan": ended[1].model_dump(mode="json") if ended[1] is not None else None,
     }
+
+
+def expires_too_early(policy: StagePolicy, plan: PlanFile) -> bool:
+    """Tell if a plan expires before the day of its cut-over: then it is made again on that day."""
+    return plan.expires.astimezone(policy.after.timezone).date() < policy.cutover
 
 
 def describe_seen(one: JudgedCheck) -> str:

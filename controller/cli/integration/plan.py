@@ -13,7 +13,7 @@ from controller.cli.devices.observation import choose_exit_code, list_reachable_
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.unjudged import say_unjudged
 from controller.cli.estates import find_user_name, load_operations_of
-from controller.cli.integration.documents import build_plan_document
+from controller.cli.integration.documents import build_plan_document, expires_too_early
 from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
 from controller.cli.integration.scene import BroughtFiles, build_check_scene
 from controller.cli.integration.words import (
@@ -153,8 +153,10 @@ def plan(  # noqa: PLR0913 the command's options
     request = StageRequest(find_stage_subject(city, subject), to, cut, by)
     policy = plan_stage_policy(city, policies, request, load)
     chosen = Selection(policy.schools)
-    devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
-    observed = observe_devices(city, devices, configs)
+    devices = (
+        select_devices(policy.before, chosen) if configs is not None else list_reachable_devices(policy.before, chosen)
+    )
+    observed = observe_devices(policy.before, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
     carried = _carry(policy, reservations, encoding)
     scene = replace(
@@ -299,4 +301,7 @@ def _say_end(
     print_message("integration_plan.written", file=policy.text.path)
     if files.plan is not None:
         print_message("integration_plan.saved", file=files.plan, command=f"tsunagu rollout start {files.plan}")
+        if expires_too_early(policy, document):
+            expires = document.expires.astimezone(policy.after.timezone)
+            print_message("integration_plan.expires", "yellow", at=f"{expires:%Y-%m-%d %H:%M}", day=policy.cutover)
         say_what_it_needs(document, files.plan, operations, signed=files.key is not None)

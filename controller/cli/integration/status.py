@@ -123,7 +123,8 @@ def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
         if one.since is not None:
             parts.append(words.say("integration.since", day=one.since))
         if one.following is not None:
-            parts.append(words.say("integration.next", stage=words[f"integration.{one.following}"], day=one.cutover))
+            key = "integration.waiting" if one.waiting else "integration.next"
+            parts.append(words.say(key, stage=words[f"integration.{one.following}"], day=one.cutover))
         if one.computers.has_figure or one.stage is Stage.COEXIST:
             parts.append(say_figures(city, one.computers))
         blocked = ", ".join(words[f"integration.{blocker}"] for blocker in one.blockers)

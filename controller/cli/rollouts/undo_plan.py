@@ -97,7 +97,8 @@ def find_way_back(
         )
         raise RolloutRefused(message)
     _refuse_in_the_middle(name, store, place)
-    touched = list_touched_devices(store.list_runs(name))
+    # The last one first, as a wave goes back by itself: the states on the way are those of the way there.
+    touched = list_touched_devices(store.list_runs(name))[::-1]
     if not touched:
         message = f"the rollout {name} has changed no device: there is nothing to undo"
         raise RolloutRefused(message)

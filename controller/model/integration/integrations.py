@@ -8,6 +8,7 @@ carried out by a rollout, and a policy must mean the same on the day after as on
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from functools import cached_property
 from typing import Self
 
@@ -31,8 +32,9 @@ class NextStage(StrictModel):
 class Integration(LocatedItem):
     """The stage of a school, of the schools of a ward, or of a group.
 
-    `since` is the day of the last cut-over, `by` who answers for the stage. `retire_by` is the day until which the
-    computers of the old networks are to be gone.
+    `since` is the day of the last cut-over, `by` who answers for the stage. `came_from` is the stage before that day:
+    until then the change is written, and not carried out. `retire_by` is the day until which the computers of the old
+    networks are to be gone.
     """
 
     school: Identifier | None = None
@@ -41,6 +43,7 @@ class Integration(LocatedItem):
     stage: Stage
     by: AnsweredFor
     since: CalendarDay | None = None
+    came_from: Stage | None = None
     next: NextStage | None = None
     retire_by: CalendarDay | None = None
 
@@ -68,6 +71,24 @@ class Integration(LocatedItem):
             message = f"next: the cut-over ({self.next.cutover}) is not after the last one ({self.since})"
             raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _came_from_beside(self) -> Self:
+        if self.came_from is not None and (self.since is None or not are_adjacent(self.came_from, self.stage)):
+            message = f"came-from: names the stage beside {self.stage} that ended on the day 'since'; give both"
+            raise ValueError(message)
+        return self
+
+    def is_waiting(self, today: date) -> bool:
+        """Tell if the change to this stage is written, and its day is still to come."""
+        return self.came_from is not None and self.since is not None and self.since > today
+
+    def get_as_of(self, today: date) -> Integration:
+        """Return the entry as it stands today: of a change that waits the stage before, with this one as the next."""
+        if self.came_from is None or self.since is None or not self.is_waiting(today):
+            return self
+        coming = NextStage(stage=self.stage, cutover=self.since)
+        return self.model_copy(update={"stage": self.came_from, "since": None, "came_from": None, "next": coming})
 
     @property
     def subject(self) -> tuple[str, str]:

@@ -23,13 +23,20 @@ KIND, LAST_WAY = "integration", "last way"
 
 
 def find_missed_cutovers(city: City) -> Iterator[Finding]:
-    """Yield an error for each cut-over before the day that the city was loaded for.
+    """Yield an error for each cut-over before the day that the city was loaded for, and each stage since a later one.
 
     >>> list(find_missed_cutovers(city))
     []
     """
     file = city.files.find(INTEGRATION)
     for one in file.integrations if file else ():
+        if one.since is not None and one.since > city.policy_date and one.came_from is None:
+            noun, name = one.subject
+            message = (
+                f"{noun} {name} is said to be {one.stage} since {one.since}, a day to come; write what it is today, "
+                "with 'next', and let tsunagu integrate plan change it"
+            )
+            yield make_error(KIND, one.origin, message)
         if one.next is not None and one.next.cutover < city.policy_date:
             noun, name = one.subject
             message = (

@@ -90,6 +90,9 @@ def test_a_rollout_is_undone_the_undo_undone_and_a_second_undo_finds_nothing(pol
     document = json.loads(policies.undo(second, "-o", str(back), "--json").said)
     assert document["widened"] == {"policy": [], "anchors": [], "devices": []}
     assert document["plan"]["undo"]
+    with use_rollouts(policies.scene.folder / ".tsunagu") as store:
+        tried = [one.device for one in store.list_runs(second)]
+    assert [one["device"] for one in document["plan"]["devices"]] == tried[::-1], "the last one goes back first"
     assert policies.run(document["start"]).code == 0
     assert policies.list_running() == old
 

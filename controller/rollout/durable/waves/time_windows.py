@@ -18,7 +18,8 @@ def explain_closed_window(city: City, school: School, windows: Sequence[Hours], 
     """Return why no change of a school's device may begin at a moment; "" where it may.
 
     The change takes at most `lasts`: all of it must be inside a window, and outside lessons and exam days. A day that
-    the calendar does not know may be a school day, and an exam day. In the virtual city there are no lessons.
+    the calendar does not know may be a school day, and an exam day. A school whose change of stage waits for its day
+    is not changed before. In the virtual city there are no lessons, and nobody waits.
     """
     local = at.astimezone(city.timezone)
     end = (at + lasts).astimezone(city.timezone)
@@ -27,6 +28,9 @@ def explain_closed_window(city: City, school: School, windows: Sequence[Hours], 
         return f"{local:%Y-%m-%d %H:%M} is outside the operators' windows (a device takes up to {lasts})"
     if isinstance(city, VirtualCity):
         return ""
+    entry = city.integrations.find_entry(school)
+    if entry is not None and entry.is_waiting(local.date()):
+        return f"the cut-over of {school.id} to {entry.stage} is on {entry.since} ({entry.origin})"
     for day in days:
         if reason := _explain_day(city, school, day, local, end):
             return reason
