@@ -14,6 +14,7 @@ from controller.model.sites.devices import Device
 from controller.model.sites.schools import DeviceRole
 from controller.plan.what_if.changes import NetworkChange
 from controller.plan.what_if.network_changes import find_network_changes
+from controller.prove.lint.integration import LostApplication, list_lost_applications
 
 _LAST_NUMBER = re.compile(r"[0-9]+$")
 Seats = tuple[tuple[str, str], ...]
@@ -38,10 +39,14 @@ class SeatMove:
 
 @dataclass(frozen=True, slots=True)
 class StageEffects:
-    """All that a change of stage does to people, for those who have to answer for it."""
+    """All that a change of stage does to people, for those who have to answer for it.
+
+    `lost`: applications of the staff that no segment reaches any more.
+    """
 
     moves: tuple[SeatMove, ...]
     ways: tuple[NetworkChange, ...]
+    lost: tuple[LostApplication, ...] = ()
 
 
 @dataclass(slots=True)
@@ -55,7 +60,8 @@ def find_stage_effects(cities: CityPair, schools: Iterable[str]) -> StageEffects
     named = set(schools)
     ways = (one for one in find_network_changes(*cities) if named & {*one.schools})
     ordered = sorted(ways, key=lambda one: (one.way, one.segment, one.application))
-    return StageEffects(find_seat_moves(cities, named), tuple(ordered))
+    lost = list_lost_applications(cities, (cities[0].school_by_id[name] for name in sorted(named)))
+    return StageEffects(find_seat_moves(cities, named), tuple(ordered), lost)
 
 
 def find_seat_moves(cities: CityPair, schools: Iterable[str]) -> tuple[SeatMove, ...]:

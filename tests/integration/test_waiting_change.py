@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.integration import plan as command
 from controller.errors import PolicyError, TsunaguError
 from controller.integration.plan_change import compare_with_both
 from controller.integration.schedule.build_schedule import build_schedule
@@ -76,6 +77,19 @@ def test_a_written_change_is_taken_back_before_its_day(written: Path) -> None:
     assert back.text.after.splitlines()[-1].startswith("  - {school: as-e04, stage: separated, by: ")
     with pytest.raises(TsunaguError, match="separated to coexist on 2026-12-26 is not carried out so far"):
         plan_policy(load_staged(written), written, replace(REQUEST, stage=Stage.INTEGRATED, cutover=DAY))
+
+
+def test_taking_back_what_no_device_has_yet_writes_the_policy(
+    place: Path, staged: StagedCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The devices hold the stage before, which is drift by the policy as it is written: that is passed by its name."""
+    assert run(place, *PASSES, "--write").code == 0
+    monkeypatch.setattr(command, "observe_devices", lambda *_: observe_as_wanted(staged.city, SCHOOL))
+    words = ("--to", "separated", "--cutover", "2026-12-05", "--pass", "no-drift=written, not carried out", "--write")
+    done = run(place, *PASSES, *words)
+    assert done.code == 0, done.said + done.errors
+    city = load_staged(place / "policies")
+    assert city.find_stage(city.school_by_id[SCHOOL]) is Stage.SEPARATED
 
 
 def test_what_is_carried_out_is_not_gone_back_before_its_day(written: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from controller.prove.lint.check_policy import check_policy
 from tests.policies import PolicyFolder
 
-RULES = "access/rules.yaml"
+RULES, APPLICATIONS = "access/rules.yaml", "access/applications.yaml"
 
 
 @pytest.fixture
@@ -55,3 +55,42 @@ def test_people_let_in_without_a_second_factor_in_a_stage_to_come(policies: Poli
         "postures: [managed], places: [own-school]}\n",
     )
     assert any("error: guideline: rule 'weak' lets people reach affairs without MFA" in one for one in told(policies))
+
+
+@pytest.mark.parametrize("successor", ["", "    taken-over-by: staff-ai\n"])
+def test_an_application_that_the_staff_loses_is_told(policies: PolicyFolder, successor: str) -> None:
+    """The one that is named instead has to be reached in the stage."""
+    policies.edit(APPLICATIONS, "    taken-over-by: affairs\n", successor)
+    if successor:
+        policies.edit(RULES, "    network: {from: [staff]}\n", "", after="id: staff-ai")
+    (found,) = told(policies)
+    assert found.startswith(
+        f"{APPLICATIONS}:57: warning: last way: grading (class I) loses its last network way of the "
+    )
+    assert "when they go on to integrated" in found
+
+
+def test_a_rule_of_the_stage_keeps_the_way(policies: PolicyFolder) -> None:
+    policies.edit(APPLICATIONS, "    taken-over-by: affairs\n", "")
+    policies.append(
+        RULES,
+        "  - id: grading-of-staff\n    effect: permit\n    purpose: x\n    applications: [grading]\n"
+        "    schools: {stages: [integrated]}\n    network: {from: [staff]}\n",
+    )
+    assert not [one for one in told(policies) if "last way" in one]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("affair", "taken-over-by: unknown application 'affair'"),
+        ("grading", "taken-over-by: unknown application 'grading'"),
+        ("drills", "taken-over-by: drills is for pupil, and grading for staff; name"),
+    ],
+)
+def test_what_takes_an_application_over_is_another_for_the_same_people(
+    policies: PolicyFolder, name: str, said: str
+) -> None:
+    policies.edit(APPLICATIONS, "taken-over-by: affairs", f"taken-over-by: {name}")
+    (problem,) = policies.problems()
+    assert said in problem

@@ -57,6 +57,13 @@ class WayDocument(TypedDict):
     schools: list[str]
 
 
+class LostDocument(TypedDict):
+    """An application of the staff that no segment reaches any more, at which schools."""
+
+    application: str
+    schools: list[str]
+
+
 class InterruptionDocument(TypedDict):
     """A device in the order of the rollout, and for how long it interrupts somebody at most."""
 
@@ -108,6 +115,7 @@ class IntegratePlanDocument(TypedDict):
     checks: list[CheckedDocument]
     moves: list[SeatMoveDocument]
     ways: list[WayDocument]
+    lost: list[LostDocument]
     interruptions: list[InterruptionDocument]
     rules: list[InterruptionRuleDocument]
     way_back: WayBackDocument
@@ -146,6 +154,7 @@ def build_plan_document(
             }
             for one in effects.ways
         ],
+        "lost": [{"application": one.application, "schools": list(one.schools)} for one in effects.lost],
         "interruptions": [
             {
                 "device": one.device,

@@ -63,6 +63,10 @@ def say_effects(city: City, effects: StageEffects) -> None:
         _say_move(city, move)
     for way in effects.ways:
         _say_way(city, way)
+    for lost in effects.lost:
+        known = city.applications.get(lost.application)
+        named = name_first(lost.application, known.name if known else "")
+        print_message("integration_plan.lost", "yellow", application=named, schools=", ".join(lost.schools))
     if not (effects.moves or effects.ways):
         print_message("integration_plan.no-effect")
 

@@ -91,7 +91,8 @@ class Application(LocatedItem):
     - `school`: a segment of the school of whoever asks.
 
     `proxy` says that the identity-aware proxy stands before it. `importance` is the guideline's class (3.1).
-    `recovery` is what drills are held against.
+    `recovery` is what drills are held against. `taken_over_by` is another application of the staff, which people use
+    instead where a stage of integration leaves this one no way.
     """
 
     id: Identifier
@@ -106,6 +107,7 @@ class Application(LocatedItem):
     addresses: tuple[PrefixField, ...] = ()
     segment: Identifier | None = None
     recovery: RecoveryTargets | None = None
+    taken_over_by: Identifier | None = None
 
     @model_validator(mode="after")
     def _fits_hosting(self) -> Self:

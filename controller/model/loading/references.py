@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from controller.errors import Origin, Problem
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.admission import PLUGGED
-from controller.model.access.rules import CONTROLLER, INTERNET, Rule
+from controller.model.access.rules import CONTROLLER, INTERNET, Application, Rule
 from controller.model.integration.integrations import Integrations
 from controller.model.loading.place_meanings import find_meanings
 from controller.model.loading.policy_reader import ReadPolicy
@@ -300,8 +300,18 @@ def _check_applications(policy: ReadPolicy) -> Iterator[Problem]:
         if application.segment:
             segments = _segment_ids(policy)
             yield from find_unknown(application.origin, "segment", "segment", [application.segment], segments)
+        if application.taken_over_by:
+            yield from _find_bad_successor(application, file.applications if file else ())
         if application.id == INTERNET:
             yield Problem(application.origin, "id", f"{INTERNET!r} is the name of the destination of its own")
+
+
+def _find_bad_successor(application: Application, listed: Iterable[Application]) -> Iterator[Problem]:
+    name, others = application.taken_over_by or "", {one.id: one for one in listed if one.id != application.id}
+    yield from find_unknown(application.origin, "taken-over-by", "application", [name], [*others])
+    if name in others and others[name].audience != application.audience:
+        message = f"{name} is for {others[name].audience}, and {application.id} for {application.audience}"
+        yield Problem(application.origin, "taken-over-by", f"{message}; name one for the same people")
 
 
 def _check_deployed(policy: ReadPolicy) -> Iterator[Problem]:

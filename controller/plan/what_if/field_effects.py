@@ -68,7 +68,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
             *_name(_GROUPS, "groups.name"),
             *_name(_SEGMENTS, "segments.name"),
             *_name(_PEOPLE, "roles.name", "postures.name", "places.name", "device-classes.name"),
-            *_name(_APPLICATIONS, "applications.name"),
+            *_name(_APPLICATIONS, "applications.name", "applications.taken-over-by"),
             *_name(_RULES, "rules.purpose", "rules.exception.owner", "rules.exception.reason"),
             *_name(_FLOWS, "systems.name", "flows.purpose", "flows.exception.owner", "flows.exception.reason"),
             *_name(_LINES, "regions.name", "overrides.owner", "overrides.reason"),

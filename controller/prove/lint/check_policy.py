@@ -12,7 +12,12 @@ from controller.prove.lint.expired_exceptions import find_expiries
 from controller.prove.lint.finding import Finding, make_error
 from controller.prove.lint.formats import find_older_formats
 from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
-from controller.prove.lint.integration import find_missed_cutovers, find_turned_seats, find_wrong_audiences
+from controller.prove.lint.integration import (
+    find_lost_last_ways,
+    find_missed_cutovers,
+    find_turned_seats,
+    find_wrong_audiences,
+)
 from controller.prove.lint.least_privilege import find_broad_permits
 from controller.prove.lint.single_people import find_single_people
 from controller.prove.lint.stages import find_in_stages
@@ -41,6 +46,7 @@ def check_policy(city: City) -> list[Finding]:
         *find_missed_cutovers(city),
         *find_turned_seats(city),
         *find_wrong_audiences(city),
+        *find_lost_last_ways(city),
         *find_leaving_protocols(city),
         *_find_what_no_proxy_enforces(city),
     ]

@@ -1,22 +1,30 @@
-"""Cut-overs whose day has passed, seats of pupils that become the staff's, and affairs data that is not for the staff.
+"""Cut-overs whose day has passed, and applications that the staff reaches from nowhere after a change of stage.
 
-A policy with a missed cut-over still loads: it was right when it was written, and what cannot wait (a quarantine, a
-closed school) is made of it on any day. Only `tsunagu check`, and what plans a change of stage, refuse it.
+And seats of pupils that become the staff's, and affairs data that is said to be for others than the staff.
+
+A policy with a cut-over that was missed still loads: it was right when it was written, and what cannot wait (a
+quarantine, a closed school) is made of it on any day. Only `tsunagu check`, and plans of a change of stage, refuse it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 
+from controller.model.access.rules import CONTROLLER
 from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
+from controller.model.network.packets import Effect
 from controller.model.policy_files import INTEGRATION
+from controller.model.sites.schools import School
+from controller.model.sites.stages import STAGES
 from controller.prove.identity.seats import find_seat_turns
 from controller.prove.identity.segment_people import WRONG_AUDIENCE
-from controller.prove.lint.finding import Finding, make_error, make_warning
+from controller.prove.lint.finding import Finding, make_error, make_warning, name_schools
 from controller.prove.stage_variants import list_stage_variants
 
-KIND = "integration"
+KIND, LAST_WAY = "integration", "last way"
 
 
 def find_missed_cutovers(city: City) -> Iterator[Finding]:
@@ -65,3 +73,63 @@ def find_wrong_audiences(city: City) -> Iterator[Finding]:
         if one.importance in STRICT_CLASSES and one.audience != "staff":
             message = f"{one.id} (class {one.importance}) is for {one.audience}: {WRONG_AUDIENCE}"
             yield make_error("audience", one.origin, message)
+
+
+@dataclass(frozen=True, slots=True)
+class LostApplication:
+    """An application of the staff that no segment reaches any more, and at which schools one did."""
+
+    application: str
+    schools: tuple[str, ...]
+
+
+def find_lost_last_ways(city: City) -> Iterator[Finding]:
+    """Yield a warning for each application that people at a school reach in one stage, and in the next from nowhere.
+
+    Only the way forward is judged: a school that goes back has again what it had.
+
+    >>> list(find_lost_last_ways(city))
+    []
+    """
+    variants = list_stage_variants(city)
+    if None in variants:
+        return
+    for before, after in pairwise(STAGES):
+        for lost in list_lost_applications((variants[before], variants[after]), city.schools):
+            known = city.applications[lost.application]
+            message = (
+                f"{known.id} (class {known.importance}) loses its last network way of the staff at "
+                f"{name_schools(lost.schools)} when they go on to {after}; open it to a segment that is there then, or "
+                "write what takes its place, and is reached then: taken-over-by"
+            )
+            yield make_warning(LAST_WAY, known.origin, message)
+
+
+def list_lost_applications(cities: tuple[City, City], schools: Iterable[School]) -> tuple[LostApplication, ...]:
+    """List what some schools reach from a segment in the first city, and from none in the second.
+
+    What is taken over by another application is not lost where that one is reached.
+
+    >>> list_lost_applications((city, city), city.schools)
+    ()
+    """
+    before, after = cities
+    found: dict[str, list[str]] = {}
+    for school in schools:
+        kept = _list_reached(after, after.school_by_id[school.id])
+        for name in _list_reached(before, before.school_by_id[school.id]):
+            if name not in kept and after.applications[name].taken_over_by not in kept:
+                found.setdefault(name, []).append(school.id)
+    return tuple(LostApplication(name, tuple(own)) for name, own in found.items())
+
+
+def _list_reached(city: City, school: School) -> dict[str, None]:
+    """The applications of the staff that a permit opens to a segment of a school; people, not the controller."""
+    staffed = {one.id for one in city.applications.values() if one.audience == "staff"}
+    return {
+        name: None
+        for rule in city.rules
+        if rule.effect is Effect.PERMIT and {*city.list_askers(rule, school)} - {CONTROLLER}
+        for name in rule.applications
+        if name in staffed
+    }
