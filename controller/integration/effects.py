@@ -16,7 +16,7 @@ from controller.plan.what_if.changes import NetworkChange
 from controller.plan.what_if.network_changes import find_network_changes
 from controller.prove.lint.integration import LostApplication, list_lost_applications
 
-_LAST_NUMBER = re.compile(r"[0-9]+$")
+_LAST_NUMBER = re.compile(r"(?<![0-9])[0-9]+$")
 Seats = tuple[tuple[str, str], ...]
 """Names of sockets, or of a wireless network, each with the segment behind it."""
 

@@ -22,7 +22,7 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.derive import DeriveChange, derive_change, prove_wanted_paths
 from controller.platforms.registry import load_platform_of
 
-_NO_STATE = "no device changes, so 0 states were looked at; 0 proved is no proof"
+_NO_STATE = "no device was looked at; 0 proved is no proof"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def prove_way_back(
     faults += [
         WayBackFault(cities[0].id, "back in the stage before", why) for why in _find_path_faults(cities[0], cores)
     ]
-    if not counted[0]:
+    if not considered:
         faults.append(WayBackFault(cities[0].id, "between the stages", _NO_STATE))
     return WayBack(counted[0], counted[1], tuple(faults))
 

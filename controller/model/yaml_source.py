@@ -35,7 +35,9 @@ Model = TypeVar("Model", bound=BaseModel)
 ORIGIN = "origin"
 FORMAT = "format"
 """The field that says which format a file is written in."""
-SECRET_FIELDS = frozenset({"password", "key", "read-key", "enable", "tokens", "token", "secret"})
+SECRET_FIELDS = frozenset(
+    {"password", "key", "next-key", "previous-key", "read-key", "enable", "tokens", "token", "secret"}
+)
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
 _TEXT = "tag:yaml.org,2002:str"
 _RESOLVER = yaml.resolver.Resolver()

@@ -209,13 +209,15 @@ def without_admission(files: Files) -> None:
 
 def with_own_segments(files: Files) -> None:
     """Every school has prefixes and VLAN numbers that no formula gives, as a running network has."""
-    kept = [one["id"] for one in files["access/segments.yaml"]["segments"] if one["id"] != "management"]
+    segments = files["access/segments.yaml"]["segments"]
+    first = next(one["id"] for one in segments if one["id"] != "management")
+    moved = next(one["id"] for one in segments if one["vlan"] == 20)
     for school in _schools(files):
         number = school["number"]
         school["segments"] = [
             {"id": "management", "ipv4": f"172.20.{number % 256}.0/24", "vlan": 190},
-            {"id": kept[0], "ipv4": f"172.21.{number % 256}.0/24", "vlan": 20},
-            {"id": kept[2], "vlan": 110 + number % 7},
+            {"id": first, "ipv4": f"172.21.{number % 256}.0/24", "vlan": 20},
+            {"id": moved, "vlan": 110 + number % 7},
         ]
 
 
@@ -313,6 +315,9 @@ def _drop_place(files: Files, place: str) -> None:
 def _keep_applications(files: Files, kept: set[str]) -> None:
     apps = files["access/applications.yaml"]["applications"]
     files["access/applications.yaml"]["applications"] = [one for one in apps if one["id"] in kept]
+    for app in apps:
+        if app.get("taken-over-by") not in kept:
+            app.pop("taken-over-by", None)
     rules = files["access/rules.yaml"]["rules"]
     for rule in rules:
         rule["applications"] = [one for one in rule["applications"] if one in kept]

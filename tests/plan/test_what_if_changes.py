@@ -10,6 +10,7 @@ from controller.plan.what_if.changes import (
     EVERYWHERE,
     IMPORTANT,
     OUTSIDE,
+    SKIPS,
     STRANGERS,
     SURPRISES,
     UNREGISTERED,
@@ -34,7 +35,7 @@ SCHOOLS = 9
 
 
 def test_each_surprise_weighs_more_than_all_lighter_ones_together() -> None:
-    heaviest_first = (IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE)
+    heaviest_first = (SKIPS, IMPORTANT, STRANGERS, OUTSIDE, WIDE, EVERYWHERE)
     assert set(heaviest_first) == set(SURPRISES)
     for index, one in enumerate(heaviest_first):
         few = replace(NETWORK, schools=("a",), surprises=(one,))

@@ -152,6 +152,9 @@ def test_sockets_of_pupils_that_become_the_staffs_are_found_today(policies: Poli
 @pytest.mark.parametrize("segment", ["pupil", "learning-legacy"])
 def test_affairs_data_is_judged_whoever_it_is_said_to_be_for(policies: PolicyFolder, segment: str) -> None:
     policies.edit("access/applications.yaml", "audience: staff", "audience: pupil", after="id: grading")
+    policies.edit(
+        "access/applications.yaml", "    taken-over-by: affairs", "    # nobody takes it over", after="id: grading"
+    )
     policies.append(
         RULES,
         f"  - id: shortcut\n    effect: permit\n    purpose: x\n    applications: [grading]\n"

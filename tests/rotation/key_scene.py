@@ -52,7 +52,7 @@ class KeyedSwitch(Switch):
         line = (command.stdin or "").strip()
         left = self.keys | {line} if what == "add" else self.keys - {line}
         if not left:
-            message = "it is the only key that may change this device; nothing was changed"
+            message = "it is the only line that may change this device; nothing was changed"
             raise Refused(message)
         self.keys = left
         return ""

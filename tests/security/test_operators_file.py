@@ -309,7 +309,7 @@ def test_every_field_that_names_a_secret_is_known_as_one() -> None:
         for name, field in model.model_fields.items()
         if "CredentialSource" in str(field.annotation) or field.annotation is Tokens
     }
-    assert found == {"key", "password", "read-key", "enable", "tokens"}
+    assert found == {"key", "next-key", "previous-key", "password", "read-key", "enable", "tokens"}
     assert found <= SECRET_FIELDS
 
 

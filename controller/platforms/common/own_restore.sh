@@ -376,26 +376,27 @@ list_key_lines() { [ -z "${TSUNAGU_KEYS:-}" ] || cat "$TSUNAGU_KEYS"; }
 
 # keys: TYPE and KEY of each key that may change this device.
 keys() {
-    [ -n "${TSUNAGU_KEYS:-}" ] || die 'the keys of this device are set by whoever installs it (no TSUNAGU_KEYS)'
+    [ -n "${TSUNAGU_KEYS:-}" ] || die 'what may change this device is set here, not from the controller; nothing was changed'
     list_key_lines | sed -n 's/^restrict,command="[^"]* forced change" \([^ ]* [^ ]*\).*$/\1/p'
 }
 
 # change_keys add|remove: let the one key of $input change this device, or let it in no more.
 change_keys() (
-    [ -n "${TSUNAGU_KEYS:-}" ] || die 'the keys of this device are set by whoever installs it (no TSUNAGU_KEYS)'
+    [ -n "${TSUNAGU_KEYS:-}" ] || die 'what may change this device is set here, not from the controller; nothing was changed'
     only '(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,1400}={0,2}'
-    [ "$(wc -l <"$input")" -eq 1 ] || die 'a command changes one key, and its input is that line; nothing was changed'
+    [ "$(wc -l <"$input")" -eq 1 ] || die 'a command changes one line, and its input is that line; nothing was changed'
     read -r key <"$input"
-    now=$(list_key_lines) || die "$TSUNAGU_KEYS cannot be read; nothing was changed"
+    file=$TSUNAGU_KEYS
+    now=$(list_key_lines) || die "$file cannot be read; nothing was changed"
     there=$(lines "$now" | awk -v key=" $key " 'index($0 " ", key)')
     case "$1:$there" in
     add:) wanted=$(lines "$now" && printf 'restrict,command="%s forced change" %s\n' "$0" "$key") ;;
     add:*' forced change" '*) return 0 ;;
-    add:*) die 'that key may read this device, and no more; nothing was changed' ;;
+    add:*) die 'that line may read this device, and no more; nothing was changed' ;;
     remove:) return 0 ;;
     remove:*)
         wanted=$(lines "$now" | awk -v key=" $key " '!index($0 " ", key)')
-        case $wanted in *' forced change" '*) ;; *) die 'it is the only key that may change this device; nothing was changed' ;; esac
+        case $wanted in *' forced change" '*) ;; *) die 'it is the only line that may change this device; nothing was changed' ;; esac
         ;;
     esac
     write_keys "$wanted"
@@ -408,7 +409,8 @@ write_keys() {
             mv "$TSUNAGU_KEYS.new" "$TSUNAGU_KEYS" && sync "${TSUNAGU_KEYS%/*}"
     } 2>/dev/null || {
         rm -f "$TSUNAGU_KEYS.new" 2>/dev/null || :
-        die "$TSUNAGU_KEYS could not be written: its disk is full or read-only; the keys are those from before"
+        file=$TSUNAGU_KEYS
+        die "$file could not be written: its disk is full or read-only; its lines are those from before"
     }
 }
 
@@ -598,7 +600,7 @@ enter() {
     verb=${line%% *}
     case $verb in
     read | saved | keys | armed | restored | unconfirmed) ;;
-    learnt) knows learnt || die "'learnt' is no command; one of $verbs" ;;
+    learnt) knows learnt || die "'$verb' is no command; one of $verbs" ;;
     lock | unlock | arm | push | cancel | save | repair) [ "$may" = change ] || die "this access can only read; '$verb' needs the one that changes" ;;
     *) die "'$verb' is no command; one of $verbs" ;;
     esac

@@ -20,7 +20,7 @@ from controller.prove.check import Check
 from controller.prove.identity.segment_people import find_closed_segments, find_staff_segments
 
 SEATS = "no seat of pupils or visitors becomes one of the staff in a stage next to it"
-_LAST_NUMBER = re.compile(r"[0-9]+$")
+_LAST_NUMBER = re.compile(r"(?<![0-9])[0-9]+$")
 Variants = Mapping[Stage | None, City]
 """A city in each stage."""
 

@@ -70,11 +70,11 @@ def test_a_key_that_was_confirmed_stays_and_the_old_one_is_taken_away(keyed: Fil
 @pytest.mark.parametrize(
     ("verb", "pushed", "told"),
     [
-        ("remove", KEY, "the only key that may change this device"),
+        ("remove", KEY, "the only line that may change this device"),
         ("add", READ_KEY, "may read this device, and no more"),
         ("add", f'{NEXT_KEY}\nrestrict,command="sh" {READ_KEY}', "is no line that can be pushed"),
         ("add", f'command="sh" {NEXT_KEY}', "is no line that can be pushed"),
-        ("add", f"{NEXT_KEY}\n{KEY}", "a command changes one key"),
+        ("add", f"{NEXT_KEY}\n{KEY}", "a command changes one line"),
     ],
 )
 def test_what_would_lock_out_or_let_in_otherwise_is_refused(
@@ -89,7 +89,7 @@ def test_what_would_lock_out_or_let_in_otherwise_is_refused(
 def test_keys_that_whoever_installs_it_sets_are_not_changed(device: FileDevice) -> None:
     device.lock(device, FIRST)
     for ask in (lambda: device.list_keys(device), lambda: change_key(device, "add", NEXT_KEY)):
-        with pytest.raises(CommandFailed, match="are set by whoever installs it"):
+        with pytest.raises(CommandFailed, match="is set here, not from the controller"):
             ask()
 
 
