@@ -113,8 +113,11 @@ class WardRollouts:
             for school in left:
                 restart_switch(school)
             self.restarted += left
-            done = self._run("rollout", "resume", rollout, "--lab", *self._state())
-            found = self.describe(rollout)
+            # What failed is not tried again by a rollout: the rest is planned anew from what the devices hold.
+            self.cancel_stopped()
+            self.kill_at.clear()
+            self.roll_out()
+            return
         if found["state"] != "done" or found["ended_well"] != found["devices"]:
             raise RolloutFailed(done, found)
 
