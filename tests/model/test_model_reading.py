@@ -41,7 +41,7 @@ def test_every_missing_file_is_named_at_once(policies: PolicyFolder) -> None:
     for name in (SEGMENTS, RULES, "stack-outputs/lab.json"):
         (policies.path / name).unlink()
     shutil.rmtree(policies.path / "access/prefixes")
-    lists = ((36, "workspace"), (43, "drills"), (50, "cbt"), (65, "parents"))
+    lists = ((36, "workspace"), (43, "drills"), (50, "cbt"), (66, "parents"))
     assert policies.problems() == [
         *(f"{APPLICATIONS}:{line}: prefixes: unknown prefix list {name!r}; allowed: " for line, name in lists),
         "access/rules.yaml:1: file is missing",
