@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
+from controller.integration.computers.host_cells import ListedHost
 from controller.integration.computers.host_table import HEADERS, HostColumn
 from controller.integration.computers.inventory_table import ListedComputer
-from controller.integration.computers.reservation_table import Reservation
 from controller.model.access.rules import Segment
 from controller.model.city import City
 from controller.model.network.device_state import PortMode
@@ -53,7 +53,7 @@ class SegmentChoice:
 class CarriedReservation:
     """A reservation with its new segment and address; `keeps_number`: its number within the segment is the old one."""
 
-    reservation: Reservation
+    reservation: ListedHost
     segment_before: str
     segment: str
     address: Address
@@ -64,7 +64,7 @@ class CarriedReservation:
 class LeftReservation:
     """A reservation that cannot be carried over, and why; `segments` are those that could be meant."""
 
-    reservation: Reservation
+    reservation: ListedHost
     reason: LeftReason
     segment_before: str = ""
     segments: tuple[str, ...] = ()
@@ -75,19 +75,19 @@ class CarriedReservations:
     """What becomes of reservations: those that move, those that stay as they are, and those that are left."""
 
     carried: tuple[CarriedReservation, ...]
-    unchanged: tuple[Reservation, ...]
+    unchanged: tuple[ListedHost, ...]
     left: tuple[LeftReservation, ...]
 
 
 def carry_reservations(
-    before: City, after: City, reservations: Iterable[Reservation], choice: SegmentChoice | None = None
+    before: City, after: City, reservations: Iterable[ListedHost], choice: SegmentChoice | None = None
 ) -> CarriedReservations:
     """Return what becomes of reservations when the schools change from one city to the other; nothing is written."""
-    by_school: dict[str, list[Reservation]] = {}
+    by_school: dict[str, list[ListedHost]] = {}
     for one in reservations:
         by_school.setdefault(one.school, []).append(one)
     chosen = choice or SegmentChoice()
-    parts = [_SchoolCarrier(before, after, school, chosen).carry(own) for school, own in by_school.items()]
+    parts = [_SchoolCarrier(before, after, school, chosen).carry_all(own) for school, own in by_school.items()]
     return CarriedReservations(
         tuple(one for part in parts for one in part.carried),
         tuple(one for part in parts for one in part.unchanged),
@@ -99,7 +99,7 @@ def carry_reservations(
 class _Move:
     """A reservation that moves, with the segments and prefixes of both sides."""
 
-    reservation: Reservation
+    reservation: ListedHost
     old: str
     old_prefix: Prefix
     new: str
@@ -115,9 +115,9 @@ class _SchoolCarrier:
         self._listed = {one.mac: one.segment for one in choice.inventory if one.school == school}
         self._successors = _find_port_successors(before, after, school)
 
-    def carry(self, reservations: Sequence[Reservation]) -> CarriedReservations:
+    def carry_all(self, reservations: Sequence[ListedHost]) -> CarriedReservations:
         """Return what becomes of them; who can keep its number comes before who cannot."""
-        unchanged: list[Reservation] = []
+        unchanged: list[ListedHost] = []
         moves: list[_Move] = []
         left: list[LeftReservation] = []
         for one in reservations:
@@ -130,7 +130,7 @@ class _SchoolCarrier:
                 case LeftReservation():
                     left.append(found)
         taken = {*self._new.list_own_addresses(), *(one.address for one in unchanged)}
-        carried: dict[Reservation, CarriedReservation] = {}
+        carried: dict[ListedHost, CarriedReservation] = {}
         for move in moves:
             same = _shift(move)
             if same is not None and same not in taken:
@@ -148,7 +148,7 @@ class _SchoolCarrier:
         in_order = (carried[move.reservation] for move in moves if move.reservation in carried)
         return CarriedReservations(tuple(in_order), tuple(unchanged), tuple(left))
 
-    def _place(self, one: Reservation) -> _Move | LeftReservation | None:
+    def _place(self, one: ListedHost) -> _Move | LeftReservation | None:
         """Return the move of a reservation, why there is none, or None: nothing changes for it."""
         family = Family(one.address.version)
         old = self._old.find_segment(one.address)
@@ -167,7 +167,7 @@ class _SchoolCarrier:
         reason = LeftReason.UNKNOWN_SUCCESSOR if meant else LeftReason.NO_SUCCESSOR
         return LeftReservation(one, reason, old, tuple(meant))
 
-    def _list_successors(self, old: str, one: Reservation) -> tuple[str, ...]:
+    def _list_successors(self, old: str, one: ListedHost) -> tuple[str, ...]:
         if old in self._named:
             return (self._named[old],)
         listed = self._listed.get(one.mac)

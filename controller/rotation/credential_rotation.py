@@ -30,6 +30,7 @@ from controller.rollout.change_backups import keep_before_change
 from controller.rollout.device_step import change_device
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings
+from controller.rotation.rotation_change import RotationStep, build_rotation_change
 from controller.rotation.user_lines import (
     SYNTAX,
     UserLine,
@@ -234,20 +235,10 @@ def _build_change(rotation: Rotation, due: DueRotation, settings: Settings) -> C
     def check(text: DeviceText) -> None:
         _check_users(rotation, due, list_users(text, device.id))
 
-    return Change(
-        device=device,
-        system=system,
-        seen=state,
-        wanted=state,
-        known=frozenset((state.compute_digest(),)),
-        derive=lambda _: (Step(title, due.commands, state),),
-        plan_digest=rotation.owner,
-        run=uuid.uuid4().hex[:12],
-        restore_after=settings.restore_after,
-        state_folder=settings.state_folder,
-        refuse_expired=lambda: None,
-        transport=rotation.reach(rotation.access),
-        clock=settings.clock,
+    step = RotationStep(state, title, due.commands, rotation.owner)
+    change = build_rotation_change(device, system, step, settings, rotation.reach(rotation.access))
+    return replace(
+        change,
         keep_text=keep,
         check_text=check,
         prove_access=lambda: _prove_logins(rotation),

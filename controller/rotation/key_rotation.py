@@ -9,7 +9,6 @@ device's own restore puts back, its keys, too. A device never lets its last key 
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +20,7 @@ from controller.errors import CommandFailed, CredentialsRejected, RotationRefuse
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess, require_access
 from controller.operations.operations import Operations
-from controller.platforms.base import Command, Session, Step
+from controller.platforms.base import Command, Session
 from controller.platforms.common.timed_operation import Changeable, is_changeable
 from controller.platforms.common.understanding import understand
 from controller.platforms.registry import is_supported, load_platform
@@ -32,6 +31,7 @@ from controller.rollout.device_step import change_device
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import Settings
 from controller.rotation.credential_rotation import LoginState, Reach, RotatedDevice, RotationStage
+from controller.rotation.rotation_change import RotationStep, build_rotation_change
 from controller.telemetry.timeline import Listener, open_rollout_span
 
 
@@ -180,20 +180,10 @@ def _build_change(rotation: KeyRotation, due: DueKey, settings: Settings) -> Cha
             message = "stale: its keys were changed since they were read; run this again"
             raise StaleDevice(device.id, message)
     title = f"{'let in' if rotation.stage is RotationStage.ADD else 'take away'} the {rotation.key.name}"
-    return Change(
-        device=device,
-        system=system,
-        seen=state,
-        wanted=state,
-        known=frozenset((state.compute_digest(),)),
-        derive=lambda _: (Step(title, due.commands, state),),
-        plan_digest=rotation.owner,
-        run=uuid.uuid4().hex[:12],
-        restore_after=settings.restore_after,
-        state_folder=settings.state_folder,
-        refuse_expired=lambda: None,
-        transport=transport,
-        clock=settings.clock,
+    step = RotationStep(state, title, due.commands, rotation.owner)
+    change = build_rotation_change(device, system, step, settings, transport)
+    return replace(
+        change,
         prove_access=partial(_prove_key, rotation, _list_wanted(rotation, due)),
     )
 

@@ -19,12 +19,13 @@ from controller.model.sites.devices import Device
 from controller.operations.operations import Operations
 from controller.plan.verify import VerifiedDevice
 from controller.rollout.durable.carry_out import find_database, resume_rollout, use_rollouts
-from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState
+from controller.rollout.durable.records import DeviceRun, RolloutState
 from controller.rollout.durable.rollout_scene import GateScene, RolloutScene
 from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.outcome import End
 from controller.rollout.waves import Settings, build_changes
 from tests.chaos.chaos_city import JUMPS, LONG, ChaosCity
+from tests.chaos.chaos_record import add_chaos_rollout
 from tests.chaos.durable_process import BROKEN, ENDED, REFUSED, ChaosProcess, draw_process
 from tests.rollout.durable.city_scene import write_waves
 from tests.rollout.durable.remote_devices import DeviceServer, RemoteClock, RemoteTransport
@@ -68,37 +69,13 @@ class DurableChaos:
         self.verified = [VerifiedDevice(one, OVS, OLD, CHANGE) for one in self.models]
         self.plan = plan_change(self.city, self.verified, self.rng.choice(self.models).school.id)
         self.state, self.copy = self.folder / "state", self.folder / "copy.sqlite"
-        self.record = self._record()
+        waves = build_waves(self.city, self.plan.canary, self.verified, self.operations.rollout)
+        self.record = add_chaos_rollout(self.state, self.plan, waves, RESTORE_SECONDS, self.chaos.clock.now())
         self.began = self.chaos.clock.monotonic()
         """When the rollout began; no jump of the time of day changes that."""
         self.process_began = self.began
         self.tries: dict[tuple[str, datetime], float] = {}
         """When the process began that a try was first seen after, by device and by when it says that it began."""
-
-    def _record(self) -> RolloutRecord:
-        now = self.chaos.clock.now()
-        record = RolloutRecord(
-            id=f"{now:%Y%m%d-%H%M%S}-{self.plan.digest()[:8]}",
-            city=self.plan.city,
-            estate=self.plan.estate,
-            plan=self.plan.digest(),
-            policy=self.plan.policy,
-            policy_before="",
-            undo=False,
-            planner="chaos",
-            approvers=(),
-            applier="chaos",
-            commit="",
-            unrestored=(),
-            repair=False,
-            restore_after=RESTORE_SECONDS,
-            forced="",
-            started=now,
-            waves=build_waves(self.city, self.plan.canary, self.verified, self.operations.rollout),
-        )
-        with use_rollouts(self.state, create=True) as store:
-            store.add_rollout(record, b"", now)
-        return record
 
     def run_process(self, process: ChaosProcess, address: str) -> int:
         """Run a process to its end; one that freezes goes on, or is killed, once every restore has run."""

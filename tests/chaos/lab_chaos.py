@@ -31,11 +31,12 @@ from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.transport.base import SystemClock, Transport
 from controller.platforms.transport.ssh_transport import SshTransport
 from controller.rollout.durable.carry_out import find_database, resume_rollout, use_rollouts
-from controller.rollout.durable.records import DeviceRun, RolloutRecord, RolloutState
+from controller.rollout.durable.records import DeviceRun, RolloutState
 from controller.rollout.durable.rollout_scene import GateScene, RolloutScene
 from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.outcome import End
 from controller.rollout.waves import Settings, build_changes
+from tests.chaos.chaos_record import add_chaos_rollout
 from tests.chaos.durable_process import BROKEN, ENDED, FILLER, ChaosProcess
 from tests.chaos.lab_devices import LabDevice, list_lab_devices
 from tests.policies import NOON
@@ -138,32 +139,8 @@ class LabChaos:
         settings = RolloutSettings.model_validate({**write_waves(*waves)["rollout"], "canary": plan.canary})
         self.operations = build_lab_operations().model_copy(update={"rollout": settings})
         self.state, self.copy = self.disk / "state", self.disk / "copy.sqlite"
-        self.record = self._record()
-
-    def _record(self) -> RolloutRecord:
-        now = self.clock.now()
-        record = RolloutRecord(
-            id=f"{now:%Y%m%d-%H%M%S}-{self.plan.digest()[:8]}",
-            city=self.plan.city,
-            estate=self.plan.estate,
-            plan=self.plan.digest(),
-            policy=self.plan.policy,
-            policy_before="",
-            undo=False,
-            planner="chaos",
-            approvers=(),
-            applier="chaos",
-            commit="",
-            unrestored=(),
-            repair=False,
-            restore_after=RESTORE_SECONDS,
-            forced="",
-            started=now,
-            waves=build_waves(self.wanted, self.plan.canary, self.verified, self.operations.rollout),
-        )
-        with use_rollouts(self.state, create=True) as store:
-            store.add_rollout(record, b"", now)
-        return record
+        ordered = build_waves(self.wanted, self.plan.canary, self.verified, self.operations.rollout)
+        self.record = add_chaos_rollout(self.state, self.plan, ordered, RESTORE_SECONDS, self.clock.now())
 
     def run_process(self, process: ChaosProcess) -> int:
         """Run a process to its end; one that freezes goes on, or is killed, before or after the restores have run."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from controller.errors import InputError, Origin, TsunaguError
+from controller.integration.computers.host_cells import ListedHost
 from controller.integration.computers.issued_table import IssuedCount, parse_issued_counts
-from controller.integration.computers.printer_table import ListedPrinter, parse_printers
+from controller.integration.computers.printer_table import parse_printers
 from controller.integration.plan_change import compare_with_both
 from controller.integration.pre_checks.check import CheckName, CheckResult, CheckScene, RunningRollout
 from controller.integration.pre_checks.registry import PRE_CHECKS, ask_checks, find_pass_reasons
@@ -38,7 +39,7 @@ from tests.measure.findings import measurement, path, throughput
 
 HERE = Origin("list.csv", 2)
 AT = datetime(2026, 12, 1, 3, tzinfo=UTC)
-PRINTER = ListedPrinter(HERE, SCHOOL, "pr1", "00:1b:a9:01:02:03", ip_address("10.0.0.1"))
+PRINTER = ListedHost(HERE, SCHOOL, "pr1", "00:1b:a9:01:02:03", ip_address("10.0.0.1"))
 GOOD, BAD, OPEN = GateVerdict.PASSED, GateVerdict.FAILED, GateVerdict.NOT_JUDGED
 Change = Callable[[CheckScene], CheckScene]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from controller.importing.source_table import ImportRefused
-from controller.integration.computers.reservation_table import Reservation, parse_reservations
+from controller.integration.computers.host_cells import ListedHost
+from controller.integration.computers.reservation_table import parse_reservations
 from controller.integration.reservations import (
     CarriedReservations,
     LeftReason,
@@ -37,7 +38,7 @@ def find_network(city: City, segment: str) -> IPv4Network:
     return found
 
 
-def reserve(city: City, segment: str, *numbers: int) -> list[Reservation]:
+def reserve(city: City, segment: str, *numbers: int) -> list[ListedHost]:
     network = find_network(city, segment)
     return parse(
         city,
@@ -48,7 +49,7 @@ def reserve(city: City, segment: str, *numbers: int) -> list[Reservation]:
     )
 
 
-def parse(city: City, *rows: str) -> list[Reservation]:
+def parse(city: City, *rows: str) -> list[ListedHost]:
     text = "".join(f"{row}\n" for row in ("学校,端末名,MAC,IPアドレス", *rows))
     return list(parse_reservations(text.encode(), PATH, city).reservations)
 
@@ -59,7 +60,7 @@ def list_numbers(city: City, result: CarriedReservations, segment: str) -> list[
 
 
 def carry(
-    cities: tuple[City, City], reservations: Sequence[Reservation], choice: SegmentChoice | None = None
+    cities: tuple[City, City], reservations: Sequence[ListedHost], choice: SegmentChoice | None = None
 ) -> CarriedReservations:
     return carry_reservations(*cities, reservations, choice)
 

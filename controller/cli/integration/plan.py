@@ -107,7 +107,7 @@ Write = Annotated[bool, typer.Option("--write", help="Write the new stage into c
 _LIMITS = CheckLimits()
 
 
-def plan(  # noqa: PLR0913 the command's options
+def show_stage_plan(  # noqa: PLR0913 the command's options
     subject: Subject,
     to: To,
     *,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
+from controller.errors import Origin
 from controller.importing.cell_values import CellRefused, read_plain_text, simplify_name
 from controller.importing.source_table import Cell, ProblemList
 from controller.inputs.near_matches import suggest_names
@@ -119,9 +121,9 @@ class RowReader:
         self._row = row
         self._problems = problems
 
-    def read(self, column: HostColumn, kind: Callable[[Cell], Read]) -> Read | None:
+    def read_cell(self, column: HostColumn, kind: Callable[[Cell], Read]) -> Read | None:
         """Return what a cell holds, None where that is nothing of use: then there is a problem."""
-        cell = self._row.get(column)
+        cell = self._row.find_cell(column)
         if cell is None:
             self._problems.add(self._row.origin, HEADERS[column][0], f"is empty; write the {column.value}")
             return None
@@ -130,3 +132,26 @@ class RowReader:
         except CellRefused as refused:
             self._problems.add(self._row.origin, cell.header, str(refused))
             return None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedHost:
+    """A host of a list: the school (its id), the name, and the addresses that the list says."""
+
+    origin: Origin
+    school: str
+    name: str
+    mac: str
+    address: IPv4Address | IPv6Address
+
+
+def read_host_row(row: HostRow, schools: KnownNames, problems: ProblemList) -> ListedHost | None:
+    """Return the host of a row; None where something of it cannot be used: then there are problems."""
+    reader = RowReader(row, problems)
+    school = reader.read_cell(HostColumn.SCHOOL, schools.find_id)
+    name = reader.read_cell(HostColumn.NAME, read_plain_text)
+    mac = reader.read_cell(HostColumn.MAC, read_mac)
+    address = reader.read_cell(HostColumn.ADDRESS, read_host_address)
+    if school is None or name is None or mac is None or address is None:
+        return None
+    return ListedHost(row.origin, school, name, mac, address)

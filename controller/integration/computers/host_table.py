@@ -64,7 +64,7 @@ class HostRow:
     origin: Origin
     cells: Mapping[HostColumn, Cell]
 
-    def get(self, column: HostColumn) -> Cell | None:
+    def find_cell(self, column: HostColumn) -> Cell | None:
         """Return the cell of a column; None where there is no such column, or nothing in it."""
         cell = self.cells.get(column)
         return cell if cell is not None and cell.text else None

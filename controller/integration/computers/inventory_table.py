@@ -96,19 +96,19 @@ class _InventoryReader:
     def read_row(self, row: HostRow) -> ListedComputer | None:
         """Return the computer of a row; None where a cell is of no use, and then there is a problem."""
         reader = RowReader(row, self._problems)
-        school = reader.read(HostColumn.SCHOOL, self._schools.find_id)
-        name = reader.read(HostColumn.NAME, read_plain_text)
-        mac = reader.read(HostColumn.MAC, read_mac)
-        segment = reader.read(HostColumn.SEGMENT, self._segments.find_id)
-        use = reader.read(HostColumn.USE, read_plain_text) if row.get(HostColumn.USE) else ""
+        school = reader.read_cell(HostColumn.SCHOOL, self._schools.find_id)
+        name = reader.read_cell(HostColumn.NAME, read_plain_text)
+        mac = reader.read_cell(HostColumn.MAC, read_mac)
+        segment = reader.read_cell(HostColumn.SEGMENT, self._segments.find_id)
+        use = reader.read_cell(HostColumn.USE, read_plain_text) if row.find_cell(HostColumn.USE) else ""
         as_of = self._read_day(row, reader)
         if school is None or name is None or mac is None or segment is None or use is None or as_of is None:
             return None
         return ListedComputer(row.origin, school, name, mac, segment, as_of, use)
 
     def _read_day(self, row: HostRow, reader: RowReader) -> date | None:
-        if row.get(HostColumn.DATE) is not None:
-            return reader.read(HostColumn.DATE, partial(read_day, today=self._day.today))
+        if row.find_cell(HostColumn.DATE) is not None:
+            return reader.read_cell(HostColumn.DATE, partial(read_day, today=self._day.today))
         if self._day.as_of is None:
             header = HEADERS[HostColumn.DATE][0]
             message = f"the row has no day; add a column {header}, or say the day of the whole list: --as-of DATE"

@@ -54,8 +54,8 @@ def parse_issued_counts(
     found: dict[str, IssuedCount] = {}
     for row in table.rows:
         reader = RowReader(row, problems)
-        school = reader.read(HostColumn.SCHOOL, schools.find_id)
-        due, issued = reader.read(HostColumn.DUE, read_count), reader.read(HostColumn.ISSUED, read_count)
+        school = reader.read_cell(HostColumn.SCHOOL, schools.find_id)
+        due, issued = reader.read_cell(HostColumn.DUE, read_count), reader.read_cell(HostColumn.ISSUED, read_count)
         if school is None or due is None or issued is None:
             continue
         if issued > due:

@@ -6,34 +6,21 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from controller.errors import Origin
-from controller.importing.cell_values import read_plain_text
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, RowReader, read_host_address, read_mac
-from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow, parse_host_table
+from controller.integration.computers.host_cells import KnownNames, ListedHost, read_host_row
+from controller.integration.computers.host_table import HEADERS, HostColumn, parse_host_table
 from controller.model.city import City
 
 REQUIRED = (HostColumn.SCHOOL, HostColumn.NAME, HostColumn.MAC, HostColumn.ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
-    """An address that a DHCP server keeps for a host; `school` is an id."""
-
-    origin: Origin
-    school: str
-    name: str
-    mac: str
-    address: IPv4Address | IPv6Address
-
-
-@dataclass(frozen=True, slots=True)
 class ReservationTable:
     """The reservations of a file, how it was encoded, and the headers of columns that say nothing here."""
 
-    reservations: tuple[Reservation, ...]
+    reservations: tuple[ListedHost, ...]
     encoding: str = ""
     ignored: tuple[str, ...] = ()
 
@@ -58,27 +45,16 @@ def parse_reservations(content: bytes, path: Path, city: City, told: TextEncodin
     table = parse_host_table(content, path, REQUIRED, told)
     problems = ProblemList()
     schools = KnownNames("school", {one.id: one.name for one in city.schools})
-    found = [one for row in table.rows if (one := _read_row(row, schools, problems)) is not None]
+    found = [one for row in table.rows if (one := read_host_row(row, schools, problems)) is not None]
     _refuse_repeated(found, problems)
     problems.refuse(f"{path}: the reservations cannot be used; nothing was carried over:")
     return ReservationTable(tuple(found), table.encoding, table.ignored)
 
 
-def _read_row(row: HostRow, schools: KnownNames, problems: ProblemList) -> Reservation | None:
-    reader = RowReader(row, problems)
-    school = reader.read(HostColumn.SCHOOL, schools.find_id)
-    name = reader.read(HostColumn.NAME, read_plain_text)
-    mac = reader.read(HostColumn.MAC, read_mac)
-    address = reader.read(HostColumn.ADDRESS, read_host_address)
-    if school is None or name is None or mac is None or address is None:
-        return None
-    return Reservation(row.origin, school, name, mac, address)
-
-
-def _refuse_repeated(found: list[Reservation], problems: ProblemList) -> None:
+def _refuse_repeated(found: list[ListedHost], problems: ProblemList) -> None:
     """Refuse an address for two hosts, and two addresses of one family for a host at one school."""
-    by_address: dict[IPv4Address | IPv6Address, Reservation] = {}
-    by_host: dict[tuple[str, str, int], Reservation] = {}
+    by_address: dict[IPv4Address | IPv6Address, ListedHost] = {}
+    by_host: dict[tuple[str, str, int], ListedHost] = {}
     for one in found:
         other = by_address.setdefault(one.address, one)
         if other is not one:

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+from controller.integration.computers.host_cells import ListedHost
 from controller.integration.computers.issued_table import IssuedCount
-from controller.integration.computers.printer_table import ListedPrinter
 from controller.integration.stage_policy import StagePolicy
 from controller.measure.assessment.assess import SchoolAssessment
 from controller.model.sites.schools import School
@@ -74,7 +74,7 @@ class CheckScene:
     state: Path | None = None
     lines: Mapping[str, SchoolAssessment] = field(default_factory=lambda: MappingProxyType({}))
     rollout: RunningRollout = RunningRollout()
-    printers: Sequence[ListedPrinter] | None = None
+    printers: Sequence[ListedHost] | None = None
     issued: Sequence[IssuedCount] | None = None
     limits: CheckLimits = CheckLimits()
 

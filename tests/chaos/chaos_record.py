@@ -1,0 +1,38 @@
+"""The record of a rollout that a chaos begins."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from controller.plan.document import PlanFile
+from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.records import RolloutRecord, Wave
+
+
+def add_chaos_rollout(
+    state: Path, plan: PlanFile, waves: tuple[Wave, ...], restore_after: int, now: datetime
+) -> RolloutRecord:
+    """Add the rollout of a plan to the store in a folder, and return it."""
+    record = RolloutRecord(
+        id=f"{now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
+        city=plan.city,
+        estate=plan.estate,
+        plan=plan.digest(),
+        policy=plan.policy,
+        policy_before="",
+        undo=False,
+        planner="chaos",
+        approvers=(),
+        applier="chaos",
+        commit="",
+        unrestored=(),
+        repair=False,
+        restore_after=restore_after,
+        forced="",
+        started=now,
+        waves=waves,
+    )
+    with use_rollouts(state, create=True) as store:
+        store.add_rollout(record, b"", now)
+    return record
