@@ -47,15 +47,16 @@ from controller.rollout.durable.carry_out import (
     refuse_resuming,
     refuse_superseding,
     resume_rollout,
+    tell_kept,
     use_rollouts,
 )
-from controller.rollout.durable.records import RolloutState
-from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene
+from controller.rollout.durable.records import RolloutRecord, RolloutState
+from controller.rollout.durable.rollout_scene import prepare_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import WriteOff
 from controller.rollout.durable.waves.write_offs import write_device_off
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartRequest, judge_start
+from controller.rollout.start import StartedRollout, StartRequest, judge_start
 from controller.storage.audit.audit_trail import AuditKind
 
 rollout = typer.Typer(
@@ -123,30 +124,40 @@ def start(  # noqa: PLR0913 the command's options
             refuse_superseding(store, supersede)
         else:
             store.refuse_second_rollout()
-        scene = _begin(store, request, place, StartOptions(restore_after, forced, SystemClock().now(), supersede))
-    if supersede:
-        # Whoever works on the other one ends the devices that have begun, and leaves then.
-        errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
-    work_or_watch(scene, place, as_json=as_json)
+        started, record = _begin(
+            store, request, place, StartOptions(restore_after, forced, SystemClock().now(), supersede)
+        )
+    with tell_kept(record.id):
+        around = build_surroundings(place, SystemClock(), record)
+        scene = prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
+        if supersede:
+            # Whoever works on the other one ends the devices that have begun, and leaves then.
+            errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
+        work_or_watch(scene, place, as_json=as_json)
 
 
-def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, options: StartOptions) -> RolloutScene:
-    """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
+def _begin(
+    store: RolloutStore, request: StartRequest, place: EstateRollouts, options: StartOptions
+) -> tuple[StartedRollout, RolloutRecord]:
+    """Judge a plan and keep its rollout, which has begun then."""
     clock = SystemClock()
     began = clock.monotonic()
     started = judge_start(request, options.now)
     say_start(started, clock.monotonic() - began)
     lost = bool(options.supersedes) and _is_lost(store, options.supersedes, place)
-    record = record_rollout(store, started, request.plan_path, options)
-    trail = open_audit_trail(place.folder, place.operations)
-    trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **started.answers.list_attributes())
-    if options.supersedes:
-        _record(place, options.supersedes, f"superseded by {record.id}", request.applier)
-    if lost:
-        tell_lost_end(store, options.supersedes, place, RolloutState.SUPERSEDED)
-    print_line(f"rollout {record.id} has begun")
-    around = build_surroundings(place, clock, record)
-    return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
+    trail, about = open_audit_trail(place.folder, place.operations), started.answers.list_attributes()
+
+    def audit(record: RolloutRecord) -> None:
+        trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
+
+    record = record_rollout(store, started, request.plan_path, options, audit)
+    with tell_kept(record.id):
+        if options.supersedes:
+            _record(place, options.supersedes, f"superseded by {record.id}", request.applier)
+        if lost:
+            tell_lost_end(store, options.supersedes, place, RolloutState.SUPERSEDED)
+        print_line(f"rollout {record.id} has begun")
+    return started, record
 
 
 @rollout.command("resume")

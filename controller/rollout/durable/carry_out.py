@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from controller.errors import FileLocked, RolloutRefused, StoreRefused
+from controller.errors import FileLocked, RolloutKept, RolloutRefused, StoreRefused, TsunaguError
 from controller.operations.applied_policies import find_applied_policy
 from controller.plan.provenance.policy_copies import find_applied_copy, find_policy_copy, name_judged
 from controller.rollout.durable.database import (
@@ -147,16 +147,23 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
 
 
 def record_rollout(
-    store: RolloutStore, started: StartedRollout, plan_path: Path, options: StartOptions
+    store: RolloutStore,
+    started: StartedRollout,
+    plan_path: Path,
+    options: StartOptions,
+    audit: Callable[[RolloutRecord], object],
 ) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
+
+    `audit` writes it into the audit trail before that: once it is kept any worker may carry it out, whatever ends this
+    process. What `audit` refuses is not kept.
 
     Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
 
     Raises:
         RolloutRefused: another one has not ended.
         StoreRefused: it cannot be kept.
-        TsunaguError: it is kept, and cannot be remembered as what was applied last; its resumption does that.
+        RolloutKept: it is kept, and cannot be remembered as what was applied last; its resumption does that.
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
@@ -181,9 +188,27 @@ def record_rollout(
     )
     state = started.operations.state
     policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), options.now)
-    record_start(started, options.now)
+    snapshot = pack_snapshot(plan_path, started.content, policies, before)
+    audit(record)
+    store.add_rollout(record, snapshot, options.now)
+    with tell_kept(record.id):
+        record_start(started, options.now)
     return record
+
+
+@contextmanager
+def tell_kept(rollout: str) -> Iterator[None]:
+    """Let whatever goes wrong in a block say that a rollout is kept, so that nobody takes it for one that never began.
+
+    Raises:
+        RolloutKept: what went wrong, with the rollout's name.
+    """
+    try:
+        yield
+    except (RolloutKept, BrokenPipeError):
+        raise
+    except (TsunaguError, OSError) as error:
+        raise RolloutKept(rollout, error) from error
 
 
 def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
