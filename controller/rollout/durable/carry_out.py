@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,7 +20,13 @@ from controller.rollout.durable.database import (
 )
 from controller.rollout.durable.dbos_engine import DbosEngine
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import GOES_ON, DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.records import (
+    GOES_ON,
+    RolloutRecord,
+    RolloutState,
+    RolloutStatus,
+    describe_rollout_span,
+)
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
@@ -338,33 +343,6 @@ def explain_broken(engine: WorkflowEngine, store: RolloutStore, scene: RolloutSc
     if times >= MOST_BREAKS:
         store.change_state(rollout, RolloutState.STOPPED, scene.clock.now(), since=GOES_ON, reason=told)
     return f"the rollout {rollout} was broken off: {told}; resume it with: tsunagu rollout resume {rollout}"
-
-
-def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
-    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
-    return {
-        "city": record.city,
-        "devices": len(record.list_devices()),
-        "rollout": record.id,
-        "waves": _name_waves(record, runs),
-        "planner": record.planner,
-        "approvers": ", ".join(record.approvers) or "nobody",
-        "applier": record.applier,
-    }
-
-
-def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
-    """Return the devices of each wave and school that are left, as whoever watches is told them.
-
-    Waves of one name are one there. What ended well in an earlier process is not done again, and not told again.
-    """
-    waves: dict[str, dict[str, list[str]]] = {}
-    for wave in record.waves:
-        for turn in wave.schools:
-            left = [name for name in turn.devices if name not in runs or not ((end := runs[name].end) and end.good)]
-            if left:
-                waves.setdefault(wave.name, {}).setdefault(turn.school, []).extend(left)
-    return json.dumps(waves)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import AuditRefused, StoreRefused
+from controller.errors import StoreRefused
 from controller.operations.applied_policies import find_applied_policy
 from controller.plan.playbook_tasks.rollout_process import RolloutEndUnknown
 from controller.rollout.durable import carry_out
@@ -17,12 +17,13 @@ from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.start import StartedRollout, StartRequest, judge_start
-from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+from controller.storage.audit.audit_trail import AuditKind
 from tests.plan.test_rollout_process import end_as, no_devices, roll
 from tests.rollout.durable.city_scene import DurableScene
 from tests.rollout.durable.postgres_server import PostgresServer
 from tests.rollout.durable.test_rollout_command import run
 from tests.rollout.durable.test_rollout_undo import TwoPolicies, policies
+from tests.security.audit_samples import refuse_entries
 
 __all__ = ["no_devices", "policies"]
 
@@ -90,19 +91,6 @@ def test_a_start_that_was_killed_before_it_was_remembered_is_remembered_by_its_r
     assert find_applied(policies) == record.policy != before == record.policy_before
 
 
-def refuse_entries(monkeypatch: pytest.MonkeyPatch, *kinds: AuditKind) -> None:
-    """Let the audit trail take no entry of these kinds."""
-    record = AuditTrail.record
-
-    def refuse(self: AuditTrail, kind: AuditKind, **details: str | int) -> str:
-        if kind in kinds:
-            message = "the disk of the trail is full"
-            raise AuditRefused(message)
-        return record(self, kind, **details)
-
-    monkeypatch.setattr(AuditTrail, "record", refuse)
-
-
 def test_what_the_audit_trail_does_not_take_is_no_rollout_and_no_worker_finds_one(
     policies: TwoPolicies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +101,7 @@ def test_what_the_audit_trail_does_not_take_is_no_rollout_and_no_worker_finds_on
         refuse_entries(full, AuditKind.APPLIED)
         refused = run(policies.scene, "start", str(policies.scene.plan_path))
     assert refused.code == 1
-    assert "the disk of the trail is full" in refused.errors
+    assert "the audit trail cannot be written: the disk is full" in refused.errors
     assert run(policies.scene, "worker", "--once", "--lab").code == 0
     assert policies.list_running() == old
     assert find_applied(policies) == before
