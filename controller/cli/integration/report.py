@@ -13,7 +13,6 @@ from controller.cli.estates import choose_state_folder, load_estate_city, load_e
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
 from controller.cli.output import print_line, say_json, write_output
-from controller.cli.output_places import refuse_lost_inputs
 from controller.errors import TsunaguError
 from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
@@ -45,7 +44,6 @@ def report_integration(  # noqa: PLR0913 the options of a command
     as_json: Json = False,
 ) -> None:
     """Write how far the integration of the schools is as one HTML file: stages, the schedule, what is in the way."""
-    refuse_lost_inputs({"-o": output}, {}, policies)
     city = load_estate_city(policies, lab=lab)
     if city.files.find(INTEGRATION) is None:
         message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
