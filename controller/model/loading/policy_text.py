@@ -176,8 +176,10 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
         message = f"{path}:{name.start_mark.line + 1}: {key}: write each entry on a line of its own, behind '- '"
         raise TsunaguError(message)
     _refuse_shared(path, text, listed, inner=())
+    last = find_last_line(listed)
+    _refuse_shared_end(path, text, listed, last)
     indent = " " * int(listed.start_mark.column)
-    return insert_lines(text, find_last_line(listed), [f"{indent}- {line}"])
+    return insert_lines(text, last, [f"{indent}- {line}"])
 
 
 def delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> str:
@@ -248,17 +250,32 @@ def _refuse_shared(path: Path, text: str, node: yaml.Node, *, inner: Sequence[ya
     """
     is_list = isinstance(node, yaml.SequenceNode)
     for event in count_yaml(text).events:
+        if event.start_mark is None:
+            continue
         at = int(event.start_mark.index)
         named = getattr(event, "anchor", None)
         is_alias, is_inside = isinstance(event, yaml.AliasEvent), _contains(node, at)
         goes = at == int(node.start_mark.index) or any(_contains(one, at) for one in inner)
         if named and is_inside and ((is_alias and not is_list) or (not is_alias and goes)):
-            sign = "*" if is_alias else "&"
-            message = (
-                f"{path}:{event.start_mark.line + 1}: {sign}{shorten_text(named)} shares a value between entries; "
-            )
-            message += "write the value out at each of them, then this can change one; nothing was written"
-            raise TsunaguError(message)
+            raise _tell_shared(path, event.start_mark.line + 1, f"{'*' if is_alias else '&'}{shorten_text(named)}")
+
+
+def _refuse_shared_end(path: Path, text: str, listed: yaml.Node, last: int) -> None:
+    """Refuse to add behind a list whose last entry is an alias: its marks, and so the last line, are elsewhere.
+
+    Raises:
+        TsunaguError: names the line.
+    """
+    for event in count_yaml(text).events:
+        if not isinstance(event, yaml.AliasEvent) or event.start_mark is None:
+            continue
+        if _contains(listed, int(event.start_mark.index)) and int(event.start_mark.line) > last:
+            raise _tell_shared(path, event.start_mark.line + 1, f"*{shorten_text(str(event.anchor))}")
+
+
+def _tell_shared(path: Path, line: int, named: str) -> TsunaguError:
+    message = f"{path}:{line}: {named} shares a value between entries; write the value out at each of them, "
+    return TsunaguError(f"{message}then this can change one; nothing was written")
 
 
 def _contains(node: yaml.Node, at: int) -> bool:
