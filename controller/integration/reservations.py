@@ -72,11 +72,15 @@ class LeftReservation:
 
 @dataclass(frozen=True, slots=True)
 class CarriedReservations:
-    """What becomes of reservations: those that move, those that stay as they are, and those that are left."""
+    """What becomes of reservations: those that move, those that stay as they are, and those that are left.
+
+    `others` are of schools that do not change: they are written again as they are, so that none is lost.
+    """
 
     carried: tuple[CarriedReservation, ...]
     unchanged: tuple[ListedHost, ...]
     left: tuple[LeftReservation, ...]
+    others: tuple[ListedHost, ...] = ()
 
 
 def carry_reservations(
@@ -259,6 +263,6 @@ def write_reservations(result: CarriedReservations) -> str:
         one = carried.reservation
         old = (str(one.address), carried.segment_before)
         rows.writerow([one.school, one.name, one.mac, str(carried.address), carried.segment, *old])
-    for one in result.unchanged:
+    for one in (*result.unchanged, *result.others):
         rows.writerow([one.school, one.name, one.mac, str(one.address), "", "", ""])
     return written.getvalue()

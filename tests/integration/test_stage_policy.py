@@ -201,6 +201,13 @@ def test_a_list_that_is_shared_is_not_added_to() -> None:
         add_entry(Path("x"), "a:\n  &q\n  - {school: a}\nclosed: *q\n", "closed", {"by": "A"})
 
 
+@pytest.mark.parametrize("end", ["  - *e\n", "  - {school: b}\n  - *e\n", "  - school: b\n    reason:\n      *e\n"])
+def test_nothing_is_added_behind_an_entry_that_stands_elsewhere(end: str) -> None:
+    """Its marks are those of the other list: the new entry would land there."""
+    with pytest.raises(TsunaguError, match=r"x:\d: \*e shares a value"):
+        add_entry(Path("x"), f"others:\n  - &e {{school: a}}\nclosed:\n{end}", "closed", {"by": "A"})
+
+
 def test_a_text_that_is_no_yaml_any_more_is_refused_with_its_line() -> None:
     with pytest.raises(TsunaguError, match="x:2: nothing is named &s before this alias"):
         add_entry(Path("x"), "a: 1\nclosed: *s\n", "closed", {"by": "A"})
@@ -226,3 +233,19 @@ def test_sockets_are_named_by_what_is_written_beside_them(staged: StagedCity) ->
     virtual = tuple(load_city(staged.folder, on=TODAY, estate=VirtualCity) for _ in range(2))
     assert find_seat_moves((virtual[0], virtual[1]), (SCHOOL,)) == ()
     assert name_places(["h-staff", "port1.0.12", "GigabitEthernet1/0/11"]) == "11-12, h-staff"
+
+
+def test_what_is_called_alike_is_named_with_what_it_is(staged: StagedCity, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    groups = folder / "city/groups.yaml"
+    groups.write_text(groups.read_text("utf-8") + "  - {id: asao, name: 麻生第一, wards: [asao]}\n", "utf-8")
+    city = load_staged(folder)
+    with pytest.raises(TsunaguError, match=r"2 things .* are called 'asao'; name the one that is meant: ward:asao, gr"):
+        find_stage_subject(city, "asao")
+    assert find_stage_subject(city, "group:asao") == StageSubject("group", "asao")
+    assert find_stage_subject(city, "group:麻生第一") == StageSubject("group", "asao")
+    assert find_stage_subject(city, "ward:麻生区") == find_stage_subject(city, "ward:asao") == ASAO
+    assert find_stage_subject(city, "school:as-e04") == StageSubject("school", "as-e04")
+    with pytest.raises(TsunaguError, match="there is no school, ward or group 'tama'"):
+        find_stage_subject(city, "group:tama")
