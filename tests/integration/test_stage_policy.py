@@ -19,6 +19,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.loading.policy_text import add_entry, change_entry, write_policy_text
 from controller.model.sites.stages import Stage
 from controller.model.virtual_city import VirtualCity
+from controller.prove.identity.host_seats import SeatName
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import write_plain_policies
 from tests.policies import TODAY
@@ -165,4 +166,7 @@ def test_sockets_are_named_by_what_is_written_beside_them(staged: StagedCity) ->
     assert [(one.places, one.devices) for one in found] == [("11-12", 3)]
     virtual = tuple(load_city(staged.folder, on=TODAY, estate=VirtualCity) for _ in range(2))
     assert find_seat_moves((virtual[0], virtual[1]), (SCHOOL,)) == ()
-    assert name_places(["h-staff", "port1.0.12", "GigabitEthernet1/0/11"]) == "11-12, h-staff"
+    assert (
+        name_places([SeatName("h-staff"), SeatName("port1.0.12"), SeatName("GigabitEthernet1/0/11")])
+        == "11-12, h-staff"
+    )
