@@ -52,9 +52,9 @@ class MacTableForm:
 
     `command` asks for it. `header` is the line above the entries, which must be there. `entry` matches a host, with
     `vlan`, `mac` and `port` in it. `others` match all other lines that may stand there. `total` matches the line that
-    says in `count` how many entries there are, and ends the table (None: no line does). `own` matches what stands in the
-    place of a port where the address is the switch's own (None: nothing does). `empty` is what stands there instead of
-    a header where there is no entry ("": nothing does). `name_port` writes a port as policies do.
+    says in `count` how many entries there are, and ends the table (None: no line does). `own` matches what stands in
+    the place of a port where the address is the switch's own (None: nothing does). `empty` is what stands there instead
+    of a header where there is no entry ("": nothing does). `name_port` writes a port as policies do.
     """
 
     command: str
@@ -110,13 +110,15 @@ def parse_mac_table(text: str, form: MacTableForm, device: str) -> tuple[LearntA
             raise refuse_mac_line(device, form.command, number, line)
     if not is_open:
         raise CommandFailed(device, "it shows no table of MAC addresses that is known", command=form.command)
-    if form.total is not None and total is None:
-        message = "the line that ends its table of MAC addresses, and counts them, is missing: so is a part of it"
-        raise CommandFailed(device, message, command=form.command)
-    if total is not None and total != count:
-        message = f"it says that its table has {total} entries, and shows {count}: a part of it is missing"
-        raise CommandFailed(device, message, command=form.command)
+    if form.total is not None and total != count:
+        raise CommandFailed(device, _describe_missing(total, count), command=form.command)
     return tuple(found)
+
+
+def _describe_missing(total: int | None, count: int) -> str:
+    if total is None:
+        return "the line that ends its table of MAC addresses, and counts them, is missing: so is a part of it"
+    return f"it says that its table has {total} entries, and shows {count}: a part of it is missing"
 
 
 def _read_entry(entry: re.Match[str], form: MacTableForm, device: str, number: int) -> Iterator[LearntAddress]:
