@@ -9,13 +9,13 @@ from unittest.mock import patch
 import pytest
 
 from controller.cli.rotation import rotate as command
-from controller.errors import AuditRefused
 from controller.exit_codes import Exit
 from controller.model.city import City
 from controller.model.virtual_city import choose_virtual_city
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
 from tests.rotation.rotation_scene import Scene
+from tests.security.audit_samples import refuse_entries
 
 pytestmark = pytest.mark.usefixtures("hasty_netmiko")
 
@@ -51,15 +51,7 @@ def test_its_end_is_recorded_and_said(scene: Scene, city: City) -> None:
 def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
     scene: Scene, city: City, monkeypatch: pytest.MonkeyPatch, lost: tuple[AuditKind, ...]
 ) -> None:
-    whole = AuditTrail.record
-
-    def record(trail: AuditTrail, kind: AuditKind, **details: str | int) -> str:
-        if kind in lost and details.get("end") != "begun":
-            message = "the audit trail cannot be written: the disk is full"
-            raise AuditRefused(message)
-        return whole(trail, kind, **details)
-
-    monkeypatch.setattr(AuditTrail, "record", record)
+    refuse_entries(monkeypatch, *lost)
     done = rotate(scene, city, "--json")
     said = json.loads(done.said)
     assert (done.code, said["end"], said["logins"]["net02"]) == (Exit.FAILED, "applied", "works"), done

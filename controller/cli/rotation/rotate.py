@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import describe_failure, open_audit_trail, record_end
 from controller.cli.devices.apply import AcceptNoRestore, RestoreAfter
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_estate_operations
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
 from controller.cli.output import Exit, errors, print_data, print_line, say_json
-from controller.errors import TsunaguError
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess, require_access
 from controller.operations.operations import Operations
@@ -107,13 +106,6 @@ def rotate(  # noqa: PLR0913 the command's options
         heard.append(said)
         errors.print(f"{said}: the change of {name} has begun, and is brought to its end first", markup=False)
 
-    def tell_end(done: RotatedDevice) -> None:
-        try:
-            trail.record(AuditKind.ROTATED, **about, end=str(done.outcome.end))
-        finally:
-            # The device is as it is, also where the trail cannot be written.
-            _say_end(work, done, as_json=as_json)
-
     done: RotatedDevice | None = None
     try:
         with (
@@ -123,18 +115,18 @@ def rotate(  # noqa: PLR0913 the command's options
         ):
             done = work.carry_out(settings, [trace])
     except BaseException as error:
-        if done is not None:
-            # It had its end before something else went wrong: the timeline could not be sealed, say.
-            tell_end(done)
+        # It may have had its end before something else went wrong: the timeline could not be sealed, say.
+        end = describe_failure(error) if done is None else str(done.outcome.end)
+        with record_end(trail, AuditKind.ROTATED, **about, end=end):
+            if done is not None:
+                _say_end(work, done, as_json=as_json)
             raise
-        why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
-        trail.record(AuditKind.ROTATED, **about, end=f"failed: {why}"[:300])
-        raise
-    tell_end(done)
-    if heard:
-        raise typer.Exit(Exit.INTERRUPTED)
-    if not done.outcome.end.good:
-        raise typer.Exit(Exit.FAILED)
+    with record_end(trail, AuditKind.ROTATED, **about, end=str(done.outcome.end)):
+        _say_end(work, done, as_json=as_json)
+        if heard:
+            raise typer.Exit(Exit.INTERRUPTED)
+        if not done.outcome.end.good:
+            raise typer.Exit(Exit.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
