@@ -26,12 +26,17 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to w
 
 
 class IntegrationReportDocument(TypedDict):
-    """The file that was written, and how many schools it is about."""
+    """The file that was written, and how many schools it is about.
+
+    `fits`: every school finds a week, and the settings allow what the policy plans already; null without a calendar.
+    `faults` are those plans that they do not allow.
+    """
 
     file: str
     schools: int
     integrated: int
     fits: bool | None
+    faults: int
 
 
 def report_integration(  # noqa: PLR0913 the options of a command
@@ -60,13 +65,13 @@ def report_integration(  # noqa: PLR0913 the options of a command
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)
     done = sum(one.stage is Stage.INTEGRATED for one in statuses)
-    fits = None if plan is None else plan.shortage is None
     if as_json:
         document: IntegrationReportDocument = {
             "file": str(output),
             "schools": len(statuses),
             "integrated": done,
-            "fits": fits,
+            "fits": None if plan is None else plan.fits,
+            "faults": 0 if plan is None else len(plan.faults),
         }
         say_json({**document})
         return

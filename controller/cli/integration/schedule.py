@@ -107,7 +107,7 @@ def show_schedule(  # noqa: PLR0913 the command's options
         say_json({**_describe_schedule(found, settings)})
     else:
         _print_schedule(city, found, settings)
-    if found.shortage is not None or found.faults:
+    if not found.fits:
         raise typer.Exit(Exit.DIFFERS)
 
 
