@@ -12,6 +12,7 @@ from controller.platforms.base import Operable, Readable
 from controller.platforms.common.timed_operation import is_changeable
 from controller.platforms.registry import list_platforms, load_platform
 from tests.cli.running import here
+from tools.demo.chapters import CHAPTERS as LISTED
 from tools.demo.chapters import describe_chapters
 from tools.readme_demo import CHAPTERS, CHOSEN, DEMO, EXCERPT, LineMissing, choose_lines, cut_between_marks
 
@@ -137,6 +138,17 @@ def test_the_lines_of_output_are_ten_of_the_demo() -> None:
 def test_the_table_of_chapters_is_current() -> None:
     page = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
     assert cut_between_marks(page, CHAPTERS) == describe_chapters()
+
+
+def test_the_run_of_the_demo_is_of_today_s_chapters_and_city() -> None:
+    """A run is recorded, never edited: it has every chapter, with its title, and the city as `check` tells it now."""
+    output = cut_between_marks((ROOT / "docs" / "demo.md").read_text(encoding="utf-8"), DEMO)
+    wanted = [f"{place}/{len(LISTED)} {one.name}: {one.title}" for place, one in enumerate(LISTED, 1)]
+    assert re.findall(r"^== (\d+/.*)$", output, flags=re.MULTILINE) == wanted
+    told = here("check", "--policies", str(ROOT / "policies")).out
+    city = re.search(r"[^\n]* synthetic city of .* rules; 0 errors", told)
+    assert city is not None
+    assert city[0] in output
 
 
 def test_an_output_that_lacks_a_line_is_refused() -> None:
