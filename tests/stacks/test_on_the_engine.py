@@ -20,6 +20,7 @@ from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
+from tests.cli.running import here
 from tests.stacks.declared import ROOT, configured
 from tests.stacks.regions import ONE, TWO, write_regions
 
@@ -114,7 +115,55 @@ def firewall_rules_kept(state: Path) -> tuple[list[str], dict[str, set[str]]]:
     return opening, {one["urn"]: set(one["dependencies"]) for one in rules if one["inputs"].get("denies")}
 
 
-def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+def write_exports(folder: Path, state: Path, project: str) -> None:
+    """Write the IAM policies of a deployed stack as Google's CLI would export them: all as declared."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    policies: dict[str, list[dict[str, Any]]] = {"project": [], "web": [], "web-backends": []}
+    for one in resources:
+        if one["type"] == "gcp:compute/backendService:BackendService":
+            policies.setdefault(f"backend-{one['outputs']['name']}", [])
+        if one["type"] == "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding":
+            made = one["outputs"]
+            binding = {key: made[key] for key in ("role", "members")}
+            if made.get("condition"):
+                binding["condition"] = {key: made["condition"][key] for key in ("title", "expression")}
+            policies.setdefault(f"backend-{made['webBackendService'].rpartition('/')[2]}", []).append(binding)
+    folder.mkdir()
+    for name, bindings in policies.items():
+        text = json.dumps({"etag": "BwXhqDmQ", "version": 3, "bindings": bindings})
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / "ancestors.json").write_text(json.dumps([{"id": project, "type": "project"}]), encoding="utf-8")
+
+
+def find_drift(lab: Rehearsed, folder: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was changed by hand is seen: nothing first, then a resource, and a grant in the console for everything."""
+    monkeypatch.setattr("controller.cli.cloud.choose_engine", lambda *_, **__: lab.engine)
+    project = configured("lab").google.project
+    write_exports(folder, state, project)
+    asked = ("cloud", "drift", "--stack", "lab", "--iam-policies", str(folder))
+    as_declared = here(*asked, cwd=ROOT)
+    assert as_declared.code == 0, as_declared
+    assert re.search(r"grants at the proxy: \d places judged, [1-9]\d as declared, 0 differ", as_declared.said)
+    granted = {"role": "roles/iap.httpsResourceAccessor", "members": ["user:somebody@city.example"]}
+    (folder / "project.json").write_text(json.dumps({"etag": "x", "bindings": [granted]}), encoding="utf-8")
+    (folder / "web.json").unlink()
+    world = OfflineWorld.open(lab.rehearsal.world)
+    backend = next(one for one in world.resources() if one.token.endswith(":BackendService"))
+    world.change(backend, {"description": "by hand"})
+    world.close()
+    before = lab.count()
+    changed = here(*asked, cwd=ROOT)
+    assert changed.code == 2, changed
+    assert "resources: changed by hand" in changed.said
+    assert f"x project {project}: user:somebody@city.example passes the proxy without any condition" in changed.said
+    wanted = f"? web {project}: not judged; export it with: gcloud iap web get-iam-policy --project={project}"
+    assert wanted in changed.said
+    assert lab.count() == before
+
+
+def test_the_lab_from_preview_to_destroy(
+    rehearsed: Callable[[str], Rehearsed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = rehearsed("lab")
     assert re.search(r"\+ 2[23]\d to create", lab.succeeds("preview", *PACK))
     assert lab.count() == 0
@@ -125,6 +174,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    find_drift(lab, tmp_path / "exports", tmp_path / "state.json", monkeypatch)
     resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
     (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
     assert any(urn.endswith("ProjectSink::logs") for urn in exclusion["dependencies"]), "no log is lost in between"

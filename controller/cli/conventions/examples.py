@@ -165,6 +165,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "cloud preview": (Example("cloud preview --stack lab", "what would change, offline"),),
         "cloud up": (Example("cloud up --stack lab", "deploy to the offline Google"),),
         "cloud refresh": (Example("cloud refresh --stack lab", "what was changed by hand"),),
+        "cloud drift": (
+            Example("cloud drift --stack lab", "what was changed by hand, and which exports the grants need"),
+        ),
         "cloud destroy": (Example("cloud destroy --stack lab", "remove it"),),
         "playbook list": (Example("playbook list", "what there is, and what each has to be told"),),
         "playbook run": (

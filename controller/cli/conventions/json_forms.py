@@ -111,6 +111,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "lab-repair": JsonForm(("lab repair",), LabRepairedDocument),
         "lab-run": JsonForm(("lab run",), NodeCommandDocument),
         "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
+        "cloud-drift": JsonForm(("cloud drift",), "controller.cli.cloud:CloudDriftDocument"),
         "playbook-list": JsonForm(("playbook list",), "controller.cli.devices.playbook:PlaybookListDocument"),
         "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
         "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),

@@ -1,0 +1,140 @@
+"""IAM policies as Google's CLI exports them: a folder with one JSON file a place (`gcloud ... get-iam-policy`).
+
+Forms: Google's reference "Policy" of IAM, "Role" of IAM, and the list of `gcloud projects get-ancestors`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from controller.cloud.iam_drift.grants import Grant, Place, PlaceKind, fold_member
+from controller.errors import CloudError
+from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.input_file import InputFolder
+from controller.inputs.shown_text import shorten_value
+
+ANCESTORS = "ancestors.json"
+ROLES = "role-*.json"
+_HIDDEN_CONDITION = "_withcond_"
+"""In the name of a role: the policy was exported in version 1, which shows no conditions (IAM: "Policy versions")."""
+_Text = Annotated[str, Field(min_length=1)]
+_Form = TypeVar("_Form")
+
+
+class _Exported(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Condition(_Exported):
+    expression: _Text
+    title: str = ""
+    description: str = ""
+    location: str = ""
+
+
+class _Binding(_Exported):
+    role: _Text
+    members: tuple[_Text, ...]
+    condition: _Condition | None = None
+
+
+class _Policy(_Exported):
+    """`etag` is in every exported policy: a file without it is of something else, or was cut off."""
+
+    etag: _Text
+    version: int = 0
+    bindings: tuple[_Binding, ...] = ()
+    auditConfigs: tuple[dict[str, Any], ...] = ()  # noqa: N815 Google's name
+
+
+class _Ancestor(_Exported):
+    id: _Text
+    type: PlaceKind
+
+
+class _Role(BaseModel):
+    """Of a role only what it lets do is asked; Google may say more of it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: _Text
+    includedPermissions: tuple[_Text, ...] = ()  # noqa: N815 Google's name
+
+
+_POLICY = TypeAdapter(_Policy)
+_ANCESTRY = TypeAdapter(tuple[_Ancestor, ...])
+_ROLE = TypeAdapter(_Role)
+
+
+class ExportedPolicies:
+    """A folder of exported policies. Every file is read when it is asked for; a missing one is `None`, never empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = InputFolder(folder)
+
+    def read_grants(self, place: Place) -> frozenset[Grant] | None:
+        """Return all grants at a place; None where its file is missing.
+
+        Raises:
+            InputRefused: the file cannot be read.
+            CloudError: it is no exported policy, or one that hides conditions.
+        """
+        policy = self._read_file(place.file_name, _POLICY)
+        if policy is None:
+            return None
+        for binding in policy.bindings:
+            if _HIDDEN_CONDITION in binding.role:
+                message = (
+                    f"{self._folder.path / place.file_name}: the role {shorten_value(binding.role)} stands for one "
+                    "under a condition that this export hides; export it anew in policy version 3"
+                )
+                raise CloudError(message)
+        return frozenset(
+            Grant(place, binding.role, fold_member(member), binding.condition.expression if binding.condition else "")
+            for binding in policy.bindings
+            for member in binding.members
+        )
+
+    def read_ancestors(self, project: str) -> tuple[Place, ...] | None:
+        """Return the folders and the organisation above a project; None where that file is missing.
+
+        Raises:
+            InputRefused: the file cannot be read.
+            CloudError: it is no list of ancestors, or one of another project.
+        """
+        ancestry = self._read_file(ANCESTORS, _ANCESTRY)
+        if ancestry is None:
+            return None
+        if [one.id for one in ancestry if one.type is PlaceKind.PROJECT] != [project]:
+            message = f"{self._folder.path / ANCESTORS}: is not of project {project!r}; export it from there"
+            raise CloudError(message)
+        above = (PlaceKind.FOLDER, PlaceKind.ORGANIZATION)
+        return tuple(Place(one.type, one.id) for one in ancestry if one.type in above)
+
+    def read_roles(self) -> dict[str, frozenset[str]]:
+        """Return what roles that were exported let do, by their full names.
+
+        Raises:
+            InputRefused: a file cannot be read.
+            CloudError: it is no exported role.
+        """
+        found = (self._read_file(name, _ROLE) for name in self._folder.list_names("", ROLES))
+        return {role.name: frozenset(role.includedPermissions) for role in found if role is not None}
+
+    def _read_file(self, name: str, form: TypeAdapter[_Form]) -> _Form | None:
+        path = self._folder.path / name
+        try:
+            return form.validate_python(parse_json(self._folder.read_bytes(name)))
+        except FileNotFoundError:
+            return None
+        except JsonRefused as error:
+            message = f"{path}:{error.line}: {error.why}"
+            raise CloudError(message) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the whole"
+            message = f"{path}: {where}: {first['msg']}; export it with --format=json and leave it as it is"
+            raise CloudError(message) from None
