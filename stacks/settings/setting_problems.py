@@ -3,7 +3,7 @@
 Sources (Google Cloud documentation, by page name): "Direct VPC egress with a VPC network" (addresses of instances and
 job tasks, smallest subnet), "Subnets" (four addresses of each are Google's), "Machine series overview" and "Create
 instances" of Cloud SQL (tiers by edition, memory of custom ones), "Configure private IP" of Cloud SQL (a /24 of the
-allocated range for each region, 172.17.0.0/16 not to be used).
+allocated range for each region, 172.17.0.0/16 not to be used by it or its clients, clients outside RFC 1918).
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ SMALLEST_SUBNET = 26
 """The longest prefix of a subnet that Cloud Run takes."""
 BLOCK_OF_A_REGION = 24
 """The part of the services' range that Cloud SQL takes in each region."""
-PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+RFC_1918 = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+PRIVATE = (*RFC_1918, IPv4Network("100.64.0.0/10"))
 """RFC 1918 and RFC 6598."""
 BRIDGE_OF_CLOUD_SQL = IPv4Network("172.17.0.0/16")
-"""Cloud SQL's own containers stand there: an instance answers nobody from it."""
+"""Cloud SQL's own containers stand there: an instance has no address in it, and answers nobody who has."""
 _PLUS = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)|db-c4a-highmem-(1|4|8|16|32|48|64|72)")
 _SHARED_CORE = ("db-f1-micro", "db-g1-small")
 _CUSTOM = re.compile(r"db-custom-([1-9]\d{0,2})-([1-9]\d{0,6})")
@@ -52,6 +53,8 @@ def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProb
     yield from _find_range_problems(configured)
     yield from _find_room_problems(configured)
     yield from _find_services_problems(configured)
+    if configured.databases:
+        yield from _find_client_problems(configured)
     for name, application in configured.applications.items():
         place = ("applications", name)
         if isinstance(application.hosting, CloudRunHosting):
@@ -132,6 +135,23 @@ def _find_services_problems(configured: StackConfiguration) -> Iterator[RegionPr
     if services.overlaps(BRIDGE_OF_CLOUD_SQL):
         message = f"{services} overlaps {BRIDGE_OF_CLOUD_SQL}, where Cloud SQL answers nobody: take another range"
         yield ("network", "services"), message
+
+
+def _find_client_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """Subnets from which no instance could reach a private database: what it answers would go elsewhere."""
+    for region, subnet in configured.network.subnets.items():
+        if subnet.overlaps(BRIDGE_OF_CLOUD_SQL):
+            message = (
+                f"{subnet} overlaps {BRIDGE_OF_CLOUD_SQL}, from where no Cloud SQL database can be reached, and the "
+                "stack has one: take another range"
+            )
+            yield ("network", region), message
+        elif any(subnet.subnet_of(one) for one in PRIVATE) and not any(subnet.subnet_of(one) for one in RFC_1918):
+            message = (
+                f"{subnet} is outside RFC 1918, and a private database of Cloud SQL answers only there unless each "
+                f"such range is given to it: take one inside {', '.join(map(str, RFC_1918))}"
+            )
+            yield ("network", region), message
 
 
 def _find_server_problems(

@@ -10,8 +10,9 @@ import pytest
 from controller.model.city import City
 from stacks.settings.read_configuration import ConfigurationRefused
 from stacks.settings.setting_problems import count_needed_addresses
-from tests.stacks.declared import changed, configured, declare
+from tests.stacks.declared import REMOVED, changed, configured, declare
 from tests.stacks.test_configuration import AFFAIRS, DATABASE, JOB, refusal
+from tests.stacks.test_read_configuration import line_of
 
 ONE_OVER = f"{AFFAIRS}/hosting/instances"
 PLACEHOLDERS = ("1" * 64, "ab" * 32, "01234567" * 8)
@@ -98,25 +99,50 @@ def test_a_tier_is_one_of_its_edition(edition: str, tier: str, *, fits: bool) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "key", "message"),
     [
         (
             {ONE_OVER: [5, 2]},
+            "instances:",
             r"applications\.affairs\.hosting\.instances: the minimum \(5\) is more than the maximum \(2\)",
         ),
         (
             {"network/services": "10.251.80.0/29"},
+            "services:",
             r"network\.services: 10\.251\.80\.0/29 is too small.* \(2\): take a /23",
         ),
-        ({"network/services": "10.251.80.0/24"}, r"network\.services: .* too small"),
-        ({"network/services": "172.17.0.0/20"}, r"network\.services: .* overlaps 172\.17\.0\.0/16"),
-        ({"network/services": "8.8.0.0/20"}, r"network\.services: 8\.8\.0\.0/20 is no private range"),
-        ({"network/tokyo": "203.0.113.0/24"}, r"network\.tokyo: 203\.0\.113\.0/24 is no private range"),
+        ({"network/services": "10.251.80.0/24"}, "services: 10", r"network\.services: .* too small"),
+        ({"network/services": "172.17.0.0/20"}, "services: 10", r"network\.services: .* overlaps 172\.17\.0\.0/16"),
+        ({"network/services": "8.8.0.0/20"}, "services: 10", r"network\.services: 8\.8\.0\.0/20 is no private range"),
+        ({"network/tokyo": "203.0.113.0/24"}, "tokyo: 10", r"network\.tokyo: 203\.0\.113\.0/24 is no private range"),
     ],
 )
-def test_a_setting_that_google_refuses_is_refused(changes: dict[str, object], message: str) -> None:
+def test_a_setting_that_google_refuses_is_refused(changes: dict[str, object], key: str, message: str) -> None:
     said = refusal("lab", changes)
-    assert re.search(rf"Pulumi\.lab\.yaml:(?!1:)\d+: {message}", said), said
+    assert re.search(rf"Pulumi\.lab\.yaml:{line_of('lab', key)}: {message}", said), said
+
+
+@pytest.mark.parametrize(
+    ("subnet", "message"),
+    [
+        ("172.17.0.0/24", "overlaps 172.17.0.0/16, from where no Cloud SQL database can be reached"),
+        ("172.17.255.192/26", "overlaps 172.17.0.0/16"),
+        ("172.16.0.0/12", "overlaps 172.17.0.0/16"),
+        ("100.64.0.0/24", "is outside RFC 1918"),
+        ("100.127.255.0/24", "is outside RFC 1918"),
+        ("172.16.255.0/24", ""),
+        ("172.18.0.0/24", ""),
+    ],
+)
+def test_a_subnet_reaches_the_stacks_database(subnet: str, message: str) -> None:
+    changes: dict[str, object] = {"network/osaka": subnet}
+    without = {**changes, f"{AFFAIRS}/database": REMOVED}
+    assert str(changed("lab", without).network.subnets["osaka"]) == subnet
+    if message:
+        said = refusal("lab", changes)
+        assert f"Pulumi.lab.yaml:{line_of('lab', 'osaka: 10')}: network.osaka: {subnet} {message}" in said
+    else:
+        assert changed("lab", changes)
 
 
 @pytest.mark.parametrize(
