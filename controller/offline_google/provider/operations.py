@@ -22,7 +22,12 @@ from controller.offline_google.schema.pulumi_values import (
 )
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle, explain_protection
-from controller.offline_google.world.iam.service_agents import STORAGE_DOMAIN, make_agent_email, note_agent
+from controller.offline_google.world.iam.service_agents import (
+    STORAGE_DOMAIN,
+    make_agent_email,
+    make_logging_agent_email,
+    note_agent,
+)
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 
@@ -191,7 +196,7 @@ def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
 
 def _logging_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
-    email = f"cmek-p{find_project_number(project)}@gcp-sa-logging.iam.gserviceaccount.com"
+    email = make_logging_agent_email(find_project_number(project))
     note_agent(google.store, email)
     name = f"projects/{project}/cmekSettings"
     keys = {"kmsKeyName": "", "kmsKeyVersionName": ""}
