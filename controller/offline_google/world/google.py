@@ -18,6 +18,7 @@ from controller.offline_google.world.iam.key_users import KEY, check_key_user
 from controller.offline_google.world.iam.members import check_members
 from controller.offline_google.world.iam.roles import CUSTOM_ROLE, check_permissions, check_role
 from controller.offline_google.world.locations import check_locations, find_location, refuse_other_location
+from controller.offline_google.world.log_rules import check_log_settings
 from controller.offline_google.world.outputs.computed_fields import compute_fields
 from controller.offline_google.world.outputs.generated_names import generate_names
 from controller.offline_google.world.outputs.given_addresses import allocate_address
@@ -74,12 +75,13 @@ class OfflineGoogle:
         return {**own, **inputs}
 
     def judge(self, kind: ResourceType, values: Values) -> None:
-        """What can be said without the rest of the world: places, predefined roles, permissions.
+        """What can be said without the rest of the world: places, settings of logs, predefined roles, permissions.
 
         Raises:
             Refused: one of them does not exist.
         """
         check_locations(kind.module, values)
+        check_log_settings(kind.token, values)
         if kind.token == CUSTOM_ROLE:
             check_permissions(values)
         if IAM.match(kind.name):
