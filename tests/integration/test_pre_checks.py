@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +26,9 @@ from controller.messages import load_catalogue
 from controller.model.access.quarantines import Quarantine, QuarantineFile
 from controller.model.city import City
 from controller.model.policy_files import QUARANTINES
+from controller.model.sites.devices import Device
 from controller.model.sites.stages import Stage
+from controller.plan.backup import Backup
 from controller.plan.observe import Observed
 from controller.rollout.change_backups import FOLDER
 from controller.rollout.durable.gates.gate import GateVerdict
@@ -49,7 +53,8 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
     """A scene in which every check passes."""
     state = tmp_path_factory.mktemp("state")
     for one in staged.now:
-        _keep_backup(state, one.observed.device.id, AT - timedelta(days=3))
+        device, at = one.observed.device, AT - timedelta(days=3)
+        write_backup(state / FOLDER / device.id / f"{at:%Y%m%dT%H%M%S%fZ}", device, at)
     school = staged.city.school_by_id[SCHOOL]
     segment = staged.city.segments["printers"]
     inside = staged.city.addresses.segment_prefix(school, segment, staged.city.families[0])
@@ -66,10 +71,14 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
     )
 
 
-def _keep_backup(state: Path, device: str, at: datetime) -> None:
-    folder = state / FOLDER / device / f"{at:%Y%m%dT%H%M%S%fZ}"
-    folder.mkdir(parents=True)
-    (folder / f"{device}.json").write_text(json.dumps({"read_at": at.isoformat()}), "utf-8")
+def write_backup(folder: Path, device: Device, at: datetime) -> None:
+    """Write a backup as `controller.plan.backup` writes it."""
+    content = f"hostname {device.id}\n".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    about = Backup(device.id, device.school.id, device.platform, at.isoformat(), digest, digest, 1, 0, 0)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{device.id}.cfg").write_bytes(content)
+    (folder / f"{device.id}.json").write_text(json.dumps(asdict(about)), "utf-8")
 
 
 def _assess(city: City, mbps: float, at: datetime = AT - timedelta(days=1)) -> SchoolAssessment:
@@ -122,9 +131,18 @@ def _incapable(scene: CheckScene) -> CheckScene:
 
 
 def _put_printer(scene: CheckScene, segment: str) -> CheckScene:
+    return _put_printer_at(scene, 21, segment)
+
+
+def _put_printer_at(scene: CheckScene, number: int, segment: str = "printers") -> CheckScene:
     city = scene.policy.before
     prefix = city.addresses.segment_prefix(city.school_by_id[SCHOOL], city.segments[segment], city.families[0])
-    return replace(scene, printers=(replace(PRINTER, address=prefix[21]),))
+    return replace(scene, printers=(replace(PRINTER, address=prefix[number]),))
+
+
+def _date_lists(scene: CheckScene, day: date) -> CheckScene:
+    printers = tuple(replace(one, as_of=day) for one in scene.printers or ())
+    return replace(scene, printers=printers, issued=tuple(replace(one, as_of=day) for one in scene.issued or ()))
 
 
 CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
@@ -154,6 +172,13 @@ CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
     (CheckName.PRINTERS, OPEN, lambda one: replace(one, printers=()), "as-e04"),
     (CheckName.PRINTERS, BAD, lambda one: replace(one, printers=(PRINTER,)), "pr1 (list.csv:2: 10.0.0.1)"),
     (CheckName.PRINTERS, BAD, lambda one: _put_printer(one, "pupil"), "pr1 (list.csv:2: "),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, 0), "that no host can have"),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, 1), "pr1 (list.csv:2: "),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, -1), "that no host can have"),
+    (CheckName.PRINTERS, GOOD, lambda one: one, "the list does not say of which day it is"),
+    (CheckName.PRINTERS, GOOD, lambda one: _date_lists(one, date(2026, 11, 20)), "as of 2026-11-20"),
+    (CheckName.ISSUED, GOOD, lambda one: one, "the list does not say of which day it is"),
+    (CheckName.ISSUED, GOOD, lambda one: _date_lists(one, date(2026, 11, 20)), "as of 2026-11-20"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=(IssuedCount(HERE, SCHOOL, 1, 1),)), "as-e04 (1 < "),
     (CheckName.ISSUED, GOOD, lambda one: one, "39 of 40"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=None), "as-e04"),
@@ -169,6 +194,32 @@ def test_a_check_says_what_it_saw(
     result = PRE_CHECKS[name].judge(change(scene))
     assert result.verdict is verdict
     assert seen in load_catalogue("en").say(result.key, **result.marks)
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_what_the_backup_playbook_saved_counts(scene: CheckScene, tmp_path: Path, *, above: bool) -> None:
+    """The dated folder is named, or the one over such; what was kept before a change is older."""
+    old, new = (tmp_path / "backups" / name for name in ("2026-10-01T090000", "2026-11-30T090000"))
+    for one in scene.now:
+        write_backup(old, one.observed.device, AT - timedelta(days=60))
+        write_backup(new, one.observed.device, AT - timedelta(days=1))
+    saved = replace(scene, state=tmp_path / "nothing", backups=new.parent if above else new)
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(saved)
+    assert (result.verdict, result.marks["oldest"]) == (GOOD, "2026-11-30")
+    first = scene.now[0].observed.device.id
+    (new / f"{first}.cfg").write_text("changed\n", "utf-8")
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(saved)
+    assert (result.verdict, first in str(result.marks["names"])) == (BAD if above else OPEN, True)
+
+
+def test_a_kept_backup_that_was_changed_is_none(scene: CheckScene, tmp_path: Path) -> None:
+    assert scene.state is not None
+    state = shutil.copytree(scene.state, tmp_path / "state")
+    first = scene.now[0].observed.device.id
+    (changed,) = (state / FOLDER / first).glob(f"*/{first}.cfg")
+    changed.write_text("changed\n", "utf-8")
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(replace(scene, state=state))
+    assert (result.verdict, result.marks["count"], result.marks["names"]) == (OPEN, 1, first)
 
 
 def test_a_line_is_asked_nothing_on_the_way_back(scene: CheckScene) -> None:
@@ -242,5 +293,12 @@ def test_lists_are_refused_with_their_lines(city: City) -> None:
     )
     with pytest.raises(InputError, match=r"p.csv:3: アドレス: 10.0.0.1 is that of p in line 2 already"):
         parse_printers(shared.encode(), Path("p.csv"), city)
+    dated = "学校,端末名,MACアドレス,アドレス,日付\nas-e04,p,00-1b-a9-01-02-03,10.0.0.1,DAY\n"
+    (printer,) = parse_printers(dated.replace("DAY", "2026/11/20").encode(), Path("p.csv"), city)
+    assert printer.as_of == date(2026, 11, 20)
+    with pytest.raises(InputError, match=r"p.csv:2: 日付: 2030-01-01 is after today"):
+        parse_printers(dated.replace("DAY", "2030-01-01").encode(), Path("p.csv"), city)
+    (count,) = parse_issued_counts("学校,対象数,発行数,日付\nas-e04,9,9,2026-11-20\n".encode(), Path("i.csv"), city)
+    assert count.as_of == date(2026, 11, 20)
     good = parse_issued_counts('学校,対象数,発行数\n仮・麻生第四小学校,"1,000",950\n'.encode(), Path("i.csv"), city)
     assert [(one.school, one.due, one.issued) for one in good] == [("as-e04", 1000, 950)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from controller.cli.advised_commands import forget_estate
 from controller.cli.devices import repair as repair_command
 from controller.errors import AuditRefused, CommandFailed, DeviceBusy, DeviceUnconfirmed
 from controller.model.city import City
@@ -79,7 +80,10 @@ def repair(memory_lab: MemoryLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def run_repair(device: MemoryDevice, state: Path, *, keep: bool = False) -> list[str]:
     """What the audit trail says after the command."""
-    repair_command.repair(device.name, policies=POLICIES, lab=True, state=state, keep=keep)
+    try:
+        repair_command.repair(device.name, policies=POLICIES, lab=True, state=state, keep=keep)
+    finally:
+        forget_estate()  # what a process would have forgotten with its end
     trail = AuditTrail(state)
     assert verify_trail(trail).fault is None
     return [str(one["end"]) for one in verify_trail(trail).list_kind(AuditKind.REPAIRED)]

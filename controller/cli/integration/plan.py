@@ -13,15 +13,22 @@ from controller.cli.devices.observation import choose_exit_code, list_reachable_
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.unjudged import say_unjudged
 from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.integration.brought_lists import (
+    BroughtFiles,
+    RowsOfOthers,
+    carry_listed_reservations,
+    find_rows_of_others,
+)
 from controller.cli.integration.documents import build_plan_document, expires_too_early
 from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
-from controller.cli.integration.scene import BroughtFiles, build_check_scene
+from controller.cli.integration.scene import build_check_scene
 from controller.cli.integration.words import (
     say_change,
     say_checks,
     say_claims,
     say_edit,
     say_effects,
+    say_rows_of_others,
     say_steps,
     say_way_back,
 )
@@ -39,20 +46,12 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import Exit, errors, print_message, say_json
-from controller.cli.output_places import refuse_lost_inputs
-from controller.errors import InputError, Problem
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.reservation_table import read_reservations
-from controller.integration.interruption import read_measured_interruptions
-from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
+from controller.integration.interruption import MeasuredInterruptions, read_measured_interruptions
+from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change, refuse_done_change
 from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import find_pass_reasons
-from controller.integration.reservations import (
-    CarriedReservations,
-    LeftReason,
-    LeftReservation,
-    carry_reservations,
-)
+from controller.integration.reservations import CarriedReservations
 from controller.integration.stage_policy import (
     StagePolicy,
     StageRequest,
@@ -69,7 +68,11 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import Selection, select_devices
 
 Subject = Annotated[
-    str, typer.Argument(metavar="SCHOOL|WARD|GROUP", help="What changes its stage, by its id or its name.")
+    str,
+    typer.Argument(
+        metavar="SCHOOL|WARD|GROUP",
+        help="What changes its stage, by its id or its name; or ward:ID, group:ID, school:ID.",
+    ),
 ]
 To = Annotated[Stage, typer.Option("--to", help="The stage that it is to be in: the next one, or the one before.")]
 By = Annotated[str, typer.Option("--by", help="Who answers for it; as city/integration.yaml says, if left out.")]
@@ -86,6 +89,19 @@ Reservations = Annotated[
 ]
 CarriedTo = Annotated[
     Path | None, typer.Option("--carried-to", help="Where to write the reservations with their new addresses.")
+]
+NewSegment = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--new-segment", metavar="OLD=NEW", help="The segment into which reservations of an old one move (repeatable)."
+    ),
+]
+Inventory = Annotated[
+    Path | None, typer.Option("--inventory", help="A list (CSV) of computers: which segment reserved ones move into.")
+]
+Backups = Annotated[
+    Path | None,
+    typer.Option("--backups", help="A folder in which the backup playbook saved; read beside the state folder."),
 ]
 ListEncoding = Annotated[
     TextEncoding | None,
@@ -117,6 +133,9 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     printers: Printers = None,
     reservations: Reservations = None,
     carried_to: CarriedTo = None,
+    new_segment: NewSegment = None,
+    inventory: Inventory = None,
+    backups: Backups = None,
     encoding: ListEncoding = None,
     passes: Pass = None,
     backup_days: BackupDays = _LIMITS.backup_days,
@@ -139,9 +158,10 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     exit code other than 0. The plan that -o saves is one like any other: `tsunagu rollout start` carries it out.
     """
     speak(lang)
-    _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
-    outputs = {"-o": output, "--carried-to": carried_to}
-    refuse_lost_inputs(outputs, {"--reservations": reservations, "--printers": printers, "--issued": issued}, policies)
+    brought = BroughtFiles(
+        printers, issued, reservations, inventory, tuple(new_segment or ()), backups=backups, encoding=encoding
+    )
+    _refuse_options(output, configs, sign_with, carried=(brought, carried_to), write=write)
     files, saves = SavedFiles(output, carried_to, sign_with), output is not None or write
     reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
@@ -159,16 +179,20 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     )
     observed = observe_devices(policy.before, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
-    carried = _carry(policy, reservations, encoding)
+    refuse_done_change(policy, later)
+    # Before anything is written: what is wrong with it ends the command.
+    measured = read_measured_interruptions()
     scene = replace(
-        build_check_scene(policy, BroughtFiles(printers, issued, encoding), operations, state, policies),
+        build_check_scene(policy, brought, operations, state, policies),
         at=datetime.now(UTC),
         now=now,
         later=later,
         asked=configs is None,
         limits=CheckLimits(backup_days, measured_days, issued_percent),
     )
+    table, carried = carry_listed_reservations(policy, brought, scene.printers or ())
     found = plan_stage_change(scene, reasons, _say_progress)
+    rows = find_rows_of_others(scene, brought, table)
     written: list[str] = []
     document = None
     code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
@@ -178,7 +202,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
             office = Office(operations, policies, state, load)
             document = save_stage_change(document, policy, (found.checks, carried), files, office)
             written += [str(one) for one in (policy.text.path, *files.written)]
-    _say(policy, found, (written, document), as_json=as_json)
+    _say(policy, found, (written, document), (measured, rows), as_json=as_json)
     for one in () if as_json else later:
         say_unjudged(one.unjudged)
     if not as_json and document is not None:
@@ -192,7 +216,7 @@ def _refuse_options(
     configs: Path | None,
     sign_with: Path | None,
     *,
-    carried: tuple[Path | None, Path | None],
+    carried: tuple[BroughtFiles, Path | None],
     write: bool,
 ) -> None:
     """Refuse options that do not go together.
@@ -206,7 +230,11 @@ def _refuse_options(
     if sign_with is not None and output is None:
         message = "there is nothing to sign without -o"
         raise typer.BadParameter(message)
-    if (carried[0] is None) != (carried[1] is None):
+    brought, carried_to = carried
+    if brought.reservations is None and (brought.inventory is not None or brought.segments):
+        message = "--inventory and --new-segment say where reservations move; name the list: --reservations"
+        raise typer.BadParameter(message)
+    if (brought.reservations is None) != (carried_to is None):
         message = "--reservations says what is carried over, and --carried-to where it is written; name both"
         raise typer.BadParameter(message)
 
@@ -217,39 +245,6 @@ def _choose_cutover(text: str | None) -> date | None:
     except typer.BadParameter as error:
         message = str(error).replace("--on", "--cutover", 1)
         raise typer.BadParameter(message) from None
-
-
-def _carry(policy: StagePolicy, path: Path | None, encoding: TextEncoding | None) -> CarriedReservations | None:
-    """Return what becomes of the reservations of the schools; None where there is no list.
-
-    Raises:
-        InputError: names each that cannot be carried over, and why.
-    """
-    if path is None:
-        return None
-    listed = read_reservations(path, policy.before, encoding).reservations
-    carried = carry_reservations(policy.before, policy.after, [one for one in listed if one.school in policy.schools])
-    problems = [
-        Problem(one.reservation.origin, "", f"{one.reservation.name} ({one.reservation.address}): {_explain_left(one)}")
-        for one in carried.left
-    ]
-    if problems:
-        message = f"{path}: these reservations cannot be carried over; nothing was written:"
-        raise InputError(message, problems)
-    return carried
-
-
-def _explain_left(one: LeftReservation) -> str:
-    there = ", ".join(one.segments)
-    match one.reason:
-        case LeftReason.NO_SEGMENT:
-            return "its address is in no segment of its school; correct it"
-        case LeftReason.FULL:
-            return f"no address of {there} is free"
-        case LeftReason.SEVERAL_SUCCESSORS:
-            return f"the sockets of {one.segment_before} become those of {there}; divide the list"
-        case _:
-            return f"nothing comes in the place of {one.segment_before} in the next stage; take it out of the list"
 
 
 def _say_progress(device: str) -> None:
@@ -266,14 +261,22 @@ def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
     )
 
 
-def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
-    measured = read_measured_interruptions()
+def _say(
+    policy: StagePolicy,
+    found: StagePlan,
+    ended: tuple[list[str], PlanFile | None],
+    more: tuple[MeasuredInterruptions | None, tuple[RowsOfOthers, ...]],
+    *,
+    as_json: bool,
+) -> None:
+    measured, rows = more
     if as_json:
         parts = found.effects, found.interruptions, found.way_back, found.claims
-        say_json(build_plan_document(policy, found.checks, parts, ended, measured))
+        say_json(build_plan_document(policy, found.checks, parts, ended, more))
         return
     say_change(policy)
     say_checks(found.checks)
+    say_rows_of_others(rows)
     say_effects(policy.after, found.effects)
     say_steps(found.interruptions, measured)
     say_way_back(found.way_back)
@@ -298,9 +301,9 @@ def _say_end(
 ) -> None:
     carried, operations = more
     if carried is not None:
-        moved = len(carried.carried)
+        moved, kept = len(carried.carried), len(carried.unchanged) + len(carried.others)
         key = "integration_plan.reservations" if saves else "integration_plan.reservations-not-written"
-        print_message(key, count=moved + len(carried.unchanged), moved=moved, file=files.carried)
+        print_message(key, count=moved + kept, moved=moved, file=files.carried)
     if not saves:
         say_edit(policy)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from controller.cli.integration.brought_lists import RowsOfOthers
 from controller.cli.integration.documents import describe_seen
 from controller.cli.output import get_words, name_first, print_line, print_message
 from controller.integration.effects import SeatMove, StageEffects
@@ -14,6 +15,7 @@ from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.model.access.rules import INTERNET
 from controller.model.city import City
+from controller.model.loading.policy_text import PolicyText
 from controller.plan.what_if.changes import NetworkChange
 from controller.rollout.durable.gates.gate import GateVerdict
 
@@ -54,6 +56,18 @@ def say_checks(checks: Iterable[JudgedCheck]) -> None:
         if one.reason and not one.passed_by_name:
             key = "integration_plan.check-needless" if one.passed else "integration_plan.check-not-passable"
             print_message(key, "yellow" if one.passed else "red", name=one.name)
+
+
+def say_rows_of_others(lists: Iterable[RowsOfOthers]) -> None:
+    """Say which rows of the lists are of other schools, and which columns are not written again."""
+    for one in lists:
+        if one.schools:
+            named = ", ".join(f"{name} ({count})" for name, count in [*one.schools.items()][:_FAULTS_SHOWN])
+            named += " …" if len(one.schools) > _FAULTS_SHOWN else ""
+            key = "integration_plan.rows-kept" if one.kept else "integration_plan.rows-not-asked"
+            print_message(key, "yellow", file=one.file, count=sum(one.schools.values()), schools=named)
+        if one.dropped:
+            print_message("integration_plan.columns-dropped", "yellow", file=one.file, columns=", ".join(one.dropped))
 
 
 def say_effects(city: City, effects: StageEffects) -> None:
@@ -113,8 +127,13 @@ def say_claims(policy: StagePolicy, claims: StageClaims) -> None:
 
 def say_edit(policy: StagePolicy) -> None:
     """Show the edit of the policy that is not written."""
-    before, after = (policy.text.before or "").splitlines(), policy.text.after.splitlines()
     print_message("integration_plan.would-write", file=policy.text.path)
+    say_changed_lines(policy.text)
+
+
+def say_changed_lines(text: PolicyText) -> None:
+    """Show the lines of a policy file that an edit changes."""
+    before, after = (text.before or "").splitlines(), text.after.splitlines()
     for line in before:
         if line not in after:
             print_line(f"  - {line.strip()}", "red")

@@ -131,11 +131,14 @@ def rotate(  # noqa: PLR0913 the command's options
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is due on a device: its `own` login or key stays, the `other` one comes or goes."""
+    """What is due on a device: the `other` login or key comes or goes.
+
+    `noun` stands before a login's name where people read it: what a key is called says already that it is one.
+    """
 
     device: Device
     stage: RotationStage
-    own: str
+    noun: str
     other: str
     commands: tuple[Command, ...]
     is_done: bool
@@ -154,7 +157,7 @@ def _prepare(
         return _Work(
             device,
             of_key.stage,
-            of_key.own.name,
+            "",
             of_key.key.name,
             due_key.commands,
             due_key.is_done,
@@ -167,7 +170,7 @@ def _prepare(
     return _Work(
         device,
         of_login.stage,
-        own,
+        "login ",
         other,
         due.commands,
         due.is_done,
@@ -183,7 +186,7 @@ def _say_due(work: _Work, *, as_json: bool) -> None:
         return
     for command in work.commands:
         print_data(f"would type  {work.device.id}: {command.shown_line}")
-    said = "nothing is due" if work.is_done else f"{work.stage} the login {work.other} is due"
+    said = "nothing is due" if work.is_done else f"{work.stage} the {work.noun}{work.other} is due"
     print_line(f"{work.device.id}: {said}", "green" if work.is_done else "yellow")
 
 
@@ -196,7 +199,7 @@ def _say_end(work: _Work, done: RotatedDevice, *, as_json: bool) -> None:
     said = f": {outcome.reason}" if outcome.reason else ""
     print_line(f"{outcome.end:<9} {outcome.device}{said}", "green" if outcome.end.good else "red")
     for user, does in done.logins.items():
-        print_line(f"login {user}: {does}")
+        print_line(f"{work.noun}{user}: {does}")
     if outcome.end.good and work.stage is RotationStage.ADD:
         print_line(f"when every device of the access {work.device.access} has it: {work.advice}; then run this again")
 
