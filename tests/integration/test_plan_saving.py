@@ -179,7 +179,7 @@ def test_what_the_lists_say_of_other_schools_is_kept_or_told(place: Path, staged
     assert "issued.csv: rows of schools that do not change, which no check looked at: 1: as-e01 (1)" in said
     assert "dhcp.csv: columns that are not written again: room" in said
     assert "reservations of DHCP: 3" in said
-    written = (place / "new.csv").read_text("utf-8").splitlines()
+    written = (place / "new.csv").read_text("utf-8-sig").splitlines()
     assert [line.split(",")[:4] for line in written[2:]] == [row.split(",")[:4] for row in rows[2:]]
 
 
