@@ -48,7 +48,7 @@ from controller.cli.options import (
 from controller.cli.output import Exit, errors, print_message, say_json
 from controller.inputs.text_encodings import TextEncoding
 from controller.integration.interruption import MeasuredInterruptions, read_measured_interruptions
-from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
+from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change, refuse_done_change
 from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import find_pass_reasons
 from controller.integration.reservations import CarriedReservations
@@ -179,6 +179,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     )
     observed = observe_devices(policy.before, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
+    refuse_done_change(policy, later)
     # Before anything is written: what is wrong with it ends the command.
     measured = read_measured_interruptions()
     scene = replace(
