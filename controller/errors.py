@@ -107,6 +107,20 @@ class RolloutRefused(TsunaguError):
     """A rollout cannot be begun, resumed or changed as asked; names it, and says what stands in the way."""
 
 
+class RolloutKept(TsunaguError):
+    """A rollout is kept, and so has begun, and its start went wrong behind that: workers, or a resumption, go on."""
+
+    def __init__(self, rollout: str, why: BaseException) -> None:
+        self.rollout = rollout
+        self.temporary = isinstance(why, TsunaguError) and why.temporary
+        told = str(why)
+        super().__init__(
+            told
+            if rollout in told
+            else f"the rollout {rollout} has begun, and goes on with: tsunagu rollout resume {rollout}; {told}"
+        )
+
+
 class ProofFailed(TsunaguError):
     """A rendered filter is not what the policy says; nothing was saved or applied."""
 

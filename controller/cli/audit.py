@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies, State
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.output import Exit, errors, print_line, say_json
 from controller.errors import AuditRefused, StoreRefused, TsunaguError
 from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
 from controller.measure.measurement_store import MEASUREMENT_STORE
@@ -52,6 +52,37 @@ def find_head_copy(operations: Operations) -> HeadCopy | None:
     if wanted is None:
         return None
     return SystemdHead() if wanted == "journal" else HeadFile(Path(wanted))
+
+
+@contextmanager
+def record_end(trail: AuditTrail, kind: AuditKind, **details: str | int) -> Iterator[None]:
+    """Write into the audit trail how something ended, then run a block that says it, whatever became of the entry.
+
+    What the block raises stands (the error that something ended with, an exit code); why there is no entry is told
+    beside it then.
+
+    Raises:
+        AuditRefused: there is no entry, and the block raised nothing.
+    """
+    refused: BaseException | None = None
+    try:
+        trail.record(kind, **details)
+    except BaseException as error:  # noqa: BLE001 raised below, or told
+        refused = error
+    try:
+        yield
+    except BaseException:
+        if refused is not None:
+            errors.print(str(refused) or refused.__class__.__name__, style="red", markup=False)
+        raise
+    if refused is not None:
+        raise refused
+
+
+def describe_failure(error: BaseException) -> str:
+    """Return what the audit trail says of an error that something ended with."""
+    why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
+    return f"failed: {why}"[:300]
 
 
 @audit.command("verify")

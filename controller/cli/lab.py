@@ -12,7 +12,6 @@ import typer
 from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, print_line, say_json, write_output
-from controller.cli.output_places import refuse_lost_inputs
 from controller.lab import lifecycle
 from controller.lab.iap.deployed_access import find_deployed_world
 from controller.lab.lab_status import read_lab_status
@@ -109,7 +108,6 @@ def show_matrix(  # noqa: PLR0913 the command's options
     as_json: Json = False,
 ) -> None:
     """Try every host with every application by real connections; exit code 0 only if all are as the policy says."""
-    refuse_lost_inputs({"-o": output}, {}, policies)
     city = choose_virtual_city(load_estate_city(policies))
     found = try_matrix(city, schools or (), control=control, denied=denied, progress=_progress)
     if output is not None:
@@ -130,7 +128,6 @@ def show_people(
     as_json: Json = False,
 ) -> None:
     """Try people at applications by real HTTPS, and attacks; exit code 0 only if all are as the policy says."""
-    refuse_lost_inputs({"-o": output}, {}, policies)
     found = measure_people(choose_virtual_city(load_estate_city(policies)), schools or (), progress=_progress)
     if output is not None:
         write_output(found.model_dump_json(indent=1), output)

@@ -1,33 +1,144 @@
-"""Where a command may write what it makes: never over what it reads, nor over what else it writes."""
+"""Where a command may write what it makes: never over what it reads, nor over what else it or the controller writes.
+
+Every command whose output somebody names is guarded before it begins: by its parameters, not by a call of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import typer
 
+from controller.cli.options import SCRATCH
+from controller.errors import TsunaguError
 from controller.inputs.real_path import find_real_path
+from controller.operations.operators_file import find_operators_file, load_operations
+from controller.recovery.controller_archive import FOLDERS, STORE
 
 Places = Mapping[str, Path | None]
 """Files by the options that name them; None where an option was left out."""
+OUTPUTS = frozenset({"output", "csv", "carried_to"})
+"""The parameters that name what a command writes."""
+INPUTS = frozenset(
+    {
+        "backup",
+        "configs",
+        "folder",
+        "inventory",
+        "issued",
+        "path",
+        "plan_path",
+        "playbooks",
+        "printers",
+        "reservations",
+        "sign_with",
+        "stacks",
+        "store",
+    }
+)
+"""The parameters that name what a command reads, or what it continues itself; `policies` and `state` are beside."""
+_WRITTEN = {"backup create": frozenset({"path"})}
+"""What one command writes is called as what others read."""
+_SAVED_TEXT = ".cfg"
 
 
-def refuse_lost_inputs(outputs: Places, inputs: Places, policies: Path) -> None:
-    """Refuse an output in the folder of the policies, over an input, or over another output.
+def list_outputs(words: str, names: Iterator[str]) -> list[str]:
+    """Return which parameters of a command name what it writes.
+
+    >>> list_outputs("backup create", iter(["path", "policies"])), list_outputs("backup restore", iter(["path"]))
+    (['path'], [])
+    """
+    return [one for one in names if one in OUTPUTS | _WRITTEN.get(words, frozenset())]
+
+
+def guard_outputs(command: Any, words: str) -> None:  # noqa: ANN401 of a class that the library does not show
+    """Let a command refuse, before it begins, a place where what it writes would destroy something."""
+    # The plan itself first: what stands beside it is told as the one that gives way.
+    outputs = sorted(list_outputs(words, (one.name for one in command.params)), key=lambda one: one != "output")
+    if not outputs:
+        return
+    shown = {one.name: _name_parameter(one) for one in command.params}
+    begin = command.callback
+
+    @wraps(begin)
+    def guarded(**values: Any) -> Any:  # noqa: ANN401 whatever the command takes
+        places = {name: Path(value) for name, value in values.items() if name in shown and _is_place(name, value)}
+        written = {shown[name]: places[name] for name in outputs if name in places}
+        if written:
+            read = {shown[name]: place for name, place in places.items() if name in INPUTS and name not in outputs}
+            refuse_lost_inputs(written, read, places["policies"], places.get("state"))
+        return begin(**values)
+
+    command.callback = guarded
+
+
+def refuse_lost_inputs(outputs: Places, inputs: Places, policies: Path, state: Path | None = None) -> None:
+    """Refuse an output in the folder of the policies, over an input, over another output, or over the controller's own.
 
     Raises:
         typer.BadParameter: says which.
     """
-    taken = {find_real_path(one): name for name, one in inputs.items() if one is not None}
+    taken = {place: name for name, one in inputs.items() if one is not None for place in _list_halves(name, one)}
+    owned = dict(_list_owned(policies))
     for name, path in outputs.items():
         if path is None:
             continue
         place = find_real_path(path)
         if place.is_relative_to(find_real_path(policies)):
-            message = f"{name} {path}: is in the folder of the policies, {policies}; nothing was written: name another"
-            raise typer.BadParameter(message)
+            _refuse(name, path, f"is in the folder of the policies, {policies}")
         if place in taken:
-            message = f"{name} {path}: is the file of {taken[place]}, too; nothing was written: name another"
-            raise typer.BadParameter(message)
+            _refuse(name, path, f"is the file of {taken[place]}, too")
+        if place.suffix == _SAVED_TEXT and place.parent in taken:
+            _refuse(name, path, f"is a file of {taken[place.parent]}")
+        for own, what in owned.items():
+            # A word of a command that tells a secret may be "/": it is no file of the controller's.
+            if own.name and place.is_relative_to(own):
+                _refuse(name, path, f"is {what}")
+        if _is_kept_state(place, find_real_path(state or SCRATCH)):
+            _refuse(name, path, f"is what the controller keeps in {state or SCRATCH}")
         taken[place] = name
+
+
+def _is_place(name: str, value: object) -> bool:
+    return isinstance(value, str | Path) and name in OUTPUTS | INPUTS | {"policies", "state"}
+
+
+def _name_parameter(parameter: Any) -> str:  # noqa: ANN401 see above
+    """Return what people call a parameter: its shortest option, or the word of an argument."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar or parameter.name)
+    return str(min(parameter.opts, key=len))
+
+
+def _list_halves(name: str, path: Path) -> Iterator[Path]:
+    """Yield a file; of a key both halves, whichever was named."""
+    yield find_real_path(path)
+    if name == "--sign-with":
+        yield find_real_path(path.with_suffix("") if path.suffix == ".pub" else Path(f"{path}.pub"))
+
+
+def _list_owned(policies: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the operators' file, and every file and folder that it names: keys, tokens, the state."""
+    # Whoever needs what the file says tells what is wrong with it; here it only protects.
+    with suppress(TsunaguError):
+        file, _ = find_operators_file()
+        yield find_real_path(file), f"the operators' file, {file}"
+        for path in load_operations(policies=policies).list_paths():
+            yield find_real_path(path), f"what the operators' file names ({path})"
+
+
+def _is_kept_state(place: Path, state: Path) -> bool:
+    """Tell if a place is one in which the controller keeps its own, in the state folder of the virtual city."""
+    if not place.is_relative_to(state) or place == state:
+        return False
+    first, *rest = place.relative_to(state).parts
+    return first in FOLDERS or (not rest and STORE in first)
+
+
+def _refuse(name: str, path: Path, why: str) -> None:
+    message = f"{name} {path}: {why}; nothing was written: name another"
+    raise typer.BadParameter(message)

@@ -137,10 +137,12 @@ class DriftCycle:
             now = scene.clock.now()
             started = judge_start(request, now)
             options = StartOptions(operations.daemon.restore_after_seconds, "", now)
-            record = record_rollout(store, started, request.plan_path, options)
-        about = started.answers.list_attributes()
-        scene.trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
-        return record
+            about = started.answers.list_attributes()
+
+            def audit(record: RolloutRecord) -> None:
+                scene.trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
+
+            return record_rollout(store, started, request.plan_path, options, audit)
 
 
 def _is_carried_out(scene: CycleScene, store: RolloutStore, rollout: str) -> bool:

@@ -18,7 +18,7 @@ from controller.drills.drill_record import (
     list_targets,
 )
 from controller.drills.drill_store import KeptDrill, keep_drill
-from controller.errors import TsunaguError
+from controller.errors import DrillRefused, TsunaguError
 from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
 from controller.platforms.transport.base import Clock
@@ -58,12 +58,20 @@ class DrillOffice:
     people: tuple[str, ...]
 
 
-def conduct_drill(drill: Drill, office: DrillOffice) -> tuple[DrillRecord, KeptDrill]:
+def _say_nothing(_record: DrillRecord, _kept: KeptDrill) -> None:
+    """Say nothing."""
+
+
+def conduct_drill(
+    drill: Drill, office: DrillOffice, say: Callable[[DrillRecord, KeptDrill], None] = _say_nothing
+) -> tuple[DrillRecord, KeptDrill]:
     """Carry a drill out and keep its record; one that breaks off did not pass, and its record says why.
+
+    `say` says the end of one that did not break off, also where the audit trail cannot be written any more.
 
     Raises:
         DrillRefused: the record cannot be kept; who takes part or what it is about cannot stand in one: before that.
-        AuditRefused: the audit trail cannot be written: before anything is lost on purpose.
+        AuditRefused: the audit trail cannot be written: before anything is lost on purpose, or behind `say`.
     """
     at = office.clock.now()
     _build(drill, office, DrillResult(MeasuredRecovery()), at)
@@ -75,18 +83,38 @@ def conduct_drill(drill: Drill, office: DrillOffice) -> tuple[DrillRecord, KeptD
     except BaseException as error:
         # Ctrl-C, or a fault of ours: it has a record all the same, and goes on its way.
         why = f"it was broken off ({error.__class__.__name__})"
-        _keep(drill, office, DrillResult(MeasuredRecovery(), failure=why), at)
+        try:
+            _record_end(office, *_keep(drill, office, DrillResult(MeasuredRecovery(), failure=why), at))
+        except TsunaguError as unkept:
+            error.add_note(str(unkept))
         raise
-    return _keep(drill, office, result, at)
+    record, kept = _keep(drill, office, result, at)
+    try:
+        _record_end(office, record, kept)
+    finally:
+        say(record, kept)
+    return record, kept
+
+
+def _record_end(office: DrillOffice, record: DrillRecord, kept: KeptDrill) -> None:
+    about = {"drill": record.kind, "record": kept.path.name, "sha256": kept.sha256}
+    office.trail.record(AuditKind.DRILLED, **about, end=_name_end(record))
 
 
 def _keep(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> tuple[DrillRecord, KeptDrill]:
     record = _build(drill, office, result, at)
-    kept = keep_drill(record, office.state)
-    end = "passed" if record.passed else "not passed"
-    about = {"drill": record.kind, "record": kept.path.name, "sha256": kept.sha256}
-    office.trail.record(AuditKind.DRILLED, **about, end=end)
-    return record, kept
+    try:
+        return record, keep_drill(record, office.state)
+    except TsunaguError as error:
+        # What was measured is not lost with it.
+        measured = result.measured.model_dump(mode="json", exclude_none=True)
+        seen = [f"{name} {value}" for name, value in measured.items()] + [result.failure] * bool(result.failure)
+        message = f"{error}; the drill {_name_end(record)}: {', '.join(seen) or 'nothing was measured'}"
+        raise DrillRefused(message) from None
+
+
+def _name_end(record: DrillRecord) -> str:
+    return "passed" if record.passed else "not passed"
 
 
 def _build(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> DrillRecord:

@@ -49,7 +49,7 @@ def _count_school_waits(fleet: Sequence[MovingDevice]) -> Iterator[tuple[str, in
         if one.device.role == FILTERING_ROLE
     ]
     for at, one in enumerate(fleet):
-        before, after = _list_seats(one.now), _list_seats(one.states[-1])
+        before, after = _list_seat_vlans(one.now), _list_seat_vlans(one.states[-1])
         waits = [0]
         for seat, vlan in before.items():
             if after.get(seat) != vlan:
@@ -62,6 +62,6 @@ def _list_carried(state: DeviceState) -> frozenset[int]:
     return frozenset(vlan for port in state.ports for vlan in port.vlans)
 
 
-def _list_seats(state: DeviceState) -> _Seats:
+def _list_seat_vlans(state: DeviceState) -> _Seats:
     sockets = {port.name: port.vlans[0] for port in state.ports if port.mode is PortMode.ACCESS}
     return sockets | {one.ssid: one.vlan for one in state.networks}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from controller.integration.mixed_states import CityPair
 from controller.model.city import City
-from controller.model.network.device_state import PortMode, PortRole
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import DeviceRole
 from controller.plan.what_if.changes import NetworkChange
 from controller.plan.what_if.network_changes import find_network_changes
+from controller.prove.identity.host_seats import NO_SEAT, SeatName, SeatSegments, list_host_seats, list_segment_turns
 from controller.prove.lint.integration import LostApplication, list_lost_applications
-
-_LAST_NUMBER = re.compile(r"(?<![0-9])[0-9]+$")
-Seats = tuple[tuple[str, str], ...]
-"""Names of sockets, or of a wireless network, each with the segment behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,38 +79,31 @@ def _list_moves(cities: CityPair, school: str) -> Iterator[tuple[DeviceRole, str
         device = new or old
         if device is None:
             continue
-        held, wanted = _list_seats(old), _list_seats(new)
-        moved: dict[tuple[str, str], list[str]] = {}
-        for network, place in dict.fromkeys((*held, *wanted)):
-            pair = held.get((network, place), ""), wanted.get((network, place), "")
-            if pair[0] != pair[1] and network:
-                yield device.role, network, "", *pair
-            elif pair[0] != pair[1]:
-                moved.setdefault(pair, []).append(place)
-        for pair, places in moved.items():
-            yield device.role, "", name_places(places), *pair
+        earlier, later = _list_seats(old), _list_seats(new)
+        moved: dict[tuple[str, str], list[SeatName]] = {}
+        for seat in dict.fromkeys((*earlier, *later)):
+            for pair in list_segment_turns(earlier.get(seat, NO_SEAT), later.get(seat, NO_SEAT)):
+                if seat.is_network:
+                    yield device.role, seat.name, "", *pair
+                else:
+                    moved.setdefault(pair, []).append(seat)
+        for pair, seats in moved.items():
+            yield device.role, "", name_places(seats), *pair
 
 
 def _index_devices(city: City, school: str) -> dict[str, Device]:
     return {one.id: one for one in city.list_devices(city.school_by_id[school])}
 
 
-def _list_seats(device: Device | None) -> dict[tuple[str, str], str]:
-    if device is None:
-        return {}
-    sockets = {
-        ("", one.name): one.segments[0]
-        for one in device.ports
-        if one.mode is PortMode.ACCESS and one.role is PortRole.HOST_FACING
-    }
-    return sockets | {(one.ssid, ""): one.segment for one in device.networks}
+def _list_seats(device: Device | None) -> dict[SeatName, SeatSegments]:
+    return {} if device is None else list_host_seats(device)
 
 
-def name_places(ports: list[str]) -> str:
+def name_places(ports: list[SeatName]) -> str:
     """Return what is written on a switch beside some ports: the last numbers of their names, or names without one."""
-    numbers = [found[0] for one in ports if (found := _LAST_NUMBER.search(one))]
-    others = [one for one in ports if not _LAST_NUMBER.search(one)]
-    return ", ".join(part for part in (join_numbers(map(int, numbers)), *others) if part)
+    numbers = [one.number for one in ports if one.number is not None]
+    others = [one.name for one in ports if one.number is None]
+    return ", ".join(part for part in (join_numbers(numbers), *others) if part)
 
 
 def join_numbers(numbers: Iterable[int]) -> str:

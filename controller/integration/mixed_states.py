@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.access.second_factors import STRICT_CLASSES
 from controller.model.city import City
-from controller.model.network.device_state import DeviceState, Filter, PortMode, PortRole
+from controller.model.network.device_state import DeviceState, Filter
 from controller.model.network.packets import Direction, Family, Packet
 from controller.model.sites.devices import Device
 from controller.model.sites.schools import School
@@ -21,6 +21,7 @@ from controller.platforms.registry import load_platform_of
 from controller.prove.engine.diagram import HeaderSpace, Node
 from controller.prove.filters.equivalence import build_filter_set, make_packet_space
 from controller.prove.filters.transition import PermittedPackets, VlanFlow, find_permitted_flows
+from controller.prove.identity.host_seats import SeatName, list_host_seats
 from controller.prove.identity.segment_people import find_outsiders, find_staff_segments
 from controller.prove.reachability.enforcement_points import find_example_packet
 
@@ -28,9 +29,9 @@ CityPair = tuple[City, City]
 """The city before and after a change of stage."""
 States = Mapping[str, DeviceState]
 """What each device of a school holds."""
-Meaning = dict[tuple[str, bool], dict[str, int | None]]
-"""The seats of a device, by name and whether it is a wireless network: the segments that the stages mean by each, and
-their VLANs; None where the segment is none of the school's."""
+Meaning = dict[SeatName, dict[str, int | None]]
+"""The sockets and wireless networks of a device: the segments that the stages mean by each, and their VLANs; None where
+the segment is none of the school's."""
 _ANY_PORT, _ANY_STATE = ((0, 65535),), ((0, 1),)
 
 
@@ -164,20 +165,17 @@ def _list_device_seats(device: Device, meaning: Meaning, state: DeviceState) -> 
     Where that is what a stage means by the seat, who sits there is whom that stage means. Where it is what no stage
     means, those whom any stage means may sit there.
     """
-    held = {one.name: one.vlans for one in state.ports}
-    networks = {one.ssid: (one.vlan,) for one in state.networks}
-    for (name, is_network), meant in meaning.items():
-        found = (networks if is_network else held).get(name, ())
+    now = {SeatName(one.name): one.vlans for one in state.ports}
+    now |= {SeatName(one.ssid, is_network=True): (one.vlan,) for one in state.networks}
+    for seat, meant in meaning.items():
+        found = now.get(seat, ())
         right = {segment: number for segment, number in meant.items() if found == (number,)}
         for segment in right or meant:
-            yield from (Seat(device.id, name, segment, vlan) for vlan in found if vlan is not None)
+            yield from (Seat(device.id, seat.name, segment, vlan) for vlan in found if vlan is not None)
 
 
 def _add_meaning(meaning: Meaning, device: Device, numbers: Mapping[str, int]) -> None:
-    """Add what a stage means by the seats of a device: a segment, and its VLAN there."""
-    for port in device.ports:
-        if port.mode is PortMode.ACCESS and port.role is PortRole.HOST_FACING:
-            for segment in port.segments:
-                meaning.setdefault((port.name, False), {})[segment] = numbers.get(segment)
-    for one in device.networks:
-        meaning.setdefault((one.ssid, True), {})[one.segment] = numbers.get(one.segment)
+    """Add what a stage means by the seats of a device: a segment, and its VLAN there; on a trunk a tag says it."""
+    for seat, behind in list_host_seats(device).items():
+        for segment in () if behind.tagged else behind.segments:
+            meaning.setdefault(seat, {})[segment] = numbers.get(segment)

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from controller.integration.computers.host_cells import ListedHost
 from controller.integration.computers.host_table import HEADERS, HostColumn
 from controller.integration.computers.inventory_table import ListedComputer
-from controller.model.access.rules import Segment
+from controller.integration.computers.school_networks import Address, SchoolNetworks, is_host_address
 from controller.model.city import City
 from controller.model.network.device_state import PortMode
 from controller.model.network.packets import Family, Prefix
-from controller.model.sites.schools import School
-
-Address = IPv4Address | IPv6Address
 
 
 class LeftReason(StrEnum):
@@ -43,10 +39,15 @@ class LeftReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentChoice:
-    """What decides on new segments: `named` has the new one by the old one, `inventory` says where hosts are."""
+    """What decides on new segments and addresses beside the reservations.
+
+    `named` has the new segment by the old one, `inventory` says where hosts are. `present` are hosts that have their
+    addresses without a reservation (printers): nobody else gets those.
+    """
 
     named: Mapping[str, str] = field(default_factory=dict)
     inventory: Sequence[ListedComputer] = ()
+    present: Collection[ListedHost] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,15 @@ class LeftReservation:
 
 @dataclass(frozen=True, slots=True)
 class CarriedReservations:
-    """What becomes of reservations: those that move, those that stay as they are, and those that are left."""
+    """What becomes of reservations: those that move, those that stay as they are, and those that are left.
+
+    `others` are of schools that do not change: they are written again as they are, so that none is lost.
+    """
 
     carried: tuple[CarriedReservation, ...]
     unchanged: tuple[ListedHost, ...]
     left: tuple[LeftReservation, ...]
+    others: tuple[ListedHost, ...] = ()
 
 
 def carry_reservations(
@@ -110,9 +115,10 @@ class _SchoolCarrier:
     """Carries the reservations of one school."""
 
     def __init__(self, before: City, after: City, school: str, choice: SegmentChoice) -> None:
-        self._old, self._new = _SchoolNetworks(before, school), _SchoolNetworks(after, school)
+        self._old, self._new = SchoolNetworks(before, school), SchoolNetworks(after, school)
         self._named = choice.named
         self._listed = {one.mac: one.segment for one in choice.inventory if one.school == school}
+        self._present = [one for one in choice.present if one.school == school]
         self._successors = _find_port_successors(before, after, school)
 
     def carry_all(self, reservations: Sequence[ListedHost]) -> CarriedReservations:
@@ -129,7 +135,9 @@ class _SchoolCarrier:
                     moves.append(found)
                 case LeftReservation():
                     left.append(found)
-        taken = {*self._new.list_own_addresses(), *(one.address for one in unchanged)}
+        reserved = {one.mac for one in reservations}
+        present = (one.address for one in self._present if one.mac not in reserved)
+        taken = {*self._new.list_own_addresses(), *(one.address for one in unchanged), *present}
         carried: dict[ListedHost, CarriedReservation] = {}
         for move in moves:
             same = _shift(move)
@@ -176,31 +184,6 @@ class _SchoolCarrier:
         return self._successors.get(old, ())
 
 
-class _SchoolNetworks:
-    """The segments of a school in a city, and what has an address there already."""
-
-    def __init__(self, city: City, school: str) -> None:
-        self._city = city
-        self._school: School = city.school_by_id[school]
-        self._segments: Mapping[str, Segment] = city.list_segments(self._school)
-        self.prefixes: dict[tuple[str, Family], Prefix] = {
-            (name, family): city.addresses.segment_prefix(self._school, one, family)
-            for name, one in self._segments.items()
-            for family in city.families
-        }
-
-    def find_segment(self, address: Address) -> str | None:
-        """Find the segment that an address is in; None where there is none."""
-        return next((name for (name, _), prefix in self.prefixes.items() if address in prefix), None)
-
-    def list_own_addresses(self) -> Iterator[Address]:
-        """Yield the gateways of the segments, and the addresses of the school's devices."""
-        for name, family in self.prefixes:
-            gateway = self._city.addresses.gateway_address(self._school, self._segments[name], family)
-            yield IPv4Address(gateway) if family is Family.V4 else IPv6Address(gateway)
-        yield from (device.management for device in self._city.list_devices(self._school))
-
-
 def _find_port_successors(before: City, after: City, school: str) -> Mapping[str, tuple[str, ...]]:
     """Find, by old segment, the segments that its access ports become, in the order of the ports."""
     new = dict(_list_access_ports(after, school))
@@ -242,8 +225,8 @@ def _find_free(move: _Move, taken: set[Address]) -> Address | None:
 
 def _pick(prefix: Prefix, number: int) -> Address | None:
     """Return the address of a number in a prefix that a host can have: neither the first, nor IPv4's last."""
-    last = prefix.num_addresses - (1 if isinstance(prefix, IPv4Network) else 0)
-    return prefix[number] if 0 < number < last else None
+    address = prefix[number] if 0 < number < prefix.num_addresses else None
+    return address if address is not None and is_host_address(prefix, address) else None
 
 
 def write_reservations(result: CarriedReservations) -> str:
@@ -259,6 +242,6 @@ def write_reservations(result: CarriedReservations) -> str:
         one = carried.reservation
         old = (str(one.address), carried.segment_before)
         rows.writerow([one.school, one.name, one.mac, str(carried.address), carried.segment, *old])
-    for one in result.unchanged:
+    for one in (*result.unchanged, *result.others):
         rows.writerow([one.school, one.name, one.mac, str(one.address), "", "", ""])
     return written.getvalue()

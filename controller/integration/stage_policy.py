@@ -27,6 +27,7 @@ from controller.model.sites.stages import STAGES, Stage, are_adjacent
 
 _KEY = "integrations"
 _SHOWN = 8
+_NOUNS = ("school", "ward", "group")
 LoadInstead = Callable[[dict[str, Path]], City]
 """Loads the city with files that stand in for some of its own."""
 
@@ -67,27 +68,35 @@ class StagePolicy:
     schools: tuple[str, ...]
     text: PolicyText
     staying: tuple[StayingSchool, ...] = ()
+    is_under_way: bool = False
+    """The change was written before, and is planned again or taken back: devices may stand between the stages."""
 
 
 def find_stage_subject(city: City, name: str) -> StageSubject:
     """Find what a name means: a school, a ward or a group, by its id or by its name for people.
 
-    >>> find_stage_subject(city, "麻生区")
-    StageSubject(noun='ward', name='asao')
+    `school:`, `ward:` and `group:` before it say which is meant. What an id means is no id of one and name of another.
+
+    >>> find_stage_subject(city, "麻生区"), find_stage_subject(city, "ward:asao")
+    (StageSubject(noun='ward', name='asao'), StageSubject(noun='ward', name='asao'))
 
     Raises:
         TsunaguError: nothing is called so, or more than one thing is.
     """
     called: dict[tuple[str, str], str] = {("school", one.id): one.name for one in city.estate_schools}
     called |= {("ward", one.id): one.name for one in city.wards}
-    called |= {("group", one): "" for one in city.groups}
-    meant = [key for key in called if key[1] == name] or [key for key, word in called.items() if word == name]
+    called |= {("group", one.id): one.name for one in city.groups.values()}
+    noun, _, rest = name.partition(":")
+    if rest and noun in _NOUNS:
+        called = {key: word for key, word in called.items() if key[0] == noun}
+        name = rest
+    meant = [key for key, word in called.items() if name in {key[1], word}]
     if len(meant) == 1:
         return StageSubject(*meant[0])
     if meant:
-        shown = ", ".join(f"{noun} {one}" for noun, one in meant[:_SHOWN])
-        message = f"{len(meant)} things of {city.called} are called {shorten_value(name)}: {shown}; name one by its id"
-        raise TsunaguError(message)
+        shown = ", ".join(f"{noun}:{one}" for noun, one in meant[:_SHOWN])
+        message = f"{len(meant)} things of {city.called} are called {shorten_value(name)}; name the one that is meant: "
+        raise TsunaguError(message + shown)
     ids = {one: word for (_, one), word in called.items()}
     near = suggest_names(name, ids, {one: word for one, word in ids.items() if word})
     message = f"there is no school, ward or group {shorten_value(name)} in {city.called}{near}"
@@ -126,7 +135,10 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
         message = f"{subject.noun} {subject.name} has no school in {city.called}; there are: {', '.join(here[:_SHOWN])}"
         raise TsunaguError(message)
     staying = _list_staying(city, subject, names)
-    return StagePolicy(subject, before, after, stage_before, request.stage, cutover, by, names, text, staying)
+    is_under_way = again or any(one.came_from is request.stage for one in entries.values())
+    return StagePolicy(
+        subject, before, after, stage_before, request.stage, cutover, by, names, text, staying, is_under_way
+    )
 
 
 def _list_staying(city: City, subject: StageSubject, moving: tuple[str, ...]) -> tuple[StayingSchool, ...]:

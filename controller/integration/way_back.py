@@ -151,22 +151,50 @@ def _find_goal(cities: CityPair, moving: MovingDevice, derive: DeriveChange) -> 
     One that stopped between two steps of this change, or of the one back, is led to the stage before as a whole.
     """
     try:
-        device, later = (
-            next(
-                one
-                for one in city.list_devices(city.school_by_id[moving.device.school.id])
-                if one.id == moving.device.id
-            )
-            for city in cities
-        )
+        device = _find_device(cities[0], moving.device)
         back = _list_states(derive, cities[0], device, moving.now)
-        if not back:
-            return moving.now
-        on_way = _list_states(derive, cities[1], later, back[-1])
-        on_way += _list_states(derive, cities[0], device, moving.states[-1])
+        on_way = list_way_states(cities, device, back[-1], derive) if back else []
     except (TsunaguError, StopIteration):
         return moving.now  # what is wrong is told of each state
     return back[-1] if moving.now in on_way else moving.now
+
+
+def list_way_states(
+    cities: CityPair, device: Device, start: DeviceState, derive: DeriveChange = derive_change
+) -> list[DeviceState]:
+    """List the states of a device on the way from one stage to the next, and on the way back from there.
+
+    Args:
+        cities: in the one stage, and in the next.
+        device: as it is in one of them.
+        start: what the device holds in the first stage.
+        derive: how a plan is made.
+
+    Raises:
+        TsunaguError: one of the ways cannot be planned.
+        StopIteration: a stage has no such device.
+    """
+    onwards = _list_states(derive, cities[1], _find_device(cities[1], device), start)
+    end = onwards[-1] if onwards else start
+    return [*onwards, *_list_states(derive, cities[0], _find_device(cities[0], device), end)]
+
+
+def is_on_way(cities: CityPair, compared: ConsideredDevice, derive: DeriveChange = derive_change) -> bool:
+    """Tell if a device that was compared with the first stage holds a state of the way to the second one, or back.
+
+    What a change of stage does not explain is drift: of such a device that, and what its platform remarked on.
+    """
+    seen = compared.observed.observation
+    if seen is None or seen.remarks or not compared.steps:
+        return False
+    try:
+        return seen.state in list_way_states(cities, compared.observed.device, compared.steps[-1].result, derive)
+    except (TsunaguError, StopIteration):
+        return False
+
+
+def _find_device(city: City, device: Device) -> Device:
+    return next(one for one in city.list_devices(city.school_by_id[device.school.id]) if one.id == device.id)
 
 
 def _list_states(derive: DeriveChange, city: City, device: Device, state: DeviceState) -> list[DeviceState]:

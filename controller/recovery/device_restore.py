@@ -52,7 +52,7 @@ from controller.rollout.change import Change
 from controller.rollout.device_step import change_device
 from controller.rollout.ending_signals import hear_signals
 from controller.rollout.outcome import Outcome
-from controller.rollout.start import FindOperations, StartedRollout, StartRequest, start_rollout
+from controller.rollout.start import FindOperations, StartedRollout, StartRequest, judge_start, record_start
 from controller.rollout.waves import Settings, build_changes
 from controller.telemetry.timeline import Listener, open_rollout_span
 
@@ -173,6 +173,7 @@ def restore_device(  # noqa: PLR0913 what a restore is carried out with
         "backup_read_at": source.backup.about.read_at,
         **started.answers.list_attributes(),
     }
+    record_start(started, now)
     with open_rollout_span(f"restore {source.device.id}", listeners, **about) as span:
         with hear_signals(on_signal):
             outcome = change_device(planned, span)
@@ -230,7 +231,7 @@ def _start(  # noqa: PLR0913 as `restore_device`
     transport: Transport,
     key: Path | None,
 ) -> StartedRollout:
-    """Plan from what the new device runs, and judge the plan as every other."""
+    """Plan from what the new device runs, and judge the plan as every other; nothing says so far that it was begun."""
     operations = find_operations(city.estate)
     considered = consider_device(city, observe_device(source.device, transport, only_read=False))
     if considered.refusal is not None:
@@ -248,7 +249,7 @@ def _start(  # noqa: PLR0913 as `restore_device`
         path = Path(folder, f"restore-{source.device.id}.json")
         save_signed_plan(plan, path, key)
         record_made_plan(plan.format_text().encode(), path)
-        return start_rollout(StartRequest(path, policies, find_operations, by), now)
+        return judge_start(StartRequest(path, policies, find_operations, by), now)
 
 
 def _add_lines(source: RestoreSource, change: Change, missing: Sequence[UnmanagedLine]) -> Change:

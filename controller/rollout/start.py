@@ -68,21 +68,11 @@ class StartedRollout:
     policy_before: str
 
 
-def start_rollout(request: StartRequest, now: datetime) -> StartedRollout:
-    """Judge whether a plan may be begun, and remember that it was. No device is reached.
-
-    Raises:
-        TsunaguError: as `judge_start` and `record_start` do.
-    """
-    started = judge_start(request, now)
-    record_start(started, now)
-    return started
-
-
 def judge_start(request: StartRequest, now: datetime) -> StartedRollout:
     """Judge whether a plan may be begun. No device is reached, and nothing says so far that it was begun.
 
-    Call `record_start` once it has begun and before the first device is changed.
+    Call `record_start` once nothing refuses it any more (room on the disk, the audit trail), and before the first
+    device is changed: what is refused between leaves the way back as it was.
 
     Raises:
         PlanRefused: the plan is not what it must be; names what, where, and what to do.

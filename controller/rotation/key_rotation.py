@@ -168,7 +168,7 @@ def rotate_key(
         elif outcome.began:
             outcome = _read_end(rotation, due, outcome)
         span.outcome = "good" if outcome.end.good else "not good"
-    return RotatedDevice(outcome, _list_states(rotation))
+    return RotatedDevice(outcome, _list_states(rotation, good=outcome.end.good))
 
 
 def _build_change(rotation: KeyRotation, due: DueKey, settings: Settings) -> Change:
@@ -244,8 +244,11 @@ def _read_end(rotation: KeyRotation, due: DueKey, outcome: Outcome) -> Outcome:
     return replace(outcome, end=End.UNKNOWN, reason=f"{outcome.reason}; its keys are neither as before nor proved")
 
 
-def _list_states(rotation: KeyRotation) -> Mapping[str, LoginState]:
-    """Return what each key does now."""
+def _list_states(rotation: KeyRotation, *, good: bool) -> Mapping[str, LoginState]:
+    """Return what each key does now; after a good end it has just been proved, and nobody logs in once more."""
+    if good:
+        proved = LoginState.WORKS if rotation.stage is RotationStage.ADD else LoginState.REFUSED
+        return {rotation.own.name: LoginState.WORKS, rotation.key.name: proved}
     return {
         rotation.own.name: _try_key(rotation, rotation.access),
         rotation.key.name: _try_key(rotation, rotation.other),

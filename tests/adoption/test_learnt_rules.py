@@ -203,7 +203,7 @@ def test_the_command_writes_a_new_file_beside_the_policies(tmp_path: Path) -> No
     again = here(*command, shipped, "-o", "rules.yaml", cwd=tmp_path)
     assert (again.code, "is there already" in again.errors) == (Exit.FAILED, True)
     inside = here(*command, shipped, "-o", f"{shipped}/access/learnt.yaml", cwd=tmp_path)
-    assert (inside.code, "stands inside the policies" in inside.errors.replace("\n", " ")) == (Exit.FAILED, True)
+    assert (inside.code, "is in the folder of the policies" in " ".join(inside.errors.split())) == (Exit.USAGE, True)
     (tmp_path / f"configs/{CATALYST}.cfg").write_text(SAYABLE, encoding="utf-8")
     good = here(*command, shipped, "-o", "other.yaml", "--json", cwd=tmp_path)
     assert good.code == Exit.GOOD, good.said

@@ -186,9 +186,12 @@ def play_calm(played: DurableChaos) -> Iterator[str]:
     for _ in range(MOST_ROUNDS):
         played.resume()
         chaos.begin_process(played.rng, calm=True)
-        ended = played.run_process(ChaosProcess("", 0, played.copy), played.address)
+        process = ChaosProcess("", 0, played.copy)
+        process.words.unlink(missing_ok=True)
+        ended = played.run_process(process, played.address)
         if ended != ENDED:
-            yield f"in the calm a process ended with {ended}"
+            why = process.words.read_text("utf-8") if process.words.exists() else "and left no words"
+            yield f"in the calm a process ended with {ended}: {why}"
             return
         yield from (f"in the calm: {found}" for found in played.find_untrue())
         if played.find_state().is_final:

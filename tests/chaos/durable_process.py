@@ -49,7 +49,7 @@ _LOCK_SECONDS = {"lock": 0.1, "long-lock": 1.2}
 
 @dataclass
 class Disk:
-    """The database's connections of this process: none waits long for a lock; once `full`, the file grows no more."""
+    """A process's connections to its database: none waits long for a lock; once `full`, the file grows no more."""
 
     full: bool = False
     _seen: dict[int, bool] = field(default_factory=dict)
@@ -110,9 +110,16 @@ class ChaosProcess:
             traceback.print_exc()
             os._exit(BROKEN)
 
+    @property
+    def words(self) -> Path:
+        """Where a process that was refused leaves why."""
+        return self.copy.with_name("refused")
+
     def _work(self, scene: RolloutScene, state: Path) -> int:
         disk = Disk()
-        disk.attach()
+        if self.act:
+            # Where nothing happens the program's own patience holds: a slow disk of the machine is no fault then.
+            disk.attach()
         try:
             with become_worker(state) as (engine, store):
 
@@ -142,7 +149,9 @@ class ChaosProcess:
                         say=lambda _: None,
                         on_worker=lambda worker: stops.append(worker.stop),
                     )
-        except (RolloutRefused, StoreRefused):
+        except (RolloutRefused, StoreRefused) as error:
+            with suppress(OSError):  # where nothing can be written any more
+                self.words.write_text(str(error), "utf-8")
             return REFUSED
         return ENDED
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +24,20 @@ from controller.rollout.durable.waves.device_tries import DeviceTries
 from controller.rollout.durable.waves.wave_end import ENDED, WaveEnd
 from controller.rollout.outcome import End, Outcome
 from tests.chaos.durable_chaos import WAIT_HOURS, DurableChaos, play_calm, play_faults
+from tests.chaos.durable_process import ENDED as PROCESS_ENDED
 from tests.chaos.durable_process import ChaosProcess
 from tests.rollout.durable.remote_devices import DeviceServer
 from tests.rollout.memory_lab import switches
 
+HOLD = """
+import sqlite3, sys, threading
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+threading.Event().wait(float(sys.argv[2]))
+held.execute("ROLLBACK")
+"""
+"""Another program that holds a database; not a thread: a forked process would take its locks for its own."""
 CUTS_DATABASE = 1
 """A seed whose first number lets the database be cut off."""
 
@@ -42,6 +54,17 @@ def played(city: City, tmp_path: Path) -> Iterator[DurableChaos]:
 
 def test_nothing_is_found_where_nothing_is_planted(played: DurableChaos) -> None:
     assert list(play_calm(played)) == []
+
+
+def test_where_nothing_happens_a_slow_disk_is_waited_for(played: DurableChaos) -> None:
+    """Found on a slow machine: processes that nothing happened to gave a write up after 0.3 s, and were refused."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, find_database(played.state), "1.5"], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    assert played.run_process(ChaosProcess("", 0, played.copy), played.address) == PROCESS_ENDED
+    assert holder.wait(30) == 0
 
 
 def tell_unknown(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:

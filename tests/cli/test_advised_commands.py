@@ -50,7 +50,8 @@ def record_lost_rollout(scene: Scene) -> tuple[str, str]:
     started, now = scene.start(), datetime.now(UTC)
     device = scene.lab.switches[0]
     with use_rollouts(scene.folder / "our state", create=True) as store:
-        record = carry_out.record_rollout(store, started, scene.plan_path, carry_out.StartOptions(60, "", now))
+        options = carry_out.StartOptions(60, "", now)
+        record = carry_out.record_rollout(store, started, scene.plan_path, options, lambda _: None)
         HeartbeatStore(store).record_heartbeat(record.id, "controller", now)
         place = RunPlace(record.id, 0, 0, device.school.id)
         number = store.begin_run(place, device.id, "controller", now)

@@ -12,7 +12,7 @@ import pytest
 
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.proposed_plan import NAME, find_proposal
-from controller.errors import DaemonRefused, OperationsRefused, PlanNotApproved
+from controller.errors import AuditRefused, DaemonRefused, OperationsRefused, PlanNotApproved
 from controller.operations.daemon_settings import DaemonChanges
 from controller.operations.operators_file import load_operations
 from controller.plan.document import load_plan, name_approval, name_record, name_signature
@@ -21,7 +21,7 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint, sign_byt
 from controller.rollout.durable.carry_out import WORKER, become_worker, carry_out, use_rollouts
 from controller.rollout.durable.records import RolloutState
 from controller.rollout.durable.rollout_scene import Surroundings, resume_scene
-from controller.storage.audit.audit_trail import AuditTrail
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.rollout.durable.city_scene import DurableScene
 from tests.security.plan_scene import make_operations, read_public
 
@@ -121,6 +121,26 @@ def test_a_device_that_does_not_answer_is_named(office: Office) -> None:
     dead = office.scene.lab.switches[1].id
     office.scene.lab.devices[dead].leave(1_000_000)
     assert office.cycle().endswith(f"1 could not be read ({dead})")
+
+
+def test_a_rollout_that_the_audit_trail_does_not_take_is_not_begun(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.allow(changes="automatic", **{"most-devices": 4, "most-schools": 4})
+    record = AuditTrail.record
+
+    def refuse(self: AuditTrail, kind: AuditKind, **details: str | int) -> str:
+        if kind is AuditKind.APPLIED:
+            message = "the disk of the trail is full"
+            raise AuditRefused(message)
+        return record(self, kind, **details)
+
+    with monkeypatch.context() as full:
+        full.setattr(AuditTrail, "record", refuse)
+        with pytest.raises(AuditRefused):
+            office.cycle()
+    assert office.active is None
+    assert office.cycle().endswith(f"the rollout {office.active} has begun")
 
 
 def test_a_plan_waits_for_a_person_and_is_rolled_out_then(office: Office) -> None:

@@ -24,9 +24,10 @@ from controller.errors import StoreRefused
 from controller.operations.operations import Operations
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import use_rollouts
-from controller.storage.audit.audit_trail import AuditTrail
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
-from tests.own_signal import send_when_heard
+from tests.own_signal import send_own_signal, send_when_heard
+from tests.security.audit_samples import refuse_entries
 from tests.security.plan_scene import Scene, make_operations, read_public
 
 PATIENCE = 40.0
@@ -230,6 +231,33 @@ def test_a_file_narrowed_to_report_ends_rollouts_at_a_devices_boundary(
     assert sum(one.endswith(" is carried out") for one in said) == 1, said
     with use_rollouts(service.state) as store:
         assert store.find_active() is not None
+
+
+def test_a_signal_while_it_starts_ends_it_in_order(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def press(folder: Path) -> Iterator[None]:
+        with become_daemon(folder):
+            send_own_signal(signal.SIGINT)
+            yield
+
+    monkeypatch.setattr("controller.cli.daemon.run.become_daemon", press)
+    done = here(
+        "run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0", cwd=service.folder
+    )
+    assert done.code == 0, done
+    entries = [one for one in AuditTrail(service.state).read_entries() if one["kind"] == "daemon"]
+    assert [one["change"] for one in entries] == ["begun", "ended"]
+    assert not any(one.logins for one in service.scene.lab.devices.values()), "no duty was begun"
+
+
+def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_entries(monkeypatch, AuditKind.DAEMON)
+    with watch_log(monkeypatch) as said:
+        done, _ = service.run(lambda: wait_until(lambda: said))
+    assert (done.code, said[-1].endswith(" ended")) == (1, True), said
+    assert "the disk is full" in done.errors
 
 
 def test_a_second_daemon_is_refused_by_name(service: Service) -> None:

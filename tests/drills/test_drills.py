@@ -27,6 +27,7 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
 from tests.policies import NOON, TODAY, PolicyFolder
 from tests.recovery.restore_scene import NAME, RestoreScene
+from tests.security.audit_samples import refuse_entries
 
 CARRIES = Callable[[], DrillResult]
 
@@ -268,8 +269,32 @@ def test_a_user_whose_name_no_record_can_hold_is_told_so_before_anything_is_done
     done = controller.run("restore")
     assert (done.code, len(done.errors.splitlines())) == (1, 1), done
     assert "the user name 'EXAMPLE\\\\taro' may not hold" in done.errors
+    listed = controller.run("list")
+    assert (listed.code, "no drill was made from here" in listed.said) == (0, True), "who only looks has any name"
     assert not list_drills(controller.operations.state)
     assert AuditKind.DRILLED not in [one["kind"] for one in controller.trail.read_entries()]
+
+
+def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.back_up(timedelta(hours=1))
+    refuse_entries(monkeypatch, AuditKind.DRILLED)
+    done = controller.run("restore", "--json")
+    assert (done.code, json.loads(done.said)["passed"]) == (1, True), done
+    assert "the disk is full" in done.errors
+
+
+def test_a_record_that_cannot_be_kept_takes_nothing_with_it_that_was_measured(
+    office: DrillOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        message = "drills: the record cannot be kept (No space left on device)"
+        raise DrillRefused(message)
+
+    monkeypatch.setattr("controller.drills.conduct.keep_drill", refuse)
+    with pytest.raises(DrillRefused, match=r"No space left on device\); the drill passed: rto_seconds 12\.5"):
+        conduct_drill(Drill("restore", "x", measure(12.5)), office)
 
 
 def test_what_a_record_can_hold_can_be_read_again(tmp_path: Path) -> None:

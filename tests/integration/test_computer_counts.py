@@ -84,9 +84,8 @@ class Tables:
 
 def write_rows(*rows: tuple[int, str, str]) -> str:
     dotted = ((vlan, mac.replace(":", ""), port) for vlan, mac, port in rows)
-    return HEAD + "".join(
-        f"{vlan:>4}    {mac[:4]}.{mac[4:8]}.{mac[8:]}    DYNAMIC     {port}\n" for vlan, mac, port in dotted
-    )
+    lines = [f"{vlan:>4}    {mac[:4]}.{mac[4:8]}.{mac[8:]}    DYNAMIC     {port}\n" for vlan, mac, port in dotted]
+    return f"{HEAD}{''.join(lines)}Total Mac Addresses for this criterion: {len(lines)}\n"
 
 
 def seen(*macs: str, at: datetime = AT) -> SeenComputers:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from controller.cli.devices.saved_plan import record_planned
+from controller.cli.integration import plan as command
 from controller.cli.integration import saving
 from controller.errors import InputRefused
 from controller.integration.computers.issued_table import read_issued_counts
+from controller.model.loading.policy_text import PolicyText, write_policy_text
 from controller.model.network.packets import Family
+from controller.plan.document import PlanFile
 from controller.plan.provenance import signed_plan
 from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import here
 from tests.integration.conftest import StagedCity
 from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+from tests.own_signal import send_own_signal
 
 __all__ = ["place"]  # the folder that these tests work in
 RESERVED = "school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,{address}\n"
@@ -155,3 +161,81 @@ def test_a_list_is_read_in_the_encoding_that_is_told(place: Path, staged: Staged
         read_issued_counts(place / "issued.csv", staged.city)
     done = run(place, "--issued", "issued.csv", "--encoding", "utf-16", "--json")
     assert {one["name"]: one["verdict"] for one in json.loads(done.said)["checks"]}["issued"] == "passed"
+
+
+def test_what_the_lists_say_of_other_schools_is_kept_or_told(place: Path, staged: StagedCity) -> None:
+    """The file that is written takes the place of the list that was read: a row that is not there is lost."""
+    city, rows = staged.city, ["school,name,mac,address,room"]
+    for number, school in enumerate(("as-e04", "as-e01", "kw-e01")):
+        prefix = city.addresses.segment_prefix(city.school_by_id[school], city.segments["staff-legacy"], Family.V4)
+        rows.append(f"{school},nas{number},02:54:00:ab:00:0{number},{prefix[9]},2F")
+    (place / "dhcp.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    (place / "issued.csv").write_text("school,expected,issued to\nas-e04,40,40\nas-e01,40,1\n", "utf-8")
+    words = ("--reservations", "dhcp.csv", "--carried-to", "new.csv", "--issued", "issued.csv", "-o", "plan.json")
+    done = run(place, *PASSES, *words)
+    assert done.code == 0, done.errors
+    said = " ".join(done.said.split())
+    assert "dhcp.csv: rows of schools that do not change, written again as they are: 2: as-e01 (1), kw-e01 (1)" in said
+    assert "issued.csv: rows of schools that do not change, which no check looked at: 1: as-e01 (1)" in said
+    assert "dhcp.csv: columns that are not written again: room" in said
+    assert "reservations of DHCP: 3" in said
+    written = (place / "new.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[:4] for line in written[2:]] == [row.split(",")[:4] for row in rows[2:]]
+
+
+def test_what_is_of_other_schools_is_in_the_document(place: Path) -> None:
+    (place / "issued.csv").write_text("school,expected,issued to\nas-e04,40,40\nas-e01,40,1\n", "utf-8")
+    done = run(place, *PASSES, "--issued", "issued.csv", "--json")
+    expected = {"file": "issued.csv", "schools": {"as-e01": 1}, "kept": False, "dropped": []}
+    assert json.loads(done.said)["rows_of_others"] == [expected]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_it_late_puts_all_files_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    before = read_integration(place)
+
+    def end(policy: PolicyText) -> None:
+        write_policy_text(policy)
+        send_own_signal(number)
+
+    monkeypatch.setattr(saving, "write_policy_text", end)
+    # A test that does not get its signal back to the command must not end.
+    old = signal.signal(number, lambda *_: None)
+    try:
+        assert run(place, *PASSES, "-o", "plan.json").code == 130
+    finally:
+        signal.signal(number, old)
+    assert read_integration(place) == before
+    assert not (place / "plan.json").exists()
+    assert list_audited(place) == []
+
+
+def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(document: PlanFile, trail: AuditTrail) -> None:
+        send_own_signal(signal.SIGTERM)
+        record_planned(document, trail)
+
+    monkeypatch.setattr(saving, "record_planned", end)
+    old = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert run(place, *PASSES, "-o", "plan.json").code == 0
+    finally:
+        signal.signal(signal.SIGTERM, old)
+    assert (place / "plan.json").exists()
+    assert list_audited(place)[-1] == "planned"
+
+
+def test_what_was_measured_is_read_before_anything_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = read_integration(place)
+
+    def refuse() -> None:
+        raise InputRefused(Path("measured_interruptions.json"), "is no record")
+
+    monkeypatch.setattr(command, "read_measured_interruptions", refuse)
+    assert run(place, *PASSES, "-o", "plan.json").code == 1
+    assert read_integration(place) == before
+    assert not (place / "plan.json").exists()

@@ -122,9 +122,18 @@ def _incapable(scene: CheckScene) -> CheckScene:
 
 
 def _put_printer(scene: CheckScene, segment: str) -> CheckScene:
+    return _put_printer_at(scene, 21, segment)
+
+
+def _put_printer_at(scene: CheckScene, number: int, segment: str = "printers") -> CheckScene:
     city = scene.policy.before
     prefix = city.addresses.segment_prefix(city.school_by_id[SCHOOL], city.segments[segment], city.families[0])
-    return replace(scene, printers=(replace(PRINTER, address=prefix[21]),))
+    return replace(scene, printers=(replace(PRINTER, address=prefix[number]),))
+
+
+def _date_lists(scene: CheckScene, day: date) -> CheckScene:
+    printers = tuple(replace(one, as_of=day) for one in scene.printers or ())
+    return replace(scene, printers=printers, issued=tuple(replace(one, as_of=day) for one in scene.issued or ()))
 
 
 CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
@@ -154,6 +163,13 @@ CASES: list[tuple[CheckName, GateVerdict, Change, str]] = [
     (CheckName.PRINTERS, OPEN, lambda one: replace(one, printers=()), "as-e04"),
     (CheckName.PRINTERS, BAD, lambda one: replace(one, printers=(PRINTER,)), "pr1 (list.csv:2: 10.0.0.1)"),
     (CheckName.PRINTERS, BAD, lambda one: _put_printer(one, "pupil"), "pr1 (list.csv:2: "),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, 0), "that no host can have"),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, 1), "pr1 (list.csv:2: "),
+    (CheckName.PRINTERS, BAD, lambda one: _put_printer_at(one, -1), "that no host can have"),
+    (CheckName.PRINTERS, GOOD, lambda one: one, "the list does not say of which day it is"),
+    (CheckName.PRINTERS, GOOD, lambda one: _date_lists(one, date(2026, 11, 20)), "as of 2026-11-20"),
+    (CheckName.ISSUED, GOOD, lambda one: one, "the list does not say of which day it is"),
+    (CheckName.ISSUED, GOOD, lambda one: _date_lists(one, date(2026, 11, 20)), "as of 2026-11-20"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=(IssuedCount(HERE, SCHOOL, 1, 1),)), "as-e04 (1 < "),
     (CheckName.ISSUED, GOOD, lambda one: one, "39 of 40"),
     (CheckName.ISSUED, OPEN, lambda one: replace(one, issued=None), "as-e04"),
@@ -242,5 +258,12 @@ def test_lists_are_refused_with_their_lines(city: City) -> None:
     )
     with pytest.raises(InputError, match=r"p.csv:3: アドレス: 10.0.0.1 is that of p in line 2 already"):
         parse_printers(shared.encode(), Path("p.csv"), city)
+    dated = "学校,端末名,MACアドレス,アドレス,日付\nas-e04,p,00-1b-a9-01-02-03,10.0.0.1,DAY\n"
+    (printer,) = parse_printers(dated.replace("DAY", "2026/11/20").encode(), Path("p.csv"), city)
+    assert printer.as_of == date(2026, 11, 20)
+    with pytest.raises(InputError, match=r"p.csv:2: 日付: 2030-01-01 is after today"):
+        parse_printers(dated.replace("DAY", "2030-01-01").encode(), Path("p.csv"), city)
+    (count,) = parse_issued_counts("学校,対象数,発行数,日付\nas-e04,9,9,2026-11-20\n".encode(), Path("i.csv"), city)
+    assert count.as_of == date(2026, 11, 20)
     good = parse_issued_counts('学校,対象数,発行数\n仮・麻生第四小学校,"1,000",950\n'.encode(), Path("i.csv"), city)
     assert [(one.school, one.due, one.issued) for one in good] == [("as-e04", 1000, 950)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def test_a_number_that_is_taken_gives_the_next_free_one(cities: tuple[City, City
     assert result.unchanged == tuple(kept)
     assert list_numbers(cities[1], result, "staff") == [23, 22], "22 keeps its number, whoever comes first"
     assert [one.keeps_number for one in result.carried] == [False, True]
+
+
+def test_nobody_gets_the_address_of_a_printer_that_has_no_reservation(cities: tuple[City, City]) -> None:
+    (printer,) = reserve(cities[1], "staff", 20)
+    (moved,) = reserve(cities[0], OLD, 20)
+    other = replace(printer, mac="02:54:00:00:99:99")
+    assert list_numbers(cities[1], carry(cities, [moved], SegmentChoice(present=(other,))), "staff") == [21]
+    assert list_numbers(cities[1], carry(cities, [moved], SegmentChoice(present=(printer,))), "staff") == [20], (
+        "its own"
+    )
 
 
 def test_nobody_gets_the_gateway_or_an_address_of_a_device(cities: tuple[City, City]) -> None:

@@ -16,9 +16,10 @@ from controller.integration.stage_change import StageSubject
 from controller.integration.stage_policy import StageRequest, find_stage_subject, plan_stage_policy
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
-from controller.model.loading.policy_text import add_entry, change_entry, write_policy_text
+from controller.model.loading.policy_text import add_entry, change_entry, delete_entries, write_policy_text
 from controller.model.sites.stages import Stage
 from controller.model.virtual_city import VirtualCity
+from controller.prove.identity.host_seats import SeatName
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import write_plain_policies
 from tests.policies import TODAY
@@ -146,6 +147,73 @@ def test_an_entry_of_many_lines_changes_field_by_field() -> None:
     assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == "format: 1\nintegrations:\n  - {by: A}\n"
 
 
+def write_two_wards(folder: Path, first: str, second: str) -> City:
+    """Write two wards in the same stage, each with fields of its own, beside the others."""
+    file = folder / "city/integration.yaml"
+    kept = [line for line in file.read_text("utf-8").splitlines() if "asao" not in line and "tama" not in line]
+    file.write_text("\n".join([*kept, f"  - {{ward: asao, {first}}}", f"  - {{ward: tama, {second}}}", ""]), "utf-8")
+    return load_staged(folder)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        ("stage: separated, by: A, retire-by: &d 2029-03-31", "stage: separated, by: A, retire-by: *d", r"\*d"),
+        ("by: A, stage: &s separated", "by: A, stage: *s", r"\*s"),
+        ("by: A, stage: separated", "by: A, stage: &s separated", "&s"),
+        (
+            "stage: separated, by: A, next: &n {stage: coexist, cutover: 2026-12-26}",
+            "stage: separated, by: A, next: *n",
+            ".",
+        ),
+    ],
+)
+def test_a_value_that_entries_share_is_refused_with_its_line(
+    staged: StagedCity, tmp_path: Path, first: str, second: str, line: str
+) -> None:
+    """An alias has the marks of what it stands for: an edit by them lands in the other ward."""
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    city = write_two_wards(folder, first, second)
+    request = StageRequest(StageSubject("ward", "tama"), Stage.COEXIST, FREE)
+    with pytest.raises(TsunaguError, match=rf"integration.yaml:\d+: {line}.* shares a value between entries; write"):
+        plan_policy(city, folder, request)
+
+
+def test_what_another_entry_shares_does_not_keep_one_from_being_changed(staged: StagedCity, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    city = write_two_wards(folder, "stage: separated, by: A, retire-by: &d 2029-03-31", "stage: separated, by: A")
+    policy = plan_policy(city, folder, StageRequest(ASAO, Stage.COEXIST, FREE))
+    assert "{ward: asao, stage: coexist, by: A, retire-by: &d 2029-03-31, since: 2026-12-26" in policy.text.after
+
+
+SHARED = "closed:\n  - &e {school: a}\n  - {school: b, reason: &r x}\n  - {school: c, reason: *r}\n  - *e\n"
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_no_entry_that_is_shared_is_deleted(number: int) -> None:
+    with pytest.raises(TsunaguError, match=r"x:\d: [&*][er] shares a value"):
+        delete_entries(Path("x"), SHARED, "closed", [number])
+
+
+def test_a_list_that_is_shared_is_not_added_to() -> None:
+    with pytest.raises(TsunaguError, match="x:2: &q shares a value"):
+        add_entry(Path("x"), "a:\n  &q\n  - {school: a}\nclosed: *q\n", "closed", {"by": "A"})
+
+
+@pytest.mark.parametrize("end", ["  - *e\n", "  - {school: b}\n  - *e\n", "  - school: b\n    reason:\n      *e\n"])
+def test_nothing_is_added_behind_an_entry_that_stands_elsewhere(end: str) -> None:
+    """Its marks are those of the other list: the new entry would land there."""
+    with pytest.raises(TsunaguError, match=r"x:\d: \*e shares a value"):
+        add_entry(Path("x"), f"others:\n  - &e {{school: a}}\nclosed:\n{end}", "closed", {"by": "A"})
+
+
+def test_a_text_that_is_no_yaml_any_more_is_refused_with_its_line() -> None:
+    with pytest.raises(TsunaguError, match="x:2: nothing is named &s before this alias"):
+        add_entry(Path("x"), "a: 1\nclosed: *s\n", "closed", {"by": "A"})
+
+
 def test_in_the_virtual_city_a_ward_is_its_schools_there(staged: StagedCity) -> None:
     def load(instead: Mapping[str, Path]) -> City:
         return load_city(staged.folder, on=TODAY, instead=instead, estate=VirtualCity)
@@ -165,4 +233,23 @@ def test_sockets_are_named_by_what_is_written_beside_them(staged: StagedCity) ->
     assert [(one.places, one.devices) for one in found] == [("11-12", 3)]
     virtual = tuple(load_city(staged.folder, on=TODAY, estate=VirtualCity) for _ in range(2))
     assert find_seat_moves((virtual[0], virtual[1]), (SCHOOL,)) == ()
-    assert name_places(["h-staff", "port1.0.12", "GigabitEthernet1/0/11"]) == "11-12, h-staff"
+    assert (
+        name_places([SeatName("h-staff"), SeatName("port1.0.12"), SeatName("GigabitEthernet1/0/11")])
+        == "11-12, h-staff"
+    )
+
+
+def test_what_is_called_alike_is_named_with_what_it_is(staged: StagedCity, tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    groups = folder / "city/groups.yaml"
+    groups.write_text(groups.read_text("utf-8") + "  - {id: asao, name: 麻生第一, wards: [asao]}\n", "utf-8")
+    city = load_staged(folder)
+    with pytest.raises(TsunaguError, match=r"2 things .* are called 'asao'; name the one that is meant: ward:asao, gr"):
+        find_stage_subject(city, "asao")
+    assert find_stage_subject(city, "group:asao") == StageSubject("group", "asao")
+    assert find_stage_subject(city, "group:麻生第一") == StageSubject("group", "asao")
+    assert find_stage_subject(city, "ward:麻生区") == find_stage_subject(city, "ward:asao") == ASAO
+    assert find_stage_subject(city, "school:as-e04") == StageSubject("school", "as-e04")
+    with pytest.raises(TsunaguError, match="there is no school, ward or group 'tama'"):
+        find_stage_subject(city, "group:tama")

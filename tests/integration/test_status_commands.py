@@ -117,6 +117,12 @@ def test_a_planned_day_that_is_past_is_no_change_to_come(policies: PolicyFolder)
     assert done.code == 2, done.errors
     told = json.loads(done.said)
     assert told["faults"] == [{"kind": "overdue", "schools": ["kw-s01"], "stage": "coexist", "day": "2026-04-02"}]
+    report = here(
+        *("report", "integration", "-o", "report.html", "--policies", str(policies.path), "--json"),
+        cwd=policies.path.parent,
+    )
+    about = json.loads(report.said)
+    assert (about["fits"], about["faults"]) == (False, 1)
     assert [one["school"] for one in told["changes"]] == ["kw-s01", "kw-s01"]
     assert not any(one["planned"] for one in told["changes"])
     said = run(policies, "schedule", "--lang", "ja")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ import pytest
 from controller.cli.integration import plan as command
 from controller.errors import PolicyError, TsunaguError
 from controller.integration.plan_change import compare_with_both
+from controller.integration.pre_checks.check import CheckScene
+from controller.integration.pre_checks.device_checks import NoDriftCheck
 from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.stage_change import StageSubject
-from controller.integration.stage_policy import StageRequest
+from controller.integration.stage_policy import StagePolicy, StageRequest
 from controller.integration.status import list_school_statuses
 from controller.integration.way_back import list_moving_devices, prove_way_back
 from controller.model.loading.load_city import load_city
@@ -25,6 +27,7 @@ from controller.operations.integration_settings import IntegrationSettings
 from controller.plan.document import parse_plan, read_plan
 from controller.plan.observe import Observed
 from controller.prove.lint.integration import find_missed_cutovers
+from controller.rollout.durable.gates.gate import GateVerdict
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import observe_as_wanted
@@ -145,6 +148,66 @@ def test_from_a_device_that_stopped_between_two_steps_there_is_a_way(
     found = prove_way_back((policy.before, policy.after), later, lambda _: None)
     assert [str(one) for one in found.faults] == []
     assert found.states
+
+
+def judge_drift(policy: StagePolicy, observed: list[Observed]) -> tuple[GateVerdict, object]:
+    """Judge whether devices drifted, for a change of stage."""
+    now, later = compare_with_both(policy, observed, "")
+    scene = CheckScene(policy, datetime(2026, 12, 1, 3, tzinfo=UTC), now, later, asked=True)
+    result = NoDriftCheck().judge(scene)
+    return result.verdict, result.marks.get("names")
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_device_between_two_steps_is_told_from_one_that_drifted(
+    staged: StagedCity, written: Path, *, backwards: bool
+) -> None:
+    """What was written before explains the states of its own way, and no other."""
+    moving = next(one for one in list_moving_devices(staged.later) if len(one.states) > 1)
+    city = load_staged(written)
+    request = replace(REQUEST, stage=Stage.SEPARATED, cutover=DAY) if backwards else REQUEST
+    policy = plan_policy(city, written, request)
+    stopped = [stop(one, staged, moving.device.id) for one in observe_as_wanted(staged.city, SCHOOL)]
+    verdict, names = judge_drift(policy, stopped)
+    assert verdict is GateVerdict.NOT_JUDGED
+    assert moving.device.id in str(names)
+    verdict, names = judge_drift(policy, [drift(one) for one in stopped])
+    assert (verdict, names) == (GateVerdict.FAILED, "as-e04-floor2")
+
+
+def test_a_change_of_long_ago_explains_no_drift_before_the_next(staged: StagedCity, written: Path) -> None:
+    file = written / "city/integration.yaml"
+    file.write_text(file.read_text("utf-8").replace("since: 2026-12-26", "since: 2025-12-26"), "utf-8")
+    policy = plan_policy(load_staged(written), written, replace(REQUEST, stage=Stage.INTEGRATED, cutover=DAY))
+    held = observe_as_wanted(policy.before, SCHOOL)
+    assert judge_drift(policy, held)[0] is GateVerdict.PASSED
+    assert judge_drift(policy, [drift(one) for one in held]) == (GateVerdict.FAILED, "as-e04-floor2")
+    # Devices that were never changed hold the stage before the one that the next is planned from.
+    verdict, _ = judge_drift(policy, observe_as_wanted(staged.city, SCHOOL))
+    assert verdict is GateVerdict.FAILED
+
+
+def test_a_plan_is_made_by_the_command_where_a_device_stopped(
+    place: Path, staged: StagedCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(place, *PASSES, "-o", "plan.json").code == 0
+    moving = next(one for one in list_moving_devices(staged.later) if len(one.states) > 1)
+    stopped = [stop(one, staged, moving.device.id) for one in observe_as_wanted(staged.city, SCHOOL)]
+    monkeypatch.setattr(command, "observe_devices", lambda *_: stopped)
+    done = run(place, *PASSES, "--pass", "no-drift=rollout stopped", "-o", "again.json")
+    assert done.code == 0, done.said + done.errors
+    assert (place / "again.json").exists()
+
+
+def drift(one: Observed) -> Observed:
+    """Return a device as observed; of one, the sockets of a network are in a VLAN of nobody."""
+    seen = one.observation
+    if one.device.id != "as-e04-floor2" or seen is None:
+        return one
+    ports = tuple(replace(port, vlans=(98,)) if port.vlans == (20,) else port for port in seen.state.ports)
+    state = replace(seen.state, ports=ports)
+    assert state != seen.state
+    return replace(one, observation=replace(seen, state=state), saved=state)
 
 
 def stop(one: Observed, staged: StagedCity, device: str) -> Observed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,17 @@ def test_what_the_lab_measured_is_read_where_there_is_a_record(tmp_path: Path) -
     record.write_text('{"measured_on": "2026-11-30"}', "utf-8")
     with pytest.raises(InputRefused, match="is no record of measured interruptions"):
         read_measured_interruptions(record)
+
+
+def test_the_record_that_is_shipped_is_of_the_rows_of_the_document() -> None:
+    lines = (Path(__file__).parents[2] / "docs/integration.md").read_text("utf-8").splitlines()
+    head = next(at for at, line in enumerate(lines) if line.startswith("| day | commit | seed | core | changes |"))
+    rows = [line.strip("| ").split(" | ") for line in takewhile(lambda line: line.startswith("|"), lines[head + 2 :])]
+    column = lines[head].strip("| ").split(" | ").index("longest interruption, moved ports (s)")
+    measured = read_measured_interruptions()
+    assert measured is not None
+    assert measured.seconds[InterruptionCause.SOCKETS] == max(float(row[column]) for row in rows)
+    assert f"Their longest interruption, {measured.seconds[InterruptionCause.SOCKETS]:g} s" in "\n".join(lines)
 
 
 @pytest.mark.parametrize("name", ["as-e04-core1", "as-e04-floor2", "as-e04-ap1"])

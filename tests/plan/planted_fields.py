@@ -119,6 +119,13 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
         (INTEGRATION, "integrations/8/ward", "nakahara"),
     ),
     "city/integration.yaml integrations.stage": ((INTEGRATION, "integrations/0/stage", "integrated"),),
+    **{
+        f"city/integration.yaml integrations.{one}": (
+            (INTEGRATION, "integrations/0/came-from", "separated"),
+            (INTEGRATION, "integrations/0/since", date(2026, 12, 26)),
+        )
+        for one in ("since", "came-from")
+    },
     "access/rules.yaml rules.schools.groups": ((RULES, "rules/drills-preparation/schools/groups", ["exam-schools"]),),
     "access/rules.yaml rules.exception": (
         (RULES, "rules/cbt/exception", {"owner": "x", "reason": "x", "expires": date(2026, 11, 30)}),

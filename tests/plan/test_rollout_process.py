@@ -93,3 +93,12 @@ def test_a_refusal_before_anything_began_is_one(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(TsunaguError, match=r"^it is too old$") as refused:
         roll("d1")
     assert not isinstance(refused.value, RolloutEndUnknown)
+
+
+@pytest.mark.parametrize("code", ["interrupted", "fault"])
+def test_a_command_that_does_not_say_whether_it_began_may_have_begun(
+    monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    end_as(monkeypatch, REFUSAL.replace("plan-refused", code), "sys.exit(1)")
+    with pytest.raises(RolloutEndUnknown, match="the rollout broke off and may have begun: it is too old"):
+        roll("d1")

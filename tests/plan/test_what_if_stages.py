@@ -10,12 +10,12 @@ import pytest
 from controller.integration.stage_change import StageSubject, change_stage
 from controller.model.city import City
 from controller.model.sites.stages import Stage
-from controller.plan.what_if.changes import Changes, NetworkChange, SeatChange
+from controller.plan.what_if.changes import Changes, NetworkChange, SeatChange, WaitingStage
 from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.markdown import write_markdown
 from tests.policies import PolicyFolder
 
-RULES = "access/rules.yaml"
+RULES, INTEGRATION = "access/rules.yaml", "city/integration.yaml"
 
 
 @pytest.fixture
@@ -110,10 +110,47 @@ def test_a_port_of_a_stage_to_come_is_told(policies: PolicyFolder) -> None:
 def test_what_comes_next_opens_nothing(policies: PolicyFolder) -> None:
     before = policies.load()
     policies.edit(
-        "city/integration.yaml",
+        INTEGRATION,
         "asao, stage: coexist,",
         "asao, stage: coexist, next: {stage: integrated, cutover: 2027-03-27},",
     )
+    changes = compare_policies(before, policies.load())
+    assert changes.nothing
+    assert not changes.unjudged
+
+
+def test_the_day_that_a_change_waits_for_is_told(policies: PolicyFolder) -> None:
+    """The stage is compiled today, and no rollout carries it out before the day: another day is another change."""
+    entry = "asao, stage: coexist, since: DAY, came-from: separated,"
+    before = policies.load()
+    policies.edit(INTEGRATION, "asao, stage: coexist,", entry.replace("DAY", "2026-12-26"))
+    written = policies.load()
+    policies.edit(INTEGRATION, "since: 2026-12-26", "since: 2026-12-28")
+    moved_on = policies.load()
+    (told,) = compare_policies(before, written).stages
+    assert (told.before, told.after, told.waited, told.waits) == (
+        "coexist",
+        "coexist",
+        None,
+        WaitingStage("separated", "2026-12-26"),
+    )
+    changes = compare_policies(written, moved_on)
+    assert not changes.nothing
+    assert not changes.unjudged
+    assert (
+        first_table(changes)
+        .rstrip()
+        .endswith(
+            ": coexist as before; no rollout carries it out before 2026-12-28 (separated until then); "
+            "by the policy before, it was from 2026-12-26 on (separated until then) |"
+        )
+    )
+    assert "2026-12-28 より前には展開されない" in first_table(changes, "ja")
+
+
+def test_a_day_that_is_past_decides_nothing(policies: PolicyFolder) -> None:
+    before = policies.load()
+    policies.edit(INTEGRATION, "asao, stage: coexist,", "asao, stage: coexist, since: 2026-08-03,")
     changes = compare_policies(before, policies.load())
     assert changes.nothing
     assert not changes.unjudged

@@ -27,7 +27,8 @@ def test_a_contradiction_in_a_stage_that_no_school_is_in_is_an_error(policies: P
         "  - id: no-printing\n    effect: forbid\n    purpose: x\n    applications: [printing]\n"
         "    schools: {stages: [integrated]}\n    network: {from: [staff]}\n",
     )
-    (found,) = told(policies)
+    lost, found = told(policies)
+    assert "last way: printing (class IV) loses its last network way of the staff" in lost
     assert "error: contradiction: rule 'printing' permits staff -> printing, but 'no-printing' (" in found
     assert f":{line})" in found
     assert found.endswith(", and a forbid wins (stage: integrated)")
@@ -68,6 +69,18 @@ def test_an_application_that_the_staff_loses_is_told(policies: PolicyFolder, suc
         f"{APPLICATIONS}:57: warning: last way: grading (class I) loses its last network way of the "
     )
     assert "when they go on to integrated" in found
+
+
+def test_an_application_that_a_forbid_closes_in_the_next_stage_is_told(policies: PolicyFolder) -> None:
+    """The rules that permit it are there as before."""
+    policies.append(
+        RULES,
+        "  - id: shut\n    effect: forbid\n    purpose: x\n    applications: [affairs, file-exchange]\n"
+        "    schools: {stages: [integrated]}\n    network: {from: [staff]}\n",
+    )
+    found = [one for one in told(policies) if "last way" in one]
+    assert any("last way: affairs (class II) loses its last network way of the staff" in one for one in found), found
+    assert all("when they go on to integrated" in one for one in found)
 
 
 def test_a_rule_of_the_stage_keeps_the_way(policies: PolicyFolder) -> None:

@@ -20,6 +20,7 @@ from controller.prove.lint.finding import Severity
 from tests.policies import PolicyFolder
 
 RULES = "access/rules.yaml"
+BLUEPRINTS, TRUNK = "city/blueprints.yaml", "{first: 17, last: 23, mode: trunk"
 SCHOOL = StageSubject("school", "as-e04")
 
 
@@ -103,9 +104,17 @@ def test_neither_branch_fails_in_the_stage_where_it_does(policies: PolicyFolder)
 
 
 def test_the_checks_of_the_whole_city_hold(city: City) -> None:
-    assert [one.holds for one in prove_stages(city)] == [True, True, True]
-    seats = prove_stages(city)[2]
+    checks = prove_stages(city)
+    assert [one.differences for one in checks] == [(), (), ()]
+    assert [one.holds for one in checks] == [True, True, False]
+    seats = checks[2]
     assert (seats.name, seats.examined > 100) == (SEATS, True)
+    # The third of the separated networks has no certificates, and its sockets become some of the affairs network.
+    ports = "GigabitEthernet1/0/11, GigabitEthernet1/0/12"
+    assert seats.not_judged == (
+        "802.1X leads nobody to these seats, so that nobody can tell who becomes one of the staff there: "
+        f"floor {ports}: external-legacy in separated, and staff-legacy in coexist"
+    )
 
 
 def test_devices_of_the_stages_to_come_are_proved_one_for_each_blueprint_and_lot(city: City) -> None:
@@ -147,6 +156,71 @@ def test_sockets_of_pupils_that_become_the_staffs_are_found_today(policies: Poli
     warned = [one for one in check_policy(city) if told in one.message]
     assert warned
     assert {(one.severity, one.origin.line) for one in warned} == {(Severity.WARNING, edit.line + 1)}
+
+
+def find_seats(policies: PolicyFolder) -> Check:
+    (seats,) = (one for one in prove_stages(policies.load()) if one.name == SEATS)
+    return seats
+
+
+def test_sockets_that_nobody_is_led_to_and_become_the_staffs_are_not_judged(policies: PolicyFolder) -> None:
+    old = "first: 13, last: 14, mode: access, segments: [pupil], stages: [integrated]"
+    policies.edit(BLUEPRINTS, old, old.replace("pupil", "staff"))
+    seats = find_seats(policies)
+    assert not seats.holds
+    assert "GigabitEthernet1/0/14: learning-legacy in coexist, and staff in integrated" in seats.not_judged
+
+
+def test_a_trunk_of_pupils_that_becomes_sockets_of_the_staff_is_found_and_one_that_gets_a_tag_is_not(
+    policies: PolicyFolder,
+) -> None:
+    """The trunk to an access point carries the staff from `coexist` on: each host stays in the segment of its tag."""
+    old = f"- {TRUNK}, segments: [staff, pupil, guest, management], stages: [coexist, integrated]}}"
+    access = TRUNK.replace("trunk", "access")
+    new = f"{old.replace(', integrated', '')}\n          - {access}, segments: [staff], stages: [integrated]}}"
+    edit = policies.edit(BLUEPRINTS, old, new)
+    seats = find_seats(policies)
+    assert len(seats.differences) == 2, seats.differences
+    for segment, said in zip(("pupil", "guest"), seats.differences, strict=True):
+        assert f"blueprints.yaml:{edit.line + 1}: floor GigabitEthernet1/0/17, " in said
+        assert f"{segment} in coexist, and staff in integrated" in said
+
+
+def test_a_lag_of_pupils_that_becomes_the_staffs_is_found(policies: PolicyFolder) -> None:
+    for _ in range(2):
+        policies.edit(BLUEPRINTS, TRUNK, TRUNK.replace("23", "19"))
+    uplink = "          - {first: 24, last: 24, mode: trunk, segments: all, faces: gateway} # to the core"
+    lag = "          - {first: 20, last: 21, mode: access, segments: [SEGMENT], lag: {number: 3}, stages: [STAGES]}\n"
+    pupil = lag.replace("SEGMENT", "pupil").replace("STAGES", "separated, coexist")
+    staff = lag.replace("SEGMENT", "staff").replace("STAGES", "integrated")
+    policies.edit(BLUEPRINTS, uplink, pupil + staff + uplink)
+    found = find_seats(policies).differences
+    assert any("LAG 3: pupil in coexist, and staff in integrated" in one for one in found), found
+
+
+def test_schools_that_are_not_alike_do_not_stand_for_one_another(policies: PolicyFolder) -> None:
+    """One has a device of its own in the inventory; a rule is for another one alone."""
+    city = policies.load()
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for one in city.schools:
+        kinds.setdefault((city.equipment.find_blueprint(one).id, city.equipment.find_lot(one)), []).append(one.id)
+    first, listed, scoped = next(alike for alike in kinds.values() if len(alike) >= 3)[:3]
+    (policies.path / "city/devices").mkdir(exist_ok=True)
+    policies.write(
+        "city/devices/own.yaml",
+        f"format: 1\ndevices:\n  - {{id: {listed}-own, school: {listed}, role: floor, ports: "
+        "[{first: 24, last: 24, mode: trunk, segments: all, faces: gateway}]}\n",
+    )
+    policies.append(
+        RULES,
+        "  - id: only-here\n    effect: permit\n    purpose: x\n    applications: [cbt]\n"
+        f"    schools: {{ids: [{scoped}]}}\n    network: {{from: [printers]}}\n",
+    )
+    city = policies.load()
+    chosen = [city.school_by_id[name] for name in (first, listed, scoped)]
+    check = prove_next_stages(city, chosen, ProofCache(None))
+    assert check is not None
+    assert [one.endswith(f" of {first}, {listed}, {scoped}") for one in check.evidence] == [True, True], check.evidence
 
 
 @pytest.mark.parametrize("segment", ["pupil", "learning-legacy"])

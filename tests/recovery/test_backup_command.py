@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from controller.operations.operators_file import VARIABLE
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.head_copy import HeadFile
 from tests.cli.running import here
-from tests.security.audit_samples import write_trail
+from tests.security.audit_samples import refuse_entries, write_trail
 
 
 def write_operators(folder: Path, monkeypatch: pytest.MonkeyPatch, head: str = "") -> None:
@@ -72,3 +73,15 @@ def test_a_trail_that_cannot_be_written_is_not_told_as_an_old_head(
     assert done.code == 1
     assert "No space left on device" in done.errors
     assert "after the backup" not in done.errors
+
+
+def test_a_backup_that_the_trail_does_not_take_is_told_with_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_operators(tmp_path / "one", monkeypatch)
+    write_trail(tmp_path / "one" / "state")
+    refuse_entries(monkeypatch, AuditKind.BACKED_UP)
+    done = here("backup", "create", str(tmp_path / "x.tar"), cwd=tmp_path / "work")
+    assert done.code == 1
+    assert "the disk is full" in done.errors
+    assert f"sha256: {hashlib.sha256((tmp_path / 'x.tar').read_bytes()).hexdigest()}" in done.said

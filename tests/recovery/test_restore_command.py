@@ -11,7 +11,6 @@ from unittest.mock import patch
 import pytest
 
 from controller.cli.recovery import restore as command
-from controller.errors import AuditRefused
 from controller.exit_codes import Exit
 from controller.lab.virtual_switches.faults import Fault, MatchingFaults
 from controller.plan.playbook_tasks.onboarding import PinnedKey
@@ -20,6 +19,7 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
 from tests.own_signal import send_own_signal
 from tests.recovery.restore_scene import NAME, SECRETS, RestoreScene
+from tests.security.audit_samples import refuse_entries
 
 pytestmark = pytest.mark.usefixtures("hasty_netmiko")
 
@@ -98,7 +98,7 @@ def test_what_is_refused_has_its_end_in_the_record_and_leaves_no_key(typed: Type
 def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
     typed: Typed, monkeypatch: pytest.MonkeyPatch, lost: tuple[AuditKind, ...]
 ) -> None:
-    lose_records(monkeypatch, lost)
+    refuse_entries(monkeypatch, *lost)
     done = typed.restore("--fingerprint", "SHA256:x", "--json")
     assert (done.code, json.loads(done.said)["end"]) == (Exit.FAILED, "applied"), done
     assert "the disk is full" in done.errors
@@ -109,23 +109,10 @@ def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
 def test_a_key_that_was_pinned_for_nothing_goes_also_where_nothing_is_recorded(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lose_records(monkeypatch, (AuditKind.RESTORED,))
+    refuse_entries(monkeypatch, AuditKind.RESTORED)
     typed.scene.replace("", "another")
     assert typed.restore("--fingerprint", "SHA256:x").code == Exit.FAILED
     assert typed.unpinned == [b"key"]
-
-
-def lose_records(monkeypatch: pytest.MonkeyPatch, kinds: tuple[AuditKind, ...]) -> None:
-    """Let the trail take what begins, and nothing of these kinds after it."""
-    whole = AuditTrail.record
-
-    def record(trail: AuditTrail, kind: AuditKind, **details: str | int) -> str:
-        if kind in kinds and details.get("end") != "begun":
-            message = "the audit trail cannot be written: the disk is full"
-            raise AuditRefused(message)
-        return whole(trail, kind, **details)
-
-    monkeypatch.setattr(AuditTrail, "record", record)
 
 
 def test_ctrl_c_before_the_change_ends_it_and_within_it_waits_for_its_end(

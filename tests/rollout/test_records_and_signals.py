@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,17 +16,22 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from controller.errors import AuditRefused
 from controller.model.city import City
+from controller.operations.applied_policies import find_applied_policy
 from controller.plan.document import PlanFile
 from controller.platforms.transport.in_memory_device.faults import FaultScript, make_fault
 from controller.rollout.ending_signals import ENDING, end_like_interrupt, hear_signals, ignore_ending_signals
 from controller.rollout.outcome import End
 from controller.rollout.record_room import BYTES_A_DEVICE, BYTES_BESIDE, find_free_bytes, refuse_without_room
 from controller.rollout.waves import INTERRUPTED
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.telemetry.timeline import Span
 from controller.telemetry.tracing import open_trace
+from tests.cli.running import here
 from tests.own_signal import send_own_signal
+from tests.rollout.durable.city_scene import give_open_vswitches
 from tests.rollout.memory_lab import MemoryLab
 from tests.rollout.test_waves import roll_out_with
+from tests.security.plan_scene import Scene, make_operations
 
 
 def test_a_signal_in_the_middle_of_taking_over_leaves_no_handler_behind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +69,47 @@ def test_a_trace_that_cannot_be_closed_hides_no_outcome(
     with open_trace(tmp_path / "timeline" / "one.jsonl") as trace:
         outcomes = memory_lab.apply(city, canary_plan, trace)
     assert [one.end for one in outcomes] == [End.APPLIED]
+
+
+def refuse_entry(monkeypatch: pytest.MonkeyPatch, refused: AuditKind) -> None:
+    """Let the audit trail take no entry of a kind."""
+    append = AuditTrail._append  # noqa: SLF001 every entry goes this way
+
+    def refuse(self: AuditTrail, kind: AuditKind, details: Mapping[str, str | int]) -> str:
+        if kind is refused:
+            message = "the disk of the trail is full"
+            raise AuditRefused(message)
+        return append(self, kind, details)
+
+    monkeypatch.setattr(AuditTrail, "_append", refuse)
+
+
+@pytest.mark.parametrize("refused", [None, AuditKind.APPLIED, AuditKind.TIMELINE_OPENED], ids=lambda one: one or "room")
+def test_an_apply_that_is_refused_leaves_what_was_applied_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: AuditKind | None
+) -> None:
+    operations = make_operations(tmp_path)
+    scene = Scene(tmp_path, 1, operations, now=datetime.now(UTC))
+    give_open_vswitches(scene, 2)
+    scene.plan()
+    monkeypatch.setattr("controller.cli.devices.apply.SshTransport", lambda _: scene.lab.transport)
+    monkeypatch.setattr("controller.cli.devices.apply.load_operations_of", lambda *_: operations)
+
+    def refuse_many(_: Path, devices: int) -> None:
+        if devices > 1:
+            message = "no room for the record"
+            raise AuditRefused(message)
+
+    words = ("apply", "plan.json", "--policies", str(scene.policies.path))
+    with monkeypatch.context() as full:
+        if refused is None:
+            full.setattr("controller.cli.devices.apply.refuse_without_room", refuse_many)
+        else:
+            refuse_entry(full, refused)
+        assert here(*words, cwd=tmp_path).code == 1
+    assert find_applied_policy(scene.load(), operations) is None
+    assert here(*words, cwd=tmp_path).code == 0
+    assert find_applied_policy(scene.load(), operations) is not None
 
 
 class Sender:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from controller.cli.advised_commands import forget_estate
 from controller.cli.devices import repair as repair_command
-from controller.errors import CommandFailed, DeviceBusy, DeviceUnconfirmed
+from controller.errors import AuditRefused, CommandFailed, DeviceBusy, DeviceUnconfirmed
 from controller.model.city import City
 from controller.plan.document import PlanFile
 from controller.platforms.ovs.driver import OpenVSwitch
@@ -19,6 +20,7 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from tests.conftest import POLICIES
 from tests.rollout.memory_lab import RESTORE_SECONDS, MemoryLab
+from tests.security.audit_samples import refuse_entries
 
 OVS = OpenVSwitch()
 
@@ -78,7 +80,10 @@ def repair(memory_lab: MemoryLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def run_repair(device: MemoryDevice, state: Path, *, keep: bool = False) -> list[str]:
     """What the audit trail says after the command."""
-    repair_command.repair(device.name, policies=POLICIES, lab=True, state=state, keep=keep)
+    try:
+        repair_command.repair(device.name, policies=POLICIES, lab=True, state=state, keep=keep)
+    finally:
+        forget_estate()  # what a process would have forgotten with its end
     trail = AuditTrail(state)
     assert verify_trail(trail).fault is None
     return [str(one["end"]) for one in verify_trail(trail).list_kind(AuditKind.REPAIRED)]
@@ -118,3 +123,18 @@ def test_what_may_still_be_confirmed_is_not_repaired(repair: MemoryLab, tmp_path
 def test_a_device_without_such_a_state_is_refused(tmp_path: Path) -> None:
     with pytest.raises(typer.BadParameter, match="keeps no unconfirmed state"):
         repair_command.repair("as-e04-core1", policies=POLICIES, state=tmp_path)
+
+
+def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
+    repair: MemoryLab,
+    failed: MemoryDevice,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed.cannot_put_back = False
+    refuse_entries(monkeypatch, AuditKind.REPAIRED)
+    with pytest.raises(AuditRefused, match="the disk is full"):
+        run_repair(failed, tmp_path / "state")
+    assert f"{failed.name}: the state from before that plan is back" in "".join(capsys.readouterr())
+    assert not repair.of(repair.switches[0]).restore_armed

@@ -95,6 +95,8 @@ class KeyScene:
     """Keys that the device refuses whatever it holds."""
     let_in: set[str] = field(default_factory=set)
     """Keys that another file of the device lets in."""
+    logins: list[str] = field(default_factory=list)
+    """The key of each session, in their order."""
 
     def __post_init__(self) -> None:
         self.memory = KeyedDevice(self.device.id, self.clock)
@@ -139,6 +141,7 @@ class KeyTransport(MemoryTransport):
     @contextmanager
     def open_session(self, device: Device, device_type: str, *, changing: bool = False) -> Iterator[MemorySession]:
         scene, name = self._scene, self._name
+        scene.logins.append(name)
         known = write_line(name) in scene.memory.switch.keys or name in scene.let_in
         if name in scene.shut_out or (scene.memory.running and not known):
             raise CredentialsRejected(device.id, f"the key {name} was refused")

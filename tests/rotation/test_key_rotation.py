@@ -42,6 +42,15 @@ def test_a_device_lets_a_new_key_in_and_then_no_old_one(scene: KeyScene) -> None
     assert not scene.memory.restore_armed
 
 
+def test_what_was_proved_is_not_asked_for_once_more(scene: KeyScene) -> None:
+    assert scene.rotate().outcome.end is End.APPLIED
+    assert scene.logins.count("NEW") == 2, "before it is confirmed, and once it has ended"
+    scene.turned = True
+    scene.logins.clear()
+    assert scene.rotate().outcome.end is End.APPLIED
+    assert scene.logins.count("OLD") == 2
+
+
 def test_a_key_that_does_not_get_in_is_put_back_by_the_device(scene: KeyScene) -> None:
     scene.shut_out = NEW
     done = scene.rotate()

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from controller.errors import AuditRefused
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.head_copy import HeadFile
@@ -32,3 +35,16 @@ def fault(state: Path, head: HeadFile | None = None) -> str | None:
 def change(state: Path, name: str, edit: Callable[[list[str]], list[str]]) -> None:
     path = state / name
     path.write_text("".join(edit(path.read_text(encoding="utf-8").splitlines(keepends=True))), encoding="utf-8")
+
+
+def refuse_entries(monkeypatch: pytest.MonkeyPatch, *kinds: AuditKind) -> None:
+    """Let the audit trail take no entry of these kinds; what says that something begins it still takes."""
+    record = AuditTrail.record
+
+    def refuse(self: AuditTrail, kind: AuditKind, **details: str | int) -> str:
+        if kind in kinds and "begun" not in (details.get("end"), details.get("change")):
+            message = "the audit trail cannot be written: the disk is full"
+            raise AuditRefused(message)
+        return record(self, kind, **details)
+
+    monkeypatch.setattr(AuditTrail, "record", refuse)

@@ -19,7 +19,7 @@ from controller.plan.build import PlanOrigin, build_plan
 from controller.plan.document import PlanFile, save_plan
 from controller.plan.provenance.made_here import record_made_plan
 from controller.rollout.outcome import Outcome
-from controller.rollout.start import StartedRollout, StartRequest, start_rollout
+from controller.rollout.start import StartedRollout, StartRequest, judge_start, record_start
 from controller.rollout.waves import roll_out
 from controller.telemetry.timeline import Listener
 from tests.policies import NOON, PolicyFolder
@@ -96,7 +96,9 @@ class Scene:
             undo=undo,
             made_elsewhere=made_elsewhere,
         )
-        return start_rollout(request, self.now + after)
+        started = judge_start(request, self.now + after)
+        record_start(started, self.now + after)
+        return started
 
     def apply(self, *listeners: Listener, undo: bool = False) -> list[Outcome]:
         """Begin a rollout and carry it out."""

@@ -105,7 +105,7 @@ def test_a_plan_that_has_expired_is_not_approved_and_no_approval_counts_where_no
     started = office.scene.start()
     options = StartOptions(60, "", datetime.now(UTC))
     with use_rollouts(office.folder / ".tsunagu", create=True) as store:
-        name = record_rollout(store, started, office.scene.plan_path, options).id
+        name = record_rollout(store, started, office.scene.plan_path, options, lambda _: None).id
     refused = office.approve(name, "taro")
     assert refused.code == 1
     assert "names nobody whose approval counts" in refused.errors

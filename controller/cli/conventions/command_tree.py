@@ -11,6 +11,7 @@ import typer
 
 from controller.cli.conventions.examples import EXAMPLES, format_examples
 from controller.cli.conventions.option_table import OptionKind
+from controller.cli.output_places import guard_outputs
 
 if TYPE_CHECKING:
     from controller.cli.conventions.defaults import Defaults
@@ -38,11 +39,12 @@ def finish_command_line(built: Any, command: Sequence[str], defaults: Defaults |
 
 
 def finish_command(built: Any, words: str, defaults: Defaults | None) -> None:  # noqa: ANN401 below
-    """Give a command its examples, and its options readable words and the variables that may hold their defaults.
+    """Give a command its examples and the guard of its outputs, and its options readable words and their variables.
 
     `built` is of a class that the library does not show.
     """
     built.epilog = format_examples(EXAMPLES.get(words, ()))
+    guard_outputs(built, words)
     for parameter in built.params:
         if defaults is not None and parameter.param_type_name == "option":
             parameter.envvar = list(defaults.variables.get(parameter.name, ())) or parameter.envvar

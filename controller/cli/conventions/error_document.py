@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from controller.errors import DeviceError, InputError, InputRefused, TsunaguError
+from controller.errors import DeviceError, InputError, InputRefused, RolloutKept, TsunaguError
 from controller.exit_codes import Exit
 
 OTHER_CODES = ("usage", "interrupted", "fault", "system", "refused")
@@ -53,6 +53,8 @@ def build_error_document(
         found["problems"] = [{"file": str(error.path), "line": error.line, "field": "", "message": error.why}]
     if isinstance(error, DeviceError):
         found["device"], found["command"] = error.device, error.command
+    if isinstance(error, RolloutKept):
+        found["rollout"] = error.rollout
     if isinstance(error, TsunaguError):
         found["temporary"] = error.temporary
     return {"error": found}

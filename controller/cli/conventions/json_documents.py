@@ -383,6 +383,7 @@ class ErrorBody(TypedDict):
     problems: list[ProblemDocument]
     device: NotRequired[str]
     command: NotRequired[str]
+    rollout: NotRequired[str]
     temporary: NotRequired[bool]
 
 

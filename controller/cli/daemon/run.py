@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import Event
 from typing import Annotated
 
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import open_audit_trail, record_end
 from controller.cli.daemon.duties import DaemonDuties
 from controller.cli.estates import find_user_name
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State, choose_estate_class
@@ -58,24 +59,27 @@ def run(
             else:
                 print_line(f"{clock.now():%Y-%m-%d %H:%M:%S} {words}")
 
-    duties = DaemonDuties(choose_estate_class(lab=lab).estate, policies, state, say, clock)
-    place = duties.find_place()
-    trail = open_audit_trail(place.folder, place.operations)
+    duties, stop = DaemonDuties(choose_estate_class(lab=lab).estate, policies, state, say, clock), Event()
 
-    def keep_fault(duty: str, fault: str) -> None:
-        trail.record(AuditKind.DAEMON, duty=duty, fault=fault, by=user)
+    def end(name: str) -> None:
+        say(f"{name}: ends; devices that have begun are brought to their ends")
+        stop.set()
+        duties.stop_workers()
 
-    with become_daemon(place.folder):
-        scheduler = Scheduler(duties.list_duties(place.operations), clock, say, keep_fault)
-        trail.record(AuditKind.DAEMON, change="begun", changes=place.operations.daemon.changes, by=user)
+    # From before the beginning until behind the end is recorded: a signal at any moment between ends it in order.
+    with hear_signals(end):
+        place = duties.find_place()
+        trail = open_audit_trail(place.folder, place.operations)
 
-        def end(name: str) -> None:
-            say(f"{name}: ends; devices that have begun are brought to their ends")
-            scheduler.stop.set()
-            duties.stop_workers()
+        def keep_fault(duty: str, fault: str) -> None:
+            trail.record(AuditKind.DAEMON, duty=duty, fault=fault, by=user)
 
-        with serve_health(health_port, lambda: not scheduler.find_faults()) as port, hear_signals(end):
-            say(f"begun; changes: {place.operations.daemon.changes}; health: http://{HOST}:{port}{PATH.decode()}")
-            scheduler.run()
-        trail.record(AuditKind.DAEMON, change="ended", by=user)
-        say("ended")
+        with become_daemon(place.folder):
+            changes = place.operations.daemon.changes
+            scheduler = Scheduler(duties.list_duties(place.operations), clock, say, keep_fault, stop)
+            trail.record(AuditKind.DAEMON, change="begun", changes=changes, by=user)
+            with serve_health(health_port, lambda: not scheduler.find_faults()) as port:
+                say(f"begun; changes: {changes}; health: http://{HOST}:{port}{PATH.decode()}")
+                scheduler.run()
+            with record_end(trail, AuditKind.DAEMON, change="ended", by=user):
+                say("ended")

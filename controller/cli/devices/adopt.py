@@ -84,7 +84,7 @@ def adopt(  # noqa: PLR0913 the command's options
     found = observe_devices(city, devices if configs is not None else readable, configs, only_read=True)
     if output is not None:
         known = [one for one in found if one.device in readable]
-        code = propose_learnt_rules(city, school, known, output, policies, as_json=as_json)
+        code = propose_learnt_rules(city, school, known, output, as_json=as_json)
         if code is not Exit.GOOD:
             raise typer.Exit(code)
         return

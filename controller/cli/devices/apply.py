@@ -28,7 +28,7 @@ from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.ending_signals import end_like_interrupt
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartedRollout, StartRequest, start_rollout
+from controller.rollout.start import StartedRollout, StartRequest, judge_start, record_start
 from controller.rollout.waves import INTERRUPTED, FailureLimit, Settings, explain_exceeded, roll_out
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
@@ -109,7 +109,7 @@ def apply(  # noqa: PLR0913 the command's options
     )
     clock = SystemClock()
     began, now = clock.monotonic(), clock.now()
-    started = start_rollout(request, now)
+    started = judge_start(request, now)
     say_start(started, clock.monotonic() - began)
     plan = started.plan
     kept = choose_state_folder(plan.estate, started.operations, state, policies)
@@ -130,6 +130,7 @@ def apply(  # noqa: PLR0913 the command's options
     try:
         with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
             listeners = [trace, Progress(len(plan.devices))]
+            record_start(started, now)
             with end_like_interrupt():
                 outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     except Exception as error:

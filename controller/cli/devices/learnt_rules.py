@@ -17,7 +17,6 @@ from controller.adoption.reading import read_existing_network
 from controller.cli.output import Exit, print_line, say_json, write_output
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.errors import TsunaguError
-from controller.inputs.real_path import find_real_path
 from controller.model.city import City
 from controller.plan.observe import Observed
 from controller.plan.saved_configurations import NoConfiguration
@@ -36,15 +35,13 @@ class LearntRulesDocument(TypedDict):
     missing: list[str]
 
 
-def propose_learnt_rules(  # noqa: PLR0913 what the command was asked
-    city: City, school: str, found: Sequence[Observed], output: Path, policies: Path, *, as_json: bool
-) -> Exit:
+def propose_learnt_rules(city: City, school: str, found: Sequence[Observed], output: Path, *, as_json: bool) -> Exit:
     """Write the rules learnt from the devices that filter, say what they do not say, and return the exit code.
 
     Raises:
         TsunaguError: the file may not be written there, no device could be read, or the rules are not proved.
     """
-    _refuse_place(output, policies)
+    _refuse_place(output)
     learnt: list[LearntRules] = []
     missing = []
     for one in (one for one in found if one.device.role == FILTERING_ROLE):
@@ -104,18 +101,12 @@ def _say(output: Path, learnt: Sequence[LearntRules], missing: Sequence[str]) ->
     )
 
 
-def _refuse_place(output: Path, policies: Path) -> None:
-    """Refuse to write into the policies, or over a file that somebody may have reviewed.
+def _refuse_place(output: Path) -> None:
+    """Refuse to write over a file that somebody may have reviewed.
 
     Raises:
         TsunaguError: says where to write instead.
     """
-    place, folder = find_real_path(output), find_real_path(policies)
-    if place.is_relative_to(folder):
-        message = (
-            f"{output}: stands inside the policies ({policies}); learnt rules are for review first, write elsewhere"
-        )
-        raise TsunaguError(message)
     if output.exists():
         message = f"{output}: is there already, and may be reviewed already; write another file"
         raise TsunaguError(message)

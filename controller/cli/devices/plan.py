@@ -54,7 +54,6 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import Exit, get_words, print_data, print_message, say_delegated, say_json
-from controller.cli.output_places import refuse_lost_inputs
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
 from controller.plan.build import ConsideredDevice, PlanOrigin, build_plan
@@ -124,7 +123,6 @@ def plan(  # noqa: PLR0913 the command's options
     if sign_with is not None and output is None:
         message = "there is nothing to sign without -o"
         raise typer.BadParameter(message)
-    refuse_lost_inputs({"-o": output}, {}, policies)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     if undo is not None:

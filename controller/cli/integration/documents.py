@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from typing_extensions import TypedDict
 
+from controller.cli.integration.brought_lists import RowsOfOthers
 from controller.cli.output import get_words
 from controller.integration.effects import StageEffects
 from controller.integration.interruption import RULES, Interruption, MeasuredInterruptions
@@ -99,6 +100,15 @@ class StageClaimsDocument(TypedDict):
     faults: list[str]
 
 
+class RowsOfOthersDocument(TypedDict):
+    """Rows of a list of schools that do not change, by school; `kept`: written again as they are, but for `dropped`."""
+
+    file: str
+    schools: dict[str, int]
+    kept: bool
+    dropped: list[str]
+
+
 class IntegratePlanDocument(TypedDict):
     """The JSON document of `integrate plan`; `plan` is None where nothing was planned.
 
@@ -113,6 +123,7 @@ class IntegratePlanDocument(TypedDict):
     schools: list[str]
     staying: list[StayingDocument]
     checks: list[CheckedDocument]
+    rows_of_others: list[RowsOfOthersDocument]
     moves: list[SeatMoveDocument]
     ways: list[WayDocument]
     lost: list[LostDocument]
@@ -130,9 +141,10 @@ def build_plan_document(
     checks: tuple[JudgedCheck, ...],
     found: tuple[StageEffects, tuple[Interruption, ...], WayBack, StageClaims],
     ended: tuple[list[str], PlanFile | None],
-    measured: MeasuredInterruptions | None,
+    more: tuple[MeasuredInterruptions | None, tuple[RowsOfOthers, ...]],
 ) -> Mapping[str, object]:
     """Return the document; `ended` are the files that were written, and the plan."""
+    measured, rows = more
     effects, interruptions, way_back, claims = found
     return {
         "subject": {policy.subject.noun: policy.subject.name},
@@ -143,6 +155,10 @@ def build_plan_document(
         "schools": list(policy.schools),
         "staying": [{"school": one.school, "stage": str(one.stage), "entry": str(one.entry)} for one in policy.staying],
         "checks": [_describe_check(one) for one in checks],
+        "rows_of_others": [
+            {"file": str(one.file), "schools": dict(one.schools), "kept": one.kept, "dropped": list(one.dropped)}
+            for one in rows
+        ],
         "moves": [asdict(one) for one in effects.moves],
         "ways": [
             {

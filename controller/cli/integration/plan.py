@@ -13,6 +13,7 @@ from controller.cli.devices.observation import choose_exit_code, list_reachable_
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.unjudged import say_unjudged
 from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.integration.brought_lists import RowsOfOthers, carry_listed_reservations, find_rows_of_others
 from controller.cli.integration.documents import build_plan_document, expires_too_early
 from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
 from controller.cli.integration.scene import BroughtFiles, build_check_scene
@@ -22,6 +23,7 @@ from controller.cli.integration.words import (
     say_claims,
     say_edit,
     say_effects,
+    say_rows_of_others,
     say_steps,
     say_way_back,
 )
@@ -39,20 +41,12 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import Exit, errors, print_message, say_json
-from controller.cli.output_places import refuse_lost_inputs
-from controller.errors import InputError, Problem
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.reservation_table import read_reservations
-from controller.integration.interruption import read_measured_interruptions
+from controller.integration.interruption import MeasuredInterruptions, read_measured_interruptions
 from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
 from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import find_pass_reasons
-from controller.integration.reservations import (
-    CarriedReservations,
-    LeftReason,
-    LeftReservation,
-    carry_reservations,
-)
+from controller.integration.reservations import CarriedReservations
 from controller.integration.stage_policy import (
     StagePolicy,
     StageRequest,
@@ -69,7 +63,11 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import Selection, select_devices
 
 Subject = Annotated[
-    str, typer.Argument(metavar="SCHOOL|WARD|GROUP", help="What changes its stage, by its id or its name.")
+    str,
+    typer.Argument(
+        metavar="SCHOOL|WARD|GROUP",
+        help="What changes its stage, by its id or its name; or ward:ID, group:ID, school:ID.",
+    ),
 ]
 To = Annotated[Stage, typer.Option("--to", help="The stage that it is to be in: the next one, or the one before.")]
 By = Annotated[str, typer.Option("--by", help="Who answers for it; as city/integration.yaml says, if left out.")]
@@ -140,8 +138,6 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     """
     speak(lang)
     _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
-    outputs = {"-o": output, "--carried-to": carried_to}
-    refuse_lost_inputs(outputs, {"--reservations": reservations, "--printers": printers, "--issued": issued}, policies)
     files, saves = SavedFiles(output, carried_to, sign_with), output is not None or write
     reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
@@ -159,7 +155,9 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     )
     observed = observe_devices(policy.before, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
-    carried = _carry(policy, reservations, encoding)
+    table, carried = carry_listed_reservations(policy, reservations, encoding)
+    # Before anything is written: what is wrong with it ends the command.
+    measured = read_measured_interruptions()
     scene = replace(
         build_check_scene(policy, BroughtFiles(printers, issued, encoding), operations, state, policies),
         at=datetime.now(UTC),
@@ -169,6 +167,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
         limits=CheckLimits(backup_days, measured_days, issued_percent),
     )
     found = plan_stage_change(scene, reasons, _say_progress)
+    rows = find_rows_of_others(scene, (printers, issued), (reservations, table))
     written: list[str] = []
     document = None
     code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
@@ -178,7 +177,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
             office = Office(operations, policies, state, load)
             document = save_stage_change(document, policy, (found.checks, carried), files, office)
             written += [str(one) for one in (policy.text.path, *files.written)]
-    _say(policy, found, (written, document), as_json=as_json)
+    _say(policy, found, (written, document), (measured, rows), as_json=as_json)
     for one in () if as_json else later:
         say_unjudged(one.unjudged)
     if not as_json and document is not None:
@@ -219,39 +218,6 @@ def _choose_cutover(text: str | None) -> date | None:
         raise typer.BadParameter(message) from None
 
 
-def _carry(policy: StagePolicy, path: Path | None, encoding: TextEncoding | None) -> CarriedReservations | None:
-    """Return what becomes of the reservations of the schools; None where there is no list.
-
-    Raises:
-        InputError: names each that cannot be carried over, and why.
-    """
-    if path is None:
-        return None
-    listed = read_reservations(path, policy.before, encoding).reservations
-    carried = carry_reservations(policy.before, policy.after, [one for one in listed if one.school in policy.schools])
-    problems = [
-        Problem(one.reservation.origin, "", f"{one.reservation.name} ({one.reservation.address}): {_explain_left(one)}")
-        for one in carried.left
-    ]
-    if problems:
-        message = f"{path}: these reservations cannot be carried over; nothing was written:"
-        raise InputError(message, problems)
-    return carried
-
-
-def _explain_left(one: LeftReservation) -> str:
-    there = ", ".join(one.segments)
-    match one.reason:
-        case LeftReason.NO_SEGMENT:
-            return "its address is in no segment of its school; correct it"
-        case LeftReason.FULL:
-            return f"no address of {there} is free"
-        case LeftReason.SEVERAL_SUCCESSORS:
-            return f"the sockets of {one.segment_before} become those of {there}; divide the list"
-        case _:
-            return f"nothing comes in the place of {one.segment_before} in the next stage; take it out of the list"
-
-
 def _say_progress(device: str) -> None:
     if errors.is_terminal:
         errors.print(f"way back: {device}", style="dim", markup=False)
@@ -266,14 +232,22 @@ def _name_origin(operations: Operations, sign_with: Path | None) -> PlanOrigin:
     )
 
 
-def _say(policy: StagePolicy, found: StagePlan, ended: tuple[list[str], PlanFile | None], *, as_json: bool) -> None:
-    measured = read_measured_interruptions()
+def _say(
+    policy: StagePolicy,
+    found: StagePlan,
+    ended: tuple[list[str], PlanFile | None],
+    more: tuple[MeasuredInterruptions | None, tuple[RowsOfOthers, ...]],
+    *,
+    as_json: bool,
+) -> None:
+    measured, rows = more
     if as_json:
         parts = found.effects, found.interruptions, found.way_back, found.claims
-        say_json(build_plan_document(policy, found.checks, parts, ended, measured))
+        say_json(build_plan_document(policy, found.checks, parts, ended, more))
         return
     say_change(policy)
     say_checks(found.checks)
+    say_rows_of_others(rows)
     say_effects(policy.after, found.effects)
     say_steps(found.interruptions, measured)
     say_way_back(found.way_back)
@@ -298,9 +272,9 @@ def _say_end(
 ) -> None:
     carried, operations = more
     if carried is not None:
-        moved = len(carried.carried)
+        moved, kept = len(carried.carried), len(carried.unchanged) + len(carried.others)
         key = "integration_plan.reservations" if saves else "integration_plan.reservations-not-written"
-        print_message(key, count=moved + len(carried.unchanged), moved=moved, file=files.carried)
+        print_message(key, count=moved + kept, moved=moved, file=files.carried)
     if not saves:
         say_edit(policy)
         return

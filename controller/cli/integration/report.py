@@ -13,7 +13,6 @@ from controller.cli.estates import choose_state_folder, load_estate_city, load_e
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
 from controller.cli.output import print_line, say_json, write_output
-from controller.cli.output_places import refuse_lost_inputs
 from controller.errors import TsunaguError
 from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
@@ -27,12 +26,17 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to w
 
 
 class IntegrationReportDocument(TypedDict):
-    """The file that was written, and how many schools it is about."""
+    """The file that was written, and how many schools it is about.
+
+    `fits`: every school finds a week, and the settings allow what the policy plans already; null without a calendar.
+    `faults` are those plans that they do not allow.
+    """
 
     file: str
     schools: int
     integrated: int
     fits: bool | None
+    faults: int
 
 
 def report_integration(  # noqa: PLR0913 the options of a command
@@ -45,7 +49,6 @@ def report_integration(  # noqa: PLR0913 the options of a command
     as_json: Json = False,
 ) -> None:
     """Write how far the integration of the schools is as one HTML file: stages, the schedule, what is in the way."""
-    refuse_lost_inputs({"-o": output}, {}, policies)
     city = load_estate_city(policies, lab=lab)
     if city.files.find(INTEGRATION) is None:
         message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
@@ -62,13 +65,13 @@ def report_integration(  # noqa: PLR0913 the options of a command
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)
     done = sum(one.stage is Stage.INTEGRATED for one in statuses)
-    fits = None if plan is None else plan.shortage is None
     if as_json:
         document: IntegrationReportDocument = {
             "file": str(output),
             "schools": len(statuses),
             "integrated": done,
-            "fits": fits,
+            "fits": None if plan is None else plan.fits,
+            "faults": 0 if plan is None else len(plan.faults),
         }
         say_json({**document})
         return

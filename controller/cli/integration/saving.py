@@ -22,6 +22,7 @@ from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, list_signatures, name_record
 from controller.plan.provenance.git_commit import CHANGED, find_commit
 from controller.plan.provenance.signed_plan import sign_plan
+from controller.rollout.ending_signals import end_like_interrupt, ignore_ending_signals
 from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.whole_file import write_whole
 
@@ -59,7 +60,9 @@ def save_stage_change(
 ) -> PlanFile:
     """Save the plan, write the reservations, then the policy, and say so in the audit trail.
 
-    Whatever ends it before that, somebody's Ctrl-C at the passphrase of the key too, leaves all files as they were.
+    Whatever ends it before that leaves all files as they were: somebody's Ctrl-C at the passphrase of the key, a signal
+    that ends the command, a closed terminal. While the audit trail is written no signal is let in: it says so of files
+    that are there.
 
     Raises:
         TsunaguError: one of them cannot be written, or the policy has changed meanwhile.
@@ -67,14 +70,15 @@ def save_stage_change(
     made = document.model_copy(update={"commit": _foretell_commit(policy, office.policies)})
     signature = sign_plan(made, files.key) if files.plan is not None and files.key is not None else None
     _refuse_other_policy(document, policy, office)
-    with _put_back_where_it_fails(policy, files):
+    with end_like_interrupt(), _put_back_where_it_fails(policy, files):
         if files.plan is not None:
             save_plan_here(made, files.plan, signature)
         if files.carried is not None and found[1] is not None:
             write_output(write_reservations(found[1]), files.carried)
         if policy.text.changed:
             write_policy_text(policy.text)
-        _record(made, policy, found[0], office, saved=files.plan is not None)
+        with ignore_ending_signals():
+            _record(made, policy, found[0], office, saved=files.plan is not None)
     return made
 
 
@@ -107,9 +111,10 @@ def _put_back_where_it_fails(policy: StagePolicy, files: SavedFiles) -> Iterator
     try:
         yield
     except BaseException:
-        restore_policy_text(policy.text)
-        for path, content, mode in kept:
-            _put_back(path, content, mode)
+        with ignore_ending_signals():
+            restore_policy_text(policy.text)
+            for path, content, mode in kept:
+                _put_back(path, content, mode)
         raise
 
 

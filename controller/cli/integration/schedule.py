@@ -13,7 +13,6 @@ from controller.cli.estates import load_estate_city, load_estate_operations
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
 from controller.cli.output import Exit, get_words, print_message, say_json, write_output
-from controller.cli.output_places import refuse_lost_inputs
 from controller.errors import TsunaguError
 from controller.integration.schedule.build_schedule import Schedule, ScheduledChange, Shortage, build_schedule
 from controller.integration.schedule.planned_faults import PlannedFault, PlannedFaultKind
@@ -91,7 +90,6 @@ def show_schedule(  # noqa: PLR0913 the command's options
     change already that the settings do not allow, or whose day is past.
     """
     speak(lang)
-    refuse_lost_inputs({"--csv": csv}, {}, policies)
     city = load_estate_city(policies, lab=lab)
     operations = load_estate_operations(city)
     settings, calendar = operations.integration, city.calendar
@@ -109,7 +107,7 @@ def show_schedule(  # noqa: PLR0913 the command's options
         say_json({**_describe_schedule(found, settings)})
     else:
         _print_schedule(city, found, settings)
-    if found.shortage is not None or found.faults:
+    if not found.fits:
         raise typer.Exit(Exit.DIFFERS)
 
 

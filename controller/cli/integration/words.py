@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from controller.cli.integration.brought_lists import RowsOfOthers
 from controller.cli.integration.documents import describe_seen
 from controller.cli.output import get_words, name_first, print_line, print_message
 from controller.integration.effects import SeatMove, StageEffects
@@ -54,6 +55,18 @@ def say_checks(checks: Iterable[JudgedCheck]) -> None:
         if one.reason and not one.passed_by_name:
             key = "integration_plan.check-needless" if one.passed else "integration_plan.check-not-passable"
             print_message(key, "yellow" if one.passed else "red", name=one.name)
+
+
+def say_rows_of_others(lists: Iterable[RowsOfOthers]) -> None:
+    """Say which rows of the lists are of other schools, and which columns are not written again."""
+    for one in lists:
+        if one.schools:
+            named = ", ".join(f"{name} ({count})" for name, count in [*one.schools.items()][:_FAULTS_SHOWN])
+            named += " …" if len(one.schools) > _FAULTS_SHOWN else ""
+            key = "integration_plan.rows-kept" if one.kept else "integration_plan.rows-not-asked"
+            print_message(key, "yellow", file=one.file, count=sum(one.schools.values()), schools=named)
+        if one.dropped:
+            print_message("integration_plan.columns-dropped", "yellow", file=one.file, columns=", ".join(one.dropped))
 
 
 def say_effects(city: City, effects: StageEffects) -> None:

@@ -21,7 +21,6 @@ from controller.cli.options import (
     Wards,
 )
 from controller.cli.output import print_line, say_json, write_output
-from controller.cli.output_places import refuse_lost_inputs
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
@@ -57,7 +56,6 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     as_json: Json = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
-    refuse_lost_inputs({"-o": output}, {}, policies)
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_find_store(city, state), must_exist=True) as store:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.audit import find_head_copy, open_audit_trail
+from controller.cli.audit import find_head_copy, open_audit_trail, record_end
 from controller.cli.estates import find_user_name
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies
 from controller.cli.output import print_line, say_json
@@ -51,12 +51,12 @@ def create_controller_backup(path: File, *, policies: Policies = DEFAULT_POLICIE
     operations = load_operations(policies=policies)
     made = create_backup(path, operations, find_head_copy(operations), datetime.now(UTC))
     trail = open_audit_trail(operations.state, operations)
-    trail.record(AuditKind.BACKED_UP, file=str(path), sha256=made.sha256, person=find_user_name())
-    for name in made.left_out:
-        print_line(f"not in the backup: {operations.state / name}", "yellow")
-    if not made.pins:
-        print_line("note: the operators' file names no file of pinned host keys that is there", "yellow")
-    _say(path, made, as_json=as_json)
+    with record_end(trail, AuditKind.BACKED_UP, file=str(path), sha256=made.sha256, person=find_user_name()):
+        for name in made.left_out:
+            print_line(f"not in the backup: {operations.state / name}", "yellow")
+        if not made.pins:
+            print_line("note: the operators' file names no file of pinned host keys that is there", "yellow")
+        _say(path, made, as_json=as_json)
 
 
 @backup.command("restore")
@@ -90,3 +90,4 @@ def _say(path: Path, found: ControllerBackup, *, as_json: bool) -> None:
         say_json(document)
     else:
         print_line(f"{path}: made {found.made:%Y-%m-%d %H:%M %Z}, {found.files} files, {found.pins} of host keys")
+        print_line(f"sha256: {found.sha256}")

@@ -21,7 +21,7 @@ from controller.cli.output import Exit, print_line, say_json
 from controller.drills.conduct import Drill, DrillOffice, conduct_drill, describe_targets
 from controller.drills.controller_drill import drill_controller_restore, find_newest_backup
 from controller.drills.drill_record import DrillRecord, describe_age
-from controller.drills.drill_store import find_last_passed, list_drills, list_failing_kinds
+from controller.drills.drill_store import KeptDrill, find_last_passed, list_drills, list_failing_kinds
 from controller.errors import DrillRefused
 from controller.inputs.character_classes import NAME_CHARACTERS
 from controller.inputs.shown_text import shorten_value
@@ -161,12 +161,12 @@ def _open_office(
     operations = load_estate_operations(city)
     folder = choose_state_folder(city.estate, operations, state, policies)
     trail = open_audit_trail(folder, operations)
-    taking_part = (_check_user(find_user_name()), *map(_check_name, people or ()))
+    taking_part = (find_user_name(), *map(_check_name, people or ()))
     return city, DrillOffice(city, folder, trail, SystemClock(), taking_part), operations
 
 
-def _check_user(name: str) -> str:
-    """Return the name of this user, as a record may hold it.
+def _check_user(name: str) -> None:
+    """Refuse a user whose name a record may not hold.
 
     Raises:
         DrillRefused: it may not.
@@ -175,7 +175,6 @@ def _check_user(name: str) -> str:
     if fault is not None:
         message = f"the user name {shorten_value(name)} {fault}: run the drill as a user whose name a record may hold"
         raise DrillRefused(message)
-    return name
 
 
 def _check_name(name: str) -> str:
@@ -193,21 +192,25 @@ def _check_name(name: str) -> str:
 
 def _conduct(drill: Drill, office: DrillOffice, *, as_json: bool) -> None:
     """Conduct a drill, say what came of it, and leave with its exit code."""
-    record, kept = conduct_drill(drill, office)
-    if as_json:
-        say_json(record.model_dump(mode="json"), form="drill")
-    else:
-        _print_record(record)
-        for finding in record.findings:
-            print_line(f"  {finding}")
-        if not record.expected:
-            note = "  no application has targets: write 'recovery: {rto: 4h, rpo: 1d}' in access/applications.yaml"
-            print_line(note, "yellow")
-        print_line(f"  kept in {kept.path}")
+    _check_user(office.people[0])
+    record, _ = conduct_drill(drill, office, partial(_say_drill, as_json=as_json))
     if record.failure:
         raise typer.Exit(Exit.FAILED)
     if not record.passed:
         raise typer.Exit(Exit.DIFFERS)
+
+
+def _say_drill(record: DrillRecord, kept: KeptDrill, *, as_json: bool) -> None:
+    if as_json:
+        say_json(record.model_dump(mode="json"), form="drill")
+        return
+    _print_record(record)
+    for finding in record.findings:
+        print_line(f"  {finding}")
+    if not record.expected:
+        note = "  no application has targets: write 'recovery: {rto: 4h, rpo: 1d}' in access/applications.yaml"
+        print_line(note, "yellow")
+    print_line(f"  kept in {kept.path}")
 
 
 def _print_record(record: DrillRecord) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import describe_failure, open_audit_trail, record_end
 from controller.cli.devices.apply import RestoreAfter
 from controller.cli.devices.plan import SignWith
 from controller.cli.estates import (
@@ -22,7 +22,6 @@ from controller.cli.estates import (
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
-from controller.errors import TsunaguError
 from controller.operations.device_access import require_access
 from controller.plan.playbook_tasks.onboarding import PinnedKey, pin_expected_key
 from controller.plan.select import find_device
@@ -104,13 +103,6 @@ def restore_dead_device(  # noqa: PLR0913 the command's options
     key: PinnedKey | None = None
     done: RestoredDevice | None = None
 
-    def tell_end(done: RestoredDevice) -> None:
-        try:
-            trail.record(AuditKind.RESTORED, **about, end=str(done.outcome.end))
-        finally:
-            # The device is as it is, also where the trail cannot be written.
-            _say(done, source, key, as_json=as_json)
-
     try:
         with (
             end_like_interrupt(),
@@ -133,21 +125,20 @@ def restore_dead_device(  # noqa: PLR0913 the command's options
     except BaseException as error:
         if done is not None:
             # It had its end before something else went wrong: the timeline could not be sealed, say.
-            tell_end(done)
-            raise
+            with record_end(trail, AuditKind.RESTORED, **about, end=str(done.outcome.end)):
+                _say(done, source, key, as_json=as_json)
+                raise
         # Whatever ends it, also Ctrl-C: a key that was pinned for nothing goes, and the record has its end.
-        try:
+        with record_end(trail, AuditKind.RESTORED, **about, end=describe_failure(error)):
             if key is not None and key.new and unpin_host_key(identify_device(device, access), key.key):
                 errors.print(f"{name}: the host key was taken out again", style="yellow", markup=False)
-        finally:
-            why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
-            trail.record(AuditKind.RESTORED, **about, end=f"failed: {why}"[:300])
-        raise
-    tell_end(done)
-    if not done.outcome.end.good:
-        raise typer.Exit(Exit.FAILED)
-    if heard:
-        raise typer.Exit(Exit.INTERRUPTED)
+            raise
+    with record_end(trail, AuditKind.RESTORED, **about, end=str(done.outcome.end)):
+        _say(done, source, key, as_json=as_json)
+        if not done.outcome.end.good:
+            raise typer.Exit(Exit.FAILED)
+        if heard:
+            raise typer.Exit(Exit.INTERRUPTED)
 
 
 def _say(done: RestoredDevice, source: RestoreSource, key: PinnedKey | None, *, as_json: bool) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 import typer
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import open_audit_trail, record_end
 from controller.cli.devices.apply import (
     AcceptNoRestore,
     AcceptWider,
@@ -47,15 +48,16 @@ from controller.rollout.durable.carry_out import (
     refuse_resuming,
     refuse_superseding,
     resume_rollout,
+    tell_kept,
     use_rollouts,
 )
-from controller.rollout.durable.records import RolloutState
-from controller.rollout.durable.rollout_scene import RolloutScene, prepare_scene
+from controller.rollout.durable.records import RolloutRecord, RolloutState
+from controller.rollout.durable.rollout_scene import prepare_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.waves.unknown_devices import WriteOff
 from controller.rollout.durable.waves.write_offs import write_device_off
 from controller.rollout.record_room import refuse_without_room
-from controller.rollout.start import StartRequest, judge_start
+from controller.rollout.start import StartedRollout, StartRequest, judge_start
 from controller.storage.audit.audit_trail import AuditKind
 
 rollout = typer.Typer(
@@ -123,30 +125,40 @@ def start(  # noqa: PLR0913 the command's options
             refuse_superseding(store, supersede)
         else:
             store.refuse_second_rollout()
-        scene = _begin(store, request, place, StartOptions(restore_after, forced, SystemClock().now(), supersede))
-    if supersede:
-        # Whoever works on the other one ends the devices that have begun, and leaves then.
-        errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
-    work_or_watch(scene, place, as_json=as_json)
+        started, record = _begin(
+            store, request, place, StartOptions(restore_after, forced, SystemClock().now(), supersede)
+        )
+    with tell_kept(record.id):
+        around = build_surroundings(place, SystemClock(), record)
+        scene = prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
+        if supersede:
+            # Whoever works on the other one ends the devices that have begun, and leaves then.
+            errors.print(f"takes the place of {supersede} once its devices that have begun have ended", markup=False)
+        work_or_watch(scene, place, as_json=as_json)
 
 
-def _begin(store: RolloutStore, request: StartRequest, place: EstateRollouts, options: StartOptions) -> RolloutScene:
-    """Judge a plan and keep its rollout, which has begun then; return what it is carried out with."""
+def _begin(
+    store: RolloutStore, request: StartRequest, place: EstateRollouts, options: StartOptions
+) -> tuple[StartedRollout, RolloutRecord]:
+    """Judge a plan and keep its rollout, which has begun then."""
     clock = SystemClock()
     began = clock.monotonic()
     started = judge_start(request, options.now)
     say_start(started, clock.monotonic() - began)
     lost = bool(options.supersedes) and _is_lost(store, options.supersedes, place)
-    record = record_rollout(store, started, request.plan_path, options)
-    trail = open_audit_trail(place.folder, place.operations)
-    trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **started.answers.list_attributes())
-    if options.supersedes:
-        _record(place, options.supersedes, f"superseded by {record.id}", request.applier)
-    if lost:
-        tell_lost_end(store, options.supersedes, place, RolloutState.SUPERSEDED)
-    print_line(f"rollout {record.id} has begun")
-    around = build_surroundings(place, clock, record)
-    return prepare_scene(record, started.city, started.plan, started.verified, started.operations, around)
+    trail, about = open_audit_trail(place.folder, place.operations), started.answers.list_attributes()
+
+    def audit(record: RolloutRecord) -> None:
+        trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
+
+    record = record_rollout(store, started, request.plan_path, options, audit)
+    with tell_kept(record.id):
+        print_line(f"rollout {record.id} has begun")
+        if options.supersedes:
+            with _record(place, options.supersedes, f"superseded by {record.id}", request.applier):
+                if lost:
+                    tell_lost_end(store, options.supersedes, place, RolloutState.SUPERSEDED)
+    return started, record
 
 
 @rollout.command("resume")
@@ -169,8 +181,10 @@ def resume(
     with use_rollouts(place.folder, server=place.server) as store:
         refuse_resuming(store, name)
         scene = prepare_resumption(store, name, place)
+        trail = open_audit_trail(place.folder, place.operations)
+        # First, as of a start: what nothing shows changes no device.
+        trail.record(AuditKind.ROLLOUT, rollout=name, change="resumed", by=user)
         resume_rollout(store, name, user, SystemClock().now())
-        _record(place, name, "resumed", user)
     work_or_watch(scene, place, as_json=as_json)
 
 
@@ -223,8 +237,8 @@ def write_off(  # noqa: PLR0913 the command's options
     with use_rollouts(place.folder, server=place.server) as store:
         written_off = WriteOff(device, user, check_reason("--reason", reason), now)
         write_device_off(store, name, written_off, place.operations.rollout.retry)
-        _record(place, name, f"wrote {device} off: {written_off.reason}", user)
-        _show(store, name, place, as_json=as_json)
+        with _record(place, name, f"wrote {device} off: {written_off.reason}", user):
+            _show(store, name, place, as_json=as_json)
 
 
 @rollout.command("list")
@@ -321,10 +335,11 @@ def _change(name: str, place: EstateRollouts, to: RolloutState, *, as_json: bool
     with use_rollouts(place.folder, server=place.server) as store:
         lost = _is_lost(store, name, place)
         store.change_state_or_refuse(name, to, now, by=user)
-        _record(place, name, to, user)
-        if lost and to.is_final:
-            tell_lost_end(store, name, place, to)
-        _show(store, name, place, as_json=as_json)
+        with _record(place, name, to, user):
+            # What it has come to is said first: the telling of its end writes into the audit trail, too.
+            _show(store, name, place, as_json=as_json)
+            if lost and to.is_final:
+                tell_lost_end(store, name, place, to)
 
 
 def _is_lost(store: RolloutStore, name: str, place: EstateRollouts) -> bool:
@@ -332,8 +347,10 @@ def _is_lost(store: RolloutStore, name: str, place: EstateRollouts) -> bool:
     return find_lost_since(store, name, SystemClock().now(), worked_on=worked_on) is not None
 
 
-def _record(place: EstateRollouts, name: str, what: str, user: str) -> None:
-    open_audit_trail(place.folder, place.operations).record(AuditKind.ROLLOUT, rollout=name, change=what, by=user)
+def _record(place: EstateRollouts, name: str, what: str, user: str) -> AbstractContextManager[None]:
+    """Record what was done with a rollout, then run the block that says it."""
+    trail = open_audit_trail(place.folder, place.operations)
+    return record_end(trail, AuditKind.ROLLOUT, rollout=name, change=what, by=user)
 
 
 def _show(store: RolloutStore, name: str, place: EstateRollouts, *, as_json: bool) -> None:

@@ -29,12 +29,11 @@ from controller.rollout.durable.carry_out import (
     WORKER,
     become_worker,
     carry_out,
-    describe_rollout_span,
     is_worked_on,
     use_rollouts,
 )
 from controller.rollout.durable.heartbeats import RefusalWatch
-from controller.rollout.durable.records import RolloutRecord, RolloutState
+from controller.rollout.durable.records import RolloutRecord, RolloutState, describe_rollout_span
 from controller.rollout.durable.rollout_scene import RolloutScene, Surroundings, resume_scene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.workflow_engine import WorkflowEngine

@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import describe_failure, open_audit_trail, record_end
 from controller.cli.devices.apply import AcceptNoRestore, RestoreAfter
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_estate_operations
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
 from controller.cli.output import Exit, errors, print_data, print_line, say_json
-from controller.errors import TsunaguError
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess, require_access
 from controller.operations.operations import Operations
@@ -107,13 +106,6 @@ def rotate(  # noqa: PLR0913 the command's options
         heard.append(said)
         errors.print(f"{said}: the change of {name} has begun, and is brought to its end first", markup=False)
 
-    def tell_end(done: RotatedDevice) -> None:
-        try:
-            trail.record(AuditKind.ROTATED, **about, end=str(done.outcome.end))
-        finally:
-            # The device is as it is, also where the trail cannot be written.
-            _say_end(work, done, as_json=as_json)
-
     done: RotatedDevice | None = None
     try:
         with (
@@ -123,27 +115,30 @@ def rotate(  # noqa: PLR0913 the command's options
         ):
             done = work.carry_out(settings, [trace])
     except BaseException as error:
-        if done is not None:
-            # It had its end before something else went wrong: the timeline could not be sealed, say.
-            tell_end(done)
+        # It may have had its end before something else went wrong: the timeline could not be sealed, say.
+        end = describe_failure(error) if done is None else str(done.outcome.end)
+        with record_end(trail, AuditKind.ROTATED, **about, end=end):
+            if done is not None:
+                _say_end(work, done, as_json=as_json)
             raise
-        why = str(error) if isinstance(error, TsunaguError) else error.__class__.__name__
-        trail.record(AuditKind.ROTATED, **about, end=f"failed: {why}"[:300])
-        raise
-    tell_end(done)
-    if heard:
-        raise typer.Exit(Exit.INTERRUPTED)
-    if not done.outcome.end.good:
-        raise typer.Exit(Exit.FAILED)
+    with record_end(trail, AuditKind.ROTATED, **about, end=str(done.outcome.end)):
+        _say_end(work, done, as_json=as_json)
+        if heard:
+            raise typer.Exit(Exit.INTERRUPTED)
+        if not done.outcome.end.good:
+            raise typer.Exit(Exit.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is due on a device: its `own` login or key stays, the `other` one comes or goes."""
+    """What is due on a device: the `other` login or key comes or goes.
+
+    `noun` stands before a login's name where people read it: what a key is called says already that it is one.
+    """
 
     device: Device
     stage: RotationStage
-    own: str
+    noun: str
     other: str
     commands: tuple[Command, ...]
     is_done: bool
@@ -162,7 +157,7 @@ def _prepare(
         return _Work(
             device,
             of_key.stage,
-            of_key.own.name,
+            "",
             of_key.key.name,
             due_key.commands,
             due_key.is_done,
@@ -175,7 +170,7 @@ def _prepare(
     return _Work(
         device,
         of_login.stage,
-        own,
+        "login ",
         other,
         due.commands,
         due.is_done,
@@ -191,7 +186,7 @@ def _say_due(work: _Work, *, as_json: bool) -> None:
         return
     for command in work.commands:
         print_data(f"would type  {work.device.id}: {command.shown_line}")
-    said = "nothing is due" if work.is_done else f"{work.stage} the login {work.other} is due"
+    said = "nothing is due" if work.is_done else f"{work.stage} the {work.noun}{work.other} is due"
     print_line(f"{work.device.id}: {said}", "green" if work.is_done else "yellow")
 
 
@@ -204,7 +199,7 @@ def _say_end(work: _Work, done: RotatedDevice, *, as_json: bool) -> None:
     said = f": {outcome.reason}" if outcome.reason else ""
     print_line(f"{outcome.end:<9} {outcome.device}{said}", "green" if outcome.end.good else "red")
     for user, does in done.logins.items():
-        print_line(f"login {user}: {does}")
+        print_line(f"{work.noun}{user}: {does}")
     if outcome.end.good and work.stage is RotationStage.ADD:
         print_line(f"when every device of the access {work.device.access} has it: {work.advice}; then run this again")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
@@ -133,16 +134,34 @@ class RowReader:
             self._problems.add(self._row.origin, cell.header, str(refused))
             return None
 
+    def read_own_day(self, today: date) -> date | None:
+        """Return the day of a row that may say one; None where it says none, or one that is of no use."""
+        if self._row.find_cell(HostColumn.DATE) is None:
+            return None
+        return self.read_cell(HostColumn.DATE, partial(read_day, today=today))
+
 
 @dataclass(frozen=True, slots=True)
 class ListedHost:
-    """A host of a list: the school (its id), the name, and the addresses that the list says."""
+    """A host of a list: the school (its id), the name, and the addresses; `as_of` is the day of the row."""
 
     origin: Origin
     school: str
     name: str
     mac: str
     address: IPv4Address | IPv6Address
+    as_of: date | None = None
+
+
+def find_oldest_day(days: Iterable[date | None]) -> date | None:
+    """Find the oldest day of a list's rows; None where one of them says none.
+
+    >>> find_oldest_day([date(2026, 12, 1), date(2026, 4, 1)]), find_oldest_day([date(2026, 12, 1), None])
+    (datetime.date(2026, 4, 1), None)
+    """
+    said = [*days]
+    known = [one for one in said if one is not None]
+    return min(known, default=None) if len(known) == len(said) else None
 
 
 def read_host_row(row: HostRow, schools: KnownNames, problems: ProblemList) -> ListedHost | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from controller.errors import Origin
@@ -12,7 +11,7 @@ from controller.importing.cell_values import read_plain_text
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, RowReader, read_day, read_mac
+from controller.integration.computers.host_cells import KnownNames, RowReader, read_mac
 from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow, parse_host_table
 from controller.model.city import City
 
@@ -108,7 +107,7 @@ class _InventoryReader:
 
     def _read_day(self, row: HostRow, reader: RowReader) -> date | None:
         if row.find_cell(HostColumn.DATE) is not None:
-            return reader.read_cell(HostColumn.DATE, partial(read_day, today=self._day.today))
+            return reader.read_own_day(self._day.today)
         if self._day.as_of is None:
             header = HEADERS[HostColumn.DATE][0]
             message = f"the row has no day; add a column {header}, or say the day of the whole list: --as-of DATE"

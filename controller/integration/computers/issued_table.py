@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from controller.errors import Origin
@@ -22,12 +23,16 @@ _COUNT = re.compile(r"[0-9]{1,6}|[0-9]{1,3},[0-9]{3}")
 
 @dataclass(frozen=True, slots=True)
 class IssuedCount:
-    """How many certificates or accounts a school is due, and how many of them were issued; `school` is an id."""
+    """How many certificates or accounts a school is due, and how many of them were issued; `school` is an id.
+
+    `as_of` is the day that the row says.
+    """
 
     origin: Origin
     school: str
     due: int
     issued: int
+    as_of: date | None = None
 
 
 def read_issued_counts(path: Path, city: City, told: TextEncoding | None = None) -> tuple[IssuedCount, ...]:
@@ -56,11 +61,12 @@ def parse_issued_counts(
         reader = RowReader(row, problems)
         school = reader.read_cell(HostColumn.SCHOOL, schools.find_id)
         due, issued = reader.read_cell(HostColumn.DUE, read_count), reader.read_cell(HostColumn.ISSUED, read_count)
+        day = reader.read_own_day(city.policy_date)
         if school is None or due is None or issued is None:
             continue
         if issued > due:
             problems.add(row.origin, HEADERS[HostColumn.ISSUED][0], f"more were issued ({issued}) than are due ({due})")
-        one = IssuedCount(row.origin, school, due, issued)
+        one = IssuedCount(row.origin, school, due, issued, day)
         if found.setdefault(school, one) is not one:
             message = f"{school} stands in line {found[school].origin.line} already; delete one row"
             problems.add(row.origin, HEADERS[HostColumn.SCHOOL][0], message)

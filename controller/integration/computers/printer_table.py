@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, ListedHost, read_host_row
+from controller.integration.computers.host_cells import KnownNames, ListedHost, RowReader, read_host_row
 from controller.integration.computers.host_table import HEADERS, HostColumn, parse_host_table
 from controller.model.city import City
 
@@ -38,9 +39,11 @@ def parse_printers(content: bytes, path: Path, city: City, told: TextEncoding | 
     found: dict[str, ListedHost] = {}
     by_address: dict[IPv4Address | IPv6Address, ListedHost] = {}
     for row in table.rows:
-        one = read_host_row(row, schools, problems)
-        if one is None:
+        read = read_host_row(row, schools, problems)
+        day = RowReader(row, problems).read_own_day(city.policy_date)
+        if read is None:
             continue
+        one = replace(read, as_of=day)
         if found.setdefault(one.mac, one) is not one:
             other = found[one.mac]
             message = f"{one.mac} is that of {other.name} in line {other.origin.line} already; delete one row"

@@ -10,6 +10,7 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.input_file import read_input_text
 from controller.integration.effects import SeatMove, find_seat_moves
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
+from controller.integration.way_back import is_on_way
 from controller.model.sites.devices import Device
 from controller.prove.identity.segment_people import find_closed_segments, find_staff_segments
 from controller.rollout.change_backups import list_kept_backups
@@ -81,18 +82,21 @@ class BackedUpCheck:
 class NoDriftCheck:
     """The devices hold what the stage that they are in wants of them: the way back leads there.
 
-    Where a change of stage was written before, and may be under way, nobody can tell a device of it from drift.
+    Where the change was written before and stopped, or is taken back, a device may stand on its way: nobody can tell
+    who brought it there. What stands nowhere on that way has drifted.
     """
 
     def judge(self, scene: CheckScene) -> CheckResult:
         """See `PreCheck.judge`."""
         unread = [one.observed.device.id for one in scene.now if one.refusal is not None]
-        drifted = [one.observed.device.id for one in scene.now if one.refusal is None and one.differs]
-        entries = [scene.policy.before.integrations.find_entry(one) for one in scene.schools]
-        if drifted and any(one is not None and one.came_from is not None for one in entries):
-            return leave_unjudged("no-drift-under-way", drifted, count=len(drifted))
-        if drifted:
-            return fail_check("no-drift-not", drifted, count=len(drifted))
+        cities = scene.policy.before, scene.policy.after
+        drifted = [one for one in scene.now if one.refusal is None and one.differs]
+        on_way = [one for one in drifted if scene.policy.is_under_way and is_on_way(cities, one)]
+        strange = [one.observed.device.id for one in drifted if one not in on_way]
+        if strange:
+            return fail_check("no-drift-not", strange, count=len(strange))
+        if on_way:
+            return leave_unjudged("no-drift-under-way", [one.observed.device.id for one in on_way], count=len(on_way))
         if unread or not scene.now:
             return leave_unjudged("no-drift-unread", unread, count=len(unread))
         return pass_check("no-drift", count=len(scene.now))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
+from controller.integration.computers.host_cells import ListedHost, find_oldest_day
+from controller.integration.computers.school_networks import SchoolNetworks
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
 from controller.model.city import City
 from controller.model.network.packets import Family
@@ -17,7 +19,10 @@ LARGEST_CLASS = 40
 
 
 class PrintersCheck:
-    """The printers of each school were listed, and each has an address where printers of its school are."""
+    """The printers of each school were listed, and each has an address that a printer of its school can have.
+
+    The day of the list is shown, as far as it says one: a list says nothing of what came later.
+    """
 
     def judge(self, scene: CheckScene) -> CheckResult:
         """See `PreCheck.judge`."""
@@ -25,18 +30,24 @@ class PrintersCheck:
             return leave_unjudged("printers-unlisted", scene.policy.schools)
         mine = [one for one in scene.printers if one.school in scene.policy.schools]
         cities = scene.policy.before, scene.policy.after
-        strange = [
-            f"{one.name or one.mac} ({one.origin}: {one.address})"
+        elsewhere = [
+            _describe_printer(one)
             for one in mine
             if not any(_is_place_of_printers(city, one.school, one.address) for city in cities)
         ]
-        if strange:
-            return fail_check("printers-elsewhere", strange)
+        if elsewhere:
+            return fail_check("printers-elsewhere", elsewhere)
+        networks = [SchoolNetworks(city, name) for city in cities for name in {one.school for one in mine}]
+        unusable = [_describe_printer(one) for one in mine if any(own.is_unusable(one.address) for own in networks)]
+        if unusable:
+            return fail_check("printers-unusable", unusable)
         listed = {one.school for one in mine}
         missing = [one for one in scene.policy.schools if one not in listed]
         if missing:
             return leave_unjudged("printers-unlisted", missing)
-        return pass_check("printers", count=len(mine), schools=len(listed))
+        day = find_oldest_day(one.as_of for one in mine)
+        key = "printers" if day is not None else "printers-undated"
+        return pass_check(key, count=len(mine), schools=len(listed), day=day)
 
 
 class IssuedCheck:
@@ -64,12 +75,18 @@ class IssuedCheck:
             return fail_check("issued-few", few, percent=percent)
         issued, due = sum(one.issued for one in mine), sum(one.due for one in mine)
         pupils = sum(city.school_by_id[one.school].pupils for one in mine)
-        return pass_check("issued", issued=issued, due=due, percent=percent, pupils=pupils)
+        day = find_oldest_day(one.as_of for one in mine)
+        key = "issued" if day is not None else "issued-undated"
+        return pass_check(key, issued=issued, due=due, percent=percent, pupils=pupils, day=day)
 
 
 def count_classes(school: School) -> int:
     """Return how many classes a school has at least, by its pupils; each has a teacher, so there is one always."""
     return max(1, -(-school.pupils // LARGEST_CLASS))
+
+
+def _describe_printer(one: ListedHost) -> str:
+    return f"{one.name or one.mac} ({one.origin}: {one.address})"
 
 
 def _is_place_of_printers(city: City, school: str, address: IPv4Address | IPv6Address) -> bool:

@@ -66,6 +66,11 @@ class Schedule:
     shortage: Shortage | None = None
     faults: tuple[PlannedFault, ...] = ()
 
+    @property
+    def fits(self) -> bool:
+        """Tell if every school finds a week, and the settings allow what the policy plans already."""
+        return self.shortage is None and not self.faults
+
 
 @dataclass(slots=True)
 class _Unit:

@@ -14,8 +14,9 @@ from typing import TypeVar
 import yaml
 
 from controller.errors import PolicyError, TsunaguError
-from controller.inputs.bounded_yaml import compose_yaml
+from controller.inputs.bounded_yaml import YamlRefused, compose_yaml, count_yaml
 from controller.inputs.input_file import read_input_text
+from controller.inputs.shown_text import shorten_text
 from controller.model.city import City
 from controller.model.formats.number import take_format
 from controller.model.formats.text_edits import find_entry, find_last_line, insert_lines, remove_lines
@@ -162,7 +163,7 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
     """
     line = write_entry(words)
     text = text or EMPTY
-    found = find_entry(text, (key,))
+    found = _find_key(path, text, key)
     if found is None:
         end = "" if text.endswith("\n") else "\n"
         return f"{text}{end}{key}:\n  - {line}\n"
@@ -174,8 +175,11 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
     if listed.flow_style:
         message = f"{path}:{name.start_mark.line + 1}: {key}: write each entry on a line of its own, behind '- '"
         raise TsunaguError(message)
+    _refuse_shared(path, text, listed, inner=())
+    last = find_last_line(listed)
+    _refuse_shared_end(path, text, listed, last)
     indent = " " * int(listed.start_mark.column)
-    return insert_lines(text, find_last_line(listed), [f"{indent}- {line}"])
+    return insert_lines(text, last, [f"{indent}- {line}"])
 
 
 def delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> str:
@@ -185,6 +189,8 @@ def delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> s
         TsunaguError: the list is not written so that one can be deleted.
     """
     name, listed = _find_list(path, text, key)
+    for number in numbers:
+        _refuse_shared(path, text, listed.value[number], inner=(listed.value[number],))
     entries = [(int(one.start_mark.line), find_last_line(one)) for one in listed.value]
     for number in sorted(numbers, reverse=True):
         text = remove_lines(text, *entries[number])
@@ -204,21 +210,76 @@ def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[st
     Raises:
         TsunaguError: the list is not written so that an entry can be changed.
     """
+    entry = _find_list(path, text, key)[1].value[number]
+    if not isinstance(entry, yaml.MappingNode):
+        message = f"{path}:{entry.start_mark.line + 1}: {key}: is no entry with fields"
+        raise TsunaguError(message)
+    changed = [part for known, part in entry.value if known.value in words]
+    _refuse_shared(path, text, entry, inner=changed)
     for name, value in words.items():
         entry = _find_list(path, text, key)[1].value[number]
-        if not isinstance(entry, yaml.MappingNode):
-            message = f"{path}:{entry.start_mark.line + 1}: {key}: is no entry with fields"
-            raise TsunaguError(message)
         text = _delete_field(text, entry, name) if value is None else _set_field(text, entry, name, write_value(value))
     return text
 
 
 def _find_list(path: Path, text: str, key: str) -> tuple[yaml.Node, yaml.SequenceNode]:
-    found = find_entry(text, (key,))
+    found = _find_key(path, text, key)
     if found is None or not isinstance(found[1], yaml.SequenceNode) or found[1].flow_style:
         message = f"{path}: {key}: write each entry on a line of its own, behind '- '; then this can change one"
         raise TsunaguError(message)
+    _refuse_shared(path, text, found[1], inner=())
     return found[0], found[1]
+
+
+def _find_key(path: Path, text: str, key: str) -> tuple[yaml.Node, yaml.Node] | None:
+    try:
+        return find_entry(text, (key,))
+    except YamlRefused as refused:
+        message = f"{path}:{refused.line}: {refused.why}; nothing was written"
+        raise TsunaguError(message) from None
+
+
+def _refuse_shared(path: Path, text: str, node: yaml.Node, *, inner: Sequence[yaml.Node]) -> None:
+    """Refuse to edit what another place of the file shares: the edit would land there, too, or only there.
+
+    An alias has the marks of what it stands for, so a list or an entry with one cannot be edited by its marks. `inner`
+    are the parts that go: nothing in them may have a name that an alias uses.
+
+    Raises:
+        TsunaguError: names the line.
+    """
+    is_list = isinstance(node, yaml.SequenceNode)
+    for event in count_yaml(text).events:
+        if event.start_mark is None:
+            continue
+        at = int(event.start_mark.index)
+        named = getattr(event, "anchor", None)
+        is_alias, is_inside = isinstance(event, yaml.AliasEvent), _contains(node, at)
+        goes = at == int(node.start_mark.index) or any(_contains(one, at) for one in inner)
+        if named and is_inside and ((is_alias and not is_list) or (not is_alias and goes)):
+            raise _tell_shared(path, event.start_mark.line + 1, f"{'*' if is_alias else '&'}{shorten_text(named)}")
+
+
+def _refuse_shared_end(path: Path, text: str, listed: yaml.Node, last: int) -> None:
+    """Refuse to add behind a list whose last entry is an alias: its marks, and so the last line, are elsewhere.
+
+    Raises:
+        TsunaguError: names the line.
+    """
+    for event in count_yaml(text).events:
+        if not isinstance(event, yaml.AliasEvent) or event.start_mark is None:
+            continue
+        if _contains(listed, int(event.start_mark.index)) and int(event.start_mark.line) > last:
+            raise _tell_shared(path, event.start_mark.line + 1, f"*{shorten_text(str(event.anchor))}")
+
+
+def _tell_shared(path: Path, line: int, named: str) -> TsunaguError:
+    message = f"{path}:{line}: {named} shares a value between entries; write the value out at each of them, "
+    return TsunaguError(f"{message}then this can change one; nothing was written")
+
+
+def _contains(node: yaml.Node, at: int) -> bool:
+    return int(node.start_mark.index) <= at < int(node.end_mark.index)
 
 
 def _set_field(text: str, entry: yaml.MappingNode, name: str, written: str) -> str:

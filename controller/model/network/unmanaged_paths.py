@@ -48,9 +48,10 @@ class UnmanagedPath:
     `holder` is the interface that it belongs to ("" for the whole device; of a line that is missing, that line).
     `vlans` are those that it carries or stands in (None: any). `addresses` are its own, with their lengths;
     `has_unknown_address`: it has one that the text does not tell. `next_hops` are the addresses that a route leads to.
-    `table` is the routing table of its own, by name. `is_discarded`: the route drops what it matches. `is_isolated`:
-    hosts behind it are kept from others of its kind. `is_shut`: the line takes the holder out of use. `in_managed`: the
-    holder itself is ours.
+    `table` is the routing table of its own, by name. `is_discarded`: the route drops what it matches. `distance`: of
+    routes with one target, the one with the smallest is taken. `trusted` are the ports at which the line spares packets
+    (None: it spares none anywhere). `is_isolated`: hosts behind it are kept from others of
+    its kind. `is_shut`: the line takes the holder out of use. `in_managed`: the holder itself is ours.
     """
 
     kind: PathKind
@@ -63,6 +64,8 @@ class UnmanagedPath:
     next_hops: tuple[str, ...] = ()
     table: str = ""
     is_discarded: bool = False
+    distance: int = 1
+    trusted: frozenset[str] | None = None
     is_isolated: bool = False
     is_shut: bool = False
     in_managed: bool = False

@@ -30,6 +30,8 @@ _LONGEST_HEAD = 64
 _MOST_OF_AN_ERROR = 2_000
 _UNREACHABLE = "device-unreachable"
 """The code of the error document where nobody answers."""
+_BEGUN, _MAY_HAVE_BEGUN = "rollout-kept", ("interrupted", "fault")
+"""Codes of the error document that refuse nothing: what they tell of went wrong behind the beginning, or may have."""
 
 
 class CommandEndUnknown(TsunaguError):
@@ -107,8 +109,9 @@ def _read_document(end: _CommandEnd, field: str, what: str) -> Mapping[str, Any]
         return document
     if isinstance(document, dict) and isinstance(error := document.get("error"), dict):
         told, device = str(error.get("message")), str(error.get("device", ""))
-        if end.began:
-            message = f"{what} broke off after it had begun: {told}"
+        if end.began or error.get("code") in (_BEGUN, *_MAY_HAVE_BEGUN):
+            when = "after it had begun" if end.began or error.get("code") == _BEGUN else "and may have begun"
+            message = f"{what} broke off {when}: {told}"
             raise CommandEndUnknown(message)
         if error.get("code") == _UNREACHABLE:
             raise DeviceUnreachable(device, told.removeprefix(f"{device}: "))

@@ -167,13 +167,27 @@ class PlatformChange:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingStage:
+    """The stage in which schools stay until the day of a change that is written: no rollout carries it out before."""
+
+    stage: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageChange:
-    """Schools that come from one stage of integration to another; "" where a policy names no stages."""
+    """Schools that come from one stage of integration to another, or for whose stage another day is written.
+
+    `before` and `after` are "" where a policy names no stages. `waited` and `waits`: what they stay in before the day
+    of their stage, by the policy before and by the one after; None where no day is to come.
+    """
 
     before: str
     after: str
     schools: tuple[str, ...]
     surprises: tuple[str, ...] = ()
+    waited: WaitingStage | None = None
+    waits: WaitingStage | None = None
 
     @property
     def answers(self) -> int:
@@ -210,8 +224,8 @@ Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange | Equ
 class Changes:
     """All of them; each list with the most surprising first. `before` and `after` name the policies, `on` the day.
 
-    `stages` are schools that change their stage, `later` what is so in a stage only that schools may come to.
-    `unjudged` are the fields that differ and are neither judged here nor known to have no effect.
+    `stages` are schools that change their stage or its day, `later` what is so in a stage only that schools may come
+    to. `unjudged` are the fields that differ and are neither judged here nor known to have no effect.
     """
 
     before: str

@@ -72,14 +72,14 @@ def _index_devices(city: City, school: School | None) -> dict[str, Device]:
 
 
 def _list_changed_seats(old: Device | None, new: Device | None) -> Iterator[_Seat]:
-    before, after = (_list_seats(one) if one else {} for one in (old, new))
+    before, after = (_list_carried(one) if one else {} for one in (old, new))
     for network, name in dict.fromkeys((*before, *after)):
         pair = (before.get((network, name), ()), after.get((network, name), ()))
         if pair[0] != pair[1]:
             yield network, *pair
 
 
-def _list_seats(device: Device) -> dict[tuple[str, str], _Carried]:
+def _list_carried(device: Device) -> dict[tuple[str, str], _Carried]:
     """Return the ports and networks of a device, each with what it puts people into."""
     ports = {
         ("", port.name): tuple((one, "tagged" if port.mode is PortMode.TRUNK else "") for one in port.segments)

@@ -47,6 +47,7 @@ JUDGED: frozenset[str] = (
     | _name(_RULES, "rules.schools.stages")
     | _name(_BLUEPRINTS, "blueprints.devices.ports.stages", "blueprints.devices.ssids.stages")
     | _name(_INTEGRATION, *(f"integrations{one}" for one in ("", ".school", ".ward", ".group", ".stage")))
+    | _name(_INTEGRATION, "integrations.since", "integrations.came-from")
     | _name(_DEVICES, "devices.platform")
     | _name(_CITY, "controllers", "offices.egress")
     | _name(_SCHOOLS, *(f"schools.lines.{one}.egress" for one in ("primary", "backup", "third")))
@@ -77,20 +78,17 @@ WITHOUT_EFFECT: Mapping[str, str] = {
             *_name(_PREFIXES, "source", "retrieved"),
             *_name(_QUARANTINES, "quarantines.reason", "quarantines.by", "closed.reason", "closed.by"),
             *_name(_MEASUREMENT, "recommended.source"),
-            *_name(
-                _INTEGRATION,
-                "integrations.by",
-                "integrations.since",
-                "integrations.came-from",
-                "integrations.retire-by",
-                "shared.reason",
-            ),
+            *_name(_INTEGRATION, "integrations.by", "shared.reason"),
         ),
         _FOR_PEOPLE,
     ),
     **dict.fromkeys(
         _name(_INTEGRATION, "integrations.next", "integrations.next.stage", "integrations.next.cutover"),
         "what is to come opens nothing: a stage is changed by an edit of its own, never by a day that passes",
+    ),
+    **dict.fromkeys(
+        _name(_INTEGRATION, "integrations.retire-by"),
+        "it closes nothing: it is the day from which computers that are left in old networks are told as too late",
     ),
     **dict.fromkeys(
         _name(_INTEGRATION, "shared", "shared.segment", "shared.ward"),

@@ -134,7 +134,13 @@ class _Comment:
 
     def _stage(self, one: StageChange) -> str:
         before, after = (self._say(stage or "no-stage") for stage in (one.before, one.after))
-        return self._say("stage-moves", there=self._at(one.schools), before=before, after=after)
+        key = "stage-moves" if one.before != one.after else "stage-stays"
+        said = [self._say(key, there=self._at(one.schools), before=before, after=after)]
+        if one.waits:
+            said.append(self._say("stage-waits", day=one.waits.until, stage=self._say(one.waits.stage)))
+        if one.waited and one.waited != one.waits:
+            said.append(self._say("stage-waited", day=one.waited.until, stage=self._say(one.waited.stage)))
+        return "; ".join(said)
 
     def _equipment(self, one: EquipmentChange | StageChange) -> str:
         match one:

@@ -20,29 +20,34 @@ from controller.plan.what_if.changes import (
     SeatChange,
     StageChange,
     StagedChange,
+    WaitingStage,
 )
 from controller.plan.what_if.equipment_changes import find_seat_changes
 from controller.plan.what_if.identity_changes import find_identity_changes
 from controller.plan.what_if.network_changes import find_network_changes
 from controller.prove.stage_variants import list_stage_variants
 
+_StageAndDay = tuple[Stage | None, WaitingStage | None]
+"""The stage of a school, and what it stays in before the day of that."""
+
 
 def find_stage_changes(before: City, after: City) -> list[StageChange]:
-    """Return the schools of both policies that are in another stage, by how they change."""
-    found: dict[tuple[Stage | None, Stage | None], list[str]] = {}
+    """Return the schools of both policies that are in another stage, or wait for another day, by how they change."""
+    found: dict[tuple[_StageAndDay, _StageAndDay], list[str]] = {}
     for school in after.schools:
         old = before.school_by_id.get(school.id)
-        pair = (_find_stage(before, old), after.find_stage(school))
-        if old is not None and pair[0] is not pair[1]:
+        if old is not None and (pair := (_find_stage(before, old), _find_stage(after, school)))[0] != pair[1]:
             found.setdefault(pair, []).append(school.id)
     return [
-        StageChange(str(old or ""), str(new or ""), tuple(schools), (SKIPS,) if _skips(old, new) else ())
-        for (old, new), schools in found.items()
+        StageChange(str(old or ""), str(new or ""), tuple(schools), (SKIPS,) if _skips(old, new) else (), waited, waits)
+        for ((old, waited), (new, waits)), schools in found.items()
     ]
 
 
-def _find_stage(city: City, school: School | None) -> Stage | None:
-    return city.find_stage(school) if school else None
+def _find_stage(city: City, school: School) -> _StageAndDay:
+    entry = city.integrations.find_entry(school)
+    waits = entry is not None and entry.is_waiting(city.policy_date)
+    return city.find_stage(school), WaitingStage(str(entry.came_from), str(entry.since)) if entry and waits else None
 
 
 def _skips(old: Stage | None, new: Stage | None) -> bool:

@@ -20,4 +20,5 @@ MAC_TABLE = MacTableForm(
         "(?:dynamic|static)"
     ),
     others=re.compile(r"-+"),
+    own=re.compile(r"CPU|unknown"),
 )

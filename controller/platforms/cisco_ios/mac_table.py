@@ -21,5 +21,6 @@ MAC_TABLE = MacTableForm(
     entry=re.compile(rf" *(?P<vlan>[0-9]{{1,4}}|All) +{MAC} +(?:DYNAMIC|STATIC) +(?P<port>[A-Za-z][A-Za-z0-9/.-]*)"),
     others=re.compile(r" *Mac Address Table|-+|-+ +-+ +-+ +-+"),
     total=re.compile(r"Total Mac Addresses for this criterion: *(?P<count>[0-9]{1,9})"),
+    own=re.compile(r"CPU|Vl[0-9]+|Router|Switch"),
     name_port=complete_interface_name,
 )

@@ -52,8 +52,9 @@ class MacTableForm:
 
     `command` asks for it. `header` is the line above the entries, which must be there. `entry` matches a host, with
     `vlan`, `mac` and `port` in it. `others` match all other lines that may stand there. `total` matches the line that
-    says in `count` how many entries there are (None: no line does). `empty` is what stands there instead of a header
-    where there is no entry ("": nothing does). `name_port` writes a port as policies do.
+    says in `count` how many entries there are, and ends the table (None: no line does). `own` matches what stands in
+    the place of a port where the address is the switch's own (None: nothing does). `empty` is what stands there instead
+    of a header where there is no entry ("": nothing does). `name_port` writes a port as policies do.
     """
 
     command: str
@@ -61,6 +62,7 @@ class MacTableForm:
     entry: re.Pattern[str]
     others: re.Pattern[str]
     total: re.Pattern[str] | None = None
+    own: re.Pattern[str] | None = None
     empty: str = ""
     name_port: Callable[[str], str] = str
 
@@ -84,7 +86,8 @@ def parse_mac_table(text: str, form: MacTableForm, device: str) -> tuple[LearntA
     """Return the hosts that a shown table holds.
 
     Raises:
-        CommandFailed: a line is not known, the header is not there, or the entries are not as many as it says.
+        CommandFailed: a line is not known, the header or the total is not there, or the entries are not as many as it
+            says.
     """
     found: list[LearntAddress] = []
     lines = [(number, line.rstrip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
@@ -94,6 +97,8 @@ def parse_mac_table(text: str, form: MacTableForm, device: str) -> tuple[LearntA
     is_open = False
     for number, line in lines:
         entry = form.entry.fullmatch(line)
+        if total is not None:
+            raise refuse_mac_line(device, form.command, number, line)
         if entry is not None and is_open:
             count += 1
             found += _read_entry(entry, form, device, number)
@@ -105,15 +110,21 @@ def parse_mac_table(text: str, form: MacTableForm, device: str) -> tuple[LearntA
             raise refuse_mac_line(device, form.command, number, line)
     if not is_open:
         raise CommandFailed(device, "it shows no table of MAC addresses that is known", command=form.command)
-    if total is not None and total != count:
-        message = f"it says that its table has {total} entries, and shows {count}: a part of it is missing"
-        raise CommandFailed(device, message, command=form.command)
+    if form.total is not None and total != count:
+        raise CommandFailed(device, _describe_missing(total, count), command=form.command)
     return tuple(found)
+
+
+def _describe_missing(total: int | None, count: int) -> str:
+    if total is None:
+        return "the line that ends its table of MAC addresses, and counts them, is missing: so is a part of it"
+    return f"it says that its table has {total} entries, and shows {count}: a part of it is missing"
 
 
 def _read_entry(entry: re.Match[str], form: MacTableForm, device: str, number: int) -> Iterator[LearntAddress]:
     """Yield the host of an entry: none where it is of the switch itself, in no VLAN, or that of a group."""
-    if not entry["vlan"].isdigit() or is_group_address(entry["mac"]):
+    is_own = form.own is not None and form.own.fullmatch(entry["port"]) is not None
+    if is_own or not entry["vlan"].isdigit() or is_group_address(entry["mac"]):
         return
     try:
         yield build_learnt_address(entry["vlan"], entry["mac"], form.name_port(entry["port"]))

@@ -82,7 +82,8 @@ _SOURCE = re.compile(r"neighbor \S+ update-source (?P<source>\S+)")
 _LEFT = re.compile(r"no neighbor (?P<name>\S+) activate")
 """A neighbour takes no routes of this family. In the other family than its address's that is how it should be."""
 _FAMILY = re.compile(r"address-family ipv([46])(?: unicast)?")
-_NETWORK = re.compile(r"network (?P<prefix>\S+/[0-9]{1,3})(?: route-map \S+)?")
+_NETWORK = re.compile(r"network (?P<prefix>\S+/[0-9]{1,3})")
+"""A network of ours that is announced as it is; a route map of others beside it may hold it back, or change it."""
 
 
 def read_router_paths(blocks: Iterable[Block]) -> tuple[UnmanagedPath, ...]:

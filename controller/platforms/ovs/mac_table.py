@@ -28,19 +28,21 @@ def parse_learnt_table(text: str, device: str) -> tuple[LearntAddress, ...]:
     """
     names: dict[str, str] = {}
     found: list[LearntAddress] = []
-    part = ""
+    part, is_open = "", False
     for number, line in enumerate(text.splitlines(), 1):
         port, entry = _PORT.fullmatch(line), _ENTRY.fullmatch(line.rstrip())
         if line in {"# ports", "# learnt"}:
             part = line
+        elif part == "# learnt" and _HEADER.fullmatch(line.rstrip()):
+            is_open = True
         elif part == "# ports" and port is not None:
             names[port["number"]] = port["name"]
-        elif part == "# learnt" and entry is not None and (entry["port"] in names or entry["port"] == "LOCAL"):
+        elif is_open and entry is not None and (entry["port"] in names or entry["port"] == "LOCAL"):
             if entry["port"] != "LOCAL":
                 found.append(_build(entry, names, device, number))
-        elif line.strip() and not (part == "# learnt" and _HEADER.fullmatch(line.rstrip())):
+        elif line.strip():
             raise refuse_mac_line(device, _COMMAND, number, line)
-    if part != "# learnt":
+    if not is_open:
         raise CommandFailed(device, "it shows no table of MAC addresses", command=_COMMAND)
     return tuple(found)
 

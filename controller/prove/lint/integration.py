@@ -22,6 +22,7 @@ from controller.model.sites.stages import STAGES
 from controller.prove.identity.seats import find_seat_turns
 from controller.prove.identity.segment_people import WRONG_AUDIENCE
 from controller.prove.lint.finding import Finding, make_error, make_warning, name_schools
+from controller.prove.reachability.reaching_segments import find_ways
 from controller.prove.stage_variants import list_stage_variants
 
 KIND, LAST_WAY = "integration", "last way"
@@ -113,23 +114,34 @@ def list_lost_applications(cities: tuple[City, City], schools: Iterable[School])
     >>> list_lost_applications((city, city), city.schools)
     ()
     """
-    before, after = cities
+    scopes = [{one.id: at for at, alike in enumerate(city.schools_of_equal_scope) for one in alike} for city in cities]
+    judged: dict[object, list[str]] = {}
     found: dict[str, list[str]] = {}
     for school in schools:
-        kept = _list_reached(after, after.school_by_id[school.id])
-        for name in _list_reached(before, before.school_by_id[school.id]):
-            if name not in kept and after.applications[name].taken_over_by not in kept:
-                found.setdefault(name, []).append(school.id)
+        alike = tuple(
+            (scope[school.id], c.cut_offs.describe(school.id)) for scope, c in zip(scopes, cities, strict=True)
+        )
+        if alike not in judged:
+            judged[alike] = _list_lost(cities, school)
+        for name in judged[alike]:
+            found.setdefault(name, []).append(school.id)
     return tuple(LostApplication(name, tuple(own)) for name, own in found.items())
 
 
+def _list_lost(cities: tuple[City, City], school: School) -> list[str]:
+    before, after = cities
+    reached = _list_reached(before, before.school_by_id[school.id])
+    kept = _list_reached(after, after.school_by_id[school.id])
+    return [one for one in reached if one not in kept and after.applications[one].taken_over_by not in kept]
+
+
 def _list_reached(city: City, school: School) -> dict[str, None]:
-    """The applications of the staff that a permit opens to a segment of a school; people, not the controller."""
-    staffed = {one.id for one in city.applications.values() if one.audience == "staff"}
-    return {
+    """The applications of the staff that people reach from a segment of a school, by what is open after all."""
+    permitted = {
         name: None
         for rule in city.rules
         if rule.effect is Effect.PERMIT and {*city.list_askers(rule, school)} - {CONTROLLER}
         for name in rule.applications
-        if name in staffed
     }
+    staffed = [city.applications[name] for name in permitted if name in city.applications]
+    return {one.id: None for one in staffed if one.audience == "staff" and find_ways(city, school, one)}

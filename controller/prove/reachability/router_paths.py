@@ -8,7 +8,7 @@ and a route are the school's where the plan has them: a part of a segment, taken
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip_network
 
@@ -73,7 +73,7 @@ class _Router:
             case PathKind.STATIC_ROUTE:
                 return not self._is_planned_route(path)
             case PathKind.ROUTED_PORT:
-                return path.has_unknown_address or any(map(self._misleads, path.addresses))
+                return path.has_unknown_address or any(self._misleads(path.holder, one) for one in path.addresses)
             case PathKind.SECOND_GATEWAY:
                 return self._gives_other_gateway(path)
             case PathKind.ROUTE_PREFERENCE if path.is_shut:
@@ -94,14 +94,26 @@ class _Router:
     def _is_planned_route(self, path: UnmanagedPath) -> bool:
         """Say if a route leads into the school where the plan does, or drops what nothing in the school answers for.
 
-        A discarded route drops what no longer one takes, so it may stand for the whole block alone.
+        A discarded route drops what no longer one takes, so it may stand for the whole block alone; and only where no
+        route that leads somewhere has the same target and would be taken but for it.
         """
         if path.table or not path.addresses:
             return False
         if path.is_discarded:
-            return all(ip_network(text, strict=False) in self.own for text in path.addresses)
+            dropped = {ip_network(text, strict=False) for text in path.addresses}
+            return dropped.issubset(self.own) and not self._takes_place(path.distance, dropped)
         inside = all(_is_inside(text, self.own) for text in path.addresses)
         return inside and bool(path.next_hops) and all(hop in self._link_ends[CORE] for hop in path.next_hops)
+
+    def _takes_place(self, distance: int, targets: Container[Prefix]) -> bool:
+        """Say if a route with one of these targets leads somewhere, and one of this distance is taken in its place."""
+        leading = [one for one in self.paths if one.kind is PathKind.STATIC_ROUTE and not one.is_discarded]
+        return any(
+            distance <= one.distance and ip_network(text, strict=False) in targets
+            for one in leading
+            if not one.table
+            for text in one.addresses
+        )
 
     @cached_property
     def _link_ends(self) -> dict[int, set[str]]:
@@ -115,13 +127,16 @@ class _Router:
             for whose in (ROUTER, CORE)
         }
 
-    def _misleads(self, text: str) -> bool:
-        """Say if an interface's address takes traffic that is neither the school's here nor its lines'."""
+    def _misleads(self, holder: str, text: str) -> bool:
+        """Say if an interface's address takes traffic that is neither the school's here nor its lines'.
+
+        A line's address belongs at the line's own wire, with the length that reaches the neighbours there.
+        """
         one = ip_interface(text)
         if one.is_link_local:
             return False
         if _is_inside(text, self.lines):
-            return str(one.ip) not in {address for _, _, address in self.line_ends}
+            return (one.network, holder, str(one.ip)) not in self.line_ends
         if _is_inside(text, self.own):
             return self._takes_segment(one)
         if one.network.num_addresses > 1:

@@ -8,18 +8,18 @@ with the segments that it touches and what it would take to judge them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from controller.compile.network.interfaces import find_transit
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
 from controller.model.city import City
-from controller.model.network.device_state import Attachment, Capabilities
+from controller.model.network.device_state import Attachment, Capabilities, PortRole
 from controller.model.network.packets import Family
 from controller.model.network.router_link import ROUTER, TransitLink
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
-from controller.model.sites.devices import Device
+from controller.model.sites.devices import Device, DevicePort
 from controller.prove.reachability.city_addresses import holds_city_addresses
 from controller.prove.reachability.router_paths import find_deciding_paths
 
@@ -55,6 +55,7 @@ _WHAT: dict[PathKind, str] = {
     PathKind.UNKNOWN_LINE: "is not understood",
 }
 _LAYER2 = "give it VLANs of others only, shut it down, or hand it over to us (our description, and the blueprint)"
+_TRUST = "trust every port that leads to the school's router, and know the hosts of the segment by DHCP snooping"
 _LAYER3 = "give it a VLAN and addresses that are not the school's, shut it down, or hand it over to us"
 _ROUTED = "let it lead to the school's router, or take it to a device that does not carry our segments"
 _NEEDS: dict[PathKind, str] = {
@@ -183,6 +184,8 @@ class _TouchedSegments:
         """Return the segments that a way touches beyond judgement (none: it is judged), and what it would take."""
         if path.kind is PathKind.ACCESS_PORT:
             return self._examine_access(path)
+        if path.trusted is not None:
+            return self._examine_trust(path.vlans, path.trusted), _TRUST
         examine = {
             PathKind.VLAN_INTERFACE: self._examine_interface,
             PathKind.ROUTED_PORT: self._examine_routed_port,
@@ -215,6 +218,24 @@ class _TouchedSegments:
 
     def _touch(self, vlans: frozenset[int] | None) -> tuple[str, ...]:
         return tuple(name for vlan, name in self.names.items() if vlans is None or vlan in vlans)
+
+    def _examine_trust(self, vlans: frozenset[int] | None, trusted: Container[str]) -> tuple[str, ...]:
+        """A line that spares what comes in at trusted ports: judged where every way to the router is one of them."""
+        spared: set[str] = set()
+        for segment in self.names.values():
+            ways = [one for one in self.device.ports if one.role is PortRole.UPLINK and segment in one.segments]
+            if ways and all(self._is_trusted(one, trusted) for one in ways):
+                spared.add(segment)
+        return tuple(name for name in self._touch(vlans) if name not in spared)
+
+    def _is_trusted(self, port: DevicePort, trusted: Container[str]) -> bool:
+        """Say if a port is trusted; of a LAG, the port that it is or each of its members."""
+        names = [port.name] if port.lag is None else list(port.lag.members)
+        if port.lag is not None and self.can.lags is not None:
+            lag = self.can.lags.name(port.lag.mode, port.lag.number)
+            if _write_name(lag) in trusted:
+                return True
+        return all(_write_name(one) in trusted for one in names)
 
     def _list_misled(self, gateways: Iterable[str]) -> Iterator[str]:
         """Yield the segments that are given a gateway other than their own."""
@@ -331,6 +352,11 @@ def _join_bare_ports(found: Iterable[UnjudgedPath]) -> Iterator[UnjudgedPath]:
             yield one
     if bare:
         yield replace(bare[0], others=tuple(one.path.holder for one in bare[1:]))
+
+
+def _write_name(port: str) -> str:
+    """Return a port's name as the readers of configurations write it."""
+    return port.replace(" ", "").lower()
 
 
 def _list_names(names: Sequence[str]) -> str:

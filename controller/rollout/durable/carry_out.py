@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from controller.errors import FileLocked, RolloutRefused, StoreRefused
+from controller.errors import FileLocked, RolloutKept, RolloutRefused, StoreRefused, TsunaguError
 from controller.operations.applied_policies import find_applied_policy
 from controller.plan.provenance.policy_copies import find_applied_copy, find_policy_copy, name_judged
 from controller.rollout.durable.database import (
@@ -21,7 +20,13 @@ from controller.rollout.durable.database import (
 )
 from controller.rollout.durable.dbos_engine import DbosEngine
 from controller.rollout.durable.heartbeats import HeartbeatStore
-from controller.rollout.durable.records import GOES_ON, DeviceRun, RolloutRecord, RolloutState, RolloutStatus
+from controller.rollout.durable.records import (
+    GOES_ON,
+    RolloutRecord,
+    RolloutState,
+    RolloutStatus,
+    describe_rollout_span,
+)
 from controller.rollout.durable.rollout_scene import RolloutScene
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.durable.rollout_worker import ROLLOUT, RolloutWorker
@@ -147,16 +152,23 @@ def is_worked_on(store: RolloutStore, state: Path) -> bool:
 
 
 def record_rollout(
-    store: RolloutStore, started: StartedRollout, plan_path: Path, options: StartOptions
+    store: RolloutStore,
+    started: StartedRollout,
+    plan_path: Path,
+    options: StartOptions,
+    audit: Callable[[RolloutRecord], object],
 ) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
+
+    `audit` writes it into the audit trail before that: once it is kept any worker may carry it out, whatever ends this
+    process. What `audit` refuses is not kept.
 
     Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
 
     Raises:
         RolloutRefused: another one has not ended.
         StoreRefused: it cannot be kept.
-        TsunaguError: it is kept, and cannot be remembered as what was applied last; its resumption does that.
+        RolloutKept: it is kept, and cannot be remembered as what was applied last; its resumption does that.
     """
     plan, answers = started.plan, started.answers
     record = RolloutRecord(
@@ -181,9 +193,27 @@ def record_rollout(
     )
     state = started.operations.state
     policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
-    store.add_rollout(record, pack_snapshot(plan_path, started.content, policies, before), options.now)
-    record_start(started, options.now)
+    snapshot = pack_snapshot(plan_path, started.content, policies, before)
+    audit(record)
+    store.add_rollout(record, snapshot, options.now)
+    with tell_kept(record.id):
+        record_start(started, options.now)
     return record
+
+
+@contextmanager
+def tell_kept(rollout: str) -> Iterator[None]:
+    """Let whatever goes wrong in a block say that a rollout is kept, so that nobody takes it for one that never began.
+
+    Raises:
+        RolloutKept: what went wrong, with the rollout's name.
+    """
+    try:
+        yield
+    except (RolloutKept, BrokenPipeError):
+        raise
+    except (TsunaguError, OSError) as error:
+        raise RolloutKept(rollout, error) from error
 
 
 def _find_policy_before(store: RolloutStore, started: StartedRollout) -> str:
@@ -313,33 +343,6 @@ def explain_broken(engine: WorkflowEngine, store: RolloutStore, scene: RolloutSc
     if times >= MOST_BREAKS:
         store.change_state(rollout, RolloutState.STOPPED, scene.clock.now(), since=GOES_ON, reason=told)
     return f"the rollout {rollout} was broken off: {told}; resume it with: tsunagu rollout resume {rollout}"
-
-
-def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
-    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
-    return {
-        "city": record.city,
-        "devices": len(record.list_devices()),
-        "rollout": record.id,
-        "waves": _name_waves(record, runs),
-        "planner": record.planner,
-        "approvers": ", ".join(record.approvers) or "nobody",
-        "applier": record.applier,
-    }
-
-
-def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
-    """Return the devices of each wave and school that are left, as whoever watches is told them.
-
-    Waves of one name are one there. What ended well in an earlier process is not done again, and not told again.
-    """
-    waves: dict[str, dict[str, list[str]]] = {}
-    for wave in record.waves:
-        for turn in wave.schools:
-            left = [name for name in turn.devices if name not in runs or not ((end := runs[name].end) and end.good)]
-            if left:
-                waves.setdefault(wave.name, {}).setdefault(turn.school, []).extend(left)
-    return json.dumps(waves)
 
 
 @contextmanager

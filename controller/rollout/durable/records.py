@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -154,3 +156,30 @@ class DeviceRun:
     reason: str
     seconds: float
     unreached: bool = False
+
+
+def describe_rollout_span(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> dict[str, str | int]:
+    """Return what the span of a rollout says of it; `runs` are the last tries at its devices."""
+    return {
+        "city": record.city,
+        "devices": len(record.list_devices()),
+        "rollout": record.id,
+        "waves": _name_waves(record, runs),
+        "planner": record.planner,
+        "approvers": ", ".join(record.approvers) or "nobody",
+        "applier": record.applier,
+    }
+
+
+def _name_waves(record: RolloutRecord, runs: Mapping[str, DeviceRun]) -> str:
+    """Return the devices of each wave and school that are left, as whoever watches is told them.
+
+    Waves of one name are one there. What ended well in an earlier process is not done again, and not told again.
+    """
+    waves: dict[str, dict[str, list[str]]] = {}
+    for wave in record.waves:
+        for turn in wave.schools:
+            left = [name for name in turn.devices if name not in runs or not ((end := runs[name].end) and end.good)]
+            if left:
+                waves.setdefault(wave.name, {}).setdefault(turn.school, []).extend(left)
+    return json.dumps(waves)

@@ -89,6 +89,38 @@ def test_a_table_that_breaks_off_is_refused_by_its_own_total() -> None:
         read("cisco_ios", "\n".join(lines))
 
 
+@pytest.mark.parametrize("lost", ["Total Mac", "  90 "])
+def test_a_table_whose_end_is_missing_is_refused(lost: str) -> None:
+    with pytest.raises(CommandFailed, match="counts them, is missing"):
+        read("cisco_ios", read_golden("cisco_ios").partition(lost)[0])
+
+
+def test_what_stands_behind_the_total_is_no_part_of_the_table() -> None:
+    text = read_golden("cisco_ios")
+    with pytest.raises(CommandFailed, match="line 14 of its MAC address table is not known"):
+        read("cisco_ios", f"{text}Total Mac Addresses for this criterion: 7\n")
+
+
+def test_a_switch_that_breaks_off_before_its_table_has_no_empty_one() -> None:
+    with pytest.raises(CommandFailed, match="shows no table of MAC addresses"):
+        read("ovs", read_golden("ovs").partition(" port  VLAN")[0])
+
+
+@pytest.mark.parametrize(
+    ("platform", "port"),
+    [
+        ("cisco_ios", "CPU"),
+        ("cisco_ios", "Vl11"),
+        ("allied_telesis_awplus", "CPU"),
+        ("allied_telesis_awplus", "unknown"),
+    ],
+)
+def test_an_address_of_the_switch_itself_is_no_host(platform: str, port: str) -> None:
+    shown = {"cisco_ios": "Po1", "allied_telesis_awplus": "sa1"}[platform]
+    found = read(platform, read_golden(platform).replace(shown, port))
+    assert [one.mac for one in found if one.vlan == 11] == list(MACS[:2])
+
+
 def test_an_alaxala_without_entries_says_so_in_words() -> None:
     assert read("alaxala", "Date 2026/12/01 12:00:00 JST\nNo mac-address-table entry.\n") == ()
 

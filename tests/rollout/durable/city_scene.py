@@ -114,7 +114,7 @@ class DurableScene:
         """Keep the rollout, which has begun then."""
         options = StartOptions(RESTORE_SECONDS, forced, self.scene.lab.clock.now())
         with use_rollouts(self.state, create=True, server=self.server) as store:
-            return record_rollout(store, started, self.scene.plan_path, options)
+            return record_rollout(store, started, self.scene.plan_path, options, lambda _: None)
 
     def surround(self, transport: Transport | None = None, clock: Clock | None = None) -> Surroundings:
         lab = self.scene.lab

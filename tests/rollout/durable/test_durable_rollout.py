@@ -187,7 +187,7 @@ def test_a_newer_rollout_takes_the_place_of_one_at_a_devices_boundary(scene: Dur
                 assert active is not None
                 refuse_superseding(store, active)
                 options = StartOptions(RESTORE_SECONDS, "", scene.scene.lab.clock.now(), active)
-                newer.append(record_rollout(store, started, scene.scene.plan_path, options))
+                newer.append(record_rollout(store, started, scene.scene.plan_path, options, lambda _: None))
         return NO_FAULT
 
     started = scene.judge()
@@ -217,7 +217,7 @@ def test_a_rollout_that_has_ended_is_superseded_by_none(scene: DurableScene) -> 
         store.change_state_or_refuse(record.id, RolloutState.CANCELLED, clock.now(), by="hanako")
         options = StartOptions(RESTORE_SECONDS, "", clock.now(), record.id)
         with pytest.raises(RolloutRefused, match=f"the rollout {record.id} has ended meanwhile"):
-            record_rollout(store, started, scene.scene.plan_path, options)
+            record_rollout(store, started, scene.scene.plan_path, options, lambda _: None)
         assert store.list_rollouts() == [record.id]
         assert store.find_active() is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,21 @@ import pytest
 
 from controller.errors import StoreRefused
 from controller.operations.applied_policies import find_applied_policy
+from controller.plan.playbook_tasks.rollout_process import RolloutEndUnknown
 from controller.rollout.durable import carry_out
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutRecord, RolloutState
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.rollout.start import StartedRollout, StartRequest, judge_start
+from controller.storage.audit.audit_trail import AuditKind
+from tests.plan.test_rollout_process import end_as, no_devices, roll
 from tests.rollout.durable.city_scene import DurableScene
 from tests.rollout.durable.postgres_server import PostgresServer
 from tests.rollout.durable.test_rollout_command import run
 from tests.rollout.durable.test_rollout_undo import TwoPolicies, policies
+from tests.security.audit_samples import refuse_entries
 
-__all__ = ["policies"]
+__all__ = ["no_devices", "policies"]
 
 JUDGE = "controller.cli.rollouts.commands.judge_start"
 
@@ -84,6 +89,49 @@ def test_a_start_that_was_killed_before_it_was_remembered_is_remembered_by_its_r
         record = store.load_record(second)
     assert run(policies.scene, "resume", second, "--lab").code == 0
     assert find_applied(policies) == record.policy != before == record.policy_before
+
+
+def test_what_the_audit_trail_does_not_take_is_no_rollout_and_no_worker_finds_one(
+    policies: TwoPolicies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies.roll_out(policies.narrow)
+    old, before = policies.list_running(), find_applied(policies)
+    policies.plan(policies.wide)
+    with monkeypatch.context() as full:
+        refuse_entries(full, AuditKind.APPLIED)
+        refused = run(policies.scene, "start", str(policies.scene.plan_path))
+    assert refused.code == 1
+    assert "the audit trail cannot be written: the disk is full" in refused.errors
+    assert run(policies.scene, "worker", "--once", "--lab").code == 0
+    assert policies.list_running() == old
+    assert find_applied(policies) == before
+
+
+@pytest.mark.parametrize(
+    "place", ["controller.rollout.durable.carry_out.record_start", "controller.cli.rollouts.worker.open_work"]
+)
+def test_a_start_that_went_wrong_once_the_rollout_was_kept_names_it_and_is_none_that_was_refused(
+    policies: TwoPolicies, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    policies.plan(policies.narrow)
+
+    def refuse(*_: object) -> None:
+        message = "the disk is full"
+        raise StoreRefused(message)
+
+    monkeypatch.setattr(place, refuse)
+    done = run(policies.scene, "start", str(policies.scene.plan_path), "--json")
+    assert done.code == 1
+    with use_rollouts(policies.scene.folder / ".tsunagu") as store:
+        [kept] = store.list_rollouts()
+        assert store.load_status(kept).state is RolloutState.RUNNING
+    error = json.loads(done.said)["error"]
+    assert (error["code"], error["rollout"]) == ("rollout-kept", kept)
+    assert error["message"].endswith("; the disk is full")
+    # A playbook that puts the policy back where nothing began is told that something has.
+    end_as(monkeypatch, done.said, "sys.exit(1)")
+    with pytest.raises(RolloutEndUnknown, match=kept):
+        roll("d1")
 
 
 def test_of_two_starts_at_once_the_refused_one_is_not_what_was_applied_last(

@@ -15,9 +15,11 @@ from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fau
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.records import RolloutState
 from controller.rollout.ending_signals import hear_signals
+from controller.storage.audit.audit_trail import AuditKind
 from tests.cli.running import Done, here
 from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import write_waves
+from tests.security.audit_samples import refuse_entries
 from tests.security.plan_scene import Scene, make_operations
 
 WAVES = write_waves({"name": "canary", "schools": "canary"}, {"name": "rest", "schools": "rest", "schools-at-once": 1})
@@ -167,6 +169,49 @@ def test_a_worker_does_what_is_left_and_one_without_a_shared_database_has_no_nam
     refused = run(scene, "worker", "--lab", "--once", "--name", "north")
     assert refused.code == 64
     assert "only workers that share a database" in refused.errors
+
+
+@pytest.mark.parametrize(("words", "state", "lost"), [("pause", "paused", False), ("cancel", "cancelled", True)])
+def test_a_trail_that_cannot_be_written_hides_no_change_of_state(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, words: str, state: str, *, lost: bool
+) -> None:
+    name = leave_behind(scene)
+    monkeypatch.setattr("controller.cli.rollouts.commands._is_lost", lambda *_: lost)
+    refuse_entries(monkeypatch, AuditKind.ROLLOUT, AuditKind.TIMELINE_SEALED)
+    done = run(scene, words, name, "--lab", "--json")
+    assert (done.code, json.loads(done.said)["state"]) == (1, state), done
+    assert "the disk is full" in done.errors
+
+
+def test_a_resumption_that_the_trail_does_not_take_changes_no_device(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = leave_behind(scene)
+    assert run(scene, "pause", name, "--lab").code == 0
+    before = [one.running for one in scene.lab.devices.values()]
+    refuse_entries(monkeypatch, AuditKind.ROLLOUT)
+    done = run(scene, "resume", name, "--lab")
+    assert done.code == 1
+    assert "the disk is full" in done.errors
+    assert [one.running for one in scene.lab.devices.values()] == before
+    with use_rollouts(scene.folder / ".tsunagu") as store:
+        assert store.load_status(name).state is RolloutState.PAUSED
+
+
+def leave_behind(scene: Scene) -> str:
+    """Start a rollout that a signal ends after its first device; return its name."""
+    first = scene.lab.of(scene.lab.switches[0])
+
+    def press(verb: str) -> Fault:
+        if verb == "push":
+            send_own_signal(signal.SIGTERM)
+        return NO_FAULT
+
+    first.draw_fault = press
+    done = run(scene, "start", str(scene.plan_path))
+    assert done.code == 130, done
+    first.draw_fault = lambda _: NO_FAULT
+    return read_id(done)
 
 
 def test_a_dead_device_is_named_in_list_and_show_and_written_off(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

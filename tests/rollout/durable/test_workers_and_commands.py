@@ -141,7 +141,7 @@ def record_rollout(beside: BesideWorker) -> str:
     started = beside.scene.start()
     options = carry_out.StartOptions(60, "", datetime(2026, 1, 1, tzinfo=UTC))
     with use_rollouts(beside.state, create=True) as store:
-        return carry_out.record_rollout(store, started, beside.scene.plan_path, options).id
+        return carry_out.record_rollout(store, started, beside.scene.plan_path, options, lambda _: None).id
 
 
 def release_once(beside: BesideWorker, old: str, released: Event) -> None:

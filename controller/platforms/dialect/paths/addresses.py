@@ -15,6 +15,9 @@ LINK_LOCAL = "fe80::1/64"
 """Stands for whatever address of this kind an interface makes for itself: it routes by it, and holds none of ours."""
 DISCARDING = frozenset({"null0", "blackhole", "reject"})
 """In the place of a next hop: what the route matches is dropped."""
+_DISTANCE = re.compile(r"[0-9]{1,3}")
+_NUMBERED = frozenset({"tag", "track", "name", "label", "table"})
+"""Words of a route that a number of another meaning follows."""
 Lines = Sequence[tuple[ConfigLine, str]]
 """Lines with their words, in small letters."""
 
@@ -99,7 +102,18 @@ def describe_route(header: ConfigLine, words: str) -> UnmanagedPath:
         next_hops=tuple(hops),
         table=shared,
         is_discarded=not hops and bool(DISCARDING.intersection(rest)),
+        distance=_find_distance(rest),
     )
+
+
+def _find_distance(words: Sequence[str]) -> int:
+    """Return the distance that a route's words tell behind its target; 1 where they tell none.
+
+    >>> _find_distance(["10.1.0.2", "tag", "7", "200"]), _find_distance(["blackhole"])
+    (200, 1)
+    """
+    behind = zip(("", *words), words, strict=False)
+    return next((int(word) for before, word in behind if _DISTANCE.fullmatch(word) and before not in _NUMBERED), 1)
 
 
 def describe_neighbor(header: ConfigLine, words: str) -> UnmanagedPath:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
@@ -33,10 +33,25 @@ _ANY_VLAN = frozenset(
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What other blocks say: lines by which a port is trusted, and the VLANs in whose interfaces relays of ours are."""
+    """What other blocks say.
 
-    trusted: Container[str]
+    `trusted` are the ports that each line of trust stands at, `snooped` the VLANs whose hosts are known by DHCP
+    snooping, `relaying` those in whose interfaces relays of ours are.
+    """
+
+    trusted: Mapping[str, frozenset[str]]
+    snooped: frozenset[int]
     relaying: frozenset[int]
+
+    def describe_filter(self, line: ConfigLine, words: str, holder: str, vlans: frozenset[int] | None) -> UnmanagedPath:
+        """Return a line that drops packets in VLANs; `trusted` where it spares what comes in at ports of trust.
+
+        What judges ARP knows hosts by DHCP snooping: where that is off, it drops whatever no port of trust spares.
+        """
+        need = next((need for start, need in ONLY_FORGED.items() if words.startswith(start)), "")
+        knows = "arp" not in words or (vlans is not None and vlans <= self.snooped)
+        trusted = (self.trusted.get(need, frozenset()) if knows else frozenset()) if need else None
+        return UnmanagedPath(PathKind.VLAN_FILTER, line.number, words, holder, vlans, trusted=trusted)
 
 
 def find_device_paths(facts: DeviceFacts, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
@@ -60,9 +75,7 @@ def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Ite
     elif kind is PathKind.PROXY_ARP:
         yield describe_neighbor(header, words)
     elif kind is PathKind.VLAN_FILTER:
-        need = next((need for start, need in ONLY_FORGED.items() if words.startswith(start)), "")
-        if need not in facts.trusted:
-            yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
+        yield facts.describe_filter(header, words, "", find_named_vlans(words))
     elif kind is PathKind.SECOND_GATEWAY:
         found = re.search(r"\bvlan([0-9]{1,10})\b", words)
         yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)

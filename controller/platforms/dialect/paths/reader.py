@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
@@ -24,6 +24,7 @@ from controller.platforms.dialect.paths.device_lines import DeviceFacts, find_de
 from controller.platforms.dialect.paths.port_vlans import (
     PortVlans,
     find_classified_vlans,
+    find_named_vlans,
     find_numbers,
     find_voice_profiles,
     is_routed,
@@ -106,12 +107,12 @@ class _PathReader:
             (block.header, join_words(block.header).lower(), [(one, join_words(one).lower()) for one in block.children])
             for block in blocks
         ]
-        self.trusted = {words for _, _, lines in self.blocks for _, words in lines if words in ONLY_FORGED.values()}
         self.interfaces = {name for _, words, _ in self.blocks for name in self._list_names(words)}
         self.classified = find_classified_vlans(self.blocks)
         self.profiles = find_voice_profiles(self.blocks)
         self.assigns = any(ASSIGNED_VLANS.fullmatch(words) for _, words, _ in self.blocks)
-        self.facts = DeviceFacts(self.trusted, frozenset(self._list_relaying()))
+        trusted = {words: frozenset(self._list_trusted(words)) for words in ONLY_FORGED.values()}
+        self.facts = DeviceFacts(trusted, frozenset(self._list_snooped()), frozenset(self._list_relaying()))
 
     def routes(self) -> bool:
         """Say if the device may route between its interfaces, as far as its text tells."""
@@ -147,6 +148,21 @@ class _PathReader:
         """Yield the VLANs whose interface has a relay of ours."""
         for _, words, lines in self.blocks:
             if any(line.number in self.managed and text.startswith(RELAYS) for line, text in lines):
+                yield from (int(name[4:]) for name in self._list_names(words) if re.fullmatch("vlan[0-9]{1,4}", name))
+
+    def _list_trusted(self, trust: str) -> Iterator[str]:
+        """Yield the ports that are in use and have a line of trust."""
+        for _, words, lines in self.blocks:
+            texts = {text for _, text in lines}
+            if trust in texts and "shutdown" not in texts:
+                yield from self._list_names(words)
+
+    def _list_snooped(self) -> Iterator[int]:
+        """Yield the VLANs whose hosts are known by DHCP snooping."""
+        for _, words, lines in self.blocks:
+            if words.startswith("ip dhcp snooping vlan "):
+                yield from find_named_vlans(words) or ()
+            elif any(text == "ip dhcp snooping" for _, text in lines):
                 yield from (int(name[4:]) for name in self._list_names(words) if re.fullmatch("vlan[0-9]{1,4}", name))
 
     def _list_names(self, words: str) -> list[str]:
@@ -201,8 +217,9 @@ class _PathReader:
         holder, vlans = f"interface vlan{number}", frozenset({number})
         for line, words in lines:
             kind = _find_kind(words)
-            if line.number not in self.managed and words in ONLY_FORGED and ONLY_FORGED[words] not in self.trusted:
-                kind = PathKind.VLAN_FILTER
+            if line.number not in self.managed and words in ONLY_FORGED:
+                yield replace(self.facts.describe_filter(line, words, holder, vlans), in_managed=ours)
+                continue
             if line.number in self.managed or (kind is None and not self._is_unknown(line, words)):
                 continue
             kept = kind or PathKind.UNKNOWN_LINE

@@ -124,7 +124,7 @@ ONLY_FORGED: Mapping[str, str] = {
     "ip dhcp snooping": "ip dhcp snooping trust",
     "arp security": "ip dhcp snooping trust",
 }
-"""Lines that drop only what is forged where a port is trusted by the other line; else they drop every answer."""
+"""Lines that drop what comes in anywhere but at a port that is trusted by the other line."""
 
 _AWAY = r"(?:tftp|ftp|scp|sftp|rcp|https?):[^|\"]*"
 _PIPED = (
