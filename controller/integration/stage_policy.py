@@ -70,6 +70,18 @@ class StagePolicy:
     staying: tuple[StayingSchool, ...] = ()
     is_under_way: bool = False
     """The change was written before, and is planned again or taken back: devices may stand between the stages."""
+    may_be_done: bool = False
+    """It is planned again, and its day has come: a rollout may have carried it out as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfirmation:
+    """A written change whose day has come: the entry, the schools that it is for, and the text that says it is done."""
+
+    subject: StageSubject
+    entry: Integration
+    schools: tuple[str, ...]
+    text: PolicyText
 
 
 def find_stage_subject(city: City, name: str) -> StageSubject:
@@ -137,8 +149,43 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     staying = _list_staying(city, subject, names)
     is_under_way = again or any(one.came_from is request.stage for one in entries.values())
     return StagePolicy(
-        subject, before, after, stage_before, request.stage, cutover, by, names, text, staying, is_under_way
+        *(subject, before, after, stage_before, request.stage, cutover, by, names, text, staying, is_under_way),
+        may_be_done=again and entry.is_unconfirmed(city.policy_date),
     )
+
+
+def plan_confirmation(city: City, policies: Path, subject: StageSubject, load: LoadInstead) -> StageConfirmation:
+    """Return the edit that says that a written change is carried out; nothing is written, and no device is asked.
+
+    Raises:
+        TsunaguError: there is no such change, or its day is still to come.
+    """
+    path, file = policies / INTEGRATION.name, city.files.find(INTEGRATION)
+    listed = file.integrations if file else ()
+    entry = next((one for one in listed if one.subject == (subject.noun, subject.name)), None)
+    if entry is None:
+        message = f"{path}: {subject.noun} {subject.name} has no entry of its own; confirm the one that holds for it"
+        raise TsunaguError(message + _name_closer(city, subject))
+    if entry.came_from is None:
+        message = f"{entry.origin}: {subject.name} is {entry.stage}; no written change of it is to be confirmed"
+        raise TsunaguError(message)
+    if entry.is_waiting(city.policy_date):
+        message = (
+            f"{entry.origin}: {subject.name} changes to {entry.stage} on {entry.since}; confirm it once that is done"
+        )
+        raise TsunaguError(message)
+    schools = [one.id for one in list_subject_schools(city, subject) if one.id not in city.cut_offs.closed]
+    here = {one.id for one in city.estate_schools}
+    absent = [one for one in schools if one not in here]
+    if absent or not schools:
+        message = f"{entry.origin}: {city.called} has {len(schools) - len(absent)} of the {len(schools)} schools of "
+        message += f"{subject.noun} {subject.name}; so nobody can confirm it here"
+        raise TsunaguError(message)
+    before = find_policy_text(path) or ""
+    number = listed.index(entry)
+    text = PolicyText(path, before, change_entry(path, before, _KEY, number, {"came-from": None}))
+    try_policy_text(text, load)
+    return StageConfirmation(subject, entry, tuple(schools), text)
 
 
 def _list_staying(city: City, subject: StageSubject, moving: tuple[str, ...]) -> tuple[StayingSchool, ...]:
@@ -206,6 +253,8 @@ def _choose_cutover(city: City, request: StageRequest, entry: Integration) -> da
         raise TsunaguError(message)
     if cutover < city.policy_date:
         message = f"{entry.origin}: the cut-over ({cutover}) is over on {city.policy_date}; name another: --cutover"
+        if entry.stage is request.stage:
+            message += f"; where the devices are {entry.stage} already: tsunagu integrate confirm"
         raise TsunaguError(message)
     waits = entry.came_from is not None and (entry.stage is request.stage or entry.is_waiting(city.policy_date))
     if entry.since is not None and cutover < entry.since and not waits:

@@ -255,6 +255,9 @@ def test_reservations_are_carried_over_or_refused_by_name(place: Path) -> None:
     assert read_integration(place) == before
     assert not (place / "new.csv").exists()
     assert run(place, "--reservations", "dhcp.csv").code == 64
+    alone = run(place, "--new-segment", "staff-legacy=staff")
+    assert alone.code == 64
+    assert "name the list: --reservations" in alone.errors
 
 
 @pytest.mark.parametrize(

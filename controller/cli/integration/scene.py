@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.cli.estates import choose_state_folder
+from controller.cli.integration.brought_lists import BroughtFiles
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.rollouts.estate_rollouts import EstateRollouts
 from controller.errors import RolloutRefused, TsunaguError
-from controller.inputs.text_encodings import TextEncoding
 from controller.integration.computers.issued_table import read_issued_counts
 from controller.integration.computers.printer_table import read_printers
 from controller.integration.pre_checks.check import CheckScene, RunningRollout
 from controller.integration.stage_policy import StagePolicy
 from controller.operations.operations import Operations
 from controller.rollout.durable.carry_out import use_rollouts
-
-
-@dataclass(frozen=True, slots=True)
-class BroughtFiles:
-    """The lists that somebody brought; None where there is none."""
-
-    printers: Path | None
-    issued: Path | None
-    encoding: TextEncoding | None = None
-    """How they are encoded, where somebody says it."""
 
 
 def build_check_scene(
@@ -42,6 +31,7 @@ def build_check_scene(
         later=(),
         asked=False,
         state=folder,
+        backups=brought.backups,
         lines=assess_lines(city, operations, state),
         rollout=_find_running_rollout(EstateRollouts(operations, folder, policies)),
         printers=read_printers(brought.printers, city, brought.encoding) if brought.printers is not None else None,

@@ -34,7 +34,8 @@ class SchoolStageDocument(TypedDict):
     """A school in its stage. `following` and `cutover`: what the policy plans; null where it plans nothing.
 
     `listed_computers` and `seen_computers` are left in the old networks, by the inventory and by the switches; null
-    where nobody has counted. Without either nothing is judged of them.
+    where nobody has counted. Without either nothing is judged of them. `unconfirmed`: the day of `stage` has come, and
+    nobody has confirmed that the devices hold it.
     """
 
     school: str
@@ -49,6 +50,7 @@ class SchoolStageDocument(TypedDict):
     line: Assessment
     listed_computers: ListedDocument | None
     seen_computers: SeenDocument | None
+    unconfirmed: bool
     blockers: list[Blocker]
 
 
@@ -71,7 +73,8 @@ def show_status(  # noqa: PLR0913 the command's options
 ) -> None:
     """Say in which stage each school is, what comes next, and what stands in its way.
 
-    Exit code 2 where the day of a cut-over is past and the school is still in the stage before it.
+    Exit code 2 where the day of a cut-over is past and the school is still in the stage before it, or nobody has
+    confirmed that it is in the next one.
     """
     speak(lang)
     city = load_estate_city(policies, lab=lab)
@@ -88,7 +91,7 @@ def show_status(  # noqa: PLR0913 the command's options
         say_json({**_describe_stages(found)})
     else:
         _print_stages(city, found)
-    if any(Blocker.OVERDUE in one.blockers for one in found):
+    if any(one.is_late for one in found):
         raise typer.Exit(Exit.DIFFERS)
 
 
@@ -111,6 +114,7 @@ def _describe(one: SchoolStatus) -> SchoolStageDocument:
         "line": one.line,
         "listed_computers": describe_listed(one.computers.listed),
         "seen_computers": describe_seen(one.computers.seen),
+        "unconfirmed": one.unconfirmed,
         "blockers": list(one.blockers),
     }
 
@@ -121,7 +125,8 @@ def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
         named = words.say("common.named", name=one.school.id, called=one.school.name)
         parts = [words[f"integration.{one.stage}"]]
         if one.since is not None:
-            parts.append(words.say("integration.since", day=one.since))
+            key = "integration.since-unconfirmed" if one.unconfirmed else "integration.since"
+            parts.append(words.say(key, day=one.since))
         if one.following is not None:
             key = "integration.waiting" if one.waiting else "integration.next"
             parts.append(words.say(key, stage=words[f"integration.{one.following}"], day=one.cutover))
@@ -130,8 +135,7 @@ def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
         blocked = ", ".join(words[f"integration.{blocker}"] for blocker in one.blockers)
         if blocked:
             parts.append(words.say("integration.blocked", reasons=blocked))
-        overdue = Blocker.OVERDUE in one.blockers
-        print_message("integration.status-line", "red" if overdue else None, school=named, said="; ".join(parts))
+        print_message("integration.status-line", "red" if one.is_late else None, school=named, said="; ".join(parts))
     counts = Counter(one.stage for one in found)
     said = ", ".join(f"{words[f'integration.{stage}']} {counts[stage]}" for stage in STAGES)
     print_message("integration.status-total", "bold", schools=len(found), counts=said)

@@ -6,11 +6,17 @@ another one is begun, so that few have two networks at a time; where that does n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from controller.integration.schedule.planned_faults import PlannedFault, find_monday, find_planned_faults, is_overdue
+from controller.integration.schedule.planned_faults import (
+    PlannedFault,
+    find_monday,
+    find_planned_faults,
+    find_unconfirmed_changes,
+    is_overdue,
+)
 from controller.integration.schedule.vacation_weeks import VacationWeek, find_known_day, list_vacation_weeks
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
@@ -101,13 +107,22 @@ def build_schedule(
     faults: tuple[PlannedFault, ...] = ()
     for finish_first in (True, False):
         units = _list_units(city, lines, settings, today)
-        faults = find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
+        faults = find_unconfirmed_changes(_list_entries(city), today)
+        faults += find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
         taken = _take_planned(units, settings, today)
         _fill(units, weeks, taken, settings, calendar, finish_first=finish_first)
         shortage = _find_shortage(units, weeks, settings)
         if shortage is None:
             return Schedule(_list_changes(units, lines), weeks, faults=faults)
     return Schedule((), weeks, shortage, faults)
+
+
+def _list_entries(city: City) -> Iterator[tuple[School, Integration]]:
+    """Yield the schools in service that are in a stage, with the entry that holds for each."""
+    for school in city.schools:
+        entry = city.integrations.find_entry(school)
+        if entry is not None and school.id not in city.cut_offs.closed:
+            yield school, entry
 
 
 def _find_standing(city: City, school: School) -> Integration | None:
