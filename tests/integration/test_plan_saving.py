@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -23,6 +22,7 @@ from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import here
 from tests.integration.conftest import StagedCity
 from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+from tests.own_signal import send_own_signal
 
 __all__ = ["place"]  # the folder that these tests work in
 RESERVED = "school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,{address}\n"
@@ -198,7 +198,7 @@ def test_a_signal_that_ends_it_late_puts_all_files_back(
 
     def end(policy: PolicyText) -> None:
         write_policy_text(policy)
-        os.kill(os.getpid(), number)
+        send_own_signal(number)
 
     monkeypatch.setattr(saving, "write_policy_text", end)
     # A test that does not get its signal back to the command must not end.
@@ -216,7 +216,7 @@ def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def end(document: PlanFile, trail: AuditTrail) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_own_signal(signal.SIGTERM)
         record_planned(document, trail)
 
     monkeypatch.setattr(saving, "record_planned", end)
