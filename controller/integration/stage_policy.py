@@ -10,7 +10,7 @@ from pathlib import Path
 from controller.errors import Origin, TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_value
-from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools
+from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools, require_stages
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
 from controller.model.loading.policy_text import (
@@ -21,7 +21,7 @@ from controller.model.loading.policy_text import (
     try_policy_text,
     understand_policy_text,
 )
-from controller.model.policy_files import INTEGRATION, find_file_start
+from controller.model.policy_files import INTEGRATION
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, are_adjacent
 from controller.model.virtual_city import VirtualCity
@@ -126,11 +126,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     Raises:
         TsunaguError: the change is refused, in one line with the file and the line that stand against it.
     """
-    subject, file = request.subject, city.files.find(INTEGRATION)
-    start = find_file_start(city.directory, INTEGRATION)
-    if file is None:
-        message = f"{start}: there is no such file, so {city.called} names no stages; write it (docs/integration.md)"
-        raise TsunaguError(message)
+    subject, file = request.subject, require_stages(city)
     schools = list_subject_schools(city, subject)
     if not schools:
         message = f"{subject.noun} {subject.name} has no school whose stage it decides{_name_closer(city, subject)}"

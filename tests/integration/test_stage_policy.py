@@ -94,7 +94,7 @@ def test_what_is_refused_names_file_and_line(staged: StagedCity, request_: Stage
 
 def test_a_city_without_stages_is_refused(tmp_path: Path) -> None:
     folder = write_plain_policies(tmp_path / "policies")
-    with pytest.raises(TsunaguError, match=r"integration.yaml:1: there is no such file, so the city names no stages"):
+    with pytest.raises(TsunaguError, match=r"integration.yaml:1: file is missing; the city names no stages"):
         plan_policy(load_staged(folder), folder, REQUEST)
 
 

@@ -18,6 +18,7 @@ from controller.platforms.dialect.paths.port_vlans import find_named_vlans
 from controller.platforms.dialect.paths.words import (
     BLOCK_LINES,
     DEVICE_LINES,
+    NAMED_VLANS,
     NO_RELAYS,
     ONLY_FORGED,
     RING_CONTROL,
@@ -79,6 +80,8 @@ def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Ite
     elif kind is PathKind.SECOND_GATEWAY:
         found = re.search(r"\bvlan([0-9]{1,10})\b", words)
         yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
+    elif kind is not None and NAMED_VLANS.fullmatch(words):
+        yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
     elif kind not in {None, PathKind.BRIDGE}:
         yield UnmanagedPath(kind, header.number, words, vlans=None if kind in _ANY_VLAN else frozenset())
 
