@@ -174,7 +174,7 @@ def test_a_planned_way_back_takes_its_place(city: City, calendar: CalendarFile, 
     changed = separate(city, Stage.INTEGRATED)
     file = changed.files.get(INTEGRATION)
     assert file is not None
-    back = {"next": NextStage(stage=Stage.COEXIST, cutover=day)}
+    back: dict[str, object] = {"next": NextStage(stage=Stage.COEXIST, cutover=day)}
     if words == "written":
         back = {"stage": Stage.COEXIST, "since": day, "came_from": Stage.INTEGRATED}
     listed = tuple(one.model_copy(update=back) if one.ward == "asao" else one for one in file.integrations)
