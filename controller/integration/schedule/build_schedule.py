@@ -137,7 +137,9 @@ def _list_units(city: City, lines: Mapping[str, Assessment], settings: Integrati
     grouped: dict[tuple[str, str], list[School]] = {}
     for school in city.schools:
         entry = _find_entry_of_today(city, school)
-        if entry is not None and entry.stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
+        # Who is integrated has nothing to come, unless the policy plans the way back.
+        has_more = entry is not None and (entry.stage is not Stage.INTEGRATED or entry.next is not None)
+        if has_more and school.id not in city.cut_offs.closed:
             key = ("ward", school.ward) if school.ward in shared else ("school", school.id)
             grouped.setdefault(key, []).append(school)
     units = []
