@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -23,6 +22,7 @@ from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import here
 from tests.integration.conftest import StagedCity
 from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+from tests.own_signal import send_own_signal
 
 __all__ = ["place"]  # the folder that these tests work in
 RESERVED = "school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,{address}\n"
@@ -179,7 +179,7 @@ def test_what_the_lists_say_of_other_schools_is_kept_or_told(place: Path, staged
     assert "issued.csv: rows of schools that do not change, which no check looked at: 1: as-e01 (1)" in said
     assert "dhcp.csv: columns that are not written again: room" in said
     assert "reservations of DHCP: 3" in said
-    written = (place / "new.csv").read_text("utf-8").splitlines()
+    written = (place / "new.csv").read_text("utf-8-sig").splitlines()
     assert [line.split(",")[:4] for line in written[2:]] == [row.split(",")[:4] for row in rows[2:]]
 
 
@@ -198,7 +198,7 @@ def test_a_signal_that_ends_it_late_puts_all_files_back(
 
     def end(policy: PolicyText) -> None:
         write_policy_text(policy)
-        os.kill(os.getpid(), number)
+        send_own_signal(number)
 
     monkeypatch.setattr(saving, "write_policy_text", end)
     # A test that does not get its signal back to the command must not end.
@@ -216,7 +216,7 @@ def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def end(document: PlanFile, trail: AuditTrail) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_own_signal(signal.SIGTERM)
         record_planned(document, trail)
 
     monkeypatch.setattr(saving, "record_planned", end)

@@ -171,7 +171,9 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
         return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
 
     city = load({})
-    request = StageRequest(find_stage_subject(city, subject), to, cut, by)
+    request = StageRequest(
+        find_stage_subject(city, subject), to, cut, by, least_weeks=operations.integration.least_weeks_in_coexist
+    )
     policy = plan_stage_policy(city, policies, request, load)
     chosen = Selection(policy.schools)
     devices = (
