@@ -37,12 +37,20 @@ class DeviceFacts:
     """What other blocks say.
 
     `trusted` are the ports that each line of trust stands at, `snooped` the VLANs whose hosts are known by DHCP
-    snooping, `relaying` those in whose interfaces relays of ours are.
+    snooping, `relaying` those in whose interfaces relays of ours are, `ports` the ports that are ours.
     """
 
     trusted: Mapping[str, frozenset[str]]
     snooped: frozenset[int]
     relaying: frozenset[int]
+    ports: frozenset[str]
+
+    def spares_ours(self, words: str) -> bool:
+        """Say if a line that shuts ports down by the hour names others alone, each by its full name."""
+        _, between, named = words.partition(" interface ")
+        names = [one.replace(" ", "") for one in named.split(",")]
+        plain = all(re.fullmatch(r"[a-z]+[0-9]+(/[0-9]+)+", one) for one in names)
+        return bool(between) and plain and self.ports.isdisjoint(names)
 
     def describe_filter(self, line: ConfigLine, words: str, holder: str, vlans: frozenset[int] | None) -> UnmanagedPath:
         """Return a line that drops packets in VLANs; `trusted` where it spares what comes in at ports of trust.
@@ -80,6 +88,8 @@ def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Ite
     elif kind is PathKind.SECOND_GATEWAY:
         found = re.search(r"\bvlan([0-9]{1,10})\b", words)
         yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
+    elif words.startswith("schedule-power-control ") and facts.spares_ours(words):
+        return
     elif kind is not None and NAMED_VLANS.fullmatch(words):
         yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
     elif kind not in {None, PathKind.BRIDGE}:

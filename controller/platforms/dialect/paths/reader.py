@@ -124,7 +124,12 @@ class _PathReader:
         self.profiles = find_voice_profiles(self.blocks)
         self.assigns = any(ASSIGNED_VLANS.fullmatch(words) for _, words, _ in self.blocks)
         trusted = {words: frozenset(self._list_trusted(words)) for words in ONLY_FORGED.values()}
-        self.facts = DeviceFacts(trusted, frozenset(self._list_snooped()), frozenset(self._list_relaying()))
+        ports = {
+            name for header, words, _ in self.blocks if header.number in managed for name in self._list_names(words)
+        }
+        self.facts = DeviceFacts(
+            trusted, frozenset(self._list_snooped()), frozenset(self._list_relaying()), frozenset(ports)
+        )
 
     def routes(self) -> bool:
         """Say if the device may route between its interfaces, as far as its text tells."""

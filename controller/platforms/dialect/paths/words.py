@@ -122,7 +122,10 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"sdm prefer (\S+ )?vlan( .*)?", PathKind.ROUTING_OFF),
         (r"arp (vrf \S+ )?[0-9].*|ipv6 neighbor [0-9a-f]*:.*|ip arp proxy .*", PathKind.PROXY_ARP),
         (r"ip dhcp option (3|33|121|249)( .*)?", PathKind.SECOND_GATEWAY),
-        (r"(switchport|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*", PathKind.UNKNOWN_LINE),
+        (
+            r"(switchport(?!-backup)|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*",
+            PathKind.UNKNOWN_LINE,
+        ),
         (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
         (r"macro auto (?!monitor|sticky).*|autoconf enable|shell trigger .*", PathKind.UNKNOWN_LINE),
         (r"mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
