@@ -239,3 +239,37 @@ def test_what_was_measured_is_read_before_anything_is_written(place: Path, monke
     assert run(place, *PASSES, "-o", "plan.json").code == 1
     assert read_integration(place) == before
     assert not (place / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--issued-percent", "1"), "--issued-percent 1: the operators' file asks for 90 at least"),
+        (("--backup-days", "31"), "--backup-days 31: the operators' file allows 30 at most"),
+        (("--measured-days", "8"), "--measured-days 8: the operators' file allows 7 at most"),
+    ],
+)
+def test_an_option_only_tightens_what_the_operators_ask_for(place: Path, words: tuple[str, ...], told: str) -> None:
+    operators = place.parent / "office/operations.yaml"
+    operators.write_text(
+        operators.read_text("utf-8") + "integration: {measured-days: 7, issued-percent: 90}\n", "utf-8"
+    )
+    before = read_integration(place)
+    done = run(place, *PASSES, *words, "-o", "plan.json")
+    assert (done.code, told in " ".join(done.errors.split())) == (64, True), done.errors
+    assert (read_integration(place), (place / "plan.json").exists()) == (before, False)
+
+
+def test_the_limits_of_a_change_stand_in_the_audit_trail(place: Path) -> None:
+    operators = place.parent / "office/operations.yaml"
+    operators.write_text(operators.read_text("utf-8") + "integration: {issued-percent: 90}\n", "utf-8")
+    (place / "issued.csv").write_text("school,expected,issued to\nas-e04,100,93\n", "utf-8")
+    tight = run(place, "--issued", "issued.csv", "--issued-percent", "94", "--json")
+    assert {one["name"]: one["verdict"] for one in json.loads(tight.said)["checks"]}["issued"] == "failed"
+    passes = [word for word in PASSES if not word.startswith("issued=")]
+    del passes[-1]
+    assert run(place, *passes, "--issued", "issued.csv", "--backup-days", "3", "-o", "plan.json").code == 0
+    entries = list(AuditTrail(place.parent / "office/state").read_entries())
+    (limits,) = (one for one in entries if one["kind"] == "check-limits")
+    assert (limits["backup_days"], limits["measured_days"], limits["issued_percent"]) == ("3", "30", "90")
+    assert (limits["subject"], limits["stage"]) == ("school as-e04", "coexist")
