@@ -17,6 +17,8 @@ import yaml
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.cross_resource_rules import SERVICE
+from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
@@ -54,6 +56,16 @@ class Rehearsed:
         answer = self.pulumi(command, *arguments, **environment)
         assert answer.returncode == 0, answer.stdout
         return answer.stdout
+
+    def switch_on(self, *words: str) -> None:
+        """Services of the stack's project, in its world."""
+        store = WorldStore(self.rehearsal.world)
+        try:
+            google = OfflineGoogle(store, {"project": configured(self.stack).google.project})
+            for word in words:
+                google.create(SERVICE, {"service": f"{word}.googleapis.com"})
+        finally:
+            store.close()
 
     def count(self) -> int:
         world = OfflineWorld.open(self.rehearsal.world)
@@ -235,7 +247,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
 
     New since then: the levels of known registrations, the name of the country's level, and the conditions that ask for
     them. A binding is its role and its condition, so those are made anew, before the old ones go; everything else
-    stays. (There is no world behind the state, so what would be made is not made here.)
+    stays. (There is no world behind the state but the APIs that are asked, so what would be made is not made here.)
     """
     lab = rehearsed("lab")
     state = tmp_path / "old.json"
@@ -245,6 +257,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert any("tsunagu:cloud:Affairs" in urn for urn in old)
     assert sum(urn.endswith(OLD_NAMES) for urn in old) == 4
     lab.succeeds("stack", "import", "--file", str(state))
+    lab.switch_on("storage", "logging")
     said = lab.succeeds("preview", "--json", "--show-sames", *PACK)
     steps = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]["steps"]
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [one for one in steps if one["op"] == kind] for kind in KINDS}

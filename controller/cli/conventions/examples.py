@@ -101,6 +101,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
                 "integrate plan 麻生区 --to coexist --printers printers.csv --issued issued.csv -o plan.json", "a ward"
             ),
         ),
+        "integrate confirm": (
+            Example("integrate confirm as-e04 --write", "on the day after, or once it is rolled out"),
+        ),
         "approve": (Example("approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "with a key of your agent"),),
         "agent": (
             Example("agent frr", "the program, to be read before it is installed"),

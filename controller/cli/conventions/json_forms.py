@@ -89,6 +89,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
         "integrate-plan": JsonForm(("integrate plan",), "controller.cli.integration.documents:IntegratePlanDocument"),
+        "integrate-confirm": JsonForm(
+            ("integrate confirm",), "controller.cli.integration.confirm:ConfirmationDocument"
+        ),
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
