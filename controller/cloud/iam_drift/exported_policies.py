@@ -6,13 +6,14 @@ Forms: Google's reference "Policy" of IAM, "Role" of IAM, and the list of `gclou
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from controller.cloud.iam_drift.grants import Grant, Place, PlaceKind, fold_member
 from controller.errors import CloudError
 from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.character_classes import EscapedText
 from controller.inputs.input_file import InputFolder
 from controller.inputs.shown_text import shorten_value
 
@@ -20,7 +21,13 @@ ANCESTORS = "ancestors.json"
 ROLES = "role-*.json"
 _HIDDEN_CONDITION = "_withcond_"
 """In the name of a role: the policy was exported in version 1, which shows no conditions (IAM: "Policy versions")."""
-_Text = Annotated[str, Field(min_length=1)]
+_Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,62}$")]
+"""Of a project, folder or organisation: it names a file, and stands in a command that people copy."""
+_RoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,300}$")]
+_Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/@+*=%?&!'~-]{1,1000}$")]
+_Permission = Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,200}$")]
+_Expression = Annotated[str, Field(min_length=1, max_length=64_000), EscapedText(64_000)]
+"""Compared as a whole and shown; 64 kB is the most that a whole policy may have."""
 _Form = TypeVar("_Form")
 
 
@@ -29,29 +36,31 @@ class _Exported(BaseModel):
 
 
 class _Condition(_Exported):
-    expression: _Text
-    title: str = ""
-    description: str = ""
-    location: str = ""
+    """Only the expression counts: the other three are words for people."""
+
+    expression: _Expression
+    title: object = None
+    description: object = None
+    location: object = None
 
 
 class _Binding(_Exported):
-    role: _Text
-    members: tuple[_Text, ...]
+    role: _RoleName
+    members: tuple[_Member, ...]
     condition: _Condition | None = None
 
 
 class _Policy(_Exported):
     """`etag` is in every exported policy: a file without it is of something else, or was cut off."""
 
-    etag: _Text
-    version: int = 0
+    etag: object
+    version: object = None
     bindings: tuple[_Binding, ...] = ()
-    auditConfigs: tuple[dict[str, Any], ...] = ()  # noqa: N815 Google's name
+    auditConfigs: object = None  # noqa: N815 Google's name
 
 
 class _Ancestor(_Exported):
-    id: _Text
+    id: _Id
     type: PlaceKind
 
 
@@ -60,8 +69,8 @@ class _Role(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    name: _Text
-    includedPermissions: tuple[_Text, ...] = ()  # noqa: N815 Google's name
+    name: _RoleName
+    includedPermissions: tuple[_Permission, ...] = ()  # noqa: N815 Google's name
 
 
 _POLICY = TypeAdapter(_Policy)
