@@ -31,12 +31,12 @@ GUARDRAILS = PROJECT / "stacks" / "guardrails"
 Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
 
 
-IamPolicies = Annotated[
+IamExports = Annotated[
     Path | None,
     typer.Option(
-        "--iam-policies",
+        "--iam-exports",
         metavar="FOLDER",
-        help="IAM policies as Google's CLI exports them, one file a place; without it the grants are not judged.",
+        help="IAM policies as Google's CLI exports them, one file a resource; without it the grants are not judged.",
     ),
 ]
 _LARGEST_RECORD = 256 * 1024 * 1024
@@ -47,16 +47,16 @@ class GrantDocument(TypedDict):
     """A grant that differs from what the stack has made; an empty `condition` always holds."""
 
     fault: GrantFault
-    place: str
+    resource: str
     role: str
     member: str
     condition: str
 
 
 class NotExportedDocument(TypedDict):
-    """What of the grants was not judged (`place` is null for the list of ancestors), and the command to export it."""
+    """What was not judged (`resource` is null for the list of ancestors), and the command that exports it."""
 
-    place: str | None
+    resource: str | None
     command: str
 
 
@@ -69,7 +69,7 @@ class CloudDriftDocument(TypedDict):
     grants: list[GrantDocument]
     not_judged: list[NotExportedDocument]
     unknown_roles: list[str]
-    places: int
+    policies: int
     as_declared: int
 
 
@@ -102,15 +102,15 @@ def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_jso
 def drift(
     *,
     stack: Stack = LAB,
-    iam_policies: IamPolicies = None,
+    iam_exports: IamExports = None,
     policies: Policies = DEFAULT_POLICIES,
     lang: Lang = None,
     as_json: Json = False,
 ) -> None:
     """Say what was changed outside the stack, and whom the proxy would let in beside the policy; change nothing."""
     speak(lang)
-    if iam_policies is not None and not iam_policies.is_dir():
-        message = f"{iam_policies}: no such folder; it needs one file a place, as the command without it says"
+    if iam_exports is not None and not iam_exports.is_dir():
+        message = f"{iam_exports}: no such folder; it needs one file a resource, as the command without it says"
         raise CloudError(message)
     try:
         engine = _run("preview", stack, policies, "--refresh", "--expect-no-changes", as_json=as_json)
@@ -121,7 +121,7 @@ def drift(
         engine, differ = choose_engine(stack, _progress, policies=policies), True
     record = parse_json(engine.ask("stack", "export", "--stack", stack), most_bytes=_LARGEST_RECORD)
     declared = parse_declared_grants(stack, record)
-    found = find_iam_drift(declared, ExportedPolicies(iam_policies) if iam_policies else None)
+    found = find_iam_drift(declared, ExportedPolicies(iam_exports) if iam_exports else None)
     _show_drift(found, resources_differ=differ)
     if as_json:
         say_json(_build_drift_document(stack, engine, found, resources_differ=differ), form="cloud-drift")
@@ -137,20 +137,20 @@ def _show_drift(found: IamDrift, *, resources_differ: bool) -> None:
     for fault, grant in found.faults:
         condition = grant.condition or words["cloud.no-condition"]
         print_message(
-            f"cloud.{fault}", "red", place=grant.place, role=grant.role, member=grant.member, condition=condition
+            f"cloud.{fault}", "red", resource=grant.resource, role=grant.role, member=grant.member, condition=condition
         )
-    for place, command in found.not_judged:
-        print_message("cloud.not-judged", "magenta", place=place or words["cloud.ancestors"], command=command)
+    for resource, command in found.not_judged:
+        print_message("cloud.not-judged", "magenta", resource=resource or words["cloud.ancestors"], command=command)
     for role in found.unknown_roles:
         print_message("cloud.role-not-judged", "magenta", role=role)
-    print_message("cloud.grants", places=found.places, as_declared=found.as_declared, faults=len(found.faults))
+    print_message("cloud.grants", policies=found.resources, as_declared=found.as_declared, faults=len(found.faults))
 
 
 def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resources_differ: bool) -> CloudDriftDocument:
     def describe(fault: GrantFault, grant: Grant) -> GrantDocument:
         return {
             "fault": fault,
-            "place": str(grant.place),
+            "resource": str(grant.resource),
             "role": grant.role,
             "member": grant.member,
             "condition": grant.condition,
@@ -162,10 +162,11 @@ def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resour
         "resources_differ": resources_differ,
         "grants": [describe(fault, grant) for fault, grant in found.faults],
         "not_judged": [
-            {"place": str(place) if place else None, "command": command} for place, command in found.not_judged
+            {"resource": str(resource) if resource else None, "command": command}
+            for resource, command in found.not_judged
         ],
         "unknown_roles": [*found.unknown_roles],
-        "places": found.places,
+        "policies": found.resources,
         "as_declared": found.as_declared,
     }
 

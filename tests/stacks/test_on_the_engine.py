@@ -152,10 +152,10 @@ def find_drift(lab: Rehearsed, folder: Path, state: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("controller.cli.cloud.choose_engine", lambda *_, **__: lab.engine)
     project = configured("lab").google.project
     write_exports(folder, state, project)
-    asked = ("cloud", "drift", "--stack", "lab", "--iam-policies", str(folder))
+    asked = ("cloud", "drift", "--stack", "lab", "--iam-exports", str(folder))
     as_declared = here(*asked, cwd=ROOT)
     assert as_declared.code == 0, as_declared
-    assert re.search(r"grants at the proxy: \d places judged, [1-9]\d as declared, 0 differ", as_declared.said)
+    assert re.search(r"grants at the proxy: \d IAM policies judged, [1-9]\d as declared, 0 differ", as_declared.said)
     granted = {"role": "roles/iap.httpsResourceAccessor", "members": ["user:somebody@city.example"]}
     (folder / "project.json").write_text(json.dumps({"etag": "x", "bindings": [granted]}), encoding="utf-8")
     (folder / "web.json").unlink()

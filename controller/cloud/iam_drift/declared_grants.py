@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from controller.cloud.iam_drift.grants import Grant, Place, PlaceKind, fold_member
+from controller.cloud.iam_drift.grants import Grant, IamResource, IamResourceKind, fold_member
 from controller.errors import CloudError
 
 _BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
@@ -33,7 +33,7 @@ def parse_declared_grants(stack: str, record: object) -> DeclaredGrants:
     Raises:
         CloudError: nothing is deployed, or the record is not of a form that is read here.
     """
-    resources = _list_resources(stack, record)
+    resources = _list_recorded(stack, record)
     projects = {str(found) for found in (one.get("project") for one in _find(resources, _PROVIDER)) if found}
     if len(projects) != 1:
         message = f"stack {stack!r} has {len(projects)} projects in its record, one is needed; deploy it first"
@@ -43,7 +43,7 @@ def parse_declared_grants(stack: str, record: object) -> DeclaredGrants:
     return DeclaredGrants(projects.pop(), backends, grants)
 
 
-def _list_resources(stack: str, record: object) -> list[Mapping[str, Any]]:
+def _list_recorded(stack: str, record: object) -> list[Mapping[str, Any]]:
     deployment = record.get("deployment") if isinstance(record, Mapping) else None
     resources = deployment.get("resources") if isinstance(deployment, Mapping) else None
     if not isinstance(resources, list) or not all(isinstance(one, Mapping) for one in resources):
@@ -74,5 +74,5 @@ def _list_grants(stack: str, outputs: Mapping[str, Any]) -> Iterator[Grant]:
     expression = _read_text(stack, condition, "expression") if isinstance(condition, Mapping) else ""
     members = outputs.get("members")
     for member in members if isinstance(members, list) else []:
-        place = Place(PlaceKind.BACKEND, backend)
-        yield Grant(place, _read_text(stack, outputs, "role"), fold_member(str(member)), expression)
+        resource = IamResource(IamResourceKind.BACKEND, backend)
+        yield Grant(resource, _read_text(stack, outputs, "role"), fold_member(str(member)), expression)

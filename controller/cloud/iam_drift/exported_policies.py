@@ -1,4 +1,4 @@
-"""IAM policies as Google's CLI exports them: a folder with one JSON file a place (`gcloud ... get-iam-policy`).
+"""IAM policies as Google's CLI exports them: a folder with one JSON file a resource (`gcloud ... get-iam-policy`).
 
 Forms: Google's reference "Policy" of IAM, "Role" of IAM, and the list of `gcloud projects get-ancestors`.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from controller.cloud.iam_drift.grants import Grant, Place, PlaceKind, fold_member
+from controller.cloud.iam_drift.grants import Grant, IamResource, IamResourceKind, fold_member
 from controller.errors import CloudError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.character_classes import EscapedText
@@ -26,8 +26,8 @@ _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,62}$")]
 _RoleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]{1,300}$")]
 _Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/@+*=%?&!'~-]{1,1000}$")]
 _Permission = Annotated[str, Field(pattern=r"^[A-Za-z0-9.]{1,200}$")]
-_Expression = Annotated[str, Field(min_length=1, max_length=64_000), EscapedText(64_000)]
-"""Compared as a whole and shown; 64 kB is the most that a whole policy may have."""
+_Expression = Annotated[str, Field(min_length=1), EscapedText(1_990)]
+"""Compared as a whole, and shown; ours have 12 operators at most, about 1,300 characters. A longer one is not ours."""
 _Form = TypeVar("_Form")
 
 
@@ -61,7 +61,7 @@ class _Policy(_Exported):
 
 class _Ancestor(_Exported):
     id: _Id
-    type: PlaceKind
+    type: IamResourceKind
 
 
 class _Role(BaseModel):
@@ -84,30 +84,32 @@ class ExportedPolicies:
     def __init__(self, folder: Path) -> None:
         self._folder = InputFolder(folder)
 
-    def read_grants(self, place: Place) -> frozenset[Grant] | None:
-        """Return all grants at a place; None where its file is missing.
+    def read_grants(self, resource: IamResource) -> frozenset[Grant] | None:
+        """Return all grants at a resource; None where its file is missing.
 
         Raises:
             InputRefused: the file cannot be read.
             CloudError: it is no exported policy, or one that hides conditions.
         """
-        policy = self._read_file(place.file_name, _POLICY)
+        policy = self._read_file(resource.file_name, _POLICY)
         if policy is None:
             return None
         for binding in policy.bindings:
             if _HIDDEN_CONDITION in binding.role:
                 message = (
-                    f"{self._folder.path / place.file_name}: the role {shorten_value(binding.role)} stands for one "
+                    f"{self._folder.path / resource.file_name}: the role {shorten_value(binding.role)} stands for one "
                     "under a condition that this export hides; export it anew in policy version 3"
                 )
                 raise CloudError(message)
         return frozenset(
-            Grant(place, binding.role, fold_member(member), binding.condition.expression if binding.condition else "")
+            Grant(
+                resource, binding.role, fold_member(member), binding.condition.expression if binding.condition else ""
+            )
             for binding in policy.bindings
             for member in binding.members
         )
 
-    def read_ancestors(self, project: str) -> tuple[Place, ...] | None:
+    def read_ancestors(self, project: str) -> tuple[IamResource, ...] | None:
         """Return the folders and the organisation above a project; None where that file is missing.
 
         Raises:
@@ -117,11 +119,11 @@ class ExportedPolicies:
         ancestry = self._read_file(ANCESTORS, _ANCESTRY)
         if ancestry is None:
             return None
-        if [one.id for one in ancestry if one.type is PlaceKind.PROJECT] != [project]:
+        if [one.id for one in ancestry if one.type is IamResourceKind.PROJECT] != [project]:
             message = f"{self._folder.path / ANCESTORS}: is not of project {project!r}; export it from there"
             raise CloudError(message)
-        above = (PlaceKind.FOLDER, PlaceKind.ORGANIZATION)
-        return tuple(Place(one.type, one.id) for one in ancestry if one.type in above)
+        above = (IamResourceKind.FOLDER, IamResourceKind.ORGANIZATION)
+        return tuple(IamResource(one.type, one.id) for one in ancestry if one.type in above)
 
     def read_roles(self) -> dict[str, frozenset[str]]:
         """Return what roles that were exported let do, by their full names.

@@ -8,7 +8,14 @@ from enum import StrEnum
 
 from controller.cloud.iam_drift.declared_grants import DeclaredGrants
 from controller.cloud.iam_drift.exported_policies import ANCESTORS, ExportedPolicies
-from controller.cloud.iam_drift.grants import ACCESS_PERMISSION, ACCESSOR, EVERYBODY, Grant, Place, PlaceKind
+from controller.cloud.iam_drift.grants import (
+    ACCESS_PERMISSION,
+    ACCESSOR,
+    EVERYBODY,
+    Grant,
+    IamResource,
+    IamResourceKind,
+)
 
 _GOOGLES_ROLES = "roles/"
 """Google's own roles begin so; those of a city with its project or organisation."""
@@ -32,9 +39,9 @@ class IamDrift:
     """
 
     faults: tuple[tuple[GrantFault, Grant], ...]
-    not_judged: tuple[tuple[Place | None, str], ...]
+    not_judged: tuple[tuple[IamResource | None, str], ...]
     unknown_roles: tuple[str, ...]
-    places: int
+    resources: int
     as_declared: int
 
 
@@ -51,31 +58,31 @@ def find_iam_drift(declared: DeclaredGrants, exported: ExportedPolicies | None) 
     ancestors = exported.read_ancestors(declared.project) if exported else None
     roles = exported.read_roles() if exported else {}
     seen: set[Grant] = set()
-    judged: set[Place] = set()
-    not_judged: list[tuple[Place | None, str]] = []
+    judged: set[IamResource] = set()
+    not_judged: list[tuple[IamResource | None, str]] = []
     if ancestors is None:
         command = f"gcloud projects get-ancestors {declared.project} --format=json > {ANCESTORS}"
         not_judged.append((None, command))
-    for place in (*(ancestors or ()), *_list_own_places(declared)):
-        grants = exported.read_grants(place) if exported else None
+    for resource in (*(ancestors or ()), *_list_own_resources(declared)):
+        grants = exported.read_grants(resource) if exported else None
         if grants is None:
-            not_judged.append((place, place.write_export_command(declared.project)))
+            not_judged.append((resource, resource.write_export_command(declared.project)))
             continue
-        judged.add(place)
+        judged.add(resource)
         seen |= grants
     opening = {name for name, permissions in roles.items() if ACCESS_PERMISSION in permissions} | {ACCESSOR}
     unknown = {one.role for one in seen if not one.role.startswith(_GOOGLES_ROLES)} - set(roles)
-    wanted = {one for one in declared.grants if one.place in judged}
+    wanted = {one for one in declared.grants if one.resource in judged}
     faults = sorted({*_find_added(seen - wanted, opening), *((GrantFault.MISSING, one) for one in wanted - seen)},
                     key=lambda fault: (list(GrantFault).index(fault[0]), fault[1]))  # fmt: skip
     return IamDrift(tuple(faults), tuple(not_judged), tuple(sorted(unknown)), len(judged), len(wanted & seen))
 
 
-def _list_own_places(declared: DeclaredGrants) -> Iterator[Place]:
-    for kind in (PlaceKind.PROJECT, PlaceKind.WEB, PlaceKind.BACKENDS):
-        yield Place(kind, declared.project)
+def _list_own_resources(declared: DeclaredGrants) -> Iterator[IamResource]:
+    for kind in (IamResourceKind.PROJECT, IamResourceKind.WEB, IamResourceKind.BACKENDS):
+        yield IamResource(kind, declared.project)
     for backend in declared.backends:
-        yield Place(PlaceKind.BACKEND, backend)
+        yield IamResource(IamResourceKind.BACKEND, backend)
 
 
 def _find_added(added: Iterable[Grant], opening: set[str]) -> Iterator[tuple[GrantFault, Grant]]:
@@ -86,4 +93,4 @@ def _find_added(added: Iterable[Grant], opening: set[str]) -> Iterator[tuple[Gra
             if not grant.condition:
                 yield GrantFault.UNCONDITIONAL, grant
             else:
-                yield (GrantFault.OTHER if grant.place.kind is PlaceKind.BACKEND else GrantFault.ABOVE), grant
+                yield (GrantFault.OTHER if grant.resource.kind is IamResourceKind.BACKEND else GrantFault.ABOVE), grant

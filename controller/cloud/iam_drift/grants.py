@@ -12,7 +12,7 @@ ACCESS_PERMISSION = "iap.webServiceVersions.accessViaIAP"
 EVERYBODY = frozenset({"allUsers", "allAuthenticatedUsers"})
 
 
-class PlaceKind(StrEnum):
+class IamResourceKind(StrEnum):
     """Where an IAM policy is attached. What stands higher holds for all that is below."""
 
     ORGANIZATION = "organization"
@@ -24,14 +24,14 @@ class PlaceKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place with an IAM policy of its own; `name` is the number, project or backend service.
+class IamResource:
+    """A resource with an IAM policy of its own; `name` is the number, project or backend service.
 
-    >>> str(Place(PlaceKind.FOLDER, "123")), Place(PlaceKind.WEB, "city-prod").file_name
+    >>> str(IamResource(IamResourceKind.FOLDER, "123")), IamResource(IamResourceKind.WEB, "city-prod").file_name
     ('folder 123', 'web.json')
     """
 
-    kind: PlaceKind
+    kind: IamResourceKind
     name: str
 
     def __str__(self) -> str:
@@ -40,32 +40,32 @@ class Place:
     @property
     def file_name(self) -> str:
         """The file that its exported policy is looked for in."""
-        if self.kind in {PlaceKind.PROJECT, PlaceKind.WEB, PlaceKind.BACKENDS}:
+        if self.kind in {IamResourceKind.PROJECT, IamResourceKind.WEB, IamResourceKind.BACKENDS}:
             return f"{self.kind}.json"
         return f"{self.kind}-{self.name}.json"
 
     def write_export_command(self, project: str) -> str:
-        """Return the command of Google's CLI that exports the policy of this place."""
+        """Return the command of Google's CLI that exports the policy of this resource."""
         of_web = f"gcloud iap web get-iam-policy --project={project}"
         commands = {
-            PlaceKind.ORGANIZATION: f"gcloud organizations get-iam-policy {self.name}",
-            PlaceKind.FOLDER: f"gcloud resource-manager folders get-iam-policy {self.name}",
-            PlaceKind.PROJECT: f"gcloud projects get-iam-policy {project}",
-            PlaceKind.WEB: of_web,
-            PlaceKind.BACKENDS: f"{of_web} --resource-type=backend-services",
-            PlaceKind.BACKEND: f"{of_web} --resource-type=backend-services --service={self.name}",
+            IamResourceKind.ORGANIZATION: f"gcloud organizations get-iam-policy {self.name}",
+            IamResourceKind.FOLDER: f"gcloud resource-manager folders get-iam-policy {self.name}",
+            IamResourceKind.PROJECT: f"gcloud projects get-iam-policy {project}",
+            IamResourceKind.WEB: of_web,
+            IamResourceKind.BACKENDS: f"{of_web} --resource-type=backend-services",
+            IamResourceKind.BACKEND: f"{of_web} --resource-type=backend-services --service={self.name}",
         }
         return f"{commands[self.kind]} --format=json > {self.file_name}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """A role for one member at a place; an empty `condition` (the CEL expression) always holds.
+    """A role for one member at a resource; an empty `condition` (the CEL expression) always holds.
 
     Members are in lower case where Google does not tell the cases apart: everywhere but in the two words for everybody.
     """
 
-    place: Place
+    resource: IamResource
     role: str
     member: str
     condition: str

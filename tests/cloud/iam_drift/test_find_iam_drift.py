@@ -1,4 +1,4 @@
-"""Grants that somebody made in the console: found at each place and of each kind; what was not exported is named."""
+"""Grants that somebody made in the console: found at each resource and of each kind; what was not exported is named."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def judge(folder: Path) -> IamDrift:
 
 def test_an_export_of_what_was_declared_differs_in_nothing(tmp_path: Path) -> None:
     found = judge(write_exports(tmp_path))
-    assert found == IamDrift((), (), (), places=len(FILES), as_declared=len(BACKENDS))
+    assert found == IamDrift((), (), (), resources=len(FILES), as_declared=len(BACKENDS))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -52,13 +52,13 @@ def test_an_export_of_what_was_declared_differs_in_nothing(tmp_path: Path) -> No
         ),
     ],
 )
-def test_a_grant_that_the_stack_has_not_made_is_found_at_every_place(  # noqa: PLR0913, PLR0917 the table's columns
+def test_a_grant_that_the_stack_has_not_made_is_found_on_every_resource(  # noqa: PLR0913, PLR0917 the table's columns
     name: str, member: str, role: str, condition: str, fault: GrantFault | None, tmp_path: Path
 ) -> None:
     found = judge(write_exports(tmp_path, {name: make_binding(member, role=role, condition=condition)}))
     [(seen, grant)] = found.faults
     assert seen is (fault or (GrantFault.OTHER if name.startswith("backend-") else GrantFault.ABOVE))
-    assert grant.place.file_name == name
+    assert grant.resource.file_name == name
     assert (grant.role, grant.condition) == (role, condition)
     assert found.as_declared == len(BACKENDS)
 
@@ -69,20 +69,20 @@ def test_what_opens_nothing_is_no_drift(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_place_that_was_not_exported_is_not_judged_and_the_command_is_named(name: str, tmp_path: Path) -> None:
+def test_a_resource_that_was_not_exported_is_not_judged_and_the_command_is_named(name: str, tmp_path: Path) -> None:
     (write_exports(tmp_path) / name).unlink()
-    [(place, command)] = judge(tmp_path).not_judged
-    assert place is not None
-    assert place.file_name == name
+    [(resource, command)] = judge(tmp_path).not_judged
+    assert resource is not None
+    assert resource.file_name == name
     assert command.startswith("gcloud ")
-    assert command.endswith(f"get-iam-policy {place.name} --format=json > {name}") or PROJECT in command
+    assert command.endswith(f"get-iam-policy {resource.name} --format=json > {name}") or PROJECT in command
 
 
 def test_without_the_list_of_ancestors_or_any_export_that_is_named(tmp_path: Path) -> None:
     (write_exports(tmp_path) / "ancestors.json").unlink()
-    assert [place for place, _ in judge(tmp_path).not_judged] == [None]
+    assert [resource for resource, _ in judge(tmp_path).not_judged] == [None]
     nothing = find_iam_drift(parse_declared_grants("production", make_record()), None)
-    assert (nothing.places, len(nothing.not_judged)) == (0, len(FILES) - 1)
+    assert (nothing.resources, len(nothing.not_judged)) == (0, len(FILES) - 1)
 
 
 def test_a_grant_that_is_gone_and_one_whose_condition_was_changed_are_found(tmp_path: Path) -> None:
@@ -153,3 +153,10 @@ def test_what_is_no_export_is_refused_with_its_file(name: str, text: str, told: 
 def test_a_record_without_a_deployment_is_refused(record: object) -> None:
     with pytest.raises(CloudError, match="'production'"):
         parse_declared_grants("production", record)
+
+
+def test_a_condition_of_any_length_is_compared(tmp_path: Path) -> None:
+    name = f"backend-{BACKENDS['affairs']}.json"
+    policy = {"etag": "x", "bindings": [make_binding(TEACHERS, condition=CONDITION + " || true" * 9_000)]}
+    (write_exports(tmp_path) / name).write_text(json.dumps(policy), "utf-8")
+    assert [fault for fault, _ in judge(tmp_path).faults] == [GrantFault.OTHER, GrantFault.MISSING]
