@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from controller.errors import Origin, TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_value
-from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools
+from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools, require_stages
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
 from controller.model.loading.policy_text import (
@@ -21,9 +21,10 @@ from controller.model.loading.policy_text import (
     try_policy_text,
     understand_policy_text,
 )
-from controller.model.policy_files import INTEGRATION, find_file_start
+from controller.model.policy_files import INTEGRATION
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, are_adjacent
+from controller.model.virtual_city import VirtualCity
 
 _KEY = "integrations"
 _SHOWN = 8
@@ -34,12 +35,16 @@ LoadInstead = Callable[[dict[str, Path]], City]
 
 @dataclass(frozen=True, slots=True)
 class StageRequest:
-    """A subject that is to be in a stage from a day on, and who answers for it ("": as the entry says)."""
+    """A subject that is to be in a stage from a day on, and who answers for it ("": as the entry says).
+
+    `least_weeks` are those that a school is in `coexist` at least, by the operators' file.
+    """
 
     subject: StageSubject
     stage: Stage
     cutover: date | None = None
     by: str = ""
+    least_weeks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +126,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     Raises:
         TsunaguError: the change is refused, in one line with the file and the line that stand against it.
     """
-    subject, file = request.subject, city.files.find(INTEGRATION)
-    start = find_file_start(city.directory, INTEGRATION)
-    if file is None:
-        message = f"{start}: there is no such file, so {city.called} names no stages; write it (docs/integration.md)"
-        raise TsunaguError(message)
+    subject, file = request.subject, require_stages(city)
     schools = list_subject_schools(city, subject)
     if not schools:
         message = f"{subject.noun} {subject.name} has no school whose stage it decides{_name_closer(city, subject)}"
@@ -137,6 +138,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     stage_before = entry.came_from if again and entry.came_from else _refuse_stage(city, request, entries)
     cutover = _choose_cutover(city, request, entry)
     _refuse_day(city, schools, cutover, entry.origin)
+    _refuse_early_end(city, request, entries.values(), cutover)
     by = request.by or entry.by
     text = _edit_text(policies, request, known, (stage_before, cutover, by))
     before = change_stage(city, subject, stage_before, by=entry.by, since=None) if again else city
@@ -270,14 +272,29 @@ def _refuse_day(city: City, schools: tuple[School, ...], day: date, origin: Orig
         TsunaguError: names the school.
     """
     calendar = city.calendar
-    if calendar is None:
+    for school in schools if calendar is not None else ():
+        why = calendar.explain_busy_cutover(day, school.kind, school.id) if calendar is not None else ""
+        if why:
+            message = f"{origin}: {why}"
+            raise TsunaguError(message)
+
+
+def _refuse_early_end(city: City, request: StageRequest, entries: Iterable[Integration], day: date) -> None:
+    """Refuse to end the old networks before they stood beside the new one for long enough; a virtual city waits not.
+
+    Raises:
+        TsunaguError: names the first day that is late enough.
+    """
+    if request.stage is not Stage.INTEGRATED or isinstance(city, VirtualCity):
         return
-    for school in schools:
-        busy = calendar.find_busy_period(day, school.kind, school.id)
-        if busy is not None:
-            what = "an exam day" if calendar.is_exam_day(day, school.kind, school.id) else "a school day"
-            message = f"{origin}: the cut-over ({day}) is on {what} of {school.id}: {busy.name} ({busy.origin})"
-            message += "; choose a day without"
+    for one in entries:
+        began = one.since if one.stage is Stage.COEXIST else None
+        first = began + timedelta(weeks=request.least_weeks) if began is not None else None
+        if first is not None and day < first:
+            message = (
+                f"{one.origin}: the cut-over ({day}) is less than {request.least_weeks} weeks after that to coexist "
+            )
+            message += f"({began}); choose {first} or a later day (least-weeks-in-coexist of the operators' file)"
             raise TsunaguError(message)
 
 

@@ -40,8 +40,8 @@ class SchoolStatus:
     """A school in its stage; `following` is the stage that the policy plans, on the day `cutover`.
 
     `blockers` stand in the way of the stage that comes after this one; an integrated school has none, but
-    that nobody has confirmed it. `computers` are those left in the old networks: by two figures, each of which may not
-    be there.
+    that the day of its way back is past, or that nobody has confirmed it. `computers` are those left in the old
+    networks: by two figures, each of which may not be there.
     """
 
     school: School
@@ -86,7 +86,8 @@ def list_school_statuses(
         following = entry.next
         overdue = following is not None and following.cutover < today
         computers = counts.get(school.id, NO_COUNTS)
-        blockers = tuple(_find_blockers(city, school, line, overdue=overdue)) if entry.stage is not STAGES[-1] else ()
+        blockers = tuple(_find_blockers(city, school, line)) if entry.stage is not STAGES[-1] else ()
+        blockers += (Blocker.OVERDUE,) if overdue else ()
         if entry.stage is Stage.COEXIST and computers.has_computers:
             blockers = (*blockers, Blocker.OLD_COMPUTERS)
         if unconfirmed and entry.since is not None and entry.since < today:
@@ -111,7 +112,7 @@ def list_school_statuses(
     return tuple(found)
 
 
-def _find_blockers(city: City, school: School, line: Assessment, *, overdue: bool) -> Iterator[Blocker]:
+def _find_blockers(city: City, school: School, line: Assessment) -> Iterator[Blocker]:
     if school.adoption != "all":
         yield Blocker.ADOPTION
     if any(city.cut_offs.touches(device) for device in city.list_devices(school)):
@@ -120,5 +121,3 @@ def _find_blockers(city: City, school: School, line: Assessment, *, overdue: boo
         yield Blocker.LINE_BELOW
     if line is Assessment.NOT_MEASURED:
         yield Blocker.LINE_NOT_MEASURED
-    if overdue:
-        yield Blocker.OVERDUE

@@ -26,6 +26,7 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.policy_files import SEGMENTS
 from controller.model.sites.stages import Stage
+from controller.storage.csv_text import BYTE_ORDER_MARK
 from tests.integration.conftest import StagedCity
 from tests.integration.staged_city import OLD, SCHOOL, put_in_stage
 
@@ -142,6 +143,7 @@ def test_a_full_segment_leaves_the_last(cities: tuple[City, City]) -> None:
 def test_the_way_back_keeps_what_was_not_moved(cities: tuple[City, City]) -> None:
     there = carry(cities, reserve(cities[0], OLD, 20))
     written = write_reservations(there)
+    assert written.startswith(BYTE_ORDER_MARK), "as Excel reads it"
     again = parse_reservations(written.encode(), PATH, cities[0])
     assert again.ignored == ("旧アドレス", "旧セグメント")
     assert [one.address for one in again.reservations] == [one.address for one in there.carried]

@@ -21,7 +21,7 @@ from controller.cli.integration.brought_lists import (
 )
 from controller.cli.integration.documents import build_plan_document, expires_too_early
 from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
-from controller.cli.integration.scene import build_check_scene
+from controller.cli.integration.scene import build_check_scene, choose_limits
 from controller.cli.integration.words import (
     say_change,
     say_checks,
@@ -49,7 +49,6 @@ from controller.cli.output import Exit, errors, print_message, say_json
 from controller.inputs.text_encodings import TextEncoding
 from controller.integration.interruption import MeasuredInterruptions, read_measured_interruptions
 from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change, refuse_done_change
-from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import find_pass_reasons
 from controller.integration.reservations import CarriedReservations
 from controller.integration.stage_policy import (
@@ -113,14 +112,29 @@ Pass = Annotated[
         "--pass", metavar="CHECK=REASON", help="Pass a check by its name; the reason goes into the audit trail."
     ),
 ]
-BackupDays = Annotated[int, typer.Option("--backup-days", min=1, max=3660, help="How old a backup may be.")]
-MeasuredDays = Annotated[int, typer.Option("--measured-days", min=1, max=3660, help="How old a measurement may be.")]
+BackupDays = Annotated[
+    int | None,
+    typer.Option(
+        "--backup-days", min=1, max=3660, help="How old a backup may be; as the operators' file says, or less."
+    ),
+]
+MeasuredDays = Annotated[
+    int | None,
+    typer.Option(
+        "--measured-days", min=1, max=3660, help="How old a measurement may be; as the operators' file says, or less."
+    ),
+]
 IssuedPercent = Annotated[
-    int, typer.Option("--issued-percent", min=1, max=100, help="How much of what is due must have been issued.")
+    int | None,
+    typer.Option(
+        "--issued-percent",
+        min=1,
+        max=100,
+        help="How much of what is due must have been issued; as the operators' file says, or more.",
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan; writes the policy, too.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the new stage into city/integration.yaml.")]
-_LIMITS = CheckLimits()
 
 
 def show_stage_plan(  # noqa: PLR0913 the command's options
@@ -138,9 +152,9 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     backups: Backups = None,
     encoding: ListEncoding = None,
     passes: Pass = None,
-    backup_days: BackupDays = _LIMITS.backup_days,
-    measured_days: MeasuredDays = _LIMITS.measured_days,
-    issued_percent: IssuedPercent = _LIMITS.issued_percent,
+    backup_days: BackupDays = None,
+    measured_days: MeasuredDays = None,
+    issued_percent: IssuedPercent = None,
     output: Output = None,
     write: Write = False,
     sign_with: SignWith = None,
@@ -166,12 +180,15 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
+    limits = choose_limits(operations.integration, (backup_days, measured_days, issued_percent))
 
     def load(instead: dict[str, Path]) -> City:
         return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
 
     city = load({})
-    request = StageRequest(find_stage_subject(city, subject), to, cut, by)
+    request = StageRequest(
+        find_stage_subject(city, subject), to, cut, by, least_weeks=operations.integration.least_weeks_in_coexist
+    )
     policy = plan_stage_policy(city, policies, request, load)
     chosen = Selection(policy.schools)
     devices = (
@@ -188,7 +205,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
         now=now,
         later=later,
         asked=configs is None,
-        limits=CheckLimits(backup_days, measured_days, issued_percent),
+        limits=limits,
     )
     table, carried = carry_listed_reservations(policy, brought, scene.printers or ())
     found = plan_stage_change(scene, reasons, _say_progress)
@@ -199,7 +216,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     if code is Exit.GOOD:
         document = build_plan(policy.after, later, _name_origin(operations, sign_with))
         if saves:
-            office = Office(operations, policies, state, load)
+            office = Office(operations, policies, state, load, limits)
             document = save_stage_change(document, policy, (found.checks, carried), files, office)
             written += [str(one) for one in (policy.text.path, *files.written)]
     _say(policy, found, (written, document), (measured, rows), as_json=as_json)

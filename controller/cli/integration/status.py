@@ -20,12 +20,11 @@ from controller.cli.integration.computer_figures import (
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, Schools, State, Wards, speak
 from controller.cli.output import Exit, get_words, print_message, say_json
-from controller.errors import TsunaguError
 from controller.integration.computers.count_store import read_computer_counts
+from controller.integration.stage_change import require_stages
 from controller.integration.status import Blocker, SchoolStatus, list_school_statuses
 from controller.model.city import City
 from controller.model.measurement import Assessment
-from controller.model.policy_files import INTEGRATION
 from controller.model.sites.stages import STAGES, Stage
 from controller.plan.select import Selection, select_schools_in_service
 
@@ -78,9 +77,7 @@ def show_status(  # noqa: PLR0913 the command's options
     """
     speak(lang)
     city = load_estate_city(policies, lab=lab)
-    if city.files.find(INTEGRATION) is None:
-        message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
-        raise TsunaguError(message)
+    require_stages(city)
     operations = load_estate_operations(city)
     chosen = {one.id for one in select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))}
     lines = assess_lines(city, operations, state)

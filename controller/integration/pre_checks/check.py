@@ -38,7 +38,7 @@ class CheckName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """What the checks ask for, unless somebody says otherwise.
+    """What the checks ask for: as the operators' file says, or more.
 
     A backup and a measurement may be so many days old; so many percent of what is due must have been issued.
     """

@@ -125,7 +125,7 @@ def _list_entries(city: City) -> Iterator[tuple[School, Integration]]:
             yield school, entry
 
 
-def _find_standing(city: City, school: School) -> Integration | None:
+def _find_entry_of_today(city: City, school: School) -> Integration | None:
     """Find how a school stands today: a change that is written and waits for its day is one to come."""
     entry = city.integrations.find_entry(school)
     return entry.get_as_of(city.policy_date) if entry else None
@@ -136,13 +136,15 @@ def _list_units(city: City, lines: Mapping[str, Assessment], settings: Integrati
     shared = {one.ward for one in file.shared} if file else set()
     grouped: dict[tuple[str, str], list[School]] = {}
     for school in city.schools:
-        standing = _find_standing(city, school)
-        if standing is not None and standing.stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
+        entry = _find_entry_of_today(city, school)
+        # Who is integrated has nothing to come, unless the policy plans the way back.
+        has_more = entry is not None and (entry.stage is not Stage.INTEGRATED or entry.next is not None)
+        if has_more and school.id not in city.cut_offs.closed:
             key = ("ward", school.ward) if school.ward in shared else ("school", school.id)
             grouped.setdefault(key, []).append(school)
     units = []
     for schools in grouped.values():
-        entry = _find_standing(city, schools[0])
+        entry = _find_entry_of_today(city, schools[0])
         assert entry is not None  # noqa: S101 a school in a stage has an entry
         rank = max(_LAST[lines.get(one.id, Assessment.NOT_MEASURED)] for one in schools)
         ready = today
