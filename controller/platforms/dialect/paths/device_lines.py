@@ -11,6 +11,7 @@ from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.paths.addresses import (
     Lines,
     describe_neighbor,
+    describe_own_network,
     describe_route,
     list_plain_addresses,
 )
@@ -21,6 +22,7 @@ from controller.platforms.dialect.paths.words import (
     NAMED_VLANS,
     NO_RELAYS,
     ONLY_FORGED,
+    OWN_NETWORKS,
     RING_CONTROL,
     RING_VLANS,
     RINGS,
@@ -66,6 +68,7 @@ class DeviceFacts:
 def find_device_paths(facts: DeviceFacts, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
     """Yield the ways that a line at the margin and the lines under it show."""
     yield from _read_device_line(facts, header, words)
+    yield from _read_own_networks(header, words)
     yield from _read_ring(header, words, lines)
     if words.startswith("monitor session "):
         for line, inner in lines:
@@ -94,6 +97,12 @@ def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Ite
         yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
     elif kind not in {None, PathKind.BRIDGE}:
         yield UnmanagedPath(kind, header.number, words, vlans=None if kind in _ANY_VLAN else frozenset())
+
+
+def _read_own_networks(header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
+    for begin, length in OWN_NETWORKS.items():
+        if words.startswith(begin):
+            yield describe_own_network(header, words, words.removeprefix(begin), length)
 
 
 def _read_mirror(line: ConfigLine, words: str) -> Iterator[UnmanagedPath]:

@@ -148,6 +148,12 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
 A line that takes back a route, a VLAN or an interface is printed by no device: one that reads it obeys.
 """
 
+OWN_NETWORKS: Mapping[str, int] = {
+    "web-authentication ip address ": 32,
+    "stack management subnet ": 27,
+    "atmf management subnet ": 16,
+}
+"""Lines at the margin that give the device an address, or a network, of its own; with the length of what it takes."""
 NAMED_VLANS = re.compile(r"no (vlan|interface vlan) ?[0-9].*|(stack|atmf) (management|domain) vlan .*")
 """Lines at the margin that are about the VLANs that they name, and no other."""
 
