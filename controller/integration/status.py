@@ -60,6 +60,11 @@ class SchoolStatus:
     """The day of `stage` has come, and nobody has confirmed that the devices hold it."""
 
     @property
+    def is_integrated(self) -> bool:
+        """Tell if it has reached the last stage, as far as anybody knows: a change that nobody confirmed is none."""
+        return self.stage is STAGES[-1] and not self.unconfirmed
+
+    @property
     def is_late(self) -> bool:
         """Tell if a day is past and what was to be done then is not, or nobody knows."""
         return Blocker.OVERDUE in self.blockers or Blocker.UNCONFIRMED in self.blockers

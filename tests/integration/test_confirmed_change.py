@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,13 @@ import pytest
 from controller.cli.integration import confirm as confirming
 from controller.cli.integration import plan as planning
 from controller.errors import TsunaguError
+from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
 from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.schedule.planned_faults import PlannedFaultKind
 from controller.integration.stage_change import StageSubject
 from controller.integration.stage_policy import StageRequest, plan_confirmation
 from controller.integration.status import Blocker, list_school_statuses
+from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.loading.policy_text import write_policy_text
@@ -85,9 +87,13 @@ def test_the_last_stage_is_not_told_as_reached_either(written: Path) -> None:
     city = load(written, LATER)
     status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
     assert status.blockers == (Blocker.UNCONFIRMED,)
+    assert (status.stage, status.is_integrated) == (Stage.INTEGRATED, False)
+    assert next(one for one in list_school_statuses(city, {}, DAY) if one.school.id == SCHOOL).is_integrated is False
     assert city.calendar is not None
     plan = build_schedule(city, {}, IntegrationSettings(), LATER, city.calendar)
     assert [one.kind for one in plan.faults] == [PlannedFaultKind.UNCONFIRMED]
+    figures = IntegrationFigures((status,), plan, IntegrationSettings(), datetime(2027, 1, 15, 3, tzinfo=UTC))
+    assert "integrated: 0." in render_integration_report(city, figures, load_catalogue("en"))
 
 
 def test_what_the_devices_hold_is_confirmed_and_written(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:

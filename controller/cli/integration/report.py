@@ -19,7 +19,6 @@ from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.stage_change import require_stages
 from controller.integration.status import list_school_statuses
 from controller.messages import load_catalogue
-from controller.model.sites.stages import Stage
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
 
@@ -61,7 +60,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
     figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), notice="report-virtual" if lab else None)
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)
-    done = sum(one.stage is Stage.INTEGRATED for one in statuses)
+    done = sum(one.is_integrated for one in statuses)
     if as_json:
         document: IntegrationReportDocument = {
             "file": str(output),
