@@ -6,22 +6,71 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
-from controller.cli.options import DEFAULT_POLICIES, Json, Policies
-from controller.cli.output import errors, print_line, say_json
+from controller.cli.options import DEFAULT_POLICIES, Json, Lang, Policies, speak
+from controller.cli.output import Exit, errors, get_words, print_line, print_message, say_json
+from controller.cloud.iam_drift.declared_grants import parse_declared_grants
+from controller.cloud.iam_drift.exported_policies import ExportedPolicies
+from controller.cloud.iam_drift.find_iam_drift import GrantFault, IamDrift, find_iam_drift
+from controller.cloud.iam_drift.grants import Grant
 from controller.cloud.installation import PROJECT
-from controller.cloud.pulumi_engine import LAB, Engine
+from controller.cloud.pulumi_engine import LAB, Engine, EngineFailed
+from controller.errors import CloudError
+from controller.inputs.bounded_json import parse_json
 from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
 from stacks.settings.outputs import write_outputs
 
 cloud = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, destroy."
+    no_args_is_help=True, rich_markup_mode=None, help="The cloud's stacks: preview, up, refresh, drift, destroy."
 )
 
 GUARDRAILS = PROJECT / "stacks" / "guardrails"
 """The policy pack that every preview and deployment must pass."""
 
 Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
+
+
+IamExports = Annotated[
+    Path | None,
+    typer.Option(
+        "--iam-exports",
+        metavar="FOLDER",
+        help="IAM policies as Google's CLI exports them, one file a resource; without it the grants are not judged.",
+    ),
+]
+_LARGEST_RECORD = 256 * 1024 * 1024
+"""Bytes of the engine's record of a stack; production's has about one."""
+
+
+class GrantDocument(TypedDict):
+    """A grant that differs from what the stack has made; an empty `condition` always holds."""
+
+    fault: GrantFault
+    resource: str
+    role: str
+    member: str
+    condition: str
+
+
+class NotExportedDocument(TypedDict):
+    """What was not judged (`resource` is null for the list of ancestors), and the command that exports it."""
+
+    resource: str | None
+    command: str
+
+
+class CloudDriftDocument(TypedDict):
+    """What differs from the stack: resources that were changed by hand, and grants that were made outside of it."""
+
+    stack: str
+    offline: bool
+    resources_differ: bool
+    grants: list[GrantDocument]
+    not_judged: list[NotExportedDocument]
+    unknown_roles: list[str]
+    policies: int
+    as_declared: int
 
 
 def _progress(message: str) -> None:
@@ -49,6 +98,79 @@ def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_jso
     _say_end("refresh", stack, _run("refresh", stack, policies, as_json=as_json), as_json=as_json)
 
 
+@cloud.command("drift")
+def drift(
+    *,
+    stack: Stack = LAB,
+    iam_exports: IamExports = None,
+    policies: Policies = DEFAULT_POLICIES,
+    lang: Lang = None,
+    as_json: Json = False,
+) -> None:
+    """Say what was changed outside the stack, and whom the proxy would let in beside the policy; change nothing."""
+    speak(lang)
+    if iam_exports is not None and not iam_exports.is_dir():
+        message = f"{iam_exports}: no such folder; it needs one file a resource, as the command without it says"
+        raise CloudError(message)
+    try:
+        engine = _run("preview", stack, policies, "--refresh", "--expect-no-changes", as_json=as_json)
+        differ = False
+    except EngineFailed as error:
+        if error.exit_code is not Exit.CLOUD_NO_CHANGES:
+            raise
+        engine, differ = choose_engine(stack, _progress, policies=policies), True
+    record = parse_json(engine.ask("stack", "export", "--stack", stack), most_bytes=_LARGEST_RECORD)
+    declared = parse_declared_grants(stack, record)
+    found = find_iam_drift(declared, ExportedPolicies(iam_exports) if iam_exports else None)
+    _show_drift(found, resources_differ=differ)
+    if as_json:
+        say_json(_build_drift_document(stack, engine, found, resources_differ=differ), form="cloud-drift")
+    if differ or found.faults:
+        raise typer.Exit(Exit.DIFFERS)
+    if found.not_judged or found.unknown_roles:
+        raise typer.Exit(Exit.NOT_JUDGED)
+
+
+def _show_drift(found: IamDrift, *, resources_differ: bool) -> None:
+    words = get_words()
+    print_message("cloud.resources-differ" if resources_differ else "cloud.resources-as-declared")
+    for fault, grant in found.faults:
+        condition = grant.condition or words["cloud.no-condition"]
+        print_message(
+            f"cloud.{fault}", "red", resource=grant.resource, role=grant.role, member=grant.member, condition=condition
+        )
+    for resource, command in found.not_judged:
+        print_message("cloud.not-judged", "magenta", resource=resource or words["cloud.ancestors"], command=command)
+    for role in found.unknown_roles:
+        print_message("cloud.role-not-judged", "magenta", role=role)
+    print_message("cloud.grants", policies=found.resources, as_declared=found.as_declared, faults=len(found.faults))
+
+
+def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resources_differ: bool) -> CloudDriftDocument:
+    def describe(fault: GrantFault, grant: Grant) -> GrantDocument:
+        return {
+            "fault": fault,
+            "resource": str(grant.resource),
+            "role": grant.role,
+            "member": grant.member,
+            "condition": grant.condition,
+        }
+
+    return {
+        "stack": stack,
+        "offline": isinstance(engine, RehearsalEngine),
+        "resources_differ": resources_differ,
+        "grants": [describe(fault, grant) for fault, grant in found.faults],
+        "not_judged": [
+            {"resource": str(resource) if resource else None, "command": command}
+            for resource, command in found.not_judged
+        ],
+        "unknown_roles": [*found.unknown_roles],
+        "policies": found.resources,
+        "as_declared": found.as_declared,
+    }
+
+
 @cloud.command("destroy")
 def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
     """Remove the stack. Outside the lab it is refused as long as anything is protected, before anything is removed."""
@@ -61,16 +183,16 @@ def _say_end(command: str, stack: str, engine: Engine, *, as_json: bool, outputs
         say_json({"command": command, "stack": stack, "offline": offline, "outputs": outputs}, form="cloud")
 
 
-def _run(command: str, stack: str, policies: Path, *, as_json: bool) -> Engine:
+def _run(command: str, stack: str, policies: Path, *given: str, as_json: bool) -> Engine:
     engine = choose_engine(stack, _progress, policies=policies)
     said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
         print_line(said)
     engine.ready(stack, _progress)
-    guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") else ()
+    guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") and not given else ()
     # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
     arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
-    engine.run(command, stack, *guarded, *arguments, beside=as_json)
+    engine.run(command, stack, *guarded, *arguments, *given, beside=as_json)
     if said:
         print_line(said)
     return engine

@@ -26,6 +26,7 @@ OUTPUTS = frozenset({"output", "csv", "carried_to"})
 INPUTS = frozenset(
     {
         "backup",
+        "backups",
         "configs",
         "folder",
         "inventory",

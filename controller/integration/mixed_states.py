@@ -109,9 +109,9 @@ class MixedStates:
             yield f"VLAN {vlan} joins {outside} and {inside}"
 
     def _find_open_ways(self, seat: Seat, flows: Mapping[str, Mapping[VlanFlow, PermittedPackets]]) -> Iterator[str]:
-        for device, held in flows.items():
+        for device, permitted_by in flows.items():
             for family in self.cities[0].families:
-                permitted = held.get(VlanFlow(seat.vlan, Direction.FROM, family), False)
+                permitted = permitted_by.get(VlanFlow(seat.vlan, Direction.FROM, family), False)
                 packet = self._find_packet(family, permitted)
                 if packet is not None:
                     yield f"{seat} reaches affairs data by {device}: {packet}"

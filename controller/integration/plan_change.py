@@ -70,6 +70,26 @@ def compare_with_both(
     return [now[one.observed.device.id] for one in found], found
 
 
+def refuse_done_change(policy: StagePolicy, later: Sequence[ConsideredDevice]) -> None:
+    """Refuse to plan a change again that a rollout has carried out: every device holds what the next stage wants.
+
+    Raises:
+        TsunaguError: says how to write so.
+    """
+    if policy.may_be_done and later and all(holds_policy(one) for one in later):
+        noun, name = policy.subject.noun, policy.subject.name
+        message = (
+            f"every device of {noun} {name} ({len(later)}) is as {policy.stage} wants it; nothing is to be planned:"
+        )
+        message += f" write that it is done, tsunagu integrate confirm {noun}:{name} --write"
+        raise TsunaguError(message)
+
+
+def holds_policy(one: ConsideredDevice) -> bool:
+    """Tell if a device was read and compared, and is as the policy wants it."""
+    return one.refusal is None and not one.left_out and one.derived is not None and not one.differs
+
+
 def plan_stage_change(
     scene: CheckScene, reasons: Mapping[CheckName, str], on_device: Callable[[str], None]
 ) -> StagePlan:

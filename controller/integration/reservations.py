@@ -7,8 +7,6 @@ become. The host keeps its number within the segment where that is free; else it
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,6 +18,7 @@ from controller.integration.computers.school_networks import Address, SchoolNetw
 from controller.model.city import City
 from controller.model.network.device_state import PortMode
 from controller.model.network.packets import Family, Prefix
+from controller.storage.csv_text import write_csv_text
 
 
 class LeftReason(StrEnum):
@@ -232,16 +231,15 @@ def _pick(prefix: Prefix, number: int) -> Address | None:
 def write_reservations(result: CarriedReservations) -> str:
     """Return what becomes of reservations as CSV: those that move and those that stay, with the address to reserve.
 
-    It can be read again as a list of reservations: of the columns, the two old ones say nothing there.
+    It can be read again as a list of reservations: of the columns, the two old ones say nothing there. Names stay as
+    they are, also one that a spreadsheet would take for a formula.
     """
     columns = (HostColumn.SCHOOL, HostColumn.NAME, HostColumn.MAC, HostColumn.ADDRESS)
-    written = io.StringIO()
-    rows = csv.writer(written, lineterminator="\n")
-    rows.writerow([*(HEADERS[one][0] for one in columns), HEADERS[HostColumn.SEGMENT][0], "旧アドレス", "旧セグメント"])
+    rows = [[*(HEADERS[one][0] for one in columns), HEADERS[HostColumn.SEGMENT][0], "旧アドレス", "旧セグメント"]]
     for carried in result.carried:
         one = carried.reservation
         old = (str(one.address), carried.segment_before)
-        rows.writerow([one.school, one.name, one.mac, str(carried.address), carried.segment, *old])
-    for one in (*result.unchanged, *result.others):
-        rows.writerow([one.school, one.name, one.mac, str(one.address), "", "", ""])
-    return written.getvalue()
+        rows.append([one.school, one.name, one.mac, str(carried.address), carried.segment, *old])
+    rest = (*result.unchanged, *result.others)
+    rows += ([one.school, one.name, one.mac, str(one.address), "", "", ""] for one in rest)
+    return write_csv_text(rows)

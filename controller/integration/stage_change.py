@@ -8,7 +8,7 @@ from datetime import date
 from controller.errors import Origin
 from controller.model.city import City
 from controller.model.integration.integrations import Integration, IntegrationFile
-from controller.model.policy_files import INTEGRATION, find_file_start
+from controller.model.policy_files import INTEGRATION, find_file_start, require_file
 from controller.model.sites.schools import School
 from controller.model.sites.stages import Stage
 
@@ -19,6 +19,16 @@ class StageSubject:
 
     noun: str
     name: str
+
+
+def require_stages(city: City) -> IntegrationFile:
+    """Return the file that says the stage of each ward.
+
+    Raises:
+        TsunaguError: there is none, so that the city names no stages.
+    """
+    advice = f"{city.called} names no stages: write that of each ward there (docs/integration.md)"
+    return require_file(city.files, city.directory, INTEGRATION, advice)
 
 
 def list_subject_schools(city: City, subject: StageSubject) -> tuple[School, ...]:

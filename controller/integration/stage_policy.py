@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from controller.errors import Origin, TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_value
-from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools
+from controller.integration.stage_change import StageSubject, change_stage, list_subject_schools, require_stages
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
 from controller.model.loading.policy_text import (
@@ -21,9 +21,10 @@ from controller.model.loading.policy_text import (
     try_policy_text,
     understand_policy_text,
 )
-from controller.model.policy_files import INTEGRATION, find_file_start
+from controller.model.policy_files import INTEGRATION
 from controller.model.sites.schools import School
 from controller.model.sites.stages import STAGES, Stage, are_adjacent
+from controller.model.virtual_city import VirtualCity
 
 _KEY = "integrations"
 _SHOWN = 8
@@ -34,12 +35,16 @@ LoadInstead = Callable[[dict[str, Path]], City]
 
 @dataclass(frozen=True, slots=True)
 class StageRequest:
-    """A subject that is to be in a stage from a day on, and who answers for it ("": as the entry says)."""
+    """A subject that is to be in a stage from a day on, and who answers for it ("": as the entry says).
+
+    `least_weeks` are those that a school is in `coexist` at least, by the operators' file.
+    """
 
     subject: StageSubject
     stage: Stage
     cutover: date | None = None
     by: str = ""
+    least_weeks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,18 @@ class StagePolicy:
     staying: tuple[StayingSchool, ...] = ()
     is_under_way: bool = False
     """The change was written before, and is planned again or taken back: devices may stand between the stages."""
+    may_be_done: bool = False
+    """It is planned again, and its day has come: a rollout may have carried it out as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfirmation:
+    """A written change whose day has come: the entry, the schools that it is for, and the text that says it is done."""
+
+    subject: StageSubject
+    entry: Integration
+    schools: tuple[str, ...]
+    text: PolicyText
 
 
 def find_stage_subject(city: City, name: str) -> StageSubject:
@@ -109,11 +126,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     Raises:
         TsunaguError: the change is refused, in one line with the file and the line that stand against it.
     """
-    subject, file = request.subject, city.files.find(INTEGRATION)
-    start = find_file_start(city.directory, INTEGRATION)
-    if file is None:
-        message = f"{start}: there is no such file, so {city.called} names no stages; write it (docs/integration.md)"
-        raise TsunaguError(message)
+    subject, file = request.subject, require_stages(city)
     schools = list_subject_schools(city, subject)
     if not schools:
         message = f"{subject.noun} {subject.name} has no school whose stage it decides{_name_closer(city, subject)}"
@@ -125,6 +138,7 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     stage_before = entry.came_from if again and entry.came_from else _refuse_stage(city, request, entries)
     cutover = _choose_cutover(city, request, entry)
     _refuse_day(city, schools, cutover, entry.origin)
+    _refuse_early_end(city, request, entries.values(), cutover)
     by = request.by or entry.by
     text = _edit_text(policies, request, known, (stage_before, cutover, by))
     before = change_stage(city, subject, stage_before, by=entry.by, since=None) if again else city
@@ -137,8 +151,43 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     staying = _list_staying(city, subject, names)
     is_under_way = again or any(one.came_from is request.stage for one in entries.values())
     return StagePolicy(
-        subject, before, after, stage_before, request.stage, cutover, by, names, text, staying, is_under_way
+        *(subject, before, after, stage_before, request.stage, cutover, by, names, text, staying, is_under_way),
+        may_be_done=again and entry.is_unconfirmed(city.policy_date),
     )
+
+
+def plan_confirmation(city: City, policies: Path, subject: StageSubject, load: LoadInstead) -> StageConfirmation:
+    """Return the edit that says that a written change is carried out; nothing is written, and no device is asked.
+
+    Raises:
+        TsunaguError: there is no such change, or its day is still to come.
+    """
+    path, file = policies / INTEGRATION.name, city.files.find(INTEGRATION)
+    listed = file.integrations if file else ()
+    entry = next((one for one in listed if one.subject == (subject.noun, subject.name)), None)
+    if entry is None:
+        message = f"{path}: {subject.noun} {subject.name} has no entry of its own; confirm the one that holds for it"
+        raise TsunaguError(message + _name_closer(city, subject))
+    if entry.came_from is None:
+        message = f"{entry.origin}: {subject.name} is {entry.stage}; no written change of it is to be confirmed"
+        raise TsunaguError(message)
+    if entry.is_waiting(city.policy_date):
+        message = (
+            f"{entry.origin}: {subject.name} changes to {entry.stage} on {entry.since}; confirm it once that is done"
+        )
+        raise TsunaguError(message)
+    schools = [one.id for one in list_subject_schools(city, subject) if one.id not in city.cut_offs.closed]
+    here = {one.id for one in city.estate_schools}
+    absent = [one for one in schools if one not in here]
+    if absent or not schools:
+        message = f"{entry.origin}: {city.called} has {len(schools) - len(absent)} of the {len(schools)} schools of "
+        message += f"{subject.noun} {subject.name}; so nobody can confirm it here"
+        raise TsunaguError(message)
+    before = find_policy_text(path) or ""
+    number = listed.index(entry)
+    text = PolicyText(path, before, change_entry(path, before, _KEY, number, {"came-from": None}))
+    try_policy_text(text, load)
+    return StageConfirmation(subject, entry, tuple(schools), text)
 
 
 def _list_staying(city: City, subject: StageSubject, moving: tuple[str, ...]) -> tuple[StayingSchool, ...]:
@@ -206,6 +255,8 @@ def _choose_cutover(city: City, request: StageRequest, entry: Integration) -> da
         raise TsunaguError(message)
     if cutover < city.policy_date:
         message = f"{entry.origin}: the cut-over ({cutover}) is over on {city.policy_date}; name another: --cutover"
+        if entry.stage is request.stage:
+            message += f"; where the devices are {entry.stage} already: tsunagu integrate confirm"
         raise TsunaguError(message)
     waits = entry.came_from is not None and (entry.stage is request.stage or entry.is_waiting(city.policy_date))
     if entry.since is not None and cutover < entry.since and not waits:
@@ -221,14 +272,29 @@ def _refuse_day(city: City, schools: tuple[School, ...], day: date, origin: Orig
         TsunaguError: names the school.
     """
     calendar = city.calendar
-    if calendar is None:
+    for school in schools if calendar is not None else ():
+        why = calendar.explain_busy_cutover(day, school.kind, school.id) if calendar is not None else ""
+        if why:
+            message = f"{origin}: {why}"
+            raise TsunaguError(message)
+
+
+def _refuse_early_end(city: City, request: StageRequest, entries: Iterable[Integration], day: date) -> None:
+    """Refuse to end the old networks before they stood beside the new one for long enough; a virtual city waits not.
+
+    Raises:
+        TsunaguError: names the first day that is late enough.
+    """
+    if request.stage is not Stage.INTEGRATED or isinstance(city, VirtualCity):
         return
-    for school in schools:
-        busy = calendar.find_busy_period(day, school.kind, school.id)
-        if busy is not None:
-            what = "an exam day" if calendar.is_exam_day(day, school.kind, school.id) else "a school day"
-            message = f"{origin}: the cut-over ({day}) is on {what} of {school.id}: {busy.name} ({busy.origin})"
-            message += "; choose a day without"
+    for one in entries:
+        began = one.since if one.stage is Stage.COEXIST else None
+        first = began + timedelta(weeks=request.least_weeks) if began is not None else None
+        if first is not None and day < first:
+            message = (
+                f"{one.origin}: the cut-over ({day}) is less than {request.least_weeks} weeks after that to coexist "
+            )
+            message += f"({began}); choose {first} or a later day (least-weeks-in-coexist of the operators' file)"
             raise TsunaguError(message)
 
 

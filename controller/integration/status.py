@@ -31,14 +31,17 @@ class Blocker(StrEnum):
     """Computers are left in the networks that end with this stage, by the inventory or by what switches have seen."""
     OVERDUE = "overdue"
     """The day of its cut-over is past."""
+    UNCONFIRMED = "unconfirmed"
+    """The day of a written change is past, and nobody has looked whether the devices hold its stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchoolStatus:
     """A school in its stage; `following` is the stage that the policy plans, on the day `cutover`.
 
-    `blockers` stand in the way of the stage that comes after this one; an integrated school has none. `computers` are
-    those left in the old networks: by two figures, each of which may not be there.
+    `blockers` stand in the way of the stage that comes after this one; an integrated school has none, but
+    that the day of its way back is past, or that nobody has confirmed it. `computers` are those left in the old
+    networks: by two figures, each of which may not be there.
     """
 
     school: School
@@ -53,6 +56,18 @@ class SchoolStatus:
     computers: SchoolCounts = NO_COUNTS
     waiting: bool = False
     """The next stage is written already, and its day is still to come."""
+    unconfirmed: bool = False
+    """The day of `stage` has come, and nobody has confirmed that the devices hold it."""
+
+    @property
+    def is_integrated(self) -> bool:
+        """Tell if it has reached the last stage, as far as anybody knows: a change that nobody confirmed is none."""
+        return self.stage is STAGES[-1] and not self.unconfirmed
+
+    @property
+    def is_late(self) -> bool:
+        """Tell if a day is past and what was to be done then is not, or nobody knows."""
+        return Blocker.OVERDUE in self.blockers or Blocker.UNCONFIRMED in self.blockers
 
 
 def list_school_statuses(
@@ -70,15 +85,18 @@ def list_school_statuses(
         entry = city.integrations.find_entry(school)
         if entry is None or school.id in city.cut_offs.closed:
             continue
-        waiting, entry = entry.is_waiting(today), entry.get_as_of(today)
+        waiting, unconfirmed, entry = entry.is_waiting(today), entry.is_unconfirmed(today), entry.get_as_of(today)
         assessed = lines.get(school.id)
         line = assessed.assessment if assessed else Assessment.NOT_MEASURED
         following = entry.next
         overdue = following is not None and following.cutover < today
         computers = counts.get(school.id, NO_COUNTS)
-        blockers = tuple(_find_blockers(city, school, line, overdue=overdue)) if entry.stage is not STAGES[-1] else ()
+        blockers = tuple(_find_blockers(city, school, line)) if entry.stage is not STAGES[-1] else ()
+        blockers += (Blocker.OVERDUE,) if overdue else ()
         if entry.stage is Stage.COEXIST and computers.has_computers:
             blockers = (*blockers, Blocker.OLD_COMPUTERS)
+        if unconfirmed and entry.since is not None and entry.since < today:
+            blockers = (*blockers, Blocker.UNCONFIRMED)
         stage, day = (following.stage, following.cutover) if following else (None, None)
         found.append(
             SchoolStatus(
@@ -93,12 +111,13 @@ def list_school_statuses(
                 blockers,
                 computers,
                 waiting,
+                unconfirmed,
             )
         )
     return tuple(found)
 
 
-def _find_blockers(city: City, school: School, line: Assessment, *, overdue: bool) -> Iterator[Blocker]:
+def _find_blockers(city: City, school: School, line: Assessment) -> Iterator[Blocker]:
     if school.adoption != "all":
         yield Blocker.ADOPTION
     if any(city.cut_offs.touches(device) for device in city.list_devices(school)):
@@ -107,5 +126,3 @@ def _find_blockers(city: City, school: School, line: Assessment, *, overdue: boo
         yield Blocker.LINE_BELOW
     if line is Assessment.NOT_MEASURED:
         yield Blocker.LINE_NOT_MEASURED
-    if overdue:
-        yield Blocker.OVERDUE

@@ -88,24 +88,24 @@ def prove_way_back(
     for one in considered:
         by_school.setdefault(one.observed.device.school.id, []).append(one)
     for school, fleet in by_school.items():
-        held = {one.observed.device.id: one.observed.observation.state for one in fleet if one.observed.observation}
+        states = {one.observed.device.id: one.observed.observation.state for one in fleet if one.observed.observation}
         faults += _find_unknown(fleet)
         judge = MixedStates(cities, school)
-        faults += [WayBackFault(school, "before the change", why) for why in judge.find_leaks(held)]
+        faults += [WayBackFault(school, "before the change", why) for why in judge.find_leaks(states)]
         for moving in list_moving_devices(fleet):
             on_device(moving.device.id)
             goal = _find_goal(cities, moving, derive)
             for number, (title, state) in enumerate(zip(moving.titles, moving.states, strict=True), start=1):
-                held[moving.device.id] = state
+                states[moving.device.id] = state
                 named = f"after step {number} of {len(moving.states)} ({title})"
-                found = [WayBackFault(moving.device.id, named, why) for why in judge.find_leaks(held)]
+                found = [WayBackFault(moving.device.id, named, why) for why in judge.find_leaks(states)]
                 faults += found
                 counted[0] += 1
                 passed, wrong = _prove_from(cities[0], moving, (state, goal), derive)
                 counted[1] += len(passed)
                 faults += [WayBackFault(moving.device.id, named, why) for why in wrong]
                 for back in passed:
-                    on_way = {**held, moving.device.id: back}
+                    on_way = {**states, moving.device.id: back}
                     leaks = [] if found else judge.find_leaks(on_way)
                     faults += [WayBackFault(moving.device.id, f"on the way back, {named}", why) for why in leaks]
     cores = [one.observed.device for one in considered if one.observed.device.role == FILTERING_ROLE]

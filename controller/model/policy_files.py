@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
-from controller.errors import Origin
+from controller.errors import Origin, TsunaguError
 from controller.model.access.admission import AdmissionFile
 from controller.model.access.data_flows import FlowFile
 from controller.model.access.infrastructure_protocols import InfrastructureProtocolFile
@@ -225,3 +225,16 @@ def _of_model(model: type[Model], values: tuple[BaseModel, ...]) -> Iterator[Mod
 def find_file_start(directory: str, file: PolicyFile[Model], part: str = "") -> Origin:
     """The first line of a file of a policy, for findings about it as a whole."""
     return Origin(f"{directory}/{file.name_for(part)}", 1)
+
+
+def require_file(files: PolicyValues, directory: str, file: PolicyFile[Model], advice: str) -> Model:
+    """Return what a file holds that a city can do without, and a command cannot; `advice` says what to write.
+
+    Raises:
+        TsunaguError: there is no such file.
+    """
+    found = files.find(file)
+    if found is None:
+        message = f"{find_file_start(directory, file)}: file is missing; {advice}"
+        raise TsunaguError(message)
+    return found

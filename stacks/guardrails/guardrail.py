@@ -23,7 +23,7 @@ UNKNOWN: Final = Unknown()
 class CheckedResource:
     """A resource: type, name, inputs by the engine's names, stack, and whether the engine protects it.
 
-    `regions` are the stack's.
+    `regions` and `project` are the stack's.
     """
 
     type: str
@@ -33,6 +33,7 @@ class CheckedResource:
     protected: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     regions: StackRegions = DEFAULT_STACK_REGIONS
+    project: str = ""
 
     @property
     def kind(self) -> str:

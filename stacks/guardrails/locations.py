@@ -62,7 +62,8 @@ INSIDE_ANOTHER = frozenset(
 )
 """Types that stand where the resource that they name stands."""
 SINK = "logging.ProjectSink"
-_LOG_BUCKET = re.compile(r"^logging\.googleapis\.com/.*/locations/([^/]+)/")
+_LOG_BUCKET = re.compile(r"logging\.googleapis\.com/projects/[^/]+/locations/([^/]+)/buckets/[^/]+")
+_BUCKET = re.compile(r"storage\.googleapis\.com/([^/]+)")
 PLACES = ("region", "location", "zone", "secondaryZone", "locations", "dataLocations", "replicaLocations")
 
 
@@ -75,13 +76,30 @@ def require_stack_regions(resource: CheckedResource) -> Violations:
     for path, place in named:
         if place is not UNKNOWN and not _within(str(place), allowed):
             yield f"{path} is {place!r}: outside the stack's {regions.describe()}. Allowed: {', '.join(allowed)}"
-    # Where a sink leads stands inside a name. A log bucket in `global` lies anywhere.
-    logs = _LOG_BUCKET.search(str(resource.get_input("destination") or "")) if resource.kind == SINK else None
-    if logs and not _within(logs[1], allowed):
-        yield f"destination is in {logs[1]!r}: outside the stack's {regions.describe()}; take a log bucket there"
+    if resource.kind == SINK:
+        yield from _check_destination(resource, allowed)
     at_top = any("." not in path for path, _ in named)
     if not at_top and resource.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
         yield f"names no region, and {resource.kind} is not on the list of types that have none"
+
+
+def _check_destination(resource: CheckedResource, allowed: Sequence[str]) -> Violations:
+    """Where a sink leads stands inside a name, or nowhere; a log bucket in `global` lies anywhere.
+
+    The name of a bucket of Cloud Storage says no place, so it must be one that the stack declares, and those are asked
+    where they lie: their names begin with the project's.
+    """
+    destination = resource.get_input("destination")
+    if destination is UNKNOWN:
+        return
+    logs, bucket = (pattern.fullmatch(str(destination or "")) for pattern in (_LOG_BUCKET, _BUCKET))
+    if logs and not _within(logs[1], allowed):
+        where = resource.regions.describe()
+        yield f"destination is in {logs[1]!r}: outside the stack's {where}; take a log bucket there"
+    elif bucket and not (resource.project and bucket[1].startswith(f"{resource.project}-")):
+        yield f"destination is the bucket {bucket[1]!r}, and nothing here says where it lies: take the stack's"
+    elif not logs and not bucket:
+        yield f"destination {destination!r} names no place: take a log bucket in {', '.join(allowed)}"
 
 
 def _within(place: str, allowed: Sequence[str]) -> bool:

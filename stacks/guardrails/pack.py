@@ -16,12 +16,12 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from stacks.guardrails.checked_stack import CheckedStack, find_checked_stack, on_stack_configured
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from stacks.guardrails.labels import LABELS
 from stacks.guardrails.locations import IN_THE_REGIONS, SECOND_PLACE
 from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC
 from stacks.guardrails.stored_data import KEPT, KEYS
-from stacks.settings.regions import StackRegions, find_stack_regions
 
 GUARDRAILS: tuple[Guardrail, ...] = (IN_THE_REGIONS, PROXY, CLOSED, KEYS, KEPT, LABELS, SECOND_PLACE)
 OURS = "gcp:"
@@ -32,14 +32,26 @@ def start_policy_pack() -> PolicyPack:
 
     The engine hands the stack's configuration to the pack as to the program; it says which regions there are.
     """
-    regions = find_stack_regions({**get_config_env(), **CONFIG.get()})
-    return PolicyPack("tsunagu-guardrails", [_policy(guardrail, regions) for guardrail in GUARDRAILS])
+    known = _KnownStack(find_checked_stack({**get_config_env(), **CONFIG.get()}))
+    on_stack_configured(lambda values: known.replace(find_checked_stack(values)))
+    return PolicyPack("tsunagu-guardrails", [_policy(guardrail, known) for guardrail in GUARDRAILS])
 
 
-def _policy(guardrail: Guardrail, regions: StackRegions) -> ResourceValidationPolicy:
+class _KnownStack:
+    """The stack that is looked at. The engine says which one after the pack was started, before any resource."""
+
+    def __init__(self, stack: CheckedStack) -> None:
+        self.stack = stack
+
+    def replace(self, stack: CheckedStack) -> None:
+        """Look at this stack from now on."""
+        self.stack = stack
+
+
+def _policy(guardrail: Guardrail, known: _KnownStack) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type.startswith(OURS):
-            for violation in guardrail.check(_read_resource(args, regions)):
+            for violation in guardrail.check(_read_resource(args, known.stack)):
                 report(f"{args.name} {violation} (guideline {guardrail.clause})", None)
 
     return ResourceValidationPolicy(
@@ -51,7 +63,7 @@ def _policy(guardrail: Guardrail, regions: StackRegions) -> ResourceValidationPo
     )
 
 
-def _read_resource(args: ResourceValidationArgs, regions: StackRegions) -> CheckedResource:
+def _read_resource(args: ResourceValidationArgs, stack: CheckedStack) -> CheckedResource:
     return CheckedResource(
         type=args.resource_type,
         name=args.name,
@@ -59,7 +71,8 @@ def _read_resource(args: ResourceValidationArgs, regions: StackRegions) -> Check
         stack=args.urn.split("::")[0].rpartition(":")[2],
         protected=args.opts.protect,
         settings=args.get_config(),
-        regions=regions,
+        regions=stack.regions,
+        project=stack.project,
     )
 
 

@@ -283,24 +283,3 @@ class StackConfiguration(StrictModel):
     def find_standby(self, database: DatabaseSettings) -> RegionId | None:
         """Return the region of a database's replica; None in a stack of one region."""
         return choose_standby(self.regions, database.primary, database.standby)
-
-    @model_validator(mode="after")
-    def _check_settings_agree(self) -> Self:
-        if not self.protected and self.environment != "lab":
-            message = "'protected' may be false only in the lab"
-            raise ValueError(message)
-        unnumbered = [name for name, database in self.databases.items() if database.generation is None]
-        if unnumbered and self.environment != "lab":
-            message = f"'applications.{unnumbered[0]}.database.generation' may be left out only in the lab"
-            raise ValueError(message)
-        if self.audit.locked and not self.protected:
-            message = "a locked audit bucket can never be destroyed; lock it only where 'protected' is true"
-            raise ValueError(message)
-        if len(set(self.serving)) != len(self.serving):
-            message = "'serving' names a region twice"
-            raise ValueError(message)
-        hosts = [application.host for application in self.applications.values()]
-        if len(set(hosts)) != len(hosts):
-            message = "two applications have the same 'host'"
-            raise ValueError(message)
-        return self

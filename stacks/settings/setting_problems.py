@@ -3,26 +3,21 @@
 Sources (Google Cloud documentation, by page name): "Direct VPC egress with a VPC network" (addresses of instances and
 job tasks, smallest subnet), "Subnets" (four addresses of each are Google's), "Machine series overview" and "Create
 instances" of Cloud SQL (tiers by edition, memory of custom ones), "Configure private IP" of Cloud SQL (a /24 of the
-allocated range for each region, 172.17.0.0/16 not to be used).
+allocated range for each region, 172.17.0.0/16 not to be used by it or its clients, clients outside RFC 1918).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
-from stacks.settings.configuration import (
-    ApplicationSettings,
-    CloudRunHosting,
-    DatabaseSettings,
-    OnPremisesHosting,
-    StackConfiguration,
-)
+from stacks.settings.configuration import ApplicationSettings, CloudRunHosting, DatabaseSettings, StackConfiguration
+from stacks.settings.hosting_problems import PRIVATE, RFC_1918, find_hosting_problems, list_ranges
+from stacks.settings.production_problems import PRODUCTION, SHARED_CORE, find_production_problems
 from stacks.settings.region_problems import RegionProblem
-from stacks.settings.regions import RegionId
 
-PRODUCTION = "production"
+LAB = "lab"
 ADDRESSES_AN_INSTANCE = 2
 REVISIONS = 2
 """While a revision takes over, the one before it keeps its addresses, for up to 20 minutes."""
@@ -32,26 +27,24 @@ SMALLEST_SUBNET = 26
 """The longest prefix of a subnet that Cloud Run takes."""
 BLOCK_OF_A_REGION = 24
 """The part of the services' range that Cloud SQL takes in each region."""
-PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
-"""RFC 1918 and RFC 6598."""
 BRIDGE_OF_CLOUD_SQL = IPv4Network("172.17.0.0/16")
-"""Cloud SQL's own containers stand there: an instance answers nobody from it."""
+"""Cloud SQL's own containers stand there: an instance has no address in it, and answers nobody who has."""
 _PLUS = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)|db-c4a-highmem-(1|4|8|16|32|48|64|72)")
-_SHARED_CORE = ("db-f1-micro", "db-g1-small")
 _CUSTOM = re.compile(r"db-custom-([1-9]\d{0,2})-([1-9]\d{0,6})")
 MOST_PROCESSORS = 96
 LEAST_MEMORY, MEMORY_STEP = 3_840, 256
 LEAST_MEMORY_EACH, MOST_MEMORY_EACH = 0.9 * 1_024, 6.5 * 1_024
 """Megabytes for each processor."""
-_PLACEHOLDER = re.compile(r"@sha256:([0-9a-f]{1,8}?)\1+$")
-"""A digest that is one short piece over and over: nobody's image."""
 
 
 def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
     """Yield what cannot be deployed as it is written, or must not be in production."""
+    yield from _find_contradictions(configured)
     yield from _find_range_problems(configured)
     yield from _find_room_problems(configured)
     yield from _find_services_problems(configured)
+    if configured.databases:
+        yield from _find_client_problems(configured)
     for name, application in configured.applications.items():
         place = ("applications", name)
         if isinstance(application.hosting, CloudRunHosting):
@@ -59,17 +52,16 @@ def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProb
             if fewest > most:
                 message = f"the minimum ({fewest}) is more than the maximum ({most}): write [minimum, maximum]"
                 yield (*place, "hosting", "instances"), message
-        if isinstance(application.hosting, OnPremisesHosting):
-            yield from _find_server_problems((*place, "hosting"), application.hosting, configured)
         if application.database is not None:
             yield from _find_tier_problems((*place, "database", "tier"), application.database)
+    yield from find_hosting_problems(configured)
     if configured.environment == PRODUCTION:
-        yield from _find_production_problems(configured)
+        yield from find_production_problems(configured)
 
 
 def find_overlaps(configured: StackConfiguration, used: Mapping[str, Iterable[IPv4Network]]) -> Iterator[RegionProblem]:
     """Yield ranges of the VPC that the city uses already; `used` gives its ranges by whose they are."""
-    for key, block in _list_ranges(configured):
+    for key, block in list_ranges(configured):
         for whose, theirs in used.items():
             taken = next((one for one in theirs if one.overlaps(block)), None)
             if taken is not None:
@@ -90,12 +82,30 @@ def count_needed_addresses(applications: Iterable[ApplicationSettings]) -> int:
     return needed
 
 
-def _list_ranges(configured: StackConfiguration) -> list[tuple[RegionId, IPv4Network]]:
-    return [*configured.network.subnets.items(), ("services", configured.network.services)]
+def _find_contradictions(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """What is said twice, or in one place against another."""
+    lab = configured.environment == LAB
+    if not configured.protected and not lab:
+        yield ("protected",), "'protected' may be false only in the lab"
+    if configured.audit.locked and not configured.protected:
+        message = "a locked audit bucket can never be destroyed; lock it only where 'protected' is true"
+        yield ("audit", "locked"), message
+    for number, region in enumerate(configured.serving):
+        if region in configured.serving[:number]:
+            yield ("serving", number), f"'serving' names the region {region!r} twice"
+    hosts: dict[str, str] = {}
+    for name, application in configured.applications.items():
+        first = hosts.setdefault(application.host, name)
+        if first != name:
+            message = f"{first!r} and {name!r} have the same 'host', {application.host!r}: give each its own"
+            yield ("applications", name, "host"), message
+        if application.database is not None and application.database.generation is None and not lab:
+            message = "may be left out only in the lab: write `generation: 1`, and one more for each new instance"
+            yield ("applications", name, "database", "generation"), message
 
 
 def _find_range_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
-    for key, block in _list_ranges(configured):
+    for key, block in list_ranges(configured):
         if not any(block.subnet_of(one) for one in PRIVATE):
             message = f"{block} is no private range; take one inside {', '.join(map(str, PRIVATE))}"
             yield ("network", key), message
@@ -134,27 +144,21 @@ def _find_services_problems(configured: StackConfiguration) -> Iterator[RegionPr
         yield ("network", "services"), message
 
 
-def _find_server_problems(
-    place: tuple[str, ...], hosting: OnPremisesHosting, configured: StackConfiguration
-) -> Iterator[RegionProblem]:
-    for region, servers in hosting.servers.items():
-        for number, server in enumerate(servers):
-            wrong = _explain_server(server, configured)
-            if wrong:
-                yield (*place, region, number), wrong
-
-
-def _explain_server(server: IPv4Address, configured: StackConfiguration) -> str:
-    """Why no hybrid link leads to this address; empty where one may."""
-    if not any(server in block for block in PRIVATE):
-        return (
-            f"{server} is no private address, and a hybrid link leads to private ones only: write the server's address "
-            "in the data centre, or host it by 'saas' with its name"
-        )
-    own = next(((key, block) for key, block in _list_ranges(configured) if server in block), None)
-    if own is not None:
-        return f"{server} lies in the VPC's own range ({own[0]}, {own[1]}); write its address in the data centre"
-    return ""
+def _find_client_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """Subnets from which no instance could reach a private database: what it answers would go elsewhere."""
+    for region, subnet in configured.network.subnets.items():
+        if subnet.overlaps(BRIDGE_OF_CLOUD_SQL):
+            message = (
+                f"{subnet} overlaps {BRIDGE_OF_CLOUD_SQL}, from where no Cloud SQL database can be reached, and the "
+                "stack has one: take another range"
+            )
+            yield ("network", region), message
+        elif any(subnet.subnet_of(one) for one in PRIVATE) and not any(subnet.subnet_of(one) for one in RFC_1918):
+            message = (
+                f"{subnet} is outside RFC 1918, and a private database of Cloud SQL answers only there unless each "
+                f"such range is given to it: take one inside {', '.join(map(str, RFC_1918))}"
+            )
+            yield ("network", region), message
 
 
 def _find_tier_problems(place: tuple[str, ...], database: DatabaseSettings) -> Iterator[RegionProblem]:
@@ -171,12 +175,12 @@ def _find_tier_problems(place: tuple[str, ...], database: DatabaseSettings) -> I
         return
     custom = _CUSTOM.fullmatch(tier)
     if custom is None:
-        if tier not in _SHARED_CORE:
+        if tier not in SHARED_CORE:
             yield (
                 place,
                 (
                     f"edition ENTERPRISE has no tier {tier!r}: take db-custom-PROCESSORS-MEGABYTES, such as "
-                    f"db-custom-2-7680 (or {' or '.join(_SHARED_CORE)}, without a service level)"
+                    f"db-custom-2-7680 (or {' or '.join(SHARED_CORE)}, without a service level)"
                 ),
             )
         return
@@ -200,25 +204,3 @@ def _explain_custom_tier(processors: int, memory: int) -> str:
     if not LEAST_MEMORY_EACH * processors <= memory <= MOST_MEMORY_EACH * processors:
         return "the memory is between 0.9 and 6.5 GB (of 1,024 MB) for each processor"
     return ""
-
-
-def _find_production_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
-    """What is good enough for a rehearsal, and not for the schools' own data."""
-    if not configured.audit.locked:
-        yield ("audit", "locked"), "production keeps its audit logs locked: write `locked: true`"
-    for name, application in configured.applications.items():
-        place = ("applications", name)
-        if application.database is not None and application.database.availability != "REGIONAL":
-            message = (
-                "production's database outlives the loss of a zone: write `availability: REGIONAL` (ZONAL is for the "
-                "lab and staging)"
-            )
-            yield (*place, "database", "availability"), message
-        images: list[tuple[tuple[str, ...], str]] = [
-            ((*place, "jobs", job, "image"), one.image) for job, one in application.jobs.items()
-        ]
-        if isinstance(application.hosting, CloudRunHosting):
-            images.append(((*place, "hosting", "image"), application.hosting.image))
-        for where, image in images:
-            if _PLACEHOLDER.search(image):
-                yield where, "the digest is a placeholder; write that of the image that was tested in staging"

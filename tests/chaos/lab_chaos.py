@@ -10,11 +10,12 @@ import os
 import random
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from controller.errors import TsunaguError
 from controller.lab.lab_operations import build_lab_operations
@@ -51,6 +52,9 @@ LAST_PUSH, LONGEST_PUSH = 6, 0.3
 MOST_ROUNDS = 4
 DISK_BYTES = 8 << 20
 SETTLES_SECONDS = RESTORE_SECONDS + 20.0
+
+
+OnKill = Callable[[int], None]
 
 
 class LabClock(SystemClock):
@@ -122,6 +126,8 @@ class LabChaos:
     journal: Path
     good: dict[str, datetime] = field(default_factory=dict)
     """When each device ended well, the first time."""
+    on_kill: OnKill = lambda _: None
+    """Is told of each process that was killed inside a push: of which."""
 
     def __post_init__(self) -> None:
         self.clock = LabClock()
@@ -193,21 +199,10 @@ class LabChaos:
                 yield f"{name} is half made, and nothing is armed"
             run = runs.get(name)
             if run is not None and run.end is not None and run.attempted:
-                yield from self._find_lies(one, run, running)
+                if run.end.good:
+                    self.good.setdefault(name, run.ended or self.clock.now())
+                yield from find_lies(run, one, running, self.old[name], self.new[name])
             yield from self._find_second_changes(one)
-
-    def _find_lies(self, one: LabDevice, run: DeviceRun, running: DeviceState | None) -> Iterator[str]:
-        name, told = run.device, f"{run.device} told {run.end} ({run.reason}): "
-        if run.end is not None and run.end.good:
-            self.good.setdefault(name, run.ended or self.clock.now())
-            if running != self.new[name] or one.read_boot_state() != self.new[name] or one.is_armed():
-                yield f"{told}it does not run, or boot with, what is wanted, or not for good"
-        elif run.end is End.REVERTED and (running != self.old[name] or one.is_armed()):
-            yield f"{told}it is not in its old state, or not for good"
-        elif run.end is End.FAILED and "not saved" not in run.reason and running != self.old[name]:
-            yield f"{told}something was changed"
-        elif run.end is End.UNKNOWN and not run.reason:
-            yield f"{told}it does not say why"
 
     def _find_second_changes(self, one: LabDevice) -> Iterator[str]:
         """Yield what changed a device after it had ended well: a push that was sent, or flows that are younger."""
@@ -237,6 +232,35 @@ class LabChaos:
                 yield f"{name} is still armed, or held"
 
 
+class TellsTruth(Protocol):
+    """A device that is asked past all that the controller keeps."""
+
+    def read_boot_state(self) -> DeviceState:
+        """Return what it would boot with."""
+
+    def is_armed(self) -> bool:
+        """Whether it may still put an old state back by itself."""
+
+
+def find_lies(
+    run: DeviceRun, one: TellsTruth, running: DeviceState | None, old: DeviceState, new: DeviceState
+) -> Iterator[str]:
+    """Yield what was told of how a try ended and is not so, by what the device runs."""
+    told = f"{run.device} told {run.end} ({run.reason}): "
+    if run.end is not None and run.end.good:
+        if running != new or one.read_boot_state() != new or one.is_armed():
+            yield f"{told}it does not run, or boot with, what is wanted, or not for good"
+    elif run.end is End.REVERTED and (running != old or one.is_armed()):
+        yield f"{told}it is not in its old state, or not for good"
+    elif run.end is End.FAILED and "not saved" in run.reason:
+        if running != new or one.is_armed():
+            yield f"{told}the change does not run, or not for good"
+    elif run.end is End.FAILED and running != old:
+        yield f"{told}something was changed"
+    elif run.end is End.UNKNOWN and not run.reason:
+        yield f"{told}it does not say why"
+
+
 def draw_process(rng: random.Random, copy: Path) -> ChaosProcess:
     """Draw what a process meets: half of them are killed inside a push."""
     if rng.random() < 0.5:
@@ -244,12 +268,14 @@ def draw_process(rng: random.Random, copy: Path) -> ChaosProcess:
     return ChaosProcess(rng.choice(ACTS), rng.randint(1, LONGEST_MOMENT), copy)
 
 
-def play_lab(seed: int, wanted: VirtualCity, layout: Layout, folder: Path) -> Iterator[str]:
+def play_lab(
+    seed: int, wanted: VirtualCity, layout: Layout, folder: Path, on_kill: OnKill = lambda _: None
+) -> Iterator[str]:
     """Play a seed; yield what was told and is not true, or was true and must never be."""
     rng = random.Random(f"lab/{seed}")  # noqa: S311 the same chaos for the same seed
     with mount_small_disk(folder / "disk") as disk:
         try:
-            played = LabChaos(rng, wanted, layout, disk, folder / "pushes")
+            played = LabChaos(rng, wanted, layout, disk, folder / "pushes", on_kill=on_kill)
             yield from _play_faults(played)
             yield from _play_calm(played)
         except TsunaguError as error:
@@ -266,7 +292,10 @@ def _play_faults(played: LabChaos) -> Iterator[str]:
         played.make_room()
         if os.WIFEXITED(ended) and os.WEXITSTATUS(ended) == BROKEN:
             yield f"{at}a traceback"
-        if os.WIFSIGNALED(ended) and os.WTERMSIG(ended) != signal.SIGKILL:
+        killed = os.WIFSIGNALED(ended) and os.WTERMSIG(ended) == signal.SIGKILL
+        if killed and process.inside is not None:
+            played.on_kill(process.moment)
+        if os.WIFSIGNALED(ended) and not killed:
             yield f"{at}ended by {signal.Signals(os.WTERMSIG(ended)).name}"
         yield from (f"{at}{found}" for found in played.find_untrue())
         if rng.random() < 0.3:

@@ -22,7 +22,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.policy_files import LINES
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
-from tests.chaos.lab_chaos import play_lab
+from tests.chaos.lab_chaos import OnKill, play_lab
 from tests.chaos.run import PAGE, find_commit
 from tests.conftest import POLICIES, SCHOOLS
 from tests.policies import TODAY
@@ -40,12 +40,14 @@ def turn_policy(city: City) -> VirtualCity:
     return choose_virtual_city(without_rule(turned, RULE))
 
 
-def play_seeds(seeds: range, city: City, layout: Layout, folder: Path) -> Iterator[tuple[int, list[str]]]:
+def play_seeds(
+    seeds: range, city: City, layout: Layout, folder: Path, on_kill: OnKill = lambda _: None
+) -> Iterator[tuple[int, list[str]]]:
     """Play seeds, each from the policy before to the other one; yield what each found."""
     policies = (choose_virtual_city(city), turn_policy(city))
     for number, seed in enumerate(seeds):
         wanted = policies[number % 2]
-        yield seed, list(play_lab(seed, wanted, layout, folder / str(seed)))
+        yield seed, list(play_lab(seed, wanted, layout, folder / str(seed), on_kill))
 
 
 def main(words: list[str]) -> int:

@@ -18,12 +18,14 @@ from tests.chaos.lab_devices import LabDevice
 from tests.chaos.lab_run import play_seeds
 
 pytestmark = pytest.mark.lab
-SEED = 4
-"""A seed whose processes are killed inside a push."""
+SEED, PUSH = 25, 3
+"""A seed whose process is killed inside a push, and inside which."""
 
 
 def test_a_rollout_on_real_devices_ends_in_what_is_true_of_them(city: City, fresh_lab: Layout, tmp_path: Path) -> None:
-    assert dict(play_seeds(range(SEED, SEED + 1), city, fresh_lab, tmp_path)) == {SEED: []}
+    kills: list[int] = []
+    assert dict(play_seeds(range(SEED, SEED + 1), city, fresh_lab, tmp_path, kills.append)) == {SEED: []}
+    assert kills == [PUSH], "nothing was killed inside a push"
     _find_out_a_change_behind_its_back(city, fresh_lab, tmp_path)
 
 

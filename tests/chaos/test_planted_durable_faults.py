@@ -58,13 +58,13 @@ def test_nothing_is_found_where_nothing_is_planted(played: DurableChaos) -> None
 
 def test_where_nothing_happens_a_slow_disk_is_waited_for(played: DurableChaos) -> None:
     """Found on a slow machine: processes that nothing happened to gave a write up after 0.3 s, and were refused."""
-    holder = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", HOLD, find_database(played.state), "1.5"], stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    assert played.run_process(ChaosProcess("", 0, played.copy), played.address) == PROCESS_ENDED
-    assert holder.wait(30) == 0
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert played.run_process(ChaosProcess("", 0, played.copy), played.address) == PROCESS_ENDED
+        assert holder.wait(30) == 0
 
 
 def tell_unknown(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:

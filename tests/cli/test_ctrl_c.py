@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from controller.exit_codes import Exit
+from controller.lab.state.processes import wait_until
 from tests.cli.running import ROOT
 from tests.policies import SHIPPED
+from tests.started_processes import has_ended, signal_group
 
 MOST_SECONDS = 10.0
 """An answer takes well under a second; on a machine with much other work everything takes longer."""
@@ -71,7 +73,7 @@ def interrupt(
     assert process.stdout is not None
     assert process.stdout.read(5) == b"begun"
     pressed = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
+    signal_group(process, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     took = time.monotonic() - pressed
     while living := list_living(process.pid):
@@ -134,14 +136,13 @@ def test_ctrl_c_while_the_engine_previews(words: list[str], tmp_path: Path) -> N
     while "begun" not in (line := process.stdout.readline()):
         assert line, "it ended before the engine had begun"
     pressed = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)
+    signal_group(process, signal.SIGINT)
     # What the engine started beside it may hold the output open: the command itself is waited for.
-    assert process.wait(timeout=60) == Exit.INTERRUPTED
+    assert wait_until(lambda: has_ended(process), 60.0)
     assert time.monotonic() - pressed < MOST_SECONDS
-    for _ in list_living(process.pid):
-        os.killpg(process.pid, signal.SIGKILL)
-        break
+    signal_group(process, signal.SIGKILL)
     said, _ = process.communicate()
+    assert process.returncode == Exit.INTERRUPTED
     assert "tsunagu: interrupted" in said
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread, Timer
+from threading import Event, Timer
 from time import monotonic
 from typing import Any
 
@@ -26,6 +26,7 @@ from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fau
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
+from tests.own_signal import send_own_signal, send_when_heard
 from tests.security.audit_samples import refuse_entries
 from tests.security.plan_scene import Scene, make_operations, read_public
 
@@ -58,21 +59,11 @@ class Service:
 
     def run(self, meanwhile: Callable[[], object], number: int = signal.SIGTERM) -> tuple[Done, float]:
         """Run the command, do something meanwhile, then send a signal; return its end and how long that took."""
-        sent: list[float] = []
-
-        def look() -> None:
-            try:
-                meanwhile()
-            finally:
-                sent.append(monotonic())
-                os.kill(os.getpid(), number)
-
-        looking = Thread(target=look, daemon=True)
-        looking.start()
         words = ("--lab", "--policies", str(self.scene.policies.path), "--health-port", "0")
-        done = here("run", *words, cwd=self.folder)
-        ended = monotonic()
-        looking.join(PATIENCE)
+        with send_when_heard(number, meanwhile) as sent:
+            done = here("run", *words, cwd=self.folder)
+            ended = monotonic()
+        assert sent, f"it ended before it was told to: {done.errors}"
         return done, ended - sent[0]
 
     @property
@@ -246,7 +237,7 @@ def test_a_signal_while_it_starts_ends_it_in_order(service: Service, monkeypatch
     @contextmanager
     def press(folder: Path) -> Iterator[None]:
         with become_daemon(folder):
-            os.kill(os.getpid(), signal.SIGINT)
+            send_own_signal(signal.SIGINT)
             yield
 
     monkeypatch.setattr("controller.cli.daemon.run.become_daemon", press)
@@ -279,14 +270,8 @@ def test_a_second_daemon_is_refused_by_name(service: Service) -> None:
 
 def test_a_program_reads_the_log_as_json(service: Service) -> None:
     words = ("run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0", "--json")
-
-    def end() -> None:
-        wait_until(lambda: (service.state / "daemon").is_dir() and (service.state / "audit").is_dir())
-        Event().wait(0.3)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    Thread(target=end, daemon=True).start()
-    done = here(*words, cwd=service.folder)
+    with send_when_heard(signal.SIGTERM):
+        done = here(*words, cwd=service.folder)
     assert done.code == 0
     documents = [json.loads(one) for one in done.said.splitlines()]
     assert {one["format"] for one in documents} == {"run-event/1"}

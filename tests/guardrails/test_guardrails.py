@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from controller.inputs.bounded_json import JsonRefused
+from stacks.guardrails.checked_stack import find_checked_stack
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from stacks.guardrails.pack import GUARDRAILS
 from stacks.guardrails.public_access import PUBLIC
@@ -228,20 +229,35 @@ def test_a_stack_of_one_region_is_told_what_has_no_second_place(kind: str, input
 
 
 @pytest.mark.parametrize(
-    ("destination", "fits"),
+    ("destination", "said"),
     [
-        ("logging.googleapis.com/projects/p/locations/asia-northeast1/buckets/logs", True),
-        ("logging.googleapis.com/projects/p/locations/global/buckets/_Default", False),
-        ("logging.googleapis.com/projects/p/locations/us-central1/buckets/logs", False),
-        ("storage.googleapis.com/p-audit", True),
-        (UNKNOWN, True),
+        ("logging.googleapis.com/projects/p/locations/asia-northeast1/buckets/logs", ""),
+        ("logging.googleapis.com/projects/p/locations/global/buckets/_Default", "outside the stack's"),
+        ("logging.googleapis.com/projects/p/locations/us-central1/buckets/logs", "outside the stack's"),
+        ("logging.googleapis.com/projects/p", "names no place"),
+        ("logging.googleapis.com/folders/1", "names no place"),
+        ("bigquery.googleapis.com/projects/p/datasets/d", "names no place"),
+        ("pubsub.googleapis.com/projects/p/topics/t", "names no place"),
+        ("pubsub.googleapis.com/projects/p/locations/asia-northeast1/topics/t", "names no place"),
+        ("", "names no place"),
+        (None, "names no place"),
+        ("storage.googleapis.com/p-audit", ""),
+        ("storage.googleapis.com/elsewhere", "and nothing here says where it lies"),
+        ("storage.googleapis.com/p", "and nothing here says where it lies"),
+        (UNKNOWN, ""),
     ],
 )
-def test_a_sink_leads_to_no_log_bucket_elsewhere(destination: object, *, fits: bool) -> None:
+def test_a_sink_leads_to_a_place_that_is_told(destination: object, said: str) -> None:
+    only, kind = BY_NAME["stack-regions-only"], "gcp:logging/projectSink:ProjectSink"
     sink = {"name": "it", "destination": destination}
+    found = list(only.check(CheckedResource(kind, "it", sink, "production", project="p")))
+    assert (said in found[0]) if said else found == []
+
+
+def test_a_sink_to_a_bucket_is_stopped_where_no_project_is_known() -> None:
+    sink = {"name": "it", "destination": "storage.googleapis.com/p-audit"}
     found = violations(BY_NAME["stack-regions-only"], "gcp:logging/projectSink:ProjectSink", sink)
-    assert fits or "outside the stack's" in found[0]
-    assert (found == []) == fits
+    assert "take the stack's" in found[0]
 
 
 def test_a_log_bucket_is_kept_like_other_data() -> None:
@@ -263,3 +279,11 @@ def test_the_pack_knows_the_regions_of_its_stack_and_no_other() -> None:
 def test_regions_that_are_none_stop_the_pack(given: str) -> None:
     with pytest.raises((ValidationError, JsonRefused)):
         find_stack_regions({"tsunagu:regions": given})
+
+
+@pytest.mark.parametrize(
+    ("values", "project"),
+    [({}, ""), ({"tsunagu:google": "[]"}, ""), ({"tsunagu:google": '{"project": "school-lab"}'}, "school-lab")],
+)
+def test_the_pack_knows_the_project_of_its_stack(values: dict[str, str], project: str) -> None:
+    assert find_checked_stack(values).project == project

@@ -255,13 +255,16 @@ def test_reservations_are_carried_over_or_refused_by_name(place: Path) -> None:
     assert read_integration(place) == before
     assert not (place / "new.csv").exists()
     assert run(place, "--reservations", "dhcp.csv").code == 64
+    alone = run(place, "--new-segment", "staff-legacy=staff")
+    assert alone.code == 64
+    assert "name the list: --reservations" in alone.errors
 
 
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (("--pass", "nothing=x"), 1, "there is no check 'nothing'"),
-        (("--cutover", "2026-12-07"), 1, "is on a school day of as-e04"),
+        (("--cutover", "2026-12-07"), 1, "is on a school day of school as-e04"),
         (("--cutover", "soon"), 64, "--cutover"),
         (("--sign-with", "key"), 64, "there is nothing to sign without -o"),
     ],

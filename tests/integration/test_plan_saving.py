@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -23,6 +22,7 @@ from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import here
 from tests.integration.conftest import StagedCity
 from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+from tests.own_signal import send_own_signal
 
 __all__ = ["place"]  # the folder that these tests work in
 RESERVED = "school,name,mac,address\nas-e04,nas,02:54:00:ab:00:01,{address}\n"
@@ -179,7 +179,7 @@ def test_what_the_lists_say_of_other_schools_is_kept_or_told(place: Path, staged
     assert "issued.csv: rows of schools that do not change, which no check looked at: 1: as-e01 (1)" in said
     assert "dhcp.csv: columns that are not written again: room" in said
     assert "reservations of DHCP: 3" in said
-    written = (place / "new.csv").read_text("utf-8").splitlines()
+    written = (place / "new.csv").read_text("utf-8-sig").splitlines()
     assert [line.split(",")[:4] for line in written[2:]] == [row.split(",")[:4] for row in rows[2:]]
 
 
@@ -198,7 +198,7 @@ def test_a_signal_that_ends_it_late_puts_all_files_back(
 
     def end(policy: PolicyText) -> None:
         write_policy_text(policy)
-        os.kill(os.getpid(), number)
+        send_own_signal(number)
 
     monkeypatch.setattr(saving, "write_policy_text", end)
     # A test that does not get its signal back to the command must not end.
@@ -216,7 +216,7 @@ def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def end(document: PlanFile, trail: AuditTrail) -> None:
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_own_signal(signal.SIGTERM)
         record_planned(document, trail)
 
     monkeypatch.setattr(saving, "record_planned", end)
@@ -239,3 +239,37 @@ def test_what_was_measured_is_read_before_anything_is_written(place: Path, monke
     assert run(place, *PASSES, "-o", "plan.json").code == 1
     assert read_integration(place) == before
     assert not (place / "plan.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--issued-percent", "1"), "--issued-percent 1: the operators' file asks for 90 at least"),
+        (("--backup-days", "31"), "--backup-days 31: the operators' file allows 30 at most"),
+        (("--measured-days", "8"), "--measured-days 8: the operators' file allows 7 at most"),
+    ],
+)
+def test_an_option_only_tightens_what_the_operators_ask_for(place: Path, words: tuple[str, ...], told: str) -> None:
+    operators = place.parent / "office/operations.yaml"
+    operators.write_text(
+        operators.read_text("utf-8") + "integration: {measured-days: 7, issued-percent: 90}\n", "utf-8"
+    )
+    before = read_integration(place)
+    done = run(place, *PASSES, *words, "-o", "plan.json")
+    assert (done.code, told in " ".join(done.errors.split())) == (64, True), done.errors
+    assert (read_integration(place), (place / "plan.json").exists()) == (before, False)
+
+
+def test_the_limits_of_a_change_stand_in_the_audit_trail(place: Path) -> None:
+    operators = place.parent / "office/operations.yaml"
+    operators.write_text(operators.read_text("utf-8") + "integration: {issued-percent: 90}\n", "utf-8")
+    (place / "issued.csv").write_text("school,expected,issued to\nas-e04,100,93\n", "utf-8")
+    tight = run(place, "--issued", "issued.csv", "--issued-percent", "94", "--json")
+    assert {one["name"]: one["verdict"] for one in json.loads(tight.said)["checks"]}["issued"] == "failed"
+    passes = [word for word in PASSES if not word.startswith("issued=")]
+    del passes[-1]
+    assert run(place, *passes, "--issued", "issued.csv", "--backup-days", "3", "-o", "plan.json").code == 0
+    entries = list(AuditTrail(place.parent / "office/state").read_entries())
+    (limits,) = (one for one in entries if one["kind"] == "check-limits")
+    assert (limits["backup_days"], limits["measured_days"], limits["issued_percent"]) == ("3", "30", "90")
+    assert (limits["subject"], limits["stage"]) == ("school as-e04", "coexist")

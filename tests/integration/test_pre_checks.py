@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +26,9 @@ from controller.messages import load_catalogue
 from controller.model.access.quarantines import Quarantine, QuarantineFile
 from controller.model.city import City
 from controller.model.policy_files import QUARANTINES
+from controller.model.sites.devices import Device
 from controller.model.sites.stages import Stage
+from controller.plan.backup import Backup
 from controller.plan.observe import Observed
 from controller.rollout.change_backups import FOLDER
 from controller.rollout.durable.gates.gate import GateVerdict
@@ -49,7 +53,8 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
     """A scene in which every check passes."""
     state = tmp_path_factory.mktemp("state")
     for one in staged.now:
-        _keep_backup(state, one.observed.device.id, AT - timedelta(days=3))
+        device, at = one.observed.device, AT - timedelta(days=3)
+        write_backup(state / FOLDER / device.id / f"{at:%Y%m%dT%H%M%S%fZ}", device, at)
     school = staged.city.school_by_id[SCHOOL]
     segment = staged.city.segments["printers"]
     inside = staged.city.addresses.segment_prefix(school, segment, staged.city.families[0])
@@ -66,10 +71,14 @@ def scene(staged: StagedCity, tmp_path_factory: pytest.TempPathFactory) -> Check
     )
 
 
-def _keep_backup(state: Path, device: str, at: datetime) -> None:
-    folder = state / FOLDER / device / f"{at:%Y%m%dT%H%M%S%fZ}"
-    folder.mkdir(parents=True)
-    (folder / f"{device}.json").write_text(json.dumps({"read_at": at.isoformat()}), "utf-8")
+def write_backup(folder: Path, device: Device, at: datetime) -> None:
+    """Write a backup as `controller.plan.backup` writes it."""
+    content = f"hostname {device.id}\n".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    about = Backup(device.id, device.school.id, device.platform, at.isoformat(), digest, digest, 1, 0, 0)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{device.id}.cfg").write_bytes(content)
+    (folder / f"{device.id}.json").write_text(json.dumps(asdict(about)), "utf-8")
 
 
 def _assess(city: City, mbps: float, at: datetime = AT - timedelta(days=1)) -> SchoolAssessment:
@@ -185,6 +194,32 @@ def test_a_check_says_what_it_saw(
     result = PRE_CHECKS[name].judge(change(scene))
     assert result.verdict is verdict
     assert seen in load_catalogue("en").say(result.key, **result.marks)
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_what_the_backup_playbook_saved_counts(scene: CheckScene, tmp_path: Path, *, above: bool) -> None:
+    """The dated folder is named, or the one over such; what was kept before a change is older."""
+    old, new = (tmp_path / "backups" / name for name in ("2026-10-01T090000", "2026-11-30T090000"))
+    for one in scene.now:
+        write_backup(old, one.observed.device, AT - timedelta(days=60))
+        write_backup(new, one.observed.device, AT - timedelta(days=1))
+    saved = replace(scene, state=tmp_path / "nothing", backups=new.parent if above else new)
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(saved)
+    assert (result.verdict, result.marks["oldest"]) == (GOOD, "2026-11-30")
+    first = scene.now[0].observed.device.id
+    (new / f"{first}.cfg").write_text("changed\n", "utf-8")
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(saved)
+    assert (result.verdict, first in str(result.marks["names"])) == (BAD if above else OPEN, True)
+
+
+def test_a_kept_backup_that_was_changed_is_none(scene: CheckScene, tmp_path: Path) -> None:
+    assert scene.state is not None
+    state = shutil.copytree(scene.state, tmp_path / "state")
+    first = scene.now[0].observed.device.id
+    (changed,) = (state / FOLDER / first).glob(f"*/{first}.cfg")
+    changed.write_text("changed\n", "utf-8")
+    result = PRE_CHECKS[CheckName.BACKED_UP].judge(replace(scene, state=state))
+    assert (result.verdict, result.marks["count"], result.marks["names"]) == (OPEN, 1, first)
 
 
 def test_a_line_is_asked_nothing_on_the_way_back(scene: CheckScene) -> None:

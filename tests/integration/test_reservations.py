@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.integration.brought_lists import BroughtFiles, carry_listed_reservations, find_named_segments
+from controller.errors import InputError, TsunaguError
 from controller.importing.source_table import ImportRefused
 from controller.integration.computers.host_cells import ListedHost
 from controller.integration.computers.reservation_table import parse_reservations
@@ -19,10 +21,13 @@ from controller.integration.reservations import (
     carry_reservations,
     write_reservations,
 )
+from controller.integration.stage_policy import StagePolicy
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.policy_files import SEGMENTS
 from controller.model.sites.stages import Stage
+from controller.storage.csv_text import BYTE_ORDER_MARK
+from tests.integration.conftest import StagedCity
 from tests.integration.staged_city import OLD, SCHOOL, put_in_stage
 
 PATH = Path("dhcp.csv")
@@ -138,10 +143,67 @@ def test_a_full_segment_leaves_the_last(cities: tuple[City, City]) -> None:
 def test_the_way_back_keeps_what_was_not_moved(cities: tuple[City, City]) -> None:
     there = carry(cities, reserve(cities[0], OLD, 20))
     written = write_reservations(there)
+    assert written.startswith(BYTE_ORDER_MARK), "as Excel reads it"
     again = parse_reservations(written.encode(), PATH, cities[0])
     assert again.ignored == ("旧アドレス", "旧セグメント")
     assert [one.address for one in again.reservations] == [one.address for one in there.carried]
     assert carry((cities[1], cities[0]), again.reservations).unchanged == again.reservations
+
+
+@pytest.fixture
+def policy(staged: StagedCity, cities: tuple[City, City]) -> StagePolicy:
+    return replace(staged.policy, before=cities[0], after=cities[1], schools=(SCHOOL,))
+
+
+def write_list(folder: Path, found: ListedHost) -> Path:
+    list_ = folder / "dhcp.csv"
+    list_.write_text(f"school,name,mac,address\n{SCHOOL},{found.name},{found.mac},{found.address}\n", "utf-8")
+    return list_
+
+
+def test_a_new_segment_is_named_or_is_that_of_the_inventory(policy: StagePolicy, tmp_path: Path) -> None:
+    (host,) = reserve(policy.before, OLD, 20)
+    inventory = tmp_path / "inventory.csv"
+    inventory.write_text(f"school,name,mac,segment\n{SCHOOL},{host.name},{host.mac},printers\n", "utf-8")
+    files = BroughtFiles(reservations=write_list(tmp_path, host))
+    for more, segment in (
+        (BroughtFiles(inventory=inventory), "printers"),
+        (BroughtFiles(inventory=inventory, segments=(f"{OLD}=guest",)), "guest"),
+        (BroughtFiles(), "staff"),
+    ):
+        given = replace(files, inventory=more.inventory, segments=more.segments)
+        _, carried = carry_listed_reservations(policy, given, ())
+        assert carried is not None
+        assert [one.segment for one in carried.carried] == [segment]
+
+
+def test_no_reservation_is_carried_to_a_printer_of_the_list(policy: StagePolicy, tmp_path: Path) -> None:
+    (host,) = reserve(policy.before, OLD, 20)
+    (printer,) = reserve(policy.after, "staff", 20)
+    files = BroughtFiles(reservations=write_list(tmp_path, host))
+    _, carried = carry_listed_reservations(policy, files, (replace(printer, mac="02:54:00:00:99:99"),))
+    assert carried is not None
+    assert list_numbers(policy.after, carried, "staff") == [21]
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (("staff-legcy=staff",), "'staff-legcy' is no segment; did you mean staff-legacy"),
+        (("staff-legacy",), "write OLD=NEW; '' is no segment"),
+        (("staff-legacy=staff", "staff-legacy=guest"), "staff-legacy is named twice"),
+    ],
+)
+def test_a_new_segment_that_is_none_is_refused(city: City, named: tuple[str, ...], said: str) -> None:
+    with pytest.raises(TsunaguError, match=said):
+        find_named_segments(named, city)
+
+
+def test_what_is_left_says_by_which_option_a_segment_is_named(policy: StagePolicy, tmp_path: Path) -> None:
+    (host,) = reserve(policy.before, OLD, 20)
+    files = BroughtFiles(reservations=write_list(tmp_path, host), segments=(f"{OLD}={OLD}",))
+    with pytest.raises(InputError, match=f"{OLD} is not there in the next stage; .*--new-segment {OLD}=NEW"):
+        carry_listed_reservations(policy, files, ())
 
 
 @pytest.mark.parametrize(

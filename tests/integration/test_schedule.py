@@ -9,6 +9,7 @@ from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.schedule.planned_faults import PlannedFaultKind
 from controller.integration.schedule.vacation_weeks import find_known_day, list_vacation_weeks
 from controller.integration.stage_change import StageSubject, change_stage
+from controller.integration.status import list_school_statuses
 from controller.model.city import City
 from controller.model.integration.integrations import IntegrationFile, NextStage, SharedSegment
 from controller.model.measurement import Assessment
@@ -164,3 +165,38 @@ def test_what_is_planned_against_the_settings_is_told_by_name(
     assert own
     assert min(one.day for one in own) >= TODAY
     assert all(one.planned is (kind is not PlannedFaultKind.OVERDUE) for one in own)
+
+
+@pytest.mark.parametrize("words", ["next", "written"])
+def test_a_planned_way_back_takes_its_place(city: City, calendar: CalendarFile, words: str) -> None:
+    """It needs people as any change does, and the school has the way to the last stage before it again."""
+    day = date(2026, 12, 28)
+    changed = separate(city, Stage.INTEGRATED)
+    file = changed.files.get(INTEGRATION)
+    assert file is not None
+    back: dict[str, object] = {"next": NextStage(stage=Stage.COEXIST, cutover=day)}
+    if words == "written":
+        back = {"stage": Stage.COEXIST, "since": day, "came_from": Stage.INTEGRATED}
+    listed = tuple(one.model_copy(update=back) if one.ward == "asao" else one for one in file.integrations)
+    changed = changed.replace_file(INTEGRATION, IntegrationFile(integrations=listed))
+    ours = {one.id for one in changed.schools if one.ward == "asao"}
+    found = build_schedule(changed, {}, bound(schools_per_week=len(ours)), TODAY, calendar)
+    planned = {one.school.id for one in found.changes if one.planned and (one.stage, one.day) == (Stage.COEXIST, day)}
+    assert planned == ours
+    assert {one.school.id for one in found.changes if one.stage is Stage.INTEGRATED} == ours
+    assert found.fits
+    narrow = build_schedule(changed, {}, bound(schools_per_week=len(ours) - 1), TODAY, calendar)
+    assert PlannedFaultKind.TOO_MANY in {one.kind for one in narrow.faults}
+
+
+def test_a_way_back_whose_day_is_past_is_told(city: City, calendar: CalendarFile) -> None:
+    changed = separate(city, Stage.INTEGRATED)
+    file = changed.files.get(INTEGRATION)
+    assert file is not None
+    late = {"next": NextStage(stage=Stage.COEXIST, cutover=date(2026, 8, 3))}
+    listed = tuple(one.model_copy(update=late) if one.ward == "asao" else one for one in file.integrations)
+    changed = changed.replace_file(INTEGRATION, IntegrationFile(integrations=listed))
+    found = build_schedule(changed, {}, IntegrationSettings(), TODAY, calendar)
+    assert {one.kind for one in found.faults} == {PlannedFaultKind.OVERDUE}
+    late_schools = {one.school.ward for one in list_school_statuses(changed, {}, TODAY) if one.is_late}
+    assert late_schools == {"asao"}

@@ -81,7 +81,7 @@ def test_a_ward_changes_without_the_school_that_has_an_entry(staged: StagedCity)
         (replace(REQUEST, cutover=date(2026, 11, 1)), r"integration.yaml:\d+: the cut-over \(2026-11-01\) is over"),
         (
             replace(REQUEST, cutover=date(2026, 12, 7)),
-            r"integration.yaml:\d+: .* is on a school day of as-e04: 2学期 \(.*calendar.yaml:\d+\); choose",
+            r"integration.yaml:\d+: .* is on a school day of school as-e04: 2学期 \(.*calendar.yaml:\d+\); choose",
         ),
         (StageRequest(ASAO, Stage.COEXIST), r"integration.yaml:\d+: says no day for the cut-over to coexist; name it"),
         (replace(REQUEST, by="a{b}"), r"(?s)nothing was written: .*integration.yaml:\d+: .*by"),
@@ -94,7 +94,7 @@ def test_what_is_refused_names_file_and_line(staged: StagedCity, request_: Stage
 
 def test_a_city_without_stages_is_refused(tmp_path: Path) -> None:
     folder = write_plain_policies(tmp_path / "policies")
-    with pytest.raises(TsunaguError, match=r"integration.yaml:1: there is no such file, so the city names no stages"):
+    with pytest.raises(TsunaguError, match=r"integration.yaml:1: file is missing; the city names no stages"):
         plan_policy(load_staged(folder), folder, REQUEST)
 
 
@@ -253,3 +253,17 @@ def test_what_is_called_alike_is_named_with_what_it_is(staged: StagedCity, tmp_p
     assert find_stage_subject(city, "school:as-e04") == StageSubject("school", "as-e04")
     with pytest.raises(TsunaguError, match="there is no school, ward or group 'tama'"):
         find_stage_subject(city, "group:tama")
+
+
+def test_the_old_networks_do_not_end_before_they_stood_long_enough(staged: StagedCity, tmp_path: Path) -> None:
+    """The plan asks what the schedule asks."""
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    city = write_two_wards(folder, "stage: coexist, by: A, since: 2026-11-21", "stage: coexist, by: A")
+    request = StageRequest(ASAO, Stage.INTEGRATED, FREE, least_weeks=8)
+    with pytest.raises(
+        TsunaguError, match=r"less than 8 weeks after that to coexist \(2026-11-21\); choose 2027-01-16"
+    ):
+        plan_policy(city, folder, request)
+    assert plan_policy(city, folder, replace(request, least_weeks=5)).stage is Stage.INTEGRATED
+    assert plan_policy(city, folder, replace(request, subject=StageSubject("ward", "tama"))).stage is Stage.INTEGRATED

@@ -205,4 +205,4 @@ def test_a_process_of_others_is_left_alone(city: VirtualCity) -> None:
             file.write(f"\n{line}\n")
         virtual_city.remove_virtual_city(lambda _: None)
         assert stranger.poll() is None
-        os.kill(stranger.pid, signal.SIGKILL)
+        stranger.kill()

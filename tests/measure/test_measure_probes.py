@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from controller.measure.measurement import (
     ProbeOutcome,
     ProbeResult,
 )
+from controller.measure.probes import probe_path
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
 from controller.measure.probes.ping_probe import PingProbe
@@ -161,6 +163,20 @@ def test_a_place_that_is_not_there_is_an_error(lines: TwoLines, city: City) -> N
 def test_a_program_that_takes_too_long_is_ended_with_what_it_started(lines: TwoLines) -> None:
     ran = lines.route().host.run(("sh", "-c", "echo begun; sleep 60; echo never"), 0.5)
     assert (ran.returncode, ran.stdout) == (None, "begun\n")
+
+
+def test_a_program_that_ended_at_a_ctrl_c_leaves_its_number_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(running: subprocess.Popen[str], timeout: float) -> None:
+        running.wait(timeout)
+        raise KeyboardInterrupt
+
+    sent: list[int] = []
+    monkeypatch.setattr(probe_path, "_ENTER", ("env",))
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupt)
+    monkeypatch.setattr(os, "killpg", lambda group, _: sent.append(group))
+    with pytest.raises(KeyboardInterrupt):
+        NamespaceHost("true").run((), 30.0)
+    assert not sent
 
 
 @pytest.mark.lab

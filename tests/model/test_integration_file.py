@@ -50,6 +50,11 @@ def following(stage: str, day: str, name: str = "asao", now: str = "coexist") ->
     )
 
 
+def written(day: str) -> Spoil:
+    """A change of a ward that is written, and waits for its day."""
+    return edit(FILE, ASAO, f"{ASAO} since: {day}, came-from: separated,")
+
+
 def two_groups(one: PolicyFolder) -> None:
     add(f"  - {{group: drill-pilot, stage: coexist, {BY}}}\n  - {{group: all-small, stage: separated, {BY}}}")(one)
     one.append(GROUPS, "  - {id: all-small, name: 小学校, kinds: [elementary]}\n")
@@ -116,6 +121,18 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
             one.append(FILE, "shared:\n  - {segment: printers, ward: asao, reason: 区の印刷サーバー}\n"),
         ),
         ": coexist, not coexist -> integrated on 2027-03-27",
+    ),
+    "a written change on a school day": (
+        written("2027-01-12"),
+        f"{FILE}:17: since: the cut-over (2027-01-12) is on a school day of school as-e01: 3学期 (",
+    ),
+    "a shared segment, and two written days": (
+        lambda one: (
+            written("2026-12-26")(one),
+            add(f"  - {{school: as-e02, stage: coexist, since: 2027-03-27, came-from: separated, {BY}}}")(one),
+            one.append(FILE, "shared:\n  - {segment: printers, ward: asao, reason: 区の印刷サーバー}\n"),
+        ),
+        "separated -> coexist on 2027-03-27, not separated -> coexist on 2026-12-26",
     ),
     "an unknown shared segment": (
         lambda one: one.append(FILE, "shared:\n  - {segment: stuff, ward: asao, reason: x}\n"),
@@ -246,6 +263,21 @@ def test_a_cutover_that_has_passed_is_an_error_and_still_loads(policies: PolicyF
     assert missed.startswith(
         f"{FILE}:17: error: integration: the cut-over of ward asao to integrated was to be on 2026-"
     )
+
+
+def test_a_written_change_whose_day_has_come_loads_whatever_the_calendar_says_later(policies: PolicyFolder) -> None:
+    written("2027-01-12")(policies)
+    with pytest.raises(PolicyError):
+        policies.load(on=date(2027, 1, 11))
+    assert policies.load(on=date(2027, 1, 12)).integrations.named
+
+
+def test_written_changes_that_were_carried_out_on_two_days_share_a_segment(policies: PolicyFolder) -> None:
+    """One of them was confirmed, and the other not: both are in the stage."""
+    written("2026-03-28")(policies)
+    add(f"  - {{school: as-e02, stage: coexist, since: 2026-08-03, {BY}}}")(policies)
+    policies.append(FILE, "shared:\n  - {segment: printers, ward: asao, reason: 区の印刷サーバー}\n")
+    assert policies.load().integrations.named
 
 
 @pytest.fixture

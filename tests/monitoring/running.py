@@ -85,9 +85,8 @@ class Running:
         return found
 
     def stop(self, how: int = signal.SIGINT) -> int:
-        """End it by its process id; gives its exit code."""
-        if self.process.poll() is None:
-            os.kill(self.process.pid, how)
+        """End it by a signal, if it has not ended by itself; gives its exit code."""
+        self.process.send_signal(how)
         return self.process.wait(timeout=30)
 
 

@@ -13,6 +13,10 @@ PROJECT = "school-lab"
 TOKYO = "asia-northeast1"
 OSAKA = "asia-northeast2"
 SERVICES = ("compute", "cloudkms", "sqladmin", "run", "iap", "iam", "servicenetworking", "secretmanager", "dns")
+MORE_SERVICES = (
+    *("accesscontextmanager", "certificatemanager", "cloudidentity", "cloudresourcemanager"),
+    *("logging", "monitoring", "storage"),
+)
 
 NETWORK = "gcp:compute/network:Network"
 SUBNETWORK = "gcp:compute/subnetwork:Subnetwork"
@@ -34,7 +38,7 @@ NAT = "gcp:compute/routerNat:RouterNat"
 
 def a_google(file: Path) -> OfflineGoogle:
     google = OfflineGoogle(WorldStore(file), {"project": PROJECT})
-    for service in (*SERVICES, "cloudidentity", "accesscontextmanager", "certificatemanager"):
+    for service in (*SERVICES, *MORE_SERVICES):
         google.create(SERVICE, {"service": f"{service}.googleapis.com"})
     return google
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from controller.plan.playbook_tasks.onboarding import PinnedKey
 from controller.recovery.device_restore import RestoreSource, restore_device
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from tests.cli.running import Done, here
+from tests.own_signal import send_own_signal
 from tests.recovery.restore_scene import NAME, SECRETS, RestoreScene
 from tests.security.audit_samples import refuse_entries
 
@@ -119,7 +119,7 @@ def test_ctrl_c_before_the_change_ends_it_and_within_it_waits_for_its_end(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def press(*_: object) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        send_own_signal(signal.SIGINT)
 
     whole = restore_device
 

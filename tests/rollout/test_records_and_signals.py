@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -28,6 +27,7 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.telemetry.timeline import Span
 from controller.telemetry.tracing import open_trace
 from tests.cli.running import here
+from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import give_open_vswitches
 from tests.rollout.memory_lab import MemoryLab
 from tests.rollout.test_waves import roll_out_with
@@ -122,13 +122,13 @@ class Sender:
         if span.name != self.step or self.was_heard:
             return
         for _ in range(40):
-            os.kill(os.getpid(), self.number)
+            send_own_signal(self.number)
             began = time.monotonic()
             while time.monotonic() < began + 1:
                 if signal.getsignal(self.number) is signal.SIG_IGN:
                     self.was_heard = True
                     # While devices are brought to their ends nothing of the kind is heard.
-                    os.kill(os.getpid(), self.number)
+                    send_own_signal(self.number)
                     return
                 threading.Event().wait(0.005)
 
@@ -156,7 +156,7 @@ def test_a_signal_that_is_ignored_stays_ignored(handle: Callable[[], AbstractCon
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with handle():
-            os.kill(os.getpid(), signal.SIGHUP)
+            send_own_signal(signal.SIGHUP)
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import threading
@@ -24,6 +23,7 @@ from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, Settings, apply_plan, roll_out
 from controller.telemetry.timeline import Level, Listener, Span
 from controller.telemetry.tracing import open_trace
+from tests.own_signal import send_own_signal
 from tests.rollout.memory_lab import MemoryLab, planned_city, switches
 from tests.rollout.wave_campaign import play_seed
 from tests.soak import FACTOR
@@ -208,7 +208,7 @@ def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
 
     def press(verb: str) -> Fault:
         if verb == "push":
-            os.kill(os.getpid(), signal.SIGINT)
+            send_own_signal(signal.SIGINT)
             # Only once the main thread has stopped waiting is it ignored; then whatever is pressed changes nothing. One
             # that comes just before that thread begins to wait is not heard (Python's own gap): so pressed again.
             pressed = began = time.monotonic()
@@ -217,9 +217,9 @@ def test_ctrl_c_ends_what_has_begun_and_begins_nothing_more(
                     return NO_FAULT  # the device is applied to, and so are the others: the test fails and does not hang
                 interrupted.wait(0.005)
                 if time.monotonic() > pressed + UNHEARD_SECONDS:
-                    os.kill(os.getpid(), signal.SIGINT)
+                    send_own_signal(signal.SIGINT)
                     pressed = time.monotonic()
-            os.kill(os.getpid(), signal.SIGINT)
+            send_own_signal(signal.SIGINT)
         return NO_FAULT
 
     first.draw_fault = press

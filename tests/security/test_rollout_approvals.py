@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.platforms.transport.in_memory_device.faults import NO_FAULT, Fault
 from controller.rollout.durable.carry_out import StartOptions, record_rollout, use_rollouts
 from tests.cli.running import Done
+from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import write_waves
 from tests.rollout.durable.test_rollout_command import read_id, run
 from tests.rollout.durable.test_rollout_undo import TwoPolicies
@@ -84,7 +84,7 @@ def test_a_plan_begins_once_it_is_approved_and_a_revoked_approver_is_replaced(of
 
     def press(verb: str) -> Fault:
         if verb == "push":
-            os.kill(os.getpid(), signal.SIGTERM)
+            send_own_signal(signal.SIGTERM)
         return NO_FAULT
 
     first.draw_fault = press

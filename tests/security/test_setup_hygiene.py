@@ -13,11 +13,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from controller.lab.state.processes import LabProcess, describe_process, kill_process
+from tests.started_processes import find_processes, signal_group
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "tools" / "setup_services.sh"
@@ -84,6 +86,8 @@ class Machine:
     """A root folder, and the script at work on it."""
 
     root: Path
+    waiting: list[LabProcess] = field(default_factory=list)
+    """The apt-get that waits at the gate."""
 
     @property
     def policy(self) -> Path:
@@ -110,6 +114,7 @@ class Machine:
             start_new_session=True,
         )
         wait_for(lambda: (self.root / "apt.pid").exists() and (self.root / "apt.pid").read_text().strip() != "")
+        self.waiting.append(describe_process("apt-get", "", int((self.root / "apt.pid").read_text())))
         return started
 
     def open_gate(self) -> None:
@@ -167,10 +172,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made.enable(*OWN)
     made.brings(*SHIPPED)
     yield made
-    pid = tmp_path / "apt.pid"
-    if pid.exists() and (tmp_path / "gate").exists():
-        with suppress(ProcessLookupError):
-            os.kill(int(pid.read_text()), signal.SIGKILL)
+    for one in made.waiting:
+        kill_process(one)
 
 
 def names(links: tuple[str, ...]) -> set[str]:
@@ -278,7 +281,7 @@ def test_a_killed_set_up_is_cleaned_up_by_its_guard(machine: Machine, how: signa
             assert machine.policy.exists()
         machine.open_gate()
     else:
-        os.killpg(running.pid, how)
+        signal_group(running, how)
     running.wait(PATIENCE)
     wait_for(lambda: machine.is_clean)
     assert machine.enabled() == names(OWN)
@@ -287,10 +290,10 @@ def test_a_killed_set_up_is_cleaned_up_by_its_guard(machine: Machine, how: signa
 def test_what_a_killed_guard_left_is_done_by_the_next_set_up(machine: Machine) -> None:
     """As after a power cut: everything of it is gone at once."""
     running = machine.start("install", "frr")
-    guards = [int(one.name) for one in Path("/proc").glob("[0-9]*") if _is_guard(one, machine)]
+    guards = [one for one in find_processes(str(SCRIPT), "guard") if _works_for(machine, one)]
     assert len(guards) == 1
-    os.kill(guards[0], signal.SIGKILL)
-    os.killpg(running.pid, signal.SIGKILL)
+    kill_process(guards[0])
+    signal_group(running, signal.SIGKILL)
     running.wait(PATIENCE)
     (machine.root / "gate").unlink()
     assert machine.policy.exists()
@@ -301,13 +304,11 @@ def test_what_a_killed_guard_left_is_done_by_the_next_set_up(machine: Machine) -
     assert machine.is_clean
 
 
-def _is_guard(process: Path, machine: Machine) -> bool:
+def _works_for(machine: Machine, process: LabProcess) -> bool:
     try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-        environment = (process / "environ").read_bytes()
+        return str(machine.root).encode() in Path(f"/proc/{process.pid}/environ").read_bytes()
     except OSError:
         return False
-    return b"guard" in words and str(machine.root).encode() in environment
 
 
 def test_a_policy_of_ours_that_an_older_set_up_left_is_removed(machine: Machine) -> None:

@@ -66,7 +66,9 @@ class Recorder(Mocks):
                 known["dnsResourceRecords"] = [record]
             case "ManagedZone":
                 known["nameServers"] = ["ns1.google."]
-        place = "projects/project/global/networks/" if kind == "Network" else f"{kind}/"
+        place = {"Network": "projects/project/global/networks/"}.get(kind, f"{kind}/")
+        if kind == "ProjectBucketConfig":
+            place = f"projects/{inputs['project']}/locations/{inputs['location']}/buckets/"
         return f"{place}{args.name}", {**inputs, **known}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:

@@ -114,7 +114,8 @@ def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None
 def test_no_guardrail_is_broken(deployed: Deployed, stack: str) -> None:
     for one in deployed(stack)[0].declared:
         if one.type.startswith("gcp:"):
-            found = CheckedResource(one.type, one.name, one.inputs, stack, protected=True)
+            project = configured(stack).google.project
+            found = CheckedResource(one.type, one.name, one.inputs, stack, protected=True, project=project)
             assert [v for guardrail in GUARDRAILS for v in guardrail.check(found)] == [], one
 
 
@@ -126,7 +127,8 @@ def test_logs_lie_in_the_first_region_and_nothing_stays_in_global(deployed: Depl
     (key,) = (one for one in recorder.of("CryptoKey") if one.name == "keys-logs")
     assert key.inputs["keyRing"] == "KeyRing/keys-asia-northeast1"
     sinks = {one.name: one.inputs for one in recorder.of("ProjectSink")}
-    assert sinks["logs"]["destination"] == "logging.googleapis.com/ProjectBucketConfig/logs"
+    kept = "projects/tsunagu-kawasaki-production/locations/asia-northeast1/buckets/logs"
+    assert sinks["logs"]["destination"] == f"logging.googleapis.com/{kept}"
     assert sinks["logs"]["filter"] == 'NOT logName:"cloudaudit.googleapis.com"'
     for kind in ("activity", "data_access", "policy", "system_event"):
         assert f'log_id("cloudaudit.googleapis.com/{kind}")' in sinks["audit"]["filter"].split(" OR ")

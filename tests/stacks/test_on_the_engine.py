@@ -17,9 +17,12 @@ import yaml
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
+from controller.offline_google.world.cross_resource_rules import SERVICE
+from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
+from tests.cli.running import here
 from tests.stacks.declared import ROOT, configured
 from tests.stacks.regions import ONE, TWO, write_regions
 
@@ -53,6 +56,16 @@ class Rehearsed:
         answer = self.pulumi(command, *arguments, **environment)
         assert answer.returncode == 0, answer.stdout
         return answer.stdout
+
+    def switch_on(self, *words: str) -> None:
+        """Services of the stack's project, in its world."""
+        store = WorldStore(self.rehearsal.world)
+        try:
+            google = OfflineGoogle(store, {"project": configured(self.stack).google.project})
+            for word in words:
+                google.create(SERVICE, {"service": f"{word}.googleapis.com"})
+        finally:
+            store.close()
 
     def count(self) -> int:
         world = OfflineWorld.open(self.rehearsal.world)
@@ -114,7 +127,55 @@ def firewall_rules_kept(state: Path) -> tuple[list[str], dict[str, set[str]]]:
     return opening, {one["urn"]: set(one["dependencies"]) for one in rules if one["inputs"].get("denies")}
 
 
-def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], tmp_path: Path) -> None:
+def write_exports(folder: Path, state: Path, project: str) -> None:
+    """Write the IAM policies of a deployed stack as Google's CLI would export them: all as declared."""
+    resources = json.loads(state.read_text(encoding="utf-8"))["deployment"]["resources"]
+    policies: dict[str, list[dict[str, Any]]] = {"project": [], "web": [], "web-backends": []}
+    for one in resources:
+        if one["type"] == "gcp:compute/backendService:BackendService":
+            policies.setdefault(f"backend-{one['outputs']['name']}", [])
+        if one["type"] == "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding":
+            made = one["outputs"]
+            binding = {key: made[key] for key in ("role", "members")}
+            if made.get("condition"):
+                binding["condition"] = {key: made["condition"][key] for key in ("title", "expression")}
+            policies.setdefault(f"backend-{made['webBackendService'].rpartition('/')[2]}", []).append(binding)
+    folder.mkdir()
+    for name, bindings in policies.items():
+        text = json.dumps({"etag": "BwXhqDmQ", "version": 3, "bindings": bindings})
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / "ancestors.json").write_text(json.dumps([{"id": project, "type": "project"}]), encoding="utf-8")
+
+
+def find_drift(lab: Rehearsed, folder: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was changed by hand is seen: nothing first, then a resource, and a grant in the console for everything."""
+    monkeypatch.setattr("controller.cli.cloud.choose_engine", lambda *_, **__: lab.engine)
+    project = configured("lab").google.project
+    write_exports(folder, state, project)
+    asked = ("cloud", "drift", "--stack", "lab", "--iam-exports", str(folder))
+    as_declared = here(*asked, cwd=ROOT)
+    assert as_declared.code == 0, as_declared
+    assert re.search(r"grants at the proxy: \d IAM policies judged, [1-9]\d as declared, 0 differ", as_declared.said)
+    granted = {"role": "roles/iap.httpsResourceAccessor", "members": ["user:somebody@city.example"]}
+    (folder / "project.json").write_text(json.dumps({"etag": "x", "bindings": [granted]}), encoding="utf-8")
+    (folder / "web.json").unlink()
+    world = OfflineWorld.open(lab.rehearsal.world)
+    backend = next(one for one in world.resources() if one.token.endswith(":BackendService"))
+    world.change(backend, {"description": "by hand"})
+    world.close()
+    before = lab.count()
+    changed = here(*asked, cwd=ROOT)
+    assert changed.code == 2, changed
+    assert "resources: changed by hand" in changed.said
+    assert f"x project {project}: user:somebody@city.example passes the proxy without any condition" in changed.said
+    wanted = f"? web {project}: not judged; export it with: gcloud iap web get-iam-policy --project={project}"
+    assert wanted in changed.said
+    assert lab.count() == before
+
+
+def test_the_lab_from_preview_to_destroy(
+    rehearsed: Callable[[str], Rehearsed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab = rehearsed("lab")
     assert re.search(r"\+ 2[23]\d to create", lab.succeeds("preview", *PACK))
     assert lab.count() == 0
@@ -125,6 +186,7 @@ def test_the_lab_from_preview_to_destroy(rehearsed: Callable[[str], Rehearsed], 
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    find_drift(lab, tmp_path / "exports", tmp_path / "state.json", monkeypatch)
     resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
     (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
     assert any(urn.endswith("ProjectSink::logs") for urn in exclusion["dependencies"]), "no log is lost in between"
@@ -185,7 +247,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
 
     New since then: the levels of known registrations, the name of the country's level, and the conditions that ask for
     them. A binding is its role and its condition, so those are made anew, before the old ones go; everything else
-    stays. (There is no world behind the state, so what would be made is not made here.)
+    stays. (There is no world behind the state but the APIs that are asked, so what would be made is not made here.)
     """
     lab = rehearsed("lab")
     state = tmp_path / "old.json"
@@ -195,6 +257,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert any("tsunagu:cloud:Affairs" in urn for urn in old)
     assert sum(urn.endswith(OLD_NAMES) for urn in old) == 4
     lab.succeeds("stack", "import", "--file", str(state))
+    lab.switch_on("storage", "logging")
     said = lab.succeeds("preview", "--json", "--show-sames", *PACK)
     steps = json.JSONDecoder().raw_decode(said[said.index("{") :])[0]["steps"]
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [one for one in steps if one["op"] == kind] for kind in KINDS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -174,10 +175,28 @@ def test_an_engine_that_is_being_built_ends_with_all_it_started(tmp_path: Path) 
     engine = EngineBuild(tmp_path / "engine.txt", ("bash", "-c", script))
     assert wait_until(child.exists, 10.0)
     number = int(child.read_text(encoding="utf-8"))
-    os.kill(number, 0)
+    assert is_running(number)
     engine.end()
     engine.end()
     assert wait_until(lambda: not is_running(number), 10.0)
+
+
+def test_an_engine_that_has_been_waited_for_leaves_its_number_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = EngineBuild(tmp_path / "engine.txt", ("sleep", "60"))
+    leaders: list[int] = []
+    send = os.killpg
+
+    def look(group: int, number: int) -> None:
+        if os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            leaders.append(group)  # it has ended, and still has its number
+        # A test run in the background of a shell inherits SIGINT as ignored.
+        send(group, signal.SIGTERM if number == signal.SIGINT else number)
+
+    monkeypatch.setattr(os, "killpg", look)
+    engine.end()
+    assert len(leaders) == 1
 
 
 def is_running(number: int) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from controller.lab.state.processes import wait_until
+from tests.started_processes import signal_group
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGED = """
@@ -38,7 +38,7 @@ def test_a_command_that_was_interrupted_is_let_to_clean_up(tmp_path: Path) -> No
     words = [sys.executable, "-c", listen + STAGED, str(command), str(tmp_path)]
     with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
         assert wait_until((tmp_path / "begun").exists, 30.0)
-        os.killpg(running.pid, signal.SIGINT)
+        signal_group(running, signal.SIGINT)
         _, said = running.communicate(timeout=30)
     assert running.returncode != 0
     assert "KeyboardInterrupt" in said

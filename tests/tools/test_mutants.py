@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from controller.lab.state.processes import wait_until
+from tools.mutants import worker
 from tools.mutants.copies import UntriedError
 from tools.mutants.equivalent import Equivalent, StaleEntryError, check_equivalents, read_equivalents
 from tools.mutants.operators import Mutant, apply_mutant, list_mutants
@@ -124,6 +126,19 @@ def test_a_test_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert tried(plant(tmp_path, COUNT_TESTS, COUNT), "count: arithmetic") == {
         "count: arithmetic: value -= 2 -> value += 2": "timed out"
     }
+
+
+def test_a_run_that_has_been_waited_for_is_killed_by_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[threading.Thread] = []
+    wait = os.waitpid
+
+    def look(child: int, options: int) -> tuple[int, int]:
+        waiting.extend(one for one in threading.enumerate() if isinstance(one, threading.Timer))
+        return wait(child, options)
+
+    monkeypatch.setattr(os, "waitpid", look)
+    assert worker.run_in_fork(lambda: {"end": "survived"}, 60.0)[0] == {"end": "survived"}
+    assert not waiting
 
 
 def test_skipped_ones_are_not_tried(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.lab.state.processes import wait_until
+from tests.started_processes import signal_group
 from tools import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +87,7 @@ def test_when_it_is_stopped_what_was_built_is_removed(tmp_path: Path, mark: str,
     run = started(tmp_path)
     assert wait_until((tmp_path / "built").exists, 60.0)
     if by_the_terminal:
-        os.killpg(run.pid, signal.SIGINT)
+        signal_group(run, signal.SIGINT)
     else:
         run.terminate()
     said, _ = run.communicate(timeout=60)

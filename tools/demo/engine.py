@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from controller.lab.state.processes import wait_until
 from tools.demo.stage import CLEAN_UP_SECONDS, ROOT, StepFailed, console
 
 SAID_EVERY = 15.0
@@ -57,12 +57,14 @@ class EngineBuild:
         if self._process.poll() is not None:
             return
         os.killpg(self._process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=CLEAN_UP_SECONDS)
+        wait_until(self._has_ended, CLEAN_UP_SECONDS)
         # What it started may ignore the signal, or outlive it.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _has_ended(self) -> bool:
+        """Whether it has; unlike `poll`, this leaves its number with it, so that no other group can get it."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def _last_line(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")

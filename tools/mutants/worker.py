@@ -153,7 +153,7 @@ def run_baseline(root: Path, modules: list[str], tests: list[str]) -> Baseline:
     try:
         for number, (path, text) in enumerate(texts.items()):
             path.write_text(add_probes(text, number), encoding="utf-8")
-        found, _ = _fork(run, limit=3600.0)
+        found, _ = run_in_fork(run, limit=3600.0)
     finally:
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
@@ -177,7 +177,7 @@ def try_mutant(root: Path, module: str, name: str, chosen: list[str], limit: flo
 
     path.write_text(apply_mutant(text, name), encoding="utf-8")
     try:
-        found, seconds = _fork(run, limit)
+        found, seconds = run_in_fork(run, limit)
     finally:
         path.write_text(text, encoding="utf-8")
     if found is None or "error" in found:
@@ -185,7 +185,7 @@ def try_mutant(root: Path, module: str, name: str, chosen: list[str], limit: flo
     return Answer(found["end"], found["by"], seconds)
 
 
-def _fork(run: Callable[[], dict[str, Any]], limit: float) -> tuple[dict[str, Any] | None, float]:
+def run_in_fork(run: Callable[[], dict[str, Any]], limit: float) -> tuple[dict[str, Any] | None, float]:
     """Return what a fork answers, nothing where it ended without or did not end in time, and the seconds it took."""
     reading, writing = os.pipe()
     began = time.monotonic()
@@ -201,10 +201,12 @@ def _fork(run: Callable[[], dict[str, Any]], limit: float) -> tuple[dict[str, An
         with os.fdopen(reading, "rb") as stream:
             answer = stream.readline()  # a grandchild that outlives its test may hold the pipe open
         _kill_group(child)
-        os.waitpid(child, 0)
     finally:
+        # Before the child is waited for: after that its number may be another group's.
         timer.cancel()
+        timer.join()
         signal.signal(signal.SIGTERM, previous)
+    os.waitpid(child, 0)
     return (json.loads(answer) if answer.endswith(b"\n") else None), time.monotonic() - began
 
 

@@ -101,6 +101,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
                 "integrate plan 麻生区 --to coexist --printers printers.csv --issued issued.csv -o plan.json", "a ward"
             ),
         ),
+        "integrate confirm": (
+            Example("integrate confirm as-e04 --write", "on the day after, or once it is rolled out"),
+        ),
         "approve": (Example("approve plan.json --sign-with ~/.ssh/id_ed25519.pub", "with a key of your agent"),),
         "agent": (
             Example("agent frr", "the program, to be read before it is installed"),
@@ -165,6 +168,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "cloud preview": (Example("cloud preview --stack lab", "what would change, offline"),),
         "cloud up": (Example("cloud up --stack lab", "deploy to the offline Google"),),
         "cloud refresh": (Example("cloud refresh --stack lab", "what was changed by hand"),),
+        "cloud drift": (
+            Example("cloud drift --stack lab", "what was changed by hand, and which exports the grants need"),
+        ),
         "cloud destroy": (Example("cloud destroy --stack lab", "remove it"),),
         "playbook list": (Example("playbook list", "what there is, and what each has to be told"),),
         "playbook run": (

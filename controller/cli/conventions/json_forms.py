@@ -89,6 +89,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "explain-flow": JsonForm(("explain",), ExplainedFlowDocument),
         "what-if": JsonForm(("what-if",), WhatIfDocument),
         "integrate-plan": JsonForm(("integrate plan",), "controller.cli.integration.documents:IntegratePlanDocument"),
+        "integrate-confirm": JsonForm(
+            ("integrate confirm",), "controller.cli.integration.confirm:ConfirmationDocument"
+        ),
         "init": JsonForm(("init",), StarterDocument),
         "import": JsonForm(("import",), ImportDocument),
         "migrate": JsonForm(("migrate",), MigrationDocument),
@@ -111,6 +114,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "lab-repair": JsonForm(("lab repair",), LabRepairedDocument),
         "lab-run": JsonForm(("lab run",), NodeCommandDocument),
         "cloud": JsonForm(("cloud preview", "cloud up", "cloud refresh", "cloud destroy"), CloudDocument),
+        "cloud-drift": JsonForm(("cloud drift",), "controller.cli.cloud:CloudDriftDocument"),
         "playbook-list": JsonForm(("playbook list",), "controller.cli.devices.playbook:PlaybookListDocument"),
         "playbook-run": JsonForm(("playbook run",), PlaybookDocument),
         "rotate": JsonForm(("rotate",), "controller.cli.rotation.rotate:RotationDocument"),

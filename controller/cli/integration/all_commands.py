@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from controller.cli.integration.computers import count_computers
+from controller.cli.integration.confirm import confirm_stage
 from controller.cli.integration.plan import show_stage_plan
 from controller.cli.integration.schedule import show_schedule
 from controller.cli.integration.status import show_status
@@ -14,5 +15,6 @@ integrate = typer.Typer(
 )
 integrate.command("computers")(count_computers)
 integrate.command("plan")(show_stage_plan)
+integrate.command("confirm")(confirm_stage)
 integrate.command("status")(show_status)
 integrate.command("schedule")(show_schedule)

@@ -13,10 +13,15 @@ from controller.cli.devices.observation import choose_exit_code, list_reachable_
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.unjudged import say_unjudged
 from controller.cli.estates import find_user_name, load_operations_of
-from controller.cli.integration.brought_lists import RowsOfOthers, carry_listed_reservations, find_rows_of_others
+from controller.cli.integration.brought_lists import (
+    BroughtFiles,
+    RowsOfOthers,
+    carry_listed_reservations,
+    find_rows_of_others,
+)
 from controller.cli.integration.documents import build_plan_document, expires_too_early
 from controller.cli.integration.saving import Office, SavedFiles, save_stage_change
-from controller.cli.integration.scene import BroughtFiles, build_check_scene
+from controller.cli.integration.scene import build_check_scene, choose_limits
 from controller.cli.integration.words import (
     say_change,
     say_checks,
@@ -43,8 +48,7 @@ from controller.cli.options import (
 from controller.cli.output import Exit, errors, print_message, say_json
 from controller.inputs.text_encodings import TextEncoding
 from controller.integration.interruption import MeasuredInterruptions, read_measured_interruptions
-from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change
-from controller.integration.pre_checks.check import CheckLimits
+from controller.integration.plan_change import StagePlan, compare_with_both, plan_stage_change, refuse_done_change
 from controller.integration.pre_checks.registry import find_pass_reasons
 from controller.integration.reservations import CarriedReservations
 from controller.integration.stage_policy import (
@@ -85,6 +89,19 @@ Reservations = Annotated[
 CarriedTo = Annotated[
     Path | None, typer.Option("--carried-to", help="Where to write the reservations with their new addresses.")
 ]
+NewSegment = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--new-segment", metavar="OLD=NEW", help="The segment into which reservations of an old one move (repeatable)."
+    ),
+]
+Inventory = Annotated[
+    Path | None, typer.Option("--inventory", help="A list (CSV) of computers: which segment reserved ones move into.")
+]
+Backups = Annotated[
+    Path | None,
+    typer.Option("--backups", help="A folder in which the backup playbook saved; read beside the state folder."),
+]
 ListEncoding = Annotated[
     TextEncoding | None,
     typer.Option("--encoding", help="How the lists are encoded, where that cannot be told by itself."),
@@ -95,14 +112,29 @@ Pass = Annotated[
         "--pass", metavar="CHECK=REASON", help="Pass a check by its name; the reason goes into the audit trail."
     ),
 ]
-BackupDays = Annotated[int, typer.Option("--backup-days", min=1, max=3660, help="How old a backup may be.")]
-MeasuredDays = Annotated[int, typer.Option("--measured-days", min=1, max=3660, help="How old a measurement may be.")]
+BackupDays = Annotated[
+    int | None,
+    typer.Option(
+        "--backup-days", min=1, max=3660, help="How old a backup may be; as the operators' file says, or less."
+    ),
+]
+MeasuredDays = Annotated[
+    int | None,
+    typer.Option(
+        "--measured-days", min=1, max=3660, help="How old a measurement may be; as the operators' file says, or less."
+    ),
+]
 IssuedPercent = Annotated[
-    int, typer.Option("--issued-percent", min=1, max=100, help="How much of what is due must have been issued.")
+    int | None,
+    typer.Option(
+        "--issued-percent",
+        min=1,
+        max=100,
+        help="How much of what is due must have been issued; as the operators' file says, or more.",
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan; writes the policy, too.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the new stage into city/integration.yaml.")]
-_LIMITS = CheckLimits()
 
 
 def show_stage_plan(  # noqa: PLR0913 the command's options
@@ -115,11 +147,14 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     printers: Printers = None,
     reservations: Reservations = None,
     carried_to: CarriedTo = None,
+    new_segment: NewSegment = None,
+    inventory: Inventory = None,
+    backups: Backups = None,
     encoding: ListEncoding = None,
     passes: Pass = None,
-    backup_days: BackupDays = _LIMITS.backup_days,
-    measured_days: MeasuredDays = _LIMITS.measured_days,
-    issued_percent: IssuedPercent = _LIMITS.issued_percent,
+    backup_days: BackupDays = None,
+    measured_days: MeasuredDays = None,
+    issued_percent: IssuedPercent = None,
     output: Output = None,
     write: Write = False,
     sign_with: SignWith = None,
@@ -137,17 +172,23 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     exit code other than 0. The plan that -o saves is one like any other: `tsunagu rollout start` carries it out.
     """
     speak(lang)
-    _refuse_options(output, configs, sign_with, carried=(reservations, carried_to), write=write)
+    brought = BroughtFiles(
+        printers, issued, reservations, inventory, tuple(new_segment or ()), backups=backups, encoding=encoding
+    )
+    _refuse_options(output, configs, sign_with, carried=(brought, carried_to), write=write)
     files, saves = SavedFiles(output, carried_to, sign_with), output is not None or write
     reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
+    limits = choose_limits(operations.integration, (backup_days, measured_days, issued_percent))
 
     def load(instead: dict[str, Path]) -> City:
         return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
 
     city = load({})
-    request = StageRequest(find_stage_subject(city, subject), to, cut, by)
+    request = StageRequest(
+        find_stage_subject(city, subject), to, cut, by, least_weeks=operations.integration.least_weeks_in_coexist
+    )
     policy = plan_stage_policy(city, policies, request, load)
     chosen = Selection(policy.schools)
     devices = (
@@ -155,26 +196,27 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     )
     observed = observe_devices(policy.before, devices, configs)
     now, later = compare_with_both(policy, observed, operations.rollout.canary or city.canary)
-    table, carried = carry_listed_reservations(policy, reservations, encoding)
+    refuse_done_change(policy, later)
     # Before anything is written: what is wrong with it ends the command.
     measured = read_measured_interruptions()
     scene = replace(
-        build_check_scene(policy, BroughtFiles(printers, issued, encoding), operations, state, policies),
+        build_check_scene(policy, brought, operations, state, policies),
         at=datetime.now(UTC),
         now=now,
         later=later,
         asked=configs is None,
-        limits=CheckLimits(backup_days, measured_days, issued_percent),
+        limits=limits,
     )
+    table, carried = carry_listed_reservations(policy, brought, scene.printers or ())
     found = plan_stage_change(scene, reasons, _say_progress)
-    rows = find_rows_of_others(scene, (printers, issued), (reservations, table))
+    rows = find_rows_of_others(scene, brought, table)
     written: list[str] = []
     document = None
     code = choose_exit_code(later) if found.can_be_planned else Exit.DIFFERS
     if code is Exit.GOOD:
         document = build_plan(policy.after, later, _name_origin(operations, sign_with))
         if saves:
-            office = Office(operations, policies, state, load)
+            office = Office(operations, policies, state, load, limits)
             document = save_stage_change(document, policy, (found.checks, carried), files, office)
             written += [str(one) for one in (policy.text.path, *files.written)]
     _say(policy, found, (written, document), (measured, rows), as_json=as_json)
@@ -191,7 +233,7 @@ def _refuse_options(
     configs: Path | None,
     sign_with: Path | None,
     *,
-    carried: tuple[Path | None, Path | None],
+    carried: tuple[BroughtFiles, Path | None],
     write: bool,
 ) -> None:
     """Refuse options that do not go together.
@@ -205,7 +247,11 @@ def _refuse_options(
     if sign_with is not None and output is None:
         message = "there is nothing to sign without -o"
         raise typer.BadParameter(message)
-    if (carried[0] is None) != (carried[1] is None):
+    brought, carried_to = carried
+    if brought.reservations is None and (brought.inventory is not None or brought.segments):
+        message = "--inventory and --new-segment say where reservations move; name the list: --reservations"
+        raise typer.BadParameter(message)
+    if (brought.reservations is None) != (carried_to is None):
         message = "--reservations says what is carried over, and --carried-to where it is written; name both"
         raise typer.BadParameter(message)
 

@@ -13,14 +13,12 @@ from controller.cli.estates import choose_state_folder, load_estate_city, load_e
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
 from controller.cli.output import print_line, say_json, write_output
-from controller.errors import TsunaguError
 from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
 from controller.integration.schedule.build_schedule import build_schedule
+from controller.integration.stage_change import require_stages
 from controller.integration.status import list_school_statuses
 from controller.messages import load_catalogue
-from controller.model.policy_files import INTEGRATION
-from controller.model.sites.stages import Stage
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
 
@@ -50,9 +48,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
 ) -> None:
     """Write how far the integration of the schools is as one HTML file: stages, the schedule, what is in the way."""
     city = load_estate_city(policies, lab=lab)
-    if city.files.find(INTEGRATION) is None:
-        message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
-        raise TsunaguError(message)
+    require_stages(city)
     operations = load_estate_operations(city)
     lines = assess_lines(city, operations, state)
     settings, day = operations.integration, city.policy_date
@@ -64,7 +60,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
     figures = IntegrationFigures(statuses, plan, settings, datetime.now(UTC), notice="report-virtual" if lab else None)
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     write_output(render_integration_report(city, figures, texts), output)
-    done = sum(one.stage is Stage.INTEGRATED for one in statuses)
+    done = sum(one.is_integrated for one in statuses)
     if as_json:
         document: IntegrationReportDocument = {
             "file": str(output),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from controller.cli.audit import open_audit_trail
@@ -14,6 +14,7 @@ from controller.cli.integration.documents import describe_seen
 from controller.cli.output import write_output
 from controller.errors import TsunaguError
 from controller.inputs.input_file import read_input_file
+from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import JudgedCheck
 from controller.integration.reservations import CarriedReservations, write_reservations
 from controller.integration.stage_policy import LoadInstead, StagePolicy
@@ -29,12 +30,13 @@ from controller.storage.whole_file import write_whole
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Where a change of stage is planned: the operators' file, the folders, and what loads the policy."""
+    """Where a change of stage is planned: the operators' file, the folders, what loads the policy, and the limits."""
 
     operations: Operations
     policies: Path
     state: Path | None
     load: LoadInstead
+    limits: CheckLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +141,28 @@ def _put_back(path: Path, content: bytes | None, mode: int) -> None:
 def _record(
     document: PlanFile, policy: StagePolicy, checks: Sequence[JudgedCheck], office: Office, *, saved: bool
 ) -> None:
-    """Write into the audit trail which checks were passed by their name, by whom, why, what was seen; and the plan."""
+    """Write into the audit trail by which limits the checks were asked, and which were passed by their name; the plan.
+
+    Of one that was passed it says by whom, why, and what was seen.
+    """
     folder = choose_state_folder(document.estate, office.operations, office.state, office.policies)
     trail = open_audit_trail(folder, office.operations)
+    about = {
+        "subject": f"{policy.subject.noun} {policy.subject.name}",
+        "stage": str(policy.stage),
+        "policy": document.policy,
+        "by": document.planner,
+    }
+    limits = {name: str(value) for name, value in asdict(office.limits).items()}
+    trail.record(AuditKind.CHECK_LIMITS, **about, **limits)
     for one in (one for one in checks if one.passed_by_name):
         trail.record(
             AuditKind.CHECK_PASSED,
-            subject=f"{policy.subject.noun} {policy.subject.name}",
-            stage=str(policy.stage),
-            policy=document.policy,
+            **about,
             check=str(one.name),
             verdict=str(one.result.verdict),
             seen=describe_seen(one),
             reason=one.reason,
-            by=document.planner,
         )
     if saved:
         record_planned(document, trail)

@@ -13,13 +13,13 @@ from controller.cli.estates import load_estate_city, load_estate_operations
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
 from controller.cli.output import Exit, get_words, print_message, say_json, write_output
-from controller.errors import TsunaguError
 from controller.integration.schedule.build_schedule import Schedule, ScheduledChange, Shortage, build_schedule
 from controller.integration.schedule.planned_faults import PlannedFault, PlannedFaultKind
 from controller.integration.schedule.write_table import write_schedule_table
+from controller.integration.stage_change import require_stages
 from controller.model.city import City
 from controller.model.measurement import Assessment
-from controller.model.policy_files import CALENDAR, INTEGRATION
+from controller.model.policy_files import CALENDAR, require_file
 from controller.model.sites.schools import School
 from controller.model.sites.stages import Stage
 from controller.operations.integration_settings import IntegrationSettings
@@ -92,13 +92,10 @@ def show_schedule(  # noqa: PLR0913 the command's options
     speak(lang)
     city = load_estate_city(policies, lab=lab)
     operations = load_estate_operations(city)
-    settings, calendar = operations.integration, city.calendar
-    if city.files.find(INTEGRATION) is None:
-        message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
-        raise TsunaguError(message)
-    if calendar is None:
-        message = f"{city.directory}/{CALENDAR.name}: file is missing; without it nobody knows the vacations"
-        raise TsunaguError(message)
+    settings = operations.integration
+    require_stages(city)
+    advice = "write the terms there (docs/policy.md): without them nobody knows the vacations"
+    calendar = require_file(city.files, city.directory, CALENDAR, advice)
     lines = {name: one.assessment for name, one in assess_lines(city, operations, state).items()}
     found = build_schedule(city, lines, settings, city.policy_date, calendar)
     if csv is not None and found.shortage is None:

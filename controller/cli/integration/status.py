@@ -20,12 +20,11 @@ from controller.cli.integration.computer_figures import (
 from controller.cli.integration.line_assessments import assess_lines
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, Schools, State, Wards, speak
 from controller.cli.output import Exit, get_words, print_message, say_json
-from controller.errors import TsunaguError
 from controller.integration.computers.count_store import read_computer_counts
+from controller.integration.stage_change import require_stages
 from controller.integration.status import Blocker, SchoolStatus, list_school_statuses
 from controller.model.city import City
 from controller.model.measurement import Assessment
-from controller.model.policy_files import INTEGRATION
 from controller.model.sites.stages import STAGES, Stage
 from controller.plan.select import Selection, select_schools_in_service
 
@@ -34,7 +33,8 @@ class SchoolStageDocument(TypedDict):
     """A school in its stage. `following` and `cutover`: what the policy plans; null where it plans nothing.
 
     `listed_computers` and `seen_computers` are left in the old networks, by the inventory and by the switches; null
-    where nobody has counted. Without either nothing is judged of them.
+    where nobody has counted. Without either nothing is judged of them. `unconfirmed`: the day of `stage` has come, and
+    nobody has confirmed that the devices hold it.
     """
 
     school: str
@@ -49,6 +49,7 @@ class SchoolStageDocument(TypedDict):
     line: Assessment
     listed_computers: ListedDocument | None
     seen_computers: SeenDocument | None
+    unconfirmed: bool
     blockers: list[Blocker]
 
 
@@ -71,13 +72,12 @@ def show_status(  # noqa: PLR0913 the command's options
 ) -> None:
     """Say in which stage each school is, what comes next, and what stands in its way.
 
-    Exit code 2 where the day of a cut-over is past and the school is still in the stage before it.
+    Exit code 2 where the day of a cut-over is past and the school is still in the stage before it, or nobody has
+    confirmed that it is in the next one.
     """
     speak(lang)
     city = load_estate_city(policies, lab=lab)
-    if city.files.find(INTEGRATION) is None:
-        message = f"{city.directory}/{INTEGRATION.name}: file is missing; write the stage of each ward there"
-        raise TsunaguError(message)
+    require_stages(city)
     operations = load_estate_operations(city)
     chosen = {one.id for one in select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))}
     lines = assess_lines(city, operations, state)
@@ -88,7 +88,7 @@ def show_status(  # noqa: PLR0913 the command's options
         say_json({**_describe_stages(found)})
     else:
         _print_stages(city, found)
-    if any(Blocker.OVERDUE in one.blockers for one in found):
+    if any(one.is_late for one in found):
         raise typer.Exit(Exit.DIFFERS)
 
 
@@ -111,6 +111,7 @@ def _describe(one: SchoolStatus) -> SchoolStageDocument:
         "line": one.line,
         "listed_computers": describe_listed(one.computers.listed),
         "seen_computers": describe_seen(one.computers.seen),
+        "unconfirmed": one.unconfirmed,
         "blockers": list(one.blockers),
     }
 
@@ -121,7 +122,8 @@ def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
         named = words.say("common.named", name=one.school.id, called=one.school.name)
         parts = [words[f"integration.{one.stage}"]]
         if one.since is not None:
-            parts.append(words.say("integration.since", day=one.since))
+            key = "integration.since-unconfirmed" if one.unconfirmed else "integration.since"
+            parts.append(words.say(key, day=one.since))
         if one.following is not None:
             key = "integration.waiting" if one.waiting else "integration.next"
             parts.append(words.say(key, stage=words[f"integration.{one.following}"], day=one.cutover))
@@ -130,8 +132,7 @@ def _print_stages(city: City, found: Sequence[SchoolStatus]) -> None:
         blocked = ", ".join(words[f"integration.{blocker}"] for blocker in one.blockers)
         if blocked:
             parts.append(words.say("integration.blocked", reasons=blocked))
-        overdue = Blocker.OVERDUE in one.blockers
-        print_message("integration.status-line", "red" if overdue else None, school=named, said="; ".join(parts))
+        print_message("integration.status-line", "red" if one.is_late else None, school=named, said="; ".join(parts))
     counts = Counter(one.stage for one in found)
     said = ", ".join(f"{words[f'integration.{stage}']} {counts[stage]}" for stage in STAGES)
     print_message("integration.status-total", "bold", schools=len(found), counts=said)

@@ -15,6 +15,7 @@ from controller.integration.stage_policy import StagePolicy
 from controller.integration.way_back import WayBack
 from controller.model.access.rules import INTERNET
 from controller.model.city import City
+from controller.model.loading.policy_text import PolicyText
 from controller.plan.what_if.changes import NetworkChange
 from controller.rollout.durable.gates.gate import GateVerdict
 
@@ -126,8 +127,13 @@ def say_claims(policy: StagePolicy, claims: StageClaims) -> None:
 
 def say_edit(policy: StagePolicy) -> None:
     """Show the edit of the policy that is not written."""
-    before, after = (policy.text.before or "").splitlines(), policy.text.after.splitlines()
     print_message("integration_plan.would-write", file=policy.text.path)
+    say_changed_lines(policy.text)
+
+
+def say_changed_lines(text: PolicyText) -> None:
+    """Show the lines of a policy file that an edit changes."""
+    before, after = (text.before or "").splitlines(), text.after.splitlines()
     for line in before:
         if line not in after:
             print_line(f"  - {line.strip()}", "red")

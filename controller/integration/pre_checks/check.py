@@ -38,7 +38,7 @@ class CheckName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckLimits:
-    """What the checks ask for, unless somebody says otherwise.
+    """What the checks ask for: as the operators' file says, or more.
 
     A backup and a measurement may be so many days old; so many percent of what is due must have been issued.
     """
@@ -63,7 +63,8 @@ class CheckScene:
 
     `now` are the devices compared with the stage that they are in, `later` with the one that comes, in the same order.
     `asked`: over SSH, and not read from saved texts. `lines` are the lines of schools that were assessed, by their id.
-    `printers` and `issued` are None where there is no such list; `state` is the folder with the backups.
+    `printers` and `issued` are None where there is no such list; `state` is the folder with the backups that were
+    kept before changes, `backups` one in which the backup playbook saved.
     """
 
     policy: StagePolicy
@@ -72,6 +73,7 @@ class CheckScene:
     later: Sequence[ConsideredDevice]
     asked: bool
     state: Path | None = None
+    backups: Path | None = None
     lines: Mapping[str, SchoolAssessment] = field(default_factory=lambda: MappingProxyType({}))
     rollout: RunningRollout = RunningRollout()
     printers: Sequence[ListedHost] | None = None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from controller.errors import InputRefused
-from controller.inputs.bounded_json import JsonRefused, parse_json
-from controller.inputs.input_file import read_input_text
+from controller.errors import RestoreRefused
 from controller.integration.effects import SeatMove, find_seat_moves
 from controller.integration.pre_checks.check import CheckResult, CheckScene, fail_check, leave_unjudged, pass_check
 from controller.integration.way_back import is_on_way
 from controller.model.sites.devices import Device
 from controller.prove.identity.segment_people import find_closed_segments, find_staff_segments
+from controller.recovery.device_backup import read_device_backup
 from controller.rollout.change_backups import list_kept_backups
 
 
@@ -62,10 +61,10 @@ class BackedUpCheck:
 
     def judge(self, scene: CheckScene) -> CheckResult:
         """See `PreCheck.judge`."""
-        if scene.state is None:
+        if scene.state is None and scene.backups is None:
             return leave_unjudged("backed-up-nowhere")
         oldest = scene.at - timedelta(days=scene.limits.backup_days)
-        found = {one.observed.device.id: find_backup_moment(scene.state, one.observed.device) for one in scene.now}
+        found = {one.observed.device.id: find_backup_moment(scene, one.observed.device) for one in scene.now}
         missing = [name for name, moment in found.items() if moment is None]
         old = [f"{name} ({moment:%Y-%m-%d})" for name, moment in found.items() if moment and moment < oldest]
         days = scene.limits.backup_days
@@ -120,17 +119,27 @@ class SocketsCheck:
         return leave_unjudged("sockets-unknown", unknown) if unknown else pass_check("sockets")
 
 
-def find_backup_moment(state: Path, device: Device) -> datetime | None:
-    """Find when what a device runs was saved last; None where it never was, or what is kept of it is damaged."""
-    kept = list_kept_backups(state, device.id)
-    if not kept:
-        return None
+def find_backup_moment(scene: CheckScene, device: Device) -> datetime | None:
+    """Find when what a device runs was saved last; None where it never was, or what is kept of it is damaged.
+
+    The backup playbook saves into a dated folder; it, or the folder over such ones, is named.
+    """
+    kept = list_kept_backups(scene.state, device.id) if scene.state is not None else []
+    saved = [scene.backups, *_list_folders(scene.backups)] if scene.backups is not None else []
+    found = (_read_moment(device, one) for one in (*kept[-1:], *saved))
+    return max((one for one in found if one is not None), default=None)
+
+
+def _list_folders(folder: Path) -> list[Path]:
+    return [one for one in folder.iterdir() if one.is_dir()] if folder.is_dir() else []
+
+
+def _read_moment(device: Device, folder: Path) -> datetime | None:
+    """Return when a folder's backup of a device was read; None where there is none that is whole and of the device."""
     try:
-        said = parse_json(read_input_text(kept[-1] / f"{device.id}.json"))
-        moment = datetime.fromisoformat(str(said["read_at"])) if isinstance(said, dict) else None
-    except (OSError, InputRefused, JsonRefused, ValueError, KeyError):
+        return read_device_backup(device, folder).read_at
+    except (OSError, RestoreRefused):
         return None
-    return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
 
 
 def _describe_move(one: SeatMove) -> str:

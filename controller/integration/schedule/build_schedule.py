@@ -6,11 +6,17 @@ another one is begun, so that few have two networks at a time; where that does n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from controller.integration.schedule.planned_faults import PlannedFault, find_monday, find_planned_faults, is_overdue
+from controller.integration.schedule.planned_faults import (
+    PlannedFault,
+    find_monday,
+    find_planned_faults,
+    find_unconfirmed_changes,
+    is_overdue,
+)
 from controller.integration.schedule.vacation_weeks import VacationWeek, find_known_day, list_vacation_weeks
 from controller.model.city import City
 from controller.model.integration.integrations import Integration
@@ -101,7 +107,8 @@ def build_schedule(
     faults: tuple[PlannedFault, ...] = ()
     for finish_first in (True, False):
         units = _list_units(city, lines, settings, today)
-        faults = find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
+        faults = find_unconfirmed_changes(_list_entries(city), today)
+        faults += find_planned_faults(((one.schools, one.entry) for one in units), settings, today)
         taken = _take_planned(units, settings, today)
         _fill(units, weeks, taken, settings, calendar, finish_first=finish_first)
         shortage = _find_shortage(units, weeks, settings)
@@ -110,7 +117,15 @@ def build_schedule(
     return Schedule((), weeks, shortage, faults)
 
 
-def _find_standing(city: City, school: School) -> Integration | None:
+def _list_entries(city: City) -> Iterator[tuple[School, Integration]]:
+    """Yield the schools in service that are in a stage, with the entry that holds for each."""
+    for school in city.schools:
+        entry = city.integrations.find_entry(school)
+        if entry is not None and school.id not in city.cut_offs.closed:
+            yield school, entry
+
+
+def _find_entry_of_today(city: City, school: School) -> Integration | None:
     """Find how a school stands today: a change that is written and waits for its day is one to come."""
     entry = city.integrations.find_entry(school)
     return entry.get_as_of(city.policy_date) if entry else None
@@ -121,13 +136,15 @@ def _list_units(city: City, lines: Mapping[str, Assessment], settings: Integrati
     shared = {one.ward for one in file.shared} if file else set()
     grouped: dict[tuple[str, str], list[School]] = {}
     for school in city.schools:
-        standing = _find_standing(city, school)
-        if standing is not None and standing.stage is not Stage.INTEGRATED and school.id not in city.cut_offs.closed:
+        entry = _find_entry_of_today(city, school)
+        # Who is integrated has nothing to come, unless the policy plans the way back.
+        has_more = entry is not None and (entry.stage is not Stage.INTEGRATED or entry.next is not None)
+        if has_more and school.id not in city.cut_offs.closed:
             key = ("ward", school.ward) if school.ward in shared else ("school", school.id)
             grouped.setdefault(key, []).append(school)
     units = []
     for schools in grouped.values():
-        entry = _find_standing(city, schools[0])
+        entry = _find_entry_of_today(city, schools[0])
         assert entry is not None  # noqa: S101 a school in a stage has an entry
         rank = max(_LAST[lines.get(one.id, Assessment.NOT_MEASURED)] for one in schools)
         ready = today

@@ -18,6 +18,8 @@ class PlannedFaultKind(StrEnum):
 
     OVERDUE = "overdue"
     """Its day is past, and the school is still in the stage before: it needs a new day."""
+    UNCONFIRMED = "unconfirmed"
+    """Its day is past, and nobody has confirmed that the devices hold the stage: it is not known to be done."""
     TOO_LATE = "too-late"
     """Its day is after the last one of the schedule."""
     TOO_SOON = "too-soon"
@@ -42,6 +44,17 @@ class PlannedFault:
 def is_overdue(entry: Integration, today: date) -> bool:
     """Tell if the day of a planned change is past."""
     return entry.next is not None and entry.next.cutover < today
+
+
+def find_unconfirmed_changes(entries: Iterable[tuple[School, Integration]], today: date) -> tuple[PlannedFault, ...]:
+    """Find the changes that were written for a day that is past, and are not known to be done, by entry."""
+    schools: dict[tuple[str, str], list[School]] = {}
+    changes: dict[tuple[str, str], tuple[Stage, date]] = {}
+    for school, entry in entries:
+        if entry.is_unconfirmed(today) and entry.since is not None and entry.since < today:
+            schools.setdefault(entry.subject, []).append(school)
+            changes[entry.subject] = entry.stage, entry.since
+    return tuple(PlannedFault(PlannedFaultKind.UNCONFIRMED, tuple(schools[key]), *changes[key]) for key in changes)
 
 
 def find_monday(day: date) -> date:

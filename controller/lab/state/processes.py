@@ -67,6 +67,17 @@ def list_inhabitants(wanted: set[Identity]) -> list[LabProcess]:
     return found
 
 
+def signal_process(process: LabProcess, number: signal.Signals) -> bool:
+    """Send exactly this process a signal; whether it still ran."""
+    if not is_alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False  # it ended by itself in this very moment
+    return True
+
+
 def end_processes(processes: Iterable[LabProcess]) -> int:
     """End processes, politely first; returns how many were still running.
 
@@ -76,7 +87,7 @@ def end_processes(processes: Iterable[LabProcess]) -> int:
     running = [process for process in processes if is_alive(process)]
     for number, seconds in ((signal.SIGTERM, _POLITE_SECONDS), (signal.SIGKILL, _FIRM_SECONDS)):
         for process in running:
-            _send(process, number)
+            signal_process(process, number)
         if wait_until(lambda: not any(map(is_alive, running)), seconds):
             return len(running)
     left = ", ".join(f"{process.name} ({process.pid})" for process in running if is_alive(process))
@@ -90,7 +101,7 @@ def kill_process(process: LabProcess) -> None:
     Raises:
         LabError: it does not end.
     """
-    _send(process, signal.SIGKILL)
+    signal_process(process, signal.SIGKILL)
     if not wait_until(lambda: not is_alive(process), _FIRM_SECONDS):
         message = f"{process.name} ({process.pid}) does not end"
         raise LabError(message)
@@ -104,15 +115,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, every: float = 0.0
             return False
         time.sleep(every)
     return True
-
-
-def _send(process: LabProcess, number: signal.Signals) -> None:
-    if not is_alive(process):
-        return
-    try:
-        os.kill(process.pid, number)
-    except ProcessLookupError:
-        return  # it ended by itself in this very moment
 
 
 def _started(pid: int) -> int | None:

@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,11 +80,11 @@ class NamespaceHost:
             try:
                 said, errors = running.communicate(timeout=timeout)
             except subprocess.TimeoutExpired:
-                _kill(running.pid)
+                _kill_group(running)
                 said, errors = running.communicate()
                 return CompletedProcess(None, said, errors)
             except BaseException:
-                _kill(running.pid)
+                _kill_group(running)
                 raise
         _check(self.name, words[0], errors)
         return CompletedProcess(running.returncode, said, errors)
@@ -121,9 +120,10 @@ class ProbePath:
         return made
 
 
-def _kill(group: int) -> None:
-    with suppress(ProcessLookupError):  # it has ended by itself meanwhile
-        os.killpg(group, signal.SIGKILL)
+def _kill_group(running: subprocess.Popen[str]) -> None:
+    # Ctrl-C lets Python wait for it a moment. Once that has told how it ended, its number may be another group's.
+    if running.returncode is None:
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def _check(namespace: str, program: str, errors: str) -> None:

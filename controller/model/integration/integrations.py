@@ -33,8 +33,8 @@ class Integration(LocatedItem):
     """The stage of a school, of the schools of a ward, or of a group.
 
     `since` is the day of the last cut-over, `by` who answers for the stage. `came_from` is the stage before that day:
-    until then the change is written, and not carried out. `retire_by` is the day until which the computers of the old
-    networks are to be gone.
+    until then the change is written, and not carried out. It stays until `tsunagu integrate confirm` has
+    looked. `retire_by` is the day until which the computers of the old networks are to be gone.
     """
 
     school: Identifier | None = None
@@ -82,6 +82,10 @@ class Integration(LocatedItem):
     def is_waiting(self, today: date) -> bool:
         """Tell if the change to this stage is written, and its day is still to come."""
         return self.came_from is not None and self.since is not None and self.since > today
+
+    def is_unconfirmed(self, today: date) -> bool:
+        """Tell if the day of the change to this stage has come, and nobody has said so far that the devices hold it."""
+        return self.came_from is not None and self.since is not None and self.since <= today
 
     def get_as_of(self, today: date) -> Integration:
         """Return the entry as it stands today: of a change that waits the stage before, with this one as the next."""

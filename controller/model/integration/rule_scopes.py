@@ -33,8 +33,8 @@ class RuleScopes:
 
     def may_apply_at(self, rule: Rule, school: School) -> bool:
         """Tell if a school is in a rule's scope in some stage."""
-        possible = self._stages.possible
-        return rule.schools is None or any(rule.schools.contains(school, self._groups, stage) for stage in possible)
+        stages = self._stages.possible_stages
+        return rule.schools is None or any(rule.schools.contains(school, self._groups, stage) for stage in stages)
 
     @cached_property
     def schools_of_equal_scope(self) -> tuple[Alike, ...]:
@@ -55,6 +55,6 @@ class RuleScopes:
         return frozenset(
             (number, stage)
             for number, alike in enumerate(self.schools_of_equal_scope)
-            for stage in self._stages.possible
+            for stage in self._stages.possible_stages
             if rule.schools is None or rule.schools.contains(alike[0], self._groups, stage)
         )

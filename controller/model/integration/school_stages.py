@@ -43,7 +43,7 @@ class SchoolStages:
         }
 
     @property
-    def possible(self) -> tuple[Stage | None, ...]:
+    def possible_stages(self) -> tuple[Stage | None, ...]:
         """The stages that a school can be in; only None where the city names no stages."""
         return STAGES if self._integrations.named else (None,)
 

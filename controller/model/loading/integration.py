@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
 from controller.errors import Origin, Problem
 from controller.model.access.rules import Segment
@@ -29,8 +30,11 @@ from controller.model.sites.stages import STAGES, Stage, Stages, is_in_stage
 _NO_FILE = "the city names no stages; write city/integration.yaml, or leave 'stages' out"
 
 
-def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
-    """Schools in no stage or in two, cut-overs while there are lessons, and segments that a stage does not have."""
+def find_integration_problems(policy: ReadPolicy, today: date) -> Iterator[Problem]:
+    """Schools in no stage or in two, cut-overs while there are lessons, and segments that a stage does not have.
+
+    What is refused never depends on a day that passes: a change that waits `today` was refused before, or never is.
+    """
     if policy.find_all(INTEGRATION) is None:
         return  # what is wrong with the file is told already, and all else would follow from it
     file = policy.find(INTEGRATION)
@@ -40,8 +44,8 @@ def find_integration_problems(policy: ReadPolicy) -> Iterator[Problem]:
     if file is not None:
         found = find_integrations(policy)
         for school in schools:
-            yield from _find_school_problems(found, school, policy.find(CALENDAR))
-        yield from _find_split_segments(found, file, schools)
+            yield from _find_school_problems(found, school, policy.find(CALENDAR), today)
+        yield from _find_split_segments(found, file, schools, today)
         yield from _find_lost_hosts(policy)
     yield from _find_segment_problems(policy, staged=file is not None)
 
@@ -72,7 +76,9 @@ def _find_repeated(listed: Iterable[Integration]) -> Iterator[Problem]:
         first.setdefault(one.subject, one.origin)
 
 
-def _find_school_problems(found: Integrations, school: School, calendar: CalendarFile | None) -> Iterator[Problem]:
+def _find_school_problems(
+    found: Integrations, school: School, calendar: CalendarFile | None, today: date
+) -> Iterator[Problem]:
     entry, of_groups = found.find_entry(school), found.list_of_groups(school)
     if entry is None:
         message = (
@@ -88,17 +94,19 @@ def _find_school_problems(found: Integrations, school: School, calendar: Calenda
             "entry of its own, or take it out of one of the groups"
         )
         yield Problem(other.origin, "group", message)
-    if entry.next is not None and calendar is not None:
-        day = entry.next.cutover
-        busy = calendar.find_busy_period(day, school.kind, school.id)
-        if busy is not None:
-            what = "an exam day" if calendar.is_exam_day(day, school.kind, school.id) else "a school day"
-            message = f"the cut-over ({day}) is on {what} of school {school.id}: {busy.name} ({busy.origin})"
-            yield Problem(entry.origin, "next.cutover", f"{message}; choose a day without lessons")
+    days = {"next.cutover": entry.next.cutover if entry.next else None}
+    days["since"] = entry.since if entry.is_waiting(today) else None
+    for field, day in days.items():
+        if day is not None and calendar is not None:
+            why = calendar.explain_busy_cutover(day, school.kind, school.id)
+            if why:
+                yield Problem(entry.origin, field, f"{why} lessons")
 
 
-def _find_split_segments(found: Integrations, file: IntegrationFile, schools: list[School]) -> Iterator[Problem]:
-    """Schools of one ward that share a segment, and are in two stages."""
+def _find_split_segments(
+    found: Integrations, file: IntegrationFile, schools: list[School], today: date
+) -> Iterator[Problem]:
+    """Schools of one ward that share a segment, and are in two stages, or go to the next one on two days."""
     for shared in file.shared:
         entries = [
             (school, entry)
@@ -107,10 +115,13 @@ def _find_split_segments(found: Integrations, file: IntegrationFile, schools: li
         ]
         for school, entry in entries[1:]:
             first, known = entries[0]
-            if entry.stage is not known.stage or entry.next != known.next:
+            standing, other = entry.get_as_of(today), known.get_as_of(today)
+            is_same = entry.stage is known.stage and entry.next == known.next
+            if not is_same or standing.stage is not other.stage or standing.next != other.next:
+                told = (entry, known) if not is_same else (standing, other)
                 message = (
                     f"school {school.id} shares segment {shared.segment} with {first.id} ({shared.origin}), and is in "
-                    f"another stage than it ({known.origin}): {_describe(entry)}, not {_describe(known)}"
+                    f"another stage than it ({known.origin}): {_describe(told[0])}, not {_describe(told[1])}"
                 )
                 yield Problem(entry.origin, "stage", message)
                 break

@@ -75,10 +75,11 @@ def load_city(  # noqa: PLR0913 what a reader may ask for, each by its name
         raise PolicyError(REFUSED, [*reader.problems, *copies])
     problems = [*reader.problems, *find_duplicates(policy), *find_dangling_references(policy, undeployed=undeployed)]
     problems += [*find_wireless_problems(policy), *find_access_problems(policy), *find_own_segment_problems(policy)]
-    problems += [*find_inventory_problems(policy), *find_place_problems(policy), *find_integration_problems(policy)]
+    settings = policy.find(policy_files.CITY)
+    day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone) if settings else UTC).date()
+    problems += [*find_inventory_problems(policy), *find_place_problems(policy)]
+    problems += find_integration_problems(policy, day)
     if not problems:
-        settings = policy.values.get(policy_files.CITY)
-        day = on or datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).date()
         values = name_places_by_meaning(policy.values)
         said = (reader.shown_as, reader.digest.hexdigest(), day, values, bounds)
         city = City(*said)

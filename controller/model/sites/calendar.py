@@ -168,6 +168,16 @@ class CalendarFile(StrictModel):
             return exams
         return next((one for one in (*self.extra, *self.terms) if day in one), None)
 
+    def explain_busy_cutover(self, day: date, kind: str, school: str) -> str:
+        """Say why a school changes nothing on a day: its lessons or exams, with their line; "" where it has none."""
+        busy = self.find_busy_period(day, kind, school)
+        if busy is None:
+            return ""
+        what = "an exam day" if self.is_exam_day(day, kind, school) else "a school day"
+        return (
+            f"the cut-over ({day}) is on {what} of school {school}: {busy.name} ({busy.origin}); choose a day without"
+        )
+
     def find_lesson_hours(self, kind: str, school: str) -> tuple[LessonHours, ...]:
         """Return the lesson hours of a school on a school day; empty where none are written."""
         named = tuple(one for one in self.lessons if school in one.schools)

@@ -20,9 +20,15 @@ from controller.offline_google.schema.pulumi_values import (
     read_properties,
     write_properties,
 )
+from controller.offline_google.world.cross_resource_rules import check_service_enabled
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle, explain_protection
-from controller.offline_google.world.iam.service_agents import STORAGE_DOMAIN, make_agent_email, note_agent
+from controller.offline_google.world.iam.service_agents import (
+    STORAGE_DOMAIN,
+    make_agent_email,
+    make_logging_agent_email,
+    note_agent,
+)
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 
@@ -164,7 +170,7 @@ def invoke_function(google: OfflineGoogle, request: provider_pb2.InvokeRequest) 
     """A data source.
 
     Raises:
-        Refused: it is none that the stacks use.
+        Refused: it is none that the stacks use, or it asks a service that is off.
     """
     arguments = read_properties(request.args)
     source = _SOURCES.get(request.tok)
@@ -178,12 +184,14 @@ def invoke_function(google: OfflineGoogle, request: provider_pb2.InvokeRequest) 
 
 def _project(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("projectId") or google.defaults.get("project", ""))
+    check_service_enabled(google.store, project, "cloudresourcemanager")
     number = find_project_number(project)
     return {"id": f"projects/{project}", "projectId": project, "number": number, "name": project, "labels": {}}
 
 
 def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
+    check_service_enabled(google.store, project, "storage")
     email = make_agent_email(STORAGE_DOMAIN, find_project_number(project))
     note_agent(google.store, email)
     return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
@@ -191,7 +199,8 @@ def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
 
 def _logging_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
-    email = f"cmek-p{find_project_number(project)}@gcp-sa-logging.iam.gserviceaccount.com"
+    check_service_enabled(google.store, project, "logging")
+    email = make_logging_agent_email(find_project_number(project))
     note_agent(google.store, email)
     name = f"projects/{project}/cmekSettings"
     keys = {"kmsKeyName": "", "kmsKeyVersionName": ""}

@@ -10,6 +10,7 @@ from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
+from controller.offline_google.world.log_rules import LOG_LAWS
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import WorldStore
 
@@ -25,13 +26,21 @@ _SERVICES: Mapping[str, str] = {
     "dns": "dns",
     "iap": "iap",
     "kms": "cloudkms",
+    "logging": "logging",
+    "monitoring": "monitoring",
     "secretmanager": "secretmanager",
     "serviceaccount": "iam",
     "servicenetworking": "servicenetworking",
     "sql": "sqladmin",
+    "storage": "storage",
 }
-"""The API that must be enabled before. Those not here are on in every new project, or part of what sets one up."""
+"""The API that must be enabled before. Those not here are part of what sets a project up.
+
+Storage, Logging and Monitoring are on in a project that the console makes, and not in one that a program makes.
+"""
 SERVICE = "gcp:projects/service:Service"
+_PROJECTS, _PROJECT_IAM = "cloudresourcemanager", "gcp:projects/iAM"
+"""The API that keeps the roles, and what is logged, of a whole project."""
 
 
 def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: str, values: Values) -> None:
@@ -49,10 +58,20 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
-    word = named or _SERVICES.get(kind.module)
+    word = named or _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
     project = str(values.get("project") or "")
+    if word is not None and project:
+        check_service_enabled(store, project, word)
+
+
+def check_service_enabled(store: WorldStore, project: str, word: str) -> None:
+    """Refuse what asks a service whose API is off in the project.
+
+    Raises:
+        GoogleRefusal: it is off.
+    """
     service = f"{word}.googleapis.com"
-    if word is None or not project or store.get(SERVICE, f"{project}/{service}"):
+    if store.get(SERVICE, f"{project}/{service}"):
         return
     message = (
         f"{service} has not been used in project {find_project_number(project)} ({project}) before or it is disabled. "
@@ -132,4 +151,5 @@ _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
     "gcp:sql/databaseInstance:DatabaseInstance": _replica,
     **dict.fromkeys(_RULES, _forwarding_rule),
+    **LOG_LAWS,
 }

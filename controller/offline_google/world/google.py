@@ -14,9 +14,11 @@ from controller.offline_google.schema.resource_references import NamedResource, 
 from controller.offline_google.world.cross_resource_rules import SERVICE, check_cross_resource_rules, check_deletion
 from controller.offline_google.world.errors import GoogleRefusal, make_already_exists, make_in_use, make_not_found
 from controller.offline_google.world.existing_organisation import read_existing_organisation
+from controller.offline_google.world.iam.key_users import KEY, check_key_user
 from controller.offline_google.world.iam.members import check_members
 from controller.offline_google.world.iam.roles import CUSTOM_ROLE, check_permissions, check_role
 from controller.offline_google.world.locations import check_locations, find_location, refuse_other_location
+from controller.offline_google.world.log_rules import check_log_settings
 from controller.offline_google.world.outputs.computed_fields import compute_fields
 from controller.offline_google.world.outputs.generated_names import generate_names
 from controller.offline_google.world.outputs.given_addresses import allocate_address
@@ -73,12 +75,13 @@ class OfflineGoogle:
         return {**own, **inputs}
 
     def judge(self, kind: ResourceType, values: Values) -> None:
-        """What can be said without the rest of the world: places, predefined roles, permissions.
+        """What can be said without the rest of the world: places, settings of logs, predefined roles, permissions.
 
         Raises:
             Refused: one of them does not exist.
         """
         check_locations(kind.module, values)
+        check_log_settings(kind.token, values)
         if kind.token == CUSTOM_ROLE:
             check_permissions(values)
         if IAM.match(kind.name):
@@ -156,6 +159,7 @@ class OfflineGoogle:
         check_cross_resource_rules(self.store, kind, key, {**self.defaults, **values})
         entries = [entry for entry in list_named_resources(kind.short, values) if _refers(entry)]
         links = tuple(self._link(kind, entry, values) for entry in entries)
+        self._keys_may_be_used(kind, entries, links, values, previous)
         if IAM.match(kind.name):
             check_role(values.get("role"), lambda role: self.store.called(role, [CUSTOM_ROLE]) is not None)
             check_members(self.store, self._projects(), values)
@@ -184,10 +188,27 @@ class OfflineGoogle:
             raise make_not_found(strip_self_link(entry.value), where)
         if not entry.reference.elsewhere:
             here = find_location(entry.holder) or find_location(values)
-            wrong = refuse_other_location(here, self._location(target), entry.path, entry.value)
+            # A key goes with what lies where it lies, also where that is `global`.
+            anywhere = target.token != KEY
+            wrong = refuse_other_location(here, self._location(target), entry.path, entry.value, anywhere=anywhere)
             if wrong is not None:
                 raise wrong
         return ResourceLink(entry.path, target.token, target.id, entry.reference.kind)
+
+    def _keys_may_be_used(
+        self,
+        kind: ResourceType,
+        entries: list[NamedResource],
+        links: tuple[ResourceLink, ...],
+        values: Values,
+        previous: Values,
+    ) -> None:
+        """Whoever encrypts may use each key that is named for the first time; of those before, Google asks nothing."""
+        before = {entry.value for entry in list_named_resources(kind.short, previous)}
+        project = str(values.get("project") or self.defaults.get("project", ""))
+        for entry, link in zip(entries, links, strict=True):
+            if link.token == KEY and link.kind == "knows" and entry.value not in before:
+                check_key_user(self.store, kind.module, project, link.id)
 
     def _called(self, entry: NamedResource, values: Values) -> StoredResource | None:
         text = entry.value.removeprefix("//certificatemanager.googleapis.com/")

@@ -56,9 +56,11 @@ def find_location(values: Mapping[str, Value]) -> str:
     return ""
 
 
-def refuse_other_location(here: str, there: str, field: str, what: str) -> GoogleRefusal | None:
-    """Two things that must be in one place are not."""
-    if not here or not there or "global" in {here, there} or here == there:
+def refuse_other_location(
+    here: str, there: str, field: str, what: str, *, anywhere: bool = True
+) -> GoogleRefusal | None:
+    """Two things that must be in one place are not. `anywhere`: what is `global` goes with every place."""
+    if not here or not there or here == there or (anywhere and "global" in {here, there}):
         return None
     return make_invalid(field, f"'{what}'. It is in {there}, and must be in {here}")
 

@@ -147,8 +147,8 @@ def _certificates_admitted(before: City, after: City) -> Iterator[AdmissionChang
         old, new = (reference_evaluator.evaluate_admission(city, certificate, place).segment for city in cities)
         if old != new:
             holders = {role for one in before.admissions if one.certificate == certificate for role in one.roles}
-            strange = _for_staff(after, new) and not (holders and holders <= staff)
-            surprises = (STRANGERS,) if strange else ()
+            reaches_staff_segment = _for_staff(after, new) and not (holders and holders <= staff)
+            surprises = (STRANGERS,) if reaches_staff_segment else ()
             yield AdmissionChange(f"certificate {certificate}", (), place, (old,), (new,), surprises)
 
 
@@ -163,8 +163,8 @@ def _people_admitted(before: City, after: City) -> Iterator[AdmissionChange]:
         if old != new:
             opened = [segment for segment in new if segment not in old]
             staff = {one.id for one in after.people.roles if one.audience == "staff"}
-            strange = role not in staff and any(_for_staff(after, segment) for segment in opened)
-            yield AdmissionChange(role, device, place, old, new, (STRANGERS,) if strange else ())
+            reaches_staff_segment = role not in staff and any(_for_staff(after, segment) for segment in opened)
+            yield AdmissionChange(role, device, place, old, new, (STRANGERS,) if reaches_staff_segment else ())
 
 
 def find_admitted_segments(city: City, role: str, postures: frozenset[str], place: str) -> tuple[str, ...]:

@@ -54,10 +54,10 @@ def _skips(old: Stage | None, new: Stage | None) -> bool:
     return old is not None and new is not None and not are_adjacent(old, new)
 
 
-def find_later_changes(before: City, after: City, told: Iterable[object]) -> list[LaterChange]:
+def find_later_changes(before: City, after: City, of_today: Iterable[object]) -> list[LaterChange]:
     """Return what changes in each stage, with all schools in it, and is not told of today for the same schools."""
     known: dict[object, set[str]] = {}
-    for one in told:
+    for one in of_today:
         if isinstance(one, NetworkChange | IdentityChange | SeatChange):
             known.setdefault(_name(one), set()).update(_list_places(one))
     if not (before.integrations.named and after.integrations.named):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import re
 
+from controller.platforms.dialect.paths.words import ROOM
+
 
 def _compile(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(words)})")
@@ -21,14 +23,19 @@ IN_VLANS = _compile(r"state active", r"no (shutdown|protocol|mac-address|l2-isol
 ON_PORTS = _compile(
     r"no (?!switchport\b|mac[ -]).*",
     r"channel-group .*",  # read as a way of its own
-    r"(media-type|speed|duplex|mtu|mdix|flowcontrol|bandwidth|link debounce|linkscan-mode|snmp|system mtu) .*",
-    r"(spanning-tree|lldp|power|efmoam|loop-detection|frame-error-notice)( .*)?",
+    r"(media-type|speed|duplex|mdix|flowcontrol|bandwidth|linkscan-mode|snmp) .*",
+    rf"mtu {ROOM}",
+    r"link debounce( time [0-9]{1,4})?",
+    r"(spanning-tree|lldp|power|frame-error-notice)( .*)?",
+    r"efmoam (active|passive|disable)|loop-detection (send-port|uplink-port|exception-port)",
     r"storm-control (broadcast|multicast|unicast) level ((percent )?[1-9][0-9.]*|(pps|kbps) [1-9][0-9]{2,})",
     r"ip (dhcp snooping|arp inspection) (trust|limit rate [1-9][0-9]+)",
 )
 
 ON_VLAN_INTERFACES = _compile(
     r"no .*",
-    r"(ip mtu|ipv6 mtu|mtu|bandwidth|arp timeout|arp max-send-count) .*",
+    rf"(ip |ipv6 )?mtu {ROOM}",
+    r"(bandwidth|arp timeout) .*",
+    r"arp max-send-count [1-9][0-9]*",
     r"ip (redirects|unreachables|icmp .*)",
 )

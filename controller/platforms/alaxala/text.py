@@ -23,7 +23,8 @@ from controller.platforms.common.whole_text import TextForm
 from controller.platforms.dialect.acl import AclGrammar, AddressForm
 from controller.platforms.dialect.blocks import Layout
 from controller.platforms.dialect.paths.reader import PathGrammar
-from controller.platforms.dialect.switch import KnownLines, SwitchGrammar, compile_conflicts
+from controller.platforms.dialect.paths.words import KnownLines
+from controller.platforms.dialect.switch import SwitchGrammar, compile_conflicts
 
 MAXIMUM_ENTRIES = 2048
 LONGEST_FILTER_NAME = 31

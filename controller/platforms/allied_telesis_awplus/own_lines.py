@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from controller.platforms.dialect.paths.words import ROOM
+
 
 def _compile(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(words)})")
@@ -22,12 +24,13 @@ ON_PORTS = _compile(
     r"no (?!sw|mac[ -]).*",
     r"switchport( (atmf-link|atmf-crosslink|atmf-arealink remote-area \S+ vlan [0-9]+|resiliencylink))?",
     r"(channel-group|static-channel-group|lacp) .*",  # read as a way of its own
-    r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|mtu|jumbo|fec|ecofriendly|linkflap) .*",
+    r"(speed|duplex|polarity|mdix|flowcontrol|backpressure|jumbo|fec|ecofriendly|linkflap) .*",
+    rf"mtu {ROOM}",
     r"(spanning-tree|lldp|udld|power-inline|snmp|logging|loop-protection|thrash-limiting|findme)( .*)?",
     r"storm-control \S+ level [1-9][0-9]*(\.[0-9]+)?",
     r"wrr-queue (weight|group|queue-limit) .*",
     r"(mls qos|priority-queue|trust|platform|ptp|sflow|rmon)( .*)?",
-    r"(ip dhcp snooping(?! max-bindings 0)|arp security|ipv6 dhcp snooping)( .*)?",
+    r"(ip(v6)? dhcp snooping(?! max-bindings 0)|arp security)( .*)?",
     r"(ip igmp|ipv6 mld) (snooping|immediate-leave|static-group|flood)( .*)?",
     r"(ip igmp|ipv6 mld) (version|query-[a-z-]+|querier-timeout|last-member-query-[a-z]+|robustness-variable) .*",
 )

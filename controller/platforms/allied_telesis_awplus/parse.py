@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from controller.model.network.device_state import PREFIX, Filter, Vlan, build_device_state
 from controller.model.network.packets import Direction, Family
+from controller.platforms.allied_telesis_awplus import own_lines
 from controller.platforms.allied_telesis_awplus.acl import ACCESS_LISTS
 from controller.platforms.allied_telesis_awplus.lags import join_lags
 from controller.platforms.allied_telesis_awplus.ports import Port, find_range_fault, list_port_names, read_port
@@ -17,6 +18,7 @@ from controller.platforms.conflict_choices import ConflictKind, advise
 from controller.platforms.dialect.acl import read_filter
 from controller.platforms.dialect.blocks import Block, Reading, find_layout_faults, join_words, read_blocks
 from controller.platforms.dialect.paths.reader import PathGrammar, read_unmanaged_paths
+from controller.platforms.dialect.paths.words import KnownLines
 
 _OURS = f"{PREFIX}-"
 PATHS = PathGrammar(
@@ -48,7 +50,7 @@ def parse(text: str, source: str) -> Observation:
         words = f"{join_words(line)!r} judges packets before filters of ours do"
         reading.refuse(line, words + advise(ConflictKind.JUDGED_BEFORE, line=join_words(line)))
     reading.remarks += joined.remarks
-    seen = read_unmanaged_paths(PATHS, blocks, reading.managed)
+    seen = read_unmanaged_paths(PATHS, blocks, reading.managed, KnownLines(ports=own_lines.ON_PORTS))
     state = build_device_state(reading.vlans, joined.ports, reading.filters, joined.bindings, lags=lags)
     return reading.observe(lines, state, paths=seen.paths, routes=seen.routes)
 

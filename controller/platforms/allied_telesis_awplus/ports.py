@@ -22,7 +22,7 @@ from controller.platforms.allied_telesis_awplus.text import ATTACHED, JUDGED, LA
 from controller.platforms.base import ConfigLine
 from controller.platforms.common.managed import LAST_VLAN, parse_filter_name, parse_vlan_list
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.dialect.blocks import join_words, lines_starting
+from controller.platforms.dialect.blocks import join_words, lines_starting, takes_back
 from controller.platforms.dialect.lags import MEMBER_MARK, describe_unknown_lag
 from controller.platforms.dialect.paths.port_vlans import change_allowed_vlans
 
@@ -209,9 +209,11 @@ def _find_conflicts(children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine
 def _find_unknown(name: str, mark: ConfigLine, children: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:
     """Yield the lines of a port of ours of which nobody said that they change nothing of it."""
     told = {line.number for line, _ in _find_conflicts(children)}
+    texts = [join_words(line) for line in children]
     for line in children:
         words = join_words(line)
-        own = words.startswith(_OWN) or _ATTACHED.fullmatch(words) or own_lines.ON_PORTS.fullmatch(words)
+        known = own_lines.ON_PORTS.fullmatch(words) and not takes_back(words, texts)
+        own = words.startswith(_OWN) or _ATTACHED.fullmatch(words) or known
         if not own and line.number not in told:
             ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
             advice = advise(ConflictKind.PORT_LINE, place=name, line=words)

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import re
 
+from controller.platforms.dialect.paths.words import ROOM
+
 
 def _compile(*words: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{'|'.join(words)})")
@@ -36,9 +38,11 @@ ON_PORTS = _compile(
     r"switchport",
     r"switchport (nonegotiate|trunk encapsulation (dot1q|isl|negotiate)|priority .*)",
     r"(channel-group|channel-protocol|lacp|pagp) .*",  # read as a way of its own
-    r"(speed|duplex|mdix|negotiation|flowcontrol|mtu|media-type|load-interval|carrier-delay|bandwidth) .*",
+    r"(speed|duplex|mdix|negotiation|flowcontrol|media-type) .*",
+    r"(load-interval|carrier-delay|bandwidth|delay)( (msec |receive )?[0-9]+)?",
+    rf"mtu {ROOM}",
     r"hold-queue [1-9].*",
-    r"(cdp|lldp|udld|spanning-tree|snmp|logging|power|keepalive|energywise(?! level 0)|eee|rmon|delay)( .*)?",
+    r"(cdp|lldp|udld|spanning-tree|snmp|logging|power|keepalive|energywise(?! level 0)|eee|rmon)( .*)?",
     r"storm-control action .*",
     rf"storm-control \S+ level ({_SHARE}( {_SHARE})?|pps {_PACKETS}( {_PACKETS})?|bps {_BITS}( {_BITS})?)",
     r"srr-queue bandwidth (share( [0-9]+){4}|shape( ([0-9]{1,2}|100)){4})",
@@ -55,7 +59,9 @@ ON_PORTS = _compile(
 ON_VLAN_INTERFACES = _compile(
     r"no .*",
     r"(ip access-group|ipv6 traffic-filter) .*",  # bindings are judged by their places
-    r"(mtu|ip mtu|ipv6 mtu|load-interval|bandwidth|delay|carrier-delay|hold-queue [1-9][0-9]*) .*",
+    rf"(ip |ipv6 )?mtu {ROOM}",
+    r"(load-interval|carrier-delay|bandwidth|delay) (msec |receive )?[0-9]+",
+    r"hold-queue [1-9][0-9]* (in|out)",
     r"ip tcp adjust-mss .*|ipv6 tcp adjust-mss .*",
     r"(arp timeout|arp log|snmp trap|logging event) .*",
     r"(ip igmp|ipv6 mld) (version|query-[a-z-]+|querier-timeout|last-member-query-[a-z]+|robustness-variable) .*",

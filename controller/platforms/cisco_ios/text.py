@@ -32,7 +32,8 @@ from controller.platforms.common.whole_text import TextForm
 from controller.platforms.dialect.blocks import Layout, find_layout_faults
 from controller.platforms.dialect.lags import LagGrammar
 from controller.platforms.dialect.paths.reader import PathGrammar
-from controller.platforms.dialect.switch import KnownLines, SwitchGrammar, compile_conflicts
+from controller.platforms.dialect.paths.words import KnownLines
+from controller.platforms.dialect.switch import SwitchGrammar, compile_conflicts
 from controller.platforms.dialect.vlan_interface import AddressGrammar
 
 MAXIMUM_ENTRIES = 1000

@@ -542,7 +542,10 @@ repair() {
 repair_lost() {
     found=$(lost_jobs | grep " $1 ") || die "run $1 has nothing that is unconfirmed"
     [ "$2" = keep ] || die 'only the job of this restore has the old state; it puts it back by itself, every 30 s'
-    lines "$found" | while read -r process _; do kill -s TERM "$process" 2>/dev/null || :; done
+    lines "$found" | while read -r process _; do
+        # Found a moment ago: by now the job may have ended, and its number be another's.
+        if grep -qszxF -e"for=$home" "/proc/$process/cmdline"; then kill -s TERM "$process" 2>/dev/null || :; fi
+    done
     echo kept
 }
 

@@ -17,13 +17,17 @@ def _list_words(words: str) -> frozenset[str]:
 _ADDRESS_WORDS = _list_words(
     "route routing nat policy local address access-list access-group default-gateway default-network dhcp arp wccp "
     "forwarding unicast-routing prefix-list inspect vrf traffic-filter router filter keepalive helper-address "
-    "neighbor forward-protocol hop-limit igmp mld multicast"
+    "neighbor forward-protocol hop-limit igmp mld multicast options"
 )
 _SECOND: Mapping[str, frozenset[str]] = {
     "ip": _ADDRESS_WORDS,
     "ipv6": _ADDRESS_WORDS,
     "vlan": frozenset({"filter", "configuration", "access-map", "database", "classifier"}),
-    "monitor": frozenset({"session"}),
+    "monitor": frozenset({"session", "capture"}),
+    "system": frozenset({"mtu"}),
+    "pnp": frozenset({"profile"}),
+    "stack": frozenset({"management"}),
+    "atmf": frozenset({"management", "domain"}),
     "event": frozenset({"manager"}),
     "mac": frozenset({"static", "address-table", "access-list", "access-group"}),
     "mac-address-table": frozenset({"static", "learning", "limit"}),
@@ -56,9 +60,10 @@ _FIRST = frozenset(_SECOND) | _list_words(
     "channel-group static-channel-group encapsulation standby vrrp glbp tunnel schedule ospf bgp rip zone-member "
     "axrp gsrp epsr g8032 openflow mirror policy-based-routing description action cli option default-router "
     "trigger script boot schedule-power-control remote-mirror source destination cns scripting resident-script "
-    "event-script wlan client"
+    "event-script wlan client service-template service-policy control-plane override relay origin template "
+    "parameter-map"
 )
-_WHOLE = _list_words("class host nat no policy prefix snmp switch zone")
+_WHOLE = _list_words("auto class host nat no policy prefix snmp switch zone")
 """Words that only look short: each is a command, or what a command is about, on one of these systems."""
 _SHORTEST = 2
 """Letters of a word that is cut short: one alone is no command that any of these systems takes."""

@@ -56,8 +56,12 @@ _AT_MARGIN = re.compile(
 _LEADING = re.compile(
     r"interface |vlan database|event manager applet |kron policy-list |monitor session |trigger "
     r"|ip dhcp (pool |global-options)|wlan |wireless profile |auth profile "
+    r"|service-template |template |parameter-map |control-plane"
 )
 """Blocks whose lines can lead packets somewhere, or change the configuration by themselves."""
+_NAMING = re.compile(r"(wireless|service-template|template|parameter-map|ip dhcp pool|ipv6 dhcp pool|ip nat pool) .*")
+"""Blocks in which a device prints the VLAN or the interface that they are about; what stands there is judged."""
+_ABOUT = re.compile(r"interface [A-Za-z-]+ ?[0-9].*")
 _VLAN = re.compile(r"vlan [0-9][0-9,-]*")
 _SAVE_ANEW = "save the running configuration anew"
 
@@ -168,11 +172,18 @@ def find_layout_faults(text: str, layout: Layout) -> Iterator[tuple[ConfigLine, 
         elif header is None:
             yield line, f"is indented, and no line stands before it that it could belong to; {_SAVE_ANEW}"
             return
-        elif _AT_MARGIN.fullmatch(words) or (_VLAN.fullmatch(words) and not header.text.startswith("wireless ")):
+        elif _names_its_own(header, words):
+            pass
+        elif _AT_MARGIN.fullmatch(words) or _VLAN.fullmatch(words):
             yield line, f"is indented under line {header.number}, and a device prints it at the margin; {_SAVE_ANEW}"
         begun = free_text.begun or begun
     if free_text.begun is not None:
         yield free_text.begun, f"begins a text that {free_text.delimiter!r} must end, and nothing does; {_SAVE_ANEW}"
+
+
+def _names_its_own(header: ConfigLine, words: str) -> bool:
+    named = _VLAN.fullmatch(words) or _ABOUT.fullmatch(words)
+    return named is not None and _NAMING.fullmatch(join_words(header)) is not None
 
 
 def find_typed_lines(blocks: Iterable[Block], known: Container[int] = ()) -> Iterator[UnmanagedPath]:
@@ -275,6 +286,16 @@ class Reading:
             if found:
                 words = f"{join_words(line)!r} names {found[0]}, which is ours, where none of ours belongs"
                 yield line, words + advise(ConflictKind.OWN_NAME, line=join_words(line))
+
+
+def takes_back(words: str, others: Iterable[str]) -> bool:
+    """Say if a line takes back another of its block: a device prints one or the other, and one that reads both obeys.
+
+    >>> takes_back("no ip address", ["ip address 10.1.0.1 255.255.0.0"]), takes_back("no ip redirects", [])
+    (True, False)
+    """
+    undone = words.removeprefix("no ")
+    return undone != words and any(one == undone or one.startswith(f"{undone} ") for one in others)
 
 
 def find_repeated(lines: Sequence[ConfigLine]) -> Iterator[tuple[ConfigLine, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from controller.platforms.base import ConfigLine
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.dialect.blocks import find_repeated, join_words, lines_starting
+from controller.platforms.dialect.blocks import find_repeated, join_words, lines_starting, takes_back
 from controller.platforms.dialect.lags import MEMBER_MARK
 from controller.platforms.dialect.switch import SwitchGrammar
 
@@ -59,11 +59,16 @@ def _find_unknown(
 ) -> Iterator[tuple[ConfigLine, str]]:
     """Yield the lines of a port of ours of which nobody said that they change nothing of it."""
     known = grammar.known_lines.ports
+    texts = [join_words(line) for line in children]
     for line in children if known is not None else ():
         words = join_words(line)
         own = words.startswith(_OWN) or words in {grammar.isolated, grammar.encapsulation}
         own = own or (words == "shutdown" and is_member_mark(grammar, mark))
-        if not (line.number in told or own or (known is not None and known.fullmatch(words))):
+        if not (
+            line.number in told
+            or own
+            or (known is not None and known.fullmatch(words) and not takes_back(words, texts))
+        ):
             ours = f"{name} is ours ({join_words(mark)!r}, line {mark.number})"
             advice = advise(_choose_kind(words), place=name, line=words)
             yield line, f"conflict: {ours} and {words!r} is not known to change nothing of it{advice}"

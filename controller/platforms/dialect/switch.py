@@ -31,6 +31,7 @@ from controller.platforms.dialect.acl import AclGrammar, write_filter
 from controller.platforms.dialect.blocks import Layout
 from controller.platforms.dialect.lags import MEMBER_MARK, LagGrammar
 from controller.platforms.dialect.paths.reader import OF_UNKNOWN_HABITS, PathGrammar
+from controller.platforms.dialect.paths.words import KnownLines
 from controller.platforms.dialect.vlan_interface import AddressGrammar, find_interface_misfit, write_interface
 from controller.platforms.dialect.vlan_table import VlanTable
 
@@ -41,18 +42,6 @@ _LONGEST_LIST = 60
 def compile_conflicts(*found: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Return pairs of a pattern and what an object is by a line of that pattern, compiled."""
     return tuple((re.compile(pattern), what) for pattern, what in found)
-
-
-@dataclass(frozen=True)
-class KnownLines:
-    """Lines that may stand in an object of ours beside our own: they change nothing of it (None: not looked at).
-
-    `interfaces` are those in VLANs where they have no addresses of ours; else `AddressGrammar.known` says so.
-    """
-
-    vlans: re.Pattern[str] | None = None
-    ports: re.Pattern[str] | None = None
-    interfaces: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)

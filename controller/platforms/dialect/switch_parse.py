@@ -36,6 +36,7 @@ from controller.platforms.dialect.blocks import (
     join_words,
     lines_starting,
     read_blocks,
+    takes_back,
 )
 from controller.platforms.dialect.lags import MEMBER_MARK, LagReading, ReadMember, describe_unknown_lag
 from controller.platforms.dialect.paths.port_vlans import list_used_ports
@@ -75,7 +76,10 @@ def parse_switch(grammar: SwitchGrammar, text: str, source: str) -> Observation:
     state = build_device_state(
         reading.vlans, ports, reading.filters, reading.bindings, interfaces=reading.interfaces, lags=lags
     )
-    seen = read_unmanaged_paths(grammar.paths, blocks, reading.managed)
+    known = grammar.known_lines
+    if grammar.addresses is not None:
+        known = replace(known, interfaces=grammar.addresses.known)
+    seen = read_unmanaged_paths(grammar.paths, blocks, reading.managed, known)
     gaps = () if table.gap is None else (table.gap,)
     gap = [UnmanagedPath(PathKind.VLAN_DATABASE, one.number, join_words(one).lower(), vlans=None) for one in gaps]
     observed = reading.observe(lines, state, paths=(*seen.paths, *gap), routes=seen.routes)
@@ -266,11 +270,13 @@ class _SwitchReading(Reading):
         """Yield the lines beside filters of ours of which nobody said that they change nothing of the interface."""
         known = self.grammar.known_lines.interfaces
         bound = {line.number for line, *_ in self._find_bound(children)}
+        texts = [join_words(line) for line in children]
         for line in children if known is not None else ():
             words = join_words(line)
             # Addresses and ways are judged where they lead.
             judged = line.number in bound or words.startswith(("description ", "ip address ", "ipv6 address "))
-            if not judged and known is not None and known.fullmatch(words) is None:
+            strange = known is not None and (known.fullmatch(words) is None or takes_back(words, texts))
+            if not judged and strange:
                 name = self.grammar.vlan_interface.format(number)
                 advice = advise(ConflictKind.PORT_LINE, place=f"interface {name}", line=words)
                 ours = f"interface {name} holds filters of ours"

@@ -25,7 +25,7 @@ from controller.model.network.device_state import PREFIX, VlanInterface, build_v
 from controller.model.network.packets import Family
 from controller.platforms.base import ConfigLine, name_interface_place
 from controller.platforms.conflict_choices import ConflictKind, advise
-from controller.platforms.dialect.blocks import Reading, join_words, lines_starting
+from controller.platforms.dialect.blocks import Reading, join_words, lines_starting, takes_back
 
 MARK = f"{PREFIX}-interface"
 _IPV4 = re.compile(r"ip address (?P<address>[0-9.]+) (?P<mask>[0-9.]+)(?P<secondary> secondary)?")
@@ -198,10 +198,12 @@ def _find_unknown(
     known = grammar.known
     if known is None:
         return
+    texts = [join_words(line) for line in children]
     for line in children:
         words = join_words(line)
         told = line in read or any(pattern.fullmatch(words) for pattern, _ in grammar.conflicts)
-        if told or words == "shutdown" or words.startswith("description ") or known.fullmatch(words):
+        harmless = known.fullmatch(words) and not takes_back(words, texts)
+        if told or words == "shutdown" or words.startswith("description ") or harmless:
             continue
         ours = f"conflict: {name} is ours ({join_words(mark)!r}, line {mark.number})"
         advice = advise(ConflictKind.INTERFACE_LINE, place=name, line=words)

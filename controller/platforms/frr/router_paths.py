@@ -25,6 +25,7 @@ _HARMLESS_LINES = re.compile(
     r"|(?:ip|ipv6) prefix-list .*|bgp (?:as-path|community-list|extcommunity-list|large-community-list) .*"
     r"|(?:ip|ipv6)? ?access-list .*|route-map .*|bgp route-map delay-timer (?:[1-9]|[1-5][0-9]|60)|bfd"
     r"|(?:ip|ipv6) nht resolve-via-default"
+    r"|(?:ip )?router-id (?!0\.0\.0\.0)[0-9.]+|ipv6 router-id [0-9a-f:]+|exit-vrf"
     r"|ip mroute .*|rpki|key chain .*|exit|end)"
 )
 """Lines at the margin that by themselves decide on no route; lists and route maps do so only where they are used."""
@@ -36,7 +37,7 @@ _DECIDING_LINES = (
     (re.compile(r"(?:ip|ipv6) (?:protocol|import-table) |zebra "), PathKind.ROUTE_PREFERENCE),
 )
 _HARMLESS_ON_INTERFACES = re.compile(
-    r"(?:description .*|bandwidth .*|link-detect|multicast(?: enable)?|exit"
+    r"(?:description .*|bandwidth .*|no shutdown|link-detect|multicast(?: enable)?|exit"
     r"|ipv6 nd suppress-ra"
     r"|(?:no )?ipv6 nd (?:ra-fast-retrans|managed-config-flag|other-config-flag|adv-interval-option)"
     r"|ipv6 nd (?:ra-interval (?:msec )?[0-9]+|reachable-time [0-9]+|ra-retrans-interval [0-9]+))"
@@ -48,10 +49,12 @@ _ROUTE = re.compile(r"(?:ip|ipv6) route (?:\S+/[0-9]+|[0-9.]+ [0-9.]+) \S+(?: ta
 """A route that its target and its next hop say all of: an interface, a table or a label beside them leads elsewhere."""
 _TIMERS = r"[1-9][0-9]? (?:[3-9]|[1-9][0-9]|1[0-7][0-9]|180)"
 """Of a session, in seconds: never off, and no longer than what routers have of themselves (60 and 180)."""
-_BFD_TIMERS = r"(?:[2-9]|[1-4][0-9]|50) [0-9]{2,4} [0-9]{2,4}"
+_BFD_INTERVAL = r"[1-9][0-9]{2,3}"
+"""In milliseconds: below 100 a session ends on what a line in use does."""
+_BFD_TIMERS = rf"(?:[2-9]|[1-4][0-9]|50) {_BFD_INTERVAL} {_BFD_INTERVAL}"
 _HARMLESS_IN_BGP = re.compile(
-    r"(?:bgp (?:router-id .*|log-neighbor-changes|ebgp-requires-policy|bestpath compare-routerid|suppress-duplicates"
-    r"|network import-check|graceful-restart-disable|default show-(?:nexthop-)?hostname)"
+    r"(?:bgp (?:router-id (?!0\.0\.0\.0).*|log-neighbor-changes|ebgp-requires-policy|bestpath compare-routerid"
+    r"|suppress-duplicates|network import-check|graceful-restart-disable|default show-(?:nexthop-)?hostname)"
     r"|no bgp (?:default ipv4-unicast|ebgp-requires-policy|suppress-duplicates|network import-check"
     r"|default show-(?:nexthop-)?hostname|graceful-restart(?: .*)?)"
     rf"|timers bgp {_TIMERS}|maximum-paths (?:ibgp )?[0-9]+|(?:no )?auto-summary|no synchronization"
@@ -71,8 +74,9 @@ A source that is not the line's (`update-source`, `interface` with an address be
 come up over another line, or not at all.
 """
 _HARMLESS_IN_BFD = re.compile(
-    r"(?:detect-multiplier (?:[2-9]|[1-4][0-9]|50)|(?:receive|transmit)-interval [0-9]{2,4}|(?:no )?echo-mode"
-    r"|(?:no )?passive-mode|echo (?:receive|transmit)-interval (?:[0-9]{2,4}|disabled)|echo-interval [0-9]{2,4}"
+    rf"(?:detect-multiplier (?:[2-9]|[1-4][0-9]|50)|(?:receive|transmit)-interval {_BFD_INTERVAL}|(?:no )?echo-mode"
+    rf"|(?:no )?passive-mode|echo (?:receive|transmit)-interval (?:{_BFD_INTERVAL}|disabled)"
+    rf"|echo-interval {_BFD_INTERVAL}"
     r"|label \S+|no shutdown|exit|!)"
 )
 """Of the timers, those that find a dead line: `minimum-ttl` can hold a session down."""
@@ -100,6 +104,8 @@ def _read_block(block: Block) -> Iterator[UnmanagedPath]:
             yield from _read_interface(name, block.children)
         case ["router", "bgp", _]:
             yield from _read_bgp(block.children)
+        case ["vrf", "default"]:  # the table of everything that stands at the margin
+            yield from (path for line in block.children for path in _read_block(Block(line, ())))
         case ["bfd"]:
             yield from _read_sessions(block.children)
         case ["ip" | "ipv6", "route", *_]:

@@ -13,11 +13,18 @@ _OFF = re.compile("0")
 _FAR = re.compile("0|-(?:[7-9][0-9]|1[0-2][0-9])")
 """Signals, in dBm, at which nothing can be used any more; 0 is off."""
 _NEVER = re.compile(r"0(?:\.0+)?")
+_ASKED_RATES = re.compile("(?:10|20|55|60|110|120|240)(?: (?:10|20|55|60|110|120|240))*")
+"""Rates, in 100 kbit/s, that every station of a band has to know: 1, 2, 5.5 and 11, or 6, 12 and 24 Mbit/s."""
+_OFFERED_RATES = re.compile("(?:[0-9]+ )*(?:10|20|55|60|110|120|240)(?: [0-9]+)*")
 _HARMLESS_VALUES = {
     "driver": re.compile("nl80211"),
     "driver_params": re.compile(""),
     "send_probe_response": re.compile("1"),
     "beacon_int": re.compile("[1-9][0-9]{1,2}"),
+    "basic_rates": _ASKED_RATES,
+    "supported_rates": _OFFERED_RATES,
+    "beacon_rate": re.compile("10|20|55|60|110|120|240"),
+    "local_pwr_constraint": re.compile("[0-9]|1[0-9]"),
     "rssi_reject_assoc_rssi": _FAR,
     "rssi_ignore_probe_request": _FAR,
     "require_ht": _OFF,

@@ -14,9 +14,12 @@ from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.blocks import Block, join_words
 from controller.platforms.dialect.paths.addresses import is_network, list_plain_addresses
+from controller.platforms.dialect.paths.words import ROOM
 
-_PLAIN_OPTION = r"(?:dns|domain|hostname|wins_server)=\S+"
+_PLAIN_OPTION = r"(?:(?:dns|domain|hostname|wins_server|ntp_server)=|0*(?:4[2346]|6[67]|150)=)\S+"
 """What a DHCP scope may tell hosts beside their gateway."""
+_MEGABIT = r"(?:[1-9][0-9]{6,}|[1-9][0-9]{3,}k|[1-9][0-9]*m|[1-9][0-9]?%|100%)"
+"""A speed that leaves room for what hosts need, in bits a second, or a part of the line's."""
 _ANNOUNCING = re.compile(
     r"ipv6 (?P<name>\S+) rtadv send(?: [0-9]+)+(?: (?:[mo]_flag=(?:on|off)|(?:max|min)-rtr-adv-interval=[0-9]+))*"
 )
@@ -24,17 +27,26 @@ _ANNOUNCING = re.compile(
 _HARMLESS = re.compile(
     r"(?:login|administrator|user|security|console|description|syslog|snmp\w*|telnetd?|sshd?|sftpd|httpd|tftp|ntp\w*"
     r"|sntpd|timezone|date|time|alarm|mail|statistics|usbhost|dashboard|lua|radius|auth"
-    r"|yno|system|clear|dns|queue|speed|vlan|upnp|ngn|nat|sip)(?: .*)?"
+    r"|system|clear|dns|vlan|upnp|ngn|nat|sip|lldp|l2ms reset)(?: .*)?"
+    r"|yno (?!use on|zero-config).*|(?:bgp|ospf|rip|ipv6 ospf|ipv6 rip) use off"
+    r"|(?:pptp|l2tp) service off|ipsec auto refresh off|ipv6 multicast routing process off"
+    r"|(?:lan-map|switch control) .*\boff|(?:http|cooperation) \S+ permit off"
+    rf"|speed \S+ {_MEGABIT}|queue \S+ (?:type \S+|class filter list .*|default class .*)"
+    rf"|queue \S+ (?:length(?: [1-9][0-9]*)+|class property [0-9]+(?: type=\S+)? bandwidth={_MEGABIT}(?:,{_MEGABIT})?)"
+    r"|queue class filter [0-9]+ (?!0[ /]).*"
     r"|external-memory (?:statistics|syslog|cache|accelerator|auto-search|performance-test) .*"
     r"|(?:external-memory|operation) (?:\S+ ){1,6}permit off"
-    r"|dhcp (?:service|server|duplicate|relay|manual|client|convert|scope bind|scope lease) .*"
+    r"|dhcp (?:service (?!relay)|relay (?!server)|server |duplicate |manual |client |convert )\S.*"
+    r"|dhcp scope (?:bind|lease) .*"
     rf"|dhcp scope option [0-9]+(?: {_PLAIN_OPTION})+"
-    r"|lan (?:type|link-aggregation|linkup|keepalive|count-hub-overflow) .*|ethernet filter .*"
+    rf"|lan type (?!.*\bmtu=(?!{ROOM}\b)).*"
+    r"|lan (?:link-aggregation|linkup|keepalive|count-hub-overflow) .*|ethernet filter .*"
     r"|schedule at [0-9]+(?: (?!\* )\S+){1,2} \* (?:ntpdate|rdate) \S+(?: syslog)?"
-    r"|schedule at [0-9]+(?: \S+/\S+)? (?:\+[0-9]+|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?) \* restart"
+    r"|schedule at [0-9]+(?: \S+/\S+)? (?:\+[0-9]{3,}|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?) \* restart"
     r"|(?:ip|ipv6) filter (?!(?:source-route|directed-broadcast) off).*"
-    r"|(?:ip|ipv6) (?:keepalive|icmp|stealth|host|arp|flow|fragment) ?.*"
-    r"|(?:ip|ipv6) \S+ (?:secure filter|mtu|tcp|intrusion|proxyarp off|dhcp|rebound|keepalive) ?.*"
+    r"|(?:ip|ipv6) (?:keepalive|stealth|host|arp|fragment|icmp (?!redirect receive on)|flow (?!limit [0-9]{1,3}$)) ?.*"
+    r"|(?:ip|ipv6) \S+ (?:secure filter|tcp|intrusion|proxyarp off|dhcp (?!service relay)|rebound|keepalive) ?.*"
+    rf"|(?:ip|ipv6) \S+ mtu {ROOM}"
     rf"|{_ANNOUNCING.pattern}"
     r"|(?:ip|ipv6) (?:routing on|routing process .*)"
 )
@@ -43,7 +55,7 @@ _DECIDING = (
     (re.compile(r"ip(?:v6)? \S+ intrusion detection .*reject=on.*|ethernet \S+ filter .*"), PathKind.VLAN_FILTER),
     (re.compile(r"lan port-mirroring .*"), PathKind.MIRROR),
     (re.compile(r"lan (?:backup|shutdown) .*"), PathKind.ROUTE_PREFERENCE),
-    (re.compile(r"(?:bgp|ospf|rip|ipv6 ospf|ipv6 rip)\b.*"), PathKind.ROUTING_PROTOCOL),
+    (re.compile(r"(?:bgp|ospf|rip|ipv6 ospf|ipv6 rip)\b(?! use off$).*"), PathKind.ROUTING_PROTOCOL),
     (re.compile(r"ip(?:v6)? routing off"), PathKind.ROUTING_OFF),
     (re.compile(r"ip(?:v6)? \S+ nat descriptor .*"), PathKind.ADDRESS_TRANSLATION),
     (re.compile(r"ip(?:v6)? (?:policy|\S+ rip|\S+ ospf) .*"), PathKind.POLICY_ROUTING),

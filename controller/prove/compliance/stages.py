@@ -84,8 +84,8 @@ def prove_stages(city: City) -> list[Check]:
 
 
 def _describe_ways(ways: list[SegmentWay]) -> str:
-    told = [f"from {way.source} by {way.openers}" for way in ways]
-    return "only " + "; ".join(told) if told else "from no segment"
+    named = [f"from {way.source} by {way.openers}" for way in ways]
+    return "only " + "; ".join(named) if named else "from no segment"
 
 
 def _prove_branch(city: City, school: School, strict: list[tuple[Application, list[SegmentWay]]], here: str) -> Check:
@@ -93,19 +93,19 @@ def _prove_branch(city: City, school: School, strict: list[tuple[Application, li
     found: list[str] = []
     evidence: list[str] = []
     for app, ways in sorted(strict, key=lambda one: one[0].proxy):
-        told = f"{here}{app.id}"
+        subject = f"{here}{app.id}"
         if app.proxy:
             rules = [one for one in city.rules_by_application.get(app.id, ()) if one.effect is Effect.PERMIT]
             asked = ", ".join(f"{one.id} ({one.origin})" for one in rules if one.identity)
             evidence.append(
-                f"{told}: strong access control: the proxy judges everybody, by {asked}; {_describe_ways(ways)}"
+                f"{subject}: strong access control: the proxy judges everybody, by {asked}; {_describe_ways(ways)}"
             )
             continue
         ways_out = [one for way in ways for one in _list_ways_out(city, school, app, way.source)]
         found += [f"{school.id}: {here}{one}" for one in ways_out]
         if not ways_out:
             kept = ", which reaches nothing outside the schools" if ways else ""
-            evidence.append(f"{told}: three-way separation: {_describe_ways(ways)}{kept}")
+            evidence.append(f"{subject}: three-way separation: {_describe_ways(ways)}{kept}")
     return Check(BRANCH, len(strict), tuple(found), tuple(evidence))
 
 

@@ -31,6 +31,8 @@ KIND, LAST_WAY = "integration", "last way"
 def find_missed_cutovers(city: City) -> Iterator[Finding]:
     """Yield an error for each cut-over before the day that the city was loaded for, and each stage since a later one.
 
+    And a warning for each change that was written for a day that is past, and that nobody has confirmed.
+
     >>> list(find_missed_cutovers(city))
     []
     """
@@ -43,6 +45,13 @@ def find_missed_cutovers(city: City) -> Iterator[Finding]:
                 "with 'next', and let tsunagu integrate plan change it"
             )
             yield make_error(KIND, one.origin, message)
+        if one.is_unconfirmed(city.policy_date) and one.since is not None and one.since < city.policy_date:
+            noun, name = one.subject
+            message = (
+                f"{noun} {name} was to be {one.stage} on {one.since}, and nobody has confirmed it; look at its "
+                f"devices: tsunagu integrate confirm {noun}:{name} --write"
+            )
+            yield make_warning(KIND, one.origin, message)
         if one.next is not None and one.next.cutover < city.policy_date:
             noun, name = one.subject
             message = (

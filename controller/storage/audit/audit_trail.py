@@ -61,6 +61,7 @@ class AuditKind(StrEnum):
     DAEMON = "daemon"
     DRILLED = "drilled"
     CHECK_PASSED = "check-passed"
+    CHECK_LIMITS = "check-limits"
     REMOVED = "removed"
 
 

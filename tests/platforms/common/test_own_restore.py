@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from controller.errors import CommandFailed, DeviceBusy, DeviceUnconfirmed
+from controller.lab.state.processes import LabProcess
 from controller.platforms.base import Command, Lock, Restore
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.common.unconfirmed import RestoreState, refuse_unconfirmed
 from controller.platforms.device_text.device_text import DeviceText
 from tests.platforms.ovs.virtual_switch import wait_until
+from tests.started_processes import find_processes, kill_restore_jobs
 
 COMMON = Path(__file__).parents[3] / "controller/platforms/common/own_restore.sh"
 SYSTEM = """\
@@ -109,18 +112,9 @@ class FileDevice(OwnRestore):
         """What the device runs."""
         return (self.database / "text").read_text(encoding="utf-8")
 
-    def list_jobs(self) -> list[int]:
+    def list_jobs(self) -> list[LabProcess]:
         """The restore jobs that live, by what they were started as."""
-        mark = f"for={self.disk / 'home'}".encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if mark in words and b"fire" in words:
-                found.append(int(path.parent.name))
-        return found
+        return find_processes(f"for={self.disk / 'home'}", "fire")
 
     def change(self, seconds: int, lock: Lock = FIRST) -> Restore:
         """Lock, arm and push, as a controller does that is killed then."""
@@ -133,8 +127,7 @@ class FileDevice(OwnRestore):
 
     def end(self) -> None:
         """End what waits, and give the disks back."""
-        for job in self.list_jobs():
-            subprocess.run(["kill", "-9", str(job)], check=False, capture_output=True)
+        kill_restore_jobs(self.list_jobs())
         assert self.keeper.stdin is not None
         assert self.keeper.stdout is not None
         self.keeper.stdin.close()
@@ -297,14 +290,34 @@ def test_a_program_that_does_not_know_the_question_is_told_as_older(device: File
 
 def test_a_restore_whose_job_is_gone_is_seen_and_repaired(device: FileDevice) -> None:
     device.change(60)
-    for job in device.list_jobs():
-        os.kill(job, 9)
+    kill_restore_jobs(device.list_jobs())
     wait_until(lambda: not device.list_jobs(), "the end of the job")
     with pytest.raises(DeviceUnconfirmed, match="nothing on it puts its old state back any more"):
         refuse_unconfirmed("f1", device.list_unconfirmed(device))
     device.repair(device, "run1", keep=False)
     assert device.text == OLD
     assert device.list_unconfirmed(device) == ()
+
+
+def test_a_job_whose_folder_is_gone_is_ended_where_its_change_is_kept(device: FileDevice) -> None:
+    device.change(60)
+    device.sh("rm -r $DISK/home/restores")
+    device.repair(device, "run1", keep=True)
+    wait_until(lambda: not device.list_jobs(), "the end of the job")
+    assert device.text == NEW
+    assert device.list_unconfirmed(device) == ()
+
+
+def test_a_job_that_ended_as_it_was_found_ends_nobody_who_has_its_number(tmp_path: Path) -> None:
+    program = COMMON.read_text(encoding="utf-8")
+    functions = re.findall(r"^(?:lines\(\) \{.*\}|repair_lost\(\) \{\n(?s:.*?)^\})\n", program, re.MULTILINE)
+    assert len(functions) == 2
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        found = f"home={tmp_path}\nlost_jobs() {{ echo '{stranger.pid} run1 plan1 0 0'; }}\n"
+        words = ("sh", "-eu", "-c", f"{found}{''.join(functions)}repair_lost run1 keep")
+        told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        stranger.kill()
+    assert (told, stranger.returncode) == ("kept\n", -signal.SIGKILL)
 
 
 def end_restores(device: FileDevice, numbers: range, kibibytes: int) -> None:

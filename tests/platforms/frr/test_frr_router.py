@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,6 +10,7 @@ import pytest
 
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import CommandFailed, DeviceBusy
+from controller.lab.state.processes import LabProcess
 from controller.model.city import City
 from controller.model.network.device_state import DeviceState
 from controller.model.network.packets import Family
@@ -20,7 +19,8 @@ from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Lock, Operable, Restore
 from controller.platforms.frr.driver import CONFIGURE, Frr
 from tests.platforms.frr.virtual_router import CORE, VirtualRouter, virtual_router
-from tests.platforms.ovs.virtual_switch import alive, wait_until
+from tests.platforms.ovs.virtual_switch import wait_until
+from tests.started_processes import find_restore_jobs, kill_restore_jobs
 
 pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
@@ -56,17 +56,15 @@ def shared(city: City) -> Iterator[VirtualRouter]:
 @pytest.fixture
 def router(shared: VirtualRouter) -> Iterator[VirtualRouter]:
     yield shared
-    for job in jobs(shared):
-        os.killpg(job, signal.SIGKILL)
+    kill_restore_jobs(jobs(shared))
     shutil.rmtree(shared.home)
     shared.home.mkdir()
     apply(shared, DeviceState())
 
 
-def jobs(router: VirtualRouter) -> list[int]:
+def jobs(router: VirtualRouter) -> list[LabProcess]:
     """The restore jobs that still live on the router."""
-    found = [int(path.read_text("ascii").split()[0]) for path in router.home.glob("restores/*/job")]
-    return [pid for pid in found if alive(pid)]
+    return find_restore_jobs(router.home)
 
 
 def state_of(router: VirtualRouter) -> DeviceState:

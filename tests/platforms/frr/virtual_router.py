@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import CommandFailed
+from controller.lab.state.processes import kill_process
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.access_lines import Region
@@ -22,7 +22,8 @@ from controller.model.sites.schools import School
 from controller.platforms.base import Command
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.frr.driver import Frr
-from tests.platforms.ovs.virtual_switch import alive, force, run, wait_until
+from tests.platforms.ovs.virtual_switch import force, run, wait_until
+from tests.started_processes import find_daemon
 
 DAEMONS = ("zebra", "bgpd")
 CORE = {Family.V4: "198.51.100.0/24", Family.V6: "2001:db8:f100::/48"}
@@ -50,9 +51,9 @@ class Speaker:
         """End the daemons at once, as a power cut would."""
         for daemon in DAEMONS:
             pidfile = self.folder / f"{daemon}.pid"
-            pid = int(pidfile.read_text(encoding="ascii"))
-            os.kill(pid, signal.SIGKILL)
-            wait_until(lambda pid=pid: not alive(pid), f"the end of {daemon}")  # type: ignore[misc]
+            running = find_daemon(pidfile)
+            assert running is not None, f"{daemon} does not run"
+            kill_process(running)
             pidfile.unlink()
 
     def vtysh(self, *words: str) -> str:

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.errors import CommandFailed
+from controller.lab.state.processes import signal_process
 from controller.model.sites.devices import Device
 from controller.platforms.base import Command, Session
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.hostapd.driver import Hostapd
 from tests.emulators.hostapd import HEAD
-from tests.platforms.ovs.virtual_switch import alive, wait_until
+from tests.platforms.ovs.virtual_switch import wait_until
+from tests.started_processes import find_daemon, find_restore_jobs, kill_restore_jobs
 
 SECRET = 'x&y"\\z'  # noqa: S105 nobody's
 """Characters that a careless script would trip over."""
@@ -35,15 +37,17 @@ sh "{folder}/agent" load >>"{folder}/loads" 2>&1 || exit 1
         case $line in ssid=*) number=$((number + 1)) ;; esac
     done
 }} >"{folder}/status"
-echo {pid} >"{folder}/pid"
+echo self >"{folder}/pid"
 """
-"""Stands for systemd and hostapd: `load` first, then it serves what the file says; with `broken` it does not start."""
+"""Stands for systemd and hostapd: `load` first, then it serves what the file says; with `broken` it does not start.
+
+Its PID file names no process that anybody could end: `/proc/self` is there for whoever looks."""
 REAL_SERVICE = """\
 #!/bin/sh
 [ "$*" = 'restart hostapd' ] || exit 1
 echo >>"{folder}/restarts"
-if [ -e "{folder}/pid" ]; then
-    read -r pid <"{folder}/pid"
+read -r pid 2>/dev/null <"{folder}/pid" || pid=none
+if grep -qszxF -e "{folder}/pid" "/proc/$pid/cmdline"; then
     kill "$pid"
     while [ -e "{folder}/pid" ]; do sleep 0.05; done
 fi
@@ -69,7 +73,7 @@ class ShellAccessPoint:
         self.main.parent.mkdir()
         stand_ins = {"systemctl": REAL_SERVICE} if real else {"systemctl": SERVICE, "hostapd_cli": ASKED}
         for name, text in stand_ins.items():
-            (tools / name).write_text(text.format(folder=folder, pid=os.getpid()), encoding="utf-8")
+            (tools / name).write_text(text.format(folder=folder), encoding="utf-8")
             (tools / name).chmod(0o755)
         self.main.write_text(head, encoding="utf-8")
         self.secret.write_text(f"{SECRET}\n", encoding="utf-8")
@@ -107,8 +111,8 @@ class ShellAccessPoint:
     def end_hostapd(self) -> None:
         """End the real hostapd, and what waits."""
         self.end_jobs()
-        if (self.folder / "pid").exists():
-            os.kill(int((self.folder / "pid").read_text(encoding="utf-8")), signal.SIGTERM)
+        running = find_daemon(self.folder / "pid")
+        if running is not None and signal_process(running, signal.SIGTERM):
             wait_until(lambda: not (self.folder / "pid").exists(), "the end of hostapd")
 
     def fire(self, run: str) -> None:
@@ -127,11 +131,7 @@ class ShellAccessPoint:
 
     def end_jobs(self) -> None:
         """End what waits on the access point."""
-        for path in self.home.glob("restores/*/job"):
-            pid = int(path.read_text(encoding="utf-8").split()[0])
-            if alive(pid):
-                os.killpg(pid, signal.SIGKILL)
-                wait_until(lambda pid=pid: not alive(pid), "the end of a job")  # type: ignore[misc]
+        kill_restore_jobs(find_restore_jobs(self.home))
 
 
 class LocalTransport:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.platforms.ovs.one_switch import PORTS, jobs
 from tests.platforms.ovs.virtual_switch import VirtualSwitch, virtual_switch
+from tests.started_processes import kill_restore_jobs
 
 
 @pytest.fixture(scope="module")
@@ -22,5 +21,4 @@ def shared() -> Iterator[VirtualSwitch]:
 def switch(shared: VirtualSwitch) -> Iterator[VirtualSwitch]:
     shared.reset(*PORTS)
     yield shared
-    for job in jobs(shared):
-        os.killpg(job, signal.SIGKILL)
+    kill_restore_jobs(jobs(shared))

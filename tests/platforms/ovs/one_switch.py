@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from controller.lab.state.processes import LabProcess
 from controller.model.network.device_state import DeviceState
 from controller.platforms.base import Lock, Restore, Step
 from controller.platforms.ovs.driver import OpenVSwitch
-from tests.platforms.ovs.virtual_switch import VirtualSwitch, alive
+from tests.platforms.ovs.virtual_switch import VirtualSwitch
 from tests.platforms.states import example
+from tests.started_processes import find_restore_jobs
 
 OVS = OpenVSwitch()
 PORTS = ("h1", "h-2", "up1")  # The switch writes a name with a dash in quotes.
@@ -17,10 +19,9 @@ FIRST = Lock(owner="plan1", run="run1", seconds=60)
 OTHER = Lock(owner="plan2", run="run2", seconds=60)
 
 
-def jobs(switch: VirtualSwitch) -> list[int]:
+def jobs(switch: VirtualSwitch) -> list[LabProcess]:
     """The restore jobs that still live on the switch."""
-    found = [int(path.read_text("ascii").split()[0]) for path in switch.folder.glob("switch/restores/*/job")]
-    return [pid for pid in found if alive(pid)]
+    return find_restore_jobs(switch.folder / "switch")
 
 
 def state_of(switch: VirtualSwitch) -> DeviceState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import subprocess
@@ -28,6 +27,7 @@ from tests.platforms.ovs.one_switch import (
 )
 from tests.platforms.ovs.virtual_switch import VirtualSwitch, force, wait_until
 from tests.platforms.states import example
+from tests.started_processes import kill_restore_jobs, signal_group
 
 pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
@@ -132,7 +132,7 @@ def test_a_restore_survives_its_client(switch: VirtualSwitch) -> None:
                 client.stdin.close()
                 said = client.stdout.readline()
                 assert client.stdout.readline() == "done\n"
-                os.killpg(client.pid, signal.SIGKILL)
+                signal_group(client, signal.SIGKILL)
             return DeviceText(said)
 
     restore = Restore(seconds=4, run="run1")
@@ -223,7 +223,7 @@ def test_a_push_without_a_living_restore_changes_nothing(switch: VirtualSwitch) 
     OVS.lock(switch, FIRST)
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
-    os.killpg(job, signal.SIGKILL)
+    kill_restore_jobs([job])
     wait_until(lambda: not jobs(switch), "the end of the job")
     with pytest.raises(CommandFailed, match="late: the restore"):
         interfere(switch, "run1")
@@ -349,7 +349,7 @@ def test_a_restore_whose_job_was_killed_is_made_up_for(switch: VirtualSwitch) ->
     OVS.lock(switch, Lock("plan1", "run1", 4))
     OVS.arm(switch, TOO_LATE)
     (job,) = jobs(switch)
-    os.killpg(job, signal.SIGKILL)
+    kill_restore_jobs([job])
     apply(switch, build_device_state())
 
     def taken() -> bool:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from controller.errors import CommandFailed
+from controller.lab.state.processes import is_alive, signal_process
 from controller.platforms.base import Command
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.ovs.driver import OpenVSwitch
+from tests.started_processes import find_daemon
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 VERBS = (
@@ -50,14 +52,6 @@ def run(*words: str, stdin: str | None = None, environment: dict[str, str] | Non
     done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False, env=environment, timeout=60)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
     return done.stdout
-
-
-def alive(pid: int) -> bool:
-    """Whether a process exists and is more than an entry that waits to be reaped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def force(program: Path, system: OwnRestore, command: Command) -> tuple[str, ...]:
@@ -111,10 +105,11 @@ class VirtualSwitch:
         )
 
     def stop(self, name: str = "vswitchd") -> None:
-        """Stop one of the two processes by its own pid."""
-        pid = int((self.folder / f"{name}.pid").read_text(encoding="ascii"))
-        os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not alive(pid), f"the end of {name}")
+        """Stop one of the two processes."""
+        running = find_daemon(self.folder / f"{name}.pid")
+        assert running is not None, f"{name} does not run"
+        signal_process(running, signal.SIGTERM)
+        wait_until(lambda: not is_alive(running), f"the end of {name}")
 
     def reset(self, *ports: str) -> None:
         """The factory flow, the ports without tags, and an empty folder of the switch's own."""

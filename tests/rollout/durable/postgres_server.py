@@ -14,6 +14,7 @@ from pathlib import Path
 
 from controller.operations.rollout_database import RolloutDatabase
 from controller.rollout.durable.database import DatabaseServer
+from tests.started_processes import find_named_process
 
 USER = "postgres"
 ROLE = "tsunagu"
@@ -75,7 +76,18 @@ class PostgresServer:
 
     def restart(self) -> None:
         """As after a crash: every connection breaks at once."""
+        assert self.is_running(), "PostgreSQL has ended by itself"
         self.control("-s", "-w", "-m", "immediate", "restart")
+
+    def stop(self) -> None:
+        # pg_ctl sends a signal to whoever has the number in the server's file, which stays when the server is killed.
+        if self.is_running():
+            self.control("-s", "-w", "-m", "immediate", "stop")
+
+    def is_running(self) -> bool:
+        """Whether the process that the server's file names is this server."""
+        data = self.folder / "data"
+        return find_named_process(data / "postmaster.pid", "-D", str(data)) is not None
 
     def create_database(self) -> DatabaseServer:
         """A new, empty database, as the operators' file would name it."""
@@ -126,6 +138,6 @@ def run_postgres() -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
-            server.control("-s", "-w", "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from controller.rollout.durable.records import RolloutState
 from controller.rollout.ending_signals import hear_signals
 from controller.storage.audit.audit_trail import AuditKind
 from tests.cli.running import Done, here
+from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import write_waves
 from tests.security.audit_samples import refuse_entries
 from tests.security.plan_scene import Scene, make_operations
@@ -69,7 +69,7 @@ def test_each_signal_that_ends_a_process_is_heard_and_ends_none(number: signal.S
     heard: list[str] = []
     before = signal.getsignal(number)
     with hear_signals(heard.append):
-        os.kill(os.getpid(), number)
+        send_own_signal(number)
     assert heard == [number.name]
     assert signal.getsignal(number) is before
 
@@ -80,7 +80,7 @@ def test_a_signal_ends_the_device_that_has_begun_and_resume_goes_on(scene: Scene
 
     def press(verb: str) -> Fault:
         if verb == "push":
-            os.kill(os.getpid(), number)
+            send_own_signal(number)
         return NO_FAULT
 
     first.draw_fault = press
@@ -112,7 +112,7 @@ def test_an_operators_file_that_changes_meanwhile_holds_for_the_next_process(sce
             waves = [{**wave, "gates": [{"kind": "services"}]} for wave in WAVES["rollout"]["waves"]]
             scene.operations = make_operations(scene.folder, **write_waves(*waves))
             if leaves:
-                os.kill(os.getpid(), signal.SIGTERM)
+                send_own_signal(signal.SIGTERM)
         return NO_FAULT
 
     first.draw_fault = change_file
@@ -156,7 +156,7 @@ def test_a_worker_does_what_is_left_and_one_without_a_shared_database_has_no_nam
 
     def press(verb: str) -> Fault:
         if verb == "push":
-            os.kill(os.getpid(), signal.SIGTERM)
+            send_own_signal(signal.SIGTERM)
         return NO_FAULT
 
     first.draw_fault = press
@@ -204,7 +204,7 @@ def leave_behind(scene: Scene) -> str:
 
     def press(verb: str) -> Fault:
         if verb == "push":
-            os.kill(os.getpid(), signal.SIGTERM)
+            send_own_signal(signal.SIGTERM)
         return NO_FAULT
 
     first.draw_fault = press

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from controller.rollout.durable.carry_out import is_worked_on, use_rollouts
 from controller.rollout.durable.heartbeats import HeartbeatStore
 from controller.rollout.durable.records import RolloutState
 from tests.cli.running import Done, here
+from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import write_waves
 from tests.security.plan_scene import Scene, make_operations
 
@@ -234,7 +234,7 @@ def test_a_signal_before_there_is_a_worker_stops_the_one_that_comes(number: sign
     worker = SimpleNamespace(stop=Event(), begun=frozenset())
     heard: list[str] = []
     with stop_on_signals(heard) as on_worker:
-        os.kill(os.getpid(), number)
+        send_own_signal(number)
         on_worker(worker)  # type: ignore[arg-type] # what is used of it
     assert heard == [number.name]
     assert worker.stop.is_set()

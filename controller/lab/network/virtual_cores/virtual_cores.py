@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 from pathlib import Path
@@ -14,7 +13,7 @@ from controller.lab.network.virtual_cores.core_devices import Flash, write_flash
 from controller.lab.state import paths as lab_paths
 from controller.lab.state import undo_log
 from controller.lab.state.layout import SchoolLayout
-from controller.lab.state.processes import is_alive, kill_process
+from controller.lab.state.processes import is_alive, kill_process, signal_process
 
 CORE = "virtual-switch"
 PROGRAMS = (CORE,)
@@ -66,12 +65,19 @@ def restart_core(school: SchoolLayout, state: Path) -> None:
 
 
 def set_clock_ahead(school: SchoolLayout, seconds: int, state: Path) -> None:
-    """Set a running switch's clock this much ahead of the machine's: what was due within that time happens at once."""
+    """Set a running switch's clock this much ahead of the machine's: what was due within that time happens at once.
+
+    Raises:
+        LabError: the switch does not run.
+    """
     files = lab_paths.SwitchFiles(state, school.id)
     fresh = files.clock.with_suffix(".new")
     fresh.write_text(f"{seconds}\n", encoding="ascii")
     fresh.replace(files.clock)
-    os.kill(undo_log.list_current_processes(state)[school.id, CORE].pid, signal.SIGUSR1)
+    running = undo_log.list_current_processes(state).get((school.id, CORE))
+    if running is None or not signal_process(running, signal.SIGUSR1):
+        message = f"the virtual switch of {school.id} does not run, so its clock cannot be set; start the lab again"
+        raise LabError(message)
 
 
 def has_filters(school: SchoolLayout) -> bool:

@@ -44,6 +44,15 @@ def make_agent_email(domain: str, project_number: str) -> str:
     return f"service-{project_number}@{domain}.iam.gserviceaccount.com"
 
 
+def make_logging_agent_email(project_number: str) -> str:
+    """Return the address by which Cloud Logging uses a project's keys; `getProjectCmekSettings` makes it.
+
+    >>> make_logging_agent_email("12")
+    'cmek-p12@gcp-sa-logging.iam.gserviceaccount.com'
+    """
+    return f"cmek-p{project_number}@gcp-sa-logging.iam.gserviceaccount.com"
+
+
 def find_agent_domain(service: str) -> str:
     """Return the domain of the agent that a service has, by the service's full name.
 

@@ -128,6 +128,17 @@ def describe_neighbor(header: ConfigLine, words: str) -> UnmanagedPath:
     return UnmanagedPath(PathKind.PROXY_ARP, header.number, words, vlans=None, addresses=found)
 
 
+def describe_own_network(header: ConfigLine, words: str, address: str, length: int) -> UnmanagedPath:
+    """An address or a network that a device answers for by itself; any where the line does not tell it.
+
+    >>> describe_own_network(ConfigLine(7, ""), "atmf management subnet 172.31.0.0", "172.31.0.0", 16).addresses
+    ('172.31.0.0/16',)
+    """
+    if not _is_plain_address(address):
+        return UnmanagedPath(PathKind.PROXY_ARP, header.number, words, vlans=None)
+    return UnmanagedPath(PathKind.PROXY_ARP, header.number, words, vlans=None, addresses=(f"{address}/{length}",))
+
+
 def _is_plain_address(text: str) -> bool:
     try:
         ip_address(text)

@@ -11,6 +11,7 @@ from controller.platforms.base import ConfigLine
 from controller.platforms.dialect.paths.addresses import (
     Lines,
     describe_neighbor,
+    describe_own_network,
     describe_route,
     list_plain_addresses,
 )
@@ -18,8 +19,10 @@ from controller.platforms.dialect.paths.port_vlans import find_named_vlans
 from controller.platforms.dialect.paths.words import (
     BLOCK_LINES,
     DEVICE_LINES,
+    NAMED_VLANS,
     NO_RELAYS,
     ONLY_FORGED,
+    OWN_NETWORKS,
     RING_CONTROL,
     RING_VLANS,
     RINGS,
@@ -36,12 +39,20 @@ class DeviceFacts:
     """What other blocks say.
 
     `trusted` are the ports that each line of trust stands at, `snooped` the VLANs whose hosts are known by DHCP
-    snooping, `relaying` those in whose interfaces relays of ours are.
+    snooping, `relaying` those in whose interfaces relays of ours are, `ports` the ports that are ours.
     """
 
     trusted: Mapping[str, frozenset[str]]
     snooped: frozenset[int]
     relaying: frozenset[int]
+    ports: frozenset[str]
+
+    def spares_ours(self, words: str) -> bool:
+        """Say if a line that shuts ports down by the hour names others alone, each by its full name."""
+        _, between, named = words.partition(" interface ")
+        names = [one.replace(" ", "") for one in named.split(",")]
+        plain = all(re.fullmatch(r"[a-z]+[0-9]+(/[0-9]+)+", one) for one in names)
+        return bool(between) and plain and self.ports.isdisjoint(names)
 
     def describe_filter(self, line: ConfigLine, words: str, holder: str, vlans: frozenset[int] | None) -> UnmanagedPath:
         """Return a line that drops packets in VLANs; `trusted` where it spares what comes in at ports of trust.
@@ -57,6 +68,7 @@ class DeviceFacts:
 def find_device_paths(facts: DeviceFacts, header: ConfigLine, words: str, lines: Lines) -> Iterator[UnmanagedPath]:
     """Yield the ways that a line at the margin and the lines under it show."""
     yield from _read_device_line(facts, header, words)
+    yield from _read_own_networks(header, words)
     yield from _read_ring(header, words, lines)
     if words.startswith("monitor session "):
         for line, inner in lines:
@@ -79,8 +91,18 @@ def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Ite
     elif kind is PathKind.SECOND_GATEWAY:
         found = re.search(r"\bvlan([0-9]{1,10})\b", words)
         yield UnmanagedPath(kind, header.number, words, vlans=frozenset({int(found[1])}) if found else None)
+    elif words.startswith("schedule-power-control ") and facts.spares_ours(words):
+        return
+    elif kind is not None and NAMED_VLANS.fullmatch(words):
+        yield UnmanagedPath(kind, header.number, words, vlans=find_named_vlans(words))
     elif kind not in {None, PathKind.BRIDGE}:
         yield UnmanagedPath(kind, header.number, words, vlans=None if kind in _ANY_VLAN else frozenset())
+
+
+def _read_own_networks(header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:
+    for begin, length in OWN_NETWORKS.items():
+        if words.startswith(begin):
+            yield describe_own_network(header, words, words.removeprefix(begin), length)
 
 
 def _read_mirror(line: ConfigLine, words: str) -> Iterator[UnmanagedPath]:

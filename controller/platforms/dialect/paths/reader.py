@@ -39,11 +39,13 @@ from controller.platforms.dialect.paths.words import (
     HARMLESS_ON_PORTS,
     HARMLESS_ON_VLAN_INTERFACES,
     INTERFACE_LINES,
+    MAY_JOIN,
     NO_VOICE_VLAN,
     ONLY_FORGED,
     OWN_ADDRESSES,
     RELAYS,
     TUNNELS,
+    KnownLines,
 )
 
 
@@ -87,10 +89,15 @@ class ReadPaths:
     routes: bool
 
 
-def read_unmanaged_paths(grammar: PathGrammar, blocks: Iterable[Block], managed: Container[int]) -> ReadPaths:
-    """Return the ways of others in a configuration; `managed` are the numbers of the lines that are ours."""
+def read_unmanaged_paths(
+    grammar: PathGrammar, blocks: Iterable[Block], managed: Container[int], known: KnownLines | None = None
+) -> ReadPaths:
+    """Return the ways of others in a configuration.
+
+    `managed` are the numbers of the lines that are ours, `known` the lines that may stand beside them.
+    """
     listed = tuple(blocks)
-    reader = _PathReader(grammar, listed, managed)
+    reader = _PathReader(grammar, listed, managed, known or KnownLines())
     paths = tuple(reader.read())
     return ReadPaths(
         (*paths, *find_typed_lines(listed, {one.line for one in paths if one.kind is PathKind.UNKNOWN_LINE})),
@@ -101,8 +108,13 @@ def read_unmanaged_paths(grammar: PathGrammar, blocks: Iterable[Block], managed:
 class _PathReader:
     """One pass over the blocks of a configuration."""
 
-    def __init__(self, grammar: PathGrammar, blocks: Sequence[Block], managed: Container[int]) -> None:
+    def __init__(
+        self, grammar: PathGrammar, blocks: Sequence[Block], managed: Container[int], known: KnownLines
+    ) -> None:
         self.grammar, self.managed = grammar, managed
+        self.in_vlans = known.vlans or HARMLESS_IN_VLANS
+        self.on_ports = known.ports or HARMLESS_ON_PORTS
+        self.on_interfaces = known.interfaces or HARMLESS_ON_VLAN_INTERFACES
         self.blocks = [
             (block.header, join_words(block.header).lower(), [(one, join_words(one).lower()) for one in block.children])
             for block in blocks
@@ -112,7 +124,12 @@ class _PathReader:
         self.profiles = find_voice_profiles(self.blocks)
         self.assigns = any(ASSIGNED_VLANS.fullmatch(words) for _, words, _ in self.blocks)
         trusted = {words: frozenset(self._list_trusted(words)) for words in ONLY_FORGED.values()}
-        self.facts = DeviceFacts(trusted, frozenset(self._list_snooped()), frozenset(self._list_relaying()))
+        ports = {
+            name for header, words, _ in self.blocks if header.number in managed for name in self._list_names(words)
+        }
+        self.facts = DeviceFacts(
+            trusted, frozenset(self._list_snooped()), frozenset(self._list_relaying()), frozenset(ports)
+        )
 
     def routes(self) -> bool:
         """Say if the device may route between its interfaces, as far as its text tells."""
@@ -177,13 +194,15 @@ class _PathReader:
                 yield UnmanagedPath(
                     PathKind.PRIVATE_VLAN, line.number, words, f"vlan {numbers}", own | find_numbers(words)
                 )
-            elif header.number in self.managed and self._is_strange(line, words, HARMLESS_IN_VLANS):
+            elif header.number in self.managed and self._is_strange(line, words, self.in_vlans):
                 yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, words, f"vlan {numbers}", own, in_managed=True)
 
     def _read_vlan_database(self, lines: Lines) -> Iterator[UnmanagedPath]:
         for line, words in lines:
             if "private-vlan" in words:
                 yield UnmanagedPath(PathKind.PRIVATE_VLAN, line.number, words, "vlan database", find_numbers(words))
+            elif words.startswith("no vlan "):
+                yield UnmanagedPath(PathKind.UNKNOWN_LINE, line.number, words, "vlan database", find_named_vlans(words))
 
     def _is_strange(self, line: ConfigLine, words: str, known: re.Pattern[str]) -> bool:
         return line.number not in self.managed and known.fullmatch(words) is None
@@ -220,7 +239,7 @@ class _PathReader:
             if line.number not in self.managed and words in ONLY_FORGED:
                 yield replace(self.facts.describe_filter(line, words, holder, vlans), in_managed=ours)
                 continue
-            if line.number in self.managed or (kind is None and not self._is_unknown(line, words)):
+            if line.number in self.managed or (kind is None and not self._is_unknown(line, words, ours=ours)):
                 continue
             kept = kind or PathKind.UNKNOWN_LINE
             yield UnmanagedPath(kept, line.number, words, holder, vlans | _private(kept, words), in_managed=ours)
@@ -232,8 +251,9 @@ class _PathReader:
         ]
         yield from find_addressed(PathKind.VLAN_INTERFACE, header, holder, vlans, addressing)
 
-    def _is_unknown(self, line: ConfigLine, words: str) -> bool:
-        known = is_address(words) or HARMLESS_ON_VLAN_INTERFACES.fullmatch(words) or _is_access_group(words)
+    def _is_unknown(self, line: ConfigLine, words: str, *, ours: bool) -> bool:
+        harmless = self.on_interfaces if ours else HARMLESS_ON_VLAN_INTERFACES
+        known = is_address(words) or harmless.fullmatch(words) or _is_access_group(words)
         return line.number not in self.managed and not known
 
     def _read_routed_port(self, header: ConfigLine, name: str, lines: Lines) -> Iterator[UnmanagedPath]:
@@ -331,8 +351,10 @@ class _PathReader:
             member = any(words.startswith(start) for start in self.grammar.channels)
             if carried or member or _is_access_group(words):
                 continue
-            if self._is_strange(line, words, HARMLESS_ON_PORTS):
-                kind = _find_kind(words) or PathKind.UNKNOWN_LINE
+            kind = _find_kind(words)
+            if kind is None and (words.startswith(MAY_JOIN) or self._is_strange(line, words, self.on_ports)):
+                kind = PathKind.UNKNOWN_LINE
+            if kind is not None and line.number not in self.managed:
                 yield UnmanagedPath(kind, line.number, words, name, None, in_managed=True)
 
 

@@ -1,6 +1,6 @@
 """The words by which a switch's text shows ways: what each means, and those that are known to be no way.
 
-Inside an object of ours every line must be known (`HARMLESS_...`); what is not known there is shown as such. Elsewhere
+Inside an object of ours every line must be known (`KnownLines`); what is not known there is shown as such. Elsewhere
 the lines that lead somewhere are listed, and a `switchport` line that is in no list leads anywhere.
 
 Sources: the command references named in `cisco_ios/text.py` and `allied_telesis_awplus/text.py`; beside them Cisco IOS
@@ -11,8 +11,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from controller.model.network.unmanaged_paths import PathKind
+
+
+@dataclass(frozen=True)
+class KnownLines:
+    """Lines that may stand in an object of ours beside our own: they change nothing of it (None: not looked at).
+
+    A system's own list is the only one that is asked there; `HARMLESS_...` stand for the lists of one that has none.
+    `interfaces` are those in VLANs where they have no addresses of ours; else `AddressGrammar.known` says so.
+    """
+
+    vlans: re.Pattern[str] | None = None
+    ports: re.Pattern[str] | None = None
+    interfaces: re.Pattern[str] | None = None
+
+
+ROOM = r"(1[3-9][0-9]{2}|12[89][0-9]|[2-9][0-9]{3}|[1-9][0-9]{4})"
+"""A size of packets from 1280 bytes on, which IPv6 needs and with which IPv4 reaches whoever it does."""
 
 
 def _compile(*words: str) -> re.Pattern[str]:
@@ -21,8 +39,9 @@ def _compile(*words: str) -> re.Pattern[str]:
 
 HARMLESS_ON_PORTS = _compile(
     r"description .*",
+    rf"mtu {ROOM}",
     r"(no )?shutdown",
-    r"(no )?(speed|duplex|polarity|mdix|negotiation|flowcontrol|jumbo|mtu|media-type|load-interval|carrier-delay)\b.*",
+    r"(no )?(speed|duplex|polarity|mdix|negotiation|flowcontrol|jumbo|media-type|load-interval|carrier-delay)\b.*",
     r"(no )?(cdp|lldp|udld|spanning-tree|storm-control|snmp|logging|power|power-inline|keepalive|eee|fec|linkflap)\b.*",
     r"(no )?(srr-queue|mls qos|auto qos|priority-queue|queue-set|wrr-queue|trust|egress-rate-limit|mls)\b.*",
     r"service-policy (input|output) .*",
@@ -47,8 +66,8 @@ HARMLESS_ON_VLAN_INTERFACES = _compile(
     r"description .*",
     r"(no )?shutdown",
     r"no .*",
-    r"(ip )?mtu .*",
-    r"ip(v6)? (tcp adjust-mss|mtu|igmp(?! (access-group|limit))|mld(?! (access-group|limit))|pim)( .*)?",
+    rf"(ip |ipv6 )?mtu {ROOM}",
+    r"ip(v6)? (tcp adjust-mss|igmp(?! (access-group|limit))|mld(?! (access-group|limit))|pim)( .*)?",
     r"ip(v6)? (dhcp snooping|helper-address|flow|verify|dhcp relay) ?.*",
     r"ip dhcp-relay .*",
     r"ipv6 (enable|address [0-9a-f:]+ link-local|nd (?!prefix|proxy).*)",
@@ -72,6 +91,7 @@ INTERFACE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"xconnect .*|service instance .*|l2vpn .*|mpls .*|l2protocol-tunnel .*|ethernet .*", PathKind.PSEUDOWIRE),
         (r"(switchport )?private-vlan .*", PathKind.PRIVATE_VLAN),
         (r"(remote-)?mirror interface .*", PathKind.MIRROR),
+        (r"switchport atmf-arealink .*", PathKind.UNKNOWN_LINE),
         (r"source template .*|openflow.*|macsec replay.*|ip unnumbered .*", PathKind.UNKNOWN_LINE),
     )
 )
@@ -102,7 +122,10 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"sdm prefer (\S+ )?vlan( .*)?", PathKind.ROUTING_OFF),
         (r"arp (vrf \S+ )?[0-9].*|ipv6 neighbor [0-9a-f]*:.*|ip arp proxy .*", PathKind.PROXY_ARP),
         (r"ip dhcp option (3|33|121|249)( .*)?", PathKind.SECOND_GATEWAY),
-        (r"(switchport|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*", PathKind.UNKNOWN_LINE),
+        (
+            r"(switchport(?!-backup)|ip address|ipv6 address|bridge-group|xconnect|channel-group) ?.*",
+            PathKind.UNKNOWN_LINE,
+        ),
         (r"int(?!erface )\S* .*|interface range .*", PathKind.UNKNOWN_LINE),
         (r"macro auto (?!monitor|sticky).*|autoconf enable|shell trigger .*", PathKind.UNKNOWN_LINE),
         (r"mvrp global|gvrp( .*)?", PathKind.UNKNOWN_LINE),
@@ -114,9 +137,25 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"ip arp entry learn .*|ipv6 nd cache interface-limit .*", PathKind.UNKNOWN_LINE),
         (r"platform (hwfilter-size ipv4-limited-ipv6|routingratio ipv4only)", PathKind.UNKNOWN_LINE),
         (rf"ipv6 hop-limit (?!{_FAR}$).*", PathKind.UNKNOWN_LINE),
+        (r"pnp profile .*|monitor capture \S+ (interface|vlan) .*|openflow .*", PathKind.UNKNOWN_LINE),
+        (rf"system mtu (?!(routing |jumbo )?{ROOM}$).*|ip options drop", PathKind.UNKNOWN_LINE),
+        (r"no ip(v6)? route .*|no (vlan|interface) .*|no (ip|ipv6|mac) access-list .*", PathKind.UNKNOWN_LINE),
+        (r"(stack|atmf) (management|domain) vlan .*", PathKind.UNKNOWN_LINE),
     )
 )
-"""Lines at the margin that are ways of the whole device; the last are lines that lost the interface they belong to."""
+"""Lines at the margin that are ways of the whole device; some are lines that lost the interface they belong to.
+
+A line that takes back a route, a VLAN or an interface is printed by no device: one that reads it obeys.
+"""
+
+OWN_NETWORKS: Mapping[str, int] = {
+    "web-authentication ip address ": 32,
+    "stack management subnet ": 27,
+    "atmf management subnet ": 16,
+}
+"""Lines at the margin that give the device an address, or a network, of its own; with the length of what it takes."""
+NAMED_VLANS = re.compile(r"no (vlan|interface vlan) ?[0-9].*|(stack|atmf) (management|domain) vlan .*")
+"""Lines at the margin that are about the VLANs that they name, and no other."""
 
 ONLY_FORGED: Mapping[str, str] = {
     "ip dhcp snooping vlan ": "ip dhcp snooping trust",
@@ -154,8 +193,25 @@ BLOCK_LINES: tuple[tuple[re.Pattern[str], re.Pattern[str], PathKind], ...] = (
     ),
     (
         re.compile(r"ip(v6)? dhcp pool .*|ip dhcp global-options"),
-        re.compile(r"default-router .*|option 0*(3|33|121|249)\b.*|route .*"),
+        re.compile(r"(override )?default-router .*|option 0*(3|33|121|249)\b.*|route .*"),
         PathKind.SECOND_GATEWAY,
+    ),
+    (
+        re.compile(r"ip(v6)? dhcp pool .*"),
+        re.compile(r"relay (source|destination|target) .*|origin .*"),
+        PathKind.UNKNOWN_LINE,
+    ),
+    (
+        re.compile(r"(template|parameter-map|ip dhcp pool|ipv6 dhcp pool|ip nat pool) .*"),
+        re.compile(r"(interface|vlan) .*"),
+        PathKind.UNKNOWN_LINE,
+    ),
+    (re.compile(r"service-template .*"), re.compile(r"vlan .*"), PathKind.ACCESS_PORT),
+    (re.compile(r"service-template .*"), re.compile(r"interface .*"), PathKind.UNKNOWN_LINE),
+    (
+        re.compile(r"control-plane( .*)?"),
+        re.compile(r"service-policy (?!(type \S+ )?input system-cpp-policy$).*"),
+        PathKind.UNKNOWN_LINE,
     ),
     (re.compile(r"event manager applet .*"), re.compile(rf"action \S+ (?!{_STILL}).*"), PathKind.UNKNOWN_LINE),
     (
@@ -189,6 +245,8 @@ NO_RELAYS = re.compile(
     r"no service dhcp|no ip forward-protocol udp( (bootps|bootpc|67|68))?|ip dhcp relay information policy drop"
 )
 """Stops the relays of interfaces, or lets them drop what a switch between has marked."""
+MAY_JOIN = "channel-protocol "
+"""Says by what a port of ours would join a channel, if another line says which."""
 RELAYS = ("ip helper-address ", "ipv6 dhcp relay ")
 
 TUNNELS = re.compile(

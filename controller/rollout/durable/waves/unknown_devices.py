@@ -68,19 +68,39 @@ def find_deadline(record: RolloutRecord, rule: RetryRule) -> datetime:
     return record.started + timedelta(hours=rule.until_hours)
 
 
-def describe_waiting(waiting: Iterable[WaitingDevice], deadline: datetime, now: datetime) -> str:
+def describe_waiting(
+    waiting: Iterable[WaitingDevice], deadline: datetime, now: datetime, held: Mapping[str, str] | None = None
+) -> str:
     """Return what is waited for, since when, and what ends that, in words for people.
+
+    `held`: why devices that are due are not tried again now, by their names.
 
     >>> from datetime import UTC
     >>> at = datetime(2026, 11, 29, 3, 3, tzinfo=UTC)
     >>> one = WaitingDevice("as-e04-core1", "as-e04", 0, at, 2, at, "no answer", untouched=True, broken_off=False)
     >>> describe_waiting([one], datetime(2026, 12, 2, 3, 0, tzinfo=UTC), at)
     'as-e04-core1 (unknown since 2026-11-29 03:03 UTC, 2 tries); until 2026-12-02 03:00 UTC, or its write-off'
+    >>> describe_waiting([one], at + timedelta(hours=1), at, {one.device: "it is paused"}).partition("tries; ")[2]
+    'due again at 2026-11-29 03:03 UTC, and not tried yet: it is paused); until 2026-11-29 04:03 UTC, or its write-off'
     """
-    named = [f"{one.device} (unknown since {_say(one.since)}, {one.tries} tries)" for one in waiting]
+    why = held or {}
+    named = [
+        f"{one.device} (unknown since {_say(one.since)}, {one.tries} {'try' if one.tries == 1 else 'tries'}"
+        f"{_say_untried(one, deadline, now, why.get(one.device, ''))})"
+        for one in waiting
+    ]
     shown = ", ".join(named[:5]) + (f" and {len(named) - 5} others" if len(named) > 5 else "")  # noqa: PLR2004 see there
     end = f"until {_say(deadline)}, or its write-off" if deadline > now else "the rollout's deadline has passed"
     return f"{shown}; {end}"
+
+
+def _say_untried(one: WaitingDevice, deadline: datetime, now: datetime, why: str) -> str:
+    """Say that a device was to be tried again and was not, or never was; "" for one whose pause has not ended."""
+    passed = deadline <= now
+    if (one.next_try < deadline) if passed else why:
+        said = f"; due again at {_say(one.next_try)}, and not tried{'' if passed else ' yet'}"
+        return f"{said}: {why}" if why else said
+    return "; never tried again" if passed and one.tries == 1 else ""
 
 
 def _say(at: datetime) -> str:

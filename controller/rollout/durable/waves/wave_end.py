@@ -7,7 +7,7 @@ does not end before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,7 @@ GO, ENDED = "go", "ended"
 """How a wave ended: the next one begins, or none does. Else `LeftSchools` of it are begun now."""
 _AGAIN = "again"
 _SOAK = "soak"
+_Wait = Callable[[Sequence[WaitingDevice]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class WaveEnd:
         with self._begin_waiting(f"the wave {wave.name}") as wait:
             return self._judge_until_decided(place, wave, wait)
 
-    def _judge_until_decided(self, place: RunPlace, wave: Wave, wait: Callable[[str], None]) -> str:
+    def _judge_until_decided(self, place: RunPlace, wave: Wave, wait: _Wait) -> str:
         while not self.explain_end(place.rollout, place.generation):
             self._retry_due(place.generation)
             runs, waiting = self.store.list_runs(place.rollout), self.list_waiting()
@@ -100,7 +101,7 @@ class WaveEnd:
             if self._is_unrestored_next(place):
                 held = waiting
             if held and not self._has_passed(held):
-                wait(self._describe(held))
+                wait(held)
                 continue
             if over:
                 return self.stop_rollout(place.rollout, f"{over}; nobody has seen {self._describe(held)}")
@@ -116,7 +117,7 @@ class WaveEnd:
         with self._begin_waiting("the rollout") as wait:
             return self._wait_until_seen(rollout, generation, wait)
 
-    def _wait_until_seen(self, rollout: str, generation: int, wait: Callable[[str], None]) -> str:
+    def _wait_until_seen(self, rollout: str, generation: int, wait: _Wait) -> str:
         while not self.explain_end(rollout, generation):
             self._retry_due(generation)
             runs, waiting = self.store.list_runs(rollout), self.list_waiting()
@@ -131,7 +132,7 @@ class WaveEnd:
                     return self._format_left(number, wave, left)
             if not waiting or self._has_passed(waiting):
                 return GO
-            wait(self._describe(waiting))
+            wait(waiting)
         return ENDED
 
     def soak(self, place: RunPlace, minutes: int) -> None:
@@ -189,11 +190,9 @@ class WaveEnd:
         now = self.scene.clock.now()
         if now >= self._deadline and not any(one.broken_off for one in self.list_waiting()):
             return
-        due = [
-            one
-            for one in self.list_waiting()
-            if one.next_try <= now and (one.broken_off or now < self._deadline) and not self.explain_wait(one.school)
-        ]
+        waiting = [one for one in self.list_waiting() if one.broken_off or now < self._deadline]
+        held = self._explain_held(waiting)
+        due = [one for one in waiting if one.next_try <= now and one.device not in held]
         for number, wave in enumerate(self.scene.record.waves):
             schools: dict[str, list[WaitingDevice]] = {}
             for one in due:
@@ -260,17 +259,27 @@ class WaveEnd:
         return self.scene.clock.now() >= self._deadline and not any(one.broken_off for one in waiting)
 
     def _describe(self, waiting: Sequence[WaitingDevice]) -> str:
-        return describe_waiting(waiting, self._deadline, self.scene.clock.now())
+        return describe_waiting(waiting, self._deadline, self.scene.clock.now(), self._explain_held(waiting))
+
+    def _explain_held(self, waiting: Sequence[WaitingDevice]) -> Mapping[str, str]:
+        """Return why devices that are due are not tried again now: outside the windows of their school, say."""
+        now = self.scene.clock.now()
+        held = {one.device: self.explain_wait(one.school) for one in waiting if one.next_try <= now}
+        return {device: why for device, why in held.items() if why}
 
     @contextmanager
-    def _begin_waiting(self, who: str) -> Iterator[Callable[[str], None]]:
-        """Yield what waits a moment for something, and tells of each new thing that it is waited for."""
+    def _begin_waiting(self, who: str) -> Iterator[_Wait]:
+        """Yield what waits a moment for devices, and tells of each new thing that it is waited for."""
         clock = self.scene.clock
-        said, began = [""], clock.monotonic()
+        known, began = "", clock.monotonic()
 
-        def wait(why: str) -> None:
-            if why != said[-1]:
-                said.append(why)
+        def wait(waiting: Sequence[WaitingDevice]) -> None:
+            # Why one is held names the time of day: only that it is held is news.
+            nonlocal known
+            held, now = self._explain_held(waiting), self.scene.clock.now()
+            found = describe_waiting(waiting, self._deadline, now, dict.fromkeys(held, "held"))
+            if found != known:
+                known, why = found, describe_waiting(waiting, self._deadline, now, held)
                 self.say(f"{who} waits for {why}")
                 self.waits.begin_wait(who, why)
             self.look_later(clock.monotonic() - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -120,6 +121,28 @@ def test_the_deadline_ends_the_waiting_and_names_the_device(tmp_path: Path) -> N
         assert dead.id in status.reason
         assert "deadline" in status.reason
         assert timedelta(hours=2) <= scene.scene.lab.clock.now() - began < timedelta(hours=2, minutes=10)
+
+
+def test_a_try_that_no_window_lets_in_is_told_while_it_waits_and_at_the_deadline(tmp_path: Path) -> None:
+    """Noon in UTC is 21:00 in Tokyo: the device is due again at 22:30, and the window closes at 22:00."""
+    hours = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "20:00", "until": "22:00"}]
+    retry = {"first-minutes": 90, "longest-minutes": 90, "until-hours": 4}
+    scene = DurableScene(tmp_path, 2, operators=write_waves(CANARY, REST, retry=retry, windows=hours))
+    dead = scene.scene.lab.switches[1]
+    scene.scene.lab.of(dead).leave(1_000_000)
+    rollout = scene.roll_out()
+    told = [said for said in scene.said if "not tried yet" in said]
+    assert len(told) == 1, "once, and not whenever it looks"
+    assert re.search(r"1 try; due again at .* 13:3.* UTC, and not tried yet: .* is outside the operators' win", told[0])
+    assert scene.status(rollout).state is RolloutState.STOPPED
+    reason = scene.status(rollout).reason
+    assert re.search(rf"{dead.id} \(unknown since .*, 1 try; due again at .*, and not tried: .* outside the op", reason)
+
+
+def test_a_deadline_before_the_second_try_is_told(tmp_path: Path) -> None:
+    scene = DurableScene(tmp_path, 2, operators=write_waves(CANARY, REST, retry=RETRY | {"until-hours": 0}))
+    scene.scene.lab.of(scene.scene.lab.switches[1]).leave(1_000_000)
+    assert "1 try; never tried again); the rollout's deadline has passed" in scene.status(scene.roll_out()).reason
 
 
 def test_a_written_off_device_is_waited_for_no_longer_and_stays_unknown(tmp_path: Path) -> None:

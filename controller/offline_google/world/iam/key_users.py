@@ -1,0 +1,86 @@
+"""Who encrypts with a key: the agent of the service that stores something, which must be allowed to beforehand.
+
+Sources (Google Cloud documentation, by page name): "Customer-managed encryption keys" of Cloud Storage, "About
+customer-managed encryption keys" of Cloud SQL, "Using customer managed encryption keys" of Cloud Run, "Enable
+customer-managed encryption keys" of Artifact Registry and of Secret Manager, "Configure CMEK for log buckets": each
+names the agent that needs `roles/cloudkms.cryptoKeyEncrypterDecrypter` on the key before the key is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.service_agents import (
+    STORAGE_DOMAIN,
+    find_agent_domain,
+    make_agent_email,
+    make_logging_agent_email,
+)
+from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.world_store import StoredResource, WorldStore
+
+KEY = "gcp:kms/cryptoKey:CryptoKey"
+_ON_A_PROJECT = ("gcp:projects/iAMMember:IAMMember", "gcp:projects/iAMBinding:IAMBinding")
+_ENCRYPT, _DECRYPT = "roles/cloudkms.cryptoKeyEncrypter", "roles/cloudkms.cryptoKeyDecrypter"
+_BOTH = frozenset({"roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/owner"})
+"""The roles that are known here to let somebody encrypt and decrypt."""
+_SERVICES: Mapping[str, str] = {
+    "artifactregistry": "artifactregistry",
+    "cloudrunv2": "run",
+    "secretmanager": "secretmanager",
+    "sql": "sqladmin",
+}
+"""By module: the service whose agent encrypts. Those of Cloud Storage and Cloud Logging are called otherwise."""
+
+
+def check_key_user(store: WorldStore, module: str, project: str, key: str) -> None:
+    """The agent of a resource's service may use the key that the resource names.
+
+    Raises:
+        GoogleRefusal: nothing has let it, or it is not known here who would use the key.
+    """
+    email = find_key_user(module, project)
+    member = f"serviceAccount:{email}"
+    roles = {grant.outputs.get("role") for grant in _list_grants(store, key) if _names(grant, member)}
+    if roles & _BOTH or {_ENCRYPT, _DECRYPT} <= roles:
+        return
+    message = (
+        f"Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '{key}' for {email}. Grant it "
+        "roles/cloudkms.cryptoKeyEncrypterDecrypter on the key first, without a condition, and let this resource "
+        "depend on the grant"
+    )
+    raise GoogleRefusal(403, message, "forbidden")
+
+
+def find_key_user(module: str, project: str) -> str:
+    """Return the address of the agent that encrypts what a module's resources store.
+
+    Raises:
+        GoogleRefusal: the offline Google does not know it.
+    """
+    number = find_project_number(project)
+    if module == "logging":
+        return make_logging_agent_email(number)
+    if module == "storage":
+        return make_agent_email(STORAGE_DOMAIN, number)
+    if module not in _SERVICES:
+        known = ", ".join(sorted((*_SERVICES, "logging", "storage")))
+        message = f"the offline Google does not know which agent encrypts for {module}; it knows: {known}"
+        raise GoogleRefusal(501, message, "notImplemented")
+    return make_agent_email(find_agent_domain(_SERVICES[module]), number)
+
+
+def _list_grants(store: WorldStore, key: str) -> Iterator[StoredResource]:
+    """The grants on a key, and those on its project."""
+    on_the_key = [store.get(token, identity) for token, identity, _ in store.users(KEY, key, "belongs")]
+    yield from (grant for grant in on_the_key if grant is not None)
+    project = key.removeprefix("projects/").partition("/")[0]
+    yield from (grant for token in _ON_A_PROJECT for grant in store.all(token) if grant.project == project)
+
+
+def _names(grant: StoredResource, member: str) -> bool:
+    """A grant counts without a condition only: what Google would say of one is not known here."""
+    values: Mapping[str, Value] = grant.outputs
+    return not values.get("condition") and member in [values.get("member"), *(values.get("members") or ())]

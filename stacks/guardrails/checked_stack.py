@@ -1,0 +1,56 @@
+"""Of which stack the resources are that the guardrails see: its regions and its project.
+
+The engine tells a policy pack the stack's configuration when it begins (`ConfigureStack`); engines before that gave it
+in the environment. The policy SDK keeps only the tags of it, so this listens where the SDK's server is put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pulumi.runtime.proto import analyzer_pb2_grpc
+
+from controller.inputs.bounded_json import parse_json
+from stacks.settings.regions import DEFAULT_STACK_REGIONS, StackRegions, find_stack_regions
+
+
+@dataclass(frozen=True)
+class CheckedStack:
+    """A stack's regions, and Google's project of it; empty where none is known."""
+
+    regions: StackRegions = DEFAULT_STACK_REGIONS
+    project: str = ""
+
+
+def find_checked_stack(values: Mapping[str, str]) -> CheckedStack:
+    """Return the stack of a configuration as the engine hands it over.
+
+    >>> find_checked_stack({"tsunagu:google": '{"project": "school-lab"}'}).project
+    'school-lab'
+
+    Raises:
+        ValidationError: its regions are not those of a stack's file.
+        JsonRefused: what should be JSON is none.
+    """
+    google = parse_json(values.get("tsunagu:google", "{}"))
+    project = str(google.get("project", "")) if isinstance(google, Mapping) else ""
+    return CheckedStack(find_stack_regions(values), project)
+
+
+def on_stack_configured(tell: Callable[[Mapping[str, str]], None]) -> None:
+    """Have `tell` called with the stack's configuration by every policy pack that is started after this."""
+    add_to_server = analyzer_pb2_grpc.add_AnalyzerServicer_to_server
+
+    def add_listening(servicer: Any, server: Any) -> None:  # noqa: ANN401 the SDK has no types of these
+        configure = servicer.ConfigureStack
+
+        def configure_stack(request: Any, context: Any) -> Any:  # noqa: ANN401
+            tell(dict(request.config))
+            return configure(request, context)
+
+        servicer.ConfigureStack = configure_stack
+        add_to_server(servicer, server)
+
+    analyzer_pb2_grpc.add_AnalyzerServicer_to_server = add_listening

@@ -1,0 +1,62 @@
+"""The pack as the engine starts it: a process that is told of a stack, and then asked about resources."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Struct
+from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+
+ROOT = Path(__file__).parents[2]
+BUCKET, SINK = "gcp:storage/bucket:Bucket", "gcp:logging/projectSink:ProjectSink"
+SEOUL = [{"id": "seoul", "location": "asia-northeast3", "name": "Seoul"}]
+
+
+class Pack:
+    """A running pack."""
+
+    def __init__(self, port: int) -> None:
+        self.stub: Any = analyzer_pb2_grpc.AnalyzerStub(grpc.insecure_channel(f"127.0.0.1:{port}"))
+
+    def configure(self, **values: object) -> None:
+        config = {f"tsunagu:{key}": json.dumps(value) for key, value in values.items()}
+        self.stub.ConfigureStack(analyzer_pb2.AnalyzerStackConfigureRequest(stack="staging", config=config))
+
+    def violations(self, kind: str, **inputs: object) -> list[str]:
+        """What the guardrail of regions says of a resource."""
+        asked = analyzer_pb2.AnalyzeRequest(
+            type=kind, name="it", urn=f"urn:pulumi:staging::tsunagu::{kind}::it", properties=ParseDict(inputs, Struct())
+        )
+        found = self.stub.Analyze(asked, timeout=30).diagnostics
+        return [one.message for one in found if one.policyName == "stack-regions-only"]
+
+
+@pytest.fixture(scope="module")
+def pack() -> Iterator[Pack]:
+    with subprocess.Popen([sys.executable, str(ROOT / "stacks/guardrails")], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield Pack(int(process.stdout.readline()))
+        process.kill()
+
+
+def test_the_pack_asks_for_the_regions_of_the_stack_that_it_is_told(pack: Pack) -> None:
+    pack.configure(regions=SEOUL)
+    assert pack.violations(BUCKET, location="asia-northeast3") == []
+    assert "outside the stack's Seoul (asia-northeast3)" in pack.violations(BUCKET, location="asia-northeast1")[0]
+    pack.configure()
+    assert pack.violations(BUCKET, location="asia-northeast1") == []
+    assert "outside the stack's" in pack.violations(BUCKET, location="asia-northeast3")[0]
+
+
+def test_the_pack_knows_the_buckets_of_the_project_that_it_is_told(pack: Pack) -> None:
+    pack.configure(google={"project": "school-lab"})
+    assert pack.violations(SINK, destination="storage.googleapis.com/school-lab-audit") == []
+    assert "nothing here says where it lies" in pack.violations(SINK, destination="storage.googleapis.com/others")[0]

@@ -1,0 +1,180 @@
+"""A change of stage whose day is past is not told as done before somebody has looked at the devices."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.cli.integration import confirm as confirming
+from controller.cli.integration import plan as planning
+from controller.errors import TsunaguError
+from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
+from controller.integration.schedule.build_schedule import build_schedule
+from controller.integration.schedule.planned_faults import PlannedFaultKind
+from controller.integration.stage_change import StageSubject
+from controller.integration.stage_policy import StageRequest, plan_confirmation
+from controller.integration.status import Blocker, list_school_statuses
+from controller.messages import load_catalogue
+from controller.model.city import City
+from controller.model.loading.load_city import load_city
+from controller.model.loading.policy_text import write_policy_text
+from controller.model.sites.stages import Stage
+from controller.operations.integration_settings import IntegrationSettings
+from controller.plan.observe import Observed
+from controller.prove.lint.integration import find_missed_cutovers
+from tests.cli.running import Done, here
+from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
+from tests.integration.staged_policies import observe_as_wanted
+from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
+
+__all__ = ["place"]  # the folder that these tests work in
+DAY, LATER = date(2026, 12, 26), date(2027, 1, 15)
+SUBJECT = StageSubject("school", SCHOOL)
+
+
+def load(folder: Path, on: date) -> City:
+    return load_city(folder, on=on)
+
+
+@pytest.fixture
+def written(staged: StagedCity, tmp_path: Path) -> Path:
+    """Policies in which the change of the school is written."""
+    folder = tmp_path / "policies"
+    shutil.copytree(staged.folder, folder)
+    write_policy_text(plan_policy(load_staged(folder), folder, StageRequest(SUBJECT, Stage.COEXIST)).text)
+    return folder
+
+
+def confirm(folder: Path, *more: str, on: date = LATER) -> Done:
+    words = ("integrate", "confirm", SCHOOL, "--on", str(on), "--policies", str(folder))
+    return here(*words, *more, cwd=folder.parent)
+
+
+def test_a_day_that_is_past_says_nothing_of_the_devices(written: Path) -> None:
+    city = load(written, LATER)
+    status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
+    assert (status.stage, status.since, status.unconfirmed, status.is_late) == (Stage.COEXIST, DAY, True, True)
+    assert status.blockers[-1] is Blocker.UNCONFIRMED
+    assert city.calendar is not None
+    plan = build_schedule(city, {}, IntegrationSettings(), LATER, city.calendar)
+    (fault,) = plan.faults
+    assert (fault.kind, fault.schools, fault.stage, fault.day) == (
+        *(PlannedFaultKind.UNCONFIRMED, (city.school_by_id[SCHOOL],)),
+        *(Stage.COEXIST, DAY),
+    )
+    assert not plan.fits
+    (found,) = find_missed_cutovers(city)
+    assert (found.severity, found.origin.line) == ("warning", 11)
+    assert "school as-e04 was to be coexist on 2026-12-26, and nobody has confirmed it" in found.message
+
+
+def test_on_its_day_a_change_is_not_late(written: Path) -> None:
+    city = load(written, DAY)
+    status = next(one for one in list_school_statuses(city, {}, DAY) if one.school.id == SCHOOL)
+    assert (status.unconfirmed, status.is_late) == (True, False)
+    assert list(find_missed_cutovers(city)) == []
+
+
+def test_the_last_stage_is_not_told_as_reached_either(written: Path) -> None:
+    file = written / "city/integration.yaml"
+    text = file.read_text("utf-8").replace("stage: coexist", "stage: integrated")
+    file.write_text(text.replace("came-from: separated", "came-from: coexist"), "utf-8")
+    city = load(written, LATER)
+    status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
+    assert status.blockers == (Blocker.UNCONFIRMED,)
+    assert (status.stage, status.is_integrated) == (Stage.INTEGRATED, False)
+    assert next(one for one in list_school_statuses(city, {}, DAY) if one.school.id == SCHOOL).is_integrated is False
+    assert city.calendar is not None
+    plan = build_schedule(city, {}, IntegrationSettings(), LATER, city.calendar)
+    assert [one.kind for one in plan.faults] == [PlannedFaultKind.UNCONFIRMED]
+    figures = IntegrationFigures((status,), plan, IntegrationSettings(), datetime(2027, 1, 15, 3, tzinfo=UTC))
+    assert "integrated: 0." in render_integration_report(city, figures, load_catalogue("en"))
+
+
+def test_what_the_devices_hold_is_confirmed_and_written(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    file = written / "city/integration.yaml"
+    before = file.read_text("utf-8")
+    looked = confirm(written)
+    assert looked.code == 0, looked.errors
+    assert "is as coexist wants it, since 2026-12-26" in " ".join(looked.said.split())
+    assert file.read_text("utf-8") == before
+    done = confirm(written, "--write", "--json")
+    assert done.code == 0, done.errors
+    told = json.loads(done.said)
+    assert (told["confirmed"], told["open"], told["written"]) == (True, [], [str(file)])
+    assert file.read_text("utf-8") == before.replace(", came-from: separated", "")
+    city = load(written, LATER)
+    status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
+    assert (status.stage, status.unconfirmed, status.is_late) == (Stage.COEXIST, False, False)
+    assert "no written change of it is to be confirmed" in " ".join(confirm(written, "--write").errors.split())
+
+
+def test_one_device_that_does_not_hold_it_is_named_and_nothing_is_written(
+    staged: StagedCity, written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {one.device.id: one for one in observe_as_wanted(staged.city, SCHOOL)}
+
+    def observe(city: City, *_: object) -> list[Observed]:
+        found = observe_as_wanted(city, SCHOOL)
+        core = next(one for one in found if one.device.role == "core")
+        old = held[core.device.id]
+        late = replace(core, observation=old.observation, saved=old.saved)
+        return [late if one is core else one for one in found]
+
+    monkeypatch.setattr(confirming, "observe_devices", observe)
+    before = (written / "city/integration.yaml").read_text("utf-8")
+    done = confirm(written, "--write", "--json")
+    assert done.code == 2, done.errors
+    (opened,) = json.loads(done.said)["open"]
+    assert opened == {"device": "as-e04-core1", "why": "is not as coexist wants it"}
+    said = confirm(written, "--write", "--lang", "ja")
+    assert (said.code, "と異なります" in said.said) == (2, True)
+    assert (written / "city/integration.yaml").read_text("utf-8") == before
+
+
+def test_nothing_is_confirmed_before_its_day_or_of_devices_that_nobody_asked(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = confirm(written, "--write", on=date(2026, 12, 1))
+    assert (early.code, "changes to coexist on 2026-12-26; confirm it once that" in " ".join(early.errors.split())) == (
+        1,
+        True,
+    )
+    monkeypatch.setattr(confirming, "list_reachable_devices", lambda *_: ())
+    monkeypatch.setattr(confirming, "observe_devices", lambda *_: [])
+    done = confirm(written, "--write")
+    assert (done.code, "as-e04: no device was asked" in done.said) == (2, True)
+
+
+def test_the_entry_that_holds_is_the_one_to_confirm(written: Path) -> None:
+    city = load(written, LATER)
+    with pytest.raises(TsunaguError, match="school as-e01 has no entry of its own"):
+        plan_confirmation(city, written, StageSubject("school", "as-e01"), lambda _: city)
+
+
+def test_what_is_carried_out_is_not_planned_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever came a year ago is not on the way: the devices hold the stage, and the answer is to say so."""
+    assert run(place, *PASSES, "--write").code == 0
+    file = place / "policies/city/integration.yaml"
+    file.write_text(read_integration(place).replace("since: 2026-12-26", "since: 2025-12-26"), "utf-8")
+    text = read_integration(place)
+    over = run(place, *PASSES, "--write")
+    assert (
+        over.code,
+        "where the devices are coexist already: tsunagu integrate confirm" in " ".join(over.errors.split()),
+    ) == (
+        1,
+        True,
+    )
+    changed = load_staged(place / "policies")
+    monkeypatch.setattr(planning, "observe_devices", lambda *_: observe_as_wanted(changed, SCHOOL))
+    done = run(place, *PASSES, "--cutover", "2026-12-26", "--write")
+    assert done.code == 1
+    assert "nothing is to be planned: write that it is done" in " ".join(done.errors.split())
+    assert read_integration(place) == text
