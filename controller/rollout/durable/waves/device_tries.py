@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 
+from controller.errors import DeviceBusy
 from controller.plan.observe import observe_device
 from controller.rollout.device_step import change_device
 from controller.rollout.durable.records import RunPlace
@@ -17,6 +18,9 @@ from controller.rollout.durable.workflow_engine import WorkerStopped
 from controller.rollout.end_reading import RESTORE_MARGIN_SECONDS
 from controller.rollout.outcome import NOT_ATTEMPTED, End, Outcome
 from controller.telemetry.timeline import Level, Span
+
+_MOST_LOOKS = 8
+"""How often a device is asked whether its restore is still to come, once it must long have run."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,8 @@ class DeviceTries:
     def try_change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
         """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
         outcome = self._change_once(place, device)
-        if broken_off and not outcome.end.good:
-            self._wait_for_restore(device)
-            if not self.ask_to_go_on(place, place.school):
-                outcome = self._change_once(place, device)
+        if broken_off and not outcome.end.good and self._wait_for_restore(place, device, place.school):
+            outcome = self._change_once(place, device)
         return outcome
 
     def leave_alone(self, place: RunPlace, device: str, why: str) -> str:
@@ -102,10 +104,8 @@ class DeviceTries:
         At once, whatever the windows are.
         """
         outcome = self._undo_once(undo, place, device)
-        if broken_off and outcome.end is not End.REVERTED:
-            self._wait_for_restore(device)
-            if not self.ask_to_go_on(place, ""):
-                outcome = self._undo_once(undo, place, device)
+        if broken_off and outcome.end is not End.REVERTED and self._wait_for_restore(place, device, ""):
+            outcome = self._undo_once(undo, place, device)
         return outcome
 
     def _change_once(self, place: RunPlace, device: str) -> Outcome:
@@ -130,10 +130,22 @@ class DeviceTries:
             self.store.end_run(number, outcome, self.scene.clock.now())
         return outcome
 
-    def _wait_for_restore(self, device: str) -> None:
-        """Wait until what a lost controller has armed or locked on a device has run out by itself."""
+    def _wait_for_restore(self, place: RunPlace, device: str, school: str) -> bool:
+        """Wait until what a lost controller has armed or locked on a device has run out; tell if it may be tried again.
+
+        A device that says that it is still at it has longer: the try before has prolonged its restore, and it may be
+        slow. It says so for half a minute after the restore's time at most. `school` is as `ask_to_go_on` takes it.
+        """
         change = self.scene.changes[device]
         self.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
+        for _ in range(_MOST_LOOKS):
+            if self.ask_to_go_on(place, school):
+                return False
+            observed = observe_device(change.device, change.transport, only_read=False)
+            if not isinstance(observed.refusal, DeviceBusy):
+                break
+            self.sleep(RESTORE_MARGIN_SECONDS)
+        return True
 
     @contextmanager
     def _note_begun(self, device: str) -> Iterator[None]:

@@ -77,6 +77,22 @@ def test_no_second_try_begins_after_the_rollout_was_to_stop(tmp_path: Path, by: 
     assert scene.status(record.id).state is (RolloutState.RUNNING if by == "signal" else RolloutState.CANCELLED)
 
 
+@pytest.mark.parametrize(("seconds", "end"), [(80, "applied"), (130, "applied"), (3_600, "failed")])
+def test_a_restore_that_is_late_is_waited_for_as_long_as_the_device_says_so(
+    tmp_path: Path, seconds: int, end: str
+) -> None:
+    """Found on a busy machine: a switch was 10 s late, and the rollout stopped though all would have been well."""
+    scene = DurableScene(tmp_path, schools=1, operators=write_waves(ALL))
+    started, lab = scene.judge(), scene.scene.lab
+    record = scene.record(started)
+    device = break_off_change(scene, record)
+    for verb, *words in (("lock", "another", "run", str(seconds)), ("arm", "run", str(seconds))):
+        lab.of(device).answer(verb, tuple(words))
+    scene.work(scene.prepare(record, started, scene.surround()))
+    assert scene.ends(record.id) == [end]
+    assert not lab.of(device).restore_armed or end == "failed"
+
+
 def break_off_change(scene: DurableScene, record: RolloutRecord) -> Device:
     """Let a change of the first switch have begun that nobody has ended."""
     device = scene.scene.lab.switches[0]
