@@ -9,6 +9,7 @@ Instance Switchover", part PostgreSQL.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ import pulumi_gcp as gcp
 from stacks.data.keys import EncryptionKeys
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import DatabaseSettings
-from stacks.settings.database_pair import DatabasePair, PairInstance
+from stacks.settings.database_pair import SWITCHOVER, DatabasePair, PairInstance
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import RegionId, StackRegions
 
@@ -31,6 +32,8 @@ _SUNDAY_NIGHT = gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(day=6, hou
 """Sunday, 3 o'clock in the morning in Japan, is Saturday 18 o'clock UTC; days count from Monday = 1."""
 AFTER_A_SWITCHOVER = ["instance"]
 """A database and its users came to the other instance with the data; they are not made there a second time."""
+PRIMARY, REPLICA = "CLOUD_SQL_INSTANCE", "READ_REPLICA_INSTANCE"
+"""Google's words for an instance that is written to, and for one that follows."""
 KEEP = ["*"]
 """Of an instance that is lost or set aside nothing is changed, whatever the program declares."""
 _KIND = ["instanceType", "masterInstanceName"]
@@ -40,6 +43,22 @@ OPERATIONS = "operations"
 where the engine's state is older than the last turn; without a call the applications would be sent to a replica."""
 _OF_A_PRIMARY = ["settings.backupConfiguration", "settings.maintenanceWindow", f"settings.userLabels.{OPERATIONS}"]
 """What Google takes from an instance when it becomes a replica, and what only a primary declares."""
+
+
+def refuse_other_roles(name: str, expected: Mapping[RegionId, str], found: Mapping[RegionId, str]) -> None:
+    """Refuse a database whose instances have other roles than the stack's file says.
+
+    Raises:
+        RunError: they have; an operation was left out or taken back, or the engine's state is old.
+    """
+    for region, role in expected.items():
+        if found[region] != role:
+            message = (
+                f"applications.{name}.database: the stack's file has the instance in {region} as {role}, and to the "
+                f"engine it is a {found[region]}. Nothing is sent there. Run `pulumi refresh`; if it stays so, an "
+                "operation was left out, taken back or not deployed: see 'Operations on a database' in stacks/README.md"
+            )
+            raise pulumi.RunError(message)
 
 
 @dataclass(frozen=True)
@@ -79,7 +98,8 @@ class Database(pulumi.ComponentResource):
             self.instances[args.pair.replica.region] = self._add_replica(args.pair.replica, first)
         for kept in (*args.pair.set_aside, *([args.pair.lost] if args.pair.lost else [])):
             self._add_primary(kept, KEEP)
-        self.connection_name = first.connection_name
+        confirmed = pulumi.Output.all(first.connection_name, self._confirm_roles())
+        self.connection_name = confirmed.apply(lambda values: str(values[0]))
         self.database = gcp.sql.Database(
             name,
             name=name,
@@ -99,6 +119,18 @@ class Database(pulumi.ComponentResource):
         if instance.generation is None:
             return None
         return f"{self._args.naming.prefix}-{self._name}-{instance.region}-{instance.generation}"
+
+    def _confirm_roles(self) -> pulumi.Output[None]:
+        """Refuse to send anybody to an instance whose role at Google is not the one of the stack's file.
+
+        The engine knows the roles in a preview already. The replica of a switchover is left out: until the next refresh
+        the engine takes it for what it was.
+        """
+        expected: dict[RegionId, str] = {self.primary: PRIMARY}
+        if self._pair.replica is not None and self._pair.last != SWITCHOVER:
+            expected[self._pair.replica.region] = REPLICA
+        known = pulumi.Output.all(**{region: self.instances[region].instance_type for region in expected})
+        return known.apply(lambda found: refuse_other_roles(self._name, expected, found))
 
     def _list_ignored_of_primary(self) -> list[str]:
         """What the primary's declaration leaves as it is: its role, except for what the newest operation asks."""
@@ -123,7 +155,7 @@ class Database(pulumi.ComponentResource):
             self._make_resource_name(instance),
             **self._build_common(instance),
             settings=self._build_settings(is_primary=True),
-            instance_type="CLOUD_SQL_INSTANCE",
+            instance_type=PRIMARY,
             replica_names=[replica] if replica else None,
             replication_cluster={"failover_dr_replica_name": f"{args.project}:{replica}"} if replica else None,
             opts=self._build_options(instance, args.after, ignored),
@@ -135,7 +167,7 @@ class Database(pulumi.ComponentResource):
             self._make_resource_name(instance),
             **self._build_common(instance),
             settings=self._build_settings(is_primary=False),
-            instance_type="READ_REPLICA_INSTANCE",
+            instance_type=REPLICA,
             master_instance_name=self.make_instance_name(self._pair.primary) or master.name,
             opts=self._build_options(instance, [master], ignored),
         )
