@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -12,8 +14,16 @@ import pytest
 from controller.model.city import City
 from stacks.data.database import PRIMARY, REPLICA, refuse_other_roles
 from stacks.settings.configuration import StackConfiguration
-from stacks.settings.read_configuration import ConfigurationRefused
-from tests.stacks.declared import REMOVED, Declared, changed, declare, file
+from stacks.settings.database_pair import (
+    DatabasePair,
+    OperationKind,
+    PairInstance,
+    begin_pair,
+    find_operation_problem,
+    follow_operations,
+)
+from stacks.settings.read_configuration import ConfigurationRefused, parse_stack_configuration
+from tests.stacks.declared import REMOVED, Declared, changed, changed_values, declare, file
 from tests.stacks.test_declared import complaints
 
 DATABASE = "applications/affairs/database"
@@ -93,6 +103,47 @@ def test_operations_out_of_order_are_refused_with_their_line(
     assert f": {DATABASE.replace('/', '.')}.operations.{number}" in str(refused.value)
     lines = file("production").read_text(encoding="utf-8").splitlines()
     assert f"Pulumi.production.yaml:{lines.index('      database:') + 1}: " in str(refused.value)
+
+
+def test_a_refusal_names_the_line_of_the_operation(tmp_path: Path) -> None:
+    text = file("production").read_text(encoding="utf-8")
+    lines = "operations:\n          - {failover: osaka}\n          - {switchover: tokyo}\n"
+    written = tmp_path / "Pulumi.production.yaml"
+    written.write_text(text.replace("generation: 1\n", f"generation: 1\n        {lines}"), encoding="utf-8")
+    given = changed_values("production", {f"{DATABASE}/operations": [FAILOVER, {"switchover": "tokyo"}]})
+    line = written.read_text(encoding="utf-8").splitlines().index("          - {switchover: tokyo}") + 1
+    with pytest.raises(ConfigurationRefused, match=rf"Pulumi\.production\.yaml:{line}: .*tokyo is lost"):
+        parse_stack_configuration("production", given, written)
+
+
+def list_all(pair: DatabasePair) -> set[PairInstance]:
+    """Every instance that is declared."""
+    return {one for one in (pair.primary, pair.replica, pair.lost, *pair.set_aside) if one is not None}
+
+
+def test_no_operation_leaves_an_instance_out() -> None:
+    """All that can be done in five steps: what is out of order is refused, and what was declared stays declared."""
+    kinds: tuple[OperationKind, ...] = ("designate", "switchover", "failover", "rebuild")
+    first = begin_pair("tokyo", "osaka", 1)
+    done: list[list[dict[OperationKind, str]]] = [[]]
+    refused = seen = 0
+    while done:
+        before = done.pop()
+        for kind, region in product(kinds, ("tokyo", "osaka")):
+            operations = [*before, {kind: region}]
+            if find_operation_problem(first, operations) is not None:
+                refused += 1
+                continue
+            seen += 1
+            pair, after = follow_operations(first, before), follow_operations(first, operations)
+            assert list_all(pair) <= list_all(after), operations
+            roles = [after.primary, after.replica, after.lost, *after.set_aside]
+            names = [(one.region, one.generation) for one in roles if one is not None]
+            assert len(names) == len(set(names)), operations
+            assert (after.replica is None) == (after.lost is not None)
+            if len(operations) < 5:
+                done.append(operations)
+    assert refused > seen > 30
 
 
 @pytest.mark.parametrize(

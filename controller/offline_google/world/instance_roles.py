@@ -6,7 +6,8 @@ Sources, by page or issue:
 (disaster) Google's page "Use advanced disaster recovery (DR)" of Cloud SQL for PostgreSQL;
 (promote) the API's page `instances.promoteReplica`;
 (stale) terraform-provider-google#15762 and #25246: an update from a state that an operation elsewhere made old: 412;
-(replica) magic-modules#6836: a replica has no backups of its own.
+(replica) magic-modules#6836: a replica has no backups of its own;
+(master) k8s-config-connector#12759: no update changes the instance that is followed, and the provider replaces instead.
 
 Not modelled, so refused: a replica of a replica, and a replica that is designated in any other way than by its primary.
 Not modelled at all: how long an operation takes, what of the data is lost, flags of the instance, quota.
@@ -62,8 +63,8 @@ def change_roles(store: WorldStore, found: StoredResource, values: Values, known
     old = found.outputs
     if known is not None and find_role(known) != find_role(old):
         message = (
-            f"Condition does not match: '{found.id}' is a {find_role(old)} since an operation on another instance, and "
-            "this update was made from a state in which it was none; refresh the state first"
+            f"Condition does not match: '{found.id}' is a {find_role(old)} by now, and this update was made from a "
+            "state in which it was not; refresh the state first"
         )
         raise GoogleRefusal(412, message, "staleData")
     if asks_switchover(old, values):
@@ -71,9 +72,11 @@ def change_roles(store: WorldStore, found: StoredResource, values: Values, known
     if asks_promotion(old, values):
         return _promote(store, found, values)
     if find_role(values) != find_role(old):
-        raise _refuse(found.id, "a primary becomes a replica by a switchover to one of its replicas only")
+        raise _refuse(found.id, "a primary becomes a replica by a switchover to one of its replicas only (guide)")
     if (values.get(_MASTER) or "") != (old.get(_MASTER) or ""):
-        raise _refuse(found.id, "masterInstanceName cannot be changed: a replica follows the instance it was made from")
+        raise _refuse(
+            found.id, "masterInstanceName cannot be changed: a replica follows the instance it was made from (master)"
+        )
     return {**values}
 
 
@@ -129,7 +132,7 @@ def _explain_replica(store: WorldStore, values: Values) -> Iterator[str]:
     elif find_value(master.outputs, "settings.backupConfiguration.enabled") is not True:
         yield f"its master '{master.name}' has no backups, and a replica is made from one (provider)"
     if master.outputs.get("databaseVersion") != values.get("databaseVersion"):
-        yield f"its master '{master.name}' has another databaseVersion"
+        yield f"its master '{master.name}' has another databaseVersion (guide)"
 
 
 def _explain_primary(store: WorldStore, values: Values) -> Iterator[str]:
