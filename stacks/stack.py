@@ -159,6 +159,7 @@ def _declare_applications(
         project=configured.google.project,
         opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
+    pairs = {name: configured.find_pair(database) for name, database in configured.databases.items()}
     return {
         compiled.id: _declare_application(
             DeployedApplication(
@@ -169,6 +170,8 @@ def _declare_applications(
                 project=configured.google.project,
                 serving=configured.serving,
                 protected=configured.protected,
+                lost=configured.lost,
+                pair=pairs.get(compiled.id),
             ),
             agent.email,
             opts,
@@ -214,7 +217,7 @@ def _find_importance(intent: CloudIntent) -> dict[str, str]:
 def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguration) -> dict[str, Any]:
     """Return what the controller reads (see `stacks.settings.outputs`), without stack and version.
 
-    A region is `primary` if a database is written to in it.
+    A region is `primary` if a database is written to in it, and does not serve while it is lost.
     """
     number = configured.google.project_number
     placed = {}
@@ -229,7 +232,7 @@ def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguratio
                     lambda id_: f"/projects/{number}/global/backendServices/{id_}"
                 ),
             }
-    written = {database.primary for database in configured.databases.values()}
+    written = {configured.find_pair(database).primary.region for database in configured.databases.values()}
     facts = stack.facts
     return {
         "applications": placed,
@@ -237,7 +240,7 @@ def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguratio
             region.id: {
                 "name": region.location,
                 "role": "primary" if region.id in written else "standby",
-                "serving": region.id in configured.serving,
+                "serving": region.id in {*configured.serving} - configured.lost,
             }
             for region in configured.regions
         },

@@ -11,6 +11,7 @@ import pulumi
 from controller.compile.identity.iap_bindings import CloudApplication
 from stacks.foundation import Foundation
 from stacks.settings.configuration import ApplicationSettings
+from stacks.settings.database_pair import DatabasePair
 from stacks.settings.naming import Naming, make_network_tag
 from stacks.settings.regions import RegionId
 
@@ -20,7 +21,10 @@ ContainerEnvironment = Mapping[str, pulumi.Input[str]]
 
 @dataclass(frozen=True)
 class DeployedApplication:
-    """An application of this stack: `compiled` is what the policy says of it, `settings` what the stack's file says."""
+    """An application of this stack: `compiled` is what the policy says of it, `settings` what the stack's file says.
+
+    Nothing in a region that is `lost` is touched. `pair` are the instances of its database, if it has one.
+    """
 
     compiled: CloudApplication
     settings: ApplicationSettings
@@ -29,6 +33,16 @@ class DeployedApplication:
     project: str
     serving: tuple[RegionId, ...]
     protected: bool
+    lost: frozenset[RegionId] = frozenset()
+    pair: DatabasePair | None = None
+
+    def keep_if_lost(self, region: RegionId, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        """Return the options of what stands in a region; in one that is lost it is left as it was.
+
+        A call to that region would fail, and the rest of the deployment with it.
+        """
+        kept = pulumi.ResourceOptions(ignore_changes=["*"])
+        return pulumi.ResourceOptions.merge(options, kept) if region in self.lost else options
 
     def build_labels(self) -> dict[str, str]:
         """Return the labels of everything that is this application's."""

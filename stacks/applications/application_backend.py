@@ -105,7 +105,8 @@ class ApplicationBackend(pulumi.ComponentResource):
             display_name=f"{application.compiled.name} ({application.naming.stack})",
             opts=application.foundation.services.build_child_options(self, "iam"),
         )
-        groups = [Group(group=self._add_region(region, hosting, self.account)) for region in application.serving]
+        ids = {region: self._add_region(region, hosting, self.account) for region in application.serving}
+        groups = [Group(group=group) for region, group in ids.items() if region not in application.lost]
         return _Endpoints(groups, ejection=EJECTION)
 
     def _add_region(
@@ -114,6 +115,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         """Declare the service of a region; return the id of its endpoint group."""
         regional_name = f"{self._name}-{region}"
         regions = self._application.foundation.regions
+        own = self._application.keep_if_lost(region, self._child)
         service = self._add_service(regional_name, region, hosting, account)
         if self._application.compiled.iap:
             gcp.cloudrunv2.ServiceIamMember(
@@ -122,14 +124,14 @@ class ApplicationBackend(pulumi.ComponentResource):
                 location=regions.get_location(region),
                 role="roles/run.invoker",
                 member=self._args.proxy_agent.apply(lambda email: f"serviceAccount:{email}"),
-                opts=self._child,
+                opts=own,
             )
         group = gcp.compute.RegionNetworkEndpointGroup(
             regional_name,
             region=regions.get_location(region),
             network_endpoint_type="SERVERLESS",
             cloud_run={"service": service.name},
-            opts=self._child,
+            opts=own,
         )
         return group.id
 
@@ -139,6 +141,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         application, foundation = self._application, self._application.foundation
         fewest, most = hosting.instances
         labels = application.build_labels()
+        own = foundation.services.build_child_options(self, "run", after=foundation.keys.run_users)
         return gcp.cloudrunv2.Service(
             regional_name,
             location=foundation.regions.get_location(region),
@@ -159,7 +162,7 @@ class ApplicationBackend(pulumi.ComponentResource):
                 "vpc_access": application.build_vpc_access(region),
                 "labels": labels,
             },
-            opts=foundation.services.build_child_options(self, "run", after=foundation.keys.run_users),
+            opts=application.keep_if_lost(region, own),
         )
 
     def _point_to_vendor(self, hosting: SaasHosting) -> _Endpoints:
@@ -181,13 +184,14 @@ class ApplicationBackend(pulumi.ComponentResource):
         groups = []
         for region in application.serving:
             zone = f"{application.foundation.regions.get_location(region)}-{ZONE}"
+            there = application.keep_if_lost(region, own)
             group = gcp.compute.NetworkEndpointGroup(
                 f"{self._name}-{region}",
                 network=application.foundation.vpc.id,
                 zone=zone,
                 network_endpoint_type="NON_GCP_PRIVATE_IP_PORT",
                 default_port=HTTPS,
-                opts=own,
+                opts=there,
             )
             for address in hosting.servers[region]:
                 gcp.compute.NetworkEndpoint(
@@ -196,7 +200,8 @@ class ApplicationBackend(pulumi.ComponentResource):
                     zone=zone,
                     ip_address=str(address),
                     port=HTTPS,
-                    opts=own,
+                    opts=there,
                 )
-            groups.append(Group(group=group.id, balancing_mode="RATE", max_rate_per_endpoint=REQUESTS_PER_SECOND))
+            if region not in application.lost:
+                groups.append(Group(group=group.id, balancing_mode="RATE", max_rate_per_endpoint=REQUESTS_PER_SECOND))
         return _Endpoints(groups, check=check.id)

@@ -10,8 +10,8 @@ import pulumi_gcp as gcp
 from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
 from stacks.settings.configuration import DatabaseSettings, FilesSettings
+from stacks.settings.database_pair import DatabasePair
 from stacks.settings.naming import TYPE
-from stacks.settings.regions import choose_standby
 
 DATA_BEFORE = f"{TYPE}Affairs"
 """The type of this component while a stack had one application with data."""
@@ -35,8 +35,8 @@ class ApplicationData(pulumi.ComponentResource):
         super().__init__(f"{TYPE}ApplicationData", name, {}, pulumi.ResourceOptions.merge(opts, renamed))
         self._name, self._application = name, args.application
         self._child = pulumi.ResourceOptions(parent=self)
-        settings = args.application.settings
-        self.database = self._add_database(settings.database) if settings.database is not None else None
+        settings, pair = args.application.settings, args.application.pair
+        self.database = self._add_database(settings.database, pair) if settings.database and pair else None
         self.files = self._add_files(settings.files) if settings.files is not None else None
         self.environment: ContainerEnvironment = {
             **({"DATABASE_INSTANCE": self.database.connection_name} if self.database else {}),
@@ -81,14 +81,15 @@ class ApplicationData(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
         )
 
-    def _add_database(self, settings: DatabaseSettings) -> Database:
+    def _add_database(self, settings: DatabaseSettings, pair: DatabasePair) -> Database:
         application, foundation = self._application, self._application.foundation
         return Database(
             self._name,
             DatabaseArgs(
                 settings=settings,
+                pair=pair,
+                project=application.project,
                 regions=foundation.regions,
-                standby=choose_standby(foundation.regions.regions, settings.primary, settings.standby),
                 network=foundation.vpc.id,
                 keys=foundation.keys,
                 naming=application.naming,

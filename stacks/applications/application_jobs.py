@@ -44,6 +44,7 @@ class ApplicationJobs(pulumi.ComponentResource):
     def _add_job(self, job: str, settings: JobSettings, region: RegionId) -> gcp.cloudrunv2.Job:
         application, foundation = self._args.application, self._args.application.foundation
         labels = application.build_labels()
+        own = foundation.services.build_child_options(self, "run", after=foundation.keys.run_users)
         container = application.build_container(settings.image, self._args.environment)
         if settings.arguments:
             container["args"] = [*settings.arguments]
@@ -64,5 +65,5 @@ class ApplicationJobs(pulumi.ComponentResource):
                     "vpc_access": application.build_vpc_access(region),
                 },
             },
-            opts=foundation.services.build_child_options(self, "run", after=foundation.keys.run_users),
+            opts=application.keep_if_lost(region, own),
         )

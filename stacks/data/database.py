@@ -1,14 +1,17 @@
-"""PostgreSQL in one region with a replica in another; `database.primary` and `standby` say which is which.
+"""PostgreSQL in one region with a replica in another, and the operations that turn the two round.
 
-Where a switchover must be possible, both instances carry explicit names (`database.generation`), and each declares its
-`instance_type`, the primary its `replica_names`, the replica its `replica_configuration`: with those in place a changed
-`primary` is a switchover that keeps both instances. Without them, the changed master
-would replace the replica, and the data with it.
+An instance takes the role of its declaration when it is made. Afterwards the role is changed by the newest operation
+of the stack's file alone (`database_pair`): in every other declaration it is ignored, so that neither a changed
+`primary` nor a line taken back promotes or replaces an instance. What a switchover does to the old primary Google does
+by itself; the engine learns of it by `pulumi refresh`. The steps are those of the provider's guide "Performing a SQL
+Instance Switchover", part PostgreSQL.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -16,6 +19,7 @@ import pulumi_gcp as gcp
 from stacks.data.keys import EncryptionKeys
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import DatabaseSettings
+from stacks.settings.database_pair import SWITCHOVER, DatabasePair, PairInstance
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import RegionId, StackRegions
 
@@ -28,18 +32,46 @@ _SUNDAY_NIGHT = gcp.sql.DatabaseInstanceSettingsMaintenanceWindowArgs(day=6, hou
 """Sunday, 3 o'clock in the morning in Japan, is Saturday 18 o'clock UTC; days count from Monday = 1."""
 AFTER_A_SWITCHOVER = ["instance"]
 """A database and its users came to the other instance with the data; they are not made there a second time."""
+PRIMARY, REPLICA = "CLOUD_SQL_INSTANCE", "READ_REPLICA_INSTANCE"
+"""Google's words for an instance that is written to, and for one that follows."""
+KEEP = ["*"]
+"""Of an instance that is lost or set aside nothing is changed, whatever the program declares."""
+_KIND = ["instanceType", "masterInstanceName"]
+_FOLLOWERS = ["replicaNames", "replicationCluster"]
+OPERATIONS = "operations"
+"""A label of the primary's: how many operations the pair has had. It makes each one a call to Google, which refuses it
+where the engine's state is older than the last turn; without a call the applications would be sent to a replica."""
+_OF_A_PRIMARY = ["settings.backupConfiguration", "settings.maintenanceWindow", f"settings.userLabels.{OPERATIONS}"]
+"""What Google takes from an instance when it becomes a replica, and what only a primary declares."""
+
+
+def refuse_other_roles(name: str, expected: Mapping[RegionId, str], found: Mapping[RegionId, str]) -> None:
+    """Refuse a database whose instances have other roles than the stack's file says.
+
+    Raises:
+        RunError: they have; an operation was left out or taken back, or the engine's state is old.
+    """
+    for region, role in expected.items():
+        if found[region] != role:
+            message = (
+                f"applications.{name}.database: the stack's file has the instance in {region} as {role}, and to the "
+                f"engine it is a {found[region]}. Nothing is sent there. Run `pulumi refresh`; if it stays so, an "
+                "operation was left out, taken back or not deployed: see 'Operations on a database' in stacks/README.md"
+            )
+            raise pulumi.RunError(message)
 
 
 @dataclass(frozen=True)
 class DatabaseArgs:
     """What the database is made from. `network` is the VPC's id; `after` must exist before a private address can.
 
-    `standby` is the region of the replica and of the backups; None in a stack of one region, which has no replica.
+    `pair` says which instances there are, and which one is written to.
     """
 
     settings: DatabaseSettings
+    pair: DatabasePair
+    project: str
     regions: StackRegions
-    standby: RegionId | None
     network: pulumi.Output[str]
     keys: EncryptionKeys
     naming: Naming
@@ -52,19 +84,22 @@ class DatabaseArgs:
 class Database(pulumi.ComponentResource):
     """A private, encrypted PostgreSQL with point-in-time recovery.
 
-    Outputs: `instances` (by region), `primary` (the region that is written to), `connection_name` of the primary.
+    Outputs: `instances` (of the pair, by region), `primary` (the region that is written to), `connection_name` of the
+    primary.
     """
 
     def __init__(self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}Database", name, {}, opts)
-        self._name, self._args = name, args
-        self.primary: RegionId = args.settings.primary
-        self._standby = args.standby
-        first = self._add_instance(self.primary, None, self._standby)
+        self._name, self._args, self._pair = name, args, args.pair
+        self.primary: RegionId = args.pair.primary.region
+        first = self._add_primary(args.pair.primary, self._list_ignored_of_primary())
         self.instances = {self.primary: first}
-        if self._standby is not None:
-            self.instances[self._standby] = self._add_instance(self._standby, first, self.primary)
-        self.connection_name = first.connection_name
+        if args.pair.replica is not None:
+            self.instances[args.pair.replica.region] = self._add_replica(args.pair.replica, first)
+        for kept in (*args.pair.set_aside, *([args.pair.lost] if args.pair.lost else [])):
+            self._add_primary(kept, KEEP)
+        confirmed = pulumi.Output.all(first.connection_name, self._confirm_roles())
+        self.connection_name = confirmed.apply(lambda values: str(values[0]))
         self.database = gcp.sql.Database(
             name,
             name=name,
@@ -76,42 +111,97 @@ class Database(pulumi.ComponentResource):
         )
         self.register_outputs({"primary": self.primary, "connectionName": self.connection_name})
 
-    def make_instance_name(self, region: RegionId) -> str | None:
-        """Return the name of a region's instance; it says nothing of who is written to, because that changes.
+    def make_instance_name(self, instance: PairInstance) -> str | None:
+        """Return the name of an instance; it says nothing of who is written to, because that changes.
 
         None without a generation: the engine then gives a name that was never used.
         """
-        generation = self._args.settings.generation
-        return None if generation is None else f"{self._args.naming.prefix}-{self._name}-{region}-{generation}"
+        if instance.generation is None:
+            return None
+        return f"{self._args.naming.prefix}-{self._name}-{instance.region}-{instance.generation}"
 
-    def _add_instance(
-        self, region: RegionId, master: gcp.sql.DatabaseInstance | None, other: RegionId | None
-    ) -> gcp.sql.DatabaseInstance:
-        """An instance; a replica if there is a master. The primary names its replica where names are given.
+    def _confirm_roles(self) -> pulumi.Output[None]:
+        """Refuse to send anybody to an instance whose role at Google is not the one of the stack's file.
 
-        `other` is the region of the other one of the two.
+        The engine knows the roles in a preview already. The replica of a switchover is left out: until the next refresh
+        the engine takes it for what it was.
         """
-        args = self._args
-        partner = None if other is None else self.make_instance_name(other)
-        after: list[pulumi.Resource] = [*args.keys.database_users, *([master] if master else args.after)]
-        options = args.services.build_child_options(self, "sqladmin", protect=args.protected, after=after)
+        expected: dict[RegionId, str] = {self.primary: PRIMARY}
+        if self._pair.replica is not None and self._pair.last != SWITCHOVER:
+            expected[self._pair.replica.region] = REPLICA
+        known = pulumi.Output.all(**{region: self.instances[region].instance_type for region in expected})
+        return known.apply(lambda found: refuse_other_roles(self._name, expected, found))
+
+    def _list_ignored_of_primary(self) -> list[str]:
+        """What the primary's declaration leaves as it is: its role, except for what the newest operation asks."""
+        match self._pair.last:
+            case "switchover" | "failover":
+                return []
+            case "designate":
+                return [*_KIND]
+            case _:
+                return [*_KIND, *_FOLLOWERS]
+
+    def _add_primary(self, instance: PairInstance, ignored: list[str]) -> gcp.sql.DatabaseInstance:
+        """An instance that is written to, or was until it was lost.
+
+        It names its replica where that one is designated: Google refuses it before the replica is there, so it is an
+        operation of its own.
+        """
+        args, pair = self._args, self._pair
+        follower = pair.replica if pair.designated and instance == pair.primary else None
+        replica = None if follower is None else self.make_instance_name(follower)
         return gcp.sql.DatabaseInstance(
-            f"{self._name}-{region}",
-            name=self.make_instance_name(region),
-            region=args.regions.get_location(region),
-            database_version=VERSION,
-            encryption_key_name=args.keys.database[region].id,
-            deletion_protection=args.protected,
-            settings=self._build_settings(is_primary=master is None),
-            instance_type="READ_REPLICA_INSTANCE" if master else "CLOUD_SQL_INSTANCE",
-            replica_names=[partner] if partner and not master else [],
-            master_instance_name=(partner or master.name) if master else None,
-            replica_configuration={"cascadable_replica": True} if master else None,
-            opts=add_old_name(options, region),
+            self._make_resource_name(instance),
+            **self._build_common(instance),
+            settings=self._build_settings(is_primary=True),
+            instance_type=PRIMARY,
+            replica_names=[replica] if replica else None,
+            replication_cluster={"failover_dr_replica_name": f"{args.project}:{replica}"} if replica else None,
+            opts=self._build_options(instance, args.after, ignored),
         )
+
+    def _add_replica(self, instance: PairInstance, master: gcp.sql.DatabaseInstance) -> gcp.sql.DatabaseInstance:
+        ignored = [*_KIND, *_FOLLOWERS, *(_OF_A_PRIMARY if instance in self._pair.demoted else [])]
+        return gcp.sql.DatabaseInstance(
+            self._make_resource_name(instance),
+            **self._build_common(instance),
+            settings=self._build_settings(is_primary=False),
+            instance_type=REPLICA,
+            master_instance_name=self.make_instance_name(self._pair.primary) or master.name,
+            opts=self._build_options(instance, [master], ignored),
+        )
+
+    def _make_resource_name(self, instance: PairInstance) -> str:
+        """The engine's name of an instance; one that was rebuilt has a dot, which is in no region's id."""
+        name = f"{self._name}-{instance.region}"
+        return f"{name}.{instance.generation}" if instance.rebuilt else name
+
+    def _build_options(
+        self, instance: PairInstance, after: list[pulumi.Resource], ignored: list[str]
+    ) -> pulumi.ResourceOptions:
+        args = self._args
+        waits = [*args.keys.database_users, *after]
+        options = args.services.build_child_options(self, "sqladmin", protect=args.protected, after=waits)
+        options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=ignored))
+        return options if instance.rebuilt else add_old_name(options, instance.region)
+
+    def _build_common(self, instance: PairInstance) -> dict[str, Any]:
+        """What an instance is in any role."""
+        args = self._args
+        return {
+            "name": self.make_instance_name(instance),
+            "region": args.regions.get_location(instance.region),
+            "database_version": VERSION,
+            "encryption_key_name": args.keys.database[instance.region].id,
+            "deletion_protection": args.protected,
+        }
 
     def _build_settings(self, *, is_primary: bool) -> gcp.sql.DatabaseInstanceSettingsArgs:
         args, settings = self._args, self._args.settings
+        labels = args.naming.build_labels(args.importance, self._name)
+        if is_primary and settings.operations:
+            labels[OPERATIONS] = str(len(settings.operations))
         return gcp.sql.DatabaseInstanceSettingsArgs(
             tier=settings.tier,
             edition=settings.edition,
@@ -126,17 +216,17 @@ class Database(pulumi.ComponentResource):
             ),
             # Google refuses a window of a replica's own: it is maintained before its primary.
             maintenance_window=_SUNDAY_NIGHT if is_primary else None,
-            # Google refuses backups of a replica: they are the primary's, kept in the other region if there is one.
+            # Google refuses backups of a replica: they are the primary's, kept in the other region if one is left.
             backup_configuration=self._build_backups() if is_primary else None,
-            user_labels=args.naming.build_labels(args.importance, self._name),
+            user_labels=labels,
         )
 
     def _build_backups(self) -> gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs:
-        args, settings = self._args, self._args.settings
+        args, settings, pair = self._args, self._args.settings, self._pair
         return gcp.sql.DatabaseInstanceSettingsBackupConfigurationArgs(
             enabled=True,
             start_time="17:00",
-            location=args.regions.get_location(self._standby or self.primary),
+            location=args.regions.get_location((pair.replica or pair.primary).region),
             point_in_time_recovery_enabled=True,
             transaction_log_retention_days=settings.log_days,
             backup_retention_settings=_Kept(retained_backups=settings.backups, retention_unit="COUNT"),

@@ -16,7 +16,8 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
           host: affairs
           hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
-                     primary: tokyo, standby: osaka, generation: 1}   # optional
+                     primary: tokyo, standby: osaka, generation: 1,   # optional
+                     operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
 
@@ -38,6 +39,7 @@ from controller.inputs.character_classes import Argument, Fingerprint, FolderPat
 from controller.inputs.exact_values import AddressText
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
+from stacks.settings.database_pair import DatabasePair, PairOperation, begin_pair, follow_operations
 from stacks.settings.regions import (
     DEFAULT_REGIONS,
     MOST_REGIONS,
@@ -124,11 +126,12 @@ class NetworkSettings(StrictModel):
 
 
 class DatabaseSettings(StrictModel):
-    """Cloud SQL for PostgreSQL. `primary` is the region that is written to; changing it is the switchover.
+    """Cloud SQL for PostgreSQL. `primary` is the region that was written to when it was first deployed.
 
-    `standby` is the region of its replica and backups: needed in a stack of three regions, else the other region.
+    `standby` is the region of its first replica: needed in a stack of three regions, else the other region.
+    `operations` is what has been done to the two since, in order (see `database_pair`): the last one is the state now.
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
-    Left out, the engine gives a name that was never used, and a switchover is not possible: good for the lab alone.
+    Left out, the engine gives a name that was never used, and no operation is possible: good for the lab alone.
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
@@ -140,6 +143,7 @@ class DatabaseSettings(StrictModel):
     primary: RegionId
     standby: RegionId | None = None
     generation: int | None = Field(default=None, ge=1)
+    operations: tuple[PairOperation, ...] = ()
 
     @model_validator(mode="after")
     def _check_edition_keeps_logs_so_long(self) -> Self:
@@ -280,6 +284,17 @@ class StackConfiguration(StrictModel):
         """The regions, and where what belongs to more than one of them lies."""
         return StackRegions(self.regions, self.shared_location or choose_shared_location(self.regions))
 
-    def find_standby(self, database: DatabaseSettings) -> RegionId | None:
-        """Return the region of a database's replica; None in a stack of one region."""
-        return choose_standby(self.regions, database.primary, database.standby)
+    def begin_pair(self, database: DatabaseSettings) -> DatabasePair:
+        """Return the pair of a database as it is first deployed, before any operation."""
+        standby = choose_standby(self.regions, database.primary, database.standby)
+        return begin_pair(database.primary, standby, database.generation)
+
+    def find_pair(self, database: DatabaseSettings) -> DatabasePair:
+        """Return the pair of a database as it is now; without a replica in a stack of one region."""
+        return follow_operations(self.begin_pair(database), database.operations)
+
+    @property
+    def lost(self) -> frozenset[RegionId]:
+        """The regions that a failover has left and no rebuild has come back to: nothing in them is touched."""
+        pairs = map(self.find_pair, self.databases.values())
+        return frozenset(pair.lost.region for pair in pairs if pair.lost is not None)

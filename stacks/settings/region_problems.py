@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from controller.inputs.near_matches import suggest_names
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, StackConfiguration
+from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
 from stacks.settings.regions import RESERVED
 
@@ -99,6 +100,13 @@ def _find_database_problems(configured: StackConfiguration, name: str, known: li
     elif database.standby is None and len(known) > len(("primary", "standby")):
         others = " or ".join(region for region in known if region != database.primary)
         yield place, f"the stack has {len(known)} regions: write `standby: ` with the replica's ({others})"
+    else:
+        operations = database.operations
+        named_there = [(number, region) for number, one in enumerate(operations) for region in one.values()]
+        yield from _find_unknown((*place, "operations"), named_there, known)
+        wrong = find_operation_problem(configured.begin_pair(database), operations)
+        if wrong is not None and all(region in known for _, region in named_there):
+            yield (*place, "operations", wrong[0]), wrong[1]
 
 
 def _find_image_problems(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 
 from stacks.settings.configuration import ApplicationSettings, CloudRunHosting, DatabaseSettings, StackConfiguration
+from stacks.settings.database_pair import NEED_PLUS
 from stacks.settings.hosting_problems import PRIVATE, RFC_1918, find_hosting_problems, list_ranges
 from stacks.settings.production_problems import PRODUCTION, SHARED_CORE, find_production_problems
 from stacks.settings.region_problems import RegionProblem
@@ -55,6 +56,7 @@ def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProb
         if application.database is not None:
             yield from _find_tier_problems((*place, "database", "tier"), application.database)
     yield from find_hosting_problems(configured)
+    yield from _find_operation_problems(configured)
     if configured.environment == PRODUCTION:
         yield from find_production_problems(configured)
 
@@ -130,8 +132,8 @@ def _find_room_problems(configured: StackConfiguration) -> Iterator[RegionProble
 
 def _find_services_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
     services = configured.network.services
-    regions = {database.primary for database in configured.databases.values()}
-    regions |= {standby for one in configured.databases.values() if (standby := configured.find_standby(one))}
+    pairs = [configured.begin_pair(database) for database in configured.databases.values()]
+    regions = {instance.region for pair in pairs for instance in (pair.primary, pair.replica) if instance}
     needed = max(1, len(regions)) * 2 ** (32 - BLOCK_OF_A_REGION)
     if services.num_addresses < needed:
         message = (
@@ -204,3 +206,27 @@ def _explain_custom_tier(processors: int, memory: int) -> str:
     if not LEAST_MEMORY_EACH * processors <= memory <= MOST_MEMORY_EACH * processors:
         return "the memory is between 0.9 and 6.5 GB (of 1,024 MB) for each processor"
     return ""
+
+
+def _find_operation_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """Operations on a pair that its settings do not allow, and a region that is lost to one database only."""
+    lost = configured.lost
+    for name, database in configured.databases.items():
+        place: tuple[str | int, ...] = ("applications", name, "database")
+        for number, operation in enumerate(database.operations):
+            here = (*place, "operations", number)
+            for kind in operation:
+                if kind in NEED_PLUS and database.edition != "ENTERPRISE_PLUS":
+                    yield here, f"edition {database.edition} has no {kind}: it needs ENTERPRISE_PLUS"
+        if database.operations and (database.generation is None or not configured.protected):
+            message = (
+                "operations need a `generation` and `protected: true`: without a name of its own, and without "
+                "protection, a line taken back could replace an instance and its data"
+            )
+            yield (*place, "operations"), message
+        primary = configured.find_pair(database).primary.region
+        if primary in lost:
+            message = f"{primary} is lost to another database, and this one is written to there: fail it over, too"
+            yield (*place, "operations") if database.operations else place, message
+    if lost >= {*configured.serving}:
+        yield ("serving",), f"{' and '.join(sorted(lost))} is lost and nothing else serves: name another region, too"

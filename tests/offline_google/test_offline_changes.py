@@ -200,6 +200,18 @@ def test_ignored_changes_are_none(google: OfflineGoogle) -> None:
     assert answer.changes == provider_pb2.DiffResponse.DIFF_NONE
 
 
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [(["settings.tier"], ["name", "settings.edition"]), (["settings"], ["name"]), (["*"], [])],
+    ids=["inside", "whole", "all"],
+)
+def test_only_what_is_named_is_ignored(google: OfflineGoogle, ignored: list[str], left: list[str]) -> None:
+    old = database(deletionProtection=False, settings={"tier": "a", "edition": "ENTERPRISE"})
+    new = {**old, "name": "b", "settings": {"tier": "b", "edition": "ENTERPRISE_PLUS"}}
+    answer = diff_resource(google, request(DATABASE, old, new, ignoreChanges=ignored))
+    assert sorted(answer.detailedDiff) == left
+
+
 def test_the_answer_to_the_engine_is_detailed(google: OfflineGoogle) -> None:
     answer = diff_resource(google, request(SUBNETWORK, {"network": "a", "name": "f"}, {"network": "b", "name": "f"}))
     assert list(answer.replaces) == ["network"]

@@ -211,28 +211,6 @@ def test_a_private_database_gets_an_address_of_the_peered_range(google: OfflineG
     assert _private_database(google).outputs["privateIpAddress"].startswith("10.251.0.")
 
 
-@pytest.mark.parametrize(
-    ("settings", "named"),
-    [
-        ({"maintenanceWindow": {"day": 6, "hour": 18}}, "settings.maintenanceWindow"),
-        ({"backupConfiguration": {"enabled": True}}, "settings.backupConfiguration.enabled"),
-        ({"backupConfiguration": {"pointInTimeRecoveryEnabled": True}}, "pointInTimeRecoveryEnabled"),
-        ({"backupConfiguration": {"enabled": False}}, ""),
-    ],
-)
-def test_a_replica_has_no_backups_and_no_window_of_its_own(
-    google: OfflineGoogle, settings: dict[str, Any], named: str
-) -> None:
-    settings = {"tier": "db-custom-2-7680", **settings}
-    primary = google.create(DATABASE, database(settings=settings))
-    replica = database(name="replica", masterInstanceName=primary.name, settings=settings)
-    if not named:
-        assert google.create(DATABASE, replica).id
-        return
-    with pytest.raises(GoogleRefusal, match=f"is a read replica, which takes no .*{named}"):
-        google.create(DATABASE, replica)
-
-
 def test_the_connection_stays_while_a_database_uses_it(google: OfflineGoogle) -> None:
     _private_database(google)
     with pytest.raises(GoogleRefusal, match=r"Producer services .* are still using it"):

@@ -308,30 +308,6 @@ def test_a_region_that_does_not_serve_is_behind_no_backend(city: City) -> None:
     assert outputs["regions"]["tokyo"]["serving"] is False
 
 
-def test_the_switchover_turns_the_instances_round_and_keeps_their_names(city: City) -> None:
-    settings = configured("production")
-    turned = changed("production", {"applications/affairs/database/primary": "osaka"})
-    before, after = (
-        {one.inputs["region"]: one.inputs for one in declare(city, one)[0].of("DatabaseInstance")}
-        for one in (settings, turned)
-    )
-    tokyo, osaka = "asia-northeast1", "asia-northeast2"
-    for region in (tokyo, osaka):
-        assert before[region]["name"] == after[region]["name"]
-    assert before[osaka]["masterInstanceName"] == before[tokyo]["name"]
-    assert after[tokyo]["masterInstanceName"] == after[osaka]["name"]
-    assert before[tokyo]["replicaNames"] == [before[osaka]["name"]]
-    assert after[osaka]["replicaNames"] == [after[tokyo]["name"]]
-    for found, primary in ((before, tokyo), (after, osaka)):
-        # A window and backups are the primary's.
-        for part in ("maintenanceWindow", "backupConfiguration"):
-            assert [region for region in (tokyo, osaka) if part in found[region]["settings"]] == [primary]
-    # What the provider refuses at a promotion: a master, or a replica's configuration, beside the new kind.
-    assert after[osaka]["instanceType"] == "CLOUD_SQL_INSTANCE"
-    assert "masterInstanceName" not in after[osaka]
-    assert "replicaConfiguration" not in after[osaka]
-
-
 def test_the_one_public_application_is_named_twice(city: City) -> None:
     opened = application(city, "learning-dashboard", audience="public", proxy=False)
     rules = tuple(rule for rule in opened.rules if not (rule.identity and "learning-dashboard" in rule.applications))

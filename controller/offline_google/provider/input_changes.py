@@ -54,6 +54,23 @@ def compare_inputs(kind: ResourceType, state: Values, before: Values, after: Val
     return ResourceDifference(changes, any(change.replaces for change in changes) and _delete_first(kind, after))
 
 
+def restore_ignored(before: Values, after: Values, path: str) -> dict[str, Value]:
+    """Return the new inputs with what stands at a path as it was before; `*` is everything.
+
+    >>> restore_ignored({"settings": {"tier": "a"}}, {"name": "n", "settings": {"tier": "b"}}, "settings.tier")
+    {'name': 'n', 'settings': {'tier': 'a'}}
+    """
+    if path == "*":
+        return {**before}
+    name, _, rest = path.partition("[")[0].partition(".")
+    old, new = before.get(name), after.get(name)
+    if rest and isinstance(old, Mapping) and isinstance(new, Mapping):
+        return {**after, name: restore_ignored(old, new, rest)}
+    if name in before:
+        return {**after, name: before[name]}
+    return {key: value for key, value in after.items() if key != name}
+
+
 def _delete_first(kind: ResourceType, after: Values) -> bool:
     """The bridge's rule: forced by type, or the program gave the name that must be unique itself."""
     if kind.facts.get("deleteBeforeReplace"):

@@ -8,11 +8,17 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.input_changes import ChangeKind, PropertyChange, compare_inputs
+from controller.offline_google.provider.input_changes import (
+    ChangeKind,
+    PropertyChange,
+    compare_inputs,
+    restore_ignored,
+)
 from controller.offline_google.provider.secrets import hide_secrets, restore_secrets
 from controller.offline_google.schema.defaults import AutomaticNaming, fill_defaults
 from controller.offline_google.schema.facts import ResourceType, UnknownType, find_resource_type
 from controller.offline_google.schema.input_checks import DEFAULTS, InputFailure, check_inputs
+from controller.offline_google.schema.instance_roles import INSTANCE, explain_promotion
 from controller.offline_google.schema.plan_rules import find_plan_failures
 from controller.offline_google.schema.pulumi_values import (
     UNKNOWN,
@@ -29,6 +35,7 @@ from controller.offline_google.world.iam.service_agents import (
     make_logging_agent_email,
     note_agent,
 )
+from controller.offline_google.world.instance_roles import find_switched_primary
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
 
@@ -73,7 +80,7 @@ def diff_resource(google: OfflineGoogle, request: provider_pb2.DiffRequest) -> p
     """What a change of the inputs means.
 
     Raises:
-        Refused: it would replace something that is protected against deletion.
+        Refused: it would replace something that is protected against deletion, or the provider's plan refuses it.
     """
     kind = find_resource_type(request.type)
     state, before, after = (
@@ -81,9 +88,12 @@ def diff_resource(google: OfflineGoogle, request: provider_pb2.DiffRequest) -> p
         read_properties(request.old_inputs),
         read_properties(request.news),
     )
-    ignored = {path.partition(".")[0].partition("[")[0] for path in request.ignoreChanges}
-    for name in ignored:
-        after = {**after, name: before[name]} if name in before else {k: v for k, v in after.items() if k != name}
+    for path in request.ignoreChanges:
+        after = restore_ignored(before, after, path)
+    reason = explain_promotion(state, after) if request.type == INSTANCE else ""
+    if reason:
+        message = f"'{request.id}' ({kind.short}): {reason}"
+        raise GoogleRefusal(400, message, "invalid")
     found = compare_inputs(kind, state, google.placed(kind, before), google.placed(kind, after))
     guarded = explain_protection({**kind.facts.get("deletion", {}), **state})
     if found.replaces and guarded:
@@ -133,7 +143,7 @@ def update_resource(google: OfflineGoogle, request: provider_pb2.UpdateRequest) 
         google.judge(kind, values)
         computed = {key: value for key, value in read_properties(request.olds).items() if not _is_input(kind, key)}
         return provider_pb2.UpdateResponse(properties=_shown(kind, {**computed, **values}))
-    changed = google.update(request.type, request.id, hide_secrets(kind, inputs))
+    changed = google.update(request.type, request.id, hide_secrets(kind, inputs), read_properties(request.olds))
     return provider_pb2.UpdateResponse(properties=_outputs(kind, changed, inputs))
 
 
@@ -148,6 +158,11 @@ def read_resource(google: OfflineGoogle, request: provider_pb2.ReadRequest) -> p
     return provider_pb2.ReadResponse(
         id=found.id, properties=_outputs(kind, found, known), inputs=write_properties(inputs)
     )
+
+
+def find_update_partner(google: OfflineGoogle, request: provider_pb2.UpdateRequest) -> StoredResource | None:
+    """Return another resource that this update works on, too: the primary from which a switchover takes its role."""
+    return find_switched_primary(google.store, request.type, request.id, read_properties(request.news))
 
 
 def delete_resource(google: OfflineGoogle, request: provider_pb2.DeleteRequest) -> Empty:

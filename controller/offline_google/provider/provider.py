@@ -124,6 +124,10 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Change a resource in place."""
         call = EngineCall("update", request.type, request.name, read_properties(request.news))
         rule = None if request.preview else self._fault(context, call)
+        partner = None if request.preview else operations.find_update_partner(self.google, request)
+        if partner is not None:
+            # A switchover is as much a call to the old primary, and fails where that one does not answer.
+            self._fault(context, EngineCall("update", request.type, partner.name, partner.outputs))
         changed = _answer(context, lambda: operations.update_resource(self.google, request))
         if rule is not None:
             raise_partial_result(context, rule, request.id, changed.properties, request.news)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 
+from controller.offline_google.schema.instance_roles import INSTANCE, follows_switchover
 from controller.offline_google.schema.plan_rules import find_value
 from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 
@@ -36,17 +37,8 @@ def _disk_shrinks(old: Values, new: Values) -> bool:
     return shrinks and find_value(new, "settings.diskAutoresize") is False
 
 
-def _switchover(old: Values, new: Values) -> bool:
-    """A switchover started at the old primary: it becomes the replica of one of its own replicas, and says so."""
-    names = old.get("replicaNames") or ()
-    declared = all(new.get(name) is not None for name in ("replicaConfiguration", "replicaNames", "instanceType"))
-    becomes_replica = new.get("instanceType") == "READ_REPLICA_INSTANCE" and new.get("masterInstanceName") in names
-    becomes_primary = new.get("instanceType") == "CLOUD_SQL_INSTANCE" and not new.get("masterInstanceName")
-    return (declared and becomes_replica) or becomes_primary
-
-
-def _new_primary(old: Values, new: Values) -> bool:
-    return not _switchover(old, new)
+def _new_master(old: Values, new: Values) -> bool:
+    return not follows_switchover(old, new)
 
 
 def _loses_private_network(old: Values, new: Values) -> bool:
@@ -82,7 +74,6 @@ def _unlocked(old: Values, new: Values) -> bool:
     return find_value(old, path) is True and find_value(new, path) is not True
 
 
-_DATABASE = "gcp:sql/databaseInstance:DatabaseInstance"
 _FORWARDING = "gcp:compute/forwardingRule:ForwardingRule"
 RULES: Mapping[tuple[str, str], Callable[[Values, Values], bool]] = {
     ("gcp:compute/subnetwork:Subnetwork", "ipCidrRange"): _shrinks,
@@ -90,10 +81,10 @@ RULES: Mapping[tuple[str, str], Callable[[Values, Values], bool]] = {
     (_FORWARDING, "pscConnectionStatus"): _closed_connection,
     (_FORWARDING, "target"): _service_attachments,
     ("gcp:secretmanager/secret:Secret", "replication.auto"): _automatic_replication,
-    (_DATABASE, "settings.diskSize"): _disk_shrinks,
-    (_DATABASE, "masterInstanceName"): _new_primary,
-    (_DATABASE, "replicaConfiguration.cascadableReplica"): _new_primary,
-    (_DATABASE, "settings.ipConfiguration.privateNetwork"): _loses_private_network,
-    (_DATABASE, "settings.autoUpgradeEnabled"): _auto_upgrade_off,
+    (INSTANCE, "settings.diskSize"): _disk_shrinks,
+    (INSTANCE, "masterInstanceName"): _new_master,
+    (INSTANCE, "replicaConfiguration.cascadableReplica"): _new_master,
+    (INSTANCE, "settings.ipConfiguration.privateNetwork"): _loses_private_network,
+    (INSTANCE, "settings.autoUpgradeEnabled"): _auto_upgrade_off,
     ("gcp:storage/bucket:Bucket", "retentionPolicy.isLocked"): _unlocked,
 }

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 
 from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
+from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
+from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import WorldStore
@@ -111,23 +113,9 @@ def _forwarding_rule(store: WorldStore, identity: str, values: Values) -> None:
                 raise GoogleRefusal(400, message, "invalid")
 
 
-def _replica(_store: WorldStore, identity: str, values: Values) -> None:
-    """A replica's backups are its primary's, and it is maintained before that one, at no time of its own."""
-    settings = values.get("settings") or {}
-    backups = settings.get("backupConfiguration") or {}
-    own = [name for name in ("enabled", "pointInTimeRecoveryEnabled") if backups.get(name) is True]
-    given = [f"settings.backupConfiguration.{name}" for name in own]
-    given += ["settings.maintenanceWindow"] if settings.get("maintenanceWindow") else []
-    # A promoted replica is called what it has become, while its old master is still written down.
-    kind = values.get("instanceType") or ("READ_REPLICA_INSTANCE" if values.get("masterInstanceName") else "")
-    if kind == "READ_REPLICA_INSTANCE" and given:
-        message = f"Invalid request: '{identity}' is a read replica, which takes no {' and no '.join(given)}"
-        raise GoogleRefusal(400, message, "invalid")
-
-
 def _connection_unused(store: WorldStore, values: Values) -> None:
     network = take_link_name(str(values.get("network")))
-    for other in store.all("gcp:sql/databaseInstance:DatabaseInstance"):
+    for other in store.all(INSTANCE):
         settings = (other.outputs.get("settings") or {}).get("ipConfiguration") or {}
         if take_link_name(str(settings.get("privateNetwork"))) == network:
             message = (
@@ -149,7 +137,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
-    "gcp:sql/databaseInstance:DatabaseInstance": _replica,
+    INSTANCE: check_instance,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from controller.offline_google.schema.diff_suppress import strip_self_link
 from controller.offline_google.schema.facts import ResourceType, find_resource_type
+from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.schema.resource_references import NamedResource, list_named_resources
 from controller.offline_google.world.cross_resource_rules import SERVICE, check_cross_resource_rules, check_deletion
@@ -17,6 +18,7 @@ from controller.offline_google.world.existing_organisation import read_existing_
 from controller.offline_google.world.iam.key_users import KEY, check_key_user
 from controller.offline_google.world.iam.members import check_members
 from controller.offline_google.world.iam.roles import CUSTOM_ROLE, check_permissions, check_role
+from controller.offline_google.world.instance_roles import change_roles, forget_instance, report_cluster
 from controller.offline_google.world.locations import check_locations, find_location, refuse_other_location
 from controller.offline_google.world.log_rules import check_log_settings
 from controller.offline_google.world.outputs.computed_fields import compute_fields
@@ -44,7 +46,7 @@ _NAME_STAYS = frozenset(
     {
         "gcp:kms/keyRing:KeyRing",
         "gcp:kms/cryptoKey:CryptoKey",
-        "gcp:sql/databaseInstance:DatabaseInstance",
+        INSTANCE,
         "gcp:organizations/project:Project",
     }
 )
@@ -104,8 +106,8 @@ class OfflineGoogle:
                 raise make_already_exists(key)
             return self._settle(kind, key, inputs, values, {})
 
-    def update(self, token: str, key: str, inputs: Values) -> StoredResource:
-        """Change a resource in place.
+    def update(self, token: str, key: str, inputs: Values, known: Values | None = None) -> StoredResource:
+        """Change a resource in place. `known` is what the engine takes it to be; None asks no such question.
 
         Raises:
             Refused: it is not there, or something that it names is not.
@@ -118,7 +120,10 @@ class OfflineGoogle:
         self.judge(kind, values)
         with self.store.writing():
             kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
-            return self._settle(kind, key, inputs, {**kept, **values}, found.outputs)
+            values = {**kept, **values}
+            if token == INSTANCE:
+                values = change_roles(self.store, found, values, known)
+            return self._settle(kind, key, inputs, values, found.outputs)
 
     def read(self, token: str, key: str) -> StoredResource | None:
         """A resource as it is now; None where it is gone."""
@@ -143,6 +148,8 @@ class OfflineGoogle:
             check_deletion(self.store, token, found.outputs)
             for user_token, user, path in self.store.users(token, key, "holds"):
                 raise make_in_use(key, f"{user} ({find_resource_type(user_token).short}.{path})")
+            if token == INSTANCE:
+                forget_instance(self.store, found.outputs)
             self._remove(token, key)
 
     def _remove(self, token: str, key: str) -> None:
@@ -168,6 +175,8 @@ class OfflineGoogle:
         if at is not None and (at == "address" or not values.get(at)):
             outputs[at] = previous.get(at) or allocate_address(self.store, kind.token, key, values)
         outputs |= compute_fields(self.store, kind, key, outputs)
+        if kind.token == INSTANCE:
+            outputs |= report_cluster(self.store, key, outputs)
         if "selfLink" in kind.properties:
             outputs["selfLink"] = make_self_link(kind, key)
         names = list_aliases(kind, key, outputs)

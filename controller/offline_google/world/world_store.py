@@ -125,13 +125,21 @@ class WorldStore:
         for alias in resource.aliases | {resource.id}:
             self._rows("INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)", alias, *key)
         for link in resource.links:
-            values = (*key, link.field, link.token, link.id, link.kind)
-            self._rows("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)", *values)
+            self.add_link(*key, link)
 
     def overwrite(self, resource: StoredResource) -> None:
         """Change what a resource holds, not what it is called or refers to."""
         values = (json.dumps(resource.inputs), json.dumps(resource.outputs), resource.token, resource.id)
         self._rows("UPDATE resources SET inputs = ?, outputs = ? WHERE token = ? AND id = ?", *values)
+
+    def add_link(self, token: str, identity: str, link: ResourceLink) -> None:
+        """A resource refers to another from now on, by no word of a program."""
+        values = (token, identity, link.field, link.token, link.id, link.kind)
+        self._rows("INSERT OR REPLACE INTO links VALUES (?, ?, ?, ?, ?, ?)", *values)
+
+    def drop_link(self, token: str, identity: str, field: str) -> None:
+        """What a resource refers to in a field it refers to no more."""
+        self._rows("DELETE FROM links WHERE token = ? AND id = ? AND field = ?", token, identity, field)
 
     def drop(self, token: str, identity: str) -> None:
         """Forget a resource and what it referred to."""
