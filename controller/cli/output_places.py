@@ -28,6 +28,7 @@ INPUTS = frozenset(
         "backup",
         "backups",
         "configs",
+        "iam_exports",
         "folder",
         "inventory",
         "issued",

@@ -86,8 +86,8 @@ def count_needed_addresses(applications: Iterable[ApplicationSettings]) -> int:
 
 def _find_contradictions(configured: StackConfiguration) -> Iterator[RegionProblem]:
     """What is said twice, or in one place against another."""
-    lab = configured.environment == LAB
-    if not configured.protected and not lab:
+    disposable = configured.environment == LAB
+    if not configured.protected and not disposable:
         yield ("protected",), "'protected' may be false only in the lab"
     if configured.audit.locked and not configured.protected:
         message = "a locked audit bucket can never be destroyed; lock it only where 'protected' is true"
@@ -101,7 +101,7 @@ def _find_contradictions(configured: StackConfiguration) -> Iterator[RegionProbl
         if first != name:
             message = f"{first!r} and {name!r} have the same 'host', {application.host!r}: give each its own"
             yield ("applications", name, "host"), message
-        if application.database is not None and application.database.generation is None and not lab:
+        if application.database is not None and application.database.generation is None and not disposable:
             message = "may be left out only in the lab: write `generation: 1`, and one more for each new instance"
             yield ("applications", name, "database", "generation"), message
 
