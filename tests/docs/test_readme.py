@@ -146,7 +146,7 @@ def test_the_run_of_the_demo_is_of_today_s_chapters_and_city() -> None:
     wanted = [f"{place}/{len(LISTED)} {one.name}: {one.title}" for place, one in enumerate(LISTED, 1)]
     assert re.findall(r"^== (\d+/.*)$", output, flags=re.MULTILINE) == wanted
     told = here("check", "--policies", "policies", cwd=ROOT).said
-    city = re.search(r"[^\n]* synthetic city of .* rules; 0 errors", told)
+    city = re.search(r"[^\n]*synthetic city of .* rules; 0 errors", told)
     assert city is not None
     assert city[0] in output
 
