@@ -69,6 +69,7 @@ class CloudDriftDocument(TypedDict):
     grants: list[GrantDocument]
     not_judged: list[NotExportedDocument]
     unknown_roles: list[str]
+    unread: list[str]
     policies: int
     as_declared: int
 
@@ -127,7 +128,7 @@ def drift(
         say_json(_build_drift_document(stack, engine, found, resources_differ=differ), form="cloud-drift")
     if differ or found.faults:
         raise typer.Exit(Exit.DIFFERS)
-    if found.not_judged or found.unknown_roles:
+    if found.not_judged or found.unknown_roles or found.unread:
         raise typer.Exit(Exit.NOT_JUDGED)
 
 
@@ -143,29 +144,33 @@ def _show_drift(found: IamDrift, *, resources_differ: bool) -> None:
         print_message("cloud.not-judged", "magenta", resource=resource or words["cloud.ancestors"], command=command)
     for role in found.unknown_roles:
         print_message("cloud.role-not-judged", "magenta", role=role)
+    for file in found.unread:
+        print_message("cloud.not-read", "magenta", file=file)
     print_message("cloud.grants", policies=found.resources, as_declared=found.as_declared, faults=len(found.faults))
 
 
-def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resources_differ: bool) -> CloudDriftDocument:
-    def describe(fault: GrantFault, grant: Grant) -> GrantDocument:
-        return {
-            "fault": fault,
-            "resource": str(grant.resource),
-            "role": grant.role,
-            "member": grant.member,
-            "condition": grant.condition,
-        }
+def _describe_grant(fault: GrantFault, grant: Grant) -> GrantDocument:
+    return {
+        "fault": fault,
+        "resource": str(grant.resource),
+        "role": grant.role,
+        "member": grant.member,
+        "condition": grant.condition,
+    }
 
+
+def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resources_differ: bool) -> CloudDriftDocument:
     return {
         "stack": stack,
         "offline": isinstance(engine, RehearsalEngine),
         "resources_differ": resources_differ,
-        "grants": [describe(fault, grant) for fault, grant in found.faults],
+        "grants": [_describe_grant(fault, grant) for fault, grant in found.faults],
         "not_judged": [
             {"resource": str(resource) if resource else None, "command": command}
             for resource, command in found.not_judged
         ],
         "unknown_roles": [*found.unknown_roles],
+        "unread": [*found.unread],
         "policies": found.resources,
         "as_declared": found.as_declared,
     }

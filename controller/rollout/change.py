@@ -71,6 +71,18 @@ class Change:
         """How long after its time the device's restore may still be under way."""
         return self.system.settle_seconds if isinstance(self.system, DeviceOperation) else 0.0
 
+    def count_busy_seconds(self) -> float:
+        """Return within how long whatever an earlier run left has run out, counted from when a later one met it.
+
+        A later run of the plan prolongs its hold and its restore by the time of a hold, which some devices count in
+        whole minutes.
+        """
+        begun = self.begin_operation()
+        held: float = begun.lock.seconds
+        if isinstance(begun.system, DeviceOperation):
+            held = begun.system.round_seconds(begun.lock.seconds)
+        return held + begun.settle_seconds
+
     @property
     def restores(self) -> bool:
         """Whether the device can put its old state back by itself."""

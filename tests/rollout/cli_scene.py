@@ -80,10 +80,16 @@ class CliScene:
         listeners: Sequence[Listener] = (),
     ) -> Outcome:
         """Carry the plan out, in a run of its own."""
-        self.runs += 1
         self.site.faults = faults
+        change = self.build_change(self.transport if wrap is None else wrap(self.transport), restore_after, plan)
+        with open_rollout_span("a switch with a command line", listeners) as span:
+            return change_device(change, span)
+
+    def build_change(self, transport: Transport, restore_after: int, plan: str = "plan") -> Change:
+        """Return the change of a run of its own."""
+        self.runs += 1
         system = load_platform(self.platform)
-        change = Change(
+        return Change(
             device=replace(self.model, id=NAME, platform=self.platform),
             system=system,  # type: ignore[arg-type] # it can be changed: the contract says so
             seen=self.old,
@@ -95,8 +101,6 @@ class CliScene:
             restore_after=restore_after,
             state_folder=self.folder,
             refuse_expired=lambda: None,
-            transport=self.transport if wrap is None else wrap(self.transport),
+            transport=transport,
             clock=self.clock,
         )
-        with open_rollout_span("a switch with a command line", listeners) as span:
-            return change_device(change, span)

@@ -5,6 +5,7 @@ Forms: Google's reference "Policy" of IAM, "Role" of IAM, and the list of `gclou
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -19,6 +20,9 @@ from controller.inputs.shown_text import shorten_value
 
 ANCESTORS = "ancestors.json"
 ROLES = "role-*.json"
+_ENDING = ".json"
+_BEFORE_BACKEND = f"{IamResourceKind.BACKEND}-"
+_BACKENDS = f"{_BEFORE_BACKEND}*{_ENDING}"
 _HIDDEN_CONDITION = "_withcond_"
 """In the name of a role: the policy was exported in version 1, which shows no conditions (IAM: "Policy versions")."""
 _Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.:-]{0,62}$")]
@@ -134,6 +138,24 @@ class ExportedPolicies:
         """
         found = (self._read_file(name, _ROLE) for name in self._folder.list_names("", ROLES))
         return {role.name: frozenset(role.includedPermissions) for role in found if role is not None}
+
+    def list_backends(self) -> tuple[str, ...]:
+        """Return the backend services that were exported, also those that the stack does not know.
+
+        Raises:
+            InputRefused: the folder cannot be read.
+        """
+        names = self._folder.list_names("", _BACKENDS)
+        return tuple(name.removeprefix(_BEFORE_BACKEND).removesuffix(_ENDING) for name in names)
+
+    def list_unread(self, asked: Collection[str]) -> tuple[str, ...]:
+        """Return the files of the folder that nothing reads: of another project, or with a mistyped name.
+
+        Raises:
+            InputRefused: the folder cannot be read.
+        """
+        roles = self._folder.list_names("", ROLES)
+        return tuple(sorted({*self._folder.list_names("", "*")} - {*asked, *roles, ANCESTORS}))
 
     def _read_file(self, name: str, form: TypeAdapter[_Form]) -> _Form | None:
         path = self._folder.path / name

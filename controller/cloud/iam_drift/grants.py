@@ -9,6 +9,23 @@ ACCESSOR = "roles/iap.httpsResourceAccessor"
 """Lets people through the identity-aware proxy (Google: "IAP roles and permissions")."""
 ACCESS_PERMISSION = "iap.webServiceVersions.accessViaIAP"
 """What is in that role and opens the proxy; a role of the city's own may have it, too."""
+HARMLESS_IAP_ROLES = frozenset(
+    f"roles/iap.{name}"
+    for name in (
+        "admin",
+        "editor",
+        "remediatorUser",
+        "settingsAdmin",
+        "tunnelDestGroupEditor",
+        "tunnelDestGroupViewer",
+        "tunnelResourceAccessor",
+        "viewer",
+    )
+)
+"""Google's other roles of the proxy, which open it for nobody (the same page); of one that is newer nobody knows here.
+
+The basic roles (`roles/owner`) change policies and let nobody through ("Managing access to IAP-secured resources").
+"""
 EVERYBODY = frozenset({"allUsers", "allAuthenticatedUsers"})
 
 

@@ -32,7 +32,7 @@ def judge(folder: Path) -> IamDrift:
 
 def test_an_export_of_what_was_declared_differs_in_nothing(tmp_path: Path) -> None:
     found = judge(write_exports(tmp_path))
-    assert found == IamDrift((), (), (), resources=len(FILES), as_declared=len(BACKENDS))
+    assert found == IamDrift((), (), (), (), resources=len(FILES), as_declared=len(BACKENDS))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -160,3 +160,26 @@ def test_a_condition_of_any_length_is_compared(tmp_path: Path) -> None:
     policy = {"etag": "x", "bindings": [make_binding(TEACHERS, condition=CONDITION + " || true" * 9_000)]}
     (write_exports(tmp_path) / name).write_text(json.dumps(policy), "utf-8")
     assert [fault for fault, _ in judge(tmp_path).faults] == [GrantFault.OTHER, GrantFault.MISSING]
+
+
+@pytest.mark.parametrize(("condition", "fault"), [("", GrantFault.UNCONDITIONAL), ("true", GrantFault.OTHER)])
+def test_a_backend_that_the_stack_does_not_know_is_judged_where_it_was_exported(
+    condition: str, fault: GrantFault, tmp_path: Path
+) -> None:
+    policy = {"etag": "x", "bindings": [make_binding("domain:city.example", condition=condition)]}
+    (write_exports(tmp_path) / "backend-made-by-hand.json").write_text(json.dumps(policy), "utf-8")
+    assert [(seen, grant.resource.name) for seen, grant in judge(tmp_path).faults] == [(fault, "made-by-hand")]
+
+
+@pytest.mark.parametrize("name", ["folder-124.json", "projects.json", "backend.json", "project.json.txt", "roles.json"])
+def test_a_file_that_nothing_reads_is_told(name: str, tmp_path: Path) -> None:
+    (write_exports(tmp_path) / name).write_text(json.dumps({"etag": "x"}), "utf-8")
+    assert judge(tmp_path).unread == (name,)
+
+
+@pytest.mark.parametrize(
+    ("role", "unknown"), [("roles/iap.newAccessor", 1), ("roles/iap.admin", 0), ("roles/owner", 0), (OWN_ROLE, 1)]
+)
+def test_a_role_of_the_proxy_that_is_not_known_here_is_not_judged(role: str, unknown: int, tmp_path: Path) -> None:
+    found = judge(write_exports(tmp_path, {"web.json": make_binding("group:a@city.example", role=role)}))
+    assert (len(found.faults), len(found.unknown_roles)) == (0, unknown)

@@ -137,7 +137,7 @@ class DeviceTries:
         slow. It says so for half a minute after the restore's time at most. `school` is as `ask_to_go_on` takes it.
         """
         change = self.scene.changes[device]
-        self.sleep(change.restore_after + change.settle_seconds + RESTORE_MARGIN_SECONDS)
+        self.sleep(change.count_busy_seconds() + RESTORE_MARGIN_SECONDS)
         for _ in range(_MOST_LOOKS):
             if self.ask_to_go_on(place, school):
                 return False
