@@ -16,7 +16,14 @@ from controller.integration.stage_change import StageSubject
 from controller.integration.stage_policy import StageRequest, find_stage_subject, plan_stage_policy
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
-from controller.model.loading.policy_text import add_entry, change_entry, delete_entries, write_policy_text
+from controller.model.loading.policy_text import (
+    PolicyText,
+    add_entry,
+    change_entry,
+    delete_entries,
+    find_policy_text,
+    write_policy_text,
+)
 from controller.model.sites.stages import Stage
 from controller.model.virtual_city import VirtualCity
 from controller.prove.identity.host_seats import SeatName
@@ -145,6 +152,64 @@ def test_an_entry_of_many_lines_changes_field_by_field() -> None:
     with pytest.raises(TsunaguError, match="write each entry on a line of its own"):
         change_entry(Path("x"), "integrations: [{ward: asao}]\n", "integrations", 0, {"by": "A"})
     assert add_entry(Path("x"), "", "integrations", {"by": "A"}) == "format: 1\nintegrations:\n  - {by: A}\n"
+
+
+MANY = "format: 1\nintegrations:\n  - {ward: tama, by: A}\n  - ward: asao\n    by: 区役所\n    came-from: separated\n"
+FLOW = "format: 1\nintegrations:\n  - {ward: asao, by: 区役所, came-from: separated}\n"
+
+
+@pytest.mark.parametrize("text", [MANY, FLOW], ids=["many", "flow"])
+@pytest.mark.parametrize("kept", ["mark", "ends", "both"])
+def test_the_byte_order_mark_and_the_line_ends_of_a_file_stay(tmp_path: Path, text: str, kept: str) -> None:
+    """The parser's marks do not count the first; whoever edits on Windows gets no file that differs in every line."""
+    end, mark = ("\n" if kept == "mark" else "\r\n"), ("" if kept == "ends" else "\ufeff")
+
+    def spell(one: str) -> str:
+        return mark + one.replace("\n", end)
+
+    file, number = tmp_path / "x.yaml", text.count("- ") - 1
+    file.write_bytes(spell(text).encode())
+    before = find_policy_text(file)
+    assert before == spell(text)
+    edits = {
+        "changed": change_entry(file, before, "integrations", number, {"by": "B"}),
+        "confirmed": change_entry(file, before, "integrations", number, {"came-from": None}),
+        "added": add_entry(file, before, "integrations", {"by": "C"}),
+        "new": add_entry(file, before, "others", {"by": "C"}),
+        "deleted": delete_entries(file, before, "integrations", [number]),
+    }
+    without = ", came-from: separated" if text is FLOW else "    came-from: separated\n"
+    rest = MANY[: MANY.index("  - ward")] if text is MANY else "format: 1\nintegrations: []\n"
+    assert edits == {
+        "changed": spell(text.replace("区役所", "B")),
+        "confirmed": spell(text.replace(without, "")),
+        "added": spell(f"{text}  - {{by: C}}\n"),
+        "new": spell(f"{text}others:\n  - {{by: C}}\n"),
+        "deleted": spell(rest),
+    }
+    write_policy_text(PolicyText(file, before, edits["changed"]))
+    assert file.read_bytes() == edits["changed"].encode()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words", "expected"),
+    [
+        ("  - by: >-\n      A\n      B\n    ward: a\n", {"by": "C"}, "  - by: C\n    ward: a\n"),
+        ("  - ward: a\n    by: |\n      A\n\n  # next\n", {"by": "C"}, "  - ward: a\n    by: C\n\n  # next\n"),
+        ("  - {ward: a, # why\n     by: A, # who\n    }\n", {"by": None}, "  - {ward: a, # why\n    }\n"),
+    ],
+)
+def test_a_text_of_many_lines_and_a_comment_behind_a_field_keep_their_lines(
+    entry: str, words: Mapping[str, object | None], expected: str
+) -> None:
+    head = "integrations:\n"
+    assert change_entry(Path("x"), head + entry, "integrations", 0, words) == head + expected
+
+
+def test_an_entry_below_its_dash_is_deleted_with_it() -> None:
+    text = "integrations:\n-\n  ward: a\n- # of b - or c\n  # why\n  ward: b\n- {ward: d}\n"
+    after = delete_entries(Path("x"), text, "integrations", [1])
+    assert after == "integrations:\n-\n  ward: a\n- {ward: d}\n"
 
 
 def write_two_wards(folder: Path, first: str, second: str) -> City:

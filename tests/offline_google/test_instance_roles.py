@@ -10,9 +10,9 @@ import grpc
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from controller.offline_google.provider.operations import diff_resource
+from controller.offline_google.provider.operations import create_resource, diff_resource
 from controller.offline_google.provider.provider import OfflineProvider
-from controller.offline_google.schema.pulumi_values import write_properties
+from controller.offline_google.schema.pulumi_values import UNKNOWN, write_properties
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.injected_faults import FaultRule, format_rules
@@ -107,6 +107,21 @@ CREATIONS: list[tuple[dict[str, Any], str]] = [
     ({**PRIMARY, "masterInstanceName": "tokyo"}, "has a masterInstanceName, and is no READ_REPLICA_INSTANCE"),
     ({**PRIMARY, "replicationCluster": {"failoverDrReplicaName": "later"}}, "the replica 'later' does not exist"),
     ({**PRIMARY, **NAMES_OSAKA}, "'school-lab:osaka' is no replica of it"),
+    ({**PRIMARY, "replicaNames": ["nobody"]}, "names 'nobody' in replicaNames, which does not follow it"),
+    ({**PRIMARY, "replicaNames": ["osaka"]}, "names 'osaka' in replicaNames, which does not follow it"),
+    ({**REPLICA, "replicaNames": ["tokyo"]}, "names 'tokyo' in replicaNames"),
+    (
+        {**PRIMARY, "settings": {**PLUS, "backupConfiguration": {**OFF, "pointInTimeRecoveryEnabled": True}}},
+        "point-in-time recovery is on and backups are off",
+    ),
+    ({**PRIMARY, "instanceType": "ON_PREMISES_INSTANCE"}, "does not model instanceType ON_PREMISES_INSTANCE"),
+    ({**REPLICA, "instanceType": "READ_POOL_INSTANCE"}, "does not model instanceType READ_POOL_INSTANCE"),
+    ({**PRIMARY, "nodeCount": 3}, "Error 501: the offline Google does not model nodeCount of"),
+    ({**PRIMARY, "clone": {"sourceInstanceName": "tokyo"}}, "does not model clone of"),
+    ({**PRIMARY, "restoreBackupContext": {"backupRunId": 1}}, "does not model restoreBackupContext of"),
+    ({**PRIMARY, "pointInTimeRestoreContext": {"datasource": "x"}}, "does not model pointInTimeRestoreContext of"),
+    ({**REPLICA, "replicaConfiguration": {"username": "x"}}, r"does not model replicaConfiguration\.username of"),
+    ({**REPLICA, "replicaConfiguration": {"failoverTarget": True}}, r"replicaConfiguration\.failoverTarget of"),
 ]
 
 
@@ -151,6 +166,40 @@ def test_what_google_refuses_changes_nothing(
     with pytest.raises(GoogleRefusal, match=reason):
         change(pair, name, **wanted)
     assert [find(pair, "tokyo"), find(pair, "osaka")] == before
+
+
+DESIGNATED_UPDATES: list[tuple[str, dict[str, Any], str]] = [
+    ("tokyo", {**PRIMARY, **NAMES_OSAKA, "replicaNames": ["nobody"]}, "names 'nobody' in replicaNames"),
+    ("tokyo", {**PRIMARY, **NAMES_OSAKA, "databaseVersion": "POSTGRES_18"}, "Error 501: .* another databaseVersion"),
+    ("osaka", {**PRIMARY, "databaseVersion": "POSTGRES_18"}, "Error 501: .* another databaseVersion"),
+    ("osaka", {**PRIMARY, "replicaNames": ["third"]}, "names 'third' in replicaNames"),
+    ("osaka", {**SWITCHOVER, "replicaNames": ["tokyo", "nobody"]}, "names 'nobody' in replicaNames"),
+    ("osaka", {**SWITCHOVER, **NAMES_OSAKA}, "designates another one than its old primary: write 'school-lab:tokyo'"),
+    (
+        "osaka",
+        {**REPLICA, "settings": {"tier": "db-custom-2-7680"}},
+        "is the designated replica of 'tokyo', and not of",
+    ),
+    ("osaka", {**REPLICA, "instanceType": "READ_POOL_INSTANCE"}, "does not model instanceType READ_POOL_INSTANCE"),
+]
+
+
+@pytest.mark.parametrize(("name", "wanted", "reason"), DESIGNATED_UPDATES)
+def test_a_designated_pair_is_changed_as_a_pair_only(
+    designated: OfflineGoogle, name: str, wanted: dict[str, Any], reason: str
+) -> None:
+    before = [find(designated, "tokyo"), find(designated, "osaka")]
+    with pytest.raises(GoogleRefusal, match=reason):
+        change(designated, name, **wanted)
+    assert [find(designated, "tokyo"), find(designated, "osaka")] == before
+
+
+def test_what_is_not_modelled_is_refused_in_the_preview(google: OfflineGoogle) -> None:
+    wanted = write_properties(instance("copy", clone={"sourceInstanceName": UNKNOWN}))
+    with pytest.raises(GoogleRefusal, match="does not model clone"):
+        create_resource(google, provider_pb2.CreateRequest(type=DATABASE, properties=wanted, preview=True))
+    later = write_properties(instance("later", **{**PRIMARY, "instanceType": UNKNOWN}))
+    assert create_resource(google, provider_pb2.CreateRequest(type=DATABASE, properties=later, preview=True)).properties
 
 
 def test_a_replica_in_the_same_region_is_not_designated(pair: OfflineGoogle) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,30 @@ def test_what_nobody_knows_is_hidden_behind_any_keywords(words: list[str], secre
 def test_a_word_that_people_take_for_a_secret_is_no_keyword(word: str) -> None:
     for form in ("login user net01 {}", "snmp-server community {}", "{}", "ip nhrp authentication {}", "password\n{}"):
         assert word not in redact(fill(form, [word]))[0]
+
+
+@pytest.mark.parametrize("word", sorted(read_words("guessable_words.txt")))
+def test_a_keyword_that_may_be_a_secret_is_hidden_where_one_stands(word: str) -> None:
+    """Found by trying each keyword as a secret: a community string `private` was shown behind the host of traps."""
+    forms = (
+        "snmp-server host 10.0.0.9 {}",
+        "snmp-server host 10.0.0.9 version 2c {}",
+        "snmp-server community {} ro",
+        "snmpv2c trap host 10.0.0.9 trap {}",
+        "login user net01 {}",
+        "ip nhrp authentication {}",
+        "standby 1 authentication text {}",
+        "pp auth username net01 {}",
+        "username net01 {}",
+        "password\n{}",
+    )
+    assert word in read_words("keywords.txt")
+    for form in forms:
+        before, behind = form.split(MARK)
+        assert redact(form.replace(MARK, word))[0] == redact(f"{before}Zq7xK9vbW3aa{behind}")[0]
+
+
+def test_no_keyword_stands_twice() -> None:
+    lines = (files("controller.platforms.device_text") / "words" / "keywords.txt").read_text(encoding="utf-8")
+    words = [word for line in lines.splitlines() if not line.startswith("#") for word in line.split()]
+    assert len(words) == len(set(words))

@@ -47,9 +47,9 @@ def write_field(text: str, path: Path, written: str) -> str:
     Raises:
         ValueError: there is no mapping where it belongs.
     """
-    if text.startswith(_BYTE_ORDER_MARK):
-        # The parser does not count it.
-        return _BYTE_ORDER_MARK + write_field(text.removeprefix(_BYTE_ORDER_MARK), path, written)
+    mark, rest = split_byte_order_mark(text)
+    if mark:
+        return mark + write_field(rest, path, written)
     node = find_node(text, path)
     if node is not None:
         return f"{text[: node.start_mark.index]}{written}{text[node.end_mark.index :]}"
@@ -66,7 +66,7 @@ def write_field(text: str, path: Path, written: str) -> str:
     if indent.strip(" "):
         message = f"begins behind {indent.strip()!r}, so {'.'.join(path)} cannot be added; write it on its own line"
         raise ValueError(message)
-    return f"{text[:at]}{indent}{path[-1]}: {written}{_newline(text)}{text[at:]}"
+    return f"{text[:at]}{indent}{path[-1]}: {written}{find_newline(text)}{text[at:]}"
 
 
 def _write_in_braces(text: str, beside: yaml.MappingNode, key: str, written: str) -> str:
@@ -79,6 +79,16 @@ def _write_in_braces(text: str, beside: yaml.MappingNode, key: str, written: str
     return text[:at] + between + added + text[at:]
 
 
+def split_byte_order_mark(text: str) -> tuple[str, str]:
+    r"""Split a text into its byte order mark, if any, and the rest: the parser's marks do not count it.
+
+    >>> split_byte_order_mark("\ufeffa: 1") == ("\ufeff", "a: 1"), split_byte_order_mark("a: 1")
+    (True, ('', 'a: 1'))
+    """
+    rest = text.removeprefix(_BYTE_ORDER_MARK)
+    return text[: len(text) - len(rest)], rest
+
+
 def remove_lines(text: str, first: int, last: int) -> str:
     """The text without the lines from `first` to `last`, both included, counted from 0."""
     lines = text.splitlines(keepends=True)
@@ -88,7 +98,7 @@ def remove_lines(text: str, first: int, last: int) -> str:
 def insert_lines(text: str, after: int, lines: list[str]) -> str:
     """The text with lines behind the line `after`, counted from 0."""
     old = text.splitlines(keepends=True)
-    ending = _newline(text)
+    ending = find_newline(text)
     if not old[after].endswith(("\n", "\r")):
         old[after] += ending
     return "".join([*old[: after + 1], *(f"{line}{ending}" for line in lines), *old[after + 1 :]])
@@ -116,5 +126,6 @@ def _entries(node: yaml.Node | None) -> list[tuple[yaml.Node, yaml.Node]]:
     return list(node.value) if isinstance(node, yaml.MappingNode) else []
 
 
-def _newline(text: str) -> str:
+def find_newline(text: str) -> str:
+    """Find how the lines of a text end."""
     return "\r\n" if "\r\n" in text else "\n"

@@ -15,11 +15,18 @@ import yaml
 
 from controller.errors import PolicyError, TsunaguError
 from controller.inputs.bounded_yaml import YamlRefused, compose_yaml, count_yaml
-from controller.inputs.input_file import read_input_text
+from controller.inputs.input_file import decode_text, read_input_file
 from controller.inputs.shown_text import shorten_text
 from controller.model.city import City
 from controller.model.formats.number import take_format
-from controller.model.formats.text_edits import find_entry, find_last_line, insert_lines, remove_lines
+from controller.model.formats.text_edits import (
+    find_entry,
+    find_last_line,
+    find_newline,
+    insert_lines,
+    remove_lines,
+    split_byte_order_mark,
+)
 from controller.model.policy_files import PolicyFile
 from controller.model.yaml_source import REFUSED, StrictModel, parse_yaml
 from controller.storage.whole_file import write_whole
@@ -107,12 +114,12 @@ def _replace_text(path: Path, expected: str | None, text: str | None) -> None:
 
 
 def find_policy_text(path: Path) -> str | None:
-    """Find what a file says; None where there is none.
+    """Find what a file says, its line ends as they are; None where there is none.
 
     Raises:
         InputRefused: it is no text, or no regular file.
     """
-    return read_input_text(path) if path.exists() or path.is_symlink() else None
+    return decode_text(read_input_file(path), path) if path.exists() or path.is_symlink() else None
 
 
 def understand_policy_text(kind: PolicyFile[FileModel], path: Path, text: str) -> FileModel:
@@ -161,12 +168,15 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
     Raises:
         TsunaguError: the list is not written so that one can be added.
     """
-    line = write_entry(words)
-    text = text or EMPTY
+    mark, text = split_byte_order_mark(text)
+    return mark + _add_line(path, text or EMPTY, key, write_entry(words))
+
+
+def _add_line(path: Path, text: str, key: str, line: str) -> str:
     found = _find_key(path, text, key)
     if found is None:
-        end = "" if text.endswith("\n") else "\n"
-        return f"{text}{end}{key}:\n  - {line}\n"
+        end = find_newline(text)
+        return f"{text}{'' if text.endswith(end) else end}{key}:{end}  - {line}{end}"
     name, listed = found
     if not isinstance(listed, yaml.SequenceNode) or not listed.value:
         empty = slice(int(listed.start_mark.index), int(listed.end_mark.index))
@@ -188,16 +198,29 @@ def delete_entries(path: Path, text: str, key: str, numbers: Sequence[int]) -> s
     Raises:
         TsunaguError: the list is not written so that one can be deleted.
     """
+    mark, text = split_byte_order_mark(text)
     name, listed = _find_list(path, text, key)
     for number in numbers:
         _refuse_shared(path, text, listed.value[number], inner=(listed.value[number],))
-    entries = [(int(one.start_mark.line), find_last_line(one)) for one in listed.value]
+    entries = _list_entry_lines(text, listed)
     for number in sorted(numbers, reverse=True):
         text = remove_lines(text, *entries[number])
     if len(numbers) == len(entries):
         colon = text.index(":", int(name.end_mark.index)) + 1
         text = f"{text[:colon]} []{text[colon:]}"
-    return text
+    return mark + text
+
+
+def _list_entry_lines(text: str, listed: yaml.SequenceNode) -> list[tuple[int, int]]:
+    """List the first line of each entry, that of its dash, and its last; counted from 0."""
+    lines, found = text.splitlines(), []
+    for entry in listed.value:
+        first = int(entry.start_mark.line)
+        # Behind the dash an entry may begin on a line of its own.
+        while not lines[first].lstrip().startswith("-"):
+            first -= 1
+        found.append((first, find_last_line(entry)))
+    return found
 
 
 def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[str, object | None]) -> str:
@@ -210,6 +233,7 @@ def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[st
     Raises:
         TsunaguError: the list is not written so that an entry can be changed.
     """
+    mark, text = split_byte_order_mark(text)
     entry = _find_list(path, text, key)[1].value[number]
     if not isinstance(entry, yaml.MappingNode):
         message = f"{path}:{entry.start_mark.line + 1}: {key}: is no entry with fields"
@@ -219,7 +243,7 @@ def change_entry(path: Path, text: str, key: str, number: int, words: Mapping[st
     for name, value in words.items():
         entry = _find_list(path, text, key)[1].value[number]
         text = _delete_field(text, entry, name) if value is None else _set_field(text, entry, name, write_value(value))
-    return text
+    return mark + text
 
 
 def _find_list(path: Path, text: str, key: str) -> tuple[yaml.Node, yaml.SequenceNode]:
@@ -286,7 +310,11 @@ def _set_field(text: str, entry: yaml.MappingNode, name: str, written: str) -> s
     """Return a text with another value of a field, or with one more field at the end of the entry."""
     for known, value in entry.value:
         if known.value == name:
-            return f"{text[: value.start_mark.index]}{written}{text[value.end_mark.index :]}"
+            end = int(value.end_mark.index)
+            if getattr(value, "style", None) in {"|", ">"}:
+                # A text of many lines ends where the next begins: the line end behind it stays.
+                end = len(text[:end].rstrip())
+            return f"{text[: value.start_mark.index]}{written}{text[end:]}"
     last_key, last_value = entry.value[-1]
     if entry.flow_style:
         at = int(last_value.end_mark.index)
@@ -304,6 +332,13 @@ def _delete_field(text: str, entry: yaml.MappingNode, name: str) -> str:
     if at == 0:
         # What stands before it stays: the dash of the entry, or its brace.
         return f"{text[: known.start_mark.index]}{text[entry.value[1][0].start_mark.index :]}"
-    if entry.flow_style:
+    if entry.flow_style and not _has_own_lines(text, known, value):
         return f"{text[: entry.value[at - 1][1].end_mark.index]}{text[value.end_mark.index :]}"
     return remove_lines(text, int(known.start_mark.line), find_last_line(value))
+
+
+def _has_own_lines(text: str, known: yaml.Node, value: yaml.Node) -> bool:
+    """Tell if nothing but a field, its comma and its comment stands on its lines."""
+    start, end = int(known.start_mark.index), int(value.end_mark.index)
+    before, behind = text[:start].rpartition("\n")[2], text[end:].partition("\n")[0]
+    return not before.strip() and re.fullmatch(r"\s*,\s*(#.*)?", behind) is not None

@@ -15,6 +15,9 @@ Values = Mapping[str, Value]
 INSTANCE: Final = "gcp:sql/databaseInstance:DatabaseInstance"
 PRIMARY: Final = "CLOUD_SQL_INSTANCE"
 REPLICA: Final = "READ_REPLICA_INSTANCE"
+CASCADABLE: Final = "cascadableReplica"
+_NOT_MODELLED: Final = ("backupdrBackup", "clone", "nodeCount", "pointInTimeRestoreContext", "restoreBackupContext")
+"""What an instance is filled from, and the size of a read pool: here it would come up empty, or as one machine."""
 
 
 def find_role(values: Values) -> str:
@@ -24,6 +27,24 @@ def find_role(values: Values) -> str:
     'READ_REPLICA_INSTANCE'
     """
     return str(values.get("instanceType") or (REPLICA if values.get("masterInstanceName") else PRIMARY))
+
+
+def explain_unmodelled(values: Values) -> str:
+    """Return what of an instance the offline Google does not model; empty where it models all that is asked.
+
+    >>> explain_unmodelled({"clone": {"sourceInstanceName": "affairs"}})
+    'the offline Google does not model clone of an instance'
+    """
+    asked = [name for name in _NOT_MODELLED if values.get(name)]
+    kind, configuration = values.get("instanceType"), values.get("replicaConfiguration")
+    if isinstance(kind, str) and kind not in {"", PRIMARY, REPLICA}:
+        asked.append(f"instanceType {kind}")
+    if isinstance(configuration, Mapping):
+        # Who follows a server outside Google, and MySQL's old failover replica.
+        asked += [
+            f"replicaConfiguration.{name}" for name, value in configuration.items() if value and name != CASCADABLE
+        ]
+    return f"the offline Google does not model {', '.join(asked)} of an instance" if asked else ""
 
 
 def asks_promotion(old: Values, new: Values) -> bool:
@@ -47,7 +68,7 @@ def follows_switchover(old: Values, new: Values) -> bool:
     becomes_replica = find_role(old) == PRIMARY and new.get("instanceType") == REPLICA
     was_its_replica = master in (old.get("replicaNames") or ()) and master not in (new.get("replicaNames") or ())
     is_sql_server = str(new.get("databaseVersion") or old.get("databaseVersion")).startswith("SQLSERVER")
-    return becomes_replica and was_its_replica and (not is_sql_server or configuration.get("cascadableReplica") is True)
+    return becomes_replica and was_its_replica and (not is_sql_server or configuration.get(CASCADABLE) is True)
 
 
 def explain_promotion(old: Values, new: Values) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from controller.offline_google.schema.diff_suppress import strip_self_link
 from controller.offline_google.schema.facts import ResourceType, find_resource_type
-from controller.offline_google.schema.instance_roles import INSTANCE
+from controller.offline_google.schema.instance_roles import INSTANCE, explain_unmodelled
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.schema.resource_references import NamedResource, list_named_resources
 from controller.offline_google.world.cross_resource_rules import SERVICE, check_cross_resource_rules, check_deletion
@@ -77,13 +77,16 @@ class OfflineGoogle:
         return {**own, **inputs}
 
     def judge(self, kind: ResourceType, values: Values) -> None:
-        """What can be said without the rest of the world: places, settings of logs, predefined roles, permissions.
+        """What can be said without the rest of the world: places, instances, settings of logs, roles, permissions.
 
         Raises:
             Refused: one of them does not exist.
         """
         check_locations(kind.module, values)
         check_log_settings(kind.token, values)
+        unmodelled = explain_unmodelled(values) if kind.token == INSTANCE else ""
+        if unmodelled:
+            raise GoogleRefusal(501, unmodelled, "notImplemented")
         if kind.token == CUSTOM_ROLE:
             check_permissions(values)
         if IAM.match(kind.name):

@@ -6,10 +6,12 @@ Sources, by page or issue:
 (disaster) Google's page "Use advanced disaster recovery (DR)" of Cloud SQL for PostgreSQL;
 (promote) the API's page `instances.promoteReplica`;
 (stale) terraform-provider-google#15762 and #25246: an update from a state that an operation elsewhere made old: 412;
+(recovery) Google's page "Configure point-in-time recovery (PITR)": automated backups are switched on before it;
 (replica) magic-modules#6836: a replica has no backups of its own;
 (master) k8s-config-connector#12759: no update changes the instance that is followed, and the provider replaces instead.
 
-Not modelled, so refused: a replica of a replica, and a replica that is designated in any other way than by its primary.
+Not modelled, so refused: a replica of a replica, a replica that is designated in any other way than by its primary,
+another `databaseVersion` of one of a pair, and what `schema.instance_roles.explain_unmodelled` names.
 Not modelled at all: how long an operation takes, what of the data is lost, flags of the instance, quota.
 """
 
@@ -19,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from controller.offline_google.schema.instance_roles import (
+    CASCADABLE,
     INSTANCE,
     REPLICA,
     asks_promotion,
@@ -45,8 +48,16 @@ def check_instance(store: WorldStore, identity: str, values: Values) -> None:
         GoogleRefusal: its role, its master, or the replica that it designates does not fit.
     """
     wrong = [*_explain_replica(store, values)] if find_role(values) == REPLICA else [*_explain_primary(store, values)]
+    instance = store.get(INSTANCE, identity)
+    followers = () if instance is None else instance.outputs.get("replicaNames") or ()
+    strangers = [name for name in values.get("replicaNames") or () if name not in followers]
+    if strangers:
+        wrong.append(
+            f"names {' and '.join(map(repr, strangers))} in replicaNames, which does not follow it: Google says who "
+            "follows, and a switchover names its old primary only (guide)"
+        )
     configuration = values.get("replicaConfiguration") or {}
-    if configuration.get("cascadableReplica") and not str(values.get("databaseVersion")).startswith("SQLSERVER"):
+    if configuration.get(CASCADABLE) and not str(values.get("databaseVersion")).startswith("SQLSERVER"):
         wrong.append("replicaConfiguration.cascadableReplica is for SQL Server only")
     if wrong:
         raise _refuse(identity, "; ".join(wrong))
@@ -67,6 +78,10 @@ def change_roles(store: WorldStore, found: StoredResource, values: Values, known
             "state in which it was not; refresh the state first"
         )
         raise GoogleRefusal(412, message, "staleData")
+    in_a_pair = old.get(_MASTER) or old.get("replicaNames") or asks_promotion(old, values)
+    if in_a_pair and values.get("databaseVersion") != old.get("databaseVersion"):
+        message = f"the offline Google does not model another databaseVersion of '{found.id}', which is one of a pair"
+        raise GoogleRefusal(501, message, "notImplemented")
     if asks_switchover(old, values):
         return _switch_over(store, found, values)
     if asks_promotion(old, values):
@@ -133,11 +148,16 @@ def _explain_replica(store: WorldStore, values: Values) -> Iterator[str]:
         yield f"its master '{master.name}' has no backups, and a replica is made from one (provider)"
     if master.outputs.get("databaseVersion") != values.get("databaseVersion"):
         yield f"its master '{master.name}' has another databaseVersion (guide)"
+    named = _designates(master.outputs, str(values.get("project")), str(values.get("name")))
+    if named and settings.get("edition") != "ENTERPRISE_PLUS":
+        yield f"is the designated replica of '{master.name}', and not of edition ENTERPRISE_PLUS (disaster)"
 
 
 def _explain_primary(store: WorldStore, values: Values) -> Iterator[str]:
     if values.get(_MASTER):
         yield "has a masterInstanceName, and is no READ_REPLICA_INSTANCE"
+    if find_value(values, _RECOVERY) is True and find_value(values, "settings.backupConfiguration.enabled") is not True:
+        yield "point-in-time recovery is on and backups are off: it needs them (recovery)"
     designated = str((values.get(_CLUSTER) or {}).get(_DESIGNATED) or "")
     if not designated:
         return
@@ -166,6 +186,10 @@ def _switch_over(store: WorldStore, found: StoredResource, values: Values) -> di
             found.id,
             "it is not the designated replica of its primary: replicationCluster.failoverDrReplicaName of the primary "
             "names it first (guide, step 2)",
+        )
+    if (values.get(_CLUSTER) or {}).get(_DESIGNATED) and not _designates(values, project, master.name):
+        raise _refuse(
+            found.id, f"designates another one than its old primary: write '{project}:{master.name}' (guide, step 3)"
         )
     others = [one for one in master.outputs.get("replicaNames") or () if one != found.name]
     settings = {**master.outputs.get("settings", {})}

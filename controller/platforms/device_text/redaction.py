@@ -35,6 +35,7 @@ _SECRET_PARTS = (
 """Letters that make a word one of those, written together with others (`authpassword`)."""
 _NO_SECRET = read_words("no_secret_words.txt")
 _PERSON_WORDS = read_words("person_words.txt")
+_GUESSABLE = read_words("guessable_words.txt")
 _FREE_TEXT = read_words("free_text_words.txt")
 _NAMES_FOLLOW = read_words("words_before_names.txt")
 _SYSTEMS_FOLLOW = frozenset(("bgp", "remote-as", "local-as", "prepend"))
@@ -299,6 +300,8 @@ class _Line:
 
     def _is_keyword(self, word: str) -> bool:
         lower = word.lower()
+        if self._only_keywords and lower in _GUESSABLE:
+            return False
         return (
             lower in self._known
             or lower in _NO_SECRET
