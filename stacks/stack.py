@@ -170,7 +170,7 @@ def _declare_applications(
                 project=configured.google.project,
                 serving=configured.serving,
                 protected=configured.protected,
-                lost=configured.lost,
+                lost=configured.lost_regions,
                 pair=pairs.get(compiled.id),
             ),
             agent.email,
@@ -240,7 +240,7 @@ def build_controller_outputs(stack: DeclaredStack, configured: StackConfiguratio
             region.id: {
                 "name": region.location,
                 "role": "primary" if region.id in written else "standby",
-                "serving": region.id in {*configured.serving} - configured.lost,
+                "serving": region.id in {*configured.serving} - configured.lost_regions,
             }
             for region in configured.regions
         },

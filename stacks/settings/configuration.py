@@ -114,16 +114,6 @@ class NetworkSettings(StrictModel):
     def _gather_subnets(cls, value: object) -> object:
         return _gather_regions(value, SUBNETS, "services")
 
-    @model_validator(mode="after")
-    def _check_ranges_are_apart(self) -> Self:
-        ranges = [*self.subnets.items(), ("services", self.services)]
-        for place, (first, here) in enumerate(ranges):
-            for second, there in ranges[place + 1 :]:
-                if here.overlaps(there):
-                    message = f"{first} ({here}) and {second} ({there}) overlap"
-                    raise ValueError(message)
-        return self
-
 
 class DatabaseSettings(StrictModel):
     """Cloud SQL for PostgreSQL. `primary` is the region that was written to when it was first deployed.
@@ -144,14 +134,6 @@ class DatabaseSettings(StrictModel):
     standby: RegionId | None = None
     generation: int | None = Field(default=None, ge=1)
     operations: tuple[PairOperation, ...] = ()
-
-    @model_validator(mode="after")
-    def _check_edition_keeps_logs_so_long(self) -> Self:
-        most = MOST_LOG_DAYS[self.edition]
-        if self.log_days > most:
-            message = f"edition {self.edition} keeps transaction logs for at most {most} days"
-            raise ValueError(message)
-        return self
 
 
 class FilesSettings(StrictModel):
@@ -294,7 +276,7 @@ class StackConfiguration(StrictModel):
         return follow_operations(self.begin_pair(database), database.operations)
 
     @property
-    def lost(self) -> frozenset[RegionId]:
+    def lost_regions(self) -> frozenset[RegionId]:
         """The regions that a failover has left and no rebuild has come back to: nothing in them is touched."""
         pairs = map(self.find_pair, self.databases.values())
         return frozenset(pair.lost.region for pair in pairs if pair.lost is not None)

@@ -16,10 +16,11 @@ from pydantic_core import ErrorDetails
 
 from controller.errors import InputError, Origin, PolicyError, Problem
 from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.shown_text import shorten_value
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
 from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
-from stacks.settings.setting_problems import find_overlaps, find_setting_problems
+from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
 
 PROJECT = Path(__file__).resolve().parents[2]
 GIVEN_FILE = "--config-file"
@@ -28,6 +29,8 @@ NAMESPACE = "tsunagu:"
 _ENGINE_NAMESPACE = "pulumi:"
 _KEYS_OF_THE_ENGINE = frozenset({"config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider"})
 """What the engine itself reads at the top of a stack's file."""
+_LONGEST_FORMAT = 9
+"""Digits of a number that can be a format's."""
 _OLD_DATABASE = "database"
 """Where format 1 had the stack's one database."""
 
@@ -66,17 +69,23 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
         # What the other keys mean is for a newer release to say.
         raise ConfigurationRefused(what, problems)
     problems += [*_find_old_database(given, lines), *_find_unread_keys(values, lines)]
+    problems += [
+        _locate((place, "the key has no value: write one, or remove the key"), lines) for place in _list_empty(given)
+    ]
     known = {key: value for key, value in given.items() if key != _OLD_DATABASE}
     try:
         loaded = StackConfiguration.model_validate({**known, "format": FORMAT})
     except ValidationError as error:
-        problems += [_describe_error(details, lines) for details in error.errors()]
+        # What has no value is said already.
+        wrong = [one for one in error.errors() if one["input"] is not None or one["type"] == "missing"]
+        problems += [_describe_error(details, lines) for details in wrong]
         raise ConfigurationRefused(what, problems) from None
     if loaded.environment != stack:
         message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
-    found = [*find_region_problems(loaded)] or [*find_setting_problems(loaded)]
-    problems += [_locate(problem, lines) for problem in found]
+    regions = [*find_region_problems(loaded)]
+    found = [*regions, *find_setting_problems(loaded), *([] if regions else find_pair_problems(loaded))]
+    problems += [_locate(problem, lines) for problem in dict.fromkeys(found)]
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
@@ -134,7 +143,7 @@ def find_application_problems(
 def _parse_format(given: Mapping[str, object]) -> int:
     """The number of the format; 1 where none is written, 0 where it is no number."""
     text = str(given.get("format", 1))
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_FORMAT else 0
 
 
 def _find_format_problems(given: Mapping[str, object], lines: _Lines) -> Iterator[Problem]:
@@ -153,7 +162,7 @@ def _find_format_problems(given: Mapping[str, object], lines: _Lines) -> Iterato
         yield Problem(origin, "format", message)
     elif number != FORMAT:
         message = (
-            f"{given['format']!r} is not the format that this release reads: "
+            f"{shorten_value(given['format'])} is not the format that this release reads: "
             f'run `tsunagu migrate --write`, or write `{NAMESPACE}format: "{FORMAT}"` and what else is named here'
         )
         yield Problem(origin, "format", message)
@@ -178,6 +187,18 @@ def _find_old_database(given: Mapping[str, object], lines: _Lines) -> Iterator[P
         f"`database: {dumped.strip()}` and remove this one"
     )
     yield Problem(lines.find_origin(_OLD_DATABASE), _OLD_DATABASE, message)
+
+
+def _list_empty(value: object, place: Location = ()) -> Iterator[Location]:
+    """The places of keys with nothing behind them: `database:` whose lines are gone would let go of a database."""
+    if value is None:
+        yield place
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _list_empty(item, (*place, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _list_empty(item, (*place, number))
 
 
 def _find_unread_keys(values: Mapping[str, str], lines: _Lines) -> Iterator[Problem]:

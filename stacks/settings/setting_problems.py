@@ -12,7 +12,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
 
-from stacks.settings.configuration import ApplicationSettings, CloudRunHosting, DatabaseSettings, StackConfiguration
+from stacks.settings.configuration import (
+    MOST_LOG_DAYS,
+    ApplicationSettings,
+    CloudRunHosting,
+    DatabaseSettings,
+    StackConfiguration,
+)
 from stacks.settings.database_pair import NEED_PLUS
 from stacks.settings.hosting_problems import PRIVATE, RFC_1918, find_hosting_problems, list_ranges
 from stacks.settings.production_problems import PRODUCTION, SHARED_CORE, find_production_problems
@@ -43,7 +49,6 @@ def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProb
     yield from _find_contradictions(configured)
     yield from _find_range_problems(configured)
     yield from _find_room_problems(configured)
-    yield from _find_services_problems(configured)
     if configured.databases:
         yield from _find_client_problems(configured)
     for name, application in configured.applications.items():
@@ -55,10 +60,16 @@ def find_setting_problems(configured: StackConfiguration) -> Iterator[RegionProb
                 yield (*place, "hosting", "instances"), message
         if application.database is not None:
             yield from _find_tier_problems((*place, "database", "tier"), application.database)
+            yield from _find_log_problems((*place, "database", "log-days"), application.database)
     yield from find_hosting_problems(configured)
-    yield from _find_operation_problems(configured)
     if configured.environment == PRODUCTION:
         yield from find_production_problems(configured)
+
+
+def find_pair_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
+    """Yield what does not fit the databases' pairs; these are known once nothing is wrong with the regions."""
+    yield from _find_services_problems(configured)
+    yield from _find_operation_problems(configured)
 
 
 def find_overlaps(configured: StackConfiguration, used: Mapping[str, Iterable[IPv4Network]]) -> Iterator[RegionProblem]:
@@ -107,10 +118,14 @@ def _find_contradictions(configured: StackConfiguration) -> Iterator[RegionProbl
 
 
 def _find_range_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
-    for key, block in list_ranges(configured):
+    ranges = list_ranges(configured)
+    for number, (key, block) in enumerate(ranges):
         if not any(block.subnet_of(one) for one in PRIVATE):
             message = f"{block} is no private range; take one inside {', '.join(map(str, PRIVATE))}"
             yield ("network", key), message
+        for other, theirs in ranges[:number]:
+            if theirs.overlaps(block):
+                yield ("network", key), f"{other} ({theirs}) and {key} ({block}) overlap"
 
 
 def _find_room_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
@@ -191,6 +206,12 @@ def _find_tier_problems(place: tuple[str, ...], database: DatabaseSettings) -> I
         yield place, f"{tier!r}: {wrong}"
 
 
+def _find_log_problems(place: tuple[str, ...], database: DatabaseSettings) -> Iterator[RegionProblem]:
+    most = MOST_LOG_DAYS[database.edition]
+    if database.log_days > most:
+        yield place, f"edition {database.edition} keeps transaction logs for at most {most} days"
+
+
 def _explain_custom_tier(processors: int, memory: int) -> str:
     """Why Cloud SQL has no such machine; empty where it has.
 
@@ -210,7 +231,7 @@ def _explain_custom_tier(processors: int, memory: int) -> str:
 
 def _find_operation_problems(configured: StackConfiguration) -> Iterator[RegionProblem]:
     """Operations on a pair that its settings do not allow, and a region that is lost to one database only."""
-    lost = configured.lost
+    lost = configured.lost_regions
     for name, database in configured.databases.items():
         place: tuple[str | int, ...] = ("applications", name, "database")
         for number, operation in enumerate(database.operations):

@@ -65,7 +65,7 @@ def test_operations_lead_from_one_pair_to_the_next(
     pair = settings.find_pair(settings.databases["affairs"])
     assert pair.primary.region == primary
     assert (pair.replica and (pair.replica.region, pair.replica.generation)) == replica
-    assert settings.lost == (frozenset() if lost is None else {lost})
+    assert settings.lost_regions == (frozenset() if lost is None else {lost})
     assert [one.generation for one in pair.set_aside] == set_aside
 
 

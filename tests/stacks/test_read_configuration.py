@@ -71,6 +71,43 @@ def test_another_format_is_refused(given: str) -> None:
     assert f"Pulumi.lab.yaml:{line_of('lab', 'tsunagu:format')}: format: {given!r} is not the format" in message
 
 
+def test_a_number_that_no_format_has_is_refused_in_few_words() -> None:
+    message = refusal("lab", {"format": "9" * 5000})
+    assert "is not the format that this release reads" in message
+    assert len(message) < 1000
+
+
+@pytest.mark.parametrize("path", ["database", "files", "jobs", "database/operations", "database/standby", "host"])
+def test_a_key_without_a_value_is_refused_once(path: str) -> None:
+    """`database:` whose lines are gone would let go of the database without a word."""
+    message = refusal("production", {f"applications/affairs/{path}": None})
+    field = f"applications.affairs.{path.replace('/', '.')}"
+    assert f": {field}: the key has no value: write one, or remove the key" in message
+    assert message.count(f": {field}: ") == 1
+
+
+def test_faults_of_regions_and_of_other_settings_are_told_at_once() -> None:
+    """Each at its own key; what follows from the regions is judged when nothing is wrong with them."""
+    affairs = "applications/affairs/database"
+    changes = {
+        "serving": ["tokyo", "seoul"],
+        "network/services": "10.250.40.0/21",
+        "audit/locked": False,
+        f"{affairs}/availability": "ZONAL",
+        f"{affairs}/log-days": 36,
+        f"{affairs}/tier": "db-custom-2-7680",
+    }
+    message = refusal("production", changes)
+    assert {line.split(": ", 2)[1] for line in message.splitlines()[1:]} == {
+        "serving.1",
+        "network.services",
+        "applications.affairs.database.tier",
+        "applications.affairs.database.log-days",
+        "audit.locked",
+        "applications.affairs.database.availability",
+    }
+
+
 def test_a_newer_format_is_refused_by_its_number_alone() -> None:
     """What else it says is not for this release to judge."""
     message = refusal("lab", {"format": "3", "stores": {}, "domain": REMOVED, "database": OLD_DATABASE})
