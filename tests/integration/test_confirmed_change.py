@@ -164,6 +164,19 @@ def test_one_device_that_does_not_hold_it_is_named_and_nothing_is_written(
     assert (written / "city/integration.yaml").read_text("utf-8") == before
 
 
+def test_the_line_that_goes_is_shown_though_another_entry_has_the_same(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    file = written / "city/integration.yaml"
+    entry = "  - school: {}\n    stage: coexist\n    by: A\n    since: 2026-12-26\n    came-from: separated\n"
+    kept = [line for line in file.read_text("utf-8").splitlines(keepends=True) if SCHOOL not in line]
+    file.write_text("".join([*kept, entry.format(SCHOOL), entry.format("as-e01")]), "utf-8")
+    done = confirm(written)
+    assert done.code == 0, done.errors
+    assert [line.strip() for line in done.said.splitlines() if line.startswith("  ")] == ["- came-from: separated"]
+
+
 def test_what_the_audit_trail_cannot_say_is_not_written(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> str:
         raise AuditRefused(FULL)
