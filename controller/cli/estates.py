@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -36,6 +37,17 @@ def load_estate_city(policies: Path, *, lab: bool = False, on: date | None = Non
     remember_estate(policies, lab=lab)
     operations = load_lab_operations() if lab else load_operations(policies=policies)
     return load_city(policies, on=on, estate=choose_estate_class(lab=lab), bounds=operations.get_bounds())
+
+
+def build_policy_loader(
+    policies: Path, estate: type[City], operations: Operations, on: date | None
+) -> Callable[[dict[str, Path]], City]:
+    """Return what loads the city with files that stand in for some of the policies' own; with none, as it is."""
+
+    def load_with_files(instead: dict[str, Path]) -> City:
+        return load_city(policies, on=on, instead=instead, estate=estate, bounds=operations.get_bounds())
+
+    return load_with_files
 
 
 def load_estate_operations(city: City) -> Operations:

@@ -27,6 +27,8 @@ from controller.model.sites.stages import STAGES, Stage, are_adjacent
 from controller.model.virtual_city import VirtualCity
 
 _KEY = "integrations"
+_DONE = {"came-from": None}
+"""What the entry of a change that is carried out does not say any more."""
 _SHOWN = 8
 _NOUNS = ("school", "ward", "group")
 LoadInstead = Callable[[dict[str, Path]], City]
@@ -184,8 +186,7 @@ def plan_confirmation(city: City, policies: Path, subject: StageSubject, load: L
         message += f"{subject.noun} {subject.name}; so nobody can confirm it here"
         raise TsunaguError(message)
     before = find_policy_text(path) or ""
-    number = listed.index(entry)
-    text = PolicyText(path, before, change_entry(path, before, _KEY, number, {"came-from": None}))
+    text = PolicyText(path, before, change_entry(path, before, _KEY, _find_number(path, before, entry), _DONE))
     try_policy_text(text, load)
     return StageConfirmation(subject, entry, tuple(schools), text)
 
@@ -313,8 +314,20 @@ def _edit_text(
     if known is None:
         after = add_entry(path, text, _KEY, {subject.noun: subject.name, **words})
     else:
-        listed = understand_policy_text(INTEGRATION, path, text).integrations
-        number = next(at for at, one in enumerate(listed) if one.subject == known.subject)
         ended = {} if known.stage is request.stage else {"next": None}
-        after = change_entry(path, text, _KEY, number, {**words, **ended})
+        after = change_entry(path, text, _KEY, _find_number(path, text, known), {**words, **ended})
     return PolicyText(path, text, after)
+
+
+def _find_number(path: Path, text: str, known: Integration) -> int:
+    """Find which entry of a text, from 0 on, is the one that the city was loaded with.
+
+    Raises:
+        TsunaguError: it says something else by now.
+    """
+    listed = understand_policy_text(INTEGRATION, path, text).integrations
+    for number, one in enumerate(listed):
+        if one.subject == known.subject and one.model_dump() == known.model_dump():
+            return number
+    message = f"{path}: was changed by somebody else meanwhile; nothing was written: run this again"
+    raise TsunaguError(message)

@@ -63,9 +63,9 @@ def test_a_process_that_believes_what_the_one_before_has_begun_is_found_out(
 ) -> None:
     change = DeviceTries.try_change
 
-    def believe(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
-        if not broken_off:
-            return change(self, place, device, broken_off=broken_off)
+    def believe(self: DeviceTries, place: RunPlace, device: str) -> Outcome:
+        if not self.store.was_broken_off(place.rollout, device):
+            return change(self, place, device)
         outcome, now = Outcome(device, place.school, End.APPLIED, ""), self.scene.clock.now()
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
         return outcome

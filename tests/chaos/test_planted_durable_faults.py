@@ -67,9 +67,8 @@ def test_where_nothing_happens_a_slow_disk_is_waited_for(played: DurableChaos) -
         assert holder.wait(30) == 0
 
 
-def tell_unknown(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+def tell_unknown(self: DeviceTries, place: RunPlace, device: str) -> Outcome:
     """Tell that nobody knows how a device is that was never reached."""
-    del broken_off
     outcome, now = Outcome(device, place.school, End.UNKNOWN, "lost"), self.scene.clock.now()
     self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
     return outcome
@@ -105,8 +104,7 @@ def test_a_device_that_is_passed_over_in_silence_is_found(
 def test_a_rollout_that_is_done_without_a_device_is_found(
     played: DurableChaos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def give_up(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
-        del broken_off
+    def give_up(self: DeviceTries, place: RunPlace, device: str) -> Outcome:
         outcome, now = Outcome(device, place.school, End.FAILED, "no"), self.scene.clock.now()
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
         return outcome

@@ -12,7 +12,7 @@ import pytest
 
 from controller.cli.integration import confirm as confirming
 from controller.cli.integration import plan as planning
-from controller.errors import TsunaguError
+from controller.errors import AuditRefused, TsunaguError
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
 from controller.integration.schedule.build_schedule import build_schedule
 from controller.integration.schedule.planned_faults import PlannedFaultKind
@@ -27,6 +27,7 @@ from controller.model.sites.stages import Stage
 from controller.operations.integration_settings import IntegrationSettings
 from controller.plan.observe import Observed
 from controller.prove.lint.integration import find_missed_cutovers
+from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import Done, here
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
 from tests.integration.staged_policies import observe_as_wanted
@@ -35,6 +36,7 @@ from tests.integration.test_integrate_plan import PASSES, place, read_integratio
 __all__ = ["place"]  # the folder that these tests work in
 DAY, LATER = date(2026, 12, 26), date(2027, 1, 15)
 SUBJECT = StageSubject("school", SCHOOL)
+FULL = "the audit trail is full"
 
 
 def load(folder: Path, on: date) -> City:
@@ -42,10 +44,15 @@ def load(folder: Path, on: date) -> City:
 
 
 @pytest.fixture
-def written(staged: StagedCity, tmp_path: Path) -> Path:
-    """Policies in which the change of the school is written."""
-    folder = tmp_path / "policies"
+def written(staged: StagedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Policies in which the change of the school is written, and an operators' file that names a state folder."""
+    folder = tmp_path / "work/policies"
     shutil.copytree(staged.folder, folder)
+    (tmp_path / "office").mkdir(mode=0o700)
+    operators = tmp_path / "office/operations.yaml"
+    operators.write_text(f"format: 1\nstate: {tmp_path / 'office/state'}\n", "utf-8")
+    operators.chmod(0o600)
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
     write_policy_text(plan_policy(load_staged(folder), folder, StageRequest(SUBJECT, Stage.COEXIST)).text)
     return folder
 
@@ -53,6 +60,12 @@ def written(staged: StagedCity, tmp_path: Path) -> Path:
 def confirm(folder: Path, *more: str, on: date = LATER) -> Done:
     words = ("integrate", "confirm", SCHOOL, "--on", str(on), "--policies", str(folder))
     return here(*words, *more, cwd=folder.parent)
+
+
+def list_audited(folder: Path) -> list[dict[str, object]]:
+    state = folder.parent.parent / "office/state"
+    entries = AuditTrail(state).read_entries() if state.exists() else ()
+    return [dict(one) for one in entries if one["kind"] == "stage-confirmed"]
 
 
 def test_a_day_that_is_past_says_nothing_of_the_devices(written: Path) -> None:
@@ -104,11 +117,24 @@ def test_what_the_devices_hold_is_confirmed_and_written(written: Path, monkeypat
     assert looked.code == 0, looked.errors
     assert "is as coexist wants it, since 2026-12-26" in " ".join(looked.said.split())
     assert file.read_text("utf-8") == before
+    assert list_audited(written) == []
+    digest = load(written, LATER).digest
     done = confirm(written, "--write", "--json")
     assert done.code == 0, done.errors
     told = json.loads(done.said)
     assert (told["confirmed"], told["open"], told["written"]) == (True, [], [str(file)])
     assert file.read_text("utf-8") == before.replace(", came-from: separated", "")
+    (entry,) = list_audited(written)
+    assert {name: entry[name] for name in ("subject", "stage", "came_from", "since", "day", "schools", "policy")} == {
+        "subject": "school as-e04",
+        "stage": "coexist",
+        "came_from": "separated",
+        "since": "2026-12-26",
+        "day": "2027-01-15",
+        "schools": "as-e04",
+        "policy": digest,
+    }
+    assert (entry["devices"], bool(entry["by"])) == (told["devices"], True)
     city = load(written, LATER)
     status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
     assert (status.stage, status.unconfirmed, status.is_late) == (Stage.COEXIST, False, False)
@@ -136,6 +162,81 @@ def test_one_device_that_does_not_hold_it_is_named_and_nothing_is_written(
     said = confirm(written, "--write", "--lang", "ja")
     assert (said.code, "と異なります" in said.said) == (2, True)
     assert (written / "city/integration.yaml").read_text("utf-8") == before
+
+
+def test_the_line_that_goes_is_shown_though_another_entry_has_the_same(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    file = written / "city/integration.yaml"
+    entry = "  - school: {}\n    stage: coexist\n    by: A\n    since: 2026-12-26\n    came-from: separated\n"
+    kept = [line for line in file.read_text("utf-8").splitlines(keepends=True) if SCHOOL not in line]
+    file.write_text("".join([*kept, entry.format(SCHOOL), entry.format("as-e01")]), "utf-8")
+    done = confirm(written)
+    assert done.code == 0, done.errors
+    assert [line.strip() for line in done.said.splitlines() if line.startswith("  ")] == ["- came-from: separated"]
+
+
+def test_what_the_audit_trail_cannot_say_is_not_written(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> str:
+        raise AuditRefused(FULL)
+
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    monkeypatch.setattr(AuditTrail, "record", refuse)
+    before = (written / "city/integration.yaml").read_text("utf-8")
+    done = confirm(written, "--write")
+    assert (done.code, FULL in done.errors) == (1, True)
+    assert (written / "city/integration.yaml").read_text("utf-8") == before
+
+
+def test_a_file_that_changes_while_devices_are_asked_stays_as_it_is(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written / "city/integration.yaml"
+
+    def observe(city: City, *_: object) -> list[Observed]:
+        file.write_text(f"{file.read_text('utf-8')}# mine\n", "utf-8")
+        return observe_as_wanted(city, SCHOOL)
+
+    monkeypatch.setattr(confirming, "observe_devices", observe)
+    before = file.read_text("utf-8")
+    done = confirm(written, "--write", "--json")
+    assert (done.code, "was changed by somebody else meanwhile" in " ".join(done.errors.split())) == (1, True)
+    assert file.read_text("utf-8") == f"{before}# mine\n"
+    assert list_audited(written) == []
+
+
+def test_the_entry_that_was_read_is_the_one_that_is_edited(written: Path) -> None:
+    """Somebody writes into the file after it was loaded: the edit is of this entry, not of one in its place."""
+    city, file = load(written, LATER), written / "city/integration.yaml"
+    before = file.read_text("utf-8")
+    above = before.replace("integrations:\n", "integrations:\n  - {school: as-e01, stage: separated, by: A}\n")
+    file.write_text(above, "utf-8")
+    found = plan_confirmation(city, written, SUBJECT, lambda _: city)
+    assert found.text.after == above.replace(", came-from: separated", "")
+    file.write_text(before.replace("since: 2026-12-26", "since: 2027-01-09"), "utf-8")
+    with pytest.raises(TsunaguError, match="was changed by somebody else meanwhile"):
+        plan_confirmation(city, written, SUBJECT, lambda _: city)
+
+
+def test_a_subject_that_nobody_knows_is_refused_before_any_device_is_asked(written: Path) -> None:
+    done = here("integrate", "confirm", "as-e4", "--on", str(LATER), "--policies", str(written), cwd=written.parent)
+    assert done.code == 1
+    assert "there is no school, ward or group 'as-e4'" in " ".join(done.errors.split())
+
+
+def test_a_device_that_does_not_answer_is_not_taken_for_one_that_holds_it(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def observe(city: City, *_: object) -> list[Observed]:
+        first, *rest = observe_as_wanted(city, SCHOOL)
+        return [replace(first, observation=None, refusal=TsunaguError("does not answer")), *rest]
+
+    monkeypatch.setattr(confirming, "observe_devices", observe)
+    before = (written / "city/integration.yaml").read_text("utf-8")
+    done = confirm(written, "--write", "--json")
+    assert (done.code, [one["why"] for one in json.loads(done.said)["open"]]) == (2, ["does not answer"])
+    assert ((written / "city/integration.yaml").read_text("utf-8"), list_audited(written)) == (before, [])
 
 
 def test_nothing_is_confirmed_before_its_day_or_of_devices_that_nobody_asked(

@@ -212,6 +212,23 @@ def test_a_signal_that_ends_it_late_puts_all_files_back(
     assert list_audited(place) == []
 
 
+def test_what_somebody_else_wrote_at_the_same_moment_is_not_put_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people plan the same change: who comes second is refused, and the first one's policy stays."""
+
+    def write_second(policy: PolicyText) -> None:
+        write_policy_text(policy)
+        write_policy_text(policy)
+
+    monkeypatch.setattr(saving, "write_policy_text", write_second)
+    done = run(place, *PASSES, "-o", "plan.json")
+    assert (done.code, "was changed by somebody else meanwhile" in " ".join(done.errors.split())) == (1, True)
+    assert "school: as-e04, stage: coexist" in read_integration(place)
+    assert not (place / "plan.json").exists()
+    assert list_audited(place) == []
+
+
 def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

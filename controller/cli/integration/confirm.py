@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from typing_extensions import TypedDict
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.devices.observation import list_reachable_devices, observe_devices
-from controller.cli.estates import load_operations_of
+from controller.cli.estates import build_policy_loader, choose_state_folder, load_operations_of
 from controller.cli.integration.plan import Subject
+from controller.cli.integration.saving import save_confirmation
 from controller.cli.integration.words import say_changed_lines
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -28,9 +29,6 @@ from controller.cli.options import (
 from controller.cli.output import Exit, get_words, print_message, say_json
 from controller.integration.plan_change import holds_policy
 from controller.integration.stage_policy import StageConfirmation, find_stage_subject, plan_confirmation
-from controller.model.city import City
-from controller.model.loading.load_city import load_city
-from controller.model.loading.policy_text import write_policy_text
 from controller.model.sites.stages import Stage
 from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.select import Selection
@@ -79,10 +77,9 @@ def confirm_stage(  # noqa: PLR0913 the command's options
     day, estate = choose_day(on), choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
 
-    def load(instead: dict[str, Path]) -> City:
-        return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
-
+    load = build_policy_loader(policies, estate, operations, day)
     city = load({})
+    trail = open_audit_trail(choose_state_folder(city.estate, operations, state, policies), operations)
     found = plan_confirmation(city, policies, find_stage_subject(city, subject), load)
     devices = list_reachable_devices(city, Selection(found.schools))
     considered = [consider_device(city, one) for one in observe_devices(city, devices, None)]
@@ -93,7 +90,7 @@ def confirm_stage(  # noqa: PLR0913 the command's options
     ]
     confirmed = bool(considered) and not opened
     if confirmed and write:
-        write_policy_text(found.text)
+        save_confirmation(found, city, len(considered), trail)
     if as_json:
         say_json({**_describe(found, considered, opened, write=write)})
     else:

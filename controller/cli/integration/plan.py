@@ -12,7 +12,7 @@ import typer
 from controller.cli.devices.observation import choose_exit_code, list_reachable_devices, observe_devices
 from controller.cli.devices.plan import SignWith, say_what_it_needs
 from controller.cli.devices.unjudged import say_unjudged
-from controller.cli.estates import find_user_name, load_operations_of
+from controller.cli.estates import build_policy_loader, find_user_name, load_operations_of
 from controller.cli.integration.brought_lists import (
     BroughtFiles,
     RowsOfOthers,
@@ -57,8 +57,6 @@ from controller.integration.stage_policy import (
     find_stage_subject,
     plan_stage_policy,
 )
-from controller.model.city import City
-from controller.model.loading.load_city import load_city
 from controller.model.sites.stages import Stage
 from controller.operations.operations import Operations
 from controller.plan.build import PlanOrigin, build_plan
@@ -182,9 +180,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     operations = load_operations_of(estate.estate, policies, state)
     limits = choose_limits(operations.integration, (backup_days, measured_days, issued_percent))
 
-    def load(instead: dict[str, Path]) -> City:
-        return load_city(policies, on=day, instead=instead, estate=estate, bounds=operations.get_bounds())
-
+    load = build_policy_loader(policies, estate, operations, day)
     city = load({})
     request = StageRequest(
         find_stage_subject(city, subject), to, cut, by, least_weeks=operations.integration.least_weeks_in_coexist

@@ -1,4 +1,7 @@
-"""Saves a change of stage: the plan, the reservations, and the policy last of all; where one fails, none of them."""
+"""Saves a change of stage: the plan, the reservations, and the policy last of all; where one fails, none of them.
+
+And saves that it is confirmed. Both stand in the audit trail.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.devices.saved_plan import record_planned, save_plan_here
-from controller.cli.estates import choose_state_folder
+from controller.cli.estates import choose_state_folder, find_user_name
 from controller.cli.integration.documents import describe_seen
 from controller.cli.output import write_output
 from controller.errors import TsunaguError
@@ -17,14 +20,20 @@ from controller.inputs.input_file import read_input_file
 from controller.integration.pre_checks.check import CheckLimits
 from controller.integration.pre_checks.registry import JudgedCheck
 from controller.integration.reservations import CarriedReservations, write_reservations
-from controller.integration.stage_policy import LoadInstead, StagePolicy
-from controller.model.loading.policy_text import restore_policy_text, try_policy_text, write_policy_text
+from controller.integration.stage_policy import LoadInstead, StageConfirmation, StagePolicy
+from controller.model.city import City
+from controller.model.loading.policy_text import (
+    PolicyText,
+    restore_policy_text,
+    try_policy_text,
+    write_policy_text,
+)
 from controller.operations.operations import Operations
 from controller.plan.document import PlanFile, list_signatures, name_record
 from controller.plan.provenance.git_commit import CHANGED, find_commit
 from controller.plan.provenance.signed_plan import sign_plan
 from controller.rollout.ending_signals import end_like_interrupt, ignore_ending_signals
-from controller.storage.audit.audit_trail import AuditKind
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.whole_file import write_whole
 
 
@@ -72,16 +81,37 @@ def save_stage_change(
     made = document.model_copy(update={"commit": _foretell_commit(policy, office.policies)})
     signature = sign_plan(made, files.key) if files.plan is not None and files.key is not None else None
     _refuse_other_policy(document, policy, office)
-    with end_like_interrupt(), _put_back_where_it_fails(policy, files):
+    with end_like_interrupt(), _put_back_where_it_fails(files):
         if files.plan is not None:
             save_plan_here(made, files.plan, signature)
         if files.carried is not None and found[1] is not None:
             write_output(write_reservations(found[1]), files.carried)
-        if policy.text.changed:
-            write_policy_text(policy.text)
-        with ignore_ending_signals():
+        with _write_policy(policy.text), ignore_ending_signals():
             _record(made, policy, found[0], office, saved=files.plan is not None)
     return made
+
+
+def save_confirmation(found: StageConfirmation, city: City, devices: int, trail: AuditTrail) -> None:
+    """Write that so many devices hold a stage, and say so in the audit trail; where one fails, neither.
+
+    Raises:
+        TsunaguError: one of them cannot be written, or the policy has changed meanwhile.
+    """
+    entry = found.entry
+    with end_like_interrupt(), _write_policy(found.text), ignore_ending_signals():
+        trail.record(
+            AuditKind.STAGE_CONFIRMED,
+            subject=f"{found.subject.noun} {found.subject.name}",
+            stage=str(entry.stage),
+            came_from=str(entry.came_from),
+            since=str(entry.since),
+            # The day that the policy was read for: --on may say another than that of this entry.
+            day=str(city.policy_date),
+            schools=", ".join(found.schools),
+            devices=devices,
+            policy=city.digest,
+            by=find_user_name(),
+        )
 
 
 def _foretell_commit(policy: StagePolicy, policies: Path) -> str:
@@ -102,7 +132,30 @@ def _refuse_other_policy(document: PlanFile, policy: StagePolicy, office: Office
 
 
 @contextmanager
-def _put_back_where_it_fails(policy: StagePolicy, files: SavedFiles) -> Iterator[None]:
+def _write_policy(text: PolicyText) -> Iterator[None]:
+    """Write a policy file, and put it back where what is done inside ends early.
+
+    Raises:
+        TsunaguError: it cannot be written; it stays as somebody else has left it, be that what would be written here.
+    """
+    is_refused = False
+    try:
+        if text.changed:
+            try:
+                write_policy_text(text)
+            except TsunaguError:
+                is_refused = True
+                raise
+        yield
+    except BaseException:
+        if not is_refused:
+            with ignore_ending_signals():
+                restore_policy_text(text)
+        raise
+
+
+@contextmanager
+def _put_back_where_it_fails(files: SavedFiles) -> Iterator[None]:
     """Leave all files as they were where what is done inside ends early.
 
     Raises:
@@ -114,7 +167,6 @@ def _put_back_where_it_fails(policy: StagePolicy, files: SavedFiles) -> Iterator
         yield
     except BaseException:
         with ignore_ending_signals():
-            restore_policy_text(policy.text)
             for path, content, mode in kept:
                 _put_back(path, content, mode)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -300,6 +301,16 @@ class RolloutStore:
                 found = found.where(_RUNS.c.attempted)
             row = connection.execute(found.order_by(_RUNS.c.id.desc()).limit(1)).first()
         return None if row is None else _read_run(row)
+
+    def was_broken_off(self, rollout: str, device: str) -> bool:
+        """Return whether nobody ended a try at a device, so that what that left may still stand there.
+
+        Whoever came after it may have met that, which failed, and have been stopped while it waited for the restore.
+        """
+        found = _SELECT_RUNS.where(_RUNS.c.rollout == rollout, _RUNS.c.device == device, _RUNS.c.attempted)
+        with begin_transaction(self._database) as connection:
+            tries = [_read_run(row) for row in connection.execute(found.order_by(_RUNS.c.id.desc())).all()]
+        return any(run.end is None for run in takewhile(lambda run: run.end in (None, End.FAILED), tries))
 
     def list_bad_runs(self, place: RunPlace) -> list[DeviceRun]:
         """Return the last tries at a wave's devices in a generation that ended badly, the oldest first."""

@@ -256,7 +256,7 @@ class RolloutWorker:
             return _WRITTEN_OFF
         if ended := self._wait_until_running(place.rollout, place.generation, place.school):
             return self._tries.leave_alone(place, device, ended)
-        return self._tries.try_change(place, device, broken_off=last is not None and last.ended is None).end
+        return self._tries.try_change(place, device).end
 
     def _retry(self, generation: int, one: WaitingDevice) -> None:
         """Try a device again that did not answer. One that was lost in a change is only looked at."""
@@ -265,7 +265,7 @@ class RolloutWorker:
         if self._ask_to_go_on(place) or self._explain_wait(one.school):
             return
         if one.untouched:
-            self._tries.try_change(place, one.device, broken_off=one.broken_off)
+            self._tries.try_change(place, one.device)
         else:
             self._tries.inspect_lost_device(place, one.device)
 
@@ -290,7 +290,7 @@ class RolloutWorker:
         # For no window: a wave that did harm is not left as it is until the next evening.
         if ended := self._wait_until_running(place.rollout, place.generation):
             return ended
-        return self._tries.try_undo(self._undo, place, device, broken_off=last.ended is None).end
+        return self._tries.try_undo(self._undo, place, device).end
 
     # --- what the steps ask ---
 

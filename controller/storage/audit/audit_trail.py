@@ -62,6 +62,7 @@ class AuditKind(StrEnum):
     DRILLED = "drilled"
     CHECK_PASSED = "check-passed"
     CHECK_LIMITS = "check-limits"
+    STAGE_CONFIRMED = "stage-confirmed"
     REMOVED = "removed"
 
 

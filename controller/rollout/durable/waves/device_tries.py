@@ -52,8 +52,9 @@ class DeviceTries:
         with self._lock:
             self._closing.set()
 
-    def try_change(self, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_change(self, place: RunPlace, device: str) -> Outcome:
         """Change a device; where its controller was lost in the middle before, once more if that does not end well."""
+        broken_off = self.store.was_broken_off(place.rollout, device)
         outcome = self._change_once(place, device)
         if broken_off and not outcome.end.good and self._wait_for_restore(place, device, place.school):
             outcome = self._change_once(place, device)
@@ -98,11 +99,12 @@ class DeviceTries:
         now = self.scene.clock.now()
         self.store.end_run(self.store.begin_run(place, device, self.name, now), outcome, now)
 
-    def try_undo(self, undo: WaveUndo, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def try_undo(self, undo: WaveUndo, place: RunPlace, device: str) -> Outcome:
         """Bring a device back; where its controller was lost in the middle of that, once more if it is not back.
 
         At once, whatever the windows are.
         """
+        broken_off = self.store.was_broken_off(place.rollout, device)
         outcome = self._undo_once(undo, place, device)
         if broken_off and outcome.end is not End.REVERTED and self._wait_for_restore(place, device, ""):
             outcome = self._undo_once(undo, place, device)

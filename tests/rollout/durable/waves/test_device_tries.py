@@ -93,6 +93,31 @@ def test_a_restore_that_is_late_is_waited_for_as_long_as_the_device_says_so(
     assert not lab.of(device).restore_armed or end == "failed"
 
 
+def test_a_process_that_is_stopped_while_it_waits_for_a_restore_leaves_the_wait_to_the_next_one(tmp_path: Path) -> None:
+    """The second one's first try is refused, too, as the restore is still to come: that is not the device's end."""
+    scene = DurableScene(tmp_path, schools=1, operators=write_waves(ALL))
+    started, lab, workers = scene.judge(), scene.scene.lab, list[RolloutWorker]()
+    record = scene.record(started)
+    device = break_off_change(scene, record)
+    for verb, *words in (("lock", "another", "run", "80"), ("arm", "run", "80")):
+        lab.of(device).answer(verb, tuple(words))
+
+    def stop(verb: str) -> Fault:
+        if verb == "open":
+            workers[-1].stop.set()
+        return NO_FAULT
+
+    lab.of(device).draw_fault = stop
+    for tries in (2, 3):
+        scene.work(scene.prepare(record, started, scene.surround()), on_worker=workers.append)
+        assert scene.status(record.id).state is RolloutState.RUNNING
+        with use_rollouts(scene.state) as store:
+            assert len(store.list_runs(record.id)) == tries
+    lab.of(device).draw_fault = lambda _: NO_FAULT
+    scene.work(scene.prepare(record, started, scene.surround()))
+    assert scene.ends(record.id) == ["applied"]
+
+
 def break_off_change(scene: DurableScene, record: RolloutRecord) -> Device:
     """Let a change of the first switch have begun that nobody has ended."""
     device = scene.scene.lab.switches[0]
@@ -138,11 +163,11 @@ def test_no_device_begins_once_its_process_has_left(tmp_path: Path, monkeypatch:
     left, ended, change = Event(), list[BaseException](), DeviceTries.try_change
     over = Event()
 
-    def dawdle(self: DeviceTries, place: RunPlace, device: str, *, broken_off: bool) -> Outcome:
+    def dawdle(self: DeviceTries, place: RunPlace, device: str) -> Outcome:
         workers[0].stop.set()
         left.wait(60)
         try:
-            return change(self, place, device, broken_off=broken_off)
+            return change(self, place, device)
         except BaseException as error:
             ended.append(error)
             raise

@@ -70,5 +70,7 @@ def try_lost(change: Change, clock: ManualClock, folder: Path) -> tuple[Outcome,
     prepared = replace(scene.prepare(record, started, scene.surround()), changes={name: change}, clock=clock)
     with use_rollouts(scene.state) as store, open_rollout_span("r", []) as span:
         tries = DeviceTries(store, prepared, span, "controller", lambda _place, _school: "", clock.sleep)
-        outcome = tries.try_change(RunPlace(record.id, 0, 0, change.school), name, broken_off=True)
-        return outcome, store.list_runs(record.id)
+        place = RunPlace(record.id, 0, 0, change.school)
+        store.begin_run(place, name, "the one that was lost", clock.now())
+        outcome = tries.try_change(place, name)
+        return outcome, store.list_runs(record.id)[1:]
