@@ -49,6 +49,7 @@ def written(staged: StagedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     operators.write_text(f"format: 1\nstate: {tmp_path / 'office/state'}\n", "utf-8")
     operators.chmod(0o600)
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
+    monkeypatch.setattr(confirming, "find_today", lambda _: LATER)
     write_policy_text(plan_policy(load_staged(folder), folder, StageRequest(SUBJECT, Stage.COEXIST)).text)
     return folder
 
@@ -208,11 +209,11 @@ def test_the_entry_that_was_read_is_the_one_that_is_edited(written: Path) -> Non
     before = file.read_text("utf-8")
     above = before.replace("integrations:\n", "integrations:\n  - {school: as-e01, stage: separated, by: A}\n")
     file.write_text(above, "utf-8")
-    found = plan_confirmation(city, written, SUBJECT, lambda _: city)
+    found = plan_confirmation(city, written, SUBJECT, lambda _: city, LATER)
     assert found.text.after == above.replace(", came-from: separated", "")
     file.write_text(before.replace("since: 2026-12-26", "since: 2027-01-09"), "utf-8")
     with pytest.raises(TsunaguError, match="was changed by somebody else meanwhile"):
-        plan_confirmation(city, written, SUBJECT, lambda _: city)
+        plan_confirmation(city, written, SUBJECT, lambda _: city, LATER)
 
 
 def test_a_subject_that_nobody_knows_is_refused_before_any_device_is_asked(written: Path) -> None:
@@ -249,10 +250,23 @@ def test_nothing_is_confirmed_before_its_day_or_of_devices_that_nobody_asked(
     assert (done.code, "as-e04: no device was asked" in done.said) == (2, True)
 
 
+def test_a_day_to_come_is_not_confirmed_by_naming_it(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy would say of a day to come that it is done, and `check` refuses that."""
+    monkeypatch.setattr(confirming, "find_today", lambda _: date(2026, 12, 25))
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    before = (written / "city/integration.yaml").read_text("utf-8")
+    done = confirm(written, "--write", on=LATER)
+    assert (done.code, "changes to coexist on 2026-12-26; confirm it once that" in " ".join(done.errors.split())) == (
+        1,
+        True,
+    )
+    assert ((written / "city/integration.yaml").read_text("utf-8"), list_audited(written)) == (before, [])
+
+
 def test_the_entry_that_holds_is_the_one_to_confirm(written: Path) -> None:
     city = load_city(written, on=LATER)
     with pytest.raises(TsunaguError, match="school as-e01 has no entry of its own"):
-        plan_confirmation(city, written, StageSubject("school", "as-e01"), lambda _: city)
+        plan_confirmation(city, written, StageSubject("school", "as-e01"), lambda _: city, LATER)
 
 
 def test_what_is_carried_out_is_not_planned_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
