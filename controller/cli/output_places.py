@@ -5,7 +5,7 @@ Every command whose output somebody names is guarded before it begins: by its pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -46,6 +46,8 @@ INPUTS = frozenset(
 _WRITTEN = {"backup create": frozenset({"path"})}
 """What one command writes is called as what others read."""
 _SAVED_TEXT = ".cfg"
+_MOST_LINKS = 40
+"""As many links in a row as the system follows."""
 
 
 def list_outputs(words: str, names: Iterator[str]) -> list[str]:
@@ -90,19 +92,37 @@ def refuse_lost_inputs(outputs: Places, inputs: Places, policies: Path, state: P
         if path is None:
             continue
         place = find_real_path(path)
-        if place.is_relative_to(find_real_path(policies)):
-            _refuse(name, path, f"is in the folder of the policies, {policies}")
-        if place in taken:
-            _refuse(name, path, f"is the file of {taken[place]}, too")
-        if place.suffix == _SAVED_TEXT and place.parent in taken:
-            _refuse(name, path, f"is a file of {taken[place.parent]}")
-        for own, what in owned.items():
-            # A word of a command that tells a secret may be "/": it is no file of the controller's.
-            if own.name and place.is_relative_to(own):
-                _refuse(name, path, f"is {what}")
-        if _is_kept_state(place, find_real_path(state or SCRATCH)):
-            _refuse(name, path, f"is what the controller keeps in {state or SCRATCH}")
-        taken[place] = name
+        written = (place, *_list_companions(place))
+        why = _explain_taken(written, taken, policies) or _explain_owned(place, owned, state)
+        if place.is_file() and _leads_through_descriptor(path):
+            why = f"is open already, as {place}"
+        if why:
+            message = f"{name} {path}: {why}; nothing was written: name another"
+            raise typer.BadParameter(message)
+        taken |= dict.fromkeys(written, name)
+
+
+def _explain_taken(written: Sequence[Path], taken: Mapping[Path, str], policies: Path) -> str:
+    """Say which file of the policies, input or other output a file would replace; "" where it replaces none."""
+    place = written[0]
+    if place.is_relative_to(find_real_path(policies)):
+        return f"is in the folder of the policies, {policies}"
+    for one in written:
+        if one in taken:
+            return f"is the file of {taken[one]}, too"
+    return f"is a file of {taken[place.parent]}" if place.suffix == _SAVED_TEXT and place.parent in taken else ""
+
+
+def _explain_owned(place: Path, owned: Mapping[Path, str], state: Path | None) -> str:
+    """Say what of the controller's own a file would replace; "" where it replaces nothing."""
+    for own, what in owned.items():
+        # A word of a command that tells a secret may be "/": it is no file of the controller's.
+        if own.name and place.is_relative_to(own):
+            return f"is {what}"
+    for folder in (state or SCRATCH, SCRATCH):
+        if _is_kept_state(place, find_real_path(folder)):
+            return f"is what the controller keeps in {folder}"
+    return ""
 
 
 def _is_place(name: str, value: object) -> bool:
@@ -123,6 +143,30 @@ def _list_halves(name: str, path: Path) -> Iterator[Path]:
         yield find_real_path(path.with_suffix("") if path.suffix == ".pub" else Path(f"{path}.pub"))
 
 
+def _list_companions(plan: Path) -> tuple[Path, Path]:
+    """Return what stands beside a plan once it is saved: its signature, and the record that it was made here."""
+    # Imported where it is needed: every command is guarded, and few write.
+    from controller.plan.document import name_record, name_signature  # noqa: PLC0415
+
+    return name_signature(plan), name_record(plan)
+
+
+def _leads_through_descriptor(path: Path) -> bool:
+    """Tell if a path leads through what a process has open, as /dev/stdout does: the file would be replaced under it.
+
+    >>> _leads_through_descriptor(Path("/proc/self/fd/1")), _leads_through_descriptor(Path("/etc/hostname"))
+    (True, False)
+    """
+    for _ in range(_MOST_LINKS):
+        place = find_real_path(path.parent) / path.name
+        if place.is_relative_to("/proc"):
+            return True
+        if not place.is_symlink():
+            return False
+        path = place.parent / place.readlink()
+    return False
+
+
 def _list_owned(policies: Path) -> Iterator[tuple[Path, str]]:
     """Yield the operators' file, and every file and folder that it names: keys, tokens, the state."""
     # Whoever needs what the file says tells what is wrong with it; here it only protects.
@@ -139,8 +183,3 @@ def _is_kept_state(place: Path, state: Path) -> bool:
         return False
     first, *rest = place.relative_to(state).parts
     return first in FOLDERS or (not rest and STORE in first)
-
-
-def _refuse(name: str, path: Path, why: str) -> None:
-    message = f"{name} {path}: {why}; nothing was written: name another"
-    raise typer.BadParameter(message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -13,8 +14,11 @@ def write_whole(content: bytes, path: Path, *, private: bool = True, mode: int |
     `mode` are the permissions that it gets where it has had others before.
 
     Raises:
-        OSError: it cannot be written; what stood there before still does.
+        OSError: it cannot be written, or a device or a pipe stands there; what stood there before still does.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # The move would put a file into the place of /dev/null, for everybody on this computer.
+        raise OSError(errno.EEXIST, "stands there and is no regular file", str(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

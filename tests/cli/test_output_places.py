@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+import typer
 
 from controller.cli.conventions.command_tree import list_choices, list_commands
-from controller.cli.output_places import INPUTS, OUTPUTS, list_outputs
+from controller.cli.output_places import INPUTS, OUTPUTS, list_outputs, refuse_lost_inputs
 from tests.cli.running import here
 from tests.policies import SHIPPED
 
@@ -31,6 +32,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     operators.chmod(0o600)
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
     return tmp_path / "work"
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[IO[str]]:
+    """A file that this process has open, as a shell opens one for `> FILE`."""
+    with (tmp_path / "said.txt").open("w", encoding="utf-8") as file:
+        yield file
 
 
 def list_paths(command: Any) -> Iterator[str]:  # noqa: ANN401 of a class that the library does not show
@@ -58,9 +66,13 @@ def test_every_path_that_a_command_takes_is_known_as_read_or_written(words: str)
 
 
 @pytest.mark.parametrize(("words", "name"), WRITING)
-def test_no_command_writes_over_a_policy_or_what_the_controller_keeps(place: Path, words: str, name: str) -> None:
+def test_no_command_writes_over_a_policy_or_what_the_controller_keeps(
+    place: Path, opened: IO[str], words: str, name: str
+) -> None:
     office = place.parent / "office"
+    (place / "out").symlink_to(f"/proc/self/fd/{opened.fileno()}")
     for output, why in (
+        ("out", f"is open already, as {opened.name}"),
         (RULES, "is in the folder of the policies"),
         (str(office / "operations.yaml"), "is the operators' file"),
         (str(office / "state/audit/trail-000001.jsonl"), "is what the operators' file names"),
@@ -89,3 +101,19 @@ def test_what_is_read_is_not_written_over(place: Path, words: tuple[str, ...], w
     done = here(*words, cwd=place)
     assert (done.code, why in " ".join(done.errors.split())) == (64, True), done.errors
     assert {(place / name).read_text("utf-8") for name in ("key", "key.pub", "sw1.cfg")} == {"mine"}
+
+
+def test_the_usual_state_folder_is_guarded_where_another_is_named(place: Path) -> None:
+    done = here("plan", "--lab", "--all", "--state", "other", "-o", ".tsunagu/rollouts/rollouts.sqlite", cwd=place)
+    assert (done.code, "is what the controller keeps in .tsunagu" in " ".join(done.errors.split())) == (64, True)
+
+
+@pytest.mark.parametrize("name", ["plan.json.made-here", "plan.json.sig"])
+def test_what_is_saved_beside_a_plan_replaces_no_other_file(name: str) -> None:
+    """A plan is saved with its signature and the record that it was made here; both have names of their own."""
+    for outputs, inputs, other in (
+        ({"-o": Path("plan.json")}, {"--reservations": Path(name)}, "--reservations"),
+        ({"-o": Path("plan.json"), "--carried-to": Path(name)}, {}, "-o"),
+    ):
+        with pytest.raises(typer.BadParameter, match=f"is the file of {other}, too"):
+            refuse_lost_inputs(outputs, inputs, Path("policies"))

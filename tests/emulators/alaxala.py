@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from controller.lab.virtual_switches.command_line import Answer, Question
-from controller.lab.virtual_switches.forwarding import Forwarding
 
 UNSAVED = 'Unsaved changes found! Do you exit "configure" without save ? (y/n): '
 _ADDRESS4 = r"(?:any|host [\d.]+|[\d.]+ [\d.]+)"
@@ -67,11 +66,6 @@ class AlaxalaSwitch:
         for name in self.ports:
             self.blocks[f"interface {name}"] = ["switchport mode access"]
         self.kept = deepcopy(self.blocks)
-
-    def get_forwarding(self) -> Forwarding:
-        """Refuse: it has no data plane."""
-        message = "this switch is a command line only"
-        raise NotImplementedError(message)
 
     def run_timers(self) -> None:
         """Let nothing happen: no timer of it is documented."""

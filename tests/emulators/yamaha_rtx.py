@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from controller.lab.virtual_switches.command_line import Answer, Question
-from controller.lab.virtual_switches.forwarding import Forwarding
 
 HEADER = (
     "# RTX1220 Rev.15.04.05 (Fri Jan 20 10:12:31 2023)",
@@ -80,11 +79,6 @@ class RtxRouter:
     def hostname(self) -> str:
         """A router's prompt has no name."""
         return ""
-
-    def get_forwarding(self) -> Forwarding:
-        """Refuse: it has no data plane."""
-        message = "this router is a command line only"
-        raise NotImplementedError(message)
 
     def open_command_line(self, user: str) -> RtxCommandLine:
         """Log a user in."""

@@ -9,7 +9,7 @@ import pytest
 from pulumi.runtime.proto import provider_pb2
 
 from controller.offline_google.provider.operations import create_resource, invoke_function
-from controller.offline_google.schema.log_filter import DEEPEST, LONGEST, explain_log_filter
+from controller.offline_google.schema.logs.log_filter import DEEPEST, LONGEST, explain_log_filter
 from controller.offline_google.schema.pulumi_values import UNKNOWN, write_properties
 from controller.offline_google.world.cross_resource_rules import SERVICE
 from controller.offline_google.world.errors import GoogleRefusal
@@ -37,6 +37,26 @@ def sink(**more: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
     return {"name": "all", "destination": LOGS, "filter": AT_LEAST_ERROR, **more}
 
 
+NOT_RE2 = (
+    *("a++", "a*+", "a?+", "a{2}+", "(?>a)", "(?a)x", "(?x)y", "(?u:x)", "(?P=n)", "(?#c)", "(?(1)a|b)", "(?<n>x)"),
+    *("x{1001}", "x{1,99999999999}", "[[:letter:]]", "(?P<1>x)", "[b-a]", "a**", "[[:alpha:]"),
+    *(rf"\\{escape}" for escape in ("Z", "1", "k<a>", "u0041", "N{DASH}", "g", "y")),
+    r"[\\1]",
+    r"[\\y]",
+)
+"""Python takes most of them, and Google none."""
+NO_FIELDS = (
+    "resource.foo",
+    "resource.type.x",
+    "severity.x",
+    "httpRequest.foo",
+    "jsonPayload..a",
+    "jsonPayload.",
+    "met.a",
+)
+NO_ARGUMENTS = ('log_id("")', "source(5)", 'source("abc")', "source(folders/)", "ip_in_net(jsonPayload.ip, 10.0.0.0/8)")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -52,6 +72,12 @@ def sink(**more: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
         'ip_in_net(jsonPayload.ip, "10.0.0.0/8") AND SEARCH(textPayload, "it is") AND source("projects/p")',
         'textPayload =~ "^a(?:b|c)$" -- what begins with a\nAND "any text"',
         "-" + "(" * DEEPEST + "robot" + ")" * DEEPEST,
+        'protoPayload.methodName:(("a" OR "b") AND NOT "c") OR textPayload:(-a)',
+        'timestamp>="2027-04-01T08:30:00.123+09:00" AND receive_timestamp<"2027-04-01"',
+        "httpRequest.latency>1.5s http_request.status>=500 httpRequest.cacheHit=FALSE severity:* trace:*",
+        'split.totalSplits>1 labels:"x" protoPayload.@type="x" metadata.systemLabels.a="b" operation.first=true',
+        r'textPayload=~"[[:alpha:]\\d]{2,1000}a(?i)\\z"',
+        r'textPayload=~"\\Qa++\\E\\pL[*+](?P<n>x)(?U:y)[[&&~~||a][+--]"',
     ],
 )
 def test_a_filter_that_is_one(text: str) -> None:
@@ -87,6 +113,26 @@ def test_a_filter_that_is_one(text: str) -> None:
         ('log_id("a", "b")', "does not take these arguments"),
         ('log_id(("a"))', "does not take these arguments"),
         ('log_id("a"', "')' is missing at the end"),
+        *((f'textPayload=~"{one}"', "is no regular expression (RE2)") for one in NOT_RE2),
+        *((f"{one}=1", f"a log entry has no field {one!r}") for one in NO_FIELDS),
+        *((one, "does not take these arguments") for one in NO_ARGUMENTS),
+        ("sample(size, 0.5)", "a log entry has no field 'size' (character 8)"),
+        ('ip_in_net(ip, "10.0.0.0/8")', "a log entry has no field 'ip'"),
+        ('SEARCH(message, "x")', "a log entry has no field 'message'"),
+        ("severity=12", "'12' is no severity"),
+        ("severity=LOUD1", "'LOUD1' is no severity"),
+        ("se_verity=LOUD", "'LOUD' is no severity"),
+        ('timestamp>="yesterday"', "'yesterday' is no time such as"),
+        ('timestamp>="2027-13-01"', "'2027-13-01' is no time"),
+        ('timestamp>="2027-04-01T25:00:00Z"', "is no time"),
+        ("timestamp>=5", "'5' is no time"),
+        ('httpRequest.status="many"', "'many' is no number at character 20"),
+        ("httpRequest.status=nan", "'nan' is no number"),
+        ("httpRequest.status=(404 OR (x))", "'x' is no number"),
+        ("httpRequest.latency>long", "'long' is no duration"),
+        ("traceSampled=maybe", "'maybe' is no true or false"),
+        ("resource=gce", "a group of fields is only asked with ':'"),
+        ("textPayload:" + "(" * 60 + "a" + ")" * 60, f"more than {DEEPEST} parentheses"),
         ("cast(severity, STRING)", "the function 'cast' at character 1 is not known here"),
         ("(" * 60 + "a" + ")" * 60, f"more than {DEEPEST} parentheses"),
         ("a" * (LONGEST + 1), f"at most {LONGEST} are taken"),

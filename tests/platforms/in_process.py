@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from controller.errors import DeviceUnreachable
-from controller.lab.virtual_switches.command_line import VirtualSwitch
+from controller.lab.virtual_switches.command_line import CommandLineDevice
 from controller.lab.virtual_switches.in_process import InProcessClient
 from controller.lab.virtual_switches.terminal import DeviceSite
 from controller.model.sites.devices import Device
@@ -31,7 +31,7 @@ class LoggedInClient(InProcessClient):
 class InProcessTransport:
     """A way to an emulated device; `secret` is that of its privileged mode."""
 
-    device: VirtualSwitch
+    device: CommandLineDevice
     secret: str | None = None
     is_reachable: bool = True
 

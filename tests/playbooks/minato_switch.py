@@ -23,7 +23,7 @@ import asyncssh
 import paramiko
 
 from controller.lab.virtual_switches.catalyst import C9300, CatalystSwitch
-from controller.lab.virtual_switches.command_line import VirtualSwitch
+from controller.lab.virtual_switches.command_line import CommandLineDevice
 from controller.lab.virtual_switches.ssh_server import Access, SwitchServer
 from controller.lab.virtual_switches.terminal import DeviceSite
 from controller.lab.virtual_switches.x530.device import X530
@@ -38,7 +38,7 @@ SAVED = ROOT / "examples/minato/configurations" / f"{DEVICE}.cfg"
 APPROVED = "approvals: {require: [{approvals: 0}]}\n"
 """What the operators' file says where nobody has to approve."""
 Clock = Callable[[], float]
-MODELS: Mapping[str, Callable[[str, Clock], VirtualSwitch]] = MappingProxyType(
+MODELS: Mapping[str, Callable[[str, Clock], CommandLineDevice]] = MappingProxyType(
     {
         "catalyst": lambda startup, clock: CatalystSwitch(C9300, startup, clock=clock),
         "x530": lambda startup, clock: X530(startup, clock=clock),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from controller.lab.virtual_switches.catalyst.device import CatalystSwitch
-from controller.lab.virtual_switches.command_line import VirtualSwitch
+from controller.lab.virtual_switches.command_line import CommandLineDevice
 from controller.lab.virtual_switches.x530.device import X530
 from controller.model.network.device_state import DeviceState
 from controller.model.sites.devices import Device
@@ -106,7 +106,7 @@ FAMILIES = {
 """A switch of each family of command lines."""
 
 
-def fill_flash(switch: VirtualSwitch, *, full: bool) -> None:
+def fill_flash(switch: CommandLineDevice, *, full: bool) -> None:
     """Let no more be saved, or let it be again."""
     if isinstance(switch, CatalystSwitch):
         switch.storage.full = full
@@ -116,7 +116,7 @@ def fill_flash(switch: VirtualSwitch, *, full: bool) -> None:
         switch.model = replace(switch.model, flash_bytes=1 if full else LARGE_FLASH)
 
 
-def shift_clock(switch: VirtualSwitch, seconds: float) -> None:
+def shift_clock(switch: CommandLineDevice, seconds: float) -> None:
     """Let the device's time of day jump; an AlaxalA switch does nothing by the time."""
     if isinstance(switch, CatalystSwitch):
         usual = switch.clock
@@ -125,7 +125,7 @@ def shift_clock(switch: VirtualSwitch, seconds: float) -> None:
         switch.shift_clock(seconds)
 
 
-def is_armed(switch: VirtualSwitch) -> bool:
+def is_armed(switch: CommandLineDevice) -> bool:
     """Tell if a restore is armed."""
     if isinstance(switch, CatalystSwitch):
         return switch.pending_revert is not None or switch.reload is not None
@@ -157,7 +157,7 @@ def list_prefixes(scene: CliScene, before: DeviceState) -> Iterator[tuple[str, .
     line.hang_up()
 
 
-def _copy(scene: CliScene) -> VirtualSwitch:
+def _copy(scene: CliScene) -> CommandLineDevice:
     switch = scene.switch
     if isinstance(switch, AlaxalaSwitch):
         twin = AlaxalaSwitch(switch.ports, hostname=switch.hostname)
@@ -166,7 +166,7 @@ def _copy(scene: CliScene) -> VirtualSwitch:
     return X530(switch.show_running())
 
 
-def configure_as_another(switch: VirtualSwitch, *lines: str) -> None:
+def configure_as_another(switch: CommandLineDevice, *lines: str) -> None:
     """Type lines in configuration mode, as another user."""
     other = switch.open_command_line("somebody")
     for line in ("enable", "configure terminal", *lines, "end"):

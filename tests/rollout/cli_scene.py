@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
-from controller.lab.virtual_switches.command_line import VirtualSwitch
+from controller.lab.virtual_switches.command_line import CommandLineDevice
 from controller.lab.virtual_switches.faults import Faults
 from controller.lab.virtual_switches.terminal import DeviceSite
 from controller.model.network.device_state import DeviceState
@@ -36,7 +36,7 @@ class CliScene:
     """A virtual switch, and a plan from one state of it to another."""
 
     platform: str
-    switch: VirtualSwitch
+    switch: CommandLineDevice
     clock: ManualClock
     old: DeviceState
     wanted: DeviceState

@@ -135,6 +135,7 @@ class Follower:
 
     def follow(self, scene: CliScene) -> None:
         """Carry out what has changed."""
+        assert isinstance(scene.switch, CatalystSwitch | X530), "no other has a data plane"
         forwarding = scene.switch.get_forwarding()
         if forwarding != self.forwarding:
             self.bench.plane.carry_out(forwarding)

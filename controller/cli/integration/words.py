@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 from controller.cli.integration.brought_lists import RowsOfOthers
 from controller.cli.integration.documents import describe_seen
@@ -134,11 +135,13 @@ def say_edit(policy: StagePolicy) -> None:
 def say_changed_lines(text: PolicyText) -> None:
     """Show the lines of a policy file that an edit changes."""
     before, after = (text.before or "").splitlines(), text.after.splitlines()
-    for line in before:
-        if line not in after:
+    # Also of lines that stand elsewhere, too: entries of many lines have many alike.
+    for kind, *at in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if kind == "equal":
+            continue
+        for line in before[at[0] : at[1]]:
             print_line(f"  - {line.strip()}", "red")
-    for line in after:
-        if line not in before:
+        for line in after[at[2] : at[3]]:
             print_line(f"  + {line.strip()}", "green")
 
 

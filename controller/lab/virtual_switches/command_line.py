@@ -79,7 +79,7 @@ class Notifying(Protocol):
         """Take note of the session that it belongs to."""
 
 
-class VirtualSwitch(Protocol):
+class CommandLineDevice(Protocol):
     """A device with a vendor's command line. Its clock is an argument of its class."""
 
     @property
@@ -95,9 +95,6 @@ class VirtualSwitch(Protocol):
     def show_startup(self) -> str | None:
         """Return what it would boot with; None where nothing is saved."""
 
-    def get_forwarding(self) -> Forwarding:
-        """Return what it does with packets now."""
-
     def run_timers(self) -> None:
         """Let happen what is due by its clock: a revert, a scheduled reload, a trigger."""
 
@@ -106,6 +103,13 @@ class VirtualSwitch(Protocol):
 
     def reboot(self) -> None:
         """Start anew from what is saved, as after a power cut; all sessions end."""
+
+
+class VirtualSwitch(CommandLineDevice, Protocol):
+    """A device with a vendor's command line that says what its data plane does."""
+
+    def get_forwarding(self) -> Forwarding:
+        """Return what it does with packets now."""
 
 
 @runtime_checkable

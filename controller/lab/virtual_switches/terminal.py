@@ -16,9 +16,9 @@ from controller.lab.virtual_switches.command_line import (
     CONTROL_C,
     CONTROL_Z,
     Answer,
+    CommandLineDevice,
     Notifying,
     Question,
-    VirtualSwitch,
 )
 from controller.lab.virtual_switches.faults import Fault, Faults
 
@@ -41,7 +41,7 @@ class DeviceSite:
     `schedule` carries out what a line asks for when the device has had its time; without it that is at once.
     """
 
-    device: VirtualSwitch
+    device: CommandLineDevice
     lock: RLock = field(default_factory=RLock)
     faults: Faults | None = None
     on_line: Callable[[], None] | None = None

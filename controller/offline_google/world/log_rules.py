@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
-from controller.offline_google.schema.log_filter import explain_log_filter
+from controller.offline_google.schema.logs.log_filter import explain_log_filter
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal, make_invalid, make_not_found
 from controller.offline_google.world.existing_organisation import read_existing_organisation

@@ -13,11 +13,13 @@ import re
 
 from controller.platforms.common.mac_table import MAC, MacTableForm
 
+_PORTS = r"[0-9]{1,3}(?:/[0-9]{1,3}){1,2}(?:-[0-9]{1,3})?"
+
 MAC_TABLE = MacTableForm(
     command="show mac-address-table",
     header=re.compile(r"MAC address +VLAN +Type +Port-list"),
     entry=re.compile(
-        rf"{MAC} +(?P<vlan>[0-9]{{1,4}}) +(?:Dynamic|Static|Snoop|Dot1x|Wa|Macauth) +(?P<port>[0-9][0-9/,-]*)"
+        rf"{MAC} +(?P<vlan>[0-9]{{1,4}}) +(?:Dynamic|Static|Snoop|Dot1x|Wa|Macauth) +(?P<port>{_PORTS}(?:,{_PORTS})*)"
     ),
     others=re.compile(r"Date [0-9]{4}/[0-9]{2}/[0-9]{2} [0-9:]{8} [A-Z]{1,5}|Aging time *: *(?:[0-9]+|infinity)"),
     empty="No mac-address-table entry.",

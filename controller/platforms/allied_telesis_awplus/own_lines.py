@@ -5,8 +5,8 @@ Everything else is a conflict by name, also what nobody looked up. Sources: Comm
 storm-control, loop-protection, thrash-limiting: they act on a fault; a level below 1 % drops what hosts need), spanning
 tree, LLDP, Power over Ethernet, DHCP snooping and ARP security (trust and what follows a violation), QoS (marks and
 queues), AMF (links of its own VLANs), SNMP. Not here, since hosts that our filters permit are kept out or cut short:
-max-bindings 0, egress-rate-limit (of a port or of its queues), queues that are off, raguard (which drops what a router
-must send).
+max-bindings 0, egress-rate-limit (of a port or of its queues), queues that are off or have no buffers, raguard (which
+drops what a router must send).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ON_PORTS = _compile(
     rf"mtu {ROOM}",
     r"(spanning-tree|lldp|udld|power-inline|snmp|logging|loop-protection|thrash-limiting|findme)( .*)?",
     r"storm-control \S+ level [1-9][0-9]*(\.[0-9]+)?",
-    r"wrr-queue (weight|group|queue-limit) .*",
+    r"wrr-queue (weight|group) .*|wrr-queue queue-limit( [1-9][0-9]*)+( queues [0-7 ]+)?",
     r"(mls qos|priority-queue|trust|platform|ptp|sflow|rmon)( .*)?",
     r"(ip(v6)? dhcp snooping(?! max-bindings 0)|arp security)( .*)?",
     r"(ip igmp|ipv6 mld) (snooping|immediate-leave|static-group|flood)( .*)?",

@@ -5,9 +5,9 @@ let them past our filters. Sources, by book of the Cisco IOS and IOS XE 17 (Cata
 and Hardware Components (speed, duplex, mtu, power inline, logging and trap events; storm-control and udld act on a
 fault; a level below 1 %, 100 packets or 100,000 bits a second drops what hosts need), Layer 2 (spanning-tree, cdp,
 lldp), Security (trust of ip dhcp snooping and ip arp inspection, and limits from ten packets a second: one below closes
-the port on what hosts do), QoS (mls qos, auto qos, trust: only marks and queues; a queue shaped below 1 % drops), IP
-Addressing (mtu, mss, arp, ICMP messages), IPv6 (neighbour discovery timers), IP Multicast (timers, versions and groups
-that are joined, not what keeps groups or neighbours out).
+the port on what hosts do), QoS (mls qos, auto qos, trust: only marks and queues; a queue shaped below 1 %, or with room
+for a few packets, drops), IP Addressing (mtu, mss, arp, ICMP messages), IPv6 (neighbour discovery timers), IP Multicast
+(timers, versions and groups that are joined, not what keeps groups or neighbours out).
 
 Not here, since a host that our filters permit is kept out: port-security, ip verify source, ipv6 source-guard, ipv6
 snooping and device-tracking policies, switchport block; raguard and dhcp guard drop what a router of ours must send.
@@ -41,12 +41,13 @@ ON_PORTS = _compile(
     r"(speed|duplex|mdix|negotiation|flowcontrol|media-type) .*",
     r"(load-interval|carrier-delay|bandwidth|delay)( (msec |receive )?[0-9]+)?",
     rf"mtu {ROOM}",
-    r"hold-queue [1-9].*",
+    r"hold-queue [1-9][0-9]+ (in|out)",
     r"(cdp|lldp|udld|spanning-tree|snmp|logging|power|keepalive|energywise(?! level 0)|eee|rmon)( .*)?",
     r"storm-control action .*",
     rf"storm-control \S+ level ({_SHARE}( {_SHARE})?|pps {_PACKETS}( {_PACKETS})?|bps {_BITS}( {_BITS})?)",
     r"srr-queue bandwidth (share( [0-9]+){4}|shape( ([0-9]{1,2}|100)){4})",
-    r"(mls qos(?! vlan-based)|auto qos|priority-queue|queue-set|wrr-queue|trust)( .*)?",
+    r"(mls qos(?! vlan-based)|auto qos|priority-queue|queue-set|trust)( .*)?",
+    r"wrr-queue (bandwidth|cos-map|dscp-map|queue-limit)( [1-9][0-9]*)+( : [0-7 ]+)?",
     r"(location|nmsp)( .*)?",
     rf"ip (dhcp snooping|arp inspection)(?!.* limit{_STRICT})( .*)?",
     r"ip (device tracking|igmp snooping)( .*)?",
@@ -57,11 +58,11 @@ ON_PORTS = _compile(
 )
 
 ON_VLAN_INTERFACES = _compile(
-    r"no .*",
+    r"no (?!arp arpa).*",
     r"(ip access-group|ipv6 traffic-filter) .*",  # bindings are judged by their places
     rf"(ip |ipv6 )?mtu {ROOM}",
     r"(load-interval|carrier-delay|bandwidth|delay) (msec |receive )?[0-9]+",
-    r"hold-queue [1-9][0-9]* (in|out)",
+    r"hold-queue [1-9][0-9]+ (in|out)",
     r"ip tcp adjust-mss .*|ipv6 tcp adjust-mss .*",
     r"(arp timeout|arp log|snmp trap|logging event) .*",
     r"(ip igmp|ipv6 mld) (version|query-[a-z-]+|querier-timeout|last-member-query-[a-z]+|robustness-variable) .*",

@@ -17,7 +17,7 @@ def _list_words(words: str) -> frozenset[str]:
 _ADDRESS_WORDS = _list_words(
     "route routing nat policy local address access-list access-group default-gateway default-network dhcp arp wccp "
     "forwarding unicast-routing prefix-list inspect vrf traffic-filter router filter keepalive helper-address "
-    "neighbor forward-protocol hop-limit igmp mld multicast options"
+    "neighbor forward-protocol hop-limit igmp mld multicast options tcp"
 )
 _SECOND: Mapping[str, frozenset[str]] = {
     "ip": _ADDRESS_WORDS,
@@ -26,7 +26,8 @@ _SECOND: Mapping[str, frozenset[str]] = {
     "monitor": frozenset({"session", "capture"}),
     "system": frozenset({"mtu"}),
     "pnp": frozenset({"profile"}),
-    "stack": frozenset({"management"}),
+    "stack": frozenset({"management", "resiliencylink"}),
+    "mls": frozenset({"qos"}),
     "atmf": frozenset({"management", "domain"}),
     "event": frozenset({"manager"}),
     "mac": frozenset({"static", "address-table", "access-list", "access-group"}),
@@ -61,7 +62,7 @@ _FIRST = frozenset(_SECOND) | _list_words(
     "axrp gsrp epsr g8032 openflow mirror policy-based-routing description action cli option default-router "
     "trigger script boot schedule-power-control remote-mirror source destination cns scripting resident-script "
     "event-script wlan client service-template service-policy control-plane override relay origin template "
-    "parameter-map"
+    "parameter-map vlan-dot1q-ethertype"
 )
 _WHOLE = _list_words("auto class host nat no policy prefix snmp switch zone")
 """Words that only look short: each is a command, or what a command is about, on one of these systems."""

@@ -11,7 +11,7 @@ import pytest
 
 from controller.errors import CommandFailed
 from controller.lab.virtual_switches.catalyst import CatalystSwitch
-from controller.lab.virtual_switches.command_line import VirtualSwitch
+from controller.lab.virtual_switches.command_line import CommandLineDevice
 from controller.lab.virtual_switches.forwarding import LearntHost
 from controller.lab.virtual_switches.x530.device import X530
 from controller.model.city import City
@@ -121,6 +121,17 @@ def test_an_address_of_the_switch_itself_is_no_host(platform: str, port: str) ->
     assert [one.mac for one in found if one.vlan == 11] == list(MACS[:2])
 
 
+@pytest.mark.parametrize("kept", ["0", "0/", "0/49-", "0/49-50,", "0/49-50,1"])
+def test_a_list_of_ports_that_breaks_off_is_no_port(kept: str) -> None:
+    with pytest.raises(CommandFailed, match="line 6 of its MAC address table is not known"):
+        read("alaxala", read_golden("alaxala").replace("0/49-50", kept))
+
+
+@pytest.mark.parametrize("port", ["1/0/11", "0/1-2,0/49-50", "1/0/1,2/0/1"])
+def test_the_ports_of_a_stack_and_of_a_channel_group_are_one_list(port: str) -> None:
+    assert read("alaxala", read_golden("alaxala").replace("0/49-50", port))[-1].port == port
+
+
 def test_an_alaxala_without_entries_says_so_in_words() -> None:
     assert read("alaxala", "Date 2026/12/01 12:00:00 JST\nNo mac-address-table entry.\n") == ()
 
@@ -131,7 +142,7 @@ def test_a_vlan_that_cannot_be_is_refused() -> None:
 
 
 @contextmanager
-def open_session(city: City, switch: VirtualSwitch, device_type: str) -> Iterator[Session]:
+def open_session(city: City, switch: CommandLineDevice, device_type: str) -> Iterator[Session]:
     with InProcessTransport(switch).open_session(city.list_devices(city.schools[0])[0], device_type) as session:
         yield session
 

@@ -99,6 +99,8 @@ INTERFACE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
 
 _FAR = r"(6[4-9]|[7-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 """A limit of hops that no packet of hosts meets."""
+_ROOMY = r"[1-9][0-9]+ [1-9][0-9]+ [0-9]+ [1-9][0-9]+"
+"""Limits of a queue, in percent of its buffers, that do not drop the first packets."""
 
 DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
     (re.compile(pattern), kind)
@@ -140,7 +142,9 @@ DEVICE_LINES: tuple[tuple[re.Pattern[str], PathKind], ...] = tuple(
         (r"pnp profile .*|monitor capture \S+ (interface|vlan) .*|openflow .*", PathKind.UNKNOWN_LINE),
         (rf"system mtu (?!(routing |jumbo )?{ROOM}$).*|ip options drop", PathKind.UNKNOWN_LINE),
         (r"no ip(v6)? route .*|no (vlan|interface) .*|no (ip|ipv6|mac) access-list .*", PathKind.UNKNOWN_LINE),
-        (r"(stack|atmf) (management|domain) vlan .*", PathKind.UNKNOWN_LINE),
+        (r"(stack|atmf) (management|domain) vlan .*|stack resiliencylink vlan.*", PathKind.UNKNOWN_LINE),
+        (r"vlan-dot1q-ethertype (?!8100$).*|ip tcp intercept list .*", PathKind.UNKNOWN_LINE),
+        (rf"mls qos queue-set output [12] threshold [1-4] (?!{_ROOMY}$).*", PathKind.UNKNOWN_LINE),
     )
 )
 """Lines at the margin that are ways of the whole device; some are lines that lost the interface they belong to.
@@ -154,7 +158,9 @@ OWN_NETWORKS: Mapping[str, int] = {
     "atmf management subnet ": 16,
 }
 """Lines at the margin that give the device an address, or a network, of its own; with the length of what it takes."""
-NAMED_VLANS = re.compile(r"no (vlan|interface vlan) ?[0-9].*|(stack|atmf) (management|domain) vlan .*")
+NAMED_VLANS = re.compile(
+    r"no (vlan|interface vlan) ?[0-9].*|(stack|atmf) (management|domain) vlan .*|stack resiliencylink vlan.*"
+)
 """Lines at the margin that are about the VLANs that they name, and no other."""
 
 ONLY_FORGED: Mapping[str, str] = {

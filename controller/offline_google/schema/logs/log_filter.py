@@ -1,7 +1,7 @@
 """Filters of Cloud Logging, as far as they can be judged without logs; what is not known here is refused.
 
 Source: "Logging query language" in Google Cloud's documentation (syntax, operators, functions, 20,000 characters), and
-the fields and severities of `LogEntry` in the reference of Logging's API.
+AIP-160, to which it refers (expressions within the parentheses of a value).
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from controller.offline_google.schema.logs.entry_fields import SEVERITIES, FieldKind, explain_value, find_field
+from controller.offline_google.schema.logs.re2_patterns import is_re2_pattern
 
 LONGEST = 20_000
 DEEPEST = 50
@@ -24,19 +27,7 @@ _TOKEN = re.compile(
     |(?P<word>(?:-?\d|[\w/*])[\w./*+@%-]*(?:(?<=\.){_STRING}[\w./-]*)*)""",
     re.VERBOSE,
 )
-# fmt: off
-_FIELDS = frozenset(
-    {
-        "apphub", "apphubdestination", "apphubsource", "errorgroups", "httprequest", "insertid", "jsonpayload",
-        "labels", "logname", "metadata", "operation", "protopayload", "receivetimestamp", "resource", "severity",
-        "sourcelocation", "spanid", "split", "textpayload", "timestamp", "trace", "tracesampled",
-    }
-)
-# fmt: on
-"""Of a log entry, in small letters and without underscores: the language takes both spellings."""
-_SEVERITIES = frozenset({"DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"})
-_NOT_RE2 = re.compile(r"\(\?(=|!|<=|<!|P=|#|\()|\\[1-9]")
-"""What Python's regular expressions have and Google's do not: looking round, and back at a group."""
+_HOLDER = re.compile(r"(?:projects|folders|organizations|billingAccounts)/[^/]+")
 _JOINTS = frozenset({"AND", "OR"})
 _OPERANDS = frozenset({"word", "text"})
 
@@ -95,9 +86,7 @@ class _Filter:
 
     def follow_expression(self, depth: int) -> None:
         """Terms with AND or OR between them; nothing between two stands for AND."""
-        if depth > DEEPEST:
-            message = f"more than {DEEPEST} parentheses within one another are not followed here"
-            raise _Refused(message)
+        _check_depth(depth)
         self._follow_term(depth)
         while (token := self._peek()) is not None and token.text != ")":
             if token.text in _JOINTS:
@@ -125,22 +114,26 @@ class _Filter:
         elif after is not None and after.text == "(" and token.kind == "word" and _touches(token, after):
             self._follow_function(token)
         elif after is not None and after.kind == "operator":
-            self._follow_comparison(token)
+            self._follow_comparison(token, depth)
 
-    def _follow_comparison(self, field: _Token) -> None:
+    def _follow_comparison(self, field: _Token, depth: int) -> None:
         if field.kind == "text":
             message = f"{field.text} at character {field.place} is a text; a comparison begins with a field's name"
             raise _Refused(message)
-        _check_field(field)
-        operator = self._take("").text
-        value = self._take("a value")
+        kind = _check_field(field)
+        self._follow_value(kind, self._take("").text, self._take("a value"), depth)
+
+    def _follow_value(self, kind: FieldKind, operator: str, value: _Token, depth: int) -> None:
+        """A value, or several in parentheses with AND or OR between them."""
         if value.text != "(":
-            _check_value(field, operator, value)
+            _check_value(kind, operator, value)
             return
+        _check_depth(depth)
         while True:
             token = self._take("a value")
-            token = self._take("a value") if token.text == "NOT" else token
-            _check_value(field, operator, token)
+            while token.text == "NOT" or token.kind == "minus":
+                token = self._take("a value")
+            self._follow_value(kind, operator, token, depth + 1)
             joint = self._take("')'")
             if joint.text == ")":
                 return
@@ -161,6 +154,8 @@ class _Filter:
         if mark.text != ")" or any(token.kind not in _OPERANDS for token in arguments) or not check(arguments):
             message = f"{name.text} at character {name.place} does not take these arguments"
             raise _Refused(message)
+        if len(arguments) > 1:
+            _check_field(arguments[0])
 
     def _peek(self) -> _Token | None:
         return self.tokens[self._next] if self._next < len(self.tokens) else None
@@ -184,39 +179,39 @@ def _touches(name: _Token, after: _Token) -> bool:
     return after.place == name.place + len(name.text)
 
 
-def _check_field(field: _Token) -> None:
-    first = field.text.partition(".")[0]
-    if first.replace("_", "").lower() not in _FIELDS:
-        message = f"a log entry has no field {first!r} (character {field.place})"
+def _check_depth(depth: int) -> None:
+    if depth > DEEPEST:
+        message = f"more than {DEEPEST} parentheses within one another are not followed here"
         raise _Refused(message)
 
 
-def _check_value(field: _Token, operator: str, value: _Token) -> None:
+def _check_field(field: _Token) -> FieldKind:
+    kind = find_field(field.text)
+    if kind is None:
+        message = f"a log entry has no field {field.text!r} (character {field.place})"
+        raise _Refused(message)
+    return kind
+
+
+def _check_value(kind: FieldKind, operator: str, value: _Token) -> None:
     if value.kind not in _OPERANDS or value.text in {*_JOINTS, "NOT"}:
         message = f"{value.text!r} at character {value.place} stands where a value must"
         raise _Refused(message)
     bare = _unquote(value)
     if operator in {"=~", "!~"}:
-        if value.kind != "text" or not _is_expression(bare):
+        if value.kind != "text" or not is_re2_pattern(bare):
             message = f"{value.text} at character {value.place} is no regular expression (RE2) in quotes"
             raise _Refused(message)
-    elif field.text.lower() == "severity" and bare.upper() not in _SEVERITIES and not bare.isdecimal():
-        message = f"{bare!r} is no severity at character {value.place}; there are {', '.join(sorted(_SEVERITIES))}"
+        return
+    wrong = explain_value(kind, operator, bare, quoted=value.kind == "text")
+    if wrong:
+        known = f"; there are {', '.join(sorted(SEVERITIES))}" if kind is FieldKind.SEVERITY else ""
+        message = f"{wrong} at character {value.place}{known}"
         raise _Refused(message)
 
 
 def _unquote(token: _Token) -> str:
     return re.sub(r"\\(.)", r"\1", token.text[1:-1]) if token.kind == "text" else token.text
-
-
-def _is_expression(text: str) -> bool:
-    if _NOT_RE2.search(text):
-        return False
-    try:
-        re.compile(text)
-    except re.error:
-        return False
-    return True
 
 
 def _is_sample(arguments: list[_Token]) -> bool:
@@ -230,7 +225,7 @@ def _is_sample(arguments: list[_Token]) -> bool:
 def _is_network(arguments: list[_Token]) -> bool:
     """A field, and a range of addresses."""
     match arguments:
-        case [_, network]:
+        case [_, network] if network.kind == "text":
             try:
                 ipaddress.ip_network(_unquote(network), strict=False)
             except ValueError:
@@ -247,11 +242,27 @@ def _is_search(arguments: list[_Token]) -> bool:
     return False
 
 
+def _is_log(arguments: list[_Token]) -> bool:
+    """The name of a log, without its project."""
+    match arguments:
+        case [name]:
+            return name.kind == "text" and bool(_unquote(name).strip())
+    return False
+
+
+def _is_source(arguments: list[_Token]) -> bool:
+    """What holds the logs: a project, a folder, an organisation, a billing account."""
+    match arguments:
+        case [holder]:
+            return _HOLDER.fullmatch(_unquote(holder)) is not None
+    return False
+
+
 _FUNCTIONS: Mapping[str, Callable[[list[_Token]], bool]] = {
     "SEARCH": _is_search,
     "ip_in_net": _is_network,
-    "log_id": lambda arguments: [token.kind for token in arguments] == ["text"],
+    "log_id": _is_log,
     "sample": _is_sample,
-    "source": lambda arguments: len(arguments) == 1,
+    "source": _is_source,
 }
 """By name: whether a function takes these arguments."""
