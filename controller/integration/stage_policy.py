@@ -158,8 +158,13 @@ def plan_stage_policy(city: City, policies: Path, request: StageRequest, load: L
     )
 
 
-def plan_confirmation(city: City, policies: Path, subject: StageSubject, load: LoadInstead) -> StageConfirmation:
+def plan_confirmation(
+    city: City, policies: Path, subject: StageSubject, load: LoadInstead, today: date
+) -> StageConfirmation:
     """Return the edit that says that a written change is carried out; nothing is written, and no device is asked.
+
+    `today` is the day of the clock. Whatever day the city was loaded for, what real devices are to hold on a day to
+    come is not confirmed.
 
     Raises:
         TsunaguError: there is no such change, or its day is still to come.
@@ -173,7 +178,7 @@ def plan_confirmation(city: City, policies: Path, subject: StageSubject, load: L
     if entry.came_from is None:
         message = f"{entry.origin}: {subject.name} is {entry.stage}; no written change of it is to be confirmed"
         raise TsunaguError(message)
-    if entry.is_waiting(city.policy_date):
+    if entry.is_waiting(city.policy_date if isinstance(city, VirtualCity) else min(city.policy_date, today)):
         message = (
             f"{entry.origin}: {subject.name} changes to {entry.stage} on {entry.since}; confirm it once that is done"
         )

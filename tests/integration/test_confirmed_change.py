@@ -39,10 +39,6 @@ SUBJECT = StageSubject("school", SCHOOL)
 FULL = "the audit trail is full"
 
 
-def load(folder: Path, on: date) -> City:
-    return load_city(folder, on=on)
-
-
 @pytest.fixture
 def written(staged: StagedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Policies in which the change of the school is written, and an operators' file that names a state folder."""
@@ -53,6 +49,7 @@ def written(staged: StagedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     operators.write_text(f"format: 1\nstate: {tmp_path / 'office/state'}\n", "utf-8")
     operators.chmod(0o600)
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
+    monkeypatch.setattr(confirming, "find_today", lambda _: LATER)
     write_policy_text(plan_policy(load_staged(folder), folder, StageRequest(SUBJECT, Stage.COEXIST)).text)
     return folder
 
@@ -69,7 +66,7 @@ def list_audited(folder: Path) -> list[dict[str, object]]:
 
 
 def test_a_day_that_is_past_says_nothing_of_the_devices(written: Path) -> None:
-    city = load(written, LATER)
+    city = load_city(written, on=LATER)
     status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
     assert (status.stage, status.since, status.unconfirmed, status.is_late) == (Stage.COEXIST, DAY, True, True)
     assert status.blockers[-1] is Blocker.UNCONFIRMED
@@ -80,14 +77,14 @@ def test_a_day_that_is_past_says_nothing_of_the_devices(written: Path) -> None:
         *(PlannedFaultKind.UNCONFIRMED, (city.school_by_id[SCHOOL],)),
         *(Stage.COEXIST, DAY),
     )
-    assert not plan.fits
+    assert not plan.is_feasible
     (found,) = find_missed_cutovers(city)
     assert (found.severity, found.origin.line) == ("warning", 11)
     assert "school as-e04 was to be coexist on 2026-12-26, and nobody has confirmed it" in found.message
 
 
 def test_on_its_day_a_change_is_not_late(written: Path) -> None:
-    city = load(written, DAY)
+    city = load_city(written, on=DAY)
     status = next(one for one in list_school_statuses(city, {}, DAY) if one.school.id == SCHOOL)
     assert (status.unconfirmed, status.is_late) == (True, False)
     assert list(find_missed_cutovers(city)) == []
@@ -97,7 +94,7 @@ def test_the_last_stage_is_not_told_as_reached_either(written: Path) -> None:
     file = written / "city/integration.yaml"
     text = file.read_text("utf-8").replace("stage: coexist", "stage: integrated")
     file.write_text(text.replace("came-from: separated", "came-from: coexist"), "utf-8")
-    city = load(written, LATER)
+    city = load_city(written, on=LATER)
     status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
     assert status.blockers == (Blocker.UNCONFIRMED,)
     assert (status.stage, status.is_integrated) == (Stage.INTEGRATED, False)
@@ -118,7 +115,7 @@ def test_what_the_devices_hold_is_confirmed_and_written(written: Path, monkeypat
     assert "is as coexist wants it, since 2026-12-26" in " ".join(looked.said.split())
     assert file.read_text("utf-8") == before
     assert list_audited(written) == []
-    digest = load(written, LATER).digest
+    digest = load_city(written, on=LATER).digest
     done = confirm(written, "--write", "--json")
     assert done.code == 0, done.errors
     told = json.loads(done.said)
@@ -135,7 +132,7 @@ def test_what_the_devices_hold_is_confirmed_and_written(written: Path, monkeypat
         "policy": digest,
     }
     assert (entry["devices"], bool(entry["by"])) == (told["devices"], True)
-    city = load(written, LATER)
+    city = load_city(written, on=LATER)
     status = next(one for one in list_school_statuses(city, {}, LATER) if one.school.id == SCHOOL)
     assert (status.stage, status.unconfirmed, status.is_late) == (Stage.COEXIST, False, False)
     assert "no written change of it is to be confirmed" in " ".join(confirm(written, "--write").errors.split())
@@ -208,15 +205,15 @@ def test_a_file_that_changes_while_devices_are_asked_stays_as_it_is(
 
 def test_the_entry_that_was_read_is_the_one_that_is_edited(written: Path) -> None:
     """Somebody writes into the file after it was loaded: the edit is of this entry, not of one in its place."""
-    city, file = load(written, LATER), written / "city/integration.yaml"
+    city, file = load_city(written, on=LATER), written / "city/integration.yaml"
     before = file.read_text("utf-8")
     above = before.replace("integrations:\n", "integrations:\n  - {school: as-e01, stage: separated, by: A}\n")
     file.write_text(above, "utf-8")
-    found = plan_confirmation(city, written, SUBJECT, lambda _: city)
+    found = plan_confirmation(city, written, SUBJECT, lambda _: city, LATER)
     assert found.text.after == above.replace(", came-from: separated", "")
     file.write_text(before.replace("since: 2026-12-26", "since: 2027-01-09"), "utf-8")
     with pytest.raises(TsunaguError, match="was changed by somebody else meanwhile"):
-        plan_confirmation(city, written, SUBJECT, lambda _: city)
+        plan_confirmation(city, written, SUBJECT, lambda _: city, LATER)
 
 
 def test_a_subject_that_nobody_knows_is_refused_before_any_device_is_asked(written: Path) -> None:
@@ -253,10 +250,23 @@ def test_nothing_is_confirmed_before_its_day_or_of_devices_that_nobody_asked(
     assert (done.code, "as-e04: no device was asked" in done.said) == (2, True)
 
 
+def test_a_day_to_come_is_not_confirmed_by_naming_it(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy would say of a day to come that it is done, and `check` refuses that."""
+    monkeypatch.setattr(confirming, "find_today", lambda _: date(2026, 12, 25))
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    before = (written / "city/integration.yaml").read_text("utf-8")
+    done = confirm(written, "--write", on=LATER)
+    assert (done.code, "changes to coexist on 2026-12-26; confirm it once that" in " ".join(done.errors.split())) == (
+        1,
+        True,
+    )
+    assert ((written / "city/integration.yaml").read_text("utf-8"), list_audited(written)) == (before, [])
+
+
 def test_the_entry_that_holds_is_the_one_to_confirm(written: Path) -> None:
-    city = load(written, LATER)
+    city = load_city(written, on=LATER)
     with pytest.raises(TsunaguError, match="school as-e01 has no entry of its own"):
-        plan_confirmation(city, written, StageSubject("school", "as-e01"), lambda _: city)
+        plan_confirmation(city, written, StageSubject("school", "as-e01"), lambda _: city, LATER)
 
 
 def test_what_is_carried_out_is_not_planned_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,12 @@ from controller.plan.verify import verify_plan
 from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import Done, here
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged
-from tests.integration.staged_policies import OPEN_TO_LEARNING, observe_as_wanted, write_configurations
+from tests.integration.staged_policies import (
+    OPEN_TO_LEARNING,
+    move_pupil_sockets,
+    observe_as_wanted,
+    write_configurations,
+)
 from tests.policies import TODAY
 
 OPEN = ("backed-up", "line", "printers", "issued")
@@ -106,7 +110,7 @@ def test_where_the_way_back_is_not_proved_nothing_is_written(place: Path, monkey
 
     def observe(city: City, devices: Sequence[Device], configs: Path | None) -> list[Observed]:
         assert (len(devices), configs) == (20, None)
-        return [drift(one) for one in observe_as_wanted(city, SCHOOL)]
+        return [move_pupil_sockets(one) for one in observe_as_wanted(city, SCHOOL)]
 
     monkeypatch.setattr(command, "observe_devices", observe)
     before = read_integration(place)
@@ -178,16 +182,6 @@ def test_sockets_of_pupils_are_not_passed_by_name(place: Path) -> None:
     assert done.code == 2
     assert "--pass sockets does not pass it" in done.said
     assert not (place / "plan.json").exists()
-
-
-def drift(one: Observed) -> Observed:
-    """Return a device as it was observed; of the second floor, with the pupils' sockets in the VLAN of the unknown."""
-    seen = one.observation
-    if one.device.id != "as-e04-floor2" or seen is None:
-        return one
-    ports = tuple(replace(port, vlans=(98,)) if port.vlans == (20,) else port for port in seen.state.ports)
-    state = replace(seen.state, ports=ports)
-    return replace(one, observation=replace(seen, state=state), saved=state)
 
 
 def test_without_a_place_for_the_plan_the_edit_is_shown_and_not_written(place: Path) -> None:

@@ -196,11 +196,11 @@ def test_a_signal_that_ends_it_late_puts_all_files_back(
 ) -> None:
     before = read_integration(place)
 
-    def end(policy: PolicyText) -> None:
+    def write_and_signal(policy: PolicyText) -> None:
         write_policy_text(policy)
         send_own_signal(number)
 
-    monkeypatch.setattr(saving, "write_policy_text", end)
+    monkeypatch.setattr(saving, "write_policy_text", write_and_signal)
     # A test that does not get its signal back to the command must not end.
     old = signal.signal(number, lambda *_: None)
     try:
@@ -232,11 +232,11 @@ def test_what_somebody_else_wrote_at_the_same_moment_is_not_put_back(
 def test_no_signal_comes_between_the_files_and_what_the_audit_trail_says_of_them(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end(document: PlanFile, trail: AuditTrail) -> None:
+    def signal_and_record(document: PlanFile, trail: AuditTrail) -> None:
         send_own_signal(signal.SIGTERM)
         record_planned(document, trail)
 
-    monkeypatch.setattr(saving, "record_planned", end)
+    monkeypatch.setattr(saving, "record_planned", signal_and_record)
     old = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
         assert run(place, *PASSES, "-o", "plan.json").code == 0

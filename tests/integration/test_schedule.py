@@ -184,7 +184,7 @@ def test_a_planned_way_back_takes_its_place(city: City, calendar: CalendarFile, 
     planned = {one.school.id for one in found.changes if one.planned and (one.stage, one.day) == (Stage.COEXIST, day)}
     assert planned == ours
     assert {one.school.id for one in found.changes if one.stage is Stage.INTEGRATED} == ours
-    assert found.fits
+    assert found.is_feasible
     narrow = build_schedule(changed, {}, bound(schools_per_week=len(ours) - 1), TODAY, calendar)
     assert PlannedFaultKind.TOO_MANY in {one.kind for one in narrow.faults}
 

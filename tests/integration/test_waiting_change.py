@@ -30,7 +30,7 @@ from controller.prove.lint.integration import find_missed_cutovers
 from controller.rollout.durable.gates.gate import GateVerdict
 from controller.rollout.durable.waves.time_windows import explain_closed_window
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
-from tests.integration.staged_policies import observe_as_wanted
+from tests.integration.staged_policies import move_pupil_sockets, observe_as_wanted
 from tests.integration.test_integrate_plan import PASSES, place, read_integration, run
 from tests.policies import TODAY
 
@@ -139,12 +139,8 @@ def test_from_a_device_that_stopped_between_two_steps_there_is_a_way(
     staged: StagedCity, written: Path, *, backwards: bool
 ) -> None:
     """The core of the school stopped after its first step: the change is planned on, and planned back."""
-    moving = next(one for one in list_moving_devices(staged.later) if len(one.states) > 1)
-    city = load_staged(written)
-    request = replace(REQUEST, stage=Stage.SEPARATED, cutover=DAY) if backwards else REQUEST
-    policy = plan_policy(city, written, request)
-    observed = [stop(one, staged, moving.device.id) for one in observe_as_wanted(staged.city, SCHOOL)]
-    _, later = compare_with_both(policy, observed, "")
+    policy, stopped = plan_where_one_stopped(staged, written, backwards=backwards)
+    _, later = compare_with_both(policy, stopped, "")
     found = prove_way_back((policy.before, policy.after), later, lambda _: None)
     assert [str(one) for one in found.faults] == []
     assert found.states
@@ -163,15 +159,11 @@ def test_a_device_between_two_steps_is_told_from_one_that_drifted(
     staged: StagedCity, written: Path, *, backwards: bool
 ) -> None:
     """What was written before explains the states of its own way, and no other."""
-    moving = next(one for one in list_moving_devices(staged.later) if len(one.states) > 1)
-    city = load_staged(written)
-    request = replace(REQUEST, stage=Stage.SEPARATED, cutover=DAY) if backwards else REQUEST
-    policy = plan_policy(city, written, request)
-    stopped = [stop(one, staged, moving.device.id) for one in observe_as_wanted(staged.city, SCHOOL)]
+    policy, stopped = plan_where_one_stopped(staged, written, backwards=backwards)
     verdict, names = judge_drift(policy, stopped)
     assert verdict is GateVerdict.NOT_JUDGED
-    assert moving.device.id in str(names)
-    verdict, names = judge_drift(policy, [drift(one) for one in stopped])
+    assert find_stopping_device(staged) in str(names)
+    verdict, names = judge_drift(policy, [move_pupil_sockets(one) for one in stopped])
     assert (verdict, names) == (GateVerdict.FAILED, "as-e04-floor2")
 
 
@@ -181,7 +173,7 @@ def test_a_change_of_long_ago_explains_no_drift_before_the_next(staged: StagedCi
     policy = plan_policy(load_staged(written), written, replace(REQUEST, stage=Stage.INTEGRATED, cutover=DAY))
     held = observe_as_wanted(policy.before, SCHOOL)
     assert judge_drift(policy, held)[0] is GateVerdict.PASSED
-    assert judge_drift(policy, [drift(one) for one in held]) == (GateVerdict.FAILED, "as-e04-floor2")
+    assert judge_drift(policy, [move_pupil_sockets(one) for one in held]) == (GateVerdict.FAILED, "as-e04-floor2")
     # Devices that were never changed hold the stage before the one that the next is planned from.
     verdict, _ = judge_drift(policy, observe_as_wanted(staged.city, SCHOOL))
     assert verdict is GateVerdict.FAILED
@@ -191,29 +183,34 @@ def test_a_plan_is_made_by_the_command_where_a_device_stopped(
     place: Path, staged: StagedCity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(place, *PASSES, "-o", "plan.json").code == 0
-    moving = next(one for one in list_moving_devices(staged.later) if len(one.states) > 1)
-    stopped = [stop(one, staged, moving.device.id) for one in observe_as_wanted(staged.city, SCHOOL)]
+    stopped = observe_one_stopped(staged)
     monkeypatch.setattr(command, "observe_devices", lambda *_: stopped)
     done = run(place, *PASSES, "--pass", "no-drift=rollout stopped", "-o", "again.json")
     assert done.code == 0, done.said + done.errors
     assert (place / "again.json").exists()
 
 
-def drift(one: Observed) -> Observed:
-    """Return a device as observed; of one, the sockets of a network are in a VLAN of nobody."""
-    seen = one.observation
-    if one.device.id != "as-e04-floor2" or seen is None:
-        return one
-    ports = tuple(replace(port, vlans=(98,)) if port.vlans == (20,) else port for port in seen.state.ports)
-    state = replace(seen.state, ports=ports)
-    assert state != seen.state
-    return replace(one, observation=replace(seen, state=state), saved=state)
-
-
-def stop(one: Observed, staged: StagedCity, device: str) -> Observed:
+def stop_after_first_step(one: Observed, staged: StagedCity, device: str) -> Observed:
     """Return a device as observed; one of them after the first step of its plan."""
     seen = one.observation
     if one.device.id != device or seen is None:
         return one
     state = next(m for m in list_moving_devices(staged.later) if m.device.id == device).states[0]
     return replace(one, observation=replace(seen, state=state), saved=state)
+
+
+def find_stopping_device(staged: StagedCity) -> str:
+    """Find the device that changes in more than one step."""
+    return next(one.device.id for one in list_moving_devices(staged.later) if len(one.states) > 1)
+
+
+def observe_one_stopped(staged: StagedCity) -> list[Observed]:
+    """Return the devices of the school as they were before the change, but one that stopped after its first step."""
+    device = find_stopping_device(staged)
+    return [stop_after_first_step(one, staged, device) for one in observe_as_wanted(staged.city, SCHOOL)]
+
+
+def plan_where_one_stopped(staged: StagedCity, written: Path, *, backwards: bool) -> tuple[StagePolicy, list[Observed]]:
+    """Plan the written change again, or back, where one device stopped on the way."""
+    request = replace(REQUEST, stage=Stage.SEPARATED, cutover=DAY) if backwards else REQUEST
+    return plan_policy(load_staged(written), written, request), observe_one_stopped(staged)

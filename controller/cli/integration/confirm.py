@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ from controller.cli.options import (
 from controller.cli.output import Exit, get_words, print_message, say_json
 from controller.integration.plan_change import holds_policy
 from controller.integration.stage_policy import StageConfirmation, find_stage_subject, plan_confirmation
+from controller.model.city import City
 from controller.model.sites.stages import Stage
 from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.select import Selection
@@ -80,7 +82,7 @@ def confirm_stage(  # noqa: PLR0913 the command's options
     load = build_policy_loader(policies, estate, operations, day)
     city = load({})
     trail = open_audit_trail(choose_state_folder(city.estate, operations, state, policies), operations)
-    found = plan_confirmation(city, policies, find_stage_subject(city, subject), load)
+    found = plan_confirmation(city, policies, find_stage_subject(city, subject), load, find_today(city))
     devices = list_reachable_devices(city, Selection(found.schools))
     considered = [consider_device(city, one) for one in observe_devices(city, devices, None)]
     missing = [name for name in found.schools if name not in {one.school.id for one in devices}]
@@ -97,6 +99,11 @@ def confirm_stage(  # noqa: PLR0913 the command's options
         _say(found, considered, opened, write=write)
     if not confirmed:
         raise typer.Exit(Exit.DIFFERS)
+
+
+def find_today(city: City) -> date:
+    """Find the day of the clock, where the city is."""
+    return datetime.now(UTC).astimezone(city.timezone).date()
 
 
 def _list_open(found: StageConfirmation, considered: Sequence[ConsideredDevice]) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
             "file": str(output),
             "schools": len(statuses),
             "integrated": done,
-            "fits": None if plan is None else plan.fits,
+            "fits": None if plan is None else plan.is_feasible,
             "faults": 0 if plan is None else len(plan.faults),
         }
         say_json({**document})

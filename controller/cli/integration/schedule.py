@@ -104,7 +104,7 @@ def show_schedule(  # noqa: PLR0913 the command's options
         say_json({**_describe_schedule(found, settings)})
     else:
         _print_schedule(city, found, settings)
-    if not found.fits:
+    if not found.is_feasible:
         raise typer.Exit(Exit.DIFFERS)
 
 

@@ -73,7 +73,7 @@ class Schedule:
     faults: tuple[PlannedFault, ...] = ()
 
     @property
-    def fits(self) -> bool:
+    def is_feasible(self) -> bool:
         """Tell if every school finds a week, and the settings allow what the policy plans already."""
         return self.shortage is None and not self.faults
 
