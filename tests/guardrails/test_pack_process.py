@@ -62,7 +62,9 @@ def test_a_configuration_that_is_none_is_refused_in_words(pack: Pack, regions: o
     with pytest.raises(grpc.RpcError) as refused:
         pack.configure(regions=regions)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert refused.value.details().startswith("the guardrails cannot read 'tsunagu:google' or 'tsunagu:regions' of")
+    assert str(refused.value.details()).startswith(
+        "the guardrails cannot read 'tsunagu:google' or 'tsunagu:regions' of"
+    )
 
 
 def test_a_configuration_in_the_environment_that_is_none_ends_in_words() -> None:
