@@ -79,10 +79,10 @@ class GoogleSettings(StrictModel):
     """
 
     project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
-    project_number: str = Field(pattern=r"^[0-9]+$")
+    project_number: str = Field(pattern=r"^[0-9]{1,20}$")
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
-    access_policy: str = Field(pattern=r"^[0-9]+$")
+    access_policy: str = Field(pattern=r"^[0-9]{1,20}$")
     device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
 

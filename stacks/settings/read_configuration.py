@@ -6,7 +6,7 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails
 
 from controller.errors import InputError, Origin, PolicyError, Problem
 from controller.inputs.bounded_json import JsonRefused, parse_json
-from controller.inputs.shown_text import shorten_value
+from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
+from controller.model.likely_mistakes.values import explain_value
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
 from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
@@ -33,6 +34,18 @@ _LONGEST_FORMAT = 9
 """Digits of a number that can be a format's."""
 _OLD_DATABASE = "database"
 """Where format 1 had the stack's one database."""
+
+
+_OF_A_KEY = "[key]"
+"""How pydantic calls the place of a key that is wrong itself."""
+_FAULTS: Mapping[str, str] = {
+    "dict_type": "needs keys of its own: {KEY: VALUE}",
+    "extra_forbidden": "unknown key",
+    "missing": "required key is missing",
+    "model_type": "needs keys of its own: {KEY: VALUE}",
+    "tuple_type": "needs a list: [ONE, ANOTHER]",
+}
+"""What is wrong, by pydantic's word for it."""
 
 
 class ConfigurationRefused(InputError):
@@ -218,12 +231,15 @@ def _locate(problem: RegionProblem, lines: _Lines) -> Problem:
 
 
 def _describe_error(details: ErrorDetails, lines: _Lines) -> Problem:
-    place = tuple(part for part in details["loc"] if part not in BY_REGION)
+    place = tuple(part for part in details["loc"] if part not in (*BY_REGION, _OF_A_KEY))
     field = ".".join(str(part) for part in place)
-    message = {"missing": "required key is missing", "extra_forbidden": "unknown key"}.get(
-        details["type"], details["msg"].removeprefix("Value error, ")
-    )
-    return Problem(lines.find_origin(*place), field, message)
+    message = _FAULTS.get(details["type"])
+    if message is None:
+        said, found = details["msg"].removeprefix("Value error, "), details["input"]
+        message = explain_value(details["type"], said, found) or said
+        if not isinstance(found, Mapping | Sequence) or isinstance(found, str):
+            message += f" (found {shorten_value(found)})"
+    return Problem(lines.find_origin(*place), field, shorten_text(message, LONGEST_MESSAGE))
 
 
 def _parse_value(text: str) -> object:

@@ -29,7 +29,7 @@ class Region(StrictModel):
 
     id: RegionId
     location: GoogleLocation
-    name: Name
+    name: Annotated[Name, Field(min_length=1, pattern=r"\S")]
 
 
 DEFAULT_REGIONS: Final = (

@@ -136,6 +136,27 @@ def test_a_grant_that_is_enough(
         google.create(token, inputs)
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            {"purpose": "ASYMMETRIC_SIGN", "versionTemplate": {"algorithm": "EC_SIGN_P256_SHA256"}},
+            "has the purpose ASYMM",
+        ),
+        ({"purpose": "MAC", "versionTemplate": {"algorithm": "HMAC_SHA256"}}, "has the purpose MAC; what is stored is"),
+        ({"skipInitialVersionCreation": True}, "was made without a version"),
+        ({"skipInitialVersionCreation": True, "importOnly": True}, "was made without a version"),
+    ],
+)
+def test_a_key_that_encrypts_nothing_is_none(google: OfflineGoogle, made: dict[str, Any], said: str) -> None:
+    ring = a_key(google).id.partition("/cryptoKeys/")[0]
+    key = google.create(KEY, {"name": "other", "keyRing": ring, **made}).id
+    grant(google, key, make_agent(google, "storage"))
+    _, token, inputs = name_key(key)["bucket"]
+    with pytest.raises(GoogleRefusal, match=said):
+        google.create(token, inputs)
+
+
 def test_the_grant_of_another_key_is_none(google: OfflineGoogle) -> None:
     key = a_key(google)
     other = google.create(KEY, {"name": "other", "keyRing": key.outputs["keyRing"], "purpose": "ENCRYPT_DECRYPT"})

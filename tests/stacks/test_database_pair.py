@@ -89,9 +89,17 @@ def test_operations_lead_from_one_pair_to_the_next(
         ([DESIGNATE, {"switchover": "tokyo"}], 1, "tokyo is written to and the replica stands in osaka: write `{swi"),
         ([{"failover": "tokyo"}], 0, "write `{failover: osaka}`"),
         ([{"failover": "seoul"}], 0, "unknown region 'seoul'; 'regions' has: tokyo, osaka"),
-        ([{"promote": "osaka"}], 0, "Input should be 'designate', 'switchover', 'failover' or 'rebuild'"),
+        ([{"promote": "osaka"}], 0, "write one of: designate, switchover, failover, rebuild"),
         ([{**DESIGNATE, **SWITCHOVER}], 0, "at most 1 item"),
         ([{}], 0, "at least 1 item"),
+        (
+            [{"Failover": "osaka"}],
+            0,
+            "operations.0.Failover: write one of: designate, switchover, failover, rebuild; did you mean failover?",
+        ),
+        (["failover"], 0, "operations.0: needs keys of its own: {KEY: VALUE}"),
+        ([{"failover": "OSAKA"}], 0, "'OSAKA'"),
+        ([{"failover": 5}], 0, "operations.0.failover: "),
     ],
 )
 def test_operations_out_of_order_are_refused_with_their_line(
@@ -103,6 +111,12 @@ def test_operations_out_of_order_are_refused_with_their_line(
     assert f": {DATABASE.replace('/', '.')}.operations.{number}" in str(refused.value)
     lines = file("production").read_text(encoding="utf-8").splitlines()
     assert f"Pulumi.production.yaml:{lines.index('      database:') + 1}: " in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ["failover: osaka", {"failover": "osaka"}, 5])
+def test_operations_are_a_list(given: object) -> None:
+    with pytest.raises(ConfigurationRefused, match=r"operations: needs a list: \[ONE, ANOTHER\]"):
+        changed("production", {f"{DATABASE}/operations": given})
 
 
 def test_a_refusal_names_the_line_of_the_operation(tmp_path: Path) -> None:

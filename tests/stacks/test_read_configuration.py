@@ -86,6 +86,27 @@ def test_a_key_without_a_value_is_refused_once(path: str) -> None:
     assert message.count(f": {field}: ") == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("regions/0/name", ""),
+        ("regions/0/name", " "),
+        ("google/project-number", "9" * 21),
+        ("google/access-policy", "x"),
+    ],
+)
+def test_what_says_nothing_or_too_much_is_refused(path: str, value: str) -> None:
+    first, *rest = path.split("/")
+    given = json.loads(values("production")[f"tsunagu:{first}"])
+    above = given
+    for part in rest[:-1]:
+        above = above[int(part)]
+    above[rest[-1]] = value
+    message = refusal("production", {first: given})
+    assert f": {path.replace('/', '.')}: " in message
+    assert f"(found {value!r})" in message
+
+
 def test_faults_of_regions_and_of_other_settings_are_told_at_once() -> None:
     """Each at its own key; what follows from the regions is judged when nothing is wrong with them."""
     affairs = "applications/affairs/database"

@@ -3,7 +3,8 @@
 Sources (Google Cloud documentation, by page name): "Customer-managed encryption keys" of Cloud Storage, "About
 customer-managed encryption keys" of Cloud SQL, "Using customer managed encryption keys" of Cloud Run, "Enable
 customer-managed encryption keys" of Artifact Registry and of Secret Manager, "Configure CMEK for log buckets": each
-names the agent that needs `roles/cloudkms.cryptoKeyEncrypterDecrypter` on the key before the key is named.
+names the agent that needs `roles/cloudkms.cryptoKeyEncrypterDecrypter` on the key before the key is named. "Key
+purposes and algorithms" and "Customer-managed encryption keys" of Cloud KMS: symmetric keys with a version only.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from controller.offline_google.world.world_store import StoredResource, WorldSto
 KEY = "gcp:kms/cryptoKey:CryptoKey"
 _ON_A_PROJECT = ("gcp:projects/iAMMember:IAMMember", "gcp:projects/iAMBinding:IAMBinding")
 _ENCRYPT, _DECRYPT = "roles/cloudkms.cryptoKeyEncrypter", "roles/cloudkms.cryptoKeyDecrypter"
+_SYMMETRIC = "ENCRYPT_DECRYPT"
 _BOTH = frozenset({"roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/owner"})
 """The roles that are known here to let somebody encrypt and decrypt."""
 _SERVICES: Mapping[str, str] = {
@@ -36,11 +38,12 @@ _SERVICES: Mapping[str, str] = {
 
 
 def check_key_user(store: WorldStore, module: str, project: str, key: str) -> None:
-    """The agent of a resource's service may use the key that the resource names.
+    """The agent of a resource's service may use the key that the resource names, and the key can encrypt.
 
     Raises:
-        GoogleRefusal: nothing has let it, or it is not known here who would use the key.
+        GoogleRefusal: nothing has let it, it is not known here who would use the key, or the key is of another kind.
     """
+    _check_key(store, key)
     email = find_key_user(module, project)
     member = f"serviceAccount:{email}"
     roles = {grant.outputs.get("role") for grant in _list_grants(store, key) if _names(grant, member)}
@@ -52,6 +55,18 @@ def check_key_user(store: WorldStore, module: str, project: str, key: str) -> No
         "depend on the grant"
     )
     raise GoogleRefusal(403, message, "forbidden")
+
+
+def _check_key(store: WorldStore, key: str) -> None:
+    found = store.get(KEY, key)
+    values: Mapping[str, Value] = {} if found is None else found.outputs
+    purpose = values.get("purpose") or _SYMMETRIC
+    if purpose != _SYMMETRIC:
+        message = f"The key '{key}' has the purpose {purpose}; what is stored is encrypted by one of {_SYMMETRIC}"
+        raise GoogleRefusal(400, message, "invalid")
+    if values.get("skipInitialVersionCreation") is True or values.get("importOnly") is True:
+        message = f"The key '{key}' was made without a version, and so encrypts nothing"
+        raise GoogleRefusal(400, message, "failedPrecondition")
 
 
 def find_key_user(module: str, project: str) -> str:
