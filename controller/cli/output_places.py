@@ -69,7 +69,7 @@ def guard_outputs(command: Any, words: str) -> None:  # noqa: ANN401 of a class 
     begin = command.callback
 
     @wraps(begin)
-    def guarded(**values: Any) -> Any:  # noqa: ANN401 whatever the command takes
+    def run_guarded(**values: Any) -> Any:  # noqa: ANN401 whatever the command takes
         places = {name: Path(value) for name, value in values.items() if name in shown and _is_place(name, value)}
         written = {shown[name]: places[name] for name in outputs if name in places}
         if written:
@@ -77,7 +77,7 @@ def guard_outputs(command: Any, words: str) -> None:  # noqa: ANN401 of a class 
             refuse_lost_inputs(written, read, places["policies"], places.get("state"))
         return begin(**values)
 
-    command.callback = guarded
+    command.callback = run_guarded
 
 
 def refuse_lost_inputs(outputs: Places, inputs: Places, policies: Path, state: Path | None = None) -> None:

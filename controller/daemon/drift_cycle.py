@@ -139,10 +139,10 @@ class DriftCycle:
             options = StartOptions(operations.daemon.restore_after_seconds, "", now)
             about = started.answers.list_attributes()
 
-            def audit(record: RolloutRecord) -> None:
+            def record_applied(record: RolloutRecord) -> None:
                 scene.trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
 
-            return record_rollout(store, started, request.plan_path, options, audit)
+            return record_rollout(store, started, request.plan_path, options, record_applied)
 
 
 def _is_carried_out(scene: CycleScene, store: RolloutStore, rollout: str) -> bool:

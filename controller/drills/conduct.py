@@ -18,7 +18,7 @@ from controller.drills.drill_record import (
     list_targets,
 )
 from controller.drills.drill_store import KeptDrill, keep_drill
-from controller.errors import DrillRefused, TsunaguError
+from controller.errors import DrillRefused, Interrupted, TsunaguError
 from controller.inputs.shown_text import escape_lines
 from controller.model.city import City
 from controller.platforms.transport.base import Clock
@@ -86,6 +86,8 @@ def conduct_drill(
         try:
             _record_end(office, *_keep(drill, office, DrillResult(MeasuredRecovery(), failure=why), at))
         except TsunaguError as unkept:
+            if isinstance(error, KeyboardInterrupt):
+                raise Interrupted(str(unkept)) from error
             error.add_note(str(unkept))
         raise
     record, kept = _keep(drill, office, result, at)

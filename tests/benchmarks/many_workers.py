@@ -43,6 +43,7 @@ from controller.rollout.durable.rollout_scene import GateScene, RolloutScene
 from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.waves import Settings, build_changes
 from tests.benchmarks.many_devices import clone_devices, make_plan, start_switch
+from tests.chaos.planned_rollout import add_planned_rollout
 from tests.conftest import POLICIES
 from tests.lab.mixed_city import set_platforms
 from tests.policies import NOON, TODAY
@@ -110,27 +111,8 @@ def build_scene(city: VirtualCity, devices: list[Device], together: int, server:
     operations = make_operations(folder, **write_waves({"name": "all", "schools": "rest", "schools-at-once": together}))
     verified = [VerifiedDevice(one, OVS, OLD, CHANGE) for one in devices]
     plan = make_plan(city, verified)
-    record = RolloutRecord(
-        id=f"{NOON:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
-        city=plan.city,
-        estate=plan.estate,
-        plan=plan.digest(),
-        policy=plan.policy,
-        policy_before="",
-        undo=False,
-        planner="benchmark",
-        approvers=(),
-        applier="benchmark",
-        commit="",
-        unrestored=(),
-        repair=False,
-        restore_after=RESTORE_SECONDS,
-        forced="",
-        started=SystemClock().now(),
-        waves=build_waves(city, plan.canary, verified, operations.rollout),
-    )
-    with use_rollouts(folder, create=True, server=server) as store:
-        store.add_rollout(record, b"", record.started)
+    waves = build_waves(city, plan.canary, verified, operations.rollout)
+    record = add_planned_rollout(folder, plan, waves, RESTORE_SECONDS, SystemClock().now(), server)
     return Scene(city, verified, plan, operations, record, server, folder)
 
 

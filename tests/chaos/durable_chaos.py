@@ -25,8 +25,8 @@ from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.outcome import End
 from controller.rollout.waves import Settings, build_changes
 from tests.chaos.chaos_city import JUMPS, LONG, ChaosCity
-from tests.chaos.chaos_record import add_chaos_rollout
 from tests.chaos.durable_process import BROKEN, ENDED, REFUSED, ChaosProcess, draw_process
+from tests.chaos.planned_rollout import add_planned_rollout
 from tests.rollout.durable.city_scene import write_waves
 from tests.rollout.durable.remote_devices import DeviceServer, RemoteClock, RemoteTransport
 from tests.rollout.durable.test_copied_database import back_up, restore
@@ -70,7 +70,7 @@ class DurableChaos:
         self.plan = plan_change(self.city, self.verified, self.rng.choice(self.models).school.id)
         self.state, self.copy = self.folder / "state", self.folder / "copy.sqlite"
         waves = build_waves(self.city, self.plan.canary, self.verified, self.operations.rollout)
-        self.record = add_chaos_rollout(self.state, self.plan, waves, RESTORE_SECONDS, self.chaos.clock.now())
+        self.record = add_planned_rollout(self.state, self.plan, waves, RESTORE_SECONDS, self.chaos.clock.now())
         self.began = self.chaos.clock.monotonic()
         """When the rollout began; no jump of the time of day changes that."""
         self.process_began = self.began

@@ -37,9 +37,9 @@ from controller.rollout.durable.rollout_scene import GateScene, RolloutScene
 from controller.rollout.durable.waves.wave_plan import build_waves
 from controller.rollout.outcome import End
 from controller.rollout.waves import Settings, build_changes
-from tests.chaos.chaos_record import add_chaos_rollout
 from tests.chaos.durable_process import BROKEN, ENDED, FILLER, ChaosProcess
 from tests.chaos.lab_devices import LabDevice, list_lab_devices
+from tests.chaos.planned_rollout import add_planned_rollout
 from tests.policies import NOON
 from tests.rollout.durable.city_scene import write_waves
 
@@ -146,7 +146,7 @@ class LabChaos:
         self.operations = build_lab_operations().model_copy(update={"rollout": settings})
         self.state, self.copy = self.disk / "state", self.disk / "copy.sqlite"
         ordered = build_waves(self.wanted, self.plan.canary, self.verified, self.operations.rollout)
-        self.record = add_chaos_rollout(self.state, self.plan, ordered, RESTORE_SECONDS, self.clock.now())
+        self.record = add_planned_rollout(self.state, self.plan, ordered, RESTORE_SECONDS, self.clock.now())
 
     def run_process(self, process: ChaosProcess) -> int:
         """Run a process to its end; one that freezes goes on, or is killed, before or after the restores have run."""

@@ -16,7 +16,7 @@ from controller.drills import drill_store
 from controller.drills.conduct import Drill, DrillOffice, DrillResult, conduct_drill
 from controller.drills.drill_record import DrillRecord, MeasuredRecovery, parse_drill_record
 from controller.drills.drill_store import keep_drill, list_drills
-from controller.errors import DrillRefused, InputRefused, PolicyError, StoreRefused
+from controller.errors import DrillRefused, InputRefused, Interrupted, PolicyError, StoreRefused
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -85,6 +85,25 @@ def test_a_drill_that_breaks_off_has_a_record_and_did_not_pass(office: DrillOffi
             conduct_drill(drill, office)
     [record] = list_drills(office.state)
     assert (record.kind, record.passed, record.measured) == ("line", False, MeasuredRecovery())
+
+
+def test_ctrl_c_in_a_drill_says_that_its_record_could_not_be_kept(
+    office: DrillOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off() -> DrillResult:
+        (office.state / "drills").write_text("in the way")
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=r"drills: .*; the drill not passed: it was broken off \(KeyboardInterrupt"):
+        conduct_drill(Drill("line", "the primary-line of kw-s01", break_off), office)
+    (office.state / "drills").unlink()
+    refuse_entries(monkeypatch, AuditKind.DRILLED)
+
+    def interrupt() -> DrillResult:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="the audit trail cannot be written: the disk is full"):
+        conduct_drill(Drill("line", "x", interrupt), office)
 
 
 @pytest.mark.parametrize(

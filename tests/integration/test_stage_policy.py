@@ -208,9 +208,7 @@ def test_a_text_of_many_lines_and_a_comment_behind_a_field_keep_their_lines(
 
 @pytest.mark.parametrize("text", ["format: 1\n...\n", "{format: 1}\n", "{format: 1, list: []}\n"])
 def test_what_cannot_be_written_behind_a_file_is_told_with_what_helps(text: str) -> None:
-    with pytest.raises(
-        TsunaguError, match=r"x: list: .*; write it in lines, with one 'list: \[\]'"):
-    ):
+    with pytest.raises(TsunaguError, match=r"x: list: .*; write it in lines, with one 'list: \[\]'"):
         add_entry(Path("x"), text, "list", {"by": "A"})
 
 

@@ -20,8 +20,10 @@ from controller.plan.derive import derive_change
 from controller.plan.document import PlanFile, list_approvals, list_signatures, name_approval, name_signature, save_plan
 from controller.plan.provenance.ssh_signatures import find_fingerprint, sign_bytes
 from controller.platforms.transport.base import SystemClock
+from controller.storage.audit.audit_trail import AuditKind
 from tests.cli.running import Done, here
 from tests.policies import NOON
+from tests.security.audit_samples import refuse_entries
 from tests.security.plan_scene import PEOPLE, Scene, make_operations, read_public
 
 
@@ -227,3 +229,16 @@ def test_an_approval_that_the_audit_trail_cannot_show_does_not_stay(
     done = run_approve(guarded, keys("taro"), code=1)
     assert "the audit trail cannot be written" in done.errors
     assert not list_approvals(guarded.plan_path)
+
+
+def test_an_approval_that_stood_there_stays_where_the_next_one_cannot_be_shown(
+    guarded: Scene, keys: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan_signed(guarded, keys("hanako"))
+    run_approve(guarded, keys("taro"))
+    [stood] = list_approvals(guarded.plan_path)
+    before = stood.read_bytes()
+    refuse_entries(monkeypatch, AuditKind.APPROVED)
+    assert "the disk is full" in run_approve(guarded, keys("taro"), code=1).errors
+    assert list_approvals(guarded.plan_path) == [stood]
+    assert stood.read_bytes() == before

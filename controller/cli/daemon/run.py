@@ -61,13 +61,13 @@ def run(
 
     duties, stop = DaemonDuties(choose_estate_class(lab=lab).estate, policies, state, say, clock), Event()
 
-    def end(name: str) -> None:
+    def end_daemon(name: str) -> None:
         say(f"{name}: ends; devices that have begun are brought to their ends")
         stop.set()
         duties.stop_workers()
 
     # From before the beginning until behind the end is recorded: a signal at any moment between ends it in order.
-    with hear_signals(end):
+    with hear_signals(end_daemon):
         place = duties.find_place()
         trail = open_audit_trail(place.folder, place.operations)
 

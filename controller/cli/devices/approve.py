@@ -91,19 +91,16 @@ def approve(  # noqa: PLR0913 the command's options
     signature = sign_bytes(content, sign_with)
     signer = identify_approver(SignedPlan(plan, content, plan_path), signature, operations.approvals, now)
     place = name_approval(plan_path, approver)
+    # Who signed, and not what the file is called: nobody else can give that name.
+    person = signer.person or find_user_name()
+    trail = open_audit_trail(choose_state_folder(plan.estate, operations, state, policies), operations)
+    # First: an approval that nothing shows never stands beside a plan, and one that stood there stays.
+    trail.record(AuditKind.APPROVED, plan=plan.digest(), principal=person, key=signer.key)
     try:
         write_whole(signature, place)
     except OSError as error:
         message = f"{place}: the approval cannot be saved: {error.strerror}"
         raise TsunaguError(message) from None
-    try:
-        # Who signed, and not what the file is called: nobody else can give that name.
-        person = signer.person or find_user_name()
-        trail = open_audit_trail(choose_state_folder(plan.estate, operations, state, policies), operations)
-        trail.record(AuditKind.APPROVED, plan=plan.digest(), principal=person, key=signer.key)
-    except TsunaguError:
-        place.unlink(missing_ok=True)
-        raise
     if as_json:
         touched = sum(one.touched for one in plan.devices)
         document = {"plan": plan.digest(), "signature": str(place), "approver": person, "devices": touched}

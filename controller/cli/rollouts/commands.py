@@ -148,10 +148,10 @@ def _begin(
     lost = bool(options.supersedes) and _is_lost(store, options.supersedes, place)
     trail, about = open_audit_trail(place.folder, place.operations), started.answers.list_attributes()
 
-    def audit(record: RolloutRecord) -> None:
+    def record_applied(record: RolloutRecord) -> None:
         trail.record(AuditKind.APPLIED, plan=record.plan, rollout=record.id, **about)
 
-    record = record_rollout(store, started, request.plan_path, options, audit)
+    record = record_rollout(store, started, request.plan_path, options, record_applied)
     with tell_kept(record.id):
         print_line(f"rollout {record.id} has begun")
         if options.supersedes:

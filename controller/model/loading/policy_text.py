@@ -175,7 +175,8 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
     except YamlRefused:
         # Behind `...`, or in a file in braces.
         message = f"{path}: {key}: no entry can be added to a file that is written so; write it in lines, with one "
-        raise TsunaguError(f"{message}'{key}: []' and no '...' behind; nothing was written") from None
+        message += f"'{key}: []' and no '...' behind; nothing was written"
+        raise TsunaguError(message) from None
     return mark + added
 
 

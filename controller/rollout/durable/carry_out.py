@@ -156,12 +156,12 @@ def record_rollout(
     started: StartedRollout,
     plan_path: Path,
     options: StartOptions,
-    audit: Callable[[RolloutRecord], object],
+    write_entry: Callable[[RolloutRecord], object],
 ) -> RolloutRecord:
     """Keep a rollout that was judged, with everything that it runs from; from now on it has begun.
 
-    `audit` writes it into the audit trail before that: once it is kept any worker may carry it out, whatever ends this
-    process. What `audit` refuses is not kept.
+    `write_entry` writes it into the audit trail before that: once it is kept any worker may carry it out, whatever ends
+    this process. What `write_entry` refuses is not kept.
 
     Only then its policy counts as the one applied last: a start that is refused here leaves the way back as it was.
 
@@ -194,7 +194,7 @@ def record_rollout(
     state = started.operations.state
     policies, before = find_policy_copy(plan.policy, name_judged(state)), find_applied_copy(record.policy_before, state)
     snapshot = pack_snapshot(plan_path, started.content, policies, before)
-    audit(record)
+    write_entry(record)
     store.add_rollout(record, snapshot, options.now)
     with tell_kept(record.id):
         record_start(started, options.now)

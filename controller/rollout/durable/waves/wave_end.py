@@ -273,7 +273,7 @@ class WaveEnd:
         clock = self.scene.clock
         known, began = "", clock.monotonic()
 
-        def wait(waiting: Sequence[WaitingDevice]) -> None:
+        def wait_a_moment(waiting: Sequence[WaitingDevice]) -> None:
             # Why one is held names the time of day: only that it is held is news.
             nonlocal known
             held, now = self._explain_held(waiting), self.scene.clock.now()
@@ -285,7 +285,7 @@ class WaveEnd:
             self.look_later(clock.monotonic() - began)
 
         with self.waits.end_after(who):
-            yield wait
+            yield wait_a_moment
 
     def _list_off(self) -> frozenset[str]:
         return frozenset(one.device for one in self.write_offs.list_write_offs(self.scene.record.id))

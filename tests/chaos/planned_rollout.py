@@ -1,4 +1,4 @@
-"""The record of a rollout that a chaos begins."""
+"""Begins the rollout of a plan that nobody signed, approved or judged."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from pathlib import Path
 
 from controller.plan.document import PlanFile
 from controller.rollout.durable.carry_out import use_rollouts
+from controller.rollout.durable.database import DatabaseServer
 from controller.rollout.durable.records import RolloutRecord, Wave
 
 
-def add_chaos_rollout(
-    state: Path, plan: PlanFile, waves: tuple[Wave, ...], restore_after: int, now: datetime
+def add_planned_rollout(  # noqa: PLR0913, PLR0917 what it is, and where it is kept
+    state: Path,
+    plan: PlanFile,
+    waves: tuple[Wave, ...],
+    restore_after: int,
+    now: datetime,
+    server: DatabaseServer | None = None,
 ) -> RolloutRecord:
-    """Add the rollout of a plan to the store in a folder, and return it."""
+    """Add the rollout of a plan to the store in a folder, or on a server, and return it."""
     record = RolloutRecord(
         id=f"{now:%Y%m%d-%H%M%S}-{plan.digest()[:8]}",
         city=plan.city,
@@ -22,9 +28,9 @@ def add_chaos_rollout(
         policy=plan.policy,
         policy_before="",
         undo=False,
-        planner="chaos",
+        planner="nobody",
         approvers=(),
-        applier="chaos",
+        applier="nobody",
         commit="",
         unrestored=(),
         repair=False,
@@ -33,6 +39,6 @@ def add_chaos_rollout(
         started=now,
         waves=waves,
     )
-    with use_rollouts(state, create=True) as store:
+    with use_rollouts(state, create=True, server=server) as store:
         store.add_rollout(record, b"", now)
     return record
