@@ -10,10 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from pulumi.runtime.proto import analyzer_pb2_grpc
+from pydantic import ValidationError
 
-from controller.inputs.bounded_json import parse_json
+from controller.inputs.bounded_json import JsonRefused, parse_json
 from stacks.settings.regions import DEFAULT_STACK_REGIONS, StackRegions, find_stack_regions
+
+
+class StackUnreadable(Exception):
+    """What the guardrails must know of the stack cannot be read in its configuration."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +37,18 @@ def find_checked_stack(values: Mapping[str, str]) -> CheckedStack:
     'school-lab'
 
     Raises:
-        ValidationError: its regions are not those of a stack's file.
-        JsonRefused: what should be JSON is none.
+        StackUnreadable: its regions are not those of a stack's file, or what should be JSON is none.
     """
-    google = parse_json(values.get("tsunagu:google", "{}"))
-    project = str(google.get("project", "")) if isinstance(google, Mapping) else ""
-    return CheckedStack(find_stack_regions(values), project)
+    try:
+        google = parse_json(values.get("tsunagu:google", "{}"))
+        regions = find_stack_regions(values)
+    except (JsonRefused, ValidationError):
+        message = (
+            "the guardrails cannot read 'tsunagu:google' or 'tsunagu:regions' of this stack's configuration, so they "
+            "judge nothing: `pulumi preview` without `--policy-pack` says what is wrong, with file and line"
+        )
+        raise StackUnreadable(message) from None
+    return CheckedStack(regions, str(google.get("project", "")) if isinstance(google, Mapping) else "")
 
 
 def on_stack_configured(tell: Callable[[Mapping[str, str]], None]) -> None:
@@ -47,7 +59,10 @@ def on_stack_configured(tell: Callable[[Mapping[str, str]], None]) -> None:
         configure = servicer.ConfigureStack
 
         def configure_stack(request: Any, context: Any) -> Any:  # noqa: ANN401
-            tell(dict(request.config))
+            try:
+                tell(dict(request.config))
+            except StackUnreadable as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             return configure(request, context)
 
         servicer.ConfigureStack = configure_stack

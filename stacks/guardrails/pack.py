@@ -33,7 +33,7 @@ def start_policy_pack() -> PolicyPack:
     The engine hands the stack's configuration to the pack as to the program; it says which regions there are.
     """
     known = _KnownStack(find_checked_stack({**get_config_env(), **CONFIG.get()}))
-    on_stack_configured(lambda values: known.replace(find_checked_stack(values)))
+    on_stack_configured(lambda values: known.set_stack(find_checked_stack(values)))
     return PolicyPack("tsunagu-guardrails", [_policy(guardrail, known) for guardrail in GUARDRAILS])
 
 
@@ -43,7 +43,7 @@ class _KnownStack:
     def __init__(self, stack: CheckedStack) -> None:
         self.stack = stack
 
-    def replace(self, stack: CheckedStack) -> None:
+    def set_stack(self, stack: CheckedStack) -> None:
         """Look at this stack from now on."""
         self.stack = stack
 

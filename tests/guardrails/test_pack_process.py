@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,6 +55,25 @@ def test_the_pack_asks_for_the_regions_of_the_stack_that_it_is_told(pack: Pack) 
     pack.configure()
     assert pack.violations(BUCKET, location="asia-northeast1") == []
     assert "outside the stack's" in pack.violations(BUCKET, location="asia-northeast3")[0]
+
+
+@pytest.mark.parametrize("regions", [5, [], "tokyo", [{"id": 1}], SEOUL * 4])
+def test_a_configuration_that_is_none_is_refused_in_words(pack: Pack, regions: object) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        pack.configure(regions=regions)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert str(refused.value.details()).startswith(
+        "the guardrails cannot read 'tsunagu:google' or 'tsunagu:regions' of"
+    )
+
+
+def test_a_configuration_in_the_environment_that_is_none_ends_in_words() -> None:
+    given = os.environ | {"PULUMI_CONFIG": json.dumps({"tsunagu:regions": "5"})}
+    command = [sys.executable, str(ROOT / "stacks/guardrails")]
+    ended = subprocess.run(command, capture_output=True, text=True, env=given, check=False, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("the guardrails cannot read ")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 def test_the_pack_knows_the_buckets_of_the_project_that_it_is_told(pack: Pack) -> None:

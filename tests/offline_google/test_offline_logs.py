@@ -215,6 +215,32 @@ def test_a_locked_log_bucket_keeps_its_retention(google: OfflineGoogle) -> None:
     for change in ({"retentionDays": 30}, {"retentionDays": 500}, {"locked": False}):
         with pytest.raises(GoogleRefusal, match=r"is locked: its retention is never changed"):
             google.update(LOG_BUCKET, made.id, plain_bucket(**{"locked": True, **change}))
+    with pytest.raises(GoogleRefusal, match=r"'logs' is locked, and cannot be deleted before"):
+        google.delete(LOG_BUCKET, made.id)
+    assert google.read(LOG_BUCKET, made.id)
+    other = google.create(LOG_BUCKET, plain_bucket(bucketId="other"))
+    google.delete(LOG_BUCKET, other.id)
+    assert google.read(LOG_BUCKET, other.id) is None
+
+
+@pytest.mark.parametrize(
+    ("token", "values"),
+    [
+        (METRIC, {"name": "m", "filter": "robot", "valueExtractor": "anything"}),
+        (METRIC, {"name": "m", "filter": "robot", "labelExtractors": {"a": "anything"}}),
+        (METRIC, {"name": "m", "filter": "robot", "bucketName": "anything"}),
+        (METRIC, {"name": "m", "filter": "robot", "bucketOptions": {"explicitBuckets": {"bounds": [1]}}}),
+        (SINK, sink(bigqueryOptions={"usePartitionedTables": True})),
+        (SINK, sink(customWriterIdentity="serviceAccount:nobody@example")),
+        (LOG_BUCKET, plain_bucket(enableAnalytics=True)),
+        (LOG_BUCKET, plain_bucket(indexConfigs=[{"fieldPath": "anything", "type": "ANY"}])),
+    ],
+)
+def test_settings_of_logs_that_are_not_known_here(google: OfflineGoogle, token: str, values: dict[str, Any]) -> None:
+    with pytest.raises(
+        GoogleRefusal, match=rf"Error 501: the offline Google does not model {[*values][-1]} of logging"
+    ):
+        google.create(token, values)
 
 
 def test_a_log_bucket_gets_its_key_when_it_is_made(google: OfflineGoogle) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stacks.settings.configuration import StackConfiguration
+from stacks.settings.database_pair import PairInstance
 from stacks.settings.read_configuration import ConfigurationRefused, parse_stack_configuration
 from tests.stacks.declared import REMOVED, ROOT, STACKS, changed, changed_values, configured, file
 
@@ -266,6 +267,24 @@ def test_the_example_of_the_readme_is_taken() -> None:
         assert list(read.databases) == ["affairs"]
         assert read.applications["affairs"].files is not None
         assert list(read.applications["affairs"].jobs) == ["year-end"]
+
+
+def test_the_operations_of_the_readme_are_in_order() -> None:
+    text = (ROOT / "stacks" / "README.md").read_text(encoding="utf-8")
+    example = text.partition("## Operations on a database")[2].partition("```yaml\n")[2].partition("```")[0]
+    given = yaml.safe_load(example)["database"]
+    read = changed("production", {f"{DATABASE}/{key}": value for key, value in given.items()})
+    assert len(read.databases["affairs"].operations) == 5
+    assert read.find_pair(read.databases["affairs"]).primary.region == "tokyo"
+
+
+def test_the_regions_of_the_readme_are_taken() -> None:
+    text = (ROOT / "stacks" / "README.md").read_text(encoding="utf-8")
+    example = text.partition("## Regions")[2].partition("```yaml\n")[2].partition("```")[0]
+    given = {key.removeprefix("tsunagu:"): value for key, value in yaml.safe_load(example).items()}
+    read = changed("production", {**given, f"{DATABASE}/primary": "west"})
+    assert read.places.shared == "asia1"
+    assert read.begin_pair(read.databases["affairs"]).replica == PairInstance("east", 1)
 
 
 def test_the_lab_may_do_without_protection_and_generation() -> None:

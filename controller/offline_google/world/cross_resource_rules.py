@@ -12,7 +12,7 @@ from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
-from controller.offline_google.world.log_rules import LOG_LAWS
+from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import WorldStore
 
@@ -130,6 +130,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
     Raises:
         Refused: something still needs it.
     """
+    check_log_deletion(token, values)
     if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
         _connection_unused(store, values)
 

@@ -2,8 +2,9 @@
 
 Sources: the reference of Logging's API (`LogSink`, `LogExclusion`, `LogBucket`, `LogMetric`: names, 10 exclusions of a
 project, 50 of a sink), "Configure log buckets" (1 to 3,650 days, `_Required` is not changed, a locked one keeps its
-retention), "Configure CMEK for log buckets" (a bucket gets a key when it is made, and keeps having one), "Route logs
-to supported destinations" (how a destination is written; a sink whose destination is not there loses every entry).
+retention and is not deleted before it is empty), "Configure CMEK for log buckets" (a bucket gets a key when it is made,
+and keeps having one), "Route logs to supported destinations" (how a destination is written; a sink whose destination is
+not there loses every entry).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from controller.offline_google.schema.facts import find_resource_type
 from controller.offline_google.schema.logs.log_filter import explain_log_filter
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal, make_invalid, make_not_found
@@ -24,6 +26,11 @@ SINK = "gcp:logging/projectSink:ProjectSink"
 EXCLUSION = "gcp:logging/projectExclusion:ProjectExclusion"
 LOG_BUCKET = "gcp:logging/projectBucketConfig:ProjectBucketConfig"
 METRIC = "gcp:logging/metric:Metric"
+_NOT_MODELLED: Mapping[str, tuple[str, ...]] = {
+    SINK: ("bigqueryOptions", "customWriterIdentity"),
+    LOG_BUCKET: ("enableAnalytics", "indexConfigs"),
+    METRIC: ("bucketName", "bucketOptions", "labelExtractors", "valueExtractor"),
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _METRIC_NAME = re.compile(r"[A-Za-z0-9_.,+!*'()%-][A-Za-z0-9_.,+!*'()%/-]{0,99}")
 _LETTERS = "1 to 100 letters, digits, '_', '-' and '.', the first one a letter or digit"
@@ -41,10 +48,28 @@ def check_log_settings(token: str, values: Values) -> None:
     """Refuse what Cloud Logging would refuse without looking at anything else.
 
     Raises:
-        GoogleRefusal: a name, a filter or a number is none that it takes.
+        GoogleRefusal: a name, a filter or a number is none that it takes, or it is not known here what it would do.
     """
+    asked = [name for name in _NOT_MODELLED.get(token, ()) if values.get(name)]
+    if asked:
+        message = f"the offline Google does not model {', '.join(asked)} of {find_resource_type(token).short}"
+        raise GoogleRefusal(501, message, "notImplemented")
     for field, wrong in _CHECKS.get(token, _find_nothing)(values):
         raise make_invalid(field, wrong)
+
+
+def check_log_deletion(token: str, values: Values) -> None:
+    """Refuse to delete a log bucket that is locked; what it keeps is not known here, so none counts as empty.
+
+    Raises:
+        GoogleRefusal: it is locked.
+    """
+    if token == LOG_BUCKET and values.get("locked") is True:
+        message = (
+            f"the log bucket '{values.get('bucketId')}' is locked, and cannot be deleted before everything in it has "
+            "been kept for its retention"
+        )
+        raise GoogleRefusal(400, message, "failedPrecondition")
 
 
 def _find_nothing(_values: Values) -> Iterator[tuple[str, str]]:
