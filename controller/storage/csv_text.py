@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it Excel takes a table for one in the system's own encoding."""
-_FORMULA = tuple("=+-@\t\r")
-"""A cell that begins so is a formula to a spreadsheet."""
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""A cell that begins so is a formula to a spreadsheet; in Japanese also behind a sign of full width."""
 
 
 def write_csv_text(rows: Iterable[Sequence[str]]) -> str:
@@ -26,7 +26,7 @@ def write_csv_text(rows: Iterable[Sequence[str]]) -> str:
 def quote_cell(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula; for tables that people read, and no program reads again.
 
-    >>> quote_cell("=1+1"), quote_cell("仮・川崎第一小学校")
-    ("'=1+1", '仮・川崎第一小学校')
+    >>> quote_cell("=1+1"), quote_cell("\uff1d1+1"), quote_cell("仮・川崎第一小学校")
+    ("'=1+1", "'\uff1d1+1", '仮・川崎第一小学校')
     """
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -105,20 +105,21 @@ class Monitor:
             self._looked = now
             self.rollouts.note_lost_change()
             self._look_who_is_open()
-        changed = []
+        changed = {}
         for name in self._open if every else touched & self._open.keys():
             tile = self.present.tile(self._open[name])
             if self._shown.get(name) != tile:
-                self._shown[name] = tile
-                changed.append(tile)
+                changed[name] = tile
         if changed:
-            self.stream.publish("tiles", changed)
+            self.stream.publish("tiles", list(changed.values()))
+            # Only now: where a turn breaks off, the next look tells what it has not.
+            self._shown |= changed
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
-            self.rollouts.touched = False
             self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
+            self.rollouts.touched = False
 
     def _look_who_is_open(self) -> None:
         """Where a school is open or closed from today on, let all pages begin anew."""

@@ -23,10 +23,13 @@ from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.loading.policy_text import write_policy_text
+from controller.model.network.unmanaged_paths import PathKind, UnmanagedPath
 from controller.model.sites.stages import Stage
 from controller.operations.integration_settings import IntegrationSettings
+from controller.plan.build import ConsideredDevice, consider_device
 from controller.plan.observe import Observed
 from controller.prove.lint.integration import find_missed_cutovers
+from controller.prove.reachability.unmanaged_paths import UnjudgedPath
 from controller.storage.audit.audit_trail import AuditTrail
 from tests.cli.running import Done, here
 from tests.integration.conftest import SCHOOL, StagedCity, load_staged, plan_policy
@@ -248,6 +251,22 @@ def test_nothing_is_confirmed_before_its_day_or_of_devices_that_nobody_asked(
     monkeypatch.setattr(confirming, "observe_devices", lambda *_: [])
     done = confirm(written, "--write")
     assert (done.code, "as-e04: no device was asked" in done.said) == (2, True)
+
+
+def test_what_nobody_can_judge_on_the_devices_is_told_beside(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way of others is no part of the stage: it does not stand against it, and is not passed over in silence."""
+    way = UnmanagedPath(PathKind.TRUNK, 7, "switchport mode trunk", "port1.0.9")
+
+    def consider(city: City, one: Observed) -> ConsideredDevice:
+        found = UnjudgedPath(one.device.id, way, ("staff",), "shut it down")
+        return replace(consider_device(city, one), unjudged=(found,) if one.device.role == "core" else ())
+
+    monkeypatch.setattr(confirming, "observe_devices", lambda city, *_: observe_as_wanted(city, SCHOOL))
+    monkeypatch.setattr(confirming, "consider_device", consider)
+    told = json.loads(confirm(written, "--json").said)
+    assert (told["confirmed"], [one["text"] for one in told["unjudged"]]) == (True, ["switchport mode trunk"])
+    done = confirm(written)
+    assert (done.code, "not judged: as-e04-core1:7: trunk port1.0.9" in " ".join(done.said.split())) == (0, True)
 
 
 def test_a_day_to_come_is_not_confirmed_by_naming_it(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:

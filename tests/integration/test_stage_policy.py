@@ -206,6 +206,12 @@ def test_a_text_of_many_lines_and_a_comment_behind_a_field_keep_their_lines(
     assert change_entry(Path("x"), head + entry, "integrations", 0, words) == head + expected
 
 
+@pytest.mark.parametrize("text", ["format: 1\n...\n", "{format: 1}\n", "{format: 1, list: []}\n"])
+def test_what_cannot_be_written_behind_a_file_is_told_with_what_helps(text: str) -> None:
+    with pytest.raises(TsunaguError, match=r"x: list: .*; write it in lines, with one 'list: \[\]'"):
+        add_entry(Path("x"), text, "list", {"by": "A"})
+
+
 def test_an_entry_below_its_dash_is_deleted_with_it() -> None:
     text = "integrations:\n-\n  ward: a\n- # of b - or c\n  # why\n  ward: b\n- {ward: d}\n"
     after = delete_entries(Path("x"), text, "integrations", [1])

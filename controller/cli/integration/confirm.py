@@ -10,7 +10,9 @@ import typer
 from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
+from controller.cli.conventions.json_documents import UnjudgedDocument
 from controller.cli.devices.observation import list_reachable_devices, observe_devices
+from controller.cli.devices.unjudged import build_unjudged_document, say_unjudged
 from controller.cli.estates import build_policy_loader, choose_state_folder, load_operations_of
 from controller.cli.integration.plan import Subject
 from controller.cli.integration.saving import save_confirmation
@@ -46,7 +48,10 @@ class OpenDeviceDocument(TypedDict):
 
 
 class ConfirmationDocument(TypedDict):
-    """Whether every device of the schools holds the stage that is written; `written` is the policy file, if any."""
+    """Whether every device of the schools holds the stage that is written; `written` is the policy file, if any.
+
+    `unjudged` are ways of others on the devices: they are no part of the stage, and nothing is known of them.
+    """
 
     subject: dict[str, str]
     stage: Stage
@@ -55,6 +60,7 @@ class ConfirmationDocument(TypedDict):
     schools: list[str]
     devices: int
     open: list[OpenDeviceDocument]
+    unjudged: list[UnjudgedDocument]
     confirmed: bool
     written: list[str]
 
@@ -78,7 +84,6 @@ def confirm_stage(  # noqa: PLR0913 the command's options
     speak(lang)
     day, estate = choose_day(on), choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
-
     load = build_policy_loader(policies, estate, operations, day)
     city = load({})
     trail = open_audit_trail(choose_state_folder(city.estate, operations, state, policies), operations)
@@ -97,6 +102,8 @@ def confirm_stage(  # noqa: PLR0913 the command's options
         say_json({**_describe(found, considered, opened, write=write)})
     else:
         _say(found, considered, opened, write=write)
+        for one in considered:
+            say_unjudged(one.unjudged)
     if not confirmed:
         raise typer.Exit(Exit.DIFFERS)
 
@@ -137,6 +144,7 @@ def _describe(
         "schools": list(found.schools),
         "devices": len(considered),
         "open": [{"device": device, "why": why} for device, why in opened],
+        "unjudged": [build_unjudged_document(way) for one in considered for way in one.unjudged],
         "confirmed": confirmed,
         "written": [str(found.text.path)] if confirmed and write else [],
     }

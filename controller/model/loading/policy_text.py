@@ -169,7 +169,15 @@ def add_entry(path: Path, text: str, key: str, words: Words) -> str:
         TsunaguError: the list is not written so that one can be added.
     """
     mark, text = split_byte_order_mark(text)
-    return mark + _add_line(path, text or EMPTY, key, write_entry(words))
+    added = _add_line(path, text or EMPTY, key, write_entry(words))
+    try:
+        count_yaml(added)
+    except YamlRefused:
+        # Behind `...`, or in a file in braces.
+        message = f"{path}: {key}: no entry can be added to a file that is written so; write it in lines, with one "
+        message += f"'{key}: []' and no '...' behind; nothing was written"
+        raise TsunaguError(message) from None
+    return mark + added
 
 
 def _add_line(path: Path, text: str, key: str, line: str) -> str:
