@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg import conninfo
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,7 +32,7 @@ from controller.lab.trials.region.postgres_instances import DATABASE, PORT, SERV
 from controller.lab.trials.region.region_network import SERVICE_PORT
 
 MOST_NUMBER = 2**53
-_TIMES = {"connect_timeout": 2, "options": "-c statement_timeout=2000"}
+_TIMES: Mapping[str, Any] = {"connect_timeout": 2, "options": "-c statement_timeout=2000"}
 
 
 class AffairsService:
@@ -70,8 +73,10 @@ class AffairsService:
         return None
 
     def _insert(self, address: str, number: int) -> None:
-        about = {"host": address, "port": PORT, "user": SERVICE, "password": self._password, "dbname": DATABASE}
-        with psycopg.connect(**about, **_TIMES) as connection:
+        about = conninfo.make_conninfo(
+            host=address, port=PORT, user=SERVICE, password=self._password, dbname=DATABASE, **_TIMES
+        )
+        with psycopg.connect(about) as connection:
             connection.execute("INSERT INTO rows (number) VALUES (%s)", (number,))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from controller.lab.iap.deployed_access import BACKEND, RUN, SERVERLESS, find_value, name_link_end, find_variable
+from controller.lab.iap.deployed_access import BACKEND, RUN, SERVERLESS, find_value, find_variable, name_link_end
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import StoredResource

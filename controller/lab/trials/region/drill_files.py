@@ -38,5 +38,3 @@ def write_plan(plan: DrillPlan, state: Path) -> None:
 def get_plan(state: Path) -> DrillPlan:
     """Return the plan that this drill wrote."""
     return DrillPlan.model_validate_json((state / _PLAN).read_bytes())
-
-

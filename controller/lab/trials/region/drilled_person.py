@@ -100,5 +100,3 @@ class PersonRequests:
             self._token = signed_tokens.sign_claims(self._key, {**about, **times, **self._who.claims})
             self._until = now + _FRESH_SECONDS
         return self._token
-
-

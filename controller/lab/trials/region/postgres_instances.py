@@ -96,7 +96,9 @@ class PostgresInstance:
             LabError: PostgreSQL refused; with its words.
         """
         self._make_folder()
-        self._run("pg_basebackup", "-D", str(self.data), "-h", primary.address, "-U", OWNER, "-X", "stream", "-c", "fast")
+        self._run(
+            "pg_basebackup", "-D", str(self.data), "-h", primary.address, "-U", OWNER, "-X", "stream", "-c", "fast"
+        )
         self.follow(primary)
 
     def follow(self, primary: PostgresInstance) -> None:
@@ -198,7 +200,9 @@ class PostgresInstance:
         around = ("ip", "netns", "exec", self.inside, "unshare", "--ipc", "setpriv")
         account = (f"--reuid={USER}", f"--regid={USER}", "--clear-groups")
         environment = ("env", f"PGPASSFILE={self.folder / 'passfile'}", "LC_ALL=C", "PGCONNECT_TIMEOUT=5")
-        return run_program((*around, *account, *environment, str(self.programs / program), *words), text=text, timeout=120)
+        return run_program(
+            (*around, *account, *environment, str(self.programs / program), *words), text=text, timeout=120
+        )
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700)
@@ -226,4 +230,3 @@ class PostgresInstance:
         self._give(self.data / "postgresql.auto.conf", "".join(lines))
         rules = "local all all scram-sha-256\nhost all all all scram-sha-256\nhost replication all all scram-sha-256\n"
         self._give(self.data / "pg_hba.conf", rules)
-

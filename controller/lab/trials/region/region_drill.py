@@ -15,7 +15,7 @@ from controller.lab.trials.region.deployed_pair import DeployedPair
 from controller.lab.trials.region.drill_files import STATE
 from controller.lab.trials.region.drilled_person import PersonRequests
 from controller.lab.trials.region.pair_follower import PairFollower
-from controller.lab.trials.region.region_evidence import RegionEvidence
+from controller.lab.trials.region.region_evidence import DrillStep, RegionEvidence
 from controller.lab.trials.region.region_network import RegionNetwork, RegionNode
 from controller.lab.trials.region.region_plan import plan_region_drill
 from controller.lab.trials.region.region_scene import RegionScene, hold_drill_folder
@@ -29,6 +29,7 @@ from controller.lab.trials.region.row_accounting import (
     split_recovery,
 )
 from controller.lab.trials.region.row_writer import FIRST_SECONDS, RowWriter
+from controller.messages import Catalogue, load_catalogue
 from controller.model.virtual_city import VirtualCity
 from stacks.settings.database_pair import DESIGNATE, FAILOVER, REBUILD, SWITCHOVER, OperationKind
 
@@ -63,11 +64,19 @@ class _Running:
 class RegionDrill:
     """The drill; `evidence` is what it saw so far."""
 
-    def __init__(
-        self, city: VirtualCity, policies: Path, stack: DrilledStack, programs: Path, say: Progress, state: Path = STATE
+    def __init__(  # noqa: PLR0913 what a drill is made of
+        self,
+        city: VirtualCity,
+        policies: Path,
+        stack: DrilledStack,
+        programs: Path,
+        *,
+        say: Progress,
+        words: Catalogue | None = None,
+        state: Path = STATE,
     ) -> None:
         self._city, self._policies, self._stack, self._programs = city, policies, stack, programs
-        self._tell, self._state = say, state
+        self._tell, self._words, self._state = say, words or load_catalogue("en"), state
         self.evidence = RegionEvidence(stack.application, stack.primary.id, stack.standby.id)
 
     def run(self, steps: Sequence[OperationKind]) -> RegionEvidence:
@@ -91,17 +100,17 @@ class RegionDrill:
         return self.evidence
 
     def _build(self, folder: Path, held: ExitStack) -> _Running:
-        self._say("pulumi up: the lab stack, both regions serving")
+        self._say("step-up")
         stack = RehearsedStack(self._stack, folder / "cloud", self._policies, self._tell)
         self.evidence.deployments["first"] = stack.deploy()
         plan = plan_region_drill(self._city, self._stack, stack, folder)
         self.evidence.person = plan.who.person.label
-        self._say(f"two regions: {', '.join(plan.network.namespaces)}")
+        self._say("step-network", namespaces=", ".join(plan.network.namespaces))
         plan.network.create()
         scene = RegionScene(folder, plan.network, self._programs, plan.access)
         follower = held.enter_context(PairFollower(stack.world, self._stack.application, scene))
         follower.wait_until_settled(lambda pair: len(pair.instances) == len(plan.network.regions), _SETTLED_SECONDS)
-        self._say("PostgreSQL: a primary and what follows it")
+        self._say("step-postgres")
         scene.start_frontend()
         for region in plan.network.regions:
             scene.start_service(region)
@@ -126,7 +135,7 @@ class RegionDrill:
             message = f"{running.lost.id} is cut, and rows are acknowledged all the same: the drill proves nothing"
             raise LabError(message)
         detected = time.monotonic()
-        self._say(f"{running.lost.id} is taken for lost; decided: failover to {evidence.standby}")
+        self._say("step-detected", region=running.lost.id, standby=evidence.standby)
         decided, calls = time.monotonic(), stack.count_calls_to_the_lost()
         self._deploy(running, FAILOVER, evidence.standby)
         pair = running.follower.wait_until_settled(_is_written_in(running.network.regions[1]), _SETTLED_SECONDS)
@@ -141,7 +150,7 @@ class RegionDrill:
         if evidence.outage is not None:
             evidence.parts = split_recovery(evidence.outage, RecoveryMoments(detected, decided, asked, promoted))
         self._compare(running, primary, cut)
-        self._say(f"rows are acknowledged again: RTO {evidence.rto_seconds or 0:.1f} s, {len(evidence.lost)} rows lost")
+        self._say("step-writes", seconds=f"{evidence.rto_seconds or 0:.1f}", lost=len(evidence.lost))
 
     def _lose(self, running: _Running) -> float:
         """Cut the region: its links, its databases and its service; and Google answers nothing about it."""
@@ -150,10 +159,10 @@ class RegionDrill:
         time.sleep(BETWEEN_FIRST_SECONDS)
         running.follower.lose(lost.location)
         running.network.cut_region(lost)
-        cut = time.monotonic()
+        cut = self.evidence.cut = time.monotonic()
         self.evidence.killed = running.scene.kill_region(lost)
         running.stack.lose(lost.location)
-        self._say(f"{lost.id} is cut: every link of its router, {self.evidence.killed} processes killed, Google answers 503")
+        self._say("step-cut", region=lost.id, killed=self.evidence.killed)
         return cut
 
     def _compare(self, running: _Running, primary: str, cut: float) -> None:
@@ -175,7 +184,7 @@ class RegionDrill:
         running.scene.start_service(lost)
         there = frozenset(number for one in old for number in one.list_rows())
         evidence.found_in_the_old = tuple(one.number for one in evidence.lost if one.number in there)
-        self._say(f"{lost.id} is back; its old database has {len(evidence.found_in_the_old)} of the lost rows")
+        self._say("step-back", region=lost.id, found=len(evidence.found_in_the_old))
         running.follower.lose()
         evidence.deployments["refresh"] = running.stack.refresh()
         began = time.monotonic()
@@ -183,7 +192,7 @@ class RegionDrill:
         running.follower.wait_until_settled(_has_follower_in(lost), _SETTLED_SECONDS)
         evidence.rebuilt_seconds = time.monotonic() - began
         self._wait_for_rows(running, _BACK_SECONDS)
-        self._say(f"rebuilt in {evidence.rebuilt_seconds:.1f} s: a copy in {lost.id} follows")
+        self._say("step-rebuilt", region=lost.id, seconds=f"{evidence.rebuilt_seconds:.1f}")
 
     def _switch_over(self, running: _Running) -> None:
         evidence, lost = self.evidence, running.lost
@@ -204,12 +213,12 @@ class RegionDrill:
         evidence.is_settled = running.scene.databases[follower].list_rows() == present
         evidence.deployments["refresh-at-the-end"] = running.stack.refresh()
         running.stack.expect_no_changes()
-        self._say(f"{lost.id} is written to again: {len(evidence.turned_lost)} rows lost, and the next preview is empty")
+        self._say("step-turned", region=lost.id, lost=len(evidence.turned_lost))
 
     def _deploy(self, running: _Running, kind: OperationKind, region: str) -> Deployment:
         done = running.stack.deploy(kind, region)
         self.evidence.deployments[kind] = done
-        self._say(f"pulumi up, {kind} {region}: {done.seconds:.1f} s, {done.changes}")
+        self._say("step-deployed", kind=kind, region=region, seconds=f"{done.seconds:.1f}", changes=done.changes)
         return done
 
     def _wait_for_rows(self, running: _Running, seconds: float) -> None:
@@ -226,18 +235,20 @@ class RegionDrill:
     def _count(self, running: _Running) -> None:
         self.evidence.acknowledged = running.writer.count_acknowledged()
 
-    def _say(self, what: str) -> None:
-        self.evidence.steps.append((datetime.now().astimezone(), what))
-        self._tell(what)
+    def _say(self, key: str, **marks: object) -> None:
+        step = DrillStep(datetime.now(self._city.timezone), key, marks)
+        self.evidence.steps.append(step)
+        self._tell(step.describe(self._words))
 
 
 def describe_interruption(evidence: RegionEvidence) -> str:
     """Return what an interrupted drill leaves, and what it had seen."""
-    last = evidence.steps[-1][1] if evidence.steps else "nothing had begun"
+    last = evidence.steps[-1].describe(load_catalogue("en")) if evidence.steps else "nothing had begun"
     rto = "not measured" if evidence.rto_seconds is None else f"{evidence.rto_seconds:.1f} s"
     return (
-        f"the drill was broken off; the last step: {last}. Its network, processes, databases and deployment are removed. Not "
-        f"kept: {evidence.acknowledged} acknowledged rows and both databases. RTO: {rto}. No real region was touched"
+        f"the drill was broken off; the last step: {last}. Its network, processes, databases and deployment are "
+        f"removed. Not kept: {evidence.acknowledged} acknowledged rows and both databases. RTO: {rto}. No real region was "
+        "touched"
     )
 
 
@@ -246,7 +257,9 @@ def _is_written_in(region: RegionNode) -> Callable[[DeployedPair], bool]:
 
     def is_written(pair: DeployedPair) -> bool:
         used = [pair.find_used_instance(location) for location in pair.serving]
-        return bool(used) and all(one is not None and one.is_primary and one.location == region.location for one in used)
+        return bool(used) and all(
+            one is not None and one.is_primary and one.location == region.location for one in used
+        )
 
     return is_written
 

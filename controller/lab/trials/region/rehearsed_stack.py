@@ -1,4 +1,4 @@
-"""The lab stack on the real engine, for a drill: its own world, its own file, an operation and a deployment at a time."""
+"""The lab stack on the real engine, for a drill: its own world and file, an operation and a deployment at a time."""
 
 from __future__ import annotations
 
@@ -175,4 +175,3 @@ class RehearsedStack:
 def find_stack_file(stack: str, project: Path = PROJECT) -> Path:
     """Return the file of a stack."""
     return project / CONFIG / f"Pulumi.{stack}.yaml"
-
