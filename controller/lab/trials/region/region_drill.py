@@ -11,10 +11,10 @@ from pathlib import Path
 
 from controller.cloud.installation import Progress
 from controller.errors import Interrupted, LabError
-from controller.lab.trials.region.deployed_pair import DeployedPair
-from controller.lab.trials.region.drill_files import STATE
+from controller.lab.trials.region.databases.deployed_pair import DeployedPair
+from controller.lab.trials.region.databases.pair_follower import PairFollower
 from controller.lab.trials.region.drilled_person import PersonRequests
-from controller.lab.trials.region.pair_follower import PairFollower
+from controller.lab.trials.region.programs.drill_files import STATE
 from controller.lab.trials.region.region_evidence import DrillStep, RegionEvidence
 from controller.lab.trials.region.region_network import RegionNetwork, RegionNode
 from controller.lab.trials.region.region_plan import plan_region_drill
@@ -247,8 +247,8 @@ def describe_interruption(evidence: RegionEvidence) -> str:
     rto = "not measured" if evidence.rto_seconds is None else f"{evidence.rto_seconds:.1f} s"
     return (
         f"the drill was broken off; the last step: {last}. Its network, processes, databases and deployment are "
-        f"removed. Not kept: {evidence.acknowledged} acknowledged rows and both databases. RTO: {rto}. No real region was "
-        "touched"
+        f"removed. Not kept: {evidence.acknowledged} acknowledged rows and both databases. RTO: {rto}. No real region "
+        "was touched"
     )
 
 

@@ -10,9 +10,9 @@ from controller.lab.iap.deployed_access import read_deployed_access
 from controller.lab.iap.iap_files import IapFiles
 from controller.lab.state.layout import GuardedApplication, Perimeter
 from controller.lab.state.layout_planning import plan_layout
-from controller.lab.trials.region.drill_files import DrillPlan, RegionServer, write_plan
+from controller.lab.trials.region.databases.postgres_instances import PostgresAccess
 from controller.lab.trials.region.drilled_person import DrilledPerson, PersonRequests, choose_person
-from controller.lab.trials.region.postgres_instances import PostgresAccess
+from controller.lab.trials.region.programs.drill_files import DrillPlan, RegionServer, write_plan
 from controller.lab.trials.region.region_network import USERS, RegionNetwork, RegionNode
 from controller.lab.trials.region.rehearsed_stack import DrilledStack, RehearsedStack
 from controller.model.policy_files import OUTPUTS

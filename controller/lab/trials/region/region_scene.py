@@ -24,13 +24,17 @@ from controller.lab.state.processes import (
     list_inhabitants,
     wait_until,
 )
-from controller.lab.trials.region.deployed_pair import DeployedInstance
-from controller.lab.trials.region.postgres_instances import PostgresAccess, PostgresInstance, find_postgres_programs
+from controller.lab.trials.region.databases.deployed_pair import DeployedInstance
+from controller.lab.trials.region.databases.postgres_instances import (
+    PostgresAccess,
+    PostgresInstance,
+    find_postgres_programs,
+)
 from controller.lab.trials.region.region_network import USERS, RegionNetwork, RegionNode, list_drill_namespaces
 from controller.storage.file_lock import hold_folder_lock
 
-FRONTEND = "controller.lab.trials.region.region_frontend"
-SERVICE = "controller.lab.trials.region.affairs_service"
+FRONTEND = "controller.lab.trials.region.programs.region_frontend"
+SERVICE = "controller.lab.trials.region.programs.affairs_service"
 _PROGRAMS = {"ip": "iproute2", "unshare": "util-linux", "setpriv": "util-linux", "setsid": "util-linux"}
 _PATIENCE_SECONDS = 1.0
 _LEAVING_SECONDS = 10.0

@@ -105,7 +105,7 @@ def test_the_drilled_stack_is_one_that_the_stacks_program_takes(stack: DrilledSt
     values = yaml.safe_load(stack.format_file())["config"]
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
     found = parse_stack_configuration("lab", texts, file)
-    assert found.find_pair(found.applications["affairs"].database).primary.region == "tokyo"
+    assert found.find_pair(found.databases["affairs"]).primary.region == "tokyo"
 
 
 def test_a_stack_without_a_pair_is_refused(tmp_path: Path) -> None:

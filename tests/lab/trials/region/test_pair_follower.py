@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from controller.errors import LabError
-from controller.lab.trials.region.deployed_pair import DeployedInstance, DeployedPair, find_deployed_pair
-from controller.lab.trials.region.pair_follower import PairFollower, choose_step
+from controller.lab.trials.region.databases.deployed_pair import DeployedInstance, DeployedPair, find_deployed_pair
+from controller.lab.trials.region.databases.pair_follower import PairFollower, choose_step
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore

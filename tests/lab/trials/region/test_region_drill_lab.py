@@ -3,6 +3,8 @@
 The engine deploys to the offline Google. Nothing here was tried on Google.
 """
 
+# ruff: noqa: RUF001 Japanese writes with wide signs
+
 from __future__ import annotations
 
 import json
@@ -15,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from controller.lab.state.processes import wait_until
-from controller.lab.trials.region.drill_files import STATE
 from controller.lab.trials.region.drill_report import LAB_RPO_SECONDS, LAB_RTO_SECONDS
+from controller.lab.trials.region.programs.drill_files import STATE
 from controller.lab.trials.region.region_network import list_drill_namespaces
 from controller.lab.trials.region.region_scene import hold_drill_folder
 from tests.cli.running import ROOT, here

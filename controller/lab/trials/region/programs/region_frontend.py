@@ -1,7 +1,7 @@
 """The proxy of the drill: the virtual city's, before the services of two regions.
 
-Run as `python -m controller.lab.trials.region.region_frontend STATE`. A request goes to the first region that the
-deployed backend leads to. Google's load balancer chooses the nearest one, and leaves out for a while one that fails
+Run as `python -m controller.lab.trials.region.programs.region_frontend STATE`. A request goes to the first region that
+the deployed backend leads to. Google's load balancer chooses the nearest one, and leaves out for a while one that fails
 (outlier detection); neither would find a database that is gone.
 """
 
@@ -18,8 +18,8 @@ from controller.lab.iap.iap_frontend import IapFrontend
 from controller.lab.services.http_server import open_listener, serve_http
 from controller.lab.state.layout import Listener
 from controller.lab.state.perimeter import HTTPS
-from controller.lab.trials.region.deployed_pair import find_deployed_pair
-from controller.lab.trials.region.drill_files import DrillPlan, get_plan
+from controller.lab.trials.region.databases.deployed_pair import find_deployed_pair
+from controller.lab.trials.region.programs.drill_files import DrillPlan, get_plan
 from controller.lab.trials.region.region_network import SERVICE_PORT, USERS
 
 

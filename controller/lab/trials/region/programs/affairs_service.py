@@ -1,7 +1,8 @@
 """The small service of the drill: one in each region, keeps numbered rows in the database that it is told to use.
 
-Run as `python -m controller.lab.trials.region.affairs_service STATE NAMESPACE LOCATION`. It takes what the proxy signed
-and nothing else. Which database it uses is read from its own variables in the deployment, for every request.
+Run as `python -m controller.lab.trials.region.programs.affairs_service STATE NAMESPACE LOCATION`. It takes what the
+proxy signed and nothing else. Which database it uses is read from its own variables in the deployment, for every
+request.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from controller.lab.iap.deployed_access import DeploymentWatcher
 from controller.lab.iap.guarded_applications import IapPublicKeys
 from controller.lab.services.http_server import one_header, open_listener, read_body, serve_http
 from controller.lab.state.layout import Listener
-from controller.lab.trials.region.deployed_pair import find_deployed_pair
-from controller.lab.trials.region.drill_files import DrillPlan, get_plan
-from controller.lab.trials.region.postgres_instances import DATABASE, PORT, SERVICE
+from controller.lab.trials.region.databases.deployed_pair import find_deployed_pair
+from controller.lab.trials.region.databases.postgres_instances import DATABASE, PORT, SERVICE
+from controller.lab.trials.region.programs.drill_files import DrillPlan, get_plan
 from controller.lab.trials.region.region_network import SERVICE_PORT
 
 MOST_NUMBER = 2**53

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 from controller.errors import LabError
 from controller.lab.iap.deployed_access import DeploymentWatcher
 from controller.lab.state.processes import wait_until
-from controller.lab.trials.region.deployed_pair import DeployedInstance, DeployedPair, find_deployed_pair
+from controller.lab.trials.region.databases.deployed_pair import DeployedInstance, DeployedPair, find_deployed_pair
 
 _LOOK_SECONDS = 0.1
 
