@@ -85,4 +85,5 @@ def draw_sample(pairs: Sequence[MatrixPair], size: int, seed: str) -> list[Matri
 
 def _describe(one: PairResult) -> str:
     pair = one.pair
-    return f"{pair.host} to {pair.target.application} over IPv{int(pair.target.family)} ({one.verdict})"
+    seen = f"{one.verdict}: {one.detail}" if one.detail else f"{one.verdict}"
+    return f"{pair.host} to {pair.target.application} over IPv{int(pair.target.family)} ({seen})"
