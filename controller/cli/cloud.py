@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -58,6 +58,8 @@ Yes = Annotated[
 WithoutPlan = Annotated[
     bool, typer.Option("--without-plan", help="With --yes: although nobody has looked at a saved plan.")
 ]
+_KEYBOARD, _SCREEN, _ERRORS = range(3)
+"""The descriptors that the engine asks by."""
 _LARGEST_RECORD = 256 * 1024 * 1024
 """Bytes of the engine's record of a stack; production's has about one."""
 
@@ -259,7 +261,7 @@ def _run(
     command: str, stack: str, policies: Path, *given: str, approval: Approval | None = None, as_json: bool
 ) -> Engine:
     """Run a command of the engine; before it is started, see that somebody agrees to it or can be asked."""
-    terminal = sys.stdin.isatty() and (sys.stderr if as_json else sys.stdout).isatty()
+    terminal = os.isatty(_KEYBOARD) and os.isatty(_ERRORS if as_json else _SCREEN)
     agreed = choose_approval(command, stack, approval or Approval(), terminal=terminal)
     engine = choose_engine(stack, _progress, policies=policies)
     said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))

@@ -51,6 +51,7 @@ def test_the_command_is_refused_without_a_terminal_before_any_engine(
     command: str, offline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TSUNAGU_OFFLINE", offline)
+    monkeypatch.setattr(os, "isatty", lambda _: False)
     monkeypatch.setenv("TSUNAGU_REHEARSAL", str(tmp_path / "rehearsal"))
     for given in ((), ("--yes",)):
         done = here("cloud", command, "--stack", "production", *given, cwd=ROOT)
