@@ -84,7 +84,7 @@ def _find_replaced_ranges(configured: StackConfiguration, deployed: Record) -> I
     for subnet in find_deployed(deployed, "Subnetwork"):
         location = subnet.outputs.get("region")
         before = _read_range(subnet.outputs.get("ipCidrRange"))
-        region = ids.get(location, "")
+        region = ids.get(str(location), "")
         wanted = configured.network.subnets.get(region)
         if before and wanted and not before.subnet_of(wanted) and location in busy:
             message = (

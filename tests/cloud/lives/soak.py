@@ -67,7 +67,8 @@ def _play_state(seed: int, until: float, job: Job, folder: Path) -> Played:
         base = prepare(stack, STATES[state], folder / "base")
     except AssertionError as error:
         return Played(TRIALS, 1, [f"{stack}, before {state}: {error}"])
-    cases, wrong = 0, []
+    cases = 0
+    wrong: list[str] = []
     for trial in list_trials():
         if (trial.stack, trial.state) == job and time.time() < until:
             cases += 1

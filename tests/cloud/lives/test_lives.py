@@ -9,6 +9,7 @@ import pytest
 
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.world.injected_faults import FaultRule
+from stacks.settings.database_pair import OperationKind
 from tests.cloud.lives.generated import choose_operation
 from tests.cloud.lives.soak import GENERATED, list_jobs
 from tests.cloud.lives.stack_life import DO, StackLife, read_steps
@@ -86,7 +87,8 @@ def test_a_preview_that_replaces_is_read_as_such() -> None:
 
 def test_the_drawn_operations_are_in_order() -> None:
     for seed in range(50):
-        rng, done = Random(seed), []  # noqa: S311 no secrets
+        rng = Random(seed)  # noqa: S311 no secrets
+        done: list[dict[OperationKind, str]] = []
         for _ in range(6):
             done.append(choose_operation(done, rng))
         kinds = [next(iter(one)) for one in done]
