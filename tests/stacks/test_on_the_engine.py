@@ -280,13 +280,13 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     # No flow leads to the internet, so nobody needs a NAT gateway.
     assert deleted == sorted(["japan", *(f"{one}-{kind}" for one in regions for kind in ("nat", "router"))])
     # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
-    # services have limits and times, and backends stand behind the web firewall.
+    # services have limits and times, backends stand behind the web firewall, the provider names whose quota counts.
     updated = {tuple(one["urn"].rpartition(":")[0:3:2]) for one in by_kind["update"] if levels not in one["urn"]}
     kept_names = {(urn.rpartition("$")[2].rpartition("/")[0], name) for urn, name in updated}
     applications = ("affairs", "file-exchange", "staff-ai", "learning-dashboard")
     services = {("gcp:cloudrunv2", f"{name}-{region}") for name in applications for region in regions}
     backends = {("gcp:compute", name) for name in applications}
-    assert kept_names == {("gcp:logging", "audit"), ("gcp:sql", "affairs-osaka"), *services, *backends}
+    assert kept_names == {("gcp:logging", "audit"), ("gcp:sql", "affairs-osaka"), ("", "google"), *services, *backends}
     assert len(by_kind["update"]) == len(updated) + 1
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]

@@ -9,6 +9,7 @@ from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.bucket_rules import BUCKET, check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
@@ -63,10 +64,15 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
-    word = named or _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
+    word = named or find_service(kind)
     project = str(values.get("project") or "")
     if word is not None and project:
         check_service_enabled(store, project, word)
+
+
+def find_service(kind: ResourceType) -> str | None:
+    """Return the first word of the API that answers for a type; None where it is part of what sets a project up."""
+    return _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
 
 
 def check_service_enabled(store: WorldStore, project: str, word: str) -> None:
@@ -134,6 +140,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
         Refused: something still needs it.
     """
     check_log_deletion(token, values)
+    check_bucket_deletion(token, values)
     if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
         _connection_unused(store, values)
 
@@ -141,6 +148,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    BUCKET: check_bucket,
     INSTANCE: check_instance,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
