@@ -12,11 +12,11 @@ import pulumi_gcp as gcp
 from controller.compile.identity.iap_bindings import CloudApplication
 from stacks.foundation import Foundation
 from stacks.settings.configuration import ApplicationSettings
-from stacks.settings.containers import Resources
 from stacks.settings.database_pair import DatabasePair
-from stacks.settings.images import place_image
 from stacks.settings.naming import Naming, make_network_tag
 from stacks.settings.regions import RegionId
+from stacks.settings.services.containers import Resources
+from stacks.settings.services.images import place_image
 
 ContainerEnvironment = Mapping[str, pulumi.Input[str]]
 """What a container is told, by the name of the variable."""

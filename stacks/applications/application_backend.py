@@ -15,9 +15,9 @@ import pulumi_gcp as gcp
 from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.applications.application_data import DATA_BEFORE
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, SaasHosting
-from stacks.settings.containers import ServiceSettings
 from stacks.settings.naming import TYPE, build_urn
 from stacks.settings.regions import RegionId
+from stacks.settings.services.containers import ServiceSettings
 
 HTTPS = 443
 ZONE = "a"

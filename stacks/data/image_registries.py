@@ -13,9 +13,9 @@ import pulumi_gcp as gcp
 
 from stacks.data.keys import EncryptionKeys
 from stacks.project_services import ProjectServices
-from stacks.settings.images import REPOSITORY
 from stacks.settings.naming import TYPE, Naming
 from stacks.settings.regions import RegionId, StackRegions
+from stacks.settings.services.images import REPOSITORY
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import pulumi_gcp as gcp
 
 from stacks.project_services import ProjectServices
 from stacks.settings.naming import LONGEST_NAME, TYPE, make_google_name
-from stacks.settings.web_firewall import ATTACKS, WebFirewallSettings
+from stacks.settings.services.web_firewall import ATTACKS, WebFirewallSettings
 
 FIRST, STEP = 1_000, 10
 """Priorities of the rules against attacks: the lower number decides."""

@@ -42,7 +42,6 @@ from controller.inputs.character_classes import Argument, Fingerprint, FolderPat
 from controller.inputs.exact_values import AddressText
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
-from stacks.settings.containers import Resources, ServiceSettings
 from stacks.settings.database_pair import DatabasePair, PairOperation, begin_pair, follow_operations
 from stacks.settings.regions import (
     DEFAULT_REGIONS,
@@ -54,7 +53,8 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
-from stacks.settings.web_firewall import WebFirewallSettings
+from stacks.settings.services.containers import Resources, ServiceSettings
+from stacks.settings.services.web_firewall import WebFirewallSettings
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""

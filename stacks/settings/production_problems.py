@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from stacks.settings.configuration import ApplicationSettings, CloudRunHosting, StackConfiguration
-from stacks.settings.images import REPOSITORY, is_in_own_registry
 from stacks.settings.region_problems import RegionProblem
+from stacks.settings.services.images import REPOSITORY, is_in_own_registry
 
 PRODUCTION = "production"
 SHARED_CORE = ("db-f1-micro", "db-g1-small")

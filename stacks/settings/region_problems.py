@@ -9,8 +9,8 @@ from controller.inputs.near_matches import suggest_names
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, StackConfiguration
 from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
-from stacks.settings.images import find_image_location
 from stacks.settings.regions import RESERVED
+from stacks.settings.services.images import find_image_location
 
 RegionProblem = tuple[tuple[str | int, ...], str]
 """The place of a key in the stack's file, and what is wrong there."""

@@ -195,6 +195,7 @@ def test_the_public_application_is_let_through_by_name_only() -> None:
     [
         ("stack-regions-only", DATABASE, "region"),
         ("proxy-everywhere", BACKEND, "iap"),
+        ("web-firewall", BACKEND, "securityPolicy"),
         ("nothing-public", BINDING, "members"),
         ("own-keys", DATABASE, "encryptionKeyName"),
         ("data-is-kept", DATABASE, "settings"),
@@ -207,7 +208,7 @@ def test_what_is_unknown_in_a_preview_is_judged_when_it_is_known(name: str, kind
 
 def test_each_names_its_clause() -> None:
     assert all(guardrail.clause[0].isdigit() for guardrail in GUARDRAILS)
-    assert len(BY_NAME) == len(GUARDRAILS) == 7
+    assert len(BY_NAME) == len(GUARDRAILS) == 8
 
 
 KOBE = find_stack_regions({"tsunagu:regions": '[{"id": "kobe", "location": "asia-northeast2", "name": "神戸"}]'})

@@ -286,7 +286,16 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     applications = ("affairs", "file-exchange", "staff-ai", "learning-dashboard")
     services = {("gcp:cloudrunv2", f"{name}-{region}") for name in applications for region in regions}
     backends = {("gcp:compute", name) for name in applications}
-    assert kept_names == {("gcp:logging", "audit"), ("gcp:sql", "affairs-osaka"), ("", "google"), *services, *backends}
+    sessions = {("gcp:iap", name) for name in ("staff-ai", "learning-dashboard")}
+    assert kept_names == {
+        ("gcp:logging", "audit"),
+        ("gcp:storage", "tsunagu-kawasaki-lab-audit"),
+        ("gcp:sql", "affairs-osaka"),
+        ("", "google"),
+        *sessions,
+        *services,
+        *backends,
+    }
     assert len(by_kind["update"]) == len(updated) + 1
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
