@@ -51,7 +51,7 @@ class GraphMonitor(MockMonitor):
     """Remembers who waits for whom."""
 
     def __init__(self, mocks: Recorder) -> None:
-        super().__init__(mocks)  # type: ignore[no-untyped-call]
+        super().__init__(mocks)
         self.registered: dict[str, Registered] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: ANN401, N802 the SDK's
