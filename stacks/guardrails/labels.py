@@ -10,6 +10,7 @@ WANTED = ("managed-by", "city", "environment", "part", "importance")
 CLASSES = ("i", "ii", "iii", "iv")
 LABELLED = {
     "artifactregistry.Repository": "labels",
+    "backupdisasterrecovery.BackupVault": "labels",
     "certificatemanager.Certificate": "labels",
     "certificatemanager.CertificateMap": "labels",
     "certificatemanager.CertificateMapEntry": "labels",

@@ -7,6 +7,7 @@ from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Vio
 KEY_OF = {
     "alloydb.Cluster": "encryptionConfig.kmsKeyName",
     "artifactregistry.Repository": "kmsKeyName",
+    "backupdisasterrecovery.BackupVault": "encryptionConfig.kmsKeyName",
     "bigquery.Dataset": "defaultEncryptionConfiguration.kmsKeyName",
     "cloudrunv2.Job": "template.template.encryptionKey",
     "cloudrunv2.Service": "template.encryptionKey",
@@ -27,6 +28,7 @@ NO_KEY_POSSIBLE = ("secretmanager.Secret",)
 """Types that store something and spread it over the world; there is a regional one to take instead."""
 PROTECTED = (
     "artifactregistry.Repository",
+    "backupdisasterrecovery.BackupVault",
     "kms.CryptoKey",
     "logging.ProjectBucketConfig",
     "sql.DatabaseInstance",
@@ -53,6 +55,8 @@ def require_protection(resource: CheckedResource) -> Violations:
         yield from _require_old_contents(resource)
     for path, wanted in MUST_BE.get(resource.kind, {}).items():
         is_backup = path.startswith("settings.backupConfiguration")
+        if is_backup and resource.get_input("settings.userLabels.backups") == "vault":
+            continue
         if is_backup and resource.get_input("instanceType") == "READ_REPLICA_INSTANCE":
             continue
         if resource.differs(path, wanted) and not (resource.get_input(path) is None and wanted is False):

@@ -15,7 +15,9 @@ from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.services.backup_vaults import BACKUP_LAWS
 from controller.offline_google.world.services.containers import CONTAINER_LAWS
+from controller.offline_google.world.services.database_users import USER, check_user
 from controller.offline_google.world.services.image_registries import REPOSITORY, check_repository
 from controller.offline_google.world.services.web_firewall import SECURITY_POLICY, check_security_policy
 from controller.offline_google.world.world_store import WorldStore
@@ -25,6 +27,7 @@ Values = Mapping[str, Value]
 _SERVICES: Mapping[str, str] = {
     "accesscontextmanager": "accesscontextmanager",
     "artifactregistry": "artifactregistry",
+    "backupdisasterrecovery": "backupdr",
     "certificatemanager": "certificatemanager",
     "cloudidentity": "cloudidentity",
     "cloudrunv2": "run",
@@ -152,7 +155,9 @@ _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     INSTANCE: check_instance,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
+    **BACKUP_LAWS,
     **CONTAINER_LAWS,
     REPOSITORY: check_repository,
     SECURITY_POLICY: check_security_policy,
+    USER: check_user,
 }
