@@ -33,6 +33,7 @@ GOOD_BUCKET = {
     "encryption": {"defaultKmsKeyName": "key"},
     "versioning": {"enabled": True},
     "publicAccessPrevention": "enforced",
+    "uniformBucketLevelAccess": True,
     "labels": LABELS,
 }
 GOOD_DATABASE = {
@@ -41,7 +42,7 @@ GOOD_DATABASE = {
     "deletionProtection": True,
     "settings": {
         "deletionProtectionEnabled": True,
-        "ipConfiguration": {"ipv4Enabled": False},
+        "ipConfiguration": {"ipv4Enabled": False, "sslMode": "ENCRYPTED_ONLY"},
         "backupConfiguration": {
             "enabled": True,
             "pointInTimeRecoveryEnabled": True,
@@ -55,8 +56,12 @@ GOOD: dict[str, dict[str, Any]] = {
     RUN: GOOD_RUN,
     BUCKET: GOOD_BUCKET,
     DATABASE: GOOD_DATABASE,
-    BINDING: {"members": ["group:a@b.example"]},
-    KEY: {"labels": LABELS},
+    BINDING: {
+        "role": "roles/iap.httpsResourceAccessor",
+        "members": ["group:a@b.example"],
+        "condition": {"expression": '"a" in request.auth.access_levels'},
+    },
+    KEY: {"labels": LABELS, "rotationPeriod": "7776000s"},
 }
 
 
@@ -122,10 +127,10 @@ def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
         ("proxy-everywhere", RUN, "defaultUriDisabled", False, "address of its own"),
         ("proxy-everywhere", RUN, "invokerIamDisabled", True, "anybody"),
         ("proxy-everywhere", RUN, "iapEnabled", True, "only one of them"),
-        ("nothing-public", BINDING, "members", ["allUsers"], "allUsers"),
-        ("nothing-public", BINDING, "members", ["group:a@b.example", "allAuthenticatedUsers"], "allAuthenticatedUsers"),
-        ("nothing-public", BINDING, "members", ["user:a@b.example"], "single person"),
-        ("nothing-public", "gcp:projects/iAMMember:IAMMember", "member", "allUsers", "allUsers"),
+        ("named-access", BINDING, "members", ["allUsers"], "allUsers"),
+        ("named-access", BINDING, "members", ["group:a@b.example", "allAuthenticatedUsers"], "allAuthenticatedUsers"),
+        ("named-access", BINDING, "members", ["user:a@b.example"], "single person"),
+        ("named-access", "gcp:projects/iAMMember:IAMMember", "member", "allUsers", "allUsers"),
         ("nothing-public", ADDRESS, "addressType", "EXTERNAL", "public address"),
         ("nothing-public", ADDRESS, "name", "x", "public address"),
         ("nothing-public", "gcp:compute/forwardingRule:ForwardingRule", "target", "x", "public regional"),
@@ -186,7 +191,7 @@ def test_the_public_application_is_let_through_by_name_only() -> None:
     [
         ("stack-regions-only", DATABASE, "region"),
         ("proxy-everywhere", BACKEND, "iap"),
-        ("nothing-public", BINDING, "members"),
+        ("named-access", BINDING, "members"),
         ("own-keys", DATABASE, "encryptionKeyName"),
         ("data-is-kept", DATABASE, "settings"),
         ("labels", BUCKET, "labels"),
