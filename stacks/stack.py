@@ -25,7 +25,7 @@ from stacks.applications.application_jobs import ApplicationJobs, ApplicationJob
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
-from stacks.settings.configuration import StackConfiguration
+from stacks.settings.configuration import GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
     ConfigurationRefused,
@@ -74,6 +74,22 @@ def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFa
     )
 
 
+def declare_provider(google: GoogleSettings, region: str) -> gcp.Provider:
+    """Declare the provider: where things are, who calls, and on whose quota.
+
+    Calls to Cloud Identity and Access Context Manager belong to no project; a person's are refused without a quota
+    project (the provider's pages of these types; terraform-provider-google#7477).
+    """
+    return gcp.Provider(
+        "google",
+        project=google.project,
+        region=region,
+        billing_project=google.quota_project or google.project,
+        user_project_override=True,
+        impersonate_service_account=google.deployer,
+    )
+
+
 def declare_stack(city: City, configured: StackConfiguration, file: Path) -> DeclaredStack:
     """Declare every resource of the stack; return what its outputs are made from.
 
@@ -97,7 +113,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     regions = configured.places
     for warning in regions.find_warnings():
         pulumi.log.warn(warning)
-    google = gcp.Provider("google", project=configured.google.project, region=regions.locations[0])
+    google = declare_provider(configured.google, regions.locations[0])
     opts = pulumi.ResourceOptions(providers=[google])
     firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(

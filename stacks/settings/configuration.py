@@ -61,6 +61,12 @@ Image = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
 ]
 """A container in a registry of one region, by its digest."""
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+ServiceAccount = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"),
+]
+"""Its address."""
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -76,15 +82,20 @@ class GoogleSettings(StrictModel):
     which there is one, made before any stack;
     `device_authority` the fingerprint of the root that device certificates come from; `device_vendor` the suffix of the
     client state that the device management writes.
+    `quota_project` is the project that every call counts on; left out, it is `project`. Google refuses a person's calls
+    to Cloud Identity and Access Context Manager without one. `deployer` is a service account that is impersonated; left
+    out, whoever runs the engine calls himself.
     """
 
-    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
+    project: ProjectId
     project_number: str = Field(pattern=r"^[0-9]{1,20}$")
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
     access_policy: str = Field(pattern=r"^[0-9]{1,20}$")
     device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
+    quota_project: ProjectId | None = None
+    deployer: ServiceAccount | None = None
 
 
 def _gather_regions(value: object, kept: str, beside: str) -> object:

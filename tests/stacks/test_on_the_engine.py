@@ -272,9 +272,10 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     assert all(name == "in-country" or name.startswith("registered") for name in rest)
     # The level of the country has its name of any country; what asked for the old one asks for the new one first.
     assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
-    # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own.
+    # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
+    # the provider names the project whose quota counts.
     updated = {one["urn"].rpartition("::")[2] for one in by_kind["update"] if levels not in one["urn"]}
-    assert updated == {"audit", "affairs-osaka"}
+    assert updated == {"audit", "affairs-osaka", "google"}
     assert len(by_kind["update"]) == len(updated) + 1
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]

@@ -60,10 +60,15 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
-    word = named or _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
+    word = named or find_service(kind)
     project = str(values.get("project") or "")
     if word is not None and project:
         check_service_enabled(store, project, word)
+
+
+def find_service(kind: ResourceType) -> str | None:
+    """Return the first word of the API that answers for a type; None where it is part of what sets a project up."""
+    return _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
 
 
 def check_service_enabled(store: WorldStore, project: str, word: str) -> None:
