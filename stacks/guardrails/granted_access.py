@@ -121,10 +121,10 @@ def _build_grant(given: Mapping[str, Any]) -> GrantedRole:
     )
 
 
-def judge_member(member: str, directory: str) -> str:
+def find_member_fault(member: str, directory: str) -> str:
     """Return the message that says why a member may be granted nothing; empty where it may.
 
-    >>> judge_member("allUsers", ""), judge_member("group:teachers@city.example", "city.example")
+    >>> find_member_fault("allUsers", ""), find_member_fault("group:teachers@city.example", "city.example")
     ('bound-to-all', '')
     """
     kind, _, rest = member.strip().partition(":")
@@ -162,7 +162,7 @@ def forbid_unnamed_members(resource: CheckedResource) -> Violations:
         yield say("policy-unread", why=str(error))
         return
     for member in sorted(members):
-        fault = judge_member(member, resource.directory)
+        fault = find_member_fault(member, resource.directory)
         if fault:
             yield say(fault, member=member, person=member.partition(":")[2])
     for path, value in list_leaves(resource.inputs):
@@ -171,7 +171,7 @@ def forbid_unnamed_members(resource: CheckedResource) -> Violations:
         if word in EVERYBODY and last not in ("member", "members"):
             yield say("bound-to-all", member=f"{value} ({path})", person="")
         if last in ("iamMember", "identities") and isinstance(value, str) and word not in EVERYBODY:
-            fault = judge_member(value, resource.directory)
+            fault = find_member_fault(value, resource.directory)
             if fault:
                 yield say(fault, member=value, person=value.partition(":")[2])
     yield from _check_dataset_access(resource)
@@ -240,7 +240,7 @@ def forbid_keys_of_persons(resource: CheckedResource) -> Violations:
         yield say("bound-to-person", member=f"{name}", person=name)
 
 
-def forbid_strange_access(resource: CheckedResource) -> Violations:
+def forbid_unnamed_access(resource: CheckedResource) -> Violations:
     """Find what is granted to whom nobody has named, or more than is needed."""
     yield from forbid_unnamed_members(resource)
     yield from forbid_wide_roles(resource)
@@ -252,4 +252,4 @@ def is_known(value: object) -> bool:
     return value is not None and value is not UNKNOWN
 
 
-NAMED = Guardrail("named-access", "6.2(1), 6.1(7)", forbid_strange_access)
+NAMED = Guardrail("named-access", "6.2(1), 6.1(7)", forbid_unnamed_access)
