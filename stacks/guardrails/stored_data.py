@@ -83,10 +83,16 @@ def require_protection(resource: CheckedResource) -> Violations:
 
 
 def _check_bucket(resource: CheckedResource) -> Violations:
-    """Old versions are kept, or nothing may be deleted before its time; and no rule deletes what is still used."""
+    """Old versions are kept, or nothing may be deleted before its time; and no rule deletes what is still used.
+
+    Which of the two a bucket has; whether Google takes them together, documents disagree.
+    """
     versions, retention = resource.get_input("versioning.enabled"), resource.get_input("retentionPolicy")
-    if versions not in (True, UNKNOWN) and retention is None:
-        yield say("could-be-lost", path="versioning.enabled", wanted="true")
+    if UNKNOWN not in (versions, retention):
+        if versions is not True and not retention:
+            yield say("unversioned")
+        elif versions is True and retention:
+            yield say("versions-and-retention")
     rules = resource.get_input("lifecycleRules")
     for rule in rules if isinstance(rules, list) else ():
         condition = get_value(rule, "condition")
