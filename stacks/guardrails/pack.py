@@ -24,7 +24,7 @@ from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, say
 from stacks.guardrails.labels import LABELS
 from stacks.guardrails.locations import IN_THE_REGIONS, KNOWN, SECOND_PLACE
 from stacks.guardrails.network_exposure import CLOSED
-from stacks.guardrails.public_access import PROXY, PUBLIC
+from stacks.guardrails.public_access import PROXY, PUBLIC, WEB_FIREWALL
 from stacks.guardrails.stored_data import KEPT, KEYS
 
 GUARDRAILS: tuple[Guardrail, ...] = (
@@ -33,6 +33,7 @@ GUARDRAILS: tuple[Guardrail, ...] = (
     NAMED,
     CONDITIONS,
     PROXY,
+    WEB_FIREWALL,
     CLOSED,
     KEYS,
     KEPT,

@@ -46,8 +46,14 @@ def _check_service(resource: CheckedResource) -> Violations:
         yield say("run-second-proxy")
 
 
-def require_request_firewall(resource: CheckedResource) -> Violations:
-    """Find rules of Cloud Armor that look as if they stopped something, and do not."""
+def require_web_firewall(resource: CheckedResource) -> Violations:
+    """Find backends on the internet that no web application firewall stands before, a public application's too.
+
+    A rule of it that is only a preview looks as if it stopped something.
+    """
+    outside = (resource.get_input("loadBalancingScheme") or "EXTERNAL") in EXTERNAL
+    if resource.kind in BACKENDS and outside and resource.get_input("securityPolicy") in (None, ""):
+        yield say("no-waf")
     rules: list[Any] = [resource.inputs] if resource.kind in WAF_RULES else []
     if resource.kind in ("compute.SecurityPolicy", "compute.RegionSecurityPolicy"):
         given = resource.get_input("rules")
@@ -57,10 +63,5 @@ def require_request_firewall(resource: CheckedResource) -> Violations:
             yield say("waf-preview", priority=rule.get("priority"))
 
 
-def forbid_ways_round(resource: CheckedResource) -> Violations:
-    """Find ways to an application past the proxy or past the firewall of requests."""
-    yield from require_proxy(resource)
-    yield from require_request_firewall(resource)
-
-
-PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", forbid_ways_round)
+PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", require_proxy)
+WEB_FIREWALL = Guardrail("web-firewall", "6.1(7), 要素技術", require_web_firewall)

@@ -9,6 +9,7 @@ from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Vio
 from stacks.guardrails.resource_types import find_known_type
 
 PROTECTED = (
+    "artifactregistry.Repository",
     "bigquery.Dataset",
     "firestore.Database",
     "kms.CryptoKey",

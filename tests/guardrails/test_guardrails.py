@@ -18,6 +18,7 @@ BY_NAME = {guardrail.name: guardrail for guardrail in GUARDRAILS}
 LABELS = {"managed-by": "tsunagu", "city": "x", "environment": "production", "part": "affairs", "importance": "ii"}
 BACKEND, RUN = "gcp:compute/backendService:BackendService", "gcp:cloudrunv2/service:Service"
 BUCKET, DATABASE = "gcp:storage/bucket:Bucket", "gcp:sql/databaseInstance:DatabaseInstance"
+REGISTRY = "gcp:artifactregistry/repository:Repository"
 BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
 ADDRESS, KEY = "gcp:compute/address:Address", "gcp:kms/cryptoKey:CryptoKey"
 GOOD_RUN = {
@@ -52,7 +53,8 @@ GOOD_DATABASE = {
     },
 }
 GOOD: dict[str, dict[str, Any]] = {
-    BACKEND: {"iap": {"enabled": True}},
+    BACKEND: {"iap": {"enabled": True}, "securityPolicy": "policy"},
+    REGISTRY: {"location": "asia-northeast1", "kmsKeyName": "key", "labels": LABELS},
     RUN: GOOD_RUN,
     BUCKET: GOOD_BUCKET,
     DATABASE: GOOD_DATABASE,
@@ -128,6 +130,11 @@ def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
         ("stack-regions-only", DATABASE, "region", None, "names no region"),
         ("proxy-everywhere", BACKEND, "iap.enabled", False, "no identity-aware proxy"),
         ("proxy-everywhere", BACKEND, "iap", None, "no identity-aware proxy"),
+        ("web-firewall", BACKEND, "securityPolicy", None, "no web application firewall"),
+        ("web-firewall", BACKEND, "securityPolicy", "", "no web application firewall"),
+        ("own-keys", REGISTRY, "kmsKeyName", None, "Google's key only"),
+        ("labels", REGISTRY, "labels", {}, "lacks the labels"),
+        ("stack-regions-only", REGISTRY, "location", "asia", "outside the stack's"),
         ("proxy-everywhere", RUN, "ingress", "INGRESS_TRAFFIC_ALL", "past the load balancer"),
         ("proxy-everywhere", RUN, "defaultUriDisabled", False, "address of its own"),
         ("proxy-everywhere", RUN, "invokerIamDisabled", True, "anybody"),
@@ -205,7 +212,7 @@ def test_what_is_unknown_in_a_preview_is_judged_when_it_is_known(name: str, kind
 
 def test_each_names_its_clause() -> None:
     assert all(guardrail.clause[0].isdigit() for guardrail in GUARDRAILS)
-    assert len(BY_NAME) == len(GUARDRAILS) == 11
+    assert len(BY_NAME) == len(GUARDRAILS) == 12
 
 
 KOBE = find_stack_regions({"tsunagu:regions": '[{"id": "kobe", "location": "asia-northeast2", "name": "神戸"}]'})
