@@ -9,11 +9,15 @@ from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.bucket_rules import BUCKET, check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.services.containers import CONTAINER_LAWS
+from controller.offline_google.world.services.image_registries import REPOSITORY, check_repository
+from controller.offline_google.world.services.web_firewall import SECURITY_POLICY, check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
 Values = Mapping[str, Value]
@@ -136,6 +140,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
         Refused: something still needs it.
     """
     check_log_deletion(token, values)
+    check_bucket_deletion(token, values)
     if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
         _connection_unused(store, values)
 
@@ -143,7 +148,11 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    BUCKET: check_bucket,
     INSTANCE: check_instance,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
+    **CONTAINER_LAWS,
+    REPOSITORY: check_repository,
+    SECURITY_POLICY: check_security_policy,
 }
