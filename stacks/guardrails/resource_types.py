@@ -65,7 +65,7 @@ KNOWN_TYPES: Final[Mapping[str, KnownType]] = {
     "artifactregistry.Repository": _at("location", labels="labels", key="kmsKeyName"),
     "backupdisasterrecovery.BackupPlan": _at("location"),
     "backupdisasterrecovery.BackupPlanAssociation": _at("location"),
-    "backupdisasterrecovery.BackupVault": _at("location", labels="labels", key="encryptionConfig.kmsKeyName"),
+    "backupdisasterrecovery.BackupVault": _at("location", labels="labels"),
     "backupdisasterrecovery.ServiceConfig": _at("location"),
     "bigquery.Dataset": _at("location", labels="labels", key="defaultEncryptionConfiguration.kmsKeyName"),
     "bigquery.DatasetAccess": _beside("datasetId"),
