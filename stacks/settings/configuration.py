@@ -20,6 +20,8 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
+      tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
+        - {resource: "gcp:compute/network:Network", property: mtu, reason: why}
 
 Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
 files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
@@ -50,6 +52,7 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
+from stacks.settings.unverified import UnverifiedProperty
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -239,6 +242,7 @@ class StackConfiguration(StrictModel):
     agreed to although they are not in the city's country.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
+    `unverified` names properties that are set although the offline Google does not model them.
     """
 
     format: Literal[2]
@@ -255,6 +259,7 @@ class StackConfiguration(StrictModel):
     public: Identifier | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
+    unverified: tuple[UnverifiedProperty, ...] = ()
 
     @property
     def databases(self) -> Mapping[str, DatabaseSettings]:

@@ -20,8 +20,10 @@ from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_
 from controller.model.likely_mistakes.values import explain_value
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
+from stacks.settings.production_problems import PRODUCTION
 from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
+from stacks.settings.unverified import find_unverified_problems
 
 PROJECT = Path(__file__).resolve().parents[2]
 GIVEN_FILE = "--config-file"
@@ -98,6 +100,7 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
     regions = [*find_region_problems(loaded)]
     found = [*regions, *find_setting_problems(loaded), *([] if regions else find_pair_problems(loaded))]
+    found += find_unverified_problems(loaded.unverified, production=loaded.environment == PRODUCTION)
     problems += [_locate(problem, lines) for problem in dict.fromkeys(found)]
     if problems:
         raise ConfigurationRefused(what, problems)
@@ -116,6 +119,12 @@ def find_overlap_problems(
     """Return ranges of the VPC that are in use; `used` gives the city's ranges by whose they are."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_overlaps(configured, used)]
+
+
+def locate_problems(problems: Iterable[RegionProblem], file: Path) -> list[Problem]:
+    """Return problems with the lines of the stack's file that they are about."""
+    lines = _Lines(file)
+    return [_locate(problem, lines) for problem in problems]
 
 
 def find_application_problems(

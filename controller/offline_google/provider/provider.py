@@ -7,6 +7,7 @@ schema, references. What it cannot: that Google accepts it, permissions, quota.
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import signal
 import stat
@@ -22,6 +23,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from controller.offline_google.environment import FAULTS, OFFLINE, STATE, RehearsalFolder, is_offline
+from controller.offline_google.models.unmodelled import NO_EXCEPTIONS
 from controller.offline_google.provider import operations
 from controller.offline_google.provider.partial_results import raise_partial_result
 from controller.offline_google.schema.facts import UnknownType
@@ -34,6 +36,8 @@ from controller.offline_google.world.world_store import WorldStore
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _CALLS_AT_ONCE = 16
 _CONFIGURATION = frozenset({"project", "region", "zone"})
+_UNVERIFIED = "unverified"
+"""Types and properties that the stack's file excepts, as JSON; the stack's program says it to this provider only."""
 _IGNORED = frozenset({"version", "pluginDownloadURL"})
 
 Context = grpc.ServicerContext
@@ -46,6 +50,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     def __init__(self, store: WorldStore, faults: Path | None) -> None:
         self.google = OfflineGoogle(store)
         self.faults = faults
+        self.exceptions = NO_EXCEPTIONS
 
     def Handshake(  # noqa: N802 the protocol's names
         self, request: provider_pb2.ProviderHandshakeRequest, context: Context
@@ -66,7 +71,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         del context
         failures = [
             provider_pb2.CheckFailure(property=name, reason="the offline Google takes only project, region and zone")
-            for name in sorted(read_properties(request.news).keys() - _CONFIGURATION - _IGNORED)
+            for name in sorted(read_properties(request.news).keys() - _CONFIGURATION - _IGNORED - {_UNVERIFIED})
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -76,7 +81,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Another project makes other resources: everything of this provider is replaced, as with the real one."""
         del context
         old, new = read_properties(request.olds), read_properties(request.news)
-        changed = sorted(name for name in _CONFIGURATION if old.get(name) != new.get(name))
+        changed = sorted(name for name in (*_CONFIGURATION, _UNVERIFIED) if old.get(name) != new.get(name))
         response = provider_pb2.DiffResponse
         return response(
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
@@ -92,11 +97,12 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         given = read_properties(request.args)
         defaults = {name: given[name] for name in _CONFIGURATION if isinstance(given.get(name), str)}
         self.google = OfflineGoogle(self.google.store, defaults)
+        self.exceptions = frozenset((kind, path) for kind, path in json.loads(given.get(_UNVERIFIED) or "[]"))
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
         """The inputs against the facts, and filled with defaults."""
-        return _answer(context, lambda: operations.check_resource(request))
+        return _answer(context, lambda: operations.check_resource(request, self.exceptions))
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
         """What a change means."""
