@@ -27,7 +27,8 @@ from stacks.applications.application_jobs import ApplicationJobs, ApplicationJob
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
-from stacks.settings.configuration import StackConfiguration
+from stacks.network.web_firewall import WebFirewall, WebFirewallArgs
+from stacks.settings.configuration import GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
     ConfigurationRefused,
@@ -36,7 +37,7 @@ from stacks.settings.read_configuration import (
     find_overlap_problems,
     locate_problems,
 )
-from stacks.settings.unverified import UnverifiedProperties
+from stacks.unverified import UnverifiedProperties
 
 OFFLINE = "TSUNAGU_OFFLINE"
 LAB = "lab"
@@ -78,6 +79,23 @@ def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFa
     )
 
 
+def declare_provider(google: GoogleSettings, region: str, opts: pulumi.ResourceOptions | None = None) -> gcp.Provider:
+    """Declare the provider: where things are, who calls, and on whose quota.
+
+    Calls to Cloud Identity and Access Context Manager belong to no project; a person's are refused without a quota
+    project (the provider's pages of these types; terraform-provider-google#7477).
+    """
+    return gcp.Provider(
+        "google",
+        project=google.project,
+        region=region,
+        billing_project=google.quota_project or google.project,
+        user_project_override=True,
+        impersonate_service_account=google.deployer,
+        opts=opts,
+    )
+
+
 def declare_stack(city: City, configured: StackConfiguration, file: Path) -> DeclaredStack:
     """Declare every resource of the stack; return what its outputs are made from.
 
@@ -104,7 +122,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     unverified = UnverifiedProperties(configured.unverified, _tell_offline_google(configured, os.environ))
     unverified.print_list()
     watched = pulumi.ResourceOptions(transformations=[unverified.look_at])
-    google = gcp.Provider("google", project=configured.google.project, region=regions.locations[0], opts=watched)
+    google = declare_provider(configured.google, regions.locations[0], watched)
     opts = pulumi.ResourceOptions.merge(watched, pulumi.ResourceOptions(providers=[google]))
     firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
@@ -117,6 +135,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             naming,
             configured.protected,
             firewall,
+            configured.serving,
         ),
         opts=opts,
     )
@@ -177,6 +196,13 @@ def _declare_applications(
         project=configured.google.project,
         opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
+    web_firewall = WebFirewall(
+        "web-firewall",
+        WebFirewallArgs(
+            {one.id: configured.applications[one.id].web_firewall for one in intent.applications}, foundation.services
+        ),
+        opts=opts,
+    )
     pairs = {name: configured.find_pair(database) for name, database in configured.databases.items()}
     return {
         compiled.id: _declare_application(
@@ -188,6 +214,7 @@ def _declare_applications(
                 project=configured.google.project,
                 serving=configured.serving,
                 protected=configured.protected,
+                web_firewall=web_firewall.policies[compiled.id],
                 lost=configured.lost_regions,
                 pair=pairs.get(compiled.id),
             ),

@@ -14,12 +14,15 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
       tsunagu:applications:
         affairs:                      # the application's id in the policy
           host: affairs
-          hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
+          hosting: {kind: cloud-run, image: ..., instances: [2, 100],
+                    resources: {cpu: 1, memory-mebibytes: 1024},               # optional, these are the defaults
+                    service: {health-path: /healthz, start-seconds: 240, timeout-seconds: 300, requests-at-once: 80}}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
                      primary: tokyo, standby: osaka, generation: 1,   # optional
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
+          web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
       tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
         - {resource: "gcp:compute/network:Network", property: mtu, reason: why}
 
@@ -52,7 +55,9 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
-from stacks.settings.unverified import UnverifiedProperty
+from stacks.settings.services.containers import Resources, ServiceSettings
+from stacks.settings.services.web_firewall import WebFirewallSettings
+from stacks.unverified import UnverifiedProperty
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -64,6 +69,12 @@ Image = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
 ]
 """A container in a registry of one region, by its digest."""
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+ServiceAccount = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"),
+]
+"""Its address."""
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -79,15 +90,20 @@ class GoogleSettings(StrictModel):
     which there is one, made before any stack;
     `device_authority` the fingerprint of the root that device certificates come from; `device_vendor` the suffix of the
     client state that the device management writes.
+    `quota_project` is the project that every call counts on; left out, it is `project`. Google refuses a person's calls
+    to Cloud Identity and Access Context Manager without one. `deployer` is a service account that is impersonated; left
+    out, whoever runs the engine calls himself.
     """
 
-    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
+    project: ProjectId
     project_number: str = Field(pattern=r"^[0-9]{1,20}$")
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
     access_policy: str = Field(pattern=r"^[0-9]{1,20}$")
     device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
+    quota_project: ProjectId | None = None
+    deployer: ServiceAccount | None = None
 
 
 def _gather_regions(value: object, kept: str, beside: str) -> object:
@@ -158,6 +174,7 @@ class JobSettings(StrictModel):
     arguments: tuple[Argument, ...] = ()
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
+    resources: Resources = Resources()
 
 
 class AuditSettings(StrictModel):
@@ -176,6 +193,8 @@ class CloudRunHosting(StrictModel):
     kind: Literal["cloud-run"]
     image: Image
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
+    resources: Resources = Resources()
+    service: ServiceSettings = ServiceSettings()
 
 
 class SaasHosting(StrictModel):
@@ -212,6 +231,7 @@ class ApplicationSettings(StrictModel):
 
     host: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
+    web_firewall: WebFirewallSettings = WebFirewallSettings()
     database: DatabaseSettings | None = None
     files: FilesSettings | None = None
     jobs: dict[Identifier, JobSettings] = Field(default_factory=dict)

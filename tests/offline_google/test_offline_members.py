@@ -13,13 +13,12 @@ from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
-from tests.offline_google.worlds import BACKEND, GROUP, LEVEL, PROJECT, PROJECT_MEMBER
+from tests.offline_google.worlds import BACKEND, DISCUSSION, GROUP, LEVEL, PROJECT, PROJECT_MEMBER
 
 BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
 CUSTOM = "gcp:projects/iAMCustomRole:IAMCustomRole"
 ACCOUNT = "gcp:serviceaccount/account:Account"
 POLICY = "gcp:accesscontextmanager/accessPolicy:AccessPolicy"
-DISCUSSION = {"cloudidentity.googleapis.com/groups.discussion_forum": ""}
 JAPAN = {"custom": {"expr": {"expression": 'origin.region_code == "JP"'}}}
 ACCESSOR = "roles/iap.httpsResourceAccessor"
 

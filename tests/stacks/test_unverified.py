@@ -14,7 +14,7 @@ from controller.offline_google.models.set_paths import explain_exception
 from controller.offline_google.models.unmodelled import find_unmodelled
 from controller.offline_google.schema.facts import find_resource_type
 from stacks.settings.read_configuration import ConfigurationRefused
-from stacks.settings.unverified import MOST_IN_PRODUCTION, UnverifiedProperties, UnverifiedProperty
+from stacks.unverified import MOST_IN_PRODUCTION, UnverifiedProperties, UnverifiedProperty
 from tests.stacks.declared import ROOT, STACKS, changed, configured, declare, run_program
 
 NETWORK = "gcp:compute/network:Network"

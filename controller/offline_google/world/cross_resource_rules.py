@@ -10,13 +10,16 @@ from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.bucket_rules import check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_RULES, check_log_deletion
-from controller.offline_google.world.neighbours import dns, networks, stores
-from controller.offline_google.world.neighbours import identity as identity_neighbours
 from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.services import access, databases, dns, networks
+from controller.offline_google.world.services.containers import check_job, check_service
+from controller.offline_google.world.services.image_registries import check_repository
+from controller.offline_google.world.services.web_firewall import check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
 Values = Mapping[str, Value]
@@ -64,10 +67,15 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
-    word = named or _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
+    word = named or find_service(kind)
     project = str(values.get("project") or "")
     if word is not None and project:
         check_service_enabled(store, project, word)
+
+
+def find_service(kind: ResourceType) -> str | None:
+    """Return the first word of the API that answers for a type; None where it is part of what sets a project up."""
+    return _SERVICES.get(kind.module) or (_PROJECTS if kind.token.startswith(_PROJECT_IAM) else None)
 
 
 def check_service_enabled(store: WorldStore, project: str, word: str) -> None:
@@ -136,28 +144,32 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
         Refused: something still needs it.
     """
     check_log_deletion(token, values)
+    check_bucket_deletion(token, values)
     if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
         _connection_unused(store, values)
 
 
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
-    "access-level-neighbours": identity_neighbours.check_level_neighbours,
+    "access-level-neighbours": access.check_level_neighbours,
     "allocated-range-overlap": networks.check_allocated_range,
     "backend-groups": networks.check_backends,
-    "binding-count": identity_neighbours.check_binding_count,
+    "binding-count": access.check_binding_count,
     "certificate-map-host": networks.check_host_once,
     "connection-ranges": networks.check_connection_ranges,
-    "database-disk": stores.check_disk_size,
-    "database-name": stores.check_database_name,
+    "database-name": databases.check_database_name,
     "database-roles": check_instance,
-    "database-user-flag": stores.check_user_of_iam,
+    "database-user-flag": databases.check_user_of_iam,
     "dns-private-zone": dns.check_private_zone,
     "dns-record-place": dns.check_record_place,
-    "locked-retention": stores.check_locked_retention,
+    "bucket-retention-lock": check_bucket,
     "nat-alone": networks.check_nat_alone,
     "port-in-use": _forwarding_rule,
+    "image-repository": check_repository,
+    "run-job": check_job,
+    "run-service": check_service,
     "subnet-overlap": _subnetwork,
+    "web-firewall": check_security_policy,
     **LOG_RULES,
 }
 """By the name that the tables of `models` call it: what the rest of the world does not allow."""
