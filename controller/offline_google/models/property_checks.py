@@ -66,7 +66,8 @@ def _check(entry: PropertyModel, value: Value, field: str) -> Iterator[tuple[str
 
 
 def _check_one(entry: PropertyModel, value: Value, field: str) -> Iterator[tuple[str, str]]:
-    if entry.one_of and value not in entry.one_of:
+    # The provider sends nothing where the word of a list is the empty one.
+    if entry.one_of and value not in (*entry.one_of, ""):
         yield field, f"{value!r} is none of {', '.join(map(str, entry.one_of))}"
     if entry.range is not None:
         least, most = entry.range
