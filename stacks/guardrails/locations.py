@@ -22,6 +22,7 @@ IN_NO_PLACE = frozenset(
     [
         "accesscontextmanager.AccessLevel",
         "accesscontextmanager.AccessPolicy",
+        "accesscontextmanager.AccessPolicyIamMember",
         "certificatemanager.Certificate",
         "certificatemanager.CertificateMap",
         "certificatemanager.CertificateMapEntry",
@@ -42,6 +43,8 @@ IN_NO_PLACE = frozenset(
         "compute.URLMap",
         "dns.ManagedZone",
         "dns.RecordSet",
+        "iam.WorkloadIdentityPool",
+        "iam.WorkloadIdentityPoolProvider",
         "iap.Settings",
         "iap.WebBackendServiceIamBinding",
         "logging.ProjectExclusion",
@@ -53,6 +56,7 @@ IN_NO_PLACE = frozenset(
         "projects.Service",
         "projects.ServiceIdentity",
         "serviceaccount.Account",
+        "serviceaccount.IAMMember",
         "servicenetworking.Connection",
     ]
 )

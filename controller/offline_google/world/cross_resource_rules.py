@@ -10,6 +10,7 @@ from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.federation import PROVIDER, check_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
@@ -26,6 +27,7 @@ _SERVICES: Mapping[str, str] = {
     "cloudrunv2": "run",
     "compute": "compute",
     "dns": "dns",
+    "iam": "iam",
     "iap": "iap",
     "kms": "cloudkms",
     "logging": "logging",
@@ -144,6 +146,7 @@ _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
     INSTANCE: check_instance,
+    PROVIDER: check_provider,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
 }
