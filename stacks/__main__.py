@@ -24,6 +24,8 @@ from stacks.bootstrap.configuration import (  # noqa: E402
     BootstrapConfiguration,
     find_bootstrap_problems,
 )
+from stacks.settings.deployed_record import ask_deployed_record  # noqa: E402
+from stacks.settings.one_way_values import find_ignored_values  # noqa: E402
 from stacks.settings.outputs import OUTPUT  # noqa: E402
 from stacks.settings.read_configuration import (  # noqa: E402
     ConfigurationRefused,
@@ -31,6 +33,7 @@ from stacks.settings.read_configuration import (  # noqa: E402
     find_location_problems,
     parse_named_configuration,
     parse_stack_configuration,
+    refuse_one_way_changes,
 )
 from stacks.stack import build_controller_outputs, declare_stack, refuse_real_google  # noqa: E402
 
@@ -59,6 +62,10 @@ def main() -> None:
 
 def _declare_stack(stack: str, values: Mapping[str, str], file: Path) -> Mapping[str, Any]:
     configured = parse_stack_configuration(stack, values, file)
+    deployed = ask_deployed_record()
+    refuse_one_way_changes(configured, deployed, file)
+    for ignored in find_ignored_values(configured, deployed):
+        pulumi.log.warn(ignored)
     declared = declare_stack(_load_city(configured.policies), configured, file)
     return {
         OUTPUT: build_controller_outputs(declared, configured),

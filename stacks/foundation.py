@@ -135,7 +135,9 @@ class Foundation(pulumi.ComponentResource):
             location=self.regions.shared.upper(),
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
-            versioning={"enabled": True},
+            # What is kept for a time can be neither overwritten nor deleted meanwhile: versions would add nothing, and
+            # documents disagree whether Google takes both in one bucket (`offline_google/world/bucket_rules.py`).
+            versioning={"enabled": False},
             retention_policy={
                 "retention_period": str(args.audit.retention_days * SECONDS_A_DAY),
                 "is_locked": args.audit.locked,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacks.guardrails.guardrail import CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
 
 KEY_OF = {
     "alloydb.Cluster": "encryptionConfig.kmsKeyName",
@@ -43,6 +43,8 @@ def require_protection(resource: CheckedResource) -> Violations:
     """Find data that a mistaken command could delete. The lab holds none, and is destroyed every time."""
     if resource.stack == LAB:
         return
+    if resource.kind == "storage.Bucket":
+        yield from _require_old_contents(resource)
     for path, wanted in MUST_BE.get(resource.kind, {}).items():
         is_backup = path.startswith("settings.backupConfiguration")
         if is_backup and resource.get_input("instanceType") == "READ_REPLICA_INSTANCE":
@@ -53,6 +55,20 @@ def require_protection(resource: CheckedResource) -> Violations:
         yield "is not protected in the engine: declare it with protect=True"
 
 
+def _require_old_contents(bucket: CheckedResource) -> Violations:
+    """What was overwritten or deleted is still there: as an old version, or because a retention forbids both.
+
+    Which of the two a bucket has; whether Google takes them together, documents disagree.
+    """
+    versions, policy = bucket.get_input("versioning.enabled"), bucket.get_input("retentionPolicy")
+    if UNKNOWN in (versions, policy):
+        return
+    if versions is not True and not policy:
+        yield "could be lost: set versioning.enabled to true, or a retentionPolicy"
+    elif versions is True and policy:
+        yield "has versions and a retentionPolicy: documents say that each excludes the other; take one of them"
+
+
 MUST_BE: dict[str, dict[str, bool]] = {
     "sql.DatabaseInstance": {
         "deletionProtection": True,
@@ -60,7 +76,7 @@ MUST_BE: dict[str, dict[str, bool]] = {
         "settings.backupConfiguration.enabled": True,
         "settings.backupConfiguration.pointInTimeRecoveryEnabled": True,
     },
-    "storage.Bucket": {"forceDestroy": False, "versioning.enabled": True},
+    "storage.Bucket": {"forceDestroy": False},
 }
 """What keeps data; a replica's backups are its master's. A service of Cloud Run keeps none, and may go."""
 KEYS = Guardrail("own-keys", "3.2(7), 要素技術", "Everything stored is encrypted with a key of ours.", require_own_keys)

@@ -21,6 +21,8 @@ from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_
 from controller.model.likely_mistakes.values import explain_value
 from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, NamedConfiguration, StackConfiguration
+from stacks.settings.deployed_record import DeployedResource
+from stacks.settings.one_way_values import find_one_way_problems
 from stacks.settings.region_problems import PlacedStack, RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
 
@@ -127,6 +129,19 @@ def parse_named_configuration(
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
+
+
+def refuse_one_way_changes(configured: StackConfiguration, deployed: Sequence[DeployedResource], file: Path) -> None:
+    """Refuse a configuration that what is deployed cannot be brought to any more.
+
+    Raises:
+        ConfigurationRefused: it asks for such a change; all of them at once.
+    """
+    lines = _Lines(file)
+    problems = [_locate(problem, lines) for problem in dict.fromkeys(find_one_way_problems(configured, deployed))]
+    if problems:
+        what = f"The configuration of stack {configured.environment!r} cannot be deployed over what is there:"
+        raise ConfigurationRefused(what, problems)
 
 
 def find_location_problems(configured: PlacedStack, country: str, file: Path) -> list[Problem]:

@@ -142,6 +142,8 @@ def test_what_is_right_passes(guardrail: Guardrail, kind: str) -> None:
         ("data-is-kept", DATABASE, "settings.backupConfiguration", None, "pointInTimeRecoveryEnabled"),
         ("data-is-kept", BUCKET, "forceDestroy", True, "forceDestroy"),
         ("data-is-kept", BUCKET, "versioning.enabled", False, "versioning"),
+        ("data-is-kept", BUCKET, "versioning", None, "or a retentionPolicy"),
+        ("data-is-kept", BUCKET, "retentionPolicy", {"retentionPeriod": "86400"}, "excludes the other"),
         ("labels", BUCKET, "labels", None, "lacks the labels"),
         ("labels", BUCKET, "labels.importance", "v", "one of i, ii, iii, iv"),
         ("labels", DATABASE, "settings.userLabels", {"city": "x"}, "lacks the labels"),

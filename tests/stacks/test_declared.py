@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_gcp as gcp
 import pytest
 
+from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.errors import PolicyError, TsunaguError
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
@@ -18,6 +19,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.policy_files import RULES
 from controller.offline_google.schema.facts import find_resource_type
 from controller.offline_google.schema.input_checks import check_inputs
+from controller.prove.identity.synthetic_principals import FACTS
 from stacks.applications.access import format_group_member
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.guardrails.guardrail import CheckedResource
@@ -143,6 +145,22 @@ def test_only_the_proxy_may_invoke_a_service(deployed: Deployed, stack: str) -> 
     assert members == {"serviceAccount:service-1@gcp-sa-iap.iam.gserviceaccount.com"}
     assert len(services) == len(recorder.of("ServiceIamMember")) == 8
     assert all(one.inputs["iap"] == {"enabled": True} for one in recorder.of("BackendService"))
+
+
+def test_a_session_ends_as_the_policy_says(city: City, deployed: Deployed) -> None:
+    """Pupils, who have no second factor, are asked for none; and nothing but what is compiled is written."""
+    recorder, _ = deployed("production")
+    found = {one.name: one.inputs["accessSettings"]["reauthSettings"] for one in recorder.of("Settings")}
+    intent = compile_cloud_intent(city, FACTS)
+    assert found == {
+        one.id: {"method": one.session.method, "maxAge": f"{one.session.seconds}s", "policyType": "DEFAULT"}
+        for one in intent.applications
+        if one.session
+    }
+    assert found["learning-dashboard"]["method"] == "LOGIN"
+    sooner, _ = declare(application(city, "affairs", session="2h"), configured("production"))
+    asked = {one.name: one.inputs["accessSettings"]["reauthSettings"]["maxAge"] for one in sooner.of("Settings")}
+    assert asked == {name: one["maxAge"] for name, one in found.items()} | {"affairs": "7200s"}
 
 
 def test_the_outputs_are_what_the_controller_reads(deployed: Deployed, city: City) -> None:

@@ -24,6 +24,7 @@ from controller.compile.identity.access_levels import (
     choose_place_levels,
 )
 from controller.compile.identity.hours import write_time_conditions
+from controller.compile.identity.iap_sessions import ProxySession, compile_session, find_session_problems
 from controller.compile.identity.people_cubes import (
     EVER,
     UNKNOWN,
@@ -49,14 +50,22 @@ REFUSED = "The policies cannot be compiled for the cloud:"
 
 @dataclass(frozen=True, slots=True)
 class CloudApplication:
-    """An application behind the load balancer. `frontend` names the addresses it lives on."""
+    """An application behind the load balancer. `frontend` names the addresses it lives on.
+
+    `session` is None where the proxy asks nobody.
+    """
 
     id: str
     name: str
     audience: str
     importance: str
-    iap: bool
     frontend: str
+    session: ProxySession | None
+
+    @property
+    def iap(self) -> bool:
+        """Whether the identity-aware proxy asks people who they are."""
+        return self.session is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,14 @@ def compile_cloud_intent(city: City, facts: ProxyFacts) -> CloudIntent:
     return CloudIntent(
         on=city.policy_date,
         applications=tuple(
-            CloudApplication(a.id, a.name, a.audience, a.importance, a.audience != "public", frontend_of[a.id])
+            CloudApplication(
+                id=a.id,
+                name=a.name,
+                audience=a.audience,
+                importance=a.importance,
+                frontend=frontend_of[a.id],
+                session=compile_session(city, a) if a.audience != "public" else None,
+            )
             for a in chosen
         ),
         frontends=frontends,
@@ -166,6 +182,7 @@ def _problems(city: City, app: Application) -> Iterator[Problem]:
     if not app.proxy:
         message = f"audience {app.audience!r} in the cloud needs the identity-aware proxy: add `proxy: true`"
         yield Problem(app.origin, "proxy", message)
+    yield from find_session_problems(city, app)
     least = city.people.mfa.get_minimum(app.importance)
     if least.required:
         for role in city.people.roles:

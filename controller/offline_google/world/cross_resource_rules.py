@@ -9,6 +9,7 @@ from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.bucket_rules import BUCKET, check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.iam.federation import PROVIDER, check_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY
@@ -138,6 +139,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
         Refused: something still needs it.
     """
     check_log_deletion(token, values)
+    check_bucket_deletion(token, values)
     if token == "gcp:servicenetworking/connection:Connection":  # noqa: S105 a resource type
         _connection_unused(store, values)
 
@@ -145,6 +147,7 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
 _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
+    BUCKET: check_bucket,
     INSTANCE: check_instance,
     PROVIDER: check_provider,
     **dict.fromkeys(_RULES, _forwarding_rule),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.offline_google.schema.conditional_replacement import keep_disk
 from controller.offline_google.schema.diff_suppress import strip_self_link
 from controller.offline_google.schema.facts import ResourceType, find_resource_type
 from controller.offline_google.schema.instance_roles import INSTANCE, explain_unmodelled
@@ -125,7 +126,7 @@ class OfflineGoogle:
             kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
             values = {**kept, **values}
             if token == INSTANCE:
-                values = change_roles(self.store, found, values, known)
+                values = change_roles(self.store, found, keep_disk(found.outputs, values), known)
             return self._settle(kind, key, inputs, values, found.outputs)
 
     def read(self, token: str, key: str) -> StoredResource | None:
