@@ -245,7 +245,7 @@ class NamedConfiguration(StrictModel):
     """What the file of every stack of ours has: its format, and the name of the stack that it is for."""
 
     format: Literal[2]
-    environment: str
+    environment: Identifier
 
 
 class StackConfiguration(NamedConfiguration):

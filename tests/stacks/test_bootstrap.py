@@ -162,10 +162,12 @@ class Rehearsed:
         self.engine: Engine = choose_engine(BOOTSTRAP, lambda _: None, rehearsal=RehearsalFolder(folder))
         self.engine.ready(BOOTSTRAP, lambda _: None)
 
-    def pulumi(self, *words: str, fails: bool = False, **environment: str) -> str:
+    def pulumi(self, *words: str, fails: bool = False, backend: Path | None = None) -> str:
+        fast = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+        moved = {"PULUMI_BACKEND_URL": backend.as_uri()} if backend else {}
         answer = subprocess.run(
             self.engine.command(*words),
-            env={**self.engine.environment, **environment},
+            env={**self.engine.environment, **fast, **moved},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -196,13 +198,12 @@ def test_it_is_deployed_with_a_state_on_disk_which_then_moves_to_its_own_place(
     # Its own bucket, as far as it can be had here: another place than the first.
     place = tmp_path / "bucket"
     place.mkdir()
-    moved = {"PULUMI_BACKEND_URL": place.as_uri()}
     record = str(tmp_path / "record.json")
     one.pulumi("stack", "export", *here, "--file", record)
-    one.pulumi("stack", "init", BOOTSTRAP, **moved)
-    one.pulumi("stack", "import", *here, "--file", record, **moved)
-    one.pulumi("preview", *here, *PACK, "--refresh", "--expect-no-changes", **moved)
-    assert json.loads(one.pulumi("stack", "output", *here, "--json", **moved)) == outputs
+    one.pulumi("stack", "init", BOOTSTRAP, backend=place)
+    one.pulumi("stack", "import", *here, "--file", record, backend=place)
+    one.pulumi("preview", *here, *PACK, "--refresh", "--expect-no-changes", backend=place)
+    assert json.loads(one.pulumi("stack", "output", *here, "--json", backend=place)) == outputs
 
 
 def test_the_sdk_knows_every_type_that_has_a_role() -> None:
