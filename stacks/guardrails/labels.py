@@ -9,6 +9,7 @@ from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Vio
 WANTED = ("managed-by", "city", "environment", "part", "importance")
 CLASSES = ("i", "ii", "iii", "iv")
 LABELLED = {
+    "artifactregistry.Repository": "labels",
     "certificatemanager.Certificate": "labels",
     "certificatemanager.CertificateMap": "labels",
     "certificatemanager.CertificateMapEntry": "labels",

@@ -20,10 +20,10 @@ from stacks.guardrails.checked_stack import CheckedStack, find_checked_stack, on
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
 from stacks.guardrails.labels import LABELS
 from stacks.guardrails.locations import IN_THE_REGIONS, SECOND_PLACE
-from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC
+from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC, WEB_FIREWALL
 from stacks.guardrails.stored_data import KEPT, KEYS
 
-GUARDRAILS: tuple[Guardrail, ...] = (IN_THE_REGIONS, PROXY, CLOSED, KEYS, KEPT, LABELS, SECOND_PLACE)
+GUARDRAILS: tuple[Guardrail, ...] = (IN_THE_REGIONS, PROXY, WEB_FIREWALL, CLOSED, KEYS, KEPT, LABELS, SECOND_PLACE)
 OURS = "gcp:"
 
 

@@ -32,6 +32,13 @@ def require_proxy(resource: CheckedResource) -> Violations:
         yield "has a proxy of its own as well as the load balancer's; Google takes only one of them"
 
 
+def require_web_firewall(resource: CheckedResource) -> Violations:
+    """Find backends on the internet that no web application firewall stands before, a public application's too."""
+    outside = (resource.get_input("loadBalancingScheme") or "EXTERNAL_MANAGED") in EXTERNAL
+    if resource.kind in BACKENDS and outside and not resource.get_input("securityPolicy"):
+        yield "has no web application firewall: name a policy of Cloud Armor in securityPolicy"
+
+
 def forbid_unnamed_members(resource: CheckedResource) -> Violations:
     """Find bindings to everybody, and to a single person."""
     if "IAM" not in resource.kind.upper():
@@ -73,6 +80,12 @@ def forbid_public_access(resource: CheckedResource) -> Violations:
     yield from forbid_public_addresses(resource)
 
 
+WEB_FIREWALL = Guardrail(
+    "web-firewall",
+    "6.1(7), 要素技術",
+    "Every backend stands behind the web application firewall.",
+    require_web_firewall,
+)
 PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", "Every backend stands behind the proxy.", require_proxy)
 CLOSED = Guardrail(
     "nothing-public", "6.2(1), 6.1(7)", "No anonymous binding, no stray public address.", forbid_public_access

@@ -25,7 +25,13 @@ KEY_OF = {
 """Types that store something, and where the key is named."""
 NO_KEY_POSSIBLE = ("secretmanager.Secret",)
 """Types that store something and spread it over the world; there is a regional one to take instead."""
-PROTECTED = ("sql.DatabaseInstance", "storage.Bucket", "kms.CryptoKey", "logging.ProjectBucketConfig")
+PROTECTED = (
+    "artifactregistry.Repository",
+    "kms.CryptoKey",
+    "logging.ProjectBucketConfig",
+    "sql.DatabaseInstance",
+    "storage.Bucket",
+)
 """Types that are lost with what they hold."""
 LAB = "lab"
 
