@@ -25,6 +25,7 @@ _BALANCER, _NETWORK = ("roles/compute.loadBalancerAdmin",), ("roles/compute.netw
 _FIREWALL = ("roles/compute.securityAdmin",)
 ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "accesscontextmanager.AccessLevel": ON_ACCESS_POLICY,
+    "artifactregistry.Repository": ("roles/artifactregistry.admin",),
     "certificatemanager.Certificate": ("roles/certificatemanager.owner",),
     "certificatemanager.CertificateMap": ("roles/certificatemanager.owner",),
     "certificatemanager.CertificateMapEntry": ("roles/certificatemanager.owner",),
