@@ -9,6 +9,7 @@ from pydantic import Field
 
 from controller.inputs.character_classes import FolderPath
 from controller.model.yaml_source import StrictModel
+from stacks.guardrails.deployer_roles import BOOTSTRAP as BOOTSTRAP  # noqa: PLC0414 its name is asked for here
 from stacks.settings.configuration import HostName, NamedConfiguration, ProjectId
 from stacks.settings.region_problems import RegionProblem
 from stacks.settings.regions import (
@@ -21,7 +22,6 @@ from stacks.settings.regions import (
     choose_shared_location,
 )
 
-BOOTSTRAP = "bootstrap"
 Deployed = Literal["staging", "production"]
 """A stack that is deployed to Google, and whose state is kept here."""
 LONGEST_SUBJECT = 127

@@ -9,10 +9,10 @@ import pulumi_gcp as gcp
 
 from stacks.applications.access import GROUP_LABELS
 from stacks.bootstrap.configuration import BootstrapConfiguration, make_subject
-from stacks.bootstrap.deployer_roles import GRANTABLE, GRANTS, ON_ACCESS_POLICY, VIEWER, list_deployer_roles
 from stacks.bootstrap.federation import Federation
 from stacks.bootstrap.state_store import StateStore
 from stacks.data.keys import USE
+from stacks.guardrails.deployer_roles import GRANTABLE, GRANTS, ON_ACCESS_POLICY, VIEWER, list_deployer_roles
 from stacks.project_services import ProjectServices
 from stacks.settings.naming import TYPE, Naming
 

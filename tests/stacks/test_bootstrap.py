@@ -19,7 +19,7 @@ from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.iam.roles import list_predefined_roles
 from stacks.bootstrap.bootstrap_stack import declare_bootstrap
 from stacks.bootstrap.configuration import BOOTSTRAP, BootstrapConfiguration, find_bootstrap_problems
-from stacks.bootstrap.deployer_roles import (
+from stacks.guardrails.deployer_roles import (
     ADMIN_CONSOLE,
     GRANTABLE,
     GRANTS,
@@ -27,6 +27,8 @@ from stacks.bootstrap.deployer_roles import (
     ROLES_BY_TYPE,
     list_deployer_roles,
 )
+from stacks.guardrails.granted_access import forbid_unnamed_access
+from stacks.guardrails.guardrail import CheckedResource
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.read_configuration import ConfigurationRefused, parse_named_configuration
 from tests.stacks.declared import (
@@ -80,7 +82,7 @@ def test_every_type_that_a_stack_declares_has_its_roles_and_no_role_is_given_for
     stacks: list[Recorder],
 ) -> None:
     used = {short(one.type) for recorder in stacks for one in recorder.declared if one.type.startswith("gcp:")}
-    assert not used - ROLES_BY_TYPE.keys(), "stacks/bootstrap/deployer_roles.py: what do these types need?"
+    assert not used - ROLES_BY_TYPE.keys(), "stacks/guardrails/deployer_roles.py: what do these types need?"
     needed = {role for one in used for role in ROLES_BY_TYPE[one]}
     assert needed == {*list_deployer_roles(), *ON_ACCESS_POLICY, ADMIN_CONSOLE}
     assert needed - {ADMIN_CONSOLE} <= list_predefined_roles()
@@ -210,3 +212,28 @@ def test_the_sdk_knows_every_type_that_has_a_role() -> None:
     for name in ROLES_BY_TYPE:
         module, _, kind = name.partition(".")
         assert hasattr(getattr(gcp, module), kind), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "stopped"),
+    [
+        ({}, False),
+        ({"role": "roles/iam.securityReviewer"}, False),
+        ({"stack": "staging"}, True),
+        ({"member": "serviceAccount:other@tsunagu-kawasaki-bootstrap.iam.gserviceaccount.com"}, True),
+        ({"member": "group:everybody@kawasaki-virtual.example"}, True),
+        ({"role": "roles/owner"}, True),
+        ({"role": "roles/iam.securityAdmin"}, True),
+        ({"role": GRANTS}, True),
+        ({"role": GRANTS, "condition": {"expression": "api.getAttribute('x', []).hasOnly(['y'])"}}, False),
+    ],
+)
+def test_the_guardrails_let_only_the_bootstrap_give_deployers_their_roles(
+    changes: dict[str, Any], stopped: bool
+) -> None:
+    """The same grant in another stack, to another account or of another role is stopped."""
+    email = "tsunagu-deploy-staging@tsunagu-kawasaki-bootstrap.iam.gserviceaccount.com"
+    given = {"stack": BOOTSTRAP, "role": "roles/run.admin", "member": f"serviceAccount:{email}"} | changes
+    stack = given.pop("stack")
+    resource = CheckedResource("gcp:projects/iAMMember:IAMMember", "one", given, stack)
+    assert bool([*forbid_unnamed_access(resource)]) is stopped

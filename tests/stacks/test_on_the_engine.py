@@ -370,6 +370,6 @@ def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str]
     committed = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8")
     opened = committed.replace("  tsunagu:serving:", "  tsunagu:public: learning-dashboard\n  tsunagu:serving:")
     config.write_text(opened, encoding="utf-8")
-    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies))
+    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies), LC_ALL="C")
     assert answer.returncode != 0
     assert "learning-dashboard has no identity-aware proxy: set iap.enabled (guideline 6.1(7)" in answer.stdout

@@ -6,7 +6,11 @@ is not here has no role yet: a test names it. Where a role can be given on less 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+
+BOOTSTRAP = "bootstrap"
+"""The stack that gives the roles."""
 
 ADMIN_CONSOLE = "Groups Editor, an administrator's role of the Admin console"
 """Cloud Identity's groups know no role of IAM ("Setting up the Groups API"): somebody gives it by hand."""
@@ -76,8 +80,28 @@ ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "storage.BucketIAMMember": ("roles/storage.admin",),
 }
 """What a type of resource needs, by its name in the SDK."""
-VIEWER = ("roles/viewer", "roles/iam.securityReviewer")
-"""Of the account that only previews: it reads the project, and who may what in it."""
+VIEWER = (
+    "roles/artifactregistry.reader",
+    "roles/certificatemanager.viewer",
+    "roles/cloudkms.viewer",
+    "roles/cloudsql.viewer",
+    "roles/compute.viewer",
+    "roles/dns.reader",
+    "roles/iam.securityReviewer",
+    "roles/logging.viewer",
+    "roles/run.viewer",
+    "roles/serviceusage.serviceUsageConsumer",
+    "roles/storage.bucketViewer",
+)
+"""Of the account that only previews: it reads what the stack consists of, no data, and counts on the project's quota.
+Whether a refresh of every type gets by with them was not tried."""
+_ACCOUNTS = re.compile(r"serviceAccount:tsunagu-(deploy|preview)-[a-z]+@[a-z0-9-]+\.iam\.gserviceaccount\.com")
+
+
+def is_deployers_grant(stack: str, role: str, members: Iterable[str], condition: object) -> bool:
+    """Whether the bootstrap gives an account that deploys or previews one of its roles; elsewhere nobody has them."""
+    known = role in {*list_deployer_roles(), *VIEWER} and all(map(_ACCOUNTS.fullmatch, members))
+    return stack == BOOTSTRAP and known and (role != GRANTS or condition is not None)
 
 
 def list_deployer_roles() -> tuple[str, ...]:
