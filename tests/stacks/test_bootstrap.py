@@ -229,7 +229,7 @@ def test_the_sdk_knows_every_type_that_has_a_role() -> None:
     ],
 )
 def test_the_guardrails_let_only_the_bootstrap_give_deployers_their_roles(
-    changes: dict[str, Any], stopped: bool
+    changes: dict[str, Any], *, stopped: bool
 ) -> None:
     """The same grant in another stack, to another account or of another role is stopped."""
     email = "tsunagu-deploy-staging@tsunagu-kawasaki-bootstrap.iam.gserviceaccount.com"
