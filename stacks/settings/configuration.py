@@ -253,7 +253,14 @@ def _read_truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-class StackConfiguration(StrictModel):
+class NamedConfiguration(StrictModel):
+    """What the file of every stack of ours has: its format, and the name of the stack that it is for."""
+
+    format: Literal[2]
+    environment: Identifier
+
+
+class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `regions` are where things may stand, the first one
@@ -265,7 +272,6 @@ class StackConfiguration(StrictModel):
     `unverified` names properties that are set although the offline Google does not model them.
     """
 
-    format: Literal[2]
     environment: Environment
     policies: FolderPath
     domain: HostName

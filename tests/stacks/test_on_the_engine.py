@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from controller.cloud.pulumi_engine import Engine
+from controller.lab.iap.deployed_access import read_deployed_access
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.cross_resource_rules import SERVICE
@@ -186,6 +187,14 @@ def test_the_lab_from_preview_to_destroy(
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    fronts = read_deployed_access(OfflineWorld.open(lab.rehearsal.world)).fronts.values()
+    sessions = {one.application: one.session for front in fronts for one in front.hosts.values()}
+    assert {name: one and one.method for name, one in sessions.items()} == {
+        "affairs": "ENROLLED_SECOND_FACTORS",
+        "file-exchange": "ENROLLED_SECOND_FACTORS",
+        "learning-dashboard": "LOGIN",
+        "staff-ai": "ENROLLED_SECOND_FACTORS",
+    }
     find_drift(lab, tmp_path / "exports", tmp_path / "state.json", monkeypatch)
     resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
     (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
@@ -370,6 +379,6 @@ def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str]
     committed = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8")
     opened = committed.replace("  tsunagu:serving:", "  tsunagu:public: learning-dashboard\n  tsunagu:serving:")
     config.write_text(opened, encoding="utf-8")
-    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies))
+    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies), LC_ALL="C")
     assert answer.returncode != 0
     assert "learning-dashboard has no identity-aware proxy: set iap.enabled (guideline 6.1(7)" in answer.stdout

@@ -12,6 +12,7 @@ from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.bucket_rules import check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.federation import check_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_RULES, check_log_deletion
@@ -32,6 +33,7 @@ _SERVICES: Mapping[str, str] = {
     "cloudrunv2": "run",
     "compute": "compute",
     "dns": "dns",
+    "iam": "iam",
     "iap": "iap",
     "kms": "cloudkms",
     "logging": "logging",
@@ -165,6 +167,7 @@ WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "bucket-retention-lock": check_bucket,
     "nat-alone": networks.check_nat_alone,
     "port-in-use": _forwarding_rule,
+    "identity-provider": check_provider,
     "image-repository": check_repository,
     "run-job": check_job,
     "run-service": check_service,

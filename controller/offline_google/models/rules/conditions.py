@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator
+from controller.prove.engine.cel import (
+    CLAIMS,
+    RESOURCE,
+    CelRefused,
+    IamCondition,
+    LevelEvaluator,
+    explain_expression,
+)
 
 MOST_ENTRIES = 200
 """Entries of one list in a custom access level."""
@@ -62,6 +69,28 @@ def explain_condition(expression: str) -> str:
     except CelRefused as refused:
         return str(refused)
     return ""
+
+
+def explain_resource_condition(expression: str) -> str:
+    """Return why an expression is no condition of a binding on a resource; empty where it is one.
+
+    >>> explain_resource_condition("api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['a'])")
+    ''
+    >>> bool(explain_resource_condition("resource.colour == 'red'"))
+    True
+    """
+    return explain_expression(expression, RESOURCE, truth=True)
+
+
+def explain_claims(expression: str, *, truth: bool) -> str:
+    """Return why an expression asks nothing of a token from elsewhere; empty where it does.
+
+    >>> explain_claims("assertion.sub", truth=False)
+    ''
+    >>> bool(explain_claims("token.sub == 'a'", truth=True))
+    True
+    """
+    return explain_expression(expression, CLAIMS, truth=truth)
 
 
 def count_operators(expression: str) -> int:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from controller.offline_google.models.rules.conditions import (
     MOST_ENTRIES,
     MOST_OPERATORS,
     count_operators,
+    explain_claims,
     explain_condition,
     explain_level,
+    explain_resource_condition,
     find_longest_list,
 )
 from controller.offline_google.models.rules.rule import Complaints, Rule, Values, find_known
@@ -87,7 +90,7 @@ def _make_role_rule(prefixes: tuple[str, ...], what: str) -> Rule:
     def check(values: Values) -> Complaints:
         role = find_known(values, "role")
         if isinstance(role, str) and role.startswith("roles/") and not role.startswith(prefixes):
-            yield "role", f"the role {role} cannot be granted on {what}"
+            yield "role", f"the role {role} cannot be granted on {what}, or it is not known here that it can"
 
     return Rule(ROLES, check)
 
@@ -98,7 +101,7 @@ def _check_project_role(values: Values) -> Complaints:
         yield "role", f"the role {role} cannot be granted on a project, only above"
 
 
-def _check_binding_condition(values: Values) -> Complaints:
+def _check_binding_condition(values: Values, explain: Callable[[str], str]) -> Complaints:
     condition = find_known(values, "condition")
     if not isinstance(condition, Mapping):
         return
@@ -113,7 +116,7 @@ def _check_binding_condition(values: Values) -> Complaints:
             yield f"condition.{name}", f"it has {len(text)} letters; {most} is the most"
     if condition.get("title") == "":
         yield "condition.title", "it is empty"
-    yield from _check_expression("condition.expression", find_known(condition, "expression"), explain_condition)
+    yield from _check_expression("condition.expression", find_known(condition, "expression"), explain)
 
 
 def _check_expression(field: str, text: object, explain: Callable[[str], str]) -> Complaints:
@@ -124,11 +127,23 @@ def _check_expression(field: str, text: object, explain: Callable[[str], str]) -
         yield field, wrong
         return
     operators = count_operators(text)
-    if explain is explain_condition and operators > MOST_OPERATORS:
+    if explain is not explain_level and operators > MOST_OPERATORS:
         yield field, f"it has {operators} logical operators; {MOST_OPERATORS} is the most"
     longest = find_longest_list(text)
     if explain is explain_level and longest > MOST_ENTRIES:
         yield field, f"a list in it has {longest} entries; {MOST_ENTRIES} is the most"
+
+
+def _check_claims(values: Values) -> Complaints:
+    condition, mapping = find_known(values, "attributeCondition"), find_known(values, "attributeMapping")
+    if isinstance(condition, str) and condition:
+        wrong = explain_claims(condition, truth=True)
+        if wrong:
+            yield "attributeCondition", wrong
+    for name, expression in mapping.items() if isinstance(mapping, Mapping) else ():
+        wrong = explain_claims(expression, truth=False) if isinstance(expression, str) else ""
+        if wrong:
+            yield "attributeMapping", f"{name}: {wrong}"
 
 
 def _check_level(values: Values) -> Complaints:
@@ -170,9 +185,15 @@ MEMBER_FORM = Rule(PRINCIPALS, _check_members)
 ROLE_OF_A_KEY = _make_role_rule(("roles/cloudkms.",), "a key")
 ROLE_OF_A_BUCKET = _make_role_rule(("roles/storage.",), "a bucket")
 ROLE_OF_A_RUN_SERVICE = _make_role_rule(("roles/run.",), "a service of Cloud Run")
+ROLE_OF_AN_ACCOUNT = _make_role_rule(("roles/iam.",), "a service account")
+ROLE_OF_AN_ACCESS_POLICY = _make_role_rule(("roles/accesscontextmanager.",), "an access policy")
 ROLE_OF_THE_PROXY = _make_role_rule(("roles/iap.",), "what the proxy protects")
 ROLE_OF_A_PROJECT = Rule(ROLES, _check_project_role)
-BINDING_CONDITION = Rule(f"{CONDITIONS} and {LIMITS}", _check_binding_condition)
+BINDING_CONDITION = Rule(f"{CONDITIONS} and {LIMITS}", partial(_check_binding_condition, explain=explain_condition))
+RESOURCE_CONDITION = Rule(
+    f"{CONDITIONS} and {LIMITS}", partial(_check_binding_condition, explain=explain_resource_condition)
+)
+IDENTITY_CLAIMS = Rule("https://cloud.google.com/iam/docs/workload-identity-federation", _check_claims)
 LEVEL = Rule(f"{LEVELS} and {LEVEL_LIMITS}", _check_level)
 GROUP = Rule(GROUPS, _check_group)
 PROXY_SETTINGS = Rule("https://cloud.google.com/iap/docs/reference/rest/v1/IapSettings", _check_settings_name)

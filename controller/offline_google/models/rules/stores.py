@@ -23,6 +23,7 @@ KEYS = "https://cloud.google.com/kms/docs/reference/rest/v1/projects.locations.k
 ALGORITHMS = "https://cloud.google.com/kms/docs/algorithms"
 DUAL_REGIONS = frozenset({"ASIA1", "EUR4", "EUR5", "EUR7", "EUR8", "NAM4"})
 _HUNDRED_YEARS = 3_155_760_000
+_SOFT = (7 * 86_400, 90 * 86_400)
 _PART = re.compile(r"[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?")
 _STORAGE_CLASSES = frozenset({"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"})
 _CONDITIONS = frozenset(
@@ -89,6 +90,13 @@ def _check_retention(values: Values) -> Complaints:
             yield "retentionPolicy.retentionPeriod", f"{text!r} is not 1 to {_HUNDRED_YEARS - 1} seconds (100 years)"
 
 
+def _check_soft_deletion(values: Values) -> Complaints:
+    seconds = find_known(values, "softDeletePolicy.retentionDurationSeconds")
+    if isinstance(seconds, int) and seconds != 0 and not _SOFT[0] <= seconds <= _SOFT[1]:
+        where = "softDeletePolicy.retentionDurationSeconds"
+        yield where, f"{seconds} is neither 0 nor {_SOFT[0]} to {_SOFT[1]} seconds (7 to 90 days)"
+
+
 def _check_lifecycle(values: Values) -> Complaints:
     for field, block in list_known_blocks(values, "lifecycleRules"):
         action, condition = find_known(block, "action"), find_known(block, "condition")
@@ -126,6 +134,7 @@ def _check_algorithm(values: Values) -> Complaints:
 BUCKET_NAME = Rule(NAMES, _check_bucket_name)
 TURBO_REPLICATION = Rule(TURBO, _check_turbo)
 RETENTION = Rule(LOCK, _check_retention)
+SOFT_DELETION = Rule("https://cloud.google.com/storage/docs/soft-delete", _check_soft_deletion)
 LIFECYCLE_RULES = Rule(LIFECYCLE, _check_lifecycle)
 ROTATION = Rule(KEYS, _check_rotation)
 ALGORITHM = Rule(ALGORITHMS, _check_algorithm)
