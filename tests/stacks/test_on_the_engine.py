@@ -275,7 +275,9 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
     # the provider names the project whose quota counts.
     updated = {one["urn"].rpartition("::")[2] for one in by_kind["update"] if levels not in one["urn"]}
-    assert updated == {"audit", "affairs-osaka", "google"}
+    # The audit bucket has a retention and no versions; a session at the proxy is as long as the rules say.
+    settings = {"staff-ai", "learning-dashboard"}
+    assert updated == {"audit", "affairs-osaka", "google", "tsunagu-kawasaki-lab-audit", *settings}
     assert len(by_kind["update"]) == len(updated) + 1
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
@@ -307,6 +309,10 @@ def test_production_refuses_to_be_destroyed_and_drains_a_region(
     for name in ("tokyo", "osaka", "affairs-files", "audit", "teacher", "affairs-ipv4"):
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
+
+    shortened = production.pulumi("preview", *change_production(tmp_path, "retention-days: 400", "retention-days: 200"))
+    assert shortened.returncode != 0
+    assert "audit.retention-days: the audit logs' bucket is locked at 400 days" in shortened.stdout
 
     # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
     drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
