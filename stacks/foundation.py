@@ -8,14 +8,15 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.cloud_firewall import FirewallRule
+from stacks.data.image_registries import ImageRegistries, ImageRegistriesArgs
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
-from stacks.network.firewall import Firewall, FirewallArgs
+from stacks.network.firewall import Firewall, FirewallArgs, leads_to_the_internet
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
-from stacks.settings.regions import Region, StackRegions
+from stacks.settings.regions import Region, RegionId, StackRegions
 
 AUDIT_LOGS = ("activity", "data_access", "policy", "system_event")
 AUDIT_FILTER = " OR ".join(f'log_id("cloudaudit.googleapis.com/{kind}")' for kind in AUDIT_LOGS)
@@ -26,7 +27,7 @@ SECONDS_A_DAY = 86_400
 class FoundationArgs:
     """What the foundation is made from. `protected`: nothing that holds data can be destroyed.
 
-    `firewall` is every rule of the VPC's firewall.
+    `firewall` is every rule of the VPC's firewall. `serving` are the regions in which something runs.
     """
 
     google: GoogleSettings
@@ -36,12 +37,13 @@ class FoundationArgs:
     naming: Naming
     protected: bool
     firewall: tuple[FirewallRule, ...]
+    serving: tuple[RegionId, ...]
 
 
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `services`.
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `images`, `services`.
     `before_database` lists what must exist before a private database can.
     """
 
@@ -59,8 +61,11 @@ class Foundation(pulumi.ComponentResource):
             opts=self.services.build_child_options(self, "compute"),
         )
         self.subnetworks = {region.id: self._add_subnetwork(region) for region in self.regions.regions}
-        for region in self.regions.regions:
-            self._add_nat(region)
+        # A gateway costs money also where nothing goes out; private addresses need none.
+        if leads_to_the_internet(args.firewall):
+            for region in self.regions.regions:
+                if region.id in args.serving:
+                    self._add_nat(region)
         Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
         PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
         self.private_services = self._connect_private_services()
@@ -75,6 +80,11 @@ class Foundation(pulumi.ComponentResource):
             ProjectLogsArgs(
                 args.google, self.regions, self.keys, args.audit, args.naming, args.protected, self.services
             ),
+            opts=self._child,
+        )
+        self.images = ImageRegistries(
+            "images",
+            ImageRegistriesArgs(self.regions, self.keys, args.naming, args.protected, self.services),
             opts=self._child,
         )
         self.before_database: list[pulumi.Resource] = [self.private_services]

@@ -25,6 +25,7 @@ from stacks.applications.application_jobs import ApplicationJobs, ApplicationJob
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
+from stacks.network.web_firewall import WebFirewall, WebFirewallArgs
 from stacks.settings.configuration import GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
@@ -126,6 +127,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             naming,
             configured.protected,
             firewall,
+            configured.serving,
         ),
         opts=opts,
     )
@@ -175,6 +177,13 @@ def _declare_applications(
         project=configured.google.project,
         opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
+    web_firewall = WebFirewall(
+        "web-firewall",
+        WebFirewallArgs(
+            {one.id: configured.applications[one.id].web_firewall for one in intent.applications}, foundation.services
+        ),
+        opts=opts,
+    )
     pairs = {name: configured.find_pair(database) for name, database in configured.databases.items()}
     return {
         compiled.id: _declare_application(
@@ -186,6 +195,7 @@ def _declare_applications(
                 project=configured.google.project,
                 serving=configured.serving,
                 protected=configured.protected,
+                web_firewall=web_firewall.policies[compiled.id],
                 lost=configured.lost_regions,
                 pair=pairs.get(compiled.id),
             ),

@@ -44,8 +44,8 @@ class ApplicationJobs(pulumi.ComponentResource):
     def _add_job(self, job: str, settings: JobSettings, region: RegionId) -> gcp.cloudrunv2.Job:
         application, foundation = self._args.application, self._args.application.foundation
         labels = application.build_labels()
-        own = foundation.services.build_child_options(self, "run", after=foundation.keys.run_users)
-        container = application.build_container(settings.image, self._args.environment)
+        own = foundation.services.build_child_options(self, "run", after=application.list_needs_of_a_container(region))
+        container = application.build_container(region, settings.image, settings.resources, self._args.environment)
         if settings.arguments:
             container["args"] = [*settings.arguments]
         return gcp.cloudrunv2.Job(

@@ -35,9 +35,9 @@ class EncryptionKeysArgs:
 class EncryptionKeys(pulumi.ComponentResource):
     """Keys and who may use them: Google's own agents of each service, and nobody else.
 
-    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database` and `run` (keys by
-    region), and the grants that must exist before the first use: `storage_users`, `logs_users`, `database_users`,
-    `run_users`.
+    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database`, `run` and
+    `images` (keys by region), and the grants that must exist before the first use: `storage_users`, `logs_users`,
+    `database_users`, `run_users`, `images_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -48,10 +48,13 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.storage = self._add_key("storage", rings[args.regions.shared])
         self.database: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.run: dict[RegionId, gcp.kms.CryptoKey] = {}
+        self.images: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.database_users: list[pulumi.Resource] = []
         self.run_users: list[pulumi.Resource] = []
+        self.images_users: list[pulumi.Resource] = []
         database_agent = self._add_agent("database", "sqladmin")
         run_agent = self._add_agent("run", "run")
+        images_member = self._add_agent("images", "artifactregistry").email.apply(_format_member)
         # Its address is known beforehand, so that a preview shows it; the grant still waits until it is somebody's.
         run_member = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
         for region in args.regions.regions:
@@ -61,6 +64,8 @@ class EncryptionKeys(pulumi.ComponentResource):
             database_member = database_agent.email.apply(_format_member)
             self.database_users.append(self._grant_use(f"database-{region.id}", database_key, database_member))
             self.run_users.append(self._grant_use(f"run-{region.id}", run_key, run_member, run_agent))
+            self.images[region.id] = self._add_key(f"images-{region.id}", rings[region.location])
+            self.images_users.append(self._grant_use(f"images-{region.id}", self.images[region.id], images_member))
         storage_member = self._ask_storage_agent().apply(_format_member)
         self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_member)]
         self.logs = self._add_key("logs", rings[args.regions.locations[0]])

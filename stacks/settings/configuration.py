@@ -14,12 +14,15 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
       tsunagu:applications:
         affairs:                      # the application's id in the policy
           host: affairs
-          hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
+          hosting: {kind: cloud-run, image: ..., instances: [2, 100],
+                    resources: {cpu: 1, memory-mebibytes: 1024},               # optional, these are the defaults
+                    service: {health-path: /healthz, start-seconds: 240, timeout-seconds: 300, requests-at-once: 80}}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
                      primary: tokyo, standby: osaka, generation: 1,   # optional
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
+          web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
 
 Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
 files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
@@ -50,6 +53,8 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
+from stacks.settings.services.containers import Resources, ServiceSettings
+from stacks.settings.services.web_firewall import WebFirewallSettings
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -166,6 +171,7 @@ class JobSettings(StrictModel):
     arguments: tuple[Argument, ...] = ()
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
+    resources: Resources = Resources()
 
 
 class AuditSettings(StrictModel):
@@ -184,6 +190,8 @@ class CloudRunHosting(StrictModel):
     kind: Literal["cloud-run"]
     image: Image
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
+    resources: Resources = Resources()
+    service: ServiceSettings = ServiceSettings()
 
 
 class SaasHosting(StrictModel):
@@ -220,6 +228,7 @@ class ApplicationSettings(StrictModel):
 
     host: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
+    web_firewall: WebFirewallSettings = WebFirewallSettings()
     database: DatabaseSettings | None = None
     files: FilesSettings | None = None
     jobs: dict[Identifier, JobSettings] = Field(default_factory=dict)

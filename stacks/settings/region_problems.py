@@ -10,6 +10,7 @@ from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, St
 from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
 from stacks.settings.regions import RESERVED
+from stacks.settings.services.images import find_image_location
 
 RegionProblem = tuple[tuple[str | int, ...], str]
 """The place of a key in the stack's file, and what is wrong there."""
@@ -112,7 +113,7 @@ def _find_database_problems(configured: StackConfiguration, name: str, known: li
 def _find_image_problems(
     place: tuple[str | int, ...], image: str, configured: StackConfiguration
 ) -> Iterator[RegionProblem]:
-    location = image.partition("-docker.pkg.dev/")[0]
+    location = find_image_location(image)
     if location not in configured.places.locations:
         allowed = ", ".join(configured.places.locations)
         yield place, f"the image lies in {location}, which is none of the stack's regions ({allowed})"

@@ -58,6 +58,7 @@ KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Group": ("groupKey.id",),
     "KeyRing": ("location",),
     "RecordSet": ("name", "type"),
+    "Repository": ("location", "repositoryId", "kmsKeyName"),
     "Router": ("region",),
     "RouterNat": ("region",),
     "SSLPolicy": ("minTlsVersion", "profile"),

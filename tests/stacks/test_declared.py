@@ -31,6 +31,7 @@ from stacks.settings.outputs import OUTPUT, parse_controller_outputs, write_outp
 from stacks.settings.read_configuration import ConfigurationRefused
 from stacks.settings.regions import DEFAULT_STACK_REGIONS
 from stacks.stack import refuse_real_google
+from tests.policies import PolicyFolder
 from tests.stacks.declared import (
     REMOVED,
     ROOT,
@@ -72,6 +73,16 @@ def hosted(stack: str, hosting: dict[str, Any]) -> StackConfiguration:
     return changed(stack, {"applications/affairs": {"host": "affairs", "hosting": hosting}})
 
 
+def open_to_the_internet(folder: Path) -> City:
+    """The city with a flow from an application of the cloud to a public address."""
+    policies = PolicyFolder(folder)
+    system = "  - {id: mail-relay, name: メール中継, operator: vendor, importance: III, addresses: [203.0.113.25]}\n"
+    policies.edit("access/flows.yaml", "systems:\n", f"systems:\n{system}")
+    ends = "from: affairs, to: mail-relay, data: [III], carrier: https"
+    policies.append("access/flows.yaml", f"  - {{id: affairs-to-mail, effect: permit, purpose: 通知, {ends}}}\n")
+    return policies.load()
+
+
 def with_two_databases(stack: str) -> StackConfiguration:
     """The stack with a second database, which is written to in the other region."""
     settings = json.loads(values(stack)["tsunagu:applications"])["affairs"]["database"]
@@ -103,8 +114,9 @@ def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> No
     assert inventory(deployed(stack)[0].declared) == golden, "python -m tests.stacks.inventory writes it anew"
 
 
-def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None:
+def test_the_list_of_used_types_is_right(city: City, deployed: Deployed, tmp_path: Path) -> None:
     used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
+    used |= {one.type for one in declare(open_to_the_internet(tmp_path), configured("lab"))[0].declared}
     jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
     used |= {one.type for one in declare(city, jobs)[0].declared}
     used |= {one.type for hosting in (SAAS, ON_PREMISES) for one in declare(city, hosted("lab", hosting))[0].declared}
@@ -292,12 +304,15 @@ def test_a_job_stands_in_every_serving_region(city: City, serving: tuple[str, ..
     settings = changed("production", {"applications/affairs/jobs": {"year-end": job}, "serving": list(serving)})
     recorder, _ = declare(city, settings)
     assert complaints(recorder.declared) == []
-    jobs = recorder.of("Job")
+    jobs = sorted(recorder.of("Job"), key=lambda one: one.name, reverse=True)
     assert [one.name for one in jobs] == [f"affairs-year-end-{region}" for region in serving]
-    task = jobs[-1].inputs["template"]["template"]
+    by_region = {one.inputs["location"]: one for one in jobs}
+    task = by_region["asia-northeast2"].inputs["template"]["template"]
+    own_image = str(JOB["image"]).replace("asia-northeast1-", "asia-northeast2-")
     assert (task["timeout"], task["maxRetries"]) == ("3600s", 1)
     (container,) = task["containers"]
-    assert (container["image"], container["args"]) == (JOB["image"], ["--year", "2027"])
+    assert (container["image"], container["args"]) == (own_image, ["--year", "2027"])
+    assert container["resources"] == {"limits": {"cpu": "1", "memory": "1024Mi"}}
     service = next(one for one in recorder.declared if one.name == "affairs-osaka" and "Service" in one.type)
     assert container["envs"] == service.inputs["template"]["containers"][0]["envs"]
     for field in ("serviceAccount", "encryptionKey", "vpcAccess"):

@@ -15,6 +15,9 @@ from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.services.containers import CONTAINER_LAWS
+from controller.offline_google.world.services.image_registries import REPOSITORY, check_repository
+from controller.offline_google.world.services.web_firewall import SECURITY_POLICY, check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
 Values = Mapping[str, Value]
@@ -149,4 +152,7 @@ _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     INSTANCE: check_instance,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
+    **CONTAINER_LAWS,
+    REPOSITORY: check_repository,
+    SECURITY_POLICY: check_security_policy,
 }
