@@ -76,8 +76,7 @@ class BootstrapConfiguration(NamedConfiguration):
 def make_subject(repository: Repository, environment: str) -> str:
     """Return how GitHub calls a job of the repository that runs in one of its environments.
 
-    >>> repository = Repository.model_validate({"name": "kawasaki/tsunagu", "id": "1", "owner-id": "2"})
-    >>> make_subject(repository, "staging")
+    >>> make_subject(Repository.model_validate({"name": "kawasaki/tsunagu", "id": "1", "owner-id": "2"}), "staging")
     'repo:kawasaki/tsunagu:environment:staging'
     """
     return f"repo:{repository.name}:environment:{environment}"
