@@ -57,7 +57,7 @@ class Foundation(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self.regions = args.regions
         words = SERVICES if args.vault is None else (*SERVICES, BACKUPS)
-        self.services = ProjectServices("services", words, opts=self._child)
+        self.services = ProjectServices("services", opts=self._child, services=words)
         self.vpc = gcp.compute.Network(
             "vpc",
             auto_create_subnetworks=False,

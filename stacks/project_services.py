@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import pulumi
 import pulumi_gcp as gcp
 
@@ -38,7 +36,9 @@ BACKUPS = "backupdr"
 class ProjectServices(pulumi.ComponentResource):
     """Every service that the stack needs, switched on. Outputs: `on` (by the first word of its name)."""
 
-    def __init__(self, name: str, words: Iterable[str] = SERVICES, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, services: tuple[str, ...] = SERVICES
+    ) -> None:
         super().__init__(f"{TYPE}Services", name, {}, opts)
         # Another stack or person may need a service that this one does not any more: it is left on.
         own = pulumi.ResourceOptions(parent=self)
@@ -49,7 +49,7 @@ class ProjectServices(pulumi.ComponentResource):
                 disable_on_destroy=False,
                 opts=add_old_name(own, word),
             )
-            for word in words
+            for word in services
         }
         self.register_outputs({})
 

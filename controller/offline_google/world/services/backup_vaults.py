@@ -166,8 +166,8 @@ def _refuse_unknown(what: str) -> NoReturn:
     raise GoogleRefusal(501, message, "notImplemented")
 
 
-BACKUP_LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
-    VAULT: check_vault,
-    PLAN: check_plan,
-    ASSOCIATION: attach_plan,
+BACKUP_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
+    "backup-vault": check_vault,
+    "backup-plan": check_plan,
+    "backup-association": attach_plan,
 }
