@@ -200,7 +200,8 @@ def test_a_job_that_cloud_run_refuses(google: OfflineGoogle, path: str, wanted: 
 
 
 def test_a_user_has_the_roles_that_cloud_sql_knows(google: OfflineGoogle) -> None:
-    google.create(DATABASE, database())
+    flags = [{"name": "cloudsql.iam_authentication", "value": "on"}]
+    google.create(DATABASE, database(settings={"tier": "db-custom-2-7680", "databaseFlags": flags}))
     user = {"name": "x@y.iam", "instance": "affairs", "type": "CLOUD_IAM_SERVICE_ACCOUNT"}
     made = google.create(USER, {**user, "databaseRoles": ["cloudsqlsuperuser"]})
     assert made.outputs["databaseRoles"] == ["cloudsqlsuperuser"]

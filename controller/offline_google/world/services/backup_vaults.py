@@ -109,7 +109,7 @@ def attach_plan(store: WorldStore, identity: str, values: Values) -> None:
     _check_grants(store, plan, instance)
     if store.get(ASSOCIATION, identity) is None:
         settings = instance.outputs.get("settings") or {}
-        backups = {**(settings.get("backupConfiguration") or {}), "enabled": False, "backupTier": "ENHANCED"}
+        backups = {**(settings.get("backupConfiguration") or {}), "enabled": False}
         change_by_google(store, instance, {"settings": {**settings, "backupConfiguration": backups}})
 
 
