@@ -23,6 +23,8 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
           web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
+      tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
+        - {resource: "gcp:compute/network:Network", property: mtu, reason: why}
 
 Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
 files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
@@ -55,6 +57,7 @@ from stacks.settings.regions import (
 )
 from stacks.settings.services.containers import Resources, ServiceSettings
 from stacks.settings.services.web_firewall import WebFirewallSettings
+from stacks.unverified import UnverifiedProperty
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -250,7 +253,14 @@ def _read_truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-class StackConfiguration(StrictModel):
+class NamedConfiguration(StrictModel):
+    """What the file of every stack of ours has: its format, and the name of the stack that it is for."""
+
+    format: Literal[2]
+    environment: Identifier
+
+
+class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `regions` are where things may stand, the first one
@@ -259,9 +269,9 @@ class StackConfiguration(StrictModel):
     agreed to although they are not in the city's country.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
+    `unverified` names properties that are set although the offline Google does not model them.
     """
 
-    format: Literal[2]
     environment: Environment
     policies: FolderPath
     domain: HostName
@@ -275,6 +285,7 @@ class StackConfiguration(StrictModel):
     public: Identifier | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
+    unverified: tuple[UnverifiedProperty, ...] = ()
 
     @property
     def databases(self) -> Mapping[str, DatabaseSettings]:

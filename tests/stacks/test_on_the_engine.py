@@ -337,6 +337,10 @@ def test_production_refuses_to_be_destroyed_and_drains_a_region(
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
 
+    shortened = production.pulumi("preview", *change_production(tmp_path, "retention-days: 400", "retention-days: 200"))
+    assert shortened.returncode != 0
+    assert "audit.retention-days: the audit logs' bucket is locked at 400 days" in shortened.stdout
+
     # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
     drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
     said = production.succeeds("up", *drained, *DO, *PACK)
