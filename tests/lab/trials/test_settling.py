@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.lab.state import paths, undo_log
 from controller.lab.trials import matrix
 from controller.lab.trials.connection_attempts import ConnectionAttempt
 from controller.lab.trials.matrix import try_matrix
@@ -54,8 +55,8 @@ def tries() -> dict[MatrixPair, deque[ConnectionAttempt]]:
 @pytest.fixture(autouse=True)
 def city_of_pairs(monkeypatch: pytest.MonkeyPatch, tries: dict[MatrixPair, deque[ConnectionAttempt]]) -> None:
     layout = SimpleNamespace(schools=(SimpleNamespace(id="as-e04"),), school=lambda _: SimpleNamespace(id="as-e04"))
-    monkeypatch.setattr(matrix.undo_log, "read_active_record", lambda _: SimpleNamespace(layout=layout))
-    monkeypatch.setattr(matrix.paths, "hold_lock", lambda *_: nullcontext())
+    monkeypatch.setattr(undo_log, "read_active_record", lambda _: SimpleNamespace(layout=layout))
+    monkeypatch.setattr(paths, "hold_lock", lambda *_: nullcontext())
     monkeypatch.setattr(matrix, "FilteringSwitches", CountingSwitches)
     monkeypatch.setattr(matrix, "list_matrix_pairs", lambda *_: list(tries))
     monkeypatch.setattr(matrix, "list_untested_applications", lambda _: ())
