@@ -3,13 +3,14 @@
 # make check  linters of Python, of shell and of playbooks; types of Python and of the page; imports; links of the docs
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs; broken input to every parser (docs/security.md); every playbook on the lab (as root)
+# make soak-cloud  every stack in every state through every failure, and generated configurations (docs/benchmarks.md)
 # make soak-integration  a ward of the lab is integrated and goes back, and its rollouts are killed (docs/integration.md)
 # make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds in memory, 20 on the lab; within an hour (docs/rollouts.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make site   the docs as a site, in build/site; it asks no other host for anything
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench site soak soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
+.PHONY: demo test check bench site soak soak-cloud soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -63,6 +64,13 @@ soak: setup
 	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 	@$(PYTHON) -m tests.playbooks.lab_run --write
+	@$(MAKE) soak-cloud SEED=$(SEED)
+
+MINUTES ?= 240
+GENERATED ?= 50
+soak-cloud: SEED ?= $(shell date +%Y%m%d)
+soak-cloud: engine
+	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write
 
 KILLS ?= 20
 soak-integration: SEED ?= $(shell date +%Y%m%d)

@@ -8,14 +8,17 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.cloud_firewall import FirewallRule
+from stacks.data.backup_vault import BackupVault, BackupVaultArgs
+from stacks.data.image_registries import ImageRegistries, ImageRegistriesArgs
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
-from stacks.network.firewall import Firewall, FirewallArgs
+from stacks.network.firewall import Firewall, FirewallArgs, leads_to_the_internet
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
-from stacks.project_services import ProjectServices
+from stacks.project_services import BACKUPS, SERVICES, ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
-from stacks.settings.regions import Region, StackRegions
+from stacks.settings.regions import Region, RegionId, StackRegions
+from stacks.settings.services.backups import VaultSettings
 
 AUDIT_LOGS = ("activity", "data_access", "policy", "system_event")
 AUDIT_FILTER = " OR ".join(f'log_id("cloudaudit.googleapis.com/{kind}")' for kind in AUDIT_LOGS)
@@ -26,7 +29,7 @@ SECONDS_A_DAY = 86_400
 class FoundationArgs:
     """What the foundation is made from. `protected`: nothing that holds data can be destroyed.
 
-    `firewall` is every rule of the VPC's firewall.
+    `firewall` is every rule of the VPC's firewall. `serving` are the regions in which something runs.
     """
 
     google: GoogleSettings
@@ -36,12 +39,15 @@ class FoundationArgs:
     naming: Naming
     protected: bool
     firewall: tuple[FirewallRule, ...]
+    serving: tuple[RegionId, ...]
+    vault: VaultSettings | None = None
 
 
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `services`.
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `images`, `services`,
+    `vault` (None where there is none).
     `before_database` lists what must exist before a private database can.
     """
 
@@ -50,7 +56,8 @@ class Foundation(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.regions = args.regions
-        self.services = ProjectServices("services", opts=self._child)
+        words = SERVICES if args.vault is None else (*SERVICES, BACKUPS)
+        self.services = ProjectServices("services", opts=self._child, services=words)
         self.vpc = gcp.compute.Network(
             "vpc",
             auto_create_subnetworks=False,
@@ -59,14 +66,24 @@ class Foundation(pulumi.ComponentResource):
             opts=self.services.build_child_options(self, "compute"),
         )
         self.subnetworks = {region.id: self._add_subnetwork(region) for region in self.regions.regions}
-        for region in self.regions.regions:
-            self._add_nat(region)
+        # A gateway costs money also where nothing goes out; private addresses need none.
+        if leads_to_the_internet(args.firewall):
+            for region in self.regions.regions:
+                if region.id in args.serving:
+                    self._add_nat(region)
         Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
         PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
         self.private_services = self._connect_private_services()
         self.keys = EncryptionKeys(
             "keys",
-            EncryptionKeysArgs(args.google, self.regions, args.naming, args.protected, self.services),
+            EncryptionKeysArgs(
+                args.google,
+                self.regions,
+                args.naming,
+                args.protected,
+                self.services,
+                None if args.vault is None else args.vault.region,
+            ),
             opts=self._child,
         )
         self.audit_bucket = self._add_audit_bucket()
@@ -77,6 +94,12 @@ class Foundation(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+        self.images = ImageRegistries(
+            "images",
+            ImageRegistriesArgs(self.regions, self.keys, args.naming, args.protected, self.services),
+            opts=self._child,
+        )
+        self.vault = None if args.vault is None else self._add_vault(args.vault)
         self.before_database: list[pulumi.Resource] = [self.private_services]
         self.register_outputs({"network": self.vpc.self_link, "auditBucket": self.audit_bucket.name})
 
@@ -128,6 +151,16 @@ class Foundation(pulumi.ComponentResource):
             opts=self.services.build_child_options(self, "servicenetworking"),
         )
 
+    def _add_vault(self, settings: VaultSettings) -> BackupVault:
+        args = self._args
+        return BackupVault(
+            "vault",
+            BackupVaultArgs(
+                settings, args.google.project, self.regions, self.keys, args.naming, args.protected, self.services
+            ),
+            opts=self._child,
+        )
+
     def _add_audit_bucket(self) -> gcp.storage.Bucket:
         args = self._args
         bucket = gcp.storage.Bucket(
@@ -135,7 +168,9 @@ class Foundation(pulumi.ComponentResource):
             location=self.regions.shared.upper(),
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
-            versioning={"enabled": True},
+            # What is kept for a time can be neither overwritten nor deleted meanwhile: versions would add nothing, and
+            # documents disagree whether Google takes both in one bucket (`offline_google/world/bucket_rules.py`).
+            versioning={"enabled": False},
             retention_policy={
                 "retention_period": str(args.audit.retention_days * SECONDS_A_DAY),
                 "is_locked": args.audit.locked,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -25,14 +27,17 @@ from stacks.applications.application_jobs import ApplicationJobs, ApplicationJob
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
-from stacks.settings.configuration import StackConfiguration
+from stacks.network.web_firewall import WebFirewall, WebFirewallArgs
+from stacks.settings.configuration import SCHEMA, GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
     ConfigurationRefused,
     find_application_problems,
     find_location_problems,
     find_overlap_problems,
+    locate_problems,
 )
+from stacks.unverified import UnverifiedProperties
 
 OFFLINE = "TSUNAGU_OFFLINE"
 LAB = "lab"
@@ -74,12 +79,29 @@ def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFa
     )
 
 
+def declare_provider(google: GoogleSettings, region: str, opts: pulumi.ResourceOptions | None = None) -> gcp.Provider:
+    """Declare the provider: where things are, who calls, and on whose quota.
+
+    Calls to Cloud Identity and Access Context Manager belong to no project; a person's are refused without a quota
+    project (the provider's pages of these types; terraform-provider-google#7477).
+    """
+    return gcp.Provider(
+        "google",
+        project=google.project,
+        region=region,
+        billing_project=google.quota_project or google.project,
+        user_project_override=True,
+        impersonate_service_account=google.deployer,
+        opts=opts,
+    )
+
+
 def declare_stack(city: City, configured: StackConfiguration, file: Path) -> DeclaredStack:
     """Declare every resource of the stack; return what its outputs are made from.
 
     Raises:
-        ConfigurationRefused: the configuration and the policy do not name the same applications, or a region of the
-            stack is in another country than the city.
+        ConfigurationRefused: the configuration and the policy do not name the same applications, a region of the
+            stack is in another country than the city, or an exception is not needed.
         PolicyError: the policy cannot be compiled for the cloud.
     """
     naming = Naming(configured.environment, city.id)
@@ -97,8 +119,11 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     regions = configured.places
     for warning in regions.find_warnings():
         pulumi.log.warn(warning)
-    google = gcp.Provider("google", project=configured.google.project, region=regions.locations[0])
-    opts = pulumi.ResourceOptions(providers=[google])
+    unverified = UnverifiedProperties(configured.unverified, _tell_offline_google(configured, os.environ))
+    unverified.print_list()
+    watched = pulumi.ResourceOptions(transformations=[unverified.look_at])
+    google = declare_provider(configured.google, regions.locations[0], watched)
+    opts = pulumi.ResourceOptions.merge(watched, pulumi.ResourceOptions(providers=[google]))
     firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
         "foundation",
@@ -110,6 +135,8 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             naming,
             configured.protected,
             firewall,
+            configured.serving,
+            configured.backup_vault,
         ),
         opts=opts,
     )
@@ -142,7 +169,18 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         ),
         opts=opts,
     )
+    # Nothing has been sent to the engine yet: it hears of the resources when the program is through.
+    unused = locate_problems(unverified.find_unused(), file)
+    if unused:
+        what = f"The configuration of stack {configured.environment!r} excepts what it does not need:"
+        raise ConfigurationRefused(what, unused)
     return DeclaredStack(backends, load_balancer, intent, facts, hosts)
+
+
+def _tell_offline_google(configured: StackConfiguration, environment: Mapping[str, str]) -> str:
+    """What the offline Google is told of the exceptions; nothing where Google is the real one."""
+    entries = [(one.resource, one.property) for one in configured.unverified]
+    return json.dumps(entries) if environment.get(OFFLINE) == "1" else ""
 
 
 def _declare_applications(
@@ -159,6 +197,13 @@ def _declare_applications(
         project=configured.google.project,
         opts=foundation.services.build_child_options(foundation, "iap", "serviceusage"),
     )
+    web_firewall = WebFirewall(
+        "web-firewall",
+        WebFirewallArgs(
+            {one.id: configured.applications[one.id].web_firewall for one in intent.applications}, foundation.services
+        ),
+        opts=opts,
+    )
     pairs = {name: configured.find_pair(database) for name, database in configured.databases.items()}
     return {
         compiled.id: _declare_application(
@@ -170,6 +215,7 @@ def _declare_applications(
                 project=configured.google.project,
                 serving=configured.serving,
                 protected=configured.protected,
+                web_firewall=web_firewall.policies[compiled.id],
                 lost=configured.lost_regions,
                 pair=pairs.get(compiled.id),
             ),
@@ -185,6 +231,7 @@ def _declare_application(
 ) -> gcp.compute.BackendService:
     """Declare an application with the data and jobs that its settings name; return its backend service."""
     name, settings = application.compiled.id, application.settings
+    jobs = settings.jobs
     has_data = settings.database is not None or settings.files is not None
     data = ApplicationData(name, ApplicationDataArgs(application), opts=opts) if has_data else None
     environment = data.environment if data is not None else {}
@@ -192,8 +239,11 @@ def _declare_application(
     if backend.account is not None:
         if data is not None:
             data.grant_access(backend.account)
-        if settings.jobs:
-            ApplicationJobs(name, ApplicationJobsArgs(application, backend.account, environment), opts=opts)
+        accounts = {"application": backend.account}
+        if data is not None and data.database is not None and any(one.runs_as == SCHEMA for one in jobs.values()):
+            accounts[SCHEMA] = data.add_schema_account(data.database)
+        if jobs:
+            ApplicationJobs(name, ApplicationJobsArgs(application, accounts, environment), opts=opts)
     return backend.backend
 
 

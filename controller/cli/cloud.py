@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +11,16 @@ from typing_extensions import TypedDict
 
 from controller.cli.options import DEFAULT_POLICIES, Json, Lang, Policies, speak
 from controller.cli.output import Exit, errors, get_words, print_line, print_message, say_json
+from controller.cloud.approval import CHANGING, Approval, choose_approval
 from controller.cloud.iam_drift.declared_grants import parse_declared_grants
 from controller.cloud.iam_drift.exported_policies import ExportedPolicies
 from controller.cloud.iam_drift.find_iam_drift import GrantFault, IamDrift, find_iam_drift
 from controller.cloud.iam_drift.grants import Grant
 from controller.cloud.installation import PROJECT
-from controller.cloud.pulumi_engine import LAB, Engine, EngineFailed
+from controller.cloud.pulumi_engine import BOOTSTRAP, LAB, Engine, EngineFailed
 from controller.errors import CloudError
 from controller.inputs.bounded_json import parse_json
+from controller.inputs.real_path import find_real_path
 from controller.offline_google.rehearsal import RehearsalEngine, choose_banner, choose_engine
 from stacks.settings.outputs import write_outputs
 
@@ -27,8 +30,11 @@ cloud = typer.Typer(
 
 GUARDRAILS = PROJECT / "stacks" / "guardrails"
 """The policy pack that every preview and deployment must pass."""
+GUARDED = ("--policy-pack", str(GUARDRAILS))
 
-Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
+Stack = Annotated[
+    str, typer.Option("--stack", help="lab (offline, on this machine), bootstrap, staging or production.")
+]
 
 
 IamExports = Annotated[
@@ -39,6 +45,23 @@ IamExports = Annotated[
         help="IAM policies as Google's CLI exports them, one file a resource; without it the grants are not judged.",
     ),
 ]
+SavePlan = Annotated[
+    Path | None,
+    typer.Option("--save-plan", metavar="FILE", help="Save what would be done, for 'cloud up --plan FILE'."),
+]
+Plan = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Do no more than this saved preview; anything else is refused."),
+]
+Yes = Annotated[
+    bool,
+    typer.Option("--yes", help="Ask nobody. Outside the lab it needs --plan, or --without-plan."),
+]
+WithoutPlan = Annotated[
+    bool, typer.Option("--without-plan", help="With --yes: although nobody has looked at a saved plan.")
+]
+_KEYBOARD, _SCREEN, _ERRORS = range(3)
+"""The descriptors that the engine asks by."""
 _LARGEST_RECORD = 256 * 1024 * 1024
 """Bytes of the engine's record of a stack; production's has about one."""
 
@@ -79,24 +102,63 @@ def _progress(message: str) -> None:
 
 
 @cloud.command("preview")
-def preview(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
-    """Show what would change."""
-    _say_end("preview", stack, _run("preview", stack, policies, as_json=as_json), as_json=as_json)
+def preview(
+    stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, save_plan: SavePlan = None, as_json: Json = False
+) -> None:
+    """Show what would change; with `--save-plan` what is shown can be deployed as it is."""
+    saved = () if save_plan is None else ("--save-plan", str(_prepare_plan(save_plan)))
+    _say_end("preview", stack, _run("preview", stack, policies, *GUARDED, *saved, as_json=as_json), as_json=as_json)
+
+
+def _prepare_plan(path: Path) -> Path:
+    """Make the file, for its owner only: a plan holds every input. The engine works in another folder and fills it.
+
+    Raises:
+        CloudError: it cannot be made.
+    """
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        message = f"{path}: the plan cannot be saved there: {error.strerror}"
+        raise CloudError(message) from None
+    return find_real_path(path)
 
 
 @cloud.command("up")
-def up(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
-    """Deploy, and write the outputs for the controller; after a crash, first find out what became of it."""
-    engine = _run("up", stack, policies, as_json=as_json)
-    path = write_outputs(policies, stack, *engine.outputs(stack))
-    print_line(f"outputs: {path}")
-    _say_end("up", stack, engine, as_json=as_json, outputs=str(path))
+def up(  # noqa: PLR0913 the command's options
+    stack: Stack = LAB,
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    plan_path: Plan = None,
+    yes: Yes = False,
+    without_plan: WithoutPlan = False,
+    as_json: Json = False,
+) -> None:
+    """Deploy, and write the outputs for the controller; after a crash, first find out what became of it.
+
+    Outside the lab the preview is shown and somebody is asked; without a terminal it needs a saved plan and `--yes`.
+    """
+    approval = Approval(yes=yes, plan=plan_path, without_plan=without_plan)
+    engine = _run("up", stack, policies, *GUARDED, approval=approval, as_json=as_json)
+    path = None
+    if stack != BOOTSTRAP:
+        path = str(write_outputs(policies, stack, *engine.outputs(stack)))
+        print_line(f"outputs: {path}")
+    _say_end("up", stack, engine, as_json=as_json, outputs=path)
 
 
 @cloud.command("refresh")
-def refresh(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
-    """Read what is there and show what was changed by hand."""
-    _say_end("refresh", stack, _run("refresh", stack, policies, as_json=as_json), as_json=as_json)
+def refresh(
+    stack: Stack = LAB,
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    yes: Yes = False,
+    without_plan: WithoutPlan = False,
+    as_json: Json = False,
+) -> None:
+    """Read what is there and show what was changed by hand; outside the lab somebody is asked before it is noted."""
+    approval = Approval(yes=yes, without_plan=without_plan)
+    _say_end("refresh", stack, _run("refresh", stack, policies, approval=approval, as_json=as_json), as_json=as_json)
 
 
 @cloud.command("drift")
@@ -177,9 +239,20 @@ def _build_drift_document(stack: str, engine: Engine, found: IamDrift, *, resour
 
 
 @cloud.command("destroy")
-def destroy(stack: Stack = LAB, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False) -> None:
-    """Remove the stack. Outside the lab it is refused as long as anything is protected, before anything is removed."""
-    _say_end("destroy", stack, _run("destroy", stack, policies, as_json=as_json), as_json=as_json)
+def destroy(
+    stack: Stack = LAB,
+    policies: Policies = DEFAULT_POLICIES,
+    *,
+    yes: Yes = False,
+    without_plan: WithoutPlan = False,
+    as_json: Json = False,
+) -> None:
+    """Remove the stack. Outside the lab it asks, and is refused as long as anything is protected.
+
+    Refused: before anything is removed.
+    """
+    approval = Approval(yes=yes, without_plan=without_plan)
+    _say_end("destroy", stack, _run("destroy", stack, policies, approval=approval, as_json=as_json), as_json=as_json)
 
 
 def _say_end(command: str, stack: str, engine: Engine, *, as_json: bool, outputs: str | None = None) -> None:
@@ -188,16 +261,21 @@ def _say_end(command: str, stack: str, engine: Engine, *, as_json: bool, outputs
         say_json({"command": command, "stack": stack, "offline": offline, "outputs": outputs}, form="cloud")
 
 
-def _run(command: str, stack: str, policies: Path, *given: str, as_json: bool) -> Engine:
+def _run(
+    command: str, stack: str, policies: Path, *given: str, approval: Approval | None = None, as_json: bool
+) -> Engine:
+    """Run a command of the engine; before it is started, see that somebody agrees to it or can be asked."""
+    terminal = os.isatty(_KEYBOARD) and os.isatty(_ERRORS if as_json else _SCREEN)
+    agreed = choose_approval(command, stack, approval or Approval(), terminal=terminal)
     engine = choose_engine(stack, _progress, policies=policies)
     said = choose_banner(stack, is_offline=isinstance(engine, RehearsalEngine))
     if said:
         print_line(said)
     engine.ready(stack, _progress)
-    guarded = ("--policy-pack", str(GUARDRAILS)) if command in ("preview", "up") and not given else ()
     # Without its preview the engine would begin a destroy with what is not protected, and stop halfway.
-    arguments = ("--skip-preview",) if stack == LAB and command != "preview" else ()
-    engine.run(command, stack, *guarded, *arguments, *given, beside=as_json)
+    arguments = ("--skip-preview",) if stack == LAB and command in CHANGING else ()
+    asks = command in CHANGING and "--yes" not in agreed
+    engine.run(command, stack, *given, *agreed, *arguments, beside=as_json, asks=asks)
     if said:
         print_line(said)
     return engine

@@ -15,7 +15,7 @@ from controller.cli.advised_commands import DEFAULT_POLICIES as DEFAULT_POLICIES
 from controller.cli.output import set_language
 from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
-from controller.messages import Language
+from controller.messages import Language, choose_system_language
 from controller.model.city import City
 from controller.model.likely_mistakes.values import explain_date
 from controller.model.virtual_city import VirtualCity
@@ -93,10 +93,7 @@ def choose_language(lang: LanguageChoice | None, environment: Mapping[str, str] 
     >>> choose_language(None, {"LC_ALL": "C", "LANG": "ja_JP.UTF-8"})
     'en'
     """
-    if lang is not None:
-        return lang.value
-    system = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
-    return "ja" if system.partition("_")[0] == "ja" else "en"
+    return choose_system_language(environment) if lang is None else lang.value
 
 
 def speak(lang: LanguageChoice | None) -> None:

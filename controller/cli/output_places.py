@@ -21,7 +21,7 @@ from controller.recovery.controller_archive import FOLDERS, STORE
 
 Places = Mapping[str, Path | None]
 """Files by the options that name them; None where an option was left out."""
-OUTPUTS = frozenset({"output", "csv", "carried_to"})
+OUTPUTS = frozenset({"output", "csv", "carried_to", "save_plan"})
 """The parameters that name what a command writes."""
 INPUTS = frozenset(
     {

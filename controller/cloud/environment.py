@@ -1,4 +1,4 @@
-"""What a Pulumi engine must be told so that it works here: the program itself, Python, and no questions."""
+"""What a Pulumi engine must be told so that it works here: the program itself and Python."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ def build_engine_environment(
 ) -> dict[str, str]:
     """An environment with an engine on PATH, and `first` before everything else.
 
+    The engine may fetch the provider that a stack needs, unless `base` forbids it.
+
     Raises:
         CloudError: there is no engine, and none can be built.
     """
@@ -28,5 +30,4 @@ def build_engine_environment(
         "PATH": os.pathsep.join(path),
         "TSUNAGU_PROJECT": str(PROJECT),
         "PULUMI_SKIP_UPDATE_CHECK": "1",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
     }

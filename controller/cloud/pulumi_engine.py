@@ -17,8 +17,10 @@ from controller.exit_codes import choose_pulumi_exit
 LAB = "lab"
 POLICIES = "TSUNAGU_POLICIES"
 """Tells the stack's program another policies folder than its configuration names."""
-STACKS = (LAB, "staging", "production")
-_YES = frozenset({"up", "refresh", "destroy"})
+_ASKS_NOTHING = "--non-interactive"
+BOOTSTRAP = "bootstrap"
+"""The stack that keeps the states of the others."""
+STACKS = (LAB, BOOTSTRAP, "staging", "production")
 
 
 class EngineFailed(CloudError):
@@ -41,15 +43,18 @@ class Engine:
         """The folder that the engine works in."""
         return self.project
 
-    def run(self, command: str, stack: str, *arguments: str, beside: bool = False) -> None:
-        """Run a command on a stack; `beside`: what it says goes to standard error, as standard output is a program's.
+    def run(self, command: str, stack: str, *arguments: str, beside: bool = False, asks: bool = False) -> None:
+        """Run a command on a stack.
+
+        `beside`: what it says goes to standard error, as standard output is a program's. `asks`: it asks at the
+        terminal, after its preview.
 
         Raises:
             EngineFailed: it did not end well.
         """
-        given = ("--yes", *arguments) if command in _YES else arguments
+        words = self.command(command, "--stack", stack, *arguments)
         answer = subprocess.run(  # noqa: S603 the engine, with arguments of ours
-            self.command(command, "--stack", stack, *given),
+            [word for word in words if word != _ASKS_NOTHING] if asks else words,
             env=self.environment,
             check=False,
             stdout=sys.stderr if beside else None,
@@ -91,4 +96,4 @@ class Engine:
 
     def command(self, *arguments: str) -> list[str]:
         """The words of a command, without questions asked."""
-        return ["pulumi", *arguments, "--cwd", str(self.workspace), "--non-interactive"]
+        return ["pulumi", *arguments, "--cwd", str(self.workspace), _ASKS_NOTHING]

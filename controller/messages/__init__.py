@@ -77,6 +77,16 @@ def _load_sentences(subject: str) -> tuple[_Sentence, ...]:
     return tuple(sorted(found, key=lambda one: -one.constant))
 
 
+def choose_system_language(environment: Mapping[str, str]) -> Language:
+    """Return the language that the system speaks, by its environment; English where that is none of ours.
+
+    >>> choose_system_language({"LC_ALL": "C", "LANG": "ja_JP.UTF-8"}), choose_system_language({"LANG": "ja_JP.UTF-8"})
+    ('en', 'ja')
+    """
+    system = next((environment[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), "")
+    return "ja" if system.partition("_")[0] == "ja" else "en"
+
+
 @cache
 def load_catalogue(language: Language) -> Catalogue:
     """The messages of a language, by `SUBJECT.KEY`.

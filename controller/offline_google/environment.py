@@ -73,6 +73,8 @@ def build_offline_environment(
     return {
         **build_engine_environment(progress, base, first=[str(ENGINE_SOURCE / "offline")]),
         OFFLINE: "1",
+        # Every plugin that is needed is on PATH: a rehearsal asks nobody.
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "1",
         STATE: str(rehearsal.world),
         "PULUMI_BACKEND_URL": f"{find_real_path(rehearsal.backend).as_uri()}?{_WHOLE_FILES}",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(find_real_path(rehearsal.passphrase)),

@@ -84,7 +84,11 @@ class RehearsalEngine(Engine):
             if identity:
                 _take_in(record["deployment"]["resources"], {**resource, "id": identity})
         self.ask("stack", "import", "--stack", stack, given=json.dumps(record))
-        self.ask("refresh", "--yes", "--stack", stack)
+        # Nothing else is asked for: a region may be lost meanwhile, and no refresh of what stands there succeeds.
+        kept = {one["urn"] for one in record["deployment"]["resources"]}
+        targets = sorted({one["resource"]["urn"] for one in pending} & kept)
+        if targets:
+            self.ask("refresh", "--yes", "--stack", stack, *(f"--target={urn}" for urn in targets))
 
     def _made(self, resource: Mapping[str, Any]) -> str:
         """The id of what a pending creation made; empty where it made nothing."""

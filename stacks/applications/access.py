@@ -1,4 +1,4 @@
-"""Who may use what: groups for roles, access levels, and the proxy's bindings, all as compiled from the policy."""
+"""Who may use what: groups for roles, access levels, the proxy's bindings and sessions, as compiled from the policy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pulumi_gcp as gcp
 
 from controller.compile.identity.access_levels import AccessLevel
 from controller.compile.identity.iap_bindings import CloudIntent, IapBinding
+from controller.compile.identity.iap_sessions import ProxySession
 from controller.errors import TsunaguError
 from stacks.project_services import ProjectServices
 from stacks.settings.configuration import GoogleSettings
@@ -22,8 +23,6 @@ GROUP_LABELS = {
     "cloudidentity.googleapis.com/groups.security": "",
 }
 LONGEST_DESCRIPTION = 256
-SIGN_IN_AGAIN = "36000s"
-"""10 hours: a working day. Then the proxy asks for the second factor again."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class Access(pulumi.ComponentResource):
             self.levels[level.key] = self._add_level(level)
         for binding in args.intent.bindings:
             self._add_binding(binding)
-        for application_id, backend in args.backends.items():
-            if any(one.id == application_id and one.iap for one in args.intent.applications):
-                self._add_session(application_id, backend)
+        for application in args.intent.applications:
+            if application.session is not None and application.id in args.backends:
+                self._add_session(application.id, application.session)
         self.register_outputs({"groups": {role: self.make_group_email(role) for role in self.groups}})
 
     def make_group_email(self, role: str) -> str:
@@ -113,17 +112,19 @@ class Access(pulumi.ComponentResource):
             ),
         )
 
-    def _add_session(self, application_id: str, backend: gcp.compute.BackendService) -> None:
-        google = self._args.google
+    def _add_session(self, application: str, session: ProxySession) -> None:
+        google, backend = self._args.google, self._args.backends[application]
         gcp.iap.Settings(
-            application_id,
+            application,
             name=backend.generated_id.apply(
                 lambda id_: f"projects/{google.project_number}/iap_web/compute/services/{id_}"
             ),
             access_settings={
                 "reauth_settings": {
-                    "method": "ENROLLED_SECOND_FACTORS",
-                    "max_age": SIGN_IN_AGAIN,
+                    "method": session.method,
+                    "max_age": f"{session.seconds}s",
+                    # Nothing stands below a backend. What an organisation sets above as MINIMUM is merged: the
+                    # shorter session and the stricter method hold ("IAP reauthentication").
                     "policy_type": "DEFAULT",
                 }
             },

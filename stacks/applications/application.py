@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_gcp as gcp
 
 from controller.compile.identity.iap_bindings import CloudApplication
 from stacks.foundation import Foundation
@@ -14,6 +15,8 @@ from stacks.settings.configuration import ApplicationSettings
 from stacks.settings.database_pair import DatabasePair
 from stacks.settings.naming import Naming, make_network_tag
 from stacks.settings.regions import RegionId
+from stacks.settings.services.containers import Resources
+from stacks.settings.services.images import place_image
 
 ContainerEnvironment = Mapping[str, pulumi.Input[str]]
 """What a container is told, by the name of the variable."""
@@ -23,7 +26,8 @@ ContainerEnvironment = Mapping[str, pulumi.Input[str]]
 class DeployedApplication:
     """An application of this stack: `compiled` is what the policy says of it, `settings` what the stack's file says.
 
-    Nothing in a region that is `lost` is touched. `pair` are the instances of its database, if it has one.
+    `web_firewall` stands before its backend. Nothing in a region that is `lost` is touched. `pair` are the instances of
+    its database, if it has one.
     """
 
     compiled: CloudApplication
@@ -33,6 +37,7 @@ class DeployedApplication:
     project: str
     serving: tuple[RegionId, ...]
     protected: bool
+    web_firewall: gcp.compute.SecurityPolicy
     lost: frozenset[RegionId] = frozenset()
     pair: DatabasePair | None = None
 
@@ -44,15 +49,25 @@ class DeployedApplication:
         kept = pulumi.ResourceOptions(ignore_changes=["*"])
         return pulumi.ResourceOptions.merge(options, kept) if region in self.lost else options
 
+    def list_needs_of_a_container(self, region: RegionId) -> list[pulumi.Resource]:
+        """Return what must be there before a container of a region: its key's users, and the registry of images."""
+        return [*self.foundation.keys.run_users, self.foundation.images.repositories[region]]
+
     def build_labels(self) -> dict[str, str]:
         """Return the labels of everything that is this application's."""
         return self.naming.build_labels(self.compiled.importance, self.compiled.id)
 
     # Services and jobs take the same shape under different types; the provider's facts check what is built.
-    def build_container(self, image: str, environment: ContainerEnvironment) -> Any:  # noqa: ANN401 see above
-        """Return a container as Cloud Run takes it: the image, and what it is told in a fixed order."""
+    def build_container(
+        self, region: RegionId, image: str, resources: Resources, environment: ContainerEnvironment
+    ) -> Any:  # noqa: ANN401 see above
+        """Return a container as Cloud Run takes it: the image of the region, and what it is told in a fixed order."""
         values = {"TSUNAGU_APPLICATION": self.compiled.id, **environment}
-        return {"image": image, "envs": [{"name": key, "value": values[key]} for key in sorted(values)]}
+        return {
+            "image": place_image(image, self.project, self.foundation.regions.get_location(region)),
+            "resources": {"limits": resources.list_limits()},
+            "envs": [{"name": key, "value": values[key]} for key in sorted(values)],
+        }
 
     def build_vpc_access(self, region: RegionId) -> Any:  # noqa: ANN401 see above
         """Return how a container stands in the VPC: all that it sends meets the firewall, under its own tag."""

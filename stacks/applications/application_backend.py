@@ -7,6 +7,7 @@ servers in the city's data centre. People notice nothing of a move from one to a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -16,6 +17,7 @@ from stacks.applications.application_data import DATA_BEFORE
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, SaasHosting
 from stacks.settings.naming import TYPE, build_urn
 from stacks.settings.regions import RegionId
+from stacks.settings.services.containers import ServiceSettings
 
 HTTPS = 443
 ZONE = "a"
@@ -31,6 +33,31 @@ EJECTION = gcp.compute.BackendServiceOutlierDetectionArgs(
 
 
 Group = gcp.compute.BackendServiceBackendArgs
+PORT = 8080
+"""Where Google has a container listen if nothing else is said ("Container runtime contract")."""
+START_PERIOD, LIFE_PERIOD = 10, 30
+"""Seconds between two questions to a container: whether it has started, and whether it still answers."""
+
+
+def build_probes(settings: ServiceSettings) -> dict[str, Any]:
+    """Return how Cloud Run asks whether a container is well.
+
+    >>> sorted(build_probes(ServiceSettings()))
+    ['startup_probe']
+    """
+    if settings.health_path is None:
+        period = settings.start_seconds
+        once = {"period_seconds": period, "timeout_seconds": period, "failure_threshold": 1}
+        return {"startup_probe": {"tcp_socket": {"port": PORT}, **once}}
+    asked = {"http_get": {"path": settings.health_path}, "timeout_seconds": START_PERIOD}
+    return {
+        "startup_probe": {
+            **asked,
+            "period_seconds": START_PERIOD,
+            "failure_threshold": settings.start_seconds // START_PERIOD,
+        },
+        "liveness_probe": {**asked, "period_seconds": LIFE_PERIOD, "failure_threshold": 3},
+    }
 
 
 @dataclass(frozen=True)
@@ -78,6 +105,7 @@ class ApplicationBackend(pulumi.ComponentResource):
             protocol="HTTPS",
             backends=endpoints.groups,
             iap={"enabled": compiled.iap},
+            security_policy=self._application.web_firewall.self_link,
             log_config={"enable": True, "sample_rate": 1.0},
             custom_response_headers=["Strict-Transport-Security: max-age=31536000"],
             description=f"{compiled.name}, class {compiled.importance}",
@@ -141,7 +169,9 @@ class ApplicationBackend(pulumi.ComponentResource):
         application, foundation = self._application, self._application.foundation
         fewest, most = hosting.instances
         labels = application.build_labels()
-        own = foundation.services.build_child_options(self, "run", after=foundation.keys.run_users)
+        container = application.build_container(region, hosting.image, hosting.resources, self._args.environment)
+        container.update(build_probes(hosting.service))
+        own = foundation.services.build_child_options(self, "run", after=application.list_needs_of_a_container(region))
         return gcp.cloudrunv2.Service(
             regional_name,
             location=foundation.regions.get_location(region),
@@ -158,7 +188,9 @@ class ApplicationBackend(pulumi.ComponentResource):
                 "service_account": account.email,
                 "encryption_key": foundation.keys.run[region].id,
                 "scaling": {"min_instance_count": fewest, "max_instance_count": most},
-                "containers": [application.build_container(hosting.image, self._args.environment)],
+                "max_instance_request_concurrency": hosting.service.requests_at_once,
+                "timeout": f"{hosting.service.timeout_seconds}s",
+                "containers": [container],
                 "vpc_access": application.build_vpc_access(region),
                 "labels": labels,
             },

@@ -6,12 +6,13 @@ is a dual region.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.project_services import ProjectServices
+from stacks.project_services import BACKUPS, ProjectServices
 from stacks.settings.configuration import GoogleSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import RegionId, StackRegions
@@ -23,21 +24,22 @@ USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
 @dataclass(frozen=True)
 class EncryptionKeysArgs:
-    """What the keys are made from."""
+    """What the keys are made from. `vault` is the region of the backup vault, where there is one."""
 
     google: GoogleSettings
     regions: StackRegions
     naming: Naming
     protected: bool
     services: ProjectServices
+    vault: RegionId | None = None
 
 
 class EncryptionKeys(pulumi.ComponentResource):
     """Keys and who may use them: Google's own agents of each service, and nobody else.
 
-    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database` and `run` (keys by
-    region), and the grants that must exist before the first use: `storage_users`, `logs_users`, `database_users`,
-    `run_users`.
+    Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database`, `run` and
+    `images` (keys by region), and the grants that must exist before the first use: `storage_users`, `logs_users`,
+    `database_users`, `run_users`, `images_users`; with a vault also `vault` and `vault_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -48,10 +50,13 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.storage = self._add_key("storage", rings[args.regions.shared])
         self.database: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.run: dict[RegionId, gcp.kms.CryptoKey] = {}
+        self.images: dict[RegionId, gcp.kms.CryptoKey] = {}
         self.database_users: list[pulumi.Resource] = []
         self.run_users: list[pulumi.Resource] = []
+        self.images_users: list[pulumi.Resource] = []
         database_agent = self._add_agent("database", "sqladmin")
         run_agent = self._add_agent("run", "run")
+        images_member = self._add_agent("images", "artifactregistry").email.apply(_format_member)
         # Its address is known beforehand, so that a preview shows it; the grant still waits until it is somebody's.
         run_member = f"serviceAccount:service-{number}@serverless-robot-prod.iam.gserviceaccount.com"
         for region in args.regions.regions:
@@ -61,12 +66,28 @@ class EncryptionKeys(pulumi.ComponentResource):
             database_member = database_agent.email.apply(_format_member)
             self.database_users.append(self._grant_use(f"database-{region.id}", database_key, database_member))
             self.run_users.append(self._grant_use(f"run-{region.id}", run_key, run_member, run_agent))
+            self.images[region.id] = self._add_key(f"images-{region.id}", rings[region.location])
+            self.images_users.append(self._grant_use(f"images-{region.id}", self.images[region.id], images_member))
         storage_member = self._ask_storage_agent().apply(_format_member)
         self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_member)]
         self.logs = self._add_key("logs", rings[args.regions.locations[0]])
         logs_member = self._ask_logging_agent().apply(_format_member)
         self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
+        self.vault_users: list[pulumi.Resource] = []
+        self.vault = None if args.vault is None else self._add_vault_key(args.vault, rings)
         self.register_outputs({"storage": self.storage.id})
+
+    def _add_vault_key(self, region: RegionId, rings: Mapping[str, gcp.kms.KeyRing]) -> gcp.kms.CryptoKey:
+        """Add the vault's key, and let its agent use the databases' keys, too.
+
+        A backup of Cloud SQL is encrypted with its instance's key, in another region with the vault's (Google: "CMEK
+        for Backup and DR").
+        """
+        key = self._add_key("vault", rings[self._args.regions.get_location(region)])
+        member = self._add_agent("vault", BACKUPS).email.apply(_format_member)
+        used = {"vault": key, **{f"vault-{name}": one for name, one in self.database.items()}}
+        self.vault_users = [self._grant_use(name, one, member) for name, one in used.items()]
+        return key
 
     def _add_ring(self, location: str) -> gcp.kms.KeyRing:
         options = self._args.services.build_child_options(self, "cloudkms")

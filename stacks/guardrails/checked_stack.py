@@ -15,6 +15,7 @@ from pulumi.runtime.proto import analyzer_pb2_grpc
 from pydantic import ValidationError
 
 from controller.inputs.bounded_json import JsonRefused, parse_json
+from stacks.guardrails.guardrail import say
 from stacks.settings.regions import DEFAULT_STACK_REGIONS, StackRegions, find_stack_regions
 
 
@@ -24,10 +25,11 @@ class StackUnreadable(Exception):
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """A stack's regions, and Google's project of it; empty where none is known."""
+    """A stack's regions, Google's project of it, and the domain of its groups; empty where none is known."""
 
     regions: StackRegions = DEFAULT_STACK_REGIONS
     project: str = ""
+    directory: str = ""
 
 
 def find_checked_stack(values: Mapping[str, str]) -> CheckedStack:
@@ -43,12 +45,9 @@ def find_checked_stack(values: Mapping[str, str]) -> CheckedStack:
         google = parse_json(values.get("tsunagu:google", "{}"))
         regions = find_stack_regions(values)
     except (JsonRefused, ValidationError):
-        message = (
-            "the guardrails cannot read 'tsunagu:google' or 'tsunagu:regions' of this stack's configuration, so they "
-            "judge nothing: `pulumi preview` without `--policy-pack` says what is wrong, with file and line"
-        )
-        raise StackUnreadable(message) from None
-    return CheckedStack(regions, str(google.get("project", "")) if isinstance(google, Mapping) else "")
+        raise StackUnreadable(say("stack-unreadable")) from None
+    known = google if isinstance(google, Mapping) else {}
+    return CheckedStack(regions, str(known.get("project", "")), str(known.get("directory", "")))
 
 
 def on_stack_configured(tell: Callable[[Mapping[str, str]], None]) -> None:

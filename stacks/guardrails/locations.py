@@ -1,4 +1,4 @@
-"""Everything stands in the stack's regions, or is of a type that Google has in no place of its own.
+"""Only types that somebody has thought about, and everything of them in the stack's regions.
 
 Guideline 9.1 and 9.2; that the regions are in the city's country is for the program to judge, which knows the policy.
 """
@@ -9,78 +9,90 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations, list_leaves, say
+from stacks.guardrails.resource_types import BUILT_IN, COMPONENTS, KnownType, find_known_type
 
-SHARED = ("storage.Bucket", "kms.KeyRing")
-"""Types that may stand at the stack's shared location, too: buckets, and the rings of the keys that they take there.
-Where Google keeps copies of a dual region's keys is an open question (README)."""
-ALSO_ALLOWED = {
-    "certificatemanager.Certificate": ("global",),
-    "certificatemanager.DnsAuthorization": ("global",),
-}
-IN_NO_PLACE = frozenset(
-    [
-        "accesscontextmanager.AccessLevel",
-        "accesscontextmanager.AccessPolicy",
-        "certificatemanager.Certificate",
-        "certificatemanager.CertificateMap",
-        "certificatemanager.CertificateMapEntry",
-        "certificatemanager.DnsAuthorization",
-        "cloudidentity.Group",
-        "compute.BackendService",
-        "compute.Firewall",
-        "compute.GlobalAddress",
-        "compute.GlobalForwardingRule",
-        "compute.GlobalNetworkEndpoint",
-        "compute.GlobalNetworkEndpointGroup",
-        "compute.HealthCheck",
-        "compute.Network",
-        "compute.Route",
-        "compute.SSLPolicy",
-        "compute.SecurityPolicy",
-        "compute.TargetHttpsProxy",
-        "compute.URLMap",
-        "dns.ManagedZone",
-        "dns.RecordSet",
-        "iap.Settings",
-        "iap.WebBackendServiceIamBinding",
-        "logging.ProjectExclusion",
-        "logging.ProjectSink",
-        "organizations.Policy",
-        "projects.IAMAuditConfig",
-        "projects.IAMCustomRole",
-        "projects.IAMMember",
-        "projects.Service",
-        "projects.ServiceIdentity",
-        "serviceaccount.Account",
-        "servicenetworking.Connection",
-    ]
-)
-"""Types without a region: settings of the project or the organisation, and the global load balancer's parts."""
-INSIDE_ANOTHER = frozenset(
-    ["kms.CryptoKey", "kms.CryptoKeyIAMMember", "sql.Database", "sql.User", "storage.BucketIAMMember"]
-)
-"""Types that stand where the resource that they name stands."""
-SINK = "logging.ProjectSink"
+SINKS = ("logging.FolderSink", "logging.OrganizationSink", "logging.ProjectSink")
 _LOG_BUCKET = re.compile(r"logging\.googleapis\.com/projects/[^/]+/locations/([^/]+)/buckets/[^/]+")
 _BUCKET = re.compile(r"storage\.googleapis\.com/([^/]+)")
-PLACES = ("region", "location", "zone", "secondaryZone", "locations", "dataLocations", "replicaLocations")
+PLACES = frozenset(
+    [
+        "allowedPersistenceRegions",
+        "alternativeLocationId",
+        "automaticFailoverZones",
+        "dataLocations",
+        "gceZone",
+        "location",
+        "locationId",
+        "locations",
+        "preferredZone",
+        "region",
+        "replicaLocations",
+        "replicaZones",
+        "secondaryZone",
+        "storageLocation",
+        "storageLocations",
+        "zone",
+        "zones",
+    ]
+)
+"""Inputs that name a place, at whatever depth they stand."""
+_NO_PLACES = frozenset(["condition", "expr", "labels", "userLabels", "transferManifest"])
+"""Below these, such a word means something else: where an expression was written, somebody's label, a file."""
+_OF_A_NAME = re.compile(r"(?:^|/)(?:locations|regions|zones)/([A-Za-z0-9*-]+)(?=/|$)")
+"""A place in the full name of another resource."""
+_EXPORTS = ("bigqueryConfig.table", "cloudStorageConfig.bucket", "bigtableConfig.table")
+_SOURCES_ABROAD = ("awsKinesis", "awsMsk", "azureEventHubs", "confluentCloud")
+
+
+def require_known_types(resource: CheckedResource) -> Violations:
+    """Find types that are not on the list, and those that must never be used."""
+    if resource.type in BUILT_IN or resource.type.startswith(COMPONENTS):
+        return
+    known = find_known_type(resource.kind)
+    if not resource.type.startswith("gcp:"):
+        yield say("other-provider", type=resource.type)
+    elif known is None:
+        yield say("unknown-type", kind=resource.kind)
+    elif known.refused:
+        yield say(known.refused, kind=resource.kind)
 
 
 def require_stack_regions(resource: CheckedResource) -> Violations:
-    """Find places outside the stack's regions, and types that have a place and name none."""
-    named = list(_named(resource.inputs, ""))
-    regions = resource.regions
-    shared = (regions.shared,) if resource.kind in SHARED else ()
-    allowed = tuple(dict.fromkeys((*regions.locations, *shared, *ALSO_ALLOWED.get(resource.kind, ()))))
-    for path, place in named:
-        if place is not UNKNOWN and not _within(str(place), allowed):
-            yield f"{path} is {place!r}: outside the stack's {regions.describe()}. Allowed: {', '.join(allowed)}"
-    if resource.kind == SINK:
+    """Find places outside the stack's regions, and resources that have a place and name none."""
+    known = find_known_type(resource.kind) or KnownType()
+    allowed = _list_allowed(resource, known)
+    for path, place in _list_named(resource.inputs, ""):
+        if place is not UNKNOWN and not _is_within(str(place), allowed):
+            where = resource.regions.describe()
+            yield say("place-outside", path=path, place=str(place), where=where, allowed=", ".join(allowed))
+    yield from _find_names_abroad(resource, allowed)
+    for path in known.places:
+        given = resource.list_inputs(path)
+        if not given or any(place in (None, "", []) for place in given):
+            yield say("no-place", path=path, allowed=", ".join(allowed))
+    if resource.kind in SINKS:
         yield from _check_destination(resource, allowed)
-    at_top = any("." not in path for path, _ in named)
-    if not at_top and resource.kind not in IN_NO_PLACE | INSIDE_ANOTHER:
-        yield f"names no region, and {resource.kind} is not on the list of types that have none"
+    yield from _find_exports(resource)
+
+
+def _list_allowed(resource: CheckedResource, known: KnownType) -> tuple[str, ...]:
+    shared = (resource.regions.shared,) if known.shared else ()
+    return tuple(dict.fromkeys((*resource.regions.locations, *shared, *known.also)))
+
+
+def _find_names_abroad(resource: CheckedResource, allowed: Sequence[str]) -> Violations:
+    """What a resource names by its full name (a key, a topic, a subnetwork) stands in the stack's places, too.
+
+    `global` in such a name is the place of what has none: an identity pool, an access policy, a certificate map.
+    """
+    may = (*allowed, resource.regions.shared, "global")
+    for path, value in list_leaves(resource.inputs):
+        if isinstance(value, str) and not value.lstrip().startswith(("{", "[")):
+            for place in _OF_A_NAME.findall(value):
+                if place not in ("-", "*") and not _is_within(place, may):
+                    where = resource.regions.describe()
+                    yield say("place-outside", path=path, place=place, where=where, allowed=", ".join(allowed))
 
 
 def _check_destination(resource: CheckedResource, allowed: Sequence[str]) -> Violations:
@@ -93,21 +105,54 @@ def _check_destination(resource: CheckedResource, allowed: Sequence[str]) -> Vio
     if destination is UNKNOWN:
         return
     logs, bucket = (pattern.fullmatch(str(destination or "")) for pattern in (_LOG_BUCKET, _BUCKET))
-    if logs and not _within(logs[1], allowed):
-        where = resource.regions.describe()
-        yield f"destination is in {logs[1]!r}: outside the stack's {where}; take a log bucket there"
-    elif bucket and not (resource.project and bucket[1].startswith(f"{resource.project}-")):
-        yield f"destination is the bucket {bucket[1]!r}, and nothing here says where it lies: take the stack's"
+    if logs and not _is_within(logs[1], allowed):
+        yield say("sink-outside", place=logs[1], where=resource.regions.describe())
+    elif bucket and not _is_of_project(resource, bucket[1]):
+        yield say("sink-bucket", bucket=bucket[1])
     elif not logs and not bucket:
-        yield f"destination {destination!r} names no place: take a log bucket in {', '.join(allowed)}"
+        yield say("sink-nowhere", destination=repr(destination), allowed=", ".join(allowed))
 
 
-def _within(place: str, allowed: Sequence[str]) -> bool:
+def _find_exports(resource: CheckedResource) -> Violations:
+    """Find data that are sent to a place of which nothing is known."""
+    if resource.kind == "pubsub.Subscription":
+        yield from _check_subscription(resource)
+    if resource.kind == "pubsub.Topic":
+        given = resource.get_input("ingestionDataSourceSettings")
+        for name in _SOURCES_ABROAD:
+            if isinstance(given, Mapping) and given.get(name):
+                yield say("other-cloud", path=f"ingestionDataSourceSettings.{name}")
+    if resource.kind == "storage.TransferJob":
+        sink = resource.get_input("transferSpec.gcsDataSink.bucketName")
+        if sink is None and resource.get_input("replicationSpec") is not UNKNOWN:
+            sink = resource.get_input("replicationSpec.gcsDataSink.bucketName")
+        if sink is not UNKNOWN and not _is_of_project(resource, str(sink or "")):
+            yield say("export-outside", path="gcsDataSink.bucketName", target=repr(sink))
+
+
+def _check_subscription(resource: CheckedResource) -> Violations:
+    endpoint = resource.get_input("pushConfig.pushEndpoint")
+    if isinstance(endpoint, str) and endpoint and resource.get_input("pushConfig.oidcToken") is None:
+        yield say("push-unsigned", target=endpoint)
+    if isinstance(endpoint, str) and endpoint.lower().startswith("http:"):
+        yield say("push-plain", target=endpoint)
+    for path in _EXPORTS:
+        target = resource.get_input(path)
+        if isinstance(target, str) and target and not _is_of_project(resource, target):
+            yield say("export-outside", path=path, target=repr(target))
+
+
+def _is_of_project(resource: CheckedResource, name: str) -> bool:
+    """Whether a bucket or table is the stack's, which is asked itself where it lies: its name begins so."""
+    return bool(resource.project) and name.startswith((f"{resource.project}-", f"{resource.project}."))
+
+
+def _is_within(place: str, allowed: Sequence[str]) -> bool:
     last = place.rpartition("/")[2].lower()
     return any(last == one or (last.startswith(f"{one}-") and len(last) == len(one) + 2) for one in allowed)
 
 
-def _named(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 any JSON
+def _list_named(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 any JSON
     if isinstance(value, Mapping):
         for key, item in value.items():
             here = f"{path}.{key}" if path else key
@@ -115,33 +160,24 @@ def _named(value: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 
             for one in places if key in PLACES else ():
                 if one is UNKNOWN or (isinstance(one, str) and one):
                     yield here, one
-            yield from _named(item, here)
+            if key not in _NO_PLACES:
+                yield from _list_named(item, here)
     elif isinstance(value, list):
         for item in value:
-            yield from _named(item, path)
+            yield from _list_named(item, path)
 
 
 def find_single_places(resource: CheckedResource) -> Violations:
     """Find data whose only copies are lost with one region."""
     region, backups = resource.get_input("region"), resource.get_input("settings.backupConfiguration.location")
     if resource.kind == "sql.DatabaseInstance" and isinstance(region, str) and backups == region:
-        yield f"has its backups in its own region, {region}: both are lost with it; a second region would keep them"
+        yield say("backups-beside", region=region)
     if resource.kind == "storage.Bucket":
         location = resource.get_input("location")
         if isinstance(location, str) and location.lower() in resource.regions.locations:
-            yield f"lies in one region, {location.lower()}: what it holds is lost with it"
+            yield say("one-region", region=location.lower())
 
 
-IN_THE_REGIONS = Guardrail(
-    "stack-regions-only",
-    "9.1, 9.2",
-    "Everything stands in the stack's regions, or has no place at all.",
-    require_stack_regions,
-)
-SECOND_PLACE = Guardrail(
-    "second-place",
-    "6.1(2)",
-    "Data have a copy in a second region. A stack of one region is told so, and deployed.",
-    find_single_places,
-    stops=False,
-)
+KNOWN = Guardrail("known-types", "9.1, 9.2", require_known_types)
+IN_THE_REGIONS = Guardrail("stack-regions-only", "9.1, 9.2", require_stack_regions)
+SECOND_PLACE = Guardrail("second-place", "6.1(2)", find_single_places, stops=False)

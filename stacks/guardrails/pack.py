@@ -16,15 +16,31 @@ from pulumi_policy import (
 )
 from pulumi_policy.proxy import UnknownValueError
 
+from stacks.guardrails.audit_trail import LOGGED
 from stacks.guardrails.checked_stack import CheckedStack, find_checked_stack, on_stack_configured
-from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail
+from stacks.guardrails.conditional_access import CONDITIONS
+from stacks.guardrails.granted_access import NAMED
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, say
 from stacks.guardrails.labels import LABELS
-from stacks.guardrails.locations import IN_THE_REGIONS, SECOND_PLACE
-from stacks.guardrails.public_access import CLOSED, PROXY, PUBLIC
+from stacks.guardrails.locations import IN_THE_REGIONS, KNOWN, SECOND_PLACE
+from stacks.guardrails.network_exposure import CLOSED
+from stacks.guardrails.public_access import PROXY, PUBLIC, WEB_FIREWALL
 from stacks.guardrails.stored_data import KEPT, KEYS
 
-GUARDRAILS: tuple[Guardrail, ...] = (IN_THE_REGIONS, PROXY, CLOSED, KEYS, KEPT, LABELS, SECOND_PLACE)
-OURS = "gcp:"
+GUARDRAILS: tuple[Guardrail, ...] = (
+    KNOWN,
+    IN_THE_REGIONS,
+    NAMED,
+    CONDITIONS,
+    PROXY,
+    WEB_FIREWALL,
+    CLOSED,
+    KEYS,
+    KEPT,
+    LOGGED,
+    LABELS,
+    SECOND_PLACE,
+)
 
 
 def start_policy_pack() -> PolicyPack:
@@ -50,13 +66,12 @@ class _KnownStack:
 
 def _policy(guardrail: Guardrail, known: _KnownStack) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type.startswith(OURS):
-            for violation in guardrail.check(_read_resource(args, known.stack)):
-                report(f"{args.name} {violation} (guideline {guardrail.clause})", None)
+        for violation in guardrail.check(_read_resource(args, known.stack)):
+            report(say("violation", name=args.name, what=violation, clause=guardrail.clause), None)
 
     return ResourceValidationPolicy(
         guardrail.name,
-        f"{guardrail.description} Guideline {guardrail.clause}.",
+        guardrail.describe(),
         validate,
         EnforcementLevel.MANDATORY if guardrail.stops else EnforcementLevel.ADVISORY,
         PolicyConfigSchema({PUBLIC: {"type": "array", "items": {"type": "string"}}}) if guardrail is PROXY else None,
@@ -73,6 +88,7 @@ def _read_resource(args: ResourceValidationArgs, stack: CheckedStack) -> Checked
         settings=args.get_config(),
         regions=stack.regions,
         project=stack.project,
+        directory=stack.directory,
     )
 
 

@@ -1,79 +1,67 @@
-"""Public access: no way round the identity-aware proxy, nobody unnamed, no stray address (guideline 6.1(7), 6.2(1))."""
+"""Public access: no way round the identity-aware proxy, and a firewall of requests before it (guideline 6.1(7))."""
 
 from __future__ import annotations
 
-from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations
+from typing import Any
+
+from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations, say
 
 PUBLIC = "public"
 """Setting: names of backends and services that may do without the proxy. None, unless the pack's settings say so."""
 BACKENDS = ("compute.BackendService", "compute.RegionBackendService")
-EVERYBODY = ("allUsers", "allAuthenticatedUsers")
-ONE_PERSON = "user:"
+RUN_SERVICE = "cloudrunv2.Service"
 EXTERNAL = ("EXTERNAL", "EXTERNAL_MANAGED")
-MAY_BE_PUBLIC = ("compute.GlobalAddress", "compute.GlobalForwardingRule", "compute.RouterNat", "compute.HaVpnGateway")
-"""Load balancer, NAT, VPN: the types that may have an address on the internet."""
+ONLY_BY_LOAD_BALANCER = "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+_UNPROTECTED = ("HTTP", "TCP", "UDP", "SSL", "GRPC", "H2C")
+"""Protocols of a backend that are in the clear, or that the proxy does not look into."""
+WAF_RULES = ("compute.SecurityPolicyRule", "compute.RegionSecurityPolicyRule")
 
 
 def require_proxy(resource: CheckedResource) -> Violations:
     """Find backends without the identity-aware proxy, and ways round it to a service."""
-    if resource.name in resource.settings.get(PUBLIC, ()):
-        return
-    if resource.kind in BACKENDS and resource.differs("iap.enabled", wanted=True):
-        yield "has no identity-aware proxy: set iap.enabled"
-    if resource.kind != "cloudrunv2.Service":
-        return
-    if resource.differs("ingress", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"):
-        yield "can be reached past the load balancer: set ingress to INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+    public = resource.name in resource.settings.get(PUBLIC, ())
+    if resource.kind in BACKENDS:
+        yield from _check_backend(resource, public=public)
+    if resource.kind == RUN_SERVICE and not public:
+        yield from _check_service(resource)
+
+
+def _check_backend(resource: CheckedResource, *, public: bool) -> Violations:
+    if not public and resource.differs("iap.enabled", wanted=True):
+        yield say("no-proxy")
+    if resource.get_input("enableCdn") is True and not public:
+        yield say("cached-past-proxy")
+    if resource.get_input("protocol") in _UNPROTECTED:
+        yield say("backend-plain", protocol=resource.get_input("protocol"))
+
+
+def _check_service(resource: CheckedResource) -> Violations:
+    if resource.differs("ingress", ONLY_BY_LOAD_BALANCER):
+        yield say("run-past-load-balancer")
     if resource.differs("defaultUriDisabled", wanted=True):
-        yield "has an address of its own past the proxy: set defaultUriDisabled"
+        yield say("run-own-address")
     if resource.get_input("invokerIamDisabled") is True:
-        yield "lets anybody invoke it: only the proxy's service agent may"
+        yield say("run-invoked-by-all")
     if resource.get_input("iapEnabled") is True:
-        yield "has a proxy of its own as well as the load balancer's; Google takes only one of them"
+        yield say("run-second-proxy")
 
 
-def forbid_unnamed_members(resource: CheckedResource) -> Violations:
-    """Find bindings to everybody, and to a single person."""
-    if "IAM" not in resource.kind.upper():
-        return
-    members = resource.get_input("members")
-    for member in (*(members if isinstance(members, list) else [members]), resource.get_input("member")):
-        if member in EVERYBODY:
-            yield f"is bound to {member}"
-        if isinstance(member, str) and member.startswith(ONE_PERSON):
-            yield f"is bound to the single person {member.removeprefix(ONE_PERSON)}; bind a group"
+def require_web_firewall(resource: CheckedResource) -> Violations:
+    """Find backends on the internet that no web application firewall stands before, a public application's too.
+
+    A rule of it that is only a preview looks as if it stopped something.
+    """
+    outside = (resource.get_input("loadBalancingScheme") or "EXTERNAL") in EXTERNAL
+    if resource.kind in BACKENDS and outside and resource.get_input("securityPolicy") in (None, ""):
+        yield say("no-waf")
+    rules: list[Any] = [resource.inputs] if resource.kind in WAF_RULES else []
+    if resource.kind in ("compute.SecurityPolicy", "compute.RegionSecurityPolicy"):
+        given = resource.get_input("rules")
+        rules = given if isinstance(given, list) else []
+    for rule in rules:
+        if rule is not UNKNOWN and rule.get("preview") is True and str(rule.get("action", "")).startswith("deny"):
+            yield say("waf-preview", priority=rule.get("priority"))
 
 
-def forbid_public_addresses(resource: CheckedResource) -> Violations:
-    """Find addresses on the internet outside the listed types."""
-    if resource.kind in MAY_BE_PUBLIC:
-        return
-    if resource.kind == "compute.Address" and (resource.get_input("addressType") or "EXTERNAL") == "EXTERNAL":
-        yield "is a public address; only the load balancer, NAT and VPN have one"
-    if (
-        resource.kind == "compute.ForwardingRule"
-        and (resource.get_input("loadBalancingScheme") or "EXTERNAL") in EXTERNAL
-    ):
-        yield "is a public regional way in; people come by the global load balancer"
-    if resource.kind == "compute.Instance":
-        interfaces = resource.get_input("networkInterfaces")
-        if isinstance(interfaces, list) and any(one is not UNKNOWN and one.get("accessConfigs") for one in interfaces):
-            yield "has a public address (accessConfigs)"
-    if resource.kind == "sql.DatabaseInstance" and resource.differs(
-        "settings.ipConfiguration.ipv4Enabled", wanted=False
-    ):
-        yield "has a public address: set settings.ipConfiguration.ipv4Enabled to false"
-    if resource.kind == "storage.Bucket" and resource.differs("publicAccessPrevention", "enforced"):
-        yield "could be opened to everybody: set publicAccessPrevention to enforced"
-
-
-def forbid_public_access(resource: CheckedResource) -> Violations:
-    """Find what is open to everybody, by a binding or by an address."""
-    yield from forbid_unnamed_members(resource)
-    yield from forbid_public_addresses(resource)
-
-
-PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", "Every backend stands behind the proxy.", require_proxy)
-CLOSED = Guardrail(
-    "nothing-public", "6.2(1), 6.1(7)", "No anonymous binding, no stray public address.", forbid_public_access
-)
+PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", require_proxy)
+WEB_FIREWALL = Guardrail("web-firewall", "6.1(7), 要素技術", require_web_firewall)

@@ -17,6 +17,7 @@ import pulumi_gcp as gcp
 from controller.compile.cloud_firewall import CLOSING_PRIORITY, FirewallRule
 from controller.model.network.packets import Effect, Protocol, Service
 from stacks.network.private_access import PRIVATE_ACCESS
+from stacks.settings.hosting_problems import PRIVATE
 from stacks.settings.naming import LONGEST_NAME, TYPE, make_google_name, make_network_tag
 
 HTTPS_SERVICE = Service(Protocol.TCP, (443, 443))
@@ -48,6 +49,19 @@ def list_baseline_rules(services: IPv4Network, with_database: Iterable[str]) -> 
         for one in with_database
     )
     return (google, *databases)
+
+
+def leads_to_the_internet(rules: Iterable[FirewallRule]) -> bool:
+    """Whether a rule opens a way to public IPv4 addresses, so that somebody needs a NAT gateway.
+
+    The block of private access is public in form only: a subnet reaches it without one.
+    """
+    return any(
+        isinstance(peer, IPv4Network) and not any(peer.subnet_of(one) for one in (*PRIVATE, PRIVATE_ACCESS))
+        for rule in rules
+        if rule.permits and rule.direction == "egress"
+        for peer in rule.peers
+    )
 
 
 def _build_baseline_rule(

@@ -9,17 +9,23 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
         - {id: tokyo, location: asia-northeast1, name: Tokyo}
         - {id: osaka, location: asia-northeast2, name: Osaka}
       tsunagu:shared-location: asia1  # optional: where buckets and their key lie
+      tsunagu:backup-vault: {region: osaka, least-days: 14, kept-days: 35}   # optional
       tsunagu:network: {tokyo: 10.250.32.0/21, osaka: 10.250.40.0/21, services: 10.251.240.0/21}
       ...
       tsunagu:applications:
         affairs:                      # the application's id in the policy
           host: affairs
-          hosting: {kind: cloud-run, image: ..., instances: [2, 100]}
+          hosting: {kind: cloud-run, image: ..., instances: [2, 100],
+                    resources: {cpu: 1, memory-mebibytes: 1024},               # optional, these are the defaults
+                    service: {health-path: /healthz, start-seconds: 240, timeout-seconds: 300, requests-at-once: 80}}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
-                     primary: tokyo, standby: osaka, generation: 1,   # optional
+                     primary: tokyo, standby: osaka, generation: 1, vault: attached,   # optional
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
+          web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
+      tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
+        - {resource: "gcp:compute/network:Network", property: mtu, reason: why}
 
 Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
 files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
@@ -31,7 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -50,6 +56,10 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
+from stacks.settings.services.backups import Vaulting, VaultSettings
+from stacks.settings.services.containers import Resources, ServiceSettings
+from stacks.settings.services.web_firewall import WebFirewallSettings
+from stacks.unverified import UnverifiedProperty
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -61,6 +71,14 @@ Image = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
 ]
 """A container in a registry of one region, by its digest."""
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
+ServiceAccount = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"),
+]
+"""Its address."""
+SCHEMA: Final = "schema"
+"""Whoever makes a database's tables, in place of the application."""
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -76,15 +94,20 @@ class GoogleSettings(StrictModel):
     which there is one, made before any stack;
     `device_authority` the fingerprint of the root that device certificates come from; `device_vendor` the suffix of the
     client state that the device management writes.
+    `quota_project` is the project that every call counts on; left out, it is `project`. Google refuses a person's calls
+    to Cloud Identity and Access Context Manager without one. `deployer` is a service account that is impersonated; left
+    out, whoever runs the engine calls himself.
     """
 
-    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")
+    project: ProjectId
     project_number: str = Field(pattern=r"^[0-9]{1,20}$")
     customer: str = Field(pattern=r"^C[0-9a-z]+$")
     directory: HostName
     access_policy: str = Field(pattern=r"^[0-9]{1,20}$")
     device_authority: Fingerprint = Field(min_length=40)
     device_vendor: Identifier
+    quota_project: ProjectId | None = None
+    deployer: ServiceAccount | None = None
 
 
 def _gather_regions(value: object, kept: str, beside: str) -> object:
@@ -122,6 +145,8 @@ class DatabaseSettings(StrictModel):
     `operations` is what has been done to the two since, in order (see `database_pair`): the last one is the state now.
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
     Left out, the engine gives a name that was never used, and no operation is possible: good for the lab alone.
+    `connectors_only` refuses whoever does not come by Google's connectors or proxy. `query_insights` keeps what queries
+    cost. `final_backup_days` is how long the last backup is kept that is made when an instance is deleted.
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
@@ -134,6 +159,10 @@ class DatabaseSettings(StrictModel):
     standby: RegionId | None = None
     generation: int | None = Field(default=None, ge=1)
     operations: tuple[PairOperation, ...] = ()
+    vault: Vaulting | None = None
+    connectors_only: bool = True
+    query_insights: bool = True
+    final_backup_days: int = Field(default=30, ge=1, le=365)
 
 
 class FilesSettings(StrictModel):
@@ -148,13 +177,17 @@ class FilesSettings(StrictModel):
 class JobSettings(StrictModel):
     """A container that is run to its end, such as an import: in the application's name, with its database and files.
 
-    Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region.
+    Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region. `runs_as:
+    schema` is for a job that makes tables and grants the application what it needs in them: it signs in to the database
+    as another user, and has no files.
     """
 
     image: Image
     arguments: tuple[Argument, ...] = ()
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
+    resources: Resources = Resources()
+    runs_as: Literal["application", "schema"] = "application"
 
 
 class AuditSettings(StrictModel):
@@ -173,6 +206,8 @@ class CloudRunHosting(StrictModel):
     kind: Literal["cloud-run"]
     image: Image
     instances: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1, le=1000)]]
+    resources: Resources = Resources()
+    service: ServiceSettings = ServiceSettings()
 
 
 class SaasHosting(StrictModel):
@@ -209,6 +244,7 @@ class ApplicationSettings(StrictModel):
 
     host: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
     hosting: Hosting
+    web_firewall: WebFirewallSettings = WebFirewallSettings()
     database: DatabaseSettings | None = None
     files: FilesSettings | None = None
     jobs: dict[Identifier, JobSettings] = Field(default_factory=dict)
@@ -222,6 +258,9 @@ class ApplicationSettings(StrictModel):
                 "remove it, or host the application by 'cloud-run'"
             )
             raise ValueError(message)
+        if self.database is None and any(job.runs_as == SCHEMA for job in self.jobs.values()):
+            message = f"`runs-as: {SCHEMA}` is for a job that makes tables, and this application has no `database`"
+            raise ValueError(message)
         return self
 
 
@@ -230,18 +269,26 @@ def _read_truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-class StackConfiguration(StrictModel):
+class NamedConfiguration(StrictModel):
+    """What the file of every stack of ours has: its format, and the name of the stack that it is for."""
+
+    format: Literal[2]
+    environment: Identifier
+
+
+class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `regions` are where things may stand, the first one
     where nothing else is said; `serving` names those that take requests. `shared_location` is where buckets and their
     key lie; left out, it follows from the regions. `outside_country` names regions that the board of education has
     agreed to although they are not in the city's country.
+    `backup_vault` is where databases are backed up that say so.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
+    `unverified` names properties that are set although the offline Google does not model them.
     """
 
-    format: Literal[2]
     environment: Environment
     policies: FolderPath
     domain: HostName
@@ -253,8 +300,10 @@ class StackConfiguration(StrictModel):
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None
+    backup_vault: VaultSettings | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
+    unverified: tuple[UnverifiedProperty, ...] = ()
 
     @property
     def databases(self) -> Mapping[str, DatabaseSettings]:

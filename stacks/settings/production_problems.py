@@ -2,7 +2,7 @@
 
 Sources: "Cloud SQL Service Level Agreement" (shared-core machines and single-zone instances are outside it), "Set
 minimum instances" and "Set maximum instances" of Cloud Run, "Deploy container images" of Cloud Run (an image of another
-project needs a grant there).
+project needs a grant there). Images come from the stack's registries alone: they lie under its key, in its regions.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from stacks.settings.configuration import ApplicationSettings, CloudRunHosting, StackConfiguration
 from stacks.settings.region_problems import RegionProblem
+from stacks.settings.services.images import REPOSITORY, is_in_own_registry
 
 PRODUCTION = "production"
 SHARED_CORE = ("db-f1-micro", "db-g1-small")
@@ -94,10 +95,10 @@ def _list_images(place: tuple[str, ...], application: ApplicationSettings) -> It
 def _find_image_problems(place: tuple[str, ...], image: str, project: str) -> Iterator[RegionProblem]:
     if is_placeholder_digest(image.rpartition("@sha256:")[2]):
         yield place, "the digest is a placeholder; write that of the image that was tested in staging"
-    owner = image.partition("/")[2].partition("/")[0]
-    if owner != project:
+    if not is_in_own_registry(image, project):
+        host, _, rest = image.partition("/")
         message = (
-            f"the image lies in the project {owner!r}, where this stack lets nobody read: copy it into a registry of "
-            f"{project!r} (its digest stays the same)"
+            f"the image lies in {'/'.join(rest.split('/')[:2])!r}; production runs what lies in the stack's own "
+            f"registries: copy it to {host}/{project}/{REPOSITORY}/ (its digest stays the same)"
         )
         yield place, message

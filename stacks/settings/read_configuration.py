@@ -6,9 +6,10 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -19,10 +20,15 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes.values import explain_value
 from controller.model.yaml_source import Document, Location, read_yaml
-from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
-from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
+from stacks.settings.configuration import BY_REGION, FORMAT, NamedConfiguration, StackConfiguration
+from stacks.settings.deployed_record import DeployedResource
+from stacks.settings.one_way_values import find_one_way_problems
+from stacks.settings.production_problems import PRODUCTION
+from stacks.settings.region_problems import PlacedStack, RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
+from stacks.unverified import find_unverified_problems
 
+Named = TypeVar("Named", bound=NamedConfiguration)
 PROJECT = Path(__file__).resolve().parents[2]
 GIVEN_FILE = "--config-file"
 """How refusals call a file that the engine was given in place of the stack's own."""
@@ -72,6 +78,32 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     Raises:
         ConfigurationRefused: keys are missing, unknown, of another format or wrong; all of them at once.
     """
+    return parse_named_configuration(StackConfiguration, stack, values, file, _find_stack_problems)
+
+
+def _find_stack_problems(loaded: StackConfiguration) -> Iterator[RegionProblem]:
+    regions = [*find_region_problems(loaded)]
+    yield from regions
+    yield from find_setting_problems(loaded)
+    yield from find_unverified_problems(loaded.unverified, production=loaded.environment == PRODUCTION)
+    if not regions:
+        yield from find_pair_problems(loaded)
+
+
+def parse_named_configuration(
+    model: type[Named],
+    stack: str,
+    values: Mapping[str, str],
+    file: Path,
+    find_problems: Callable[[Named], Iterable[RegionProblem]],
+) -> Named:
+    """Return a configuration of this model; `find_problems` judges how its settings fit one another.
+
+    The other arguments are those of `parse_stack_configuration`.
+
+    Raises:
+        ConfigurationRefused: keys are missing, unknown, of another format or wrong; all of them at once.
+    """
     given: dict[str, object] = {
         key.removeprefix(NAMESPACE): _parse_value(text) for key, text in values.items() if key.startswith(NAMESPACE)
     }
@@ -87,7 +119,7 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     ]
     known = {key: value for key, value in given.items() if key != _OLD_DATABASE}
     try:
-        loaded = StackConfiguration.model_validate({**known, "format": FORMAT})
+        loaded = model.model_validate({**known, "format": FORMAT})
     except ValidationError as error:
         # What has no value is said already.
         wrong = [one for one in error.errors() if one["input"] is not None or one["type"] == "missing"]
@@ -96,15 +128,26 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     if loaded.environment != stack:
         message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
-    regions = [*find_region_problems(loaded)]
-    found = [*regions, *find_setting_problems(loaded), *([] if regions else find_pair_problems(loaded))]
-    problems += [_locate(problem, lines) for problem in dict.fromkeys(found)]
+    problems += [_locate(problem, lines) for problem in dict.fromkeys(find_problems(loaded))]
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
 
 
-def find_location_problems(configured: StackConfiguration, country: str, file: Path) -> list[Problem]:
+def refuse_one_way_changes(configured: StackConfiguration, deployed: Sequence[DeployedResource], file: Path) -> None:
+    """Refuse a configuration that what is deployed cannot be brought to any more.
+
+    Raises:
+        ConfigurationRefused: it asks for such a change; all of them at once.
+    """
+    lines = _Lines(file)
+    problems = [_locate(problem, lines) for problem in dict.fromkeys(find_one_way_problems(configured, deployed))]
+    if problems:
+        what = f"The configuration of stack {configured.environment!r} cannot be deployed over what is there:"
+        raise ConfigurationRefused(what, problems)
+
+
+def find_location_problems(configured: PlacedStack, country: str, file: Path) -> list[Problem]:
     """Return where a stack would keep things outside the city's country."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_country_problems(configured, country)]
@@ -116,6 +159,12 @@ def find_overlap_problems(
     """Return ranges of the VPC that are in use; `used` gives the city's ranges by whose they are."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_overlaps(configured, used)]
+
+
+def locate_problems(problems: Iterable[RegionProblem], file: Path) -> list[Problem]:
+    """Return problems with the lines of the stack's file that they are about."""
+    lines = _Lines(file)
+    return [_locate(problem, lines) for problem in problems]
 
 
 def find_application_problems(

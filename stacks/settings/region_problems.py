@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from controller.inputs.near_matches import suggest_names
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, StackConfiguration
 from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
-from stacks.settings.regions import RESERVED
+from stacks.settings.regions import RESERVED, Region, RegionId
+from stacks.settings.services.images import find_image_location
 
 RegionProblem = tuple[tuple[str | int, ...], str]
 """The place of a key in the stack's file, and what is wrong there."""
@@ -24,6 +26,8 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
     yield from _compare_with_regions(("network",), configured.network.subnets, known, known)
     yield from _find_unknown(("serving",), enumerate(configured.serving), known)
     yield from _find_unknown(("outside-country",), enumerate(configured.outside_country), known)
+    if configured.backup_vault is not None:
+        yield from _find_unknown(("backup-vault",), [("region", configured.backup_vault.region)], known)
     for name, application in configured.applications.items():
         place = ("applications", name)
         if application.database is not None:
@@ -41,7 +45,23 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
     yield from _find_names_given_twice(configured)
 
 
-def find_country_problems(configured: StackConfiguration, country: str) -> Iterator[RegionProblem]:
+class PlacedStack(Protocol):
+    """What has regions."""
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
+
+    @property
+    def shared_location(self) -> str | None:
+        """Where buckets lie, if the file says so."""
+
+    @property
+    def outside_country(self) -> tuple[RegionId, ...]:
+        """Regions abroad that the board of education has agreed to."""
+
+
+def find_country_problems(configured: PlacedStack, country: str) -> Iterator[RegionProblem]:
     """Yield regions outside the city's country that nobody has agreed to, and a shared location that leads out of it.
 
     Guideline 9.1 and 9.2 ask where data are kept; a region abroad is named in the stack's file, so that it is reviewed.
@@ -93,6 +113,9 @@ def _find_problems_of_the_list(configured: StackConfiguration) -> Iterator[Regio
 def _find_database_problems(configured: StackConfiguration, name: str, known: list[str]) -> Iterator[RegionProblem]:
     place = ("applications", name, "database")
     database = configured.databases[name]
+    if database.vault is not None and configured.backup_vault is None:
+        message = "the stack has no vault: write `tsunagu:backup-vault: {region: ...}`, or remove this key"
+        yield (*place, "vault"), message
     named = [("primary", database.primary), ("standby", database.standby)]
     yield from _find_unknown(place, ((key, value) for key, value in named if value is not None), known)
     if database.standby == database.primary:
@@ -112,7 +135,7 @@ def _find_database_problems(configured: StackConfiguration, name: str, known: li
 def _find_image_problems(
     place: tuple[str | int, ...], image: str, configured: StackConfiguration
 ) -> Iterator[RegionProblem]:
-    location = image.partition("-docker.pkg.dev/")[0]
+    location = find_image_location(image)
     if location not in configured.places.locations:
         allowed = ", ".join(configured.places.locations)
         yield place, f"the image lies in {location}, which is none of the stack's regions ({allowed})"

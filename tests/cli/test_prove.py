@@ -27,7 +27,13 @@ def test_the_whole_proof_of_a_school_with_its_evidence() -> None:
     assert done.code == 0, done.errors
     assert "not supported" not in done.said
     assert "32 filters and 16 route policies and 90 wireless networks of 38 devices" in done.said
-    for name in ("paths, isolation of schools, management", "proxy conditions (CEL)", "802.1X rows", "cloud firewall"):
+    for name in (
+        "paths, isolation of schools, management",
+        "proxy conditions (CEL)",
+        "proxy sessions",
+        "802.1X rows",
+        "cloud firewall",
+    ):
         assert f"holds    {name} (" in done.said
     assert "grading: only from staff-legacy" in done.said
     assert "not judged: needs an export of the device management" in done.said

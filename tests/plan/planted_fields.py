@@ -201,6 +201,11 @@ PLANTS: Mapping[str, tuple[tuple[str, str, object], ...]] = {
             ("IV", "without-sms"),
         )
     },
+    "access/applications.yaml applications.session": ((APPLICATIONS, "applications/affairs/session", "8h"),),
+    **{
+        f"access/people.yaml sessions.{one}": ((PEOPLE, f"sessions/{one}", length),)
+        for one, length in (("I", "1h"), ("II", "12h"), ("III", "12h"), ("IV", "2d"))
+    },
     "city/blueprints.yaml blueprints.devices": ((BLUEPRINTS, f"{_SMALL}/3", GONE),),
     "city/blueprints.yaml blueprints.devices.count": ((BLUEPRINTS, f"{_SMALL}/2/count", 4),),
     "city/blueprints.yaml blueprints.devices.platform": (

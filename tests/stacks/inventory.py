@@ -2,7 +2,8 @@
 
     python -m tests.stacks.inventory
 
-writes `tests/stacks/golden/*.txt` anew; look at the difference before you commit it.
+writes `tests/stacks/golden/*.txt` anew; look at the difference before you commit it. `python -m tests.stacks.picture`
+does the same for the README's picture.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "Group": ("groupKey.id",),
     "KeyRing": ("location",),
     "RecordSet": ("name", "type"),
+    "Repository": ("location", "repositoryId", "kmsKeyName"),
     "Router": ("region",),
     "RouterNat": ("region",),
     "SSLPolicy": ("minTlsVersion", "profile"),

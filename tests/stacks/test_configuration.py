@@ -20,7 +20,7 @@ AFFAIRS = "applications/affairs"
 SEVEN_DAYS = 7 * 24 * 60
 DIGEST = f"sha256:{sha256(b'job').hexdigest()}"
 JOB: Mapping[str, object] = {
-    "image": f"asia-northeast2-docker.pkg.dev/tsunagu-kawasaki-production/a/job@{DIGEST}",
+    "image": f"asia-northeast2-docker.pkg.dev/tsunagu-kawasaki-production/applications/job@{DIGEST}",
     "timeout-minutes": 60,
     "retries": 1,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi_gcp as gcp
 import pytest
 
+from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.errors import PolicyError, TsunaguError
 from controller.model.access.rules import RuleFile
 from controller.model.city import City
@@ -18,6 +19,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.policy_files import RULES
 from controller.offline_google.schema.facts import find_resource_type
 from controller.offline_google.schema.input_checks import check_inputs
+from controller.prove.identity.synthetic_principals import FACTS
 from stacks.applications.access import format_group_member
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.guardrails.guardrail import CheckedResource
@@ -29,6 +31,7 @@ from stacks.settings.outputs import OUTPUT, parse_controller_outputs, write_outp
 from stacks.settings.read_configuration import ConfigurationRefused
 from stacks.settings.regions import DEFAULT_STACK_REGIONS
 from stacks.stack import refuse_real_google
+from tests.policies import PolicyFolder
 from tests.stacks.declared import (
     REMOVED,
     ROOT,
@@ -70,6 +73,16 @@ def hosted(stack: str, hosting: dict[str, Any]) -> StackConfiguration:
     return changed(stack, {"applications/affairs": {"host": "affairs", "hosting": hosting}})
 
 
+def open_to_the_internet(folder: Path) -> City:
+    """The city with a flow from an application of the cloud to a public address."""
+    policies = PolicyFolder(folder)
+    system = "  - {id: mail-relay, name: メール中継, operator: vendor, importance: III, addresses: [203.0.113.25]}\n"
+    policies.edit("access/flows.yaml", "systems:\n", f"systems:\n{system}")
+    ends = "from: affairs, to: mail-relay, data: [III], carrier: https"
+    policies.append("access/flows.yaml", f"  - {{id: affairs-to-mail, effect: permit, purpose: 通知, {ends}}}\n")
+    return policies.load()
+
+
 def with_two_databases(stack: str) -> StackConfiguration:
     """The stack with a second database, which is written to in the other region."""
     settings = json.loads(values(stack)["tsunagu:applications"])["affairs"]["database"]
@@ -101,8 +114,11 @@ def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> No
     assert inventory(deployed(stack)[0].declared) == golden, "python -m tests.stacks.inventory writes it anew"
 
 
-def test_the_list_of_used_types_is_right(city: City, deployed: Deployed) -> None:
+def test_the_list_of_used_types_is_right(city: City, deployed: Deployed, tmp_path: Path) -> None:
     used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
+    vaulted = {"backup-vault": {"region": "osaka"}, "applications/affairs/database/vault": "attached"}
+    used |= {one.type for one in declare(city, changed("lab", vaulted))[0].declared}
+    used |= {one.type for one in declare(open_to_the_internet(tmp_path), configured("lab"))[0].declared}
     jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
     used |= {one.type for one in declare(city, jobs)[0].declared}
     used |= {one.type for hosting in (SAAS, ON_PREMISES) for one in declare(city, hosted("lab", hosting))[0].declared}
@@ -143,6 +159,22 @@ def test_only_the_proxy_may_invoke_a_service(deployed: Deployed, stack: str) -> 
     assert members == {"serviceAccount:service-1@gcp-sa-iap.iam.gserviceaccount.com"}
     assert len(services) == len(recorder.of("ServiceIamMember")) == 8
     assert all(one.inputs["iap"] == {"enabled": True} for one in recorder.of("BackendService"))
+
+
+def test_a_session_ends_as_the_policy_says(city: City, deployed: Deployed) -> None:
+    """Pupils, who have no second factor, are asked for none; and nothing but what is compiled is written."""
+    recorder, _ = deployed("production")
+    found = {one.name: one.inputs["accessSettings"]["reauthSettings"] for one in recorder.of("Settings")}
+    intent = compile_cloud_intent(city, FACTS)
+    assert found == {
+        one.id: {"method": one.session.method, "maxAge": f"{one.session.seconds}s", "policyType": "DEFAULT"}
+        for one in intent.applications
+        if one.session
+    }
+    assert found["learning-dashboard"]["method"] == "LOGIN"
+    sooner, _ = declare(application(city, "affairs", session="2h"), configured("production"))
+    asked = {one.name: one.inputs["accessSettings"]["reauthSettings"]["maxAge"] for one in sooner.of("Settings")}
+    assert asked == {name: one["maxAge"] for name, one in found.items()} | {"affairs": "7200s"}
 
 
 def test_the_outputs_are_what_the_controller_reads(deployed: Deployed, city: City) -> None:
@@ -274,12 +306,15 @@ def test_a_job_stands_in_every_serving_region(city: City, serving: tuple[str, ..
     settings = changed("production", {"applications/affairs/jobs": {"year-end": job}, "serving": list(serving)})
     recorder, _ = declare(city, settings)
     assert complaints(recorder.declared) == []
-    jobs = recorder.of("Job")
+    jobs = sorted(recorder.of("Job"), key=lambda one: one.name, reverse=True)
     assert [one.name for one in jobs] == [f"affairs-year-end-{region}" for region in serving]
-    task = jobs[-1].inputs["template"]["template"]
+    by_region = {one.inputs["location"]: one for one in jobs}
+    task = by_region["asia-northeast2"].inputs["template"]["template"]
+    own_image = str(JOB["image"]).replace("asia-northeast1-", "asia-northeast2-")
     assert (task["timeout"], task["maxRetries"]) == ("3600s", 1)
     (container,) = task["containers"]
-    assert (container["image"], container["args"]) == (JOB["image"], ["--year", "2027"])
+    assert (container["image"], container["args"]) == (own_image, ["--year", "2027"])
+    assert container["resources"] == {"limits": {"cpu": "1", "memory": "1024Mi"}}
     service = next(one for one in recorder.declared if one.name == "affairs-osaka" and "Service" in one.type)
     assert container["envs"] == service.inputs["template"]["containers"][0]["envs"]
     for field in ("serviceAccount", "encryptionKey", "vpcAccess"):

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from controller.cloud.pulumi_engine import Engine
+from controller.lab.iap.deployed_access import read_deployed_access
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.cross_resource_rules import SERVICE
@@ -96,7 +97,7 @@ def list_ungranted_waits(state: Path) -> list[str]:
     for one in resources:
         if one["type"] == "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember":
             name = one["urn"].rpartition("::")[2]
-            kind = next(word for word in ("database", "run", "storage", "logs") if f"-{word}" in name)
+            kind = next(word for word in ("database", "run", "storage", "logs", "images") if f"-{word}" in name)
             waits = {urn.rpartition("::")[2] for urn in one["dependencies"]}
             needed = {"storage": "services-storage", "logs": "services-logging"}.get(kind, f"keys-{kind}-agent")
             wrong += [] if needed in waits else [f"{name}: {needed} is not among {sorted(waits)}"]
@@ -177,7 +178,7 @@ def test_the_lab_from_preview_to_destroy(
     rehearsed: Callable[[str], Rehearsed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = rehearsed("lab")
-    assert re.search(r"\+ 2[23]\d to create", lab.succeeds("preview", *PACK))
+    assert re.search(r"\+ 2[3-9]\d to create", lab.succeeds("preview", *PACK))
     assert lab.count() == 0
     assert not lab.is_agent_known("gs-project-accounts"), "the first preview asks Google nothing"
     lab.succeeds("up", *DO, *PACK)
@@ -186,6 +187,14 @@ def test_the_lab_from_preview_to_destroy(
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    fronts = read_deployed_access(OfflineWorld.open(lab.rehearsal.world)).fronts.values()
+    sessions = {one.application: one.session for front in fronts for one in front.hosts.values()}
+    assert {name: one and one.method for name, one in sessions.items()} == {
+        "affairs": "ENROLLED_SECOND_FACTORS",
+        "file-exchange": "ENROLLED_SECOND_FACTORS",
+        "learning-dashboard": "LOGIN",
+        "staff-ai": "ENROLLED_SECOND_FACTORS",
+    }
     find_drift(lab, tmp_path / "exports", tmp_path / "state.json", monkeypatch)
     resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
     (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
@@ -203,12 +212,12 @@ def test_the_lab_from_preview_to_destroy(
     changed = {"TSUNAGU_POLICIES": str(policies)}
     shown = lab.succeeds("preview", "--diff", **changed)
     assert "staff-ai-board-staff-1" in shown
-    assert re.search(r"- 1 to delete\s+2[23]\d unchanged", shown), shown
+    assert re.search(r"- 1 to delete\s+2[3-9]\d unchanged", shown), shown
     lab.succeeds("up", *DO, *PACK, **changed)
 
     lab.succeeds("destroy", *DO)
     # Services stay on, and Google never forgets a key ring or a key.
-    assert lab.count() <= 30
+    assert lab.count() <= 40
 
 
 def test_one_region_of_any_name_is_deployed_and_grows_to_two(
@@ -236,6 +245,7 @@ def test_one_region_of_any_name_is_deployed_and_grows_to_two(
     assert {name: one["name"] for name, one in outputs.items()} == {one["id"]: one["location"] for one in TWO}
 
 
+IMAGES = ("keys-images-{}", "keys-images-{}-user", "images-{}")
 OLD_NAMES = ("::tokyo", "::osaka")
 KINDS = ("same", "create", "replace", "update", "delete")
 
@@ -266,15 +276,37 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
     added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
     added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
-    # APIs that were on by chance, the agent whose grants did not wait for it, and a log bucket of our own.
+    regions = ("tokyo", "osaka")
+    added |= {"keys-images-agent", "images", "web-firewall", "web-firewall-deny-60000-1"}
+    added |= {f"{name.format(region)}" for region in regions for name in IMAGES}
+    # APIs that were on by chance, the agent whose grants did not wait for it, a log bucket of our own, registries for
+    # images and the web firewall.
     assert added <= {urn.rpartition("::")[2] for urn in made}
     rest = [name for name in made if name.rpartition("::")[2] not in added]
     assert all(name == "in-country" or name.startswith("registered") for name in rest)
     # The level of the country has its name of any country; what asked for the old one asks for the new one first.
-    assert [one["urn"].rpartition(levels)[2] for one in by_kind["delete"]] == ["japan"]
-    # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own.
-    updated = {one["urn"].rpartition("::")[2] for one in by_kind["update"] if levels not in one["urn"]}
-    assert updated == {"audit", "affairs-osaka"}
+    deleted = sorted(one["urn"].rpartition("::")[2] for one in by_kind["delete"])
+    # No flow leads to the internet, so nobody needs a NAT gateway.
+    assert deleted == sorted(["japan", *(f"{one}-{kind}" for one in regions for kind in ("nat", "router"))])
+    # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
+    # databases tell what queries cost and take connectors only, services have limits and times, backends stand behind
+    # the web firewall, the provider names whose quota counts.
+    updated = {tuple(one["urn"].rpartition(":")[0:3:2]) for one in by_kind["update"] if levels not in one["urn"]}
+    kept_names = {(urn.rpartition("$")[2].rpartition("/")[0], name) for urn, name in updated}
+    applications = ("affairs", "file-exchange", "staff-ai", "learning-dashboard")
+    services = {("gcp:cloudrunv2", f"{name}-{region}") for name in applications for region in regions}
+    backends = {("gcp:compute", name) for name in applications}
+    sessions = {("gcp:iap", name) for name in ("staff-ai", "learning-dashboard")}
+    assert kept_names == {
+        ("gcp:logging", "audit"),
+        ("gcp:storage", "tsunagu-kawasaki-lab-audit"),
+        ("gcp:sql", "affairs-osaka"),
+        ("gcp:sql", "affairs-tokyo"),
+        ("", "google"),
+        *sessions,
+        *services,
+        *backends,
+    }
     assert len(by_kind["update"]) == len(updated) + 1
     assert all("WebBackendServiceIamBinding::" in one["urn"] for one in by_kind["replace"])
     kept = [one for one in by_kind["same"] if one["oldState"]["urn"] in old]
@@ -306,6 +338,10 @@ def test_production_refuses_to_be_destroyed_and_drains_a_region(
     for name in ("tokyo", "osaka", "affairs-files", "audit", "teacher", "affairs-ipv4"):
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
+
+    shortened = production.pulumi("preview", *change_production(tmp_path, "retention-days: 400", "retention-days: 200"))
+    assert shortened.returncode != 0
+    assert "audit.retention-days: the audit logs' bucket is locked at 400 days" in shortened.stdout
 
     # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
     drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
@@ -349,6 +385,6 @@ def test_a_guardrail_stops_what_the_program_would_take(rehearsed: Callable[[str]
     committed = (ROOT / "stacks/config/Pulumi.lab.yaml").read_text(encoding="utf-8")
     opened = committed.replace("  tsunagu:serving:", "  tsunagu:public: learning-dashboard\n  tsunagu:serving:")
     config.write_text(opened, encoding="utf-8")
-    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies))
+    answer = lab.pulumi("preview", "--config-file", str(config), *PACK, TSUNAGU_POLICIES=str(policies), LC_ALL="C")
     assert answer.returncode != 0
     assert "learning-dashboard has no identity-aware proxy: set iap.enabled (guideline 6.1(7)" in answer.stdout

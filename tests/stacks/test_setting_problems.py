@@ -276,9 +276,13 @@ def test_an_image_of_another_project_is_for_the_rehearsals() -> None:
     changes = {f"{AFFAIRS}/hosting/image": elsewhere, f"{AFFAIRS}/jobs": {"year-end": job}}
     message = refusal("production", changes)
     for key in ("hosting.image", "jobs.year-end.image"):
-        assert f"applications.affairs.{key}: the image lies in the project 'tsunagu-kawasaki-staging'" in message
+        assert f"applications.affairs.{key}: the image lies in 'tsunagu-kawasaki-staging/applications'" in message
     assert f":{line_of('production', 'applications/affairs@sha')}: applications.affairs.hosting.image" in message
     assert changed("staging", changes)
+    other = {f"{AFFAIRS}/hosting/image": hosting.image.replace("/applications/", "/vendor/")}
+    assert "copy it to asia-northeast1-docker.pkg.dev/tsunagu-kawasaki-production/applications/" in refusal(
+        "production", other
+    )
 
 
 @pytest.mark.parametrize("tier", ["db-f1-micro", "db-g1-small"])

@@ -170,7 +170,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "lab repair": (Example("lab repair --all", "all that is broken"),),
         "lab run": (Example("lab run kw-s01/staff ping -c1 192.0.2.1", "a command where a host stands"),),
         "cloud preview": (Example("cloud preview --stack lab", "what would change, offline"),),
-        "cloud up": (Example("cloud up --stack lab", "deploy to the offline Google"),),
+        "cloud up": (
+            Example("cloud up --stack lab", "deploy to the offline Google"),
+            Example("cloud up --stack staging --plan staging.plan --yes", "what a saved preview shows, and no more"),
+        ),
         "cloud refresh": (Example("cloud refresh --stack lab", "what was changed by hand"),),
         "cloud drift": (
             Example("cloud drift --stack lab", "what was changed by hand, and which exports the grants need"),

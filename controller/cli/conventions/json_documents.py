@@ -191,6 +191,7 @@ IdentityAnswer = TypedDict(
         "rules": list[RuleOrigin],
         "bindings": list[dict[str, Any]],
         "access-levels": list[dict[str, Any]],
+        "session": dict[str, Any] | None,
     },
 )
 ExplainedDocument = TypedDict(
@@ -228,6 +229,7 @@ class WhatIfDocument(TypedDict):
     answers: dict[str, int]
     network: list[dict[str, Any]]
     identity: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
     admission: list[dict[str, Any]]
     data_flows: list[dict[str, Any]]
     exchange: list[dict[str, Any]]

@@ -13,6 +13,7 @@ from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, On, Policies, choose_day, speak
 from controller.cli.output import get_words, name_first, print_data, print_line, print_message, say_json
 from controller.cli.policy.explain_data_flow import explain_flow
+from controller.compile.identity.iap_sessions import ProxySession
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.model.access.rules import INTERNET, Rule
@@ -204,6 +205,8 @@ def _say(found: Explanation, city: City) -> None:
         print_message("explain.not-asked", rules=_rules(identity.rules))
     else:
         print_message("explain.no-people")
+    if identity.session is not None:
+        _say_session(identity.session)
 
 
 def _say_lines(lines: LinesExplanation | None) -> None:
@@ -220,6 +223,17 @@ def _say_lines(lines: LinesExplanation | None) -> None:
 
 def _preference(way: PathPreference) -> str:
     return get_words().translate("explanations", str(way))
+
+
+def _say_session(session: ProxySession) -> None:
+    words = get_words()
+    who = "explain.session-of" if session.role else "explain.session-of-nobody"
+    print_message(
+        "explain.session",
+        minutes=f"{session.seconds // 60:,}",
+        method=words[f"explain.{session.method}"],
+        why=words.say(who, role=session.role, rules=", ".join(session.rules)),
+    )
 
 
 def _say_bindings(identity: IdentityExplanation) -> None:
@@ -304,6 +318,7 @@ def _document(found: Explanation) -> ExplainedDocument:
             ],
             "bindings": [asdict(binding) for binding in found.identity.bindings],
             "access-levels": [asdict(level) for level in found.identity.levels],
+            "session": None if found.identity.session is None else asdict(found.identity.session),
         },
     }
 

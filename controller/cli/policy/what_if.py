@@ -87,6 +87,7 @@ def _document(changes: Changes) -> dict[str, object]:
     lists: dict[str, tuple[Change, ...]] = {
         "network": changes.network,
         "identity": changes.identity,
+        "sessions": changes.sessions,
         "admission": changes.admission,
         "data_flows": changes.data_flows,
         "equipment": changes.equipment,

@@ -28,6 +28,11 @@ OPEN_SECONDS = 3.5
 """For what must connect: long enough for TCP to try three times (at 0, 1 and 3 s) on a busy machine."""
 DENIED_SECONDS = 0.5
 """For what must not: shorter than TCP's first repetition (1 s), so that one attempt is one packet."""
+SETTLE_SECONDS = 3.0
+"""How long after a change what must connect is tried again: addresses, neighbours and MAC tables need a moment.
+
+Shorter than a try that nobody answers, so that such a one is tried once more.
+"""
 _COUNTED_SECONDS = 1.5
 _AT_ONCE = 48
 
@@ -38,6 +43,7 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
     *,
     control: bool = True,
     denied: bool = True,
+    settle: float = 0.0,
     choose: Callable[[Sequence[MatrixPair]], Sequence[MatrixPair]] = lambda pairs: pairs,
     progress: Progress = lambda _: None,
     state: Path = paths.STATE,
@@ -45,7 +51,8 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
     """Try every pair of these schools (none named: of all) in the lab that is up.
 
     Without `denied` only the pairs that must connect are tried, which takes a second or two; without `control` denied
-    pairs are not tried again with the filters off. `choose` takes a sample of all.
+    pairs are not tried again with the filters off. `settle`: for how many seconds what must connect and does not is
+    tried again; what must not connect never has a second try. `choose` takes a sample of all.
 
     Raises:
         LabError: no lab is up, it was built from another city, a school is not in it, or a switch does not answer.
@@ -57,7 +64,7 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
         switches = FilteringSwitches(layout.schools, state, pool)
         switches.close()
         tried = choose([pair for pair in list_matrix_pairs(city, layout, chosen) if denied or pair.permitted])
-        results = _Measurement(city, switches, pool, progress).results(tried, control=control and denied)
+        results = _Measurement(city, switches, pool, progress, settle).results(tried, control=control and denied)
     return MatrixResult(
         with_control=control and denied,
         results=tuple(results),
@@ -68,12 +75,18 @@ def try_matrix(  # noqa: PLR0913 what is tried, and where
 
 class _Measurement:
     def __init__(
-        self, city: VirtualCity, switches: FilteringSwitches, pool: ThreadPoolExecutor, progress: Progress
+        self,
+        city: VirtualCity,
+        switches: FilteringSwitches,
+        pool: ThreadPoolExecutor,
+        progress: Progress,
+        settle: float,
     ) -> None:
         self._city = city
         self._switches = switches
         self._pool = pool
         self._progress = progress
+        self._settle = settle
 
     def results(self, tried: Sequence[MatrixPair], *, control: bool) -> list[PairResult]:
         open_pairs = [pair for pair in tried if pair.permitted]
@@ -81,7 +94,7 @@ class _Measurement:
         self._progress(f"{len(open_pairs)} pairs that must connect")
         judged = {
             pair: judge_permitted_pair(pair, connected=seen.answered, detail=seen.detail)
-            for pair, seen in self._attempts(open_pairs, OPEN_SECONDS)
+            for pair, seen in self._open(open_pairs).items()
         }
         seen = self._denied(closed_pairs) if closed_pairs else {}
         controlled = self._control(closed_pairs) if control else {}
@@ -95,6 +108,19 @@ class _Measurement:
                 detail=f"filters off: {check.detail}" if check and check.detail else outcome.detail,
             )
         return [judged[pair] for pair in tried]
+
+    def _open(self, open_pairs: Sequence[MatrixPair]) -> dict[MatrixPair, ConnectionAttempt]:
+        """What came of the last try of each pair."""
+        seen = dict(self._attempts(open_pairs, OPEN_SECONDS))
+
+        def all_answer() -> bool:
+            silent = [pair for pair in open_pairs if not seen[pair].answered]
+            seen.update(self._attempts(silent, OPEN_SECONDS))
+            return all(seen[pair].answered for pair in silent)
+
+        if self._settle and not all(one.answered for one in seen.values()):
+            wait_until(all_answer, self._settle)
+        return seen
 
     def _denied(self, closed_pairs: Sequence[MatrixPair]) -> dict[MatrixPair, tuple[ConnectionAttempt, bool]]:
         """Each pair's attempt, and whether its filter's counter rose in it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from controller.errors import LabError
 from controller.lab.stage_following import follow_stages
 from controller.lab.state import paths
-from controller.lab.trials.matrix import try_matrix
+from controller.lab.trials.matrix import SETTLE_SECONDS, try_matrix
 from controller.lab.trials.matrix_pairs import MatrixPair
 from controller.lab.trials.matrix_results import PairResult, PairVerdict
 from controller.model.city import City
@@ -30,7 +30,12 @@ class LabProbes:
             raise LabError(message)
         follow_stages(city, schools, self._state)  # whose port has changed its segment asks for an address anew
         found = try_matrix(
-            city, schools, control=False, choose=lambda pairs: draw_sample(pairs, size, seed), state=self._state
+            city,
+            schools,
+            control=False,
+            settle=SETTLE_SECONDS,
+            choose=lambda pairs: draw_sample(pairs, size, seed),
+            state=self._state,
         )
         wrong = tuple(_describe(one) for one in found.results if one.verdict is not PairVerdict.AGREES)
         return ProbeSample(len(found.results), wrong)
@@ -49,6 +54,7 @@ class LabProbes:
             city,
             schools,
             control=False,
+            settle=SETTLE_SECONDS,
             choose=lambda pairs: [pair for pair, _ in choose_connections(pairs, connections)],
             state=self._state,
         )
@@ -85,4 +91,5 @@ def draw_sample(pairs: Sequence[MatrixPair], size: int, seed: str) -> list[Matri
 
 def _describe(one: PairResult) -> str:
     pair = one.pair
-    return f"{pair.host} to {pair.target.application} over IPv{int(pair.target.family)} ({one.verdict})"
+    seen = f"{one.verdict}: {one.detail}" if one.detail else f"{one.verdict}"
+    return f"{pair.host} to {pair.target.application} over IPv{int(pair.target.family)} ({seen})"

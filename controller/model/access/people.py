@@ -1,4 +1,4 @@
-"""Who people are, what their devices are, where they sit, and what a second factor must be."""
+"""Who people are, what their devices are, where they sit, what a second factor must be, and when it is asked again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from controller.inputs.character_classes import Name
 from controller.model.access.second_factors import SecondFactorMinimums
+from controller.model.access.sessions import SessionLengths
 from controller.model.access.workforce import WorkforcePrincipal
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -76,17 +77,26 @@ class Place(LocatedItem):
 
 
 class PeopleFile(StrictModel):
-    """`policies/access/people.yaml`. `mfa` says what a second factor must be, by importance class."""
+    """`policies/access/people.yaml`.
+
+    By importance class, `mfa` says what a second factor must be, and `sessions` when it is asked for again.
+    """
 
     roles: tuple[Role, ...]
     postures: tuple[Posture, ...]
     places: tuple[Place, ...]
     device_classes: tuple[DeviceClass, ...] = ()
     mfa: SecondFactorMinimums = SecondFactorMinimums()
+    sessions: SessionLengths = SessionLengths()
 
     def find_place(self, word: str) -> Place | None:
         """Return the place that a word of the city, or the word of a meaning, names."""
         return next((one for one in self.places if word in {one.id, one.meaning}), None)
+
+    @property
+    def told_places(self) -> tuple[str, ...]:
+        """The meanings of the places that somebody can tell; one of no meaning is asked for by nobody (`check`)."""
+        return tuple(place.meaning for place in self.places if place.meaning in set(PlaceMeaning))
 
     @model_validator(mode="after")
     def _one_class(self) -> Self:

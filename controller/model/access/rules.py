@@ -18,6 +18,7 @@ from controller.inputs.exact_values import AddressText
 from controller.model.access.people import Audience, Enforcer
 from controller.model.access.recovery_targets import RecoveryTargets
 from controller.model.access.second_factors import Importance, StrengthName
+from controller.model.access.sessions import SessionLength
 from controller.model.network.packets import Effect, Service, parse_service
 from controller.model.sites.addressing import PrefixField
 from controller.model.sites.calendar import CalendarDay, ClockField, DayKind
@@ -91,6 +92,7 @@ class Application(LocatedItem):
     - `school`: a segment of the school of whoever asks.
 
     `proxy` says that the identity-aware proxy stands before it. `importance` is the guideline's class (3.1).
+    `session` is how long it lasts there until somebody is asked again; without it, as long as the class says.
     `recovery` is what drills are held against. `taken_over_by` is another application of the staff, which people use
     instead where a stage of integration leaves this one no way.
     """
@@ -102,6 +104,7 @@ class Application(LocatedItem):
     importance: Importance
     services: tuple[ServiceField, ...] = Field(min_length=1)
     proxy: bool = False
+    session: SessionLength | None = None
     prefixes: Identifier | None = None
     belongs_to: Literal["internet"] | None = None
     addresses: tuple[PrefixField, ...] = ()
@@ -132,6 +135,9 @@ class Application(LocatedItem):
             raise ValueError(message)
         if self.proxy and self.hosting not in ("cloud-run", "on-premises"):
             message = "the proxy can stand only before hosting cloud-run or on-premises"
+            raise ValueError(message)
+        if self.session is not None and (not self.proxy or self.audience == "public"):
+            message = "'session' is asked by the identity-aware proxy, and none asks anybody here; leave it out"
             raise ValueError(message)
         return self
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from controller.offline_google.schema.conditional_replacement import replaces_resource
+from controller.offline_google.schema.conditional_replacement import is_change_dropped, replaces_resource
 from controller.offline_google.schema.defaults import is_by_default
 from controller.offline_google.schema.diff_suppress import format_set_item, is_same_value
 from controller.offline_google.schema.facts import PropertyFacts, ResourceType
@@ -143,6 +143,8 @@ class _Walk:
         self, found: PropertyFacts, path: str, kind: ChangeKind, old: Value, new: Value
     ) -> Iterator[PropertyChange]:
         """A change. It replaces by a rule of the type, by the property's flag, or by one inside a block."""
+        if is_change_dropped(self.kind.token, found.path, self.state, self.after):
+            return
         answer = replaces_resource(self.kind.token, found.path, self.state, self.after)
         if answer is None:
             answer = found.replaces or _inner_replaces(found, old) or _inner_replaces(found, new)

@@ -22,19 +22,27 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from controller.offline_google.environment import FAULTS, OFFLINE, STATE, RehearsalFolder, is_offline
+from controller.offline_google.models.unmodelled import NO_EXCEPTIONS
 from controller.offline_google.provider import operations
 from controller.offline_google.provider.partial_results import raise_partial_result
+from controller.offline_google.provider.provider_settings import (
+    PLACES,
+    SETTINGS,
+    UNVERIFIED,
+    choose_caller,
+    choose_exceptions,
+    find_setting_faults,
+)
 from controller.offline_google.schema.facts import UnknownType
 from controller.offline_google.schema.pulumi_values import read_properties
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.iam.callers import Caller
 from controller.offline_google.world.injected_faults import EngineCall, FaultRule, find_injected_fault, make_refusal
 from controller.offline_google.world.world_store import WorldStore
 
 _MESSAGE_LIMIT = 400 * 1024 * 1024
 _CALLS_AT_ONCE = 16
-_CONFIGURATION = frozenset({"project", "region", "zone"})
-_IGNORED = frozenset({"version", "pluginDownloadURL"})
 
 Context = grpc.ServicerContext
 Answer = TypeVar("Answer")
@@ -45,7 +53,9 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, store: WorldStore, faults: Path | None) -> None:
         self.google = OfflineGoogle(store)
+        self.caller = Caller()
         self.faults = faults
+        self.exceptions = NO_EXCEPTIONS
 
     def Handshake(  # noqa: N802 the protocol's names
         self, request: provider_pb2.ProviderHandshakeRequest, context: Context
@@ -62,11 +72,11 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(  # noqa: N802
         self, request: provider_pb2.CheckRequest, context: Context
     ) -> provider_pb2.CheckResponse:
-        """The provider's own configuration: a project, and nothing that would need real credentials."""
+        """The provider's own settings: a project, who calls, and nothing that would need real credentials."""
         del context
         failures = [
-            provider_pb2.CheckFailure(property=name, reason="the offline Google takes only project, region and zone")
-            for name in sorted(read_properties(request.news).keys() - _CONFIGURATION - _IGNORED)
+            provider_pb2.CheckFailure(property=name, reason=f"{name}: {reason}")
+            for name, reason in find_setting_faults(read_properties(request.news))
         ]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -76,7 +86,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Another project makes other resources: everything of this provider is replaced, as with the real one."""
         del context
         old, new = read_properties(request.olds), read_properties(request.news)
-        changed = sorted(name for name in _CONFIGURATION if old.get(name) != new.get(name))
+        changed = sorted(name for name in (*SETTINGS, UNVERIFIED) if old.get(name) != new.get(name))
         response = provider_pb2.DiffResponse
         return response(
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
@@ -87,16 +97,18 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Configure(  # noqa: N802
         self, request: provider_pb2.ConfigureRequest, context: Context
     ) -> provider_pb2.ConfigureResponse:
-        """Take the project, region and zone that resources have where they name none."""
+        """Take the project, region and zone that resources have where they name none, and who calls."""
         del context
         given = read_properties(request.args)
-        defaults = {name: given[name] for name in _CONFIGURATION if isinstance(given.get(name), str)}
+        defaults = {name: given[name] for name in PLACES if isinstance(given.get(name), str)}
+        self.caller = choose_caller(given)
         self.google = OfflineGoogle(self.google.store, defaults)
+        self.exceptions = choose_exceptions(given)
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
         """The inputs against the facts, and filled with defaults."""
-        return _answer(context, lambda: operations.check_resource(request))
+        return _answer(context, lambda: operations.check_resource(request, self.exceptions))
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
         """What a change means."""
@@ -107,7 +119,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CreateResponse:
         """Make a resource; in a preview, say what is known of it."""
         call = EngineCall("create", request.type, request.name, read_properties(request.properties))
-        rule = None if request.preview else self._fault(context, call)
+        rule = None if request.preview else self._begin_call(context, call)
         made = _answer(context, lambda: operations.create_resource(self.google, request))
         if rule is not None:
             raise_partial_result(context, rule, made.id, made.properties, request.properties)
@@ -115,7 +127,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:  # noqa: N802
         """A resource as it is now; without an id where it is gone."""
-        self._fault(context, EngineCall("read", request.type, request.name, read_properties(request.properties)))
+        self._begin_call(context, EngineCall("read", request.type, request.name, read_properties(request.properties)))
         return _answer(context, lambda: operations.read_resource(self.google, request))
 
     def Update(  # noqa: N802
@@ -123,11 +135,11 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.UpdateResponse:
         """Change a resource in place."""
         call = EngineCall("update", request.type, request.name, read_properties(request.news))
-        rule = None if request.preview else self._fault(context, call)
+        rule = None if request.preview else self._begin_call(context, call)
         partner = None if request.preview else operations.find_update_partner(self.google, request)
         if partner is not None:
             # A switchover is as much a call to the old primary, and fails where that one does not answer.
-            self._fault(context, EngineCall("update", request.type, partner.name, partner.outputs))
+            self._begin_call(context, EngineCall("update", request.type, partner.name, partner.outputs))
         changed = _answer(context, lambda: operations.update_resource(self.google, request))
         if rule is not None:
             raise_partial_result(context, rule, request.id, changed.properties, request.news)
@@ -135,13 +147,14 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> Empty:  # noqa: N802
         """Remove a resource."""
-        self._fault(context, EngineCall("delete", request.type, request.name, read_properties(request.properties)))
+        self._begin_call(context, EngineCall("delete", request.type, request.name, read_properties(request.properties)))
         return _answer(context, lambda: operations.delete_resource(self.google, request))
 
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: Context
     ) -> provider_pb2.InvokeResponse:
         """The few data sources that the stacks use."""
+        _answer(context, lambda: self.caller.check_impersonation(self.google.store))
         return _answer(context, lambda: operations.invoke_function(self.google, request))
 
     def Cancel(self, request: Empty, context: Context) -> Empty:  # noqa: N802
@@ -149,8 +162,12 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         del request, context
         return Empty()
 
-    def _fault(self, context: Context, call: EngineCall) -> FaultRule | None:
-        """Fail the call as an injected fault asks; the rule comes back where the work is to be done all the same."""
+    def _begin_call(self, context: Context, call: EngineCall) -> FaultRule | None:
+        """Fail a call that Google would not take from this caller, or as an injected fault asks.
+
+        The fault's rule comes back where the work is to be done all the same.
+        """
+        _answer(context, lambda: self.caller.check_call(self.google.store, call.type))
         rule = find_injected_fault(self.google.store, self.faults, call)
         refused = None if rule is None else make_refusal(rule)
         if refused is not None:

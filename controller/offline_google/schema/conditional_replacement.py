@@ -13,12 +13,31 @@ from controller.offline_google.schema.plan_rules import find_value
 from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 
 Values = Mapping[str, Value]
+DISK = "settings.diskSize"
 
 
 def replaces_resource(token: str, path: str, old: Values, new: Values) -> bool | None:
     """Whether a change at this path replaces; None where no rule of the type speaks."""
     rule = RULES.get((token, path))
     return None if rule is None else rule(old, new)
+
+
+def is_change_dropped(token: str, path: str, old: Values, new: Values) -> bool:
+    """Whether the provider leaves a change at this path out of its plan: what is there stays, and nobody is told.
+
+    >>> old, new = {"settings": {"diskSize": 500}}, {"settings": {"diskSize": 100}}
+    >>> is_change_dropped(INSTANCE, "settings.diskSize", old, new)
+    True
+    """
+    return (token, path) == (INSTANCE, DISK) and _disk_gets_smaller(old, new) and not _disk_shrinks(old, new)
+
+
+def keep_disk(old: Values, new: dict[str, Value]) -> dict[str, Value]:
+    """Return the values of an instance with the disk that it has, where a smaller one is asked for and dropped."""
+    settings = new.get("settings")
+    if not isinstance(settings, Mapping) or not is_change_dropped(INSTANCE, DISK, old, new):
+        return new
+    return {**new, "settings": {**settings, "diskSize": find_value(old, DISK)}}
 
 
 def _shrinks(old: Values, new: Values) -> bool:
@@ -32,9 +51,12 @@ def _shrinks(old: Values, new: Values) -> bool:
 
 def _disk_shrinks(old: Values, new: Values) -> bool:
     """With automatic growth (also when unset) a smaller disk is dropped from the plan; otherwise it replaces."""
-    before, after = find_value(old, "settings.diskSize"), find_value(new, "settings.diskSize")
-    shrinks = isinstance(before, int) and isinstance(after, int) and after < before
-    return shrinks and find_value(new, "settings.diskAutoresize") is False
+    return _disk_gets_smaller(old, new) and find_value(new, "settings.diskAutoresize") is False
+
+
+def _disk_gets_smaller(old: Values, new: Values) -> bool:
+    before, after = find_value(old, DISK), find_value(new, DISK)
+    return isinstance(before, int | float) and isinstance(after, int | float) and after < before
 
 
 def _new_master(old: Values, new: Values) -> bool:
@@ -81,7 +103,7 @@ RULES: Mapping[tuple[str, str], Callable[[Values, Values], bool]] = {
     (_FORWARDING, "pscConnectionStatus"): _closed_connection,
     (_FORWARDING, "target"): _service_attachments,
     ("gcp:secretmanager/secret:Secret", "replication.auto"): _automatic_replication,
-    (INSTANCE, "settings.diskSize"): _disk_shrinks,
+    (INSTANCE, DISK): _disk_shrinks,
     (INSTANCE, "masterInstanceName"): _new_master,
     (INSTANCE, "replicaConfiguration.cascadableReplica"): _new_master,
     (INSTANCE, "settings.ipConfiguration.privateNetwork"): _loses_private_network,

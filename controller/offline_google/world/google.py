@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.offline_google.models.property_checks import find_refused_values
+from controller.offline_google.schema.conditional_replacement import keep_disk
 from controller.offline_google.schema.diff_suppress import strip_self_link
 from controller.offline_google.schema.facts import ResourceType, find_resource_type
 from controller.offline_google.schema.instance_roles import INSTANCE, explain_unmodelled
@@ -25,6 +27,7 @@ from controller.offline_google.world.outputs.computed_fields import compute_fiel
 from controller.offline_google.world.outputs.generated_names import generate_names
 from controller.offline_google.world.outputs.given_addresses import allocate_address
 from controller.offline_google.world.outputs.resource_names import IAM, list_aliases, make_self_link, name_resource
+from controller.offline_google.world.services.backup_vaults import refuse_vaulted_instance
 from controller.offline_google.world.world_store import ResourceLink, StoredResource, WorldStore
 
 Values = Mapping[str, Value]
@@ -77,11 +80,14 @@ class OfflineGoogle:
         return {**own, **inputs}
 
     def judge(self, kind: ResourceType, values: Values) -> None:
-        """What can be said without the rest of the world: places, instances, settings of logs, roles, permissions.
+        """What can be said without the rest of the world: values, places, instances, settings of logs, roles.
 
         Raises:
-            Refused: one of them does not exist.
+            Refused: one of them Google would not take, or does not have.
         """
+        for path, wrong, source in find_refused_values(kind, values):
+            message = f"{kind.short} field '{path}': {wrong} ({source})"
+            raise GoogleRefusal(400, message, "invalid")
         check_locations(kind.module, values)
         check_log_settings(kind.token, values)
         unmodelled = explain_unmodelled(values) if kind.token == INSTANCE else ""
@@ -125,7 +131,8 @@ class OfflineGoogle:
             kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
             values = {**kept, **values}
             if token == INSTANCE:
-                values = change_roles(self.store, found, values, known)
+                refuse_vaulted_instance(self.store, found)
+                values = change_roles(self.store, found, keep_disk(found.outputs, values), known)
             return self._settle(kind, key, inputs, values, found.outputs)
 
     def read(self, token: str, key: str) -> StoredResource | None:

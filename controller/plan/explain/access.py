@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from controller.compile.identity.access_levels import AccessLevel, ProxyFacts
 from controller.compile.identity.iap_bindings import IapBinding, compile_cloud_intent
+from controller.compile.identity.iap_sessions import ProxySession, compile_session
 from controller.compile.network.wanted_device_state import compile_device
 from controller.errors import ProofFailed, TsunaguError
 from controller.inputs.near_matches import suggest_names
@@ -82,7 +83,7 @@ class IdentityExplanation:
     """The answer for the person (None where no person was named), and who enforces it.
 
     `bindings` are those of the person's role at the proxy, `levels` the access levels that they ask; `note` says what
-    of them cannot be told.
+    of them cannot be told. `session` is how long the proxy lets everybody go on; None where it asks nobody.
     """
 
     answer: RuleDecision | None
@@ -91,6 +92,7 @@ class IdentityExplanation:
     bindings: tuple[IapBinding, ...] = ()
     levels: tuple[AccessLevel, ...] = ()
     note: str = ""
+    session: ProxySession | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,11 +283,12 @@ def _identity(city: City, question: Question) -> IdentityExplanation:
     app = city.applications.get(question.application)
     rules = tuple(rule for rule in city.rules if rule.identity and question.application in rule.applications)
     if app is not None and app.proxy:
+        session = None if app.audience == "public" else compile_session(city, app)
         if question.person is None:
-            return IdentityExplanation(None, "the identity-aware proxy", rules)
+            return IdentityExplanation(None, "the identity-aware proxy", rules, session=session)
         bindings, levels, note = _at_the_proxy(city, app.id, question.person.role)
         answer = evaluate_identity(city, app.id, question.person)
-        return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note)
+        return IdentityExplanation(answer, "the identity-aware proxy", rules, bindings, levels, note, session)
     here = city.list_segments(question.school)
     admitted = [a for a in city.admissions if a.segment == question.segment and a.segment in here]
     if question.segment == CONTROLLER or not admitted:

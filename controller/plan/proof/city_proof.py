@@ -30,6 +30,7 @@ from controller.plan.select import Selection, select_devices
 from controller.prove.check import Check, join_checks
 from controller.prove.identity.iap_bindings import CHECK_NAME as CONDITIONS
 from controller.prove.identity.iap_bindings import prove_iap_bindings
+from controller.prove.identity.iap_sessions import prove_iap_sessions
 from controller.prove.identity.synthetic_principals import FACTS
 
 _SHARES = 4
@@ -111,7 +112,7 @@ def prove_city(
         asked = [workers.submit(_prove_conditions, part, parts) for part in range(parts)] if workers else []
         found = _prove_each(city, todo, cache, processes, workers)
         # Meanwhile others work.
-        others = check_city(city)
+        others = [prove_iap_sessions(city, intent), *check_city(city)]
         _collect(result, found, cache)
         if known is not None:
             check = Check(CONDITIONS, known.filters, evidence=("known from an earlier proof of the same content",))

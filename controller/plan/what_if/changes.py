@@ -195,6 +195,29 @@ class StageChange:
         return len(self.schools)
 
 
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """A session at the proxy: how long it lasts, and how somebody is asked when it ends."""
+
+    seconds: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """An application at which the proxy asks people again otherwise than before; None where it asks nobody."""
+
+    application: str
+    before: SessionState | None
+    after: SessionState | None
+    surprises: tuple[str, ...]
+
+    @property
+    def answers(self) -> int:
+        """One application."""
+        return 1
+
+
 StagedChange = NetworkChange | IdentityChange | SeatChange
 
 
@@ -217,7 +240,16 @@ class LaterChange:
 
 
 EquipmentChange = SeatChange | SourceChange | PlatformChange
-Change = NetworkChange | IdentityChange | AdmissionChange | DataFlowChange | EquipmentChange | StageChange | LaterChange
+Change = (
+    NetworkChange
+    | IdentityChange
+    | SessionChange
+    | AdmissionChange
+    | DataFlowChange
+    | EquipmentChange
+    | StageChange
+    | LaterChange
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +271,13 @@ class Changes:
     unjudged: tuple[str, ...] = ()
     stages: tuple[StageChange, ...] = ()
     later: tuple[LaterChange, ...] = ()
+    sessions: tuple[SessionChange, ...] = ()
 
     @property
     def nothing(self) -> bool:
         """Tell if no answer changes; what was not judged is no answer."""
         today = self.network or self.identity or self.admission or self.data_flows or self.equipment
-        return not (today or self.stages or self.later)
+        return not (today or self.sessions or self.stages or self.later)
 
 
 def weigh_change(change: Change) -> tuple[int, int, str]:

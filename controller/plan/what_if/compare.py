@@ -11,6 +11,7 @@ from controller.plan.what_if.field_differences import find_field_differences
 from controller.plan.what_if.field_effects import is_unjudged
 from controller.plan.what_if.identity_changes import find_admission_changes, find_identity_changes
 from controller.plan.what_if.network_changes import find_network_changes
+from controller.plan.what_if.session_changes import find_session_changes
 from controller.plan.what_if.stage_changes import find_later_changes, find_stage_changes
 
 
@@ -38,4 +39,5 @@ def compare_policies(before: City, after: City, names: tuple[str, str] = ("befor
         unjudged=tuple(str(one) for one in find_field_differences(before, after) if is_unjudged(one.field)),
         stages=tuple(sorted(find_stage_changes(before, after), key=weigh_change)),
         later=tuple(sorted(later, key=weigh_change)),
+        sessions=tuple(sorted(find_session_changes(before, after), key=weigh_change)),
     )

@@ -24,6 +24,8 @@ from controller.plan.what_if.changes import (
     NetworkChange,
     PlatformChange,
     SeatChange,
+    SessionChange,
+    SessionState,
     SourceChange,
     StageChange,
     weigh_change,
@@ -62,7 +64,7 @@ class _Comment:
         yield f"{self._summary(changes)} {self._say('judged', on=changes.on)}"
         network, identity = group_network_changes(changes.network), group_identity_changes(changes.identity)
         kinds: tuple[Change, ...] = (*network, *identity, *changes.admission, *changes.data_flows, *changes.equipment)
-        kinds += (*changes.stages, *changes.later)
+        kinds += (*changes.sessions, *changes.stages, *changes.later)
         staged = [(self._stage(one),) for one in changes.stages]
         yield from self._table("stages", ("what",), staged)
         surprising = sorted((one for one in kinds if one.surprises), key=weigh_change)
@@ -71,6 +73,7 @@ class _Comment:
         yield from self._table("network", head, [self._network(one) for one in network])
         head = ("way", "who", "from", "least", "registered", "example", "rules")
         yield from self._table("identity", head, [self._identity(one) for one in identity])
+        yield from self._table("sessions", ("what",), [(self._session(one),) for one in changes.sessions])
         moved = [(f"{o.role}, {_or(o.postures)}, {o.place}", _or(o.before), _or(o.after)) for o in changes.admission]
         yield from self._table("admission", ("person", "before", "after"), moved)
         flows = [(self._say(one.way), self._data(one), _or(one.rules)) for one in changes.data_flows]
@@ -90,6 +93,7 @@ class _Comment:
         parts = [
             self._count("network-count", changes.network),
             self._count("identity-count", changes.identity),
+            self._count("session-count", changes.sessions),
             self._count("admission-count", changes.admission),
             self._count("data-flow-count", changes.data_flows),
             self._count("equipment-count", changes.equipment),
@@ -127,7 +131,7 @@ class _Comment:
                 return f"{one.role}, {_or(one.postures)}, {one.place}: {_or(one.before)} → {_or(one.after)}"
             case DataFlowChange():
                 return f"{self._say(one.way)} {self._data(one)}; {_or(one.rules)}"
-            case SeatChange() | SourceChange() | PlatformChange() | StageChange():
+            case SessionChange() | SeatChange() | SourceChange() | PlatformChange() | StageChange():
                 return self._equipment(one)
             case LaterChange():
                 return self._say("once-there", stage=self._say(one.stage), what=self._sentence(one.change))
@@ -142,8 +146,10 @@ class _Comment:
             said.append(self._say("stage-waited", day=one.waited.until, stage=self._say(one.waited.stage)))
         return "; ".join(said)
 
-    def _equipment(self, one: EquipmentChange | StageChange) -> str:
+    def _equipment(self, one: EquipmentChange | SessionChange | StageChange) -> str:
         match one:
+            case SessionChange():
+                return self._session(one)
             case StageChange():
                 return self._stage(one)
             case SeatChange():
@@ -175,6 +181,15 @@ class _Comment:
         who = f"{one.role} → {one.application}"
         there = self._registered(one.registered)
         return self._say(one.way), who, ", ".join(one.places), f"{least}; {devices}", there, one.person, _or(one.rules)
+
+    def _session(self, one: SessionChange) -> str:
+        before, after = (self._state(state) for state in (one.before, one.after))
+        return self._say("session-moves", application=one.application, before=before, after=after)
+
+    def _state(self, state: SessionState | None) -> str:
+        if state is None:
+            return self._say("not-there")
+        return self._say("session", minutes=f"{state.seconds // 60:,}", method=self._say(state.method))
 
     def _data(self, one: DataFlowChange) -> str:
         if one.connection:

@@ -62,7 +62,7 @@ _FIRST = frozenset(_SECOND) | _list_words(
     "axrp gsrp epsr g8032 openflow mirror policy-based-routing description action cli option default-router "
     "trigger script boot schedule-power-control remote-mirror source destination cns scripting resident-script "
     "event-script wlan client service-template service-policy control-plane override relay origin template "
-    "parameter-map vlan-dot1q-ethertype"
+    "parameter-map vlan-dot1q-ethertype network subnet-mask"
 )
 _WHOLE = _list_words("auto class host nat no policy prefix snmp switch zone")
 """Words that only look short: each is a command, or what a command is about, on one of these systems."""

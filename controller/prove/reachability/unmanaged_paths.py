@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv4Network, ip_address, ip_interface, ip_network
 
 from controller.compile.network.interfaces import find_transit
 from controller.compile.network.wanted_device_state import FILTERING_ROLE
@@ -50,7 +50,7 @@ _WHAT: dict[PathKind, str] = {
     PathKind.ROUTING_OFF: "stops the routing that our filters stand in",
     PathKind.ROUTING_UNTOLD: "does not stand in this text, so our filters may stand where nothing is routed",
     PathKind.ADDRESS_TRANSLATION: "changes addresses or permits past our filters",
-    PathKind.SECOND_GATEWAY: "gives hosts of ours a second gateway",
+    PathKind.SECOND_GATEWAY: "gives hosts of ours another gateway or mask",
     PathKind.PROXY_ARP: "answers for hosts of others",
     PathKind.UNKNOWN_LINE: "is not understood",
 }
@@ -208,6 +208,8 @@ class _TouchedSegments:
 
     def _examine_other(self, path: UnmanagedPath) -> tuple[str, ...]:
         """What is of the whole device matters where that routes between our segments and anything else."""
+        if path.kind is PathKind.SECOND_GATEWAY and path.addresses:
+            return tuple(self._list_misaddressed(path))
         if path.next_hops:
             return tuple(self._list_misled(path.next_hops))
         if path.kind is PathKind.PROXY_ARP and path.addresses:
@@ -247,6 +249,17 @@ class _TouchedSegments:
                 inside = one in addresses.segment_prefix(school, segment, family)
                 if inside and int(one) != addresses.gateway_address(school, segment, family):
                     yield name
+
+    def _list_misaddressed(self, path: UnmanagedPath) -> Iterator[str]:
+        """Yield the segments whose hosts get a mask that is not theirs, or not their gateway."""
+        addresses, school = self.city.addresses, self.device.school
+        given = [IPv4Network(text, strict=False) for text in path.addresses]
+        for name, segment in self.city.list_segments(school).items() if Family.V4 in self.city.families else ():
+            prefix = addresses.segment_prefix(school, segment, Family.V4)
+            gateway = str(ip_address(addresses.gateway_address(school, segment, Family.V4)))
+            touched = [one for one in given if isinstance(prefix, IPv4Network) and prefix.overlaps(one)]
+            if touched and (touched != [prefix] or gateway not in path.next_hops):
+                yield name
 
     def _examine_access(self, path: UnmanagedPath) -> tuple[tuple[str, ...], str]:
         """A port of hosts: judged where the filters of its VLAN stand on its way, as they do for ports of ours."""

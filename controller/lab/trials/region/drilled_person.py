@@ -6,6 +6,7 @@ import json
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from http.client import HTTPException
 from socket import create_connection
@@ -56,7 +57,7 @@ def choose_person(city: City, layout: Layout, around: Perimeter, deployed: Deplo
             continue
         # As a token carries them.
         claims = json.loads(json.dumps(claims))
-        principal = describe_principal(claims, address, around.country)
+        principal = describe_principal(claims, address, around.country, timedelta())
         if judge.decide(backend, principal, person.at).lets_in:
             return DrilledPerson(person, address, claims)
     message = f"{host}: the deployed proxy lets in nobody from home or the board's office, so that nobody could write"
@@ -95,7 +96,7 @@ class PersonRequests:
     def _get_token(self) -> str:
         now = time.time()
         if now > self._until:
-            times = {"iat": int(now), "exp": int(now) + identity_provider.TOKEN_SECONDS}
+            times = {"auth_time": int(now), "iat": int(now), "exp": int(now) + identity_provider.TOKEN_SECONDS}
             about = {"iss": identity_provider.ISSUER, "aud": identity_provider.CLIENT, "nonce": "drill"}
             self._token = signed_tokens.sign_claims(self._key, {**about, **times, **self._who.claims})
             self._until = now + _FRESH_SECONDS

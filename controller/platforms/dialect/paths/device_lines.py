@@ -15,6 +15,7 @@ from controller.platforms.dialect.paths.addresses import (
     describe_route,
     list_plain_addresses,
 )
+from controller.platforms.dialect.paths.dhcp_pools import find_pool_paths
 from controller.platforms.dialect.paths.port_vlans import find_named_vlans
 from controller.platforms.dialect.paths.words import (
     BLOCK_LINES,
@@ -74,6 +75,7 @@ def find_device_paths(facts: DeviceFacts, header: ConfigLine, words: str, lines:
         for line, inner in lines:
             yield from _read_mirror(line, inner)
     yield from _read_inner_lines(words, lines)
+    yield from find_pool_paths(words, lines)
 
 
 def _read_device_line(facts: DeviceFacts, header: ConfigLine, words: str) -> Iterator[UnmanagedPath]:

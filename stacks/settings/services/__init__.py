@@ -1,0 +1,1 @@
+"""Settings of what an application runs on: images, containers, the web firewall, backups."""
