@@ -66,7 +66,8 @@ def test_a_region_is_lost_taken_over_rebuilt_and_written_to_again(tmp_path: Path
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing_and_says_what_was_not_kept(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "controller.cli.main", *COMMAND, "--step", "failover"]
+    program = "from controller.cli.conventions.entry import start; start()"
+    words = [sys.executable, "-c", program, *COMMAND, "--step", "failover"]
     with (tmp_path / "errors").open("w+", encoding="utf-8") as errors:
         running = subprocess.Popen(
             words,
