@@ -14,7 +14,9 @@ from typing import Final
 
 COMPONENTS = "tsunagu:"
 """Our own components: they are nothing themselves, and what they consist of is asked one by one."""
-BUILT_IN: Final = frozenset(["pulumi:pulumi:Stack", "pulumi:pulumi:StackReference", "pulumi:providers:gcp"])
+BUILT_IN: Final = frozenset(
+    ["pulumi:pulumi:Stack", "pulumi:pulumi:StackReference", "pulumi:providers:gcp", "pulumi:providers:pulumi"]
+)
 """The engine's own, and the provider of all that is here."""
 
 
