@@ -32,7 +32,9 @@ SERVICES = (
 class ProjectServices(pulumi.ComponentResource):
     """Every service that the stack needs, switched on. Outputs: `on` (by the first word of its name)."""
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, opts: pulumi.ResourceOptions | None = None, services: tuple[str, ...] = SERVICES
+    ) -> None:
         super().__init__(f"{TYPE}Services", name, {}, opts)
         # Another stack or person may need a service that this one does not any more: it is left on.
         own = pulumi.ResourceOptions(parent=self)
@@ -43,7 +45,7 @@ class ProjectServices(pulumi.ComponentResource):
                 disable_on_destroy=False,
                 opts=add_old_name(own, word),
             )
-            for word in SERVICES
+            for word in services
         }
         self.register_outputs({})
 

@@ -17,7 +17,7 @@ from controller.cloud.iam_drift.exported_policies import ExportedPolicies
 from controller.cloud.iam_drift.find_iam_drift import GrantFault, IamDrift, find_iam_drift
 from controller.cloud.iam_drift.grants import Grant
 from controller.cloud.installation import PROJECT
-from controller.cloud.pulumi_engine import LAB, Engine, EngineFailed
+from controller.cloud.pulumi_engine import BOOTSTRAP, LAB, Engine, EngineFailed
 from controller.errors import CloudError
 from controller.inputs.bounded_json import parse_json
 from controller.inputs.real_path import find_real_path
@@ -32,7 +32,9 @@ GUARDRAILS = PROJECT / "stacks" / "guardrails"
 """The policy pack that every preview and deployment must pass."""
 GUARDED = ("--policy-pack", str(GUARDRAILS))
 
-Stack = Annotated[str, typer.Option("--stack", help="lab (offline, on this machine), staging or production.")]
+Stack = Annotated[
+    str, typer.Option("--stack", help="lab (offline, on this machine), bootstrap, staging or production.")
+]
 
 
 IamExports = Annotated[
@@ -138,9 +140,11 @@ def up(  # noqa: PLR0913 the command's options
     """
     approval = Approval(yes=yes, plan=plan_path, without_plan=without_plan)
     engine = _run("up", stack, policies, *GUARDED, approval=approval, as_json=as_json)
-    path = write_outputs(policies, stack, *engine.outputs(stack))
-    print_line(f"outputs: {path}")
-    _say_end("up", stack, engine, as_json=as_json, outputs=str(path))
+    path = None
+    if stack != BOOTSTRAP:
+        path = str(write_outputs(policies, stack, *engine.outputs(stack)))
+        print_line(f"outputs: {path}")
+    _say_end("up", stack, engine, as_json=as_json, outputs=path)
 
 
 @cloud.command("refresh")

@@ -18,7 +18,9 @@ LAB = "lab"
 POLICIES = "TSUNAGU_POLICIES"
 """Tells the stack's program another policies folder than its configuration names."""
 _ASKS_NOTHING = "--non-interactive"
-STACKS = (LAB, "staging", "production")
+BOOTSTRAP = "bootstrap"
+"""The stack that keeps the states of the others."""
+STACKS = (LAB, BOOTSTRAP, "staging", "production")
 
 
 class EngineFailed(CloudError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.inputs.bounded_json import JsonRefused, parse_json
+from stacks.guardrails.deployer_roles import is_deployers_grant
 from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations, get_value, list_leaves, say
 
 EVERYBODY = ("allusers", "allauthenticatedusers", "principalset://goog/public:all")
@@ -214,7 +215,8 @@ def forbid_wide_roles(resource: CheckedResource) -> Violations:
         # Said by the rule on members.
         return
     for grant in grants:
-        yield from _check_role(grant, wide=wide)
+        if not is_deployers_grant(resource.stack, grant.role, grant.members, grant.condition):
+            yield from _check_role(grant, wide=wide)
 
 
 def _check_role(grant: GrantedRole, *, wide: bool) -> Violations:

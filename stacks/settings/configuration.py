@@ -250,7 +250,14 @@ def _read_truth(value: object) -> object:
     return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
-class StackConfiguration(StrictModel):
+class NamedConfiguration(StrictModel):
+    """What the file of every stack of ours has: its format, and the name of the stack that it is for."""
+
+    format: Literal[2]
+    environment: Identifier
+
+
+class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
     `policies` is the policies' folder, relative to the project. `regions` are where things may stand, the first one
@@ -261,7 +268,6 @@ class StackConfiguration(StrictModel):
     `protected` refuses to destroy what holds data; only the lab may do without.
     """
 
-    format: Literal[2]
     environment: Environment
     policies: FolderPath
     domain: HostName

@@ -22,6 +22,9 @@ from stacks.settings.region_problems import RegionProblem
 Record = Sequence[DeployedResource]
 AUDIT = "-audit"
 """How the name of the audit logs' bucket ends."""
+FILES = "-files"
+"""How the name of a bucket for an application's files ends."""
+_LONGEST_NUMBER = 9
 _SECONDS_A_DAY = 86_400
 _RUNS = ("Service", "Job")
 _CLOUD_RUN = "gcp:cloudrunv2/"
@@ -34,6 +37,7 @@ def find_one_way_problems(configured: StackConfiguration, deployed: Record) -> I
     yield from _find_replaced_ranges(configured, deployed)
     if configured.protected:
         yield from _find_moved_data(configured, deployed)
+        yield from _find_lost_data(configured, deployed)
 
 
 def find_ignored_values(configured: StackConfiguration, deployed: Record) -> Iterator[str]:
@@ -119,6 +123,48 @@ def _find_moved_data(configured: StackConfiguration, deployed: Record) -> Iterat
                 "Take it out of 'serving'; what is kept there stays"
             )
             yield ("regions",), message
+
+
+def _find_lost_data(configured: StackConfiguration, deployed: Record) -> Iterator[RegionProblem]:
+    """Databases and buckets that the file names no more, or under another number: a missing line lets go of no data."""
+    ids = {region.location: region.id for region in configured.places.regions}
+    for instance in find_deployed(deployed, _DATABASE):
+        region = ids.get(str(instance.outputs.get("region")), "")
+        base, _, rebuilt = instance.name.partition(".")
+        name = base.removesuffix(f"-{region}")
+        if not region or name == base:
+            continue
+        database = configured.databases.get(name)
+        if database is None:
+            yield _place(configured, name, "database"), _explain_lost(f"the database in {region}")
+        elif not rebuilt and database.generation != _read_generation(instance.outputs.get("name")):
+            message = (
+                f"the database in {region} is called {instance.outputs.get('name')!r}: another number would make it "
+                "anew, empty; write its number"
+            )
+            yield ("applications", name, "database", "generation"), message
+    kept = {name for name, one in configured.applications.items() if one.files is not None}
+    for bucket in find_deployed(deployed, "Bucket"):
+        name = bucket.name.removeprefix(f"{configured.google.project}-").removesuffix(FILES)
+        if bucket.name == f"{configured.google.project}-{name}{FILES}" and name not in kept:
+            yield _place(configured, name, "files"), _explain_lost("its bucket of files")
+
+
+def _place(configured: StackConfiguration, name: str, key: str) -> tuple[str, ...]:
+    return ("applications", name, key) if name in configured.applications else ("applications", name)
+
+
+def _explain_lost(what: str) -> str:
+    return (
+        f"{what} is deployed and protected, and no missing line lets go of data: write it as it was. To be rid of it, "
+        "somebody removes it by hand, with `pulumi state unprotect` first"
+    )
+
+
+def _read_generation(name: object) -> int | None:
+    """The number at the end of an instance's name, where it has one."""
+    last = str(name).rpartition("-")[2]
+    return int(last) if last.isdecimal() and len(last) <= _LONGEST_NUMBER else None
 
 
 def _read_range(text: object) -> IPv4Network | None:

@@ -6,9 +6,10 @@ What the keys mean stands in `stacks.settings.configuration`, and what an older 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -19,12 +20,13 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.shown_text import LONGEST_MESSAGE, shorten_text, shorten_value
 from controller.model.likely_mistakes.values import explain_value
 from controller.model.yaml_source import Document, Location, read_yaml
-from stacks.settings.configuration import BY_REGION, FORMAT, StackConfiguration
+from stacks.settings.configuration import BY_REGION, FORMAT, NamedConfiguration, StackConfiguration
 from stacks.settings.deployed_record import DeployedResource
 from stacks.settings.one_way_values import find_one_way_problems
-from stacks.settings.region_problems import RegionProblem, find_country_problems, find_region_problems
+from stacks.settings.region_problems import PlacedStack, RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
 
+Named = TypeVar("Named", bound=NamedConfiguration)
 PROJECT = Path(__file__).resolve().parents[2]
 GIVEN_FILE = "--config-file"
 """How refusals call a file that the engine was given in place of the stack's own."""
@@ -74,6 +76,31 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     Raises:
         ConfigurationRefused: keys are missing, unknown, of another format or wrong; all of them at once.
     """
+    return parse_named_configuration(StackConfiguration, stack, values, file, _find_stack_problems)
+
+
+def _find_stack_problems(loaded: StackConfiguration) -> Iterator[RegionProblem]:
+    regions = [*find_region_problems(loaded)]
+    yield from regions
+    yield from find_setting_problems(loaded)
+    if not regions:
+        yield from find_pair_problems(loaded)
+
+
+def parse_named_configuration(
+    model: type[Named],
+    stack: str,
+    values: Mapping[str, str],
+    file: Path,
+    find_problems: Callable[[Named], Iterable[RegionProblem]],
+) -> Named:
+    """Return a configuration of this model; `find_problems` judges how its settings fit one another.
+
+    The other arguments are those of `parse_stack_configuration`.
+
+    Raises:
+        ConfigurationRefused: keys are missing, unknown, of another format or wrong; all of them at once.
+    """
     given: dict[str, object] = {
         key.removeprefix(NAMESPACE): _parse_value(text) for key, text in values.items() if key.startswith(NAMESPACE)
     }
@@ -89,7 +116,7 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     ]
     known = {key: value for key, value in given.items() if key != _OLD_DATABASE}
     try:
-        loaded = StackConfiguration.model_validate({**known, "format": FORMAT})
+        loaded = model.model_validate({**known, "format": FORMAT})
     except ValidationError as error:
         # What has no value is said already.
         wrong = [one for one in error.errors() if one["input"] is not None or one["type"] == "missing"]
@@ -98,9 +125,7 @@ def parse_stack_configuration(stack: str, values: Mapping[str, str], file: Path)
     if loaded.environment != stack:
         message = f"this is the configuration of {loaded.environment!r}; the stack is {stack!r}"
         problems.append(Problem(lines.find_origin("environment"), "environment", message))
-    regions = [*find_region_problems(loaded)]
-    found = [*regions, *find_setting_problems(loaded), *([] if regions else find_pair_problems(loaded))]
-    problems += [_locate(problem, lines) for problem in dict.fromkeys(found)]
+    problems += [_locate(problem, lines) for problem in dict.fromkeys(find_problems(loaded))]
     if problems:
         raise ConfigurationRefused(what, problems)
     return loaded
@@ -119,7 +144,7 @@ def refuse_one_way_changes(configured: StackConfiguration, deployed: Sequence[De
         raise ConfigurationRefused(what, problems)
 
 
-def find_location_problems(configured: StackConfiguration, country: str, file: Path) -> list[Problem]:
+def find_location_problems(configured: PlacedStack, country: str, file: Path) -> list[Problem]:
     """Return where a stack would keep things outside the city's country."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_country_problems(configured, country)]

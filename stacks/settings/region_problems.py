@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from controller.inputs.near_matches import suggest_names
 from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, StackConfiguration
 from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
-from stacks.settings.regions import RESERVED
+from stacks.settings.regions import RESERVED, Region, RegionId
 from stacks.settings.services.images import find_image_location
 
 RegionProblem = tuple[tuple[str | int, ...], str]
@@ -42,7 +43,23 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
     yield from _find_names_given_twice(configured)
 
 
-def find_country_problems(configured: StackConfiguration, country: str) -> Iterator[RegionProblem]:
+class PlacedStack(Protocol):
+    """What has regions."""
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
+
+    @property
+    def shared_location(self) -> str | None:
+        """Where buckets lie, if the file says so."""
+
+    @property
+    def outside_country(self) -> tuple[RegionId, ...]:
+        """Regions abroad that the board of education has agreed to."""
+
+
+def find_country_problems(configured: PlacedStack, country: str) -> Iterator[RegionProblem]:
     """Yield regions outside the city's country that nobody has agreed to, and a shared location that leads out of it.
 
     Guideline 9.1 and 9.2 ask where data are kept; a region abroad is named in the stack's file, so that it is reviewed.

@@ -17,8 +17,10 @@ from controller.offline_google.provider.provider_settings import find_setting_fa
 from controller.offline_google.schema.facts import list_known_types
 from controller.offline_google.schema.pulumi_values import write_properties
 from controller.offline_google.world.cross_resource_rules import SERVICE
+from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.callers import NEED_QUOTA_PROJECT
+from controller.offline_google.world.outputs.resource_names import find_project_number
 from tests.offline_google.worlds import GROUP, LEVEL, NETWORK, PROJECT
 
 ACCOUNT = "gcp:serviceaccount/account:Account"
@@ -126,3 +128,43 @@ def test_the_modules_that_need_one_are_those_whose_pages_say_so() -> None:
         if "using User ADCs" in page:
             warned.add(module)
     assert warned == NEED_QUOTA_PROJECT
+
+
+POOL = "gcp:iam/workloadIdentityPool:WorkloadIdentityPool"
+PROVIDER = "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider"
+OF_GITHUB: dict[str, Any] = {
+    "workloadIdentityPoolId": "jobs",
+    "workloadIdentityPoolProviderId": "github",
+    "attributeMapping": {"google.subject": "assertion.sub"},
+    "attributeCondition": "assertion.repository_id == '1'",
+    "oidc": {"issuerUri": "https://token.actions.githubusercontent.com"},
+}
+
+
+def test_a_pool_and_its_provider_are_called_by_the_projects_number(google: OfflineGoogle) -> None:
+    pool = google.create(POOL, {"workloadIdentityPoolId": "jobs"})
+    assert pool.id == f"projects/{PROJECT}/locations/global/workloadIdentityPools/jobs"
+    number = find_project_number(PROJECT)
+    assert pool.outputs["name"] == f"projects/{number}/locations/global/workloadIdentityPools/jobs"
+    provider = google.create(PROVIDER, OF_GITHUB)
+    assert provider.outputs["name"] == f"{pool.outputs['name']}/providers/github"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"workloadIdentityPoolId": "other"}, "does not exist"),
+        ({"attributeCondition": None}, "must reference one of the provider's claims"),
+        ({"attributeCondition": "true"}, "must reference one of the provider's claims"),
+        ({"attributeMapping": {"attribute.repository": "assertion.repository"}}, "google.subject"),
+        ({"attributeCondition": "assertion.sub == '" + "a" * 4_096 + "'"}, "too long"),
+        ({"attributeMapping": {"google.subject": "assertion.sub" + " " * 2_048}}, "too long"),
+        ({"oidc": {"issuerUri": "http://token.example"}}, "https"),
+    ],
+)
+def test_a_provider_that_would_let_strangers_in_is_refused(
+    google: OfflineGoogle, changes: dict[str, Any], words: str
+) -> None:
+    google.create(POOL, {"workloadIdentityPoolId": "jobs"})
+    with pytest.raises(GoogleRefusal, match=words):
+        google.create(PROVIDER, OF_GITHUB | changes)

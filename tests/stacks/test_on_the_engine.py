@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from controller.cloud.pulumi_engine import Engine
+from controller.lab.iap.deployed_access import read_deployed_access
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.cross_resource_rules import SERVICE
@@ -186,6 +187,14 @@ def test_the_lab_from_preview_to_destroy(
     lab.succeeds("refresh", "--expect-no-changes", "--yes", "--skip-preview")
     lab.succeeds("stack", "export", "--file", str(tmp_path / "state.json"))
     assert list_ungranted_waits(tmp_path / "state.json") == []
+    fronts = read_deployed_access(OfflineWorld.open(lab.rehearsal.world)).fronts.values()
+    sessions = {one.application: one.session for front in fronts for one in front.hosts.values()}
+    assert {name: one and one.method for name, one in sessions.items()} == {
+        "affairs": "ENROLLED_SECOND_FACTORS",
+        "file-exchange": "ENROLLED_SECOND_FACTORS",
+        "learning-dashboard": "LOGIN",
+        "staff-ai": "ENROLLED_SECOND_FACTORS",
+    }
     find_drift(lab, tmp_path / "exports", tmp_path / "state.json", monkeypatch)
     resources = json.loads((tmp_path / "state.json").read_text(encoding="utf-8"))["deployment"]["resources"]
     (exclusion,) = (one for one in resources if one["type"].endswith(":ProjectExclusion"))
@@ -327,6 +336,10 @@ def test_production_refuses_to_be_destroyed_and_drains_a_region(
     for name in ("tokyo", "osaka", "affairs-files", "audit", "teacher", "affairs-ipv4"):
         assert re.search(rf"state unprotect '[^']*{name}'", refused.stdout), name
     assert production.count() == before
+
+    shortened = production.pulumi("preview", *change_production(tmp_path, "retention-days: 400", "retention-days: 200"))
+    assert shortened.returncode != 0
+    assert "audit.retention-days: the audit logs' bucket is locked at 400 days" in shortened.stdout
 
     # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
     drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")

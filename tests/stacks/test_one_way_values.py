@@ -10,7 +10,7 @@ import pytest
 from stacks.settings.deployed_record import DeployedResource
 from stacks.settings.one_way_values import find_ignored_values
 from stacks.settings.read_configuration import ConfigurationRefused, refuse_one_way_changes
-from tests.stacks.declared import changed, file
+from tests.stacks.declared import REMOVED, changed, file
 
 BUCKET = "gcp:storage/bucket:Bucket"
 PROJECT = "tsunagu-kawasaki-production"
@@ -19,8 +19,8 @@ DIGEST = "0ed98b9c47b89022b8b3922d5977568fa170ab3ec028426dec10b1cdc7293b3b"
 Record = Sequence[DeployedResource]
 
 
-def one(token: str, name: str, **outputs: Any) -> DeployedResource:  # noqa: ANN401 JSON
-    return DeployedResource(token, name, outputs)
+def one(token: str, called: str, /, **outputs: Any) -> DeployedResource:  # noqa: ANN401 JSON
+    return DeployedResource(token, called, outputs)
 
 
 def audit(days: int = 400, *, locked: bool = True) -> DeployedResource:
@@ -35,12 +35,16 @@ PEERING = one(
     address="10.251.240.0",
     prefixLength=21.0,  # the engine's wire has one kind of number
 )
-DATABASE = one("gcp:sql/databaseInstance:DatabaseInstance", "affairs-tokyo", settings={"diskSize": 500.0})
+NAME = "production-kawasaki-affairs-tokyo-1"
+DATABASE = one(
+    "gcp:sql/databaseInstance:DatabaseInstance", "affairs-tokyo", name=NAME, region=TOKYO, settings={"diskSize": 500.0}
+)
+FILES = one(BUCKET, f"{PROJECT}-affairs-files", location="ASIA1")
 SUBNET = one("gcp:compute/subnetwork:Subnetwork", "foundation-tokyo", region=TOKYO, ipCidrRange="10.250.32.0/21")
 OTHER_SUBNET = one("gcp:compute/subnetwork:Subnetwork", "foundation-osaka", region=OSAKA, ipCidrRange="10.250.40.0/21")
 SERVICE = one("gcp:cloudrunv2/service:Service", "affairs-tokyo", location=TOKYO)
 VPC = one("gcp:compute/network:Network", "vpc", project=PROJECT)
-DEPLOYED = (audit(), PEERING, DATABASE, SUBNET, OTHER_SUBNET, SERVICE, VPC)
+DEPLOYED = (audit(), PEERING, DATABASE, FILES, SUBNET, OTHER_SUBNET, SERVICE, VPC)
 
 
 def refused(changes: Mapping[str, object], deployed: Record = DEPLOYED) -> str:
@@ -61,6 +65,9 @@ def refused(changes: Mapping[str, object], deployed: Record = DEPLOYED) -> str:
         ({"network/tokyo": "10.250.48.0/21"}, "tokyo", "Cloud Run holds the old one for one to two hours"),
         ({"shared-location": TOKYO}, "shared-location", "buckets lie in asia1 and cannot move"),
         ({"google/project": "another-project"}, "project", "another project is another stack"),
+        ({"applications/affairs/database/generation": 2}, "generation", f"is called '{NAME}': another number"),
+        ({"applications/affairs/database": REMOVED}, "database", "the database in tokyo is deployed and protected"),
+        ({"applications/affairs/files": REMOVED}, "files", "its bucket of files is deployed and protected"),
     ],
 )
 def test_the_other_way_is_refused_with_file_and_line(changes: dict[str, object], key: str, words: str) -> None:
@@ -74,6 +81,14 @@ def test_the_other_way_is_refused_with_file_and_line(changes: dict[str, object],
     assert words in said, said
     assert f"Pulumi.production.yaml:{line}:" in said, said
     assert not refused(changes, ()), "of nothing that is deployed nothing is undone"
+
+
+def test_an_application_with_data_is_not_left_out() -> None:
+    """The policy would have to agree; the data stay, whatever it says."""
+    said = refused({"applications/affairs": REMOVED})
+    assert "applications.affairs: the database in tokyo is deployed" in said
+    rebuilt = one(DATABASE.type, "affairs-tokyo.2", name=f"{NAME[:-1]}2", region=TOKYO)
+    assert not refused({}, (rebuilt,))
 
 
 def test_a_lock_is_not_taken_off() -> None:

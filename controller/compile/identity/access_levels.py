@@ -31,10 +31,12 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
+from controller.errors import Origin, Problem
 from controller.model.access.people import OperatingSystem
 from controller.model.access.second_factors import Strength
 from controller.model.city import City
 from controller.model.network.packets import Prefix
+from controller.model.policy_files import CITY
 from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import School
 
@@ -62,6 +64,10 @@ No policy names it: a permit that asks for a school does not hold there, and a f
 """
 LONGEST_LIST = 200
 """Entries of a list in an expression (Access Context Manager, limits)."""
+LONGEST_LEVEL = 16_000
+"""Characters of one level's expression: our own limit, far below the 64 kB of a policy; Google publishes none."""
+MOST_LEVELS = 500
+"""Access levels of an organisation (Access Context Manager, limits), all of its stacks together."""
 LONGEST_NAME = 50
 """Characters of an access level's name (Access Context Manager, "Access level names")."""
 DIGEST = 12
@@ -142,8 +148,8 @@ class AccessLevelCatalogue:
         if schools not in known:
             key = f"at_{sha256(' '.join(sorted(schools)).encode()).hexdigest()[:DIGEST]}"
         if key not in self.by_key:
-            asked = self._registered_at(schools)
-            self.by_key[key] = self._level(key, asked, "the school that the device is registered at")
+            relies_on = "the school that the device is registered at"
+            self.by_key |= {one.key: one for one in self._either(key, self._registered_at(schools), relies_on)}
         return key
 
     def require_all(self, asked: list[list[str]]) -> str:
@@ -171,6 +177,17 @@ class AccessLevelCatalogue:
 
     def _level(self, key: str, expression: str, relies_on: str, needs: tuple[str, ...] = ()) -> AccessLevel:
         return AccessLevel(key, self._facts.name(key), expression, relies_on, needs)
+
+    def _either(self, key: str, terms: Iterable[str], relies_on: str) -> Iterator[AccessLevel]:
+        """The level that holds where one of the terms does; of more than one can hold, its parts before it."""
+        parts = list(_fill(terms)) or ["false"]
+        if len(parts) == 1:
+            yield self._level(key, parts[0], relies_on)
+            return
+        keys = [f"{key}__{number}" for number in range(1, len(parts) + 1)]
+        for one, expression in zip(keys, parts, strict=True):
+            yield self._level(one, expression, relies_on)
+        yield self._any(key, keys, relies_on)
 
     def _ask(self, key: str) -> str:
         return f"levels.{self._facts.name(key)}"
@@ -207,8 +224,8 @@ class AccessLevelCatalogue:
         for kind in DayKind:
             runs = self._city.calendar.find_runs(kind) if self._city.calendar else ()
             years = sorted({day.year for run in runs for day in run})
-            asked = " || ".join(_in_year(year, runs, self._city.settings.timezone) for year in years)
-            yield self._level(kind.replace("-", "_"), asked or "false", "the school calendar as it was when deployed")
+            asked = (_in_year(year, runs, self._city.settings.timezone) for year in years)
+            yield from self._either(kind.replace("-", "_"), asked, "the school calendar as it was when deployed")
 
     def _places(self, city: City) -> Iterator[AccessLevel]:
         registered = self._registration
@@ -220,9 +237,9 @@ class AccessLevelCatalogue:
                 continue
             wards.append(ward.id)
             every = [prefix for _, prefixes in proved for prefix in prefixes]
-            yield self._level(f"school_{ward.id}", _from(every), "addresses that only a school comes from")
-            own = [f"({_from(prefixes)} && {registered} == {_text(s.id)})" for s, prefixes in proved]
-            yield self._level(f"own_school_{ward.id}", " || ".join(own), _REGISTERED)
+            yield from self._either(f"school_{ward.id}", _from(every), "addresses that only a school comes from")
+            own = (f"({one} && {registered} == {_text(s.id)})" for s, prefixes in proved for one in _from(prefixes))
+            yield from self._either(f"own_school_{ward.id}", own, _REGISTERED)
         yield self._any("school", [f"school_{ward}" for ward in wards], "addresses that only a school comes from")
         yield self._any("own-school", [f"own_school_{ward}" for ward in wards], _REGISTERED)
         yield from self._registrations(city)
@@ -231,8 +248,7 @@ class AccessLevelCatalogue:
         other = f"{self._ask('registered-school')} && !{self._ask('own-school')}"
         yield self._level("other-school", other, _REGISTERED, ("registered-school", "own-school"))
         offices = [prefix for office in city.offices for prefix in office.egress]
-        asked = _from(offices) if offices else "false"
-        yield self._level("board-office", asked, "addresses that only an office of the board comes from")
+        yield from self._either("board-office", _from(offices), "addresses that only an office of the board comes from")
         ours = ("school", "board-office") if offices else ("school",)
         nowhere = " && ".join(f"!{self._ask(one)}" for one in ours)
         country = _text(city.settings.country)
@@ -250,12 +266,12 @@ class AccessLevelCatalogue:
         if offices:
             named["registered-offices"] = sorted(offices)
         for key, names in named.items():
-            yield self._level(key, self._registered_at(names), relies_on)
+            yield from self._either(key, self._registered_at(names), relies_on)
         yield self._any("registered", list(named), relies_on)
 
-    def _registered_at(self, names: Iterable[str]) -> str:
-        """Asks if the registration is one of these, in lists that Google takes."""
-        return " || ".join(f"{self._registration} in [{part}]" for part in _write_lists(sorted(names)))
+    def _registered_at(self, names: Iterable[str]) -> Iterator[str]:
+        """Ask if the registration is one of these, in lists that Google takes: one of them must hold."""
+        return (f"{self._registration} in [{part}]" for part in _write_lists(sorted(names)))
 
     def _any(self, key: str, needs: list[str], relies_on: str) -> AccessLevel:
         # Without any such school nobody is there.
@@ -281,6 +297,37 @@ def choose_place_levels(places: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(places))
 
 
+def find_level_problems(city: City, levels: Iterable[AccessLevel]) -> Iterator[Problem]:
+    """Yield what Google would not take of these levels: two of one name, more than there may be, one that is too long.
+
+    >>> levels = AccessLevelCatalogue(city, ProxyFacts("1", "demo", "fingerprint", "0customer-tsunagu")).by_key.values()
+    >>> list(find_level_problems(city, levels))
+    []
+    """
+    by_name: dict[str, list[AccessLevel]] = {}
+    for level in levels:
+        by_name.setdefault(level.name, []).append(level)
+    first = next((ward.origin for ward in city.wards), Origin(f"{city.directory}/{CITY.name}", 1))
+    for name, alike in by_name.items():
+        if len(alike) > 1:
+            keys = [level.key for level in alike]
+            where = next((one.origin for one in city.wards if any(key.endswith(f"_{one.id}") for key in keys)), first)
+            message = f"{' and '.join(keys)} would be one access level, {name}; give the ward another id"
+            yield Problem(where, "id", message)
+        if len(alike[0].expression) > LONGEST_LEVEL:
+            message = (
+                f"access level {name} has {len(alike[0].expression)} characters, more than {LONGEST_LEVEL}; "
+                "let fewer addresses, periods or names stand for one thing"
+            )
+            yield Problem(first, "", message)
+    if len(by_name) > MOST_LEVELS:
+        message = (
+            f"{len(by_name)} access levels are needed, and an organisation may have {MOST_LEVELS}; "
+            "let fewer wards have schools with addresses of their own (egress)"
+        )
+        yield Problem(first, "", message)
+
+
 def _in_year(year: int, runs: Iterable[tuple[date, date]], timezone: str) -> str:
     """The part of the runs that lies in one year."""
     first, last = date(year, 1, 1), date(year, 12, 31)
@@ -294,10 +341,22 @@ def _egress(school: School) -> list[Prefix]:
     return list(school.lines.egress)
 
 
-def _from(prefixes: list[Prefix]) -> str:
-    """Asks if the address is in one of these; more lists than one stand in brackets, so that "and" binds them all."""
-    asked = [f"inIpRange(origin.ip, [{part}])" for part in _write_lists(map(str, prefixes))]
-    return asked[0] if len(asked) == 1 else f"({' || '.join(asked)})"
+def _from(prefixes: list[Prefix]) -> Iterator[str]:
+    """Ask if the address is in one of these, in lists that Google takes: one of them must hold."""
+    return (f"inIpRange(origin.ip, [{part}])" for part in _write_lists(map(str, prefixes)))
+
+
+def _fill(terms: Iterable[str]) -> Iterator[str]:
+    """The terms joined by "or", as many in each text as a level may be long."""
+    filled = ""
+    for term in terms:
+        more = f"{filled} || {term}" if filled else term
+        if filled and len(more) > LONGEST_LEVEL:
+            yield filled
+            more = term
+        filled = more
+    if filled:
+        yield filled
 
 
 def _write_lists(names: Iterable[str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from controller.compile.identity.access_levels import (
     AccessLevelCatalogue,
     ProxyFacts,
     choose_place_levels,
+    find_level_problems,
 )
 from controller.compile.identity.hours import write_time_conditions
 from controller.compile.identity.iap_sessions import ProxySession, compile_session, find_session_problems
@@ -33,7 +34,7 @@ from controller.compile.identity.people_cubes import (
     Values,
     find_permitted_people,
 )
-from controller.errors import PolicyError, Problem, TsunaguError
+from controller.errors import Origin, PolicyError, Problem
 from controller.model.access.people import Role
 from controller.model.access.rules import Application, Rule
 from controller.model.access.second_factors import STRENGTHS, STRICT_CLASSES, Strength
@@ -43,8 +44,6 @@ from controller.model.sites.calendar import ONE_DAY
 
 MOST_OPERATORS = 12
 MOST_BINDINGS = 20
-LONGEST_LEVEL = 16_000
-"""Characters of one level's expression: our own limit, far below the 64 kB of a policy; Google publishes none."""
 REFUSED = "The policies cannot be compiled for the cloud:"
 
 
@@ -232,13 +231,9 @@ class _Compiler:
 
     def access_levels(self) -> tuple[AccessLevel, ...]:
         levels = self._catalogue.list_with_needs(self._used)
-        for level in levels:
-            if len(level.expression) > LONGEST_LEVEL:
-                message = (
-                    f"access level {level.name} has {len(level.expression)} characters, more than {LONGEST_LEVEL}; "
-                    "put fewer schools with egress addresses into one ward"
-                )
-                raise TsunaguError(message)
+        problems = list(find_level_problems(self._city, levels))
+        if problems:
+            raise PolicyError(REFUSED, problems)
         return levels
 
     def bindings(self, applications: Iterable[Application]) -> Iterator[IapBinding]:
@@ -251,12 +246,20 @@ class _Compiler:
         self, app: Application, role: Role, space: CubeSpace, cubes: Iterable[PeopleCube]
     ) -> Iterator[IapBinding]:
         terms = [(term, cube.rules) for cube in cubes for term in self._terms(space, cube)]
-        packed = list(_pack(terms, f"{app.id}, role {role.id}"))
+        for term, made_by in terms:
+            if count_operators(term) > MOST_OPERATORS:
+                message = (
+                    f"asks role {role.id!r} at {app.id!r} more at once than the {MOST_OPERATORS} operators that an IAM "
+                    f"condition can hold ({', '.join(sorted(made_by))}); ask less in one rule: {term}"
+                )
+                raise PolicyError(REFUSED, [Problem(_find_origin(self._city, made_by), "identity", message)])
+        packed = list(_pack(terms))
         if len(packed) > MOST_BINDINGS:
             message = (
-                f"{app.id}, role {role.id}: needs {len(packed)} bindings, Google takes {MOST_BINDINGS}; join rules"
+                f"role {role.id!r} needs {len(packed)} bindings here, and Google takes {MOST_BINDINGS} of one role and "
+                "principal; join rules that differ in little"
             )
-            raise TsunaguError(message)
+            raise PolicyError(REFUSED, [Problem(app.origin, "", message)])
         for number, (expression, rules) in enumerate(packed, start=1):
             yield IapBinding(app.id, role.id, number, expression, tuple(sorted(rules)), role.principals)
 
@@ -323,14 +326,15 @@ def _runs(factors: Values) -> Iterator[list[str]]:
             ]
 
 
-def _pack(terms: Iterable[tuple[str, frozenset[str]]], where: str) -> Iterator[tuple[str, frozenset[str]]]:
+def _find_origin(city: City, rules: frozenset[str]) -> Origin:
+    return next(rule.origin for rule in city.rules if rule.id in rules)
+
+
+def _pack(terms: Iterable[tuple[str, frozenset[str]]]) -> Iterator[tuple[str, frozenset[str]]]:
     """Terms joined by "or", as many as a condition may hold."""
     joined, rules = "", frozenset[str]()
     started = False
     for term, made_by in terms:
-        if count_operators(term) > MOST_OPERATORS:
-            message = f"{where}: {', '.join(sorted(made_by))} ask more at once than an IAM condition can hold: {term}"
-            raise TsunaguError(message)
         if not term:
             # Whoever is in the group may, whatever else the rules say.
             yield "", made_by

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 
 from controller.errors import TsunaguError
-from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding
+from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding, DeployedSession
 from controller.prove.engine.cel import CelRefused, IamCondition, LevelEvaluator, RequestAttributes
 
 STAND_IN_HEADER = "tsunagu-lab-iap"
 """The header in which every answer says that this is not Google's; its value ends with the address that was asked."""
 APPLICATION_HEADER = "tsunagu-lab-application"
 """The header that names the application that the deployed host rules lead to."""
+
+
+_FULFILLED_BY: Mapping[str, tuple[str, ...]] = {
+    "LOGIN": (),
+    "ENROLLED_SECOND_FACTORS": ("mfa",),
+    "SECURE_KEY": ("hwk", "swk"),
+}
+"""Methods of `ReauthSettings`, and the credential strengths one of which shows that a sign-in was by it."""
 
 
 class DecidingPart(StrEnum):
@@ -26,17 +34,22 @@ class DecidingPart(StrEnum):
     SIGN_IN = "sign-in"
     BINDING = "binding"
     CONDITION = "condition"
+    SESSION = "session"
     DEPLOYMENT = "deployment"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks, by a token that was verified; `attributes` is what is known of the request and its device."""
+    """Who asks, by a token that was verified; `attributes` is what is known of the request and its device.
+
+    `session_age` is how long ago they signed in; None where the token does not say.
+    """
 
     subject: str
     email: str
     groups: frozenset[str]
     attributes: RequestAttributes
+    session_age: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +100,39 @@ class AccessEvaluator:
         for binding in mine:
             try:
                 if _condition(binding.condition).holds(levels, at):
-                    return AccessDecision(HTTPStatus.OK, DecidingPart.NOBODY, f"binding {binding.title!r}", levels)
+                    return _ask_again(backend.session, principal, binding, levels)
             except CelRefused as error:
                 return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.DEPLOYMENT, str(error), levels)
             refused.append(_why(binding, levels, at))
         return AccessDecision(HTTPStatus.FORBIDDEN, DecidingPart.CONDITION, f"condition: {'; '.join(refused)}", levels)
+
+
+def _ask_again(
+    session: DeployedSession | None, principal: Principal, binding: DeployedBinding, levels: tuple[str, ...]
+) -> AccessDecision:
+    """Whoever the conditions let in comes in as long as the session lasts; then they are asked again.
+
+    The sign-in that began it must have been by the method, too: whether Google's proxy asks for that much at the first
+    sign-in is not documented, but nobody who lacks it could ever go on.
+    """
+    if session is not None:
+        lack = _find_lack(session, principal)
+        if lack:
+            reason = f"session: {lack}; sign in again ({session.method})"
+            return AccessDecision(HTTPStatus.UNAUTHORIZED, DecidingPart.SESSION, reason, levels)
+    return AccessDecision(HTTPStatus.OK, DecidingPart.NOBODY, f"binding {binding.title!r}", levels)
+
+
+def _find_lack(session: DeployedSession, principal: Principal) -> str:
+    age, asked = principal.session_age, _FULFILLED_BY.get(session.method)
+    if asked is None:
+        return "its method is none that this stand-in knows"
+    if age is None:
+        return "nobody knows since when"
+    if age > session.length:
+        return f"signed in {age} ago, and a session lasts {session.length}"
+    known = (principal.attributes.get(f"request.auth.claims.crd_str.{way}") for way in asked)
+    return "" if not asked or any(one is True for one in known) else "the sign-in was by less than the method asks"
 
 
 @lru_cache(maxsize=1024)

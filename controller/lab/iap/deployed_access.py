@@ -5,9 +5,11 @@ Everything here comes from the offline Google's world. What is missing there is 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -31,8 +33,11 @@ _BINDINGS = (
     "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding",
     "gcp:iap/webBackendServiceIamMember:WebBackendServiceIamMember",
 )
+_SETTINGS = "gcp:iap/settings:Settings"
 _LEVEL = "gcp:accesscontextmanager/accessLevel:AccessLevel"
 _GROUP = "gcp:cloudidentity/group:Group"
+_SECONDS = r"[0-9]{1,9}(\.[0-9]{1,9})?s"
+"""A duration as `maxAge` has it: "A duration in seconds with up to nine fractional digits, ending with 's'"."""
 _APPLICATION = "TSUNAGU_APPLICATION"
 """The variable by which a container knows which application it is."""
 
@@ -47,14 +52,26 @@ class DeployedBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployedSession:
+    """How long the proxy lets somebody go on, and the method by which it asks again (`ReauthSettings.method`)."""
+
+    length: timedelta
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeployedBackend:
-    """A backend service. `application`: which one its containers are; empty where that cannot be told."""
+    """A backend service. `application`: which one its containers are; empty where that cannot be told.
+
+    `session` is None where nothing is set: then Google asks nobody again ("reauthentication disabled").
+    """
 
     name: str
     application: str
     audience: str
     guarded: bool
     bindings: tuple[DeployedBinding, ...]
+    session: DeployedSession | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,8 @@ def read_deployed_access(world: OfflineWorld) -> DeployedAccess:
     found = {kind: world.resources(kind) for kind in (_FORWARDING_RULE, _HTTPS_PROXY, _URL_MAP, _BACKEND)}
     applications = _applications(world)
     grants = [resource for kind in _BINDINGS for resource in world.resources(kind)]
-    backends = {_last(one.id): _backend(one, applications, grants) for one in found[_BACKEND]}
+    sessions = {str(one.outputs.get("name")): _session(one) for one in world.resources(_SETTINGS)}
+    backends = {_last(one.id): _backend(one, applications, grants, sessions) for one in found[_BACKEND]}
     maps = {_last(one.id): _front(one, backends) for one in found[_URL_MAP]}
     targets = {_last(one.id): maps.get(_last(one.outputs.get("urlMap"))) for one in found[_HTTPS_PROXY]}
     fronts = {
@@ -210,17 +228,20 @@ def _front(resource: StoredResource, backends: Mapping[str, DeployedBackend]) ->
 
 
 def _backend(
-    resource: StoredResource, applications: Mapping[str, str], grants: Iterable[StoredResource]
+    resource: StoredResource,
+    applications: Mapping[str, str],
+    grants: Iterable[StoredResource],
+    sessions: Mapping[str, DeployedSession | None],
 ) -> DeployedBackend:
     groups = [_last(entry.get("group")) for entry in resource.outputs.get("backends") or ()]
     named = {applications.get(group, "") for group in groups}
     name = _last(resource.id)
+    number, generated = find_project_number(resource.project), resource.outputs.get("generatedId")
     return DeployedBackend(
         name=name,
         # Regions of one backend that serve different applications would be a mistake: then none is served.
         application=named.pop() if len(named) == 1 else "",
-        audience=f"/projects/{find_project_number(resource.project)}/global/backendServices/"
-        f"{resource.outputs.get('generatedId')}",
+        audience=f"/projects/{number}/global/backendServices/{generated}",
         # Only a plain "no" opens it.
         guarded=_inside(resource.outputs, "iap", "enabled") is not False,
         bindings=tuple(
@@ -230,7 +251,18 @@ def _backend(
             and _last(grant.outputs.get("webBackendService")) == name
             and str(grant.outputs.get("project")) == resource.project
         ),
+        session=sessions.get(f"projects/{number}/iap_web/compute/services/{generated}"),
     )
+
+
+def _session(resource: StoredResource) -> DeployedSession | None:
+    """What a backend's settings say of sessions. A length that cannot be read is none: everybody is asked at once."""
+    method = _inside(resource.outputs, "accessSettings", "reauthSettings", "method")
+    if method is None:
+        return None
+    length = str(_inside(resource.outputs, "accessSettings", "reauthSettings", "maxAge"))
+    seconds = float(length[:-1]) if re.fullmatch(_SECONDS, length) else -1.0
+    return DeployedSession(timedelta(seconds=seconds), str(method))
 
 
 def _binding(resource: StoredResource) -> DeployedBinding:

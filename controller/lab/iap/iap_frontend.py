@@ -11,7 +11,7 @@ import html
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.client import HTTPException
 from ipaddress import ip_address, ip_network
@@ -113,17 +113,17 @@ class IapFrontend:
             refusal = {"refused": "nothing is deployed at this address for this host"}
             return JSONResponse(refusal, HTTPStatus.NOT_FOUND)
         try:
-            at = trial_clock.read_moment(self._clock_key, one_header(request, trial_clock.HEADER))
+            moment = trial_clock.read_moment(self._clock_key, one_header(request, trial_clock.HEADER))
         except (trial_clock.ClockRefused, ValueError) as error:
             return JSONResponse({"refused": str(error), "part": "clock"}, HTTPStatus.BAD_REQUEST)
-        principal, decision = self._decide(self._judge(mark, deployed), backend, request, at)
+        principal, decision = self._decide(self._judge(mark, deployed), backend, request, moment)
         named = {APPLICATION_HEADER: backend.application}
         if not decision.lets_in:
             return JSONResponse(build_decision_document(decision, backend, principal), decision.status, named)
         return await self._forward(request, backend, principal, decision, named)
 
     def _decide(
-        self, judge: AccessEvaluator, backend: DeployedBackend, request: Request, at: datetime
+        self, judge: AccessEvaluator, backend: DeployedBackend, request: Request, moment: trial_clock.TrialMoment
     ) -> tuple[Principal | None, AccessDecision]:
         kind, _, token = one_header(request, "authorization").partition(" ")
         principal = None
@@ -136,8 +136,8 @@ class IapFrontend:
                 reason = f"not signed in: the token is refused: {error}"
                 return None, AccessDecision(HTTPStatus.UNAUTHORIZED, DecidingPart.SIGN_IN, reason)
             peer = request.client.host if request.client else ""
-            principal = describe_principal(claims, peer, self._country(peer))
-        return principal, judge.decide(backend, principal, at)
+            principal = describe_principal(claims, peer, self._country(peer), moment.session_age)
+        return principal, judge.decide(backend, principal, moment.at)
 
     async def _forward(
         self,
@@ -183,8 +183,13 @@ class IapFrontend:
         return next((country for prefix, country in self._countries if found in prefix), None)
 
 
-def describe_principal(claims: Mapping[str, Any], address: str, country: str | None) -> Principal:
-    """Who asks, and what is known of them. What the token does not say stays unknown."""
+def describe_principal(
+    claims: Mapping[str, Any], address: str, country: str | None, session_age: timedelta | None = None
+) -> Principal:
+    """Who asks, and what is known of them. What the token does not say stays unknown.
+
+    `session_age` is how long ago they signed in, where that is not to be taken from the token's `auth_time`.
+    """
     known: dict[str, object] = {"origin.ip": address}
     if country is not None:
         known["origin.region_code"] = country
@@ -202,7 +207,9 @@ def describe_principal(claims: Mapping[str, Any], address: str, country: str | N
     ):
         if name in device:
             known[f"device.{attribute}"] = device[name]
-    return Principal(str(claims["sub"]), str(claims["email"]), frozenset(claims.get("groups", ())), known)
+    if session_age is None and "auth_time" in claims:
+        session_age = datetime.now(UTC) - datetime.fromtimestamp(claims["auth_time"], UTC)
+    return Principal(str(claims["sub"]), str(claims["email"]), frozenset(claims.get("groups", ())), known, session_age)
 
 
 def list_countries(layout: Layout, around: Perimeter) -> Country:

@@ -103,6 +103,7 @@ class IdentityProvider:
         if len(self._codes) >= _MOST_CODES:
             return JSONResponse({"error": "temporarily_unavailable"}, HTTPStatus.SERVICE_UNAVAILABLE)
         code = secrets.token_urlsafe(24)
+        claims = {**claims, "auth_time": int(time.time())}
         self._codes[code] = _Code(claims, given["code_challenge"], given["nonce"], now + _CODE_SECONDS)
         back = f"{REDIRECT}?{urlencode({'code': code, 'state': given['state']})}"
         return RedirectResponse(back, HTTPStatus.FOUND)

@@ -55,6 +55,7 @@ class TokenClaims(BaseModel):
     iat: _Moment
     exp: _Moment
     nbf: _Moment | None = None
+    auth_time: _Moment | None = None
     hd: _Text | None = None
     nonce: Annotated[str, Field(max_length=512)] | None = None
     groups: tuple[_Text, ...] = ()

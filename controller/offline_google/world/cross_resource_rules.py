@@ -11,6 +11,7 @@ from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.bucket_rules import BUCKET, check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
+from controller.offline_google.world.iam.federation import PROVIDER, check_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
@@ -30,6 +31,7 @@ _SERVICES: Mapping[str, str] = {
     "cloudrunv2": "run",
     "compute": "compute",
     "dns": "dns",
+    "iam": "iam",
     "iap": "iap",
     "kms": "cloudkms",
     "logging": "logging",
@@ -150,6 +152,7 @@ _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,
     BUCKET: check_bucket,
     INSTANCE: check_instance,
+    PROVIDER: check_provider,
     **dict.fromkeys(_RULES, _forwarding_rule),
     **LOG_LAWS,
     **CONTAINER_LAWS,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from controller.compile.identity.iap_bindings import find_cloud_problems
+from controller.compile.identity.iap_bindings import compile_cloud_intent, find_cloud_problems
+from controller.errors import PolicyError, Problem
 from controller.model.city import City
+from controller.prove.identity.synthetic_principals import FACTS
 from controller.prove.lint.contradictions import DEAD_RULE, NEVER_MATCHES, find_contradictions, find_unmatchable_rules
 from controller.prove.lint.data_flows import check_data_flows
 from controller.prove.lint.expired_exceptions import find_expiries
@@ -64,6 +66,16 @@ def _find_in_rules(city: City) -> Iterator[Finding]:
 
 def _find_what_no_proxy_enforces(city: City) -> Iterator[Finding]:
     """What `prove` and the stacks would refuse; a second factor that is missing is among the broad permits."""
-    for one in find_cloud_problems(city):
+    problems = find_cloud_problems(city) or _find_what_google_takes_not(city)
+    for one in problems:
         if one.field != "importance":
-            yield make_error("proxy", one.origin, f"{one.field}: {one.message}")
+            yield make_error("proxy", one.origin, f"{one.field}: {one.message}" if one.field else one.message)
+
+
+def _find_what_google_takes_not(city: City) -> Sequence[Problem]:
+    """More than its published limits of access levels and conditions; the names are those of any stack."""
+    try:
+        compile_cloud_intent(city, FACTS)
+    except PolicyError as refused:
+        return refused.problems
+    return ()

@@ -13,8 +13,8 @@ from typing import Any
 
 from stacks.settings.database_pair import OperationKind, begin_pair, follow_operations
 from stacks.settings.regions import RegionId
-from tests.cloud.lives.stack_life import DO, StackLife
-from tests.cloud.lives.trials import find_taken_away, find_undeployed
+from tests.cloud.lives.stack_life import StackLife
+from tests.cloud.lives.trials import find_changes_after_refresh, find_taken_away, find_undeployed
 
 APPLICATION = "ledger"
 POLICIES = "examples/minato"
@@ -49,10 +49,7 @@ def _deploy(life: StackLife) -> Iterator[str]:
     kept = life.list_kept()
     yield from find_taken_away(life.preview())
     yield from find_undeployed(life)
-    refreshed = life.run("refresh", *DO)
-    if refreshed.returncode:
-        yield f"refresh: {refreshed.stdout[-3000:]}"
-    yield from find_undeployed(life)
+    yield from find_changes_after_refresh(life)
     gone = kept - life.list_kept()
     if gone:
         yield f"gone: {sorted(gone)}"

@@ -77,7 +77,7 @@ def play_trial(base: StackLife, trial: Trial, rng: Random, folder: Path) -> Iter
         yield from _fail(life, command, _choose_call(life, state, fault, rng))
     yield from find_undeployed(life, command)
     if not life.lost:
-        yield from _find_undeployed_after_refresh(life)
+        yield from find_changes_after_refresh(life)
     elif life.count_faults().get("lost"):
         yield f"{life.count_faults()['lost']} calls were made to the lost region"
     gone = kept - life.list_kept()
@@ -103,7 +103,8 @@ def find_undeployed(life: StackLife, command: str = "up") -> Iterator[str]:
     yield from _find_changes(life)
 
 
-def _find_undeployed_after_refresh(life: StackLife) -> Iterator[str]:
+def find_changes_after_refresh(life: StackLife) -> Iterator[str]:
+    """Refresh; yield why that, or an empty preview after it, failed."""
     refreshed = life.run("refresh", *DO)
     if refreshed.returncode:
         yield f"refresh: {refreshed.stdout[-3000:]}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from controller.compile.identity.access_levels import ProxyFacts
 from controller.compile.identity.iap_bindings import compile_cloud_intent
+from controller.compile.identity.iap_sessions import ProxySession
 from controller.lab.iap import deployed_access
 from controller.lab.iap.deployed_access import read_deployed_access
 from controller.lab.trials.people.directory_registration import read_stack_organisation
@@ -15,6 +16,7 @@ from controller.model.city import City
 from controller.model.network.packets import parse_prefix
 from controller.model.policy_files import OUTPUTS
 from controller.model.sites.stack_outputs import StackApplication, StackOutputs
+from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import StoredResource, WorldStore
 
@@ -22,6 +24,7 @@ PROJECT = "tsunagu-kawasaki-lab"
 ACCESS_POLICY = "154981567200"
 BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
 LEVEL = "gcp:accesscontextmanager/accessLevel:AccessLevel"
+SETTINGS = "gcp:iap/settings:Settings"
 BACKEND = "gcp:compute/backendService:BackendService"
 
 
@@ -43,6 +46,8 @@ def deploy(city: City, path: Path) -> City:
             put(store, LEVEL, f"accessPolicies/{ACCESS_POLICY}/accessLevels/{level.name}", {"custom": expression})
         for number, application in enumerate(intent.applications):
             _backend(store, application.id, number, guarded=application.iap)
+            if application.session is not None:
+                _session(store, application.id, number, application.session)
         for number, (front, names) in enumerate(intent.frontends.items(), start=1):
             _front(store, front, names, number)
         for binding in intent.bindings:
@@ -86,6 +91,12 @@ def _backend(store: WorldStore, name: str, number: int, *, guarded: bool) -> Non
     put(store, "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup", f"groups/{name}", group)
     values = {"iap": {"enabled": guarded}, "generatedId": 1000 + number, "backends": [{"group": f"groups/{name}"}]}
     put(store, BACKEND, f"backendServices/{name}", values)
+
+
+def _session(store: WorldStore, name: str, number: int, session: ProxySession) -> None:
+    asked = {"method": session.method, "maxAge": f"{session.seconds}s", "policyType": "DEFAULT"}
+    service = f"projects/{find_project_number(PROJECT)}/iap_web/compute/services/{1000 + number}"
+    put(store, SETTINGS, f"{service}/{name}", {"name": service, "accessSettings": {"reauthSettings": asked}})
 
 
 def _front(store: WorldStore, front: str, names: tuple[str, ...], number: int) -> None:

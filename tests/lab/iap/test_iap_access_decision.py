@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from controller.lab.iap.access_decision import AccessEvaluator, DecidingPart, Principal, split_alternatives
-from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding
+from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeployedBinding, DeployedSession
 
 PREFIX = "accessPolicies/1/accessLevels/"
 MANAGED = f'"{PREFIX}managed" in request.auth.access_levels'
@@ -16,6 +18,7 @@ LEVELS = {
     f"{PREFIX}mfa": "request.auth.claims.crd_str.mfa == true",
 }
 NOON = datetime(2026, 11, 25, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 NIGHT = NOON.replace(hour=23)
 KNOWN: dict[str, object] = {"device.is_admin_approved_device": True, "request.auth.claims.crd_str.mfa": True}
 
@@ -24,16 +27,20 @@ def judge(levels: dict[str, str] | None = None) -> AccessEvaluator:
     return AccessEvaluator(DeployedAccess({}, LEVELS if levels is None else levels, frozenset()))
 
 
-def backend(*bindings: DeployedBinding, guarded: bool = True) -> DeployedBackend:
-    return DeployedBackend("b", "affairs", "/projects/1/global/backendServices/2", guarded, bindings)
+def backend(
+    *bindings: DeployedBinding, guarded: bool = True, session: DeployedSession | None = None
+) -> DeployedBackend:
+    return DeployedBackend("b", "affairs", "/projects/1/global/backendServices/2", guarded, bindings, session)
 
 
 def binding(condition: str, member: str = "group:teachers@s.example") -> DeployedBinding:
     return DeployedBinding("staff", frozenset({member}), condition)
 
 
-def principal(known: dict[str, object] | None = None, group: str = "teachers@s.example") -> Principal:
-    return Principal("1", "t@s.example", frozenset({group}), KNOWN if known is None else known)
+def principal(
+    known: dict[str, object] | None = None, group: str = "teachers@s.example", age: timedelta | None = MINUTE
+) -> Principal:
+    return Principal("1", "t@s.example", frozenset({group}), KNOWN if known is None else known, age)
 
 
 def test_who_meets_the_condition_comes_in_with_the_levels_that_were_granted() -> None:
@@ -98,3 +105,55 @@ def test_the_public_is_asked_nothing() -> None:
 
 def test_alternatives_are_split_at_the_top_only() -> None:
     assert split_alternatives('((a || b) && c) || d == "x || y"') == ["((a || b) && c)", 'd == "x || y"']
+
+
+def asked_again(method: str, known: dict[str, object], age: timedelta | None) -> tuple[HTTPStatus, str]:
+    found = judge().decide(backend(binding(""), session=DeployedSession(DAY, method)), principal(known, age=age), NOON)
+    assert found.lets_in or found.part is DecidingPart.SESSION
+    return found.status, found.reason.partition(": ")[2].partition(";")[0]
+
+
+PASSWORD: dict[str, object] = {"request.auth.claims.crd_str.pwd": True, "request.auth.claims.crd_str.mfa": False}
+SMS = PASSWORD | {"request.auth.claims.crd_str.mfa": True, "request.auth.claims.crd_str.sms": True}
+SECURITY_KEY = SMS | {"request.auth.claims.crd_str.hwk": True}
+LESS = "the sign-in was by less than the method asks"
+
+
+@pytest.mark.parametrize("method", ["LOGIN", "ENROLLED_SECOND_FACTORS", "SECURE_KEY"])
+def test_a_session_lasts_as_long_as_it_says_and_no_longer(method: str) -> None:
+    assert asked_again(method, SECURITY_KEY, DAY)[0] is HTTPStatus.OK
+    over = asked_again(method, SECURITY_KEY, DAY + timedelta(seconds=1))
+    assert over == (HTTPStatus.UNAUTHORIZED, "signed in 1 day, 0:00:01 ago, and a session lasts 1 day, 0:00:00")
+    # Whoever signs in again begins a new one.
+    assert asked_again(method, SECURITY_KEY, timedelta())[0] is HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("method", "known", "reason"),
+    [
+        ("LOGIN", PASSWORD, ""),
+        ("ENROLLED_SECOND_FACTORS", PASSWORD, LESS),
+        ("ENROLLED_SECOND_FACTORS", SMS, ""),
+        ("SECURE_KEY", SMS, LESS),
+        ("SECURE_KEY", SECURITY_KEY, ""),
+        ("SECURE_KEY", {}, LESS),
+        ("PASSWORD", SECURITY_KEY, "its method is none that this stand-in knows"),
+    ],
+)
+def test_the_sign_in_is_by_the_method(method: str, known: dict[str, object], reason: str) -> None:
+    status, said = asked_again(method, known, MINUTE)
+    assert (status is HTTPStatus.OK) is (reason == "")
+    assert reason == ("" if status is HTTPStatus.OK else said)
+
+
+def test_who_does_not_say_when_they_signed_in_is_asked_again() -> None:
+    assert asked_again("LOGIN", SECURITY_KEY, None) == (HTTPStatus.UNAUTHORIZED, "nobody knows since when")
+
+
+def test_who_is_refused_anyway_is_not_asked_again() -> None:
+    ended = backend(binding(MFA), session=DeployedSession(DAY, "LOGIN"))
+    assert judge().decide(ended, principal(PASSWORD, age=2 * DAY), NOON).part is DecidingPart.CONDITION
+
+
+def test_without_settings_nobody_is_asked_again_as_at_google() -> None:
+    assert judge().decide(backend(binding("")), principal(age=365 * DAY), NOON).lets_in

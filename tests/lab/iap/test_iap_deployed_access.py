@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from controller.compile.identity.iap_bindings import compile_cloud_intent
 from controller.errors import CloudError, LabError
 from controller.lab.iap.deployed_access import (
+    DeployedSession,
     DeploymentWatcher,
     check_deployed_addresses,
     find_deployed_world,
@@ -15,7 +18,8 @@ from controller.lab.state.perimeter import plan_perimeter
 from controller.model.city import City
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
-from tests.lab.iap.deployments import BACKEND, BINDING, LEVEL, deploy, put
+from controller.prove.identity.synthetic_principals import FACTS
+from tests.lab.iap.deployments import BACKEND, BINDING, LEVEL, SETTINGS, deploy, put
 
 
 @pytest.fixture
@@ -94,3 +98,31 @@ def test_a_world_without_a_load_balancer_stands_for_nothing(tmp_path: Path) -> N
     assert find_deployed_world(tmp_path / "none.sqlite") is None
     WorldStore(tmp_path / "empty.sqlite").close()
     assert find_deployed_world(tmp_path / "empty.sqlite") is None
+
+
+def test_each_backend_has_its_session(city: City, world: Path) -> None:
+    compiled = {app.id: app.session for app in compile_cloud_intent(city, FACTS).applications}
+    found = find_sessions(world)
+    assert {name: (one.length.total_seconds(), one.method) for name, one in found.items() if one} == {
+        name: (one.seconds, one.method) for name, one in compiled.items() if one
+    }
+
+
+@pytest.mark.parametrize("length", ["", "10h", "-1s", "36000", "1e9s", None])
+def test_a_length_that_cannot_be_read_asks_everybody_at_once(world: Path, length: str | None) -> None:
+    opened = OfflineWorld.open(world)
+    (one, *_) = opened.resources(SETTINGS)
+    opened.change(one, {"accessSettings": {"reauthSettings": {"method": "LOGIN", "maxAge": length}}})
+    assert timedelta(seconds=-1) in {session.length for session in find_sessions(world).values() if session}
+
+
+def test_settings_of_nobodys_backend_are_of_none(world: Path) -> None:
+    opened = OfflineWorld.open(world)
+    for one in opened.resources(SETTINGS):
+        opened.remove(one)
+    assert set(find_sessions(world).values()) == {None}
+
+
+def find_sessions(world: Path) -> dict[str, DeployedSession | None]:
+    fronts = read_deployed_access(OfflineWorld.open(world)).fronts.values()
+    return {backend.application: backend.session for front in fronts for backend in front.hosts.values()}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def test_what_was_shown_is_what_the_token_says(files: IapFiles) -> None:
     assert plain["nonce"] == "n1"
     assert plain["groups"] == ["g@s.example"]
     assert plain["crd_str"] == {"pwd": True, "mfa": False, **dict.fromkeys(("push", "sms", "swk", "hwk", "otp"), False)}
+    assert 0 <= time.time() - plain["auth_time"] < 60
     assert "device" not in plain
     shown = {"factor": "hwk", "factor_secret": "k", "device": "d", "device_secret": "s"}
     strong = claims(files, provider, **shown)

@@ -283,7 +283,8 @@ def _list_documents(stage: Stage) -> list[Target]:
                (TsunaguError, JsonRefused)),
         Target("defaults of options", (b'policies = "x"\n[command.plan]\nward = ["a"]\n',),
                lambda data: parse_defaults(data, "tsunagu.toml", "plan", {}), ("parse_defaults", "read_defaults")),
-        Target("stack configuration", (configuration,), configure, ("parse_stack_configuration",)),
+        Target("stack configuration", (configuration,), configure,
+               ("parse_stack_configuration", "parse_named_configuration")),
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from controller.lab.trials.people.visits import Visit
 from controller.model.network.packets import Family
 
 TITLE = "People at applications, by real HTTPS through a stand-in for the identity-aware proxy (it is not Google's)"
-_OK, _FORBIDDEN = 200, 403
+_OK, _UNAUTHORIZED, _FORBIDDEN = 200, 401, 403
 _IDENTITY_PARTS = ("binding", "condition")
 
 
@@ -51,6 +51,26 @@ class AttackResult(Frozen):
     must_work: bool = False
 
 
+class SessionResult(Frozen):
+    """Somebody whom the policy lets in, that long after they signed in; `lasts`: the policy says that it still does."""
+
+    application: str
+    person: str
+    session_seconds: int
+    lasts: bool
+    status: int
+    refused_by: str
+    reason: str
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def agrees(self) -> bool:
+        """Whether they came in while the session lasts, and were asked to sign in again after it."""
+        if self.lasts:
+            return self.status == _OK
+        return self.status == _UNAUTHORIZED and self.refused_by == "session"
+
+
 class VisitSummary(Frozen):
     """How many visits of one family there are, how many agree, and what the policy says of them."""
 
@@ -68,6 +88,7 @@ class PeopleResult(Frozen):
     title: str = TITLE
     results: tuple[VisitResult, ...]
     attacks: tuple[AttackResult, ...]
+    sessions: tuple[SessionResult, ...]
     seconds: float
 
     @computed_field  # type: ignore[prop-decorator]
@@ -82,7 +103,8 @@ class PeopleResult(Frozen):
         """Whether everything is as the policy says; of nothing, it is not."""
         visits = bool(self.results) and all(one.verdict is VisitVerdict.AGREES for one in self.results)
         controls = [one.let_in for one in self.attacks if one.must_work]
-        return visits and self.attacks_let_in == 0 and bool(controls) and all(controls)
+        sessions = all(one.agrees for one in self.sessions)
+        return visits and sessions and self.attacks_let_in == 0 and bool(controls) and all(controls)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -109,6 +131,20 @@ def judge_visit(visit: Visit, page: BrowserPage, email: str) -> VisitResult:
     refused_by, reason = _refusal(page)
     return VisitResult(
         visit=visit, status=page.status, refused_by=refused_by, reason=reason, verdict=_verdict(visit, page, email)
+    )
+
+
+def judge_session(visit: Visit, session_seconds: int, page: BrowserPage, *, lasts: bool) -> SessionResult:
+    """The result of a visit that long after a sign-in."""
+    refused_by, reason = _refusal(page)
+    return SessionResult(
+        application=visit.application,
+        person=visit.person.label,
+        session_seconds=session_seconds,
+        lasts=lasts,
+        status=page.status,
+        refused_by=refused_by,
+        reason=reason,
     )
 
 

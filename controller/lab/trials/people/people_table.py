@@ -66,6 +66,12 @@ def _wrong(people: PeopleResult) -> list[Text]:
         for one in people.attacks
         if one.let_in is not one.must_work
     ]
+    lines += [
+        f"{one.person} -> {one.application}, {one.session_seconds:,} s after signing in: expected to "
+        f"{'be let in' if one.lasts else 'be asked to sign in again'}, but {one.status or 'no answer'} {one.reason}"
+        for one in people.sessions
+        if not one.agrees
+    ]
     more = [f"and {len(lines) - _LONGEST_LIST} more; --json lists them all"] if len(lines) > _LONGEST_LIST else []
     return [Text(), *(Text(line, "red") for line in [*lines[:_LONGEST_LIST], *more])] if lines else []
 
@@ -91,5 +97,8 @@ def _totals(people: PeopleResult) -> list[Text]:
     lines.append(
         Text(f"attacks: {people.attacks_let_in} of {tried[False]} let in; {controls}", "green" if good else "red")
     )
+    kept = sum(one.agrees for one in people.sessions)
+    said = f"sessions: {kept} of {len(people.sessions)} visits at their end and after it are as the policy says"
+    lines.append(Text(said, "green" if kept == len(people.sessions) else "red"))
     lines.append(Text(f"{people.seconds:.1f} s"))
     return lines

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 from controller.errors import LabError
@@ -18,18 +20,21 @@ from controller.lab.state.perimeter import HTTPS
 from controller.lab.trials.matrix import DENIED_SECONDS, OPEN_SECONDS
 from controller.lab.trials.matrix_pairs import check_same_addresses
 from controller.lab.trials.people.attacks import AttackAttempt, list_attacks
-from controller.lab.trials.people.browser import Browser, ServerAddress, SignInFailed
+from controller.lab.trials.people.browser import Browser, BrowserPage, ServerAddress, SignInFailed
 from controller.lab.trials.people.directory_registration import RegisteredPeople, read_stack_organisation
 from controller.lab.trials.people.people_results import (
     AttackResult,
     PeopleResult,
+    SessionResult,
     VisitResult,
     judge_failed_sign_in,
+    judge_session,
     judge_visit,
 )
 from controller.lab.trials.people.synthetic_people import SyntheticPerson
 from controller.lab.trials.people.visits import Visit, find_outsider, list_visits
 from controller.model.virtual_city import VirtualCity
+from controller.prove.identity.iap_sessions import find_asked_sessions
 
 Progress = Callable[[str], None]
 
@@ -67,10 +72,12 @@ def try_people(
         files.write_accounts(registered.accounts.model_dump_json())
         try:
             measurement = _Measurement(files, around, registered, pool, progress)
-            found, attacked = measurement.everything(tried, find_outsider(city, tried))
+            asked = {name: one.length for name, one in find_asked_sessions(city).items()}
+            found, attacked, sessions = measurement.everything(tried, find_outsider(city, tried), asked)
         finally:
             files.write_accounts(Directory().model_dump_json())  # nobody can sign in when nobody is being tried
-    return PeopleResult(results=found, attacks=attacked, seconds=round(time.monotonic() - began, 2))
+    seconds = round(time.monotonic() - began, 2)
+    return PeopleResult(results=found, attacks=attacked, sessions=sessions, seconds=seconds)
 
 
 class _Measurement:
@@ -91,8 +98,8 @@ class _Measurement:
         self._clock_key = files.clock_key.read_bytes()
 
     def everything(
-        self, tried: Sequence[Visit], outsider: SyntheticPerson
-    ) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...]]:
+        self, tried: Sequence[Visit], outsider: SyntheticPerson, asked: Mapping[str, timedelta]
+    ) -> tuple[tuple[VisitResult, ...], tuple[AttackResult, ...], tuple[SessionResult, ...]]:
         # Whoever has no way to any application could not sign in either, and need not.
         # Over IPv4, where their seat has it.
         with_a_way = sorted((visit for visit in tried if visit.network), key=lambda visit: visit.family, reverse=True)
@@ -104,7 +111,20 @@ class _Measurement:
         results = tuple(self._pool.map(lambda visit: self._visit(visit, signed_in.get(visit.person.row, "")), tried))
         attempted = list(list_attacks(self._files, self._around, _fronts(tried), _token(signed_in[outsider.row])))
         self._progress(f"{len(attempted)} attacks")
-        return results, tuple(self._pool.map(self._attack, attempted))
+        attacked = tuple(self._pool.map(self._attack, attempted))
+        return results, attacked, tuple(self._sessions(tried, signed_in, asked))
+
+    def _sessions(
+        self, tried: Sequence[Visit], signed_in: Mapping[str, str | SignInFailed], asked: Mapping[str, timedelta]
+    ) -> Iterator[SessionResult]:
+        """At each application, somebody who is let in: as long after their sign-in as a session lasts, and longer."""
+        for application, length in asked.items():
+            let_in = (one for one in tried if one.application == application and one.permitted)
+            known = ((one, token) for one in let_in if isinstance(token := signed_in[one.person.row], str))
+            for visit, token in islice(known, 1):
+                for age, lasts in ((length, True), (length + timedelta(seconds=1), False)):
+                    page = self._ask(visit, token, age)
+                    yield judge_session(visit, int(age.total_seconds()), page, lasts=lasts)
 
     def _sign_in(self, visit: Visit) -> str | SignInFailed:
         try:
@@ -116,12 +136,15 @@ class _Measurement:
     def _visit(self, visit: Visit, token: str | SignInFailed) -> VisitResult:
         if visit.network and isinstance(token, SignInFailed):
             return judge_failed_sign_in(visit, str(token))
-        headers = {trial_clock.HEADER: trial_clock.sign_moment(self._clock_key, visit.at)}
-        if isinstance(token, str) and token:
+        page = self._ask(visit, token if isinstance(token, str) else "")
+        return judge_visit(visit, page, self._registered.sign_in(visit.person).email)
+
+    def _ask(self, visit: Visit, token: str, session_age: timedelta | None = None) -> BrowserPage:
+        headers = {trial_clock.HEADER: trial_clock.sign_moment(self._clock_key, visit.at, session_age)}
+        if token:
             headers["authorization"] = f"Bearer {token}"
         door = ServerAddress(visit.address, HTTPS, visit.host)
-        page = self._browser.page(visit.seat, door, headers, OPEN_SECONDS if visit.network else DENIED_SECONDS)
-        return judge_visit(visit, page, self._registered.sign_in(visit.person).email)
+        return self._browser.page(visit.seat, door, headers, OPEN_SECONDS if visit.network else DENIED_SECONDS)
 
     def _attack(self, attempted: AttackAttempt) -> AttackResult:
         page = self._browser.page(attempted.seat, attempted.door, attempted.headers, OPEN_SECONDS)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.pulumi_values import Value
+from controller.offline_google.world.iam.federation import POOL, PROVIDER, name_pool, name_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY, find_agent_domain, make_agent_email
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
@@ -176,6 +177,8 @@ _FILLED: Mapping[str, Rule] = {
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _authorization,
     "gcp:cloudrunv2/job:Job": _run_job,
     "gcp:cloudrunv2/service:Service": _run,
+    POOL: name_pool,
+    PROVIDER: name_provider,
     "gcp:compute/managedSslCertificate:ManagedSslCertificate": _certificate,
     "gcp:compute/network:Network": _network,
     "gcp:compute/subnetwork:Subnetwork": _subnetwork,

@@ -21,7 +21,7 @@ from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.offline_google.world.world import OfflineWorld
 from controller.platforms.transport import namespace
 from tests.conftest import SCHOOLS, SharedLab, refuse_labs_of_others
-from tests.lab.iap.deployments import BINDING, LEVEL, deploy
+from tests.lab.iap.deployments import BINDING, LEVEL, SETTINGS, deploy
 
 pytestmark = pytest.mark.lab
 
@@ -65,6 +65,28 @@ def test_everybody_is_let_in_or_refused_as_the_reference_says(deployed: VirtualC
     assert reasons == {"no binding for role group", "condition"}
     without_mfa = [one for one in people.results if one.visit.person.label == "teacher, no MFA" and one.status == 403]
     assert all("mfa" in one.reason for one in without_mfa)
+
+
+def test_a_session_ends_when_the_policy_says_and_one_changed_by_hand_is_seen(
+    deployed: VirtualCity, world: Path
+) -> None:
+    people = try_people(deployed, [SCHOOL])
+    tried = [(one.application, one.lasts) for one in people.sessions]
+    guarded = ("affairs", "file-exchange", "learning-dashboard", "staff-ai")
+    assert tried == [(name, lasts) for name in guarded for lasts in (True, False)]
+    assert all(one.agrees for one in people.sessions)
+    opened = OfflineWorld.open(world)
+    for one in opened.resources(SETTINGS):
+        asked = {"method": "ENROLLED_SECOND_FACTORS", "maxAge": "90000s", "policyType": "DEFAULT"}
+        opened.change(one, {**one.outputs, "accessSettings": {"reauthSettings": asked}})
+    wrong = try_people(deployed, [SCHOOL])
+    # Pupils are asked for what they do not have, and everybody else for nothing when their session should end.
+    assert {(one.application, one.lasts) for one in wrong.sessions if not one.agrees} >= {
+        (name, False) for name in guarded if name != "learning-dashboard"
+    }
+    assert not wrong.agrees
+    deploy(deployed, world)
+    assert all(one.agrees for one in try_people(deployed, [SCHOOL]).sessions)
 
 
 def test_with_factory_switches_the_networks_refusals_are_missed(deployed: VirtualCity) -> None:
