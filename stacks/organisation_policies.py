@@ -73,7 +73,7 @@ class OrganisationPolicies(pulumi.ComponentResource):
             constraint,
             name=f"{self._parent}/policies/{constraint}",
             parent=self._parent,
-            spec={"inherit_from_parent": False, "rules": [rule]},
+            spec=gcp.orgpolicy.PolicySpecArgs(inherit_from_parent=False, rules=[rule]),
             opts=self._own,
         )
 
@@ -93,4 +93,5 @@ def _list_allowed(args: OrganisationPoliciesArgs) -> Mapping[str, list[str]]:
 def _build_list_rule(
     allowed: Sequence[str] | None = None, denied: Sequence[str] | None = None
 ) -> gcp.orgpolicy.PolicySpecRuleArgs:
-    return gcp.orgpolicy.PolicySpecRuleArgs(values={"allowed_values": allowed, "denied_values": denied})
+    values = gcp.orgpolicy.PolicySpecRuleValuesArgs(allowed_values=allowed, denied_values=denied)
+    return gcp.orgpolicy.PolicySpecRuleArgs(values=values)

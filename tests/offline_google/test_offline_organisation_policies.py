@@ -44,7 +44,7 @@ def values(*, allowed: list[str] | None = None, denied: list[str] | None = None)
     ],
 )
 def test_a_policy_that_documents_know_is_taken(google: OfflineGoogle, wanted: dict[str, Any]) -> None:
-    assert google.create(POLICY, wanted)["id"] == wanted["name"]
+    assert google.create(POLICY, wanted).id == wanted["name"]
 
 
 @pytest.mark.parametrize(

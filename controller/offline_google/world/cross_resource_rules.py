@@ -18,6 +18,7 @@ from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deleti
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.services.containers import CONTAINER_LAWS
 from controller.offline_google.world.services.image_registries import REPOSITORY, check_repository
+from controller.offline_google.world.services.organisation_policies import POLICY, check_organisation_policy
 from controller.offline_google.world.services.web_firewall import SECURITY_POLICY, check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
@@ -36,6 +37,7 @@ _SERVICES: Mapping[str, str] = {
     "kms": "cloudkms",
     "logging": "logging",
     "monitoring": "monitoring",
+    "orgpolicy": "orgpolicy",
     "secretmanager": "secretmanager",
     "serviceaccount": "iam",
     "servicenetworking": "servicenetworking",
@@ -67,7 +69,10 @@ def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> N
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
     word = named or find_service(kind)
-    project = str(values.get("project") or "")
+    # What stands on a folder or an organisation asks the API of the project whose quota counts (`callers`).
+    kind_of_parent, _, parent = str(values.get("parent") or "").partition("/")
+    asked = parent if kind_of_parent == "projects" else values.get("project")
+    project = str(asked or "")
     if word is not None and project:
         check_service_enabled(store, project, word)
 
@@ -158,4 +163,5 @@ _LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     **CONTAINER_LAWS,
     REPOSITORY: check_repository,
     SECURITY_POLICY: check_security_policy,
+    POLICY: check_organisation_policy,
 }
