@@ -9,7 +9,7 @@ import pytest
 
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
-from controller.offline_google.world.services.organisation_policies import POLICY
+from controller.offline_google.world.services.organisation_policies import BOOLEAN_CONSTRAINTS, POLICY
 from tests.offline_google.worlds import PROJECT, a_google
 
 ON: dict[str, Any] = {"enforce": "TRUE"}
@@ -34,7 +34,7 @@ def values(*, allowed: list[str] | None = None, denied: list[str] | None = None)
 @pytest.mark.parametrize(
     "wanted",
     [
-        policy(KEYS, ON),
+        *(policy(constraint, ON) for constraint in sorted(BOOLEAN_CONSTRAINTS)),
         policy("compute.vmExternalIpAccess", {"denyAll": "TRUE"}),
         policy("gcp.resourceLocations", values(allowed=["in:asia-northeast1-locations", "asia1"])),
         policy("gcp.restrictNonCmekServices", values(denied=["is:storage.googleapis.com"])),

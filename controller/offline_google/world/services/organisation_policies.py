@@ -44,7 +44,7 @@ LIST_CONSTRAINTS: Mapping[str, re.Pattern[str]] = {
 }
 ONLY_DENIED = frozenset({"gcp.restrictNonCmekServices"})
 """Constraints that take values only to deny."""
-_NAME = re.compile(r"((projects|folders|organizations)/[^/]+)/policies/([A-Za-z.]+)")
+_NAME = re.compile(r"((projects|folders|organizations)/[^/]+)/policies/([A-Za-z0-9.]+)")
 _SAYINGS = ("allowAll", "denyAll", "enforce", "values")
 _NOT_MODELLED = ("condition", "parameters")
 
