@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -34,7 +36,9 @@ from stacks.settings.read_configuration import (
     find_application_problems,
     find_location_problems,
     find_overlap_problems,
+    locate_problems,
 )
+from stacks.unverified import UnverifiedProperties
 
 OFFLINE = "TSUNAGU_OFFLINE"
 LAB = "lab"
@@ -76,7 +80,7 @@ def build_proxy_facts(configured: StackConfiguration, naming: Naming) -> ProxyFa
     )
 
 
-def declare_provider(google: GoogleSettings, region: str) -> gcp.Provider:
+def declare_provider(google: GoogleSettings, region: str, opts: pulumi.ResourceOptions | None = None) -> gcp.Provider:
     """Declare the provider: where things are, who calls, and on whose quota.
 
     Calls to Cloud Identity and Access Context Manager belong to no project; a person's are refused without a quota
@@ -89,6 +93,7 @@ def declare_provider(google: GoogleSettings, region: str) -> gcp.Provider:
         billing_project=google.quota_project or google.project,
         user_project_override=True,
         impersonate_service_account=google.deployer,
+        opts=opts,
     )
 
 
@@ -96,8 +101,8 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     """Declare every resource of the stack; return what its outputs are made from.
 
     Raises:
-        ConfigurationRefused: the configuration and the policy do not name the same applications, or a region of the
-            stack is in another country than the city.
+        ConfigurationRefused: the configuration and the policy do not name the same applications, a region of the
+            stack is in another country than the city, or an exception is not needed.
         PolicyError: the policy cannot be compiled for the cloud.
     """
     naming = Naming(configured.environment, city.id)
@@ -115,8 +120,11 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
     regions = configured.places
     for warning in regions.find_warnings():
         pulumi.log.warn(warning)
-    google = declare_provider(configured.google, regions.locations[0])
-    opts = pulumi.ResourceOptions(providers=[google])
+    unverified = UnverifiedProperties(configured.unverified, _tell_offline_google(configured, os.environ))
+    unverified.print_list()
+    watched = pulumi.ResourceOptions(transformations=[unverified.look_at])
+    google = declare_provider(configured.google, regions.locations[0], watched)
+    opts = pulumi.ResourceOptions.merge(watched, pulumi.ResourceOptions(providers=[google]))
     firewall = (*compile_firewall_rules(city), *list_baseline_rules(configured.network.services, configured.databases))
     foundation = Foundation(
         "foundation",
@@ -170,7 +178,18 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         ),
         opts=opts,
     )
+    # Nothing has been sent to the engine yet: it hears of the resources when the program is through.
+    unused = locate_problems(unverified.find_unused(), file)
+    if unused:
+        what = f"The configuration of stack {configured.environment!r} excepts what it does not need:"
+        raise ConfigurationRefused(what, unused)
     return DeclaredStack(backends, load_balancer, intent, facts, hosts)
+
+
+def _tell_offline_google(configured: StackConfiguration, environment: Mapping[str, str]) -> str:
+    """What the offline Google is told of the exceptions; nothing where Google is the real one."""
+    entries = [(one.resource, one.property) for one in configured.unverified]
+    return json.dumps(entries) if environment.get(OFFLINE) == "1" else ""
 
 
 def _declare_applications(

@@ -76,7 +76,7 @@ class BootstrapConfiguration(NamedConfiguration):
 def make_subject(repository: Repository, environment: str) -> str:
     """Return how GitHub calls a job of the repository that runs in one of its environments.
 
-    >>> make_subject(Repository(name="kawasaki/tsunagu", id="1", owner_id="2"), "staging")
+    >>> make_subject(Repository.model_validate({"name": "kawasaki/tsunagu", "id": "1", "owner-id": "2"}), "staging")
     'repo:kawasaki/tsunagu:environment:staging'
     """
     return f"repo:{repository.name}:environment:{environment}"

@@ -15,9 +15,9 @@ from typing import Final
 COMPONENTS = "tsunagu:"
 """Our own components: they are nothing themselves, and what they consist of is asked one by one."""
 BUILT_IN: Final = frozenset(
-    ["pulumi:pulumi:Stack", "pulumi:pulumi:StackReference", "pulumi:providers:gcp", "pulumi:providers:pulumi"]
+    ["pulumi:pulumi:Stack", "pulumi:pulumi:StackReference", "pulumi:providers:pulumi", "pulumi:providers:gcp"]
 )
-"""The engine's own, and the provider of all that is here."""
+"""The engine's own, its own provider by which the program reads its record, and the provider of all that is here."""
 
 
 @dataclass(frozen=True)

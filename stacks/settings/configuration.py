@@ -24,6 +24,8 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
           web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
+      tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
+        - {resource: "gcp:compute/network:Network", property: mtu, reason: why}
 
 Format 1 had no `tsunagu:format`, and one `tsunagu:database` for the whole stack, which belonged, with a bucket for
 files, to the application `affairs` wherever it ran on Cloud Run. So a file of format 1 becomes one of format 2 by:
@@ -57,6 +59,7 @@ from stacks.settings.regions import (
 )
 from stacks.settings.services.containers import Resources, ServiceSettings
 from stacks.settings.services.web_firewall import WebFirewallSettings
+from stacks.unverified import UnverifiedProperty
 
 FORMAT = 2
 """The format of a stack's configuration that this release reads and writes."""
@@ -280,6 +283,7 @@ class StackConfiguration(NamedConfiguration):
     `organisation_policies` says what those stand on: the project, a folder or an organisation.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
+    `unverified` names properties that are set although the offline Google does not model them.
     """
 
     environment: Environment
@@ -296,6 +300,7 @@ class StackConfiguration(NamedConfiguration):
     public: Identifier | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
+    unverified: tuple[UnverifiedProperty, ...] = ()
 
     @property
     def organisation_policies_parent(self) -> str | None:

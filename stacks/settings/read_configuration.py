@@ -23,8 +23,10 @@ from controller.model.yaml_source import Document, Location, read_yaml
 from stacks.settings.configuration import BY_REGION, FORMAT, NamedConfiguration, StackConfiguration
 from stacks.settings.deployed_record import DeployedResource
 from stacks.settings.one_way_values import find_one_way_problems
+from stacks.settings.production_problems import PRODUCTION
 from stacks.settings.region_problems import PlacedStack, RegionProblem, find_country_problems, find_region_problems
 from stacks.settings.setting_problems import find_overlaps, find_pair_problems, find_setting_problems
+from stacks.unverified import find_unverified_problems
 
 Named = TypeVar("Named", bound=NamedConfiguration)
 PROJECT = Path(__file__).resolve().parents[2]
@@ -83,6 +85,7 @@ def _find_stack_problems(loaded: StackConfiguration) -> Iterator[RegionProblem]:
     regions = [*find_region_problems(loaded)]
     yield from regions
     yield from find_setting_problems(loaded)
+    yield from find_unverified_problems(loaded.unverified, production=loaded.environment == PRODUCTION)
     if not regions:
         yield from find_pair_problems(loaded)
 
@@ -156,6 +159,12 @@ def find_overlap_problems(
     """Return ranges of the VPC that are in use; `used` gives the city's ranges by whose they are."""
     lines = _Lines(file)
     return [_locate(problem, lines) for problem in find_overlaps(configured, used)]
+
+
+def locate_problems(problems: Iterable[RegionProblem], file: Path) -> list[Problem]:
+    """Return problems with the lines of the stack's file that they are about."""
+    lines = _Lines(file)
+    return [_locate(problem, lines) for problem in problems]
 
 
 def find_application_problems(

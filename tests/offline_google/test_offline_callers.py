@@ -21,18 +21,19 @@ from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.callers import NEED_QUOTA_PROJECT
 from controller.offline_google.world.outputs.resource_names import find_project_number
-from tests.offline_google.worlds import GROUP, LEVEL, NETWORK, PROJECT
+from tests.offline_google.worlds import DISCUSSION, GROUP, LEVEL, NETWORK, PROJECT
 
 ACCOUNT = "gcp:serviceaccount/account:Account"
 GRANT = "gcp:serviceaccount/iAMMember:IAMMember"
 DEPLOYER = f"deployer@{PROJECT}.iam.gserviceaccount.com"
 QUOTA = {"billingProject": PROJECT, "userProjectOverride": "true"}
 INPUTS: dict[str, dict[str, Any]] = {
-    GROUP: {"parent": "customers/C0kawasaki", "groupKey": {"id": "a@kawasaki-virtual.example"}, "labels": {"x": ""}},
+    GROUP: {"parent": "customers/C0kawasaki", "groupKey": {"id": "a@kawasaki-virtual.example"}, "labels": DISCUSSION},
     LEVEL: {
         "parent": "accessPolicies/154981567200",
         "name": "accessPolicies/154981567200/accessLevels/a",
         "title": "a",
+        "custom": {"expr": {"expression": 'origin.region_code == "JP"'}},
     },
     NETWORK: {"name": "main"},
 }

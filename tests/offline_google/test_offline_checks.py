@@ -14,7 +14,6 @@ from controller.offline_google.schema.input_checks import DEFAULTS, check_inputs
 from controller.offline_google.schema.plan_rules import RULES, find_plan_failures
 from controller.offline_google.schema.pulumi_values import UNKNOWN, read_properties, write_properties
 from tests.offline_google.worlds import (
-    ADDRESS,
     BACKEND,
     BUCKET,
     DATABASE,
@@ -208,7 +207,7 @@ def test_a_type_that_nobody_knows_is_an_error() -> None:
 
 
 def test_the_answer_to_the_engine_holds_inputs_and_failures() -> None:
-    request = provider_pb2.CheckRequest(type=ADDRESS, name="vpn", news=write_properties({"region": "asia-northeast1"}))
+    request = provider_pb2.CheckRequest(type=GLOBAL_ADDRESS, name="vpn", news=write_properties({"ipVersion": "IPV4"}))
     answer = check_resource(request)
     assert not answer.failures
     assert read_properties(answer.inputs)["addressType"] == "EXTERNAL"

@@ -56,7 +56,7 @@ def name_key(key: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
     repository = {"repositoryId": "it", "location": TOKYO, "format": "DOCKER", "kmsKeyName": key}
     secret = {"secretId": "it", "location": TOKYO, "customerManagedEncryption": {"kmsKeyName": key}}
     return {
-        "bucket": ("storage", BUCKET, {"name": "it", "location": TOKYO, "encryption": {"defaultKmsKeyName": key}}),
+        "bucket": ("storage", BUCKET, {"name": "files", "location": TOKYO, "encryption": {"defaultKmsKeyName": key}}),
         "log bucket": ("logging", LOG_BUCKET, log_bucket("it", key)),
         "database": ("sqladmin", DATABASE, database(encryptionKeyName=key)),
         "service": ("run", RUN_SERVICE, {**PLACED, "template": container}),

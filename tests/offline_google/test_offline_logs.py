@@ -321,7 +321,7 @@ def test_a_data_source_needs_its_api(tmp_path: Path, source: str, service: str) 
 @pytest.mark.parametrize(
     ("token", "values", "service"),
     [
-        (BUCKET, {"name": "b", "location": TOKYO}, "storage"),
+        (BUCKET, {"name": "logs", "location": TOKYO}, "storage"),
         (LOG_BUCKET, plain_bucket(), "logging"),
         (PROJECT_MEMBER, {"project": PROJECT, "role": "roles/viewer", "member": "domain:x"}, "cloudresourcemanager"),
         ("gcp:monitoring/dashboard:Dashboard", {"dashboardJson": "{}"}, "monitoring"),

@@ -13,12 +13,13 @@ from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.world_store import StoredResource
-from tests.offline_google.worlds import BACKEND, GROUP, LEVEL, PROJECT, PROJECT_MEMBER
+from tests.offline_google.worlds import BACKEND, DISCUSSION, GROUP, LEVEL, PROJECT, PROJECT_MEMBER
 
 BINDING = "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding"
 CUSTOM = "gcp:projects/iAMCustomRole:IAMCustomRole"
 ACCOUNT = "gcp:serviceaccount/account:Account"
 POLICY = "gcp:accesscontextmanager/accessPolicy:AccessPolicy"
+JAPAN = {"custom": {"expr": {"expression": 'origin.region_code == "JP"'}}}
 ACCESSOR = "roles/iap.httpsResourceAccessor"
 
 
@@ -45,12 +46,12 @@ def test_a_permission_that_does_not_exist(google: OfflineGoogle) -> None:
     "member", ["group:nobody@x", "serviceAccount:nobody@school-lab.iam.gserviceaccount.com", "anna@x"]
 )
 def test_a_member_that_does_not_exist(google: OfflineGoogle, member: str) -> None:
-    with pytest.raises(GoogleRefusal, match=r"does not exist|Invalid member"):
+    with pytest.raises(GoogleRefusal, match=r"does not exist|is no member"):
         google.create(PROJECT_MEMBER, {"project": PROJECT, "role": "roles/viewer", "member": member})
 
 
 def test_members_that_exist(google: OfflineGoogle) -> None:
-    google.create(GROUP, {"groupKey": {"id": "Teachers@x"}, "parent": "customers/C1", "labels": {}})
+    google.create(GROUP, {"groupKey": {"id": "Teachers@x"}, "parent": "customers/C1", "labels": DISCUSSION})
     account = google.create(ACCOUNT, {"accountId": "watcher"})
     agent = google.create(IDENTITY, {"service": "iap.googleapis.com", "project": PROJECT}).outputs["email"]
     for member in ("group:teachers@x", account.outputs["member"], f"serviceAccount:{agent}", "domain:x", "allUsers"):
@@ -90,9 +91,9 @@ def test_an_identity_needs_the_service_that_it_is_the_agent_of(google: OfflineGo
 
 
 def test_an_agent_that_is_not_known_is_refused(google: OfflineGoogle) -> None:
-    google.create(SERVICE, {"service": "banana.googleapis.com"})
-    with pytest.raises(GoogleRefusal, match=r"does not know the service agent of banana.googleapis.com"):
-        google.create(IDENTITY, {"service": "banana.googleapis.com", "project": PROJECT})
+    google.create(SERVICE, {"service": "workflows.googleapis.com"})
+    with pytest.raises(GoogleRefusal, match=r"does not know the service agent of workflows.googleapis.com"):
+        google.create(IDENTITY, {"service": "workflows.googleapis.com", "project": PROJECT})
     with pytest.raises(GoogleRefusal, match=r"does not exist"):
         grant(google, f"service-{find_project_number(PROJECT)}@gcp-sa-banana.iam.gserviceaccount.com")
 
@@ -119,14 +120,14 @@ def test_a_condition_that_names_no_access_level(google: OfflineGoogle) -> None:
 
 def test_a_condition_that_names_one(google: OfflineGoogle) -> None:
     parent = f"accessPolicies/{google.create(POLICY, {'parent': 'organizations/1', 'title': 't'}).id}"
-    google.create(LEVEL, {"parent": parent, "name": f"{parent}/accessLevels/managed", "title": "t"})
+    google.create(LEVEL, {"parent": parent, "name": f"{parent}/accessLevels/managed", "title": "t", **JAPAN})
     assert _binding(google, f"{parent}/accessLevels/managed").id
 
 
 def test_an_access_level_of_a_policy_that_does_not_exist(google: OfflineGoogle) -> None:
     parent = "accessPolicies/1"
     with pytest.raises(GoogleRefusal, match=r"AccessLevel field 'parent'"):
-        google.create(LEVEL, {"parent": parent, "name": f"{parent}/accessLevels/managed", "title": "t"})
+        google.create(LEVEL, {"parent": parent, "name": f"{parent}/accessLevels/managed", "title": "t", **JAPAN})
 
 
 def test_a_binding_goes_with_what_it_is_on(google: OfflineGoogle) -> None:

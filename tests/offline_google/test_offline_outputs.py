@@ -38,7 +38,7 @@ def service(**more: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
         "name": "affairs",
         "location": TOKYO,
         "deletionProtection": False,
-        "template": {"containers": [{"image": "affairs"}]},
+        "template": {"containers": [{"image": "asia-northeast1-docker.pkg.dev/p/r/affairs"}]},
         **more,
     }
 

@@ -116,7 +116,7 @@ def test_things_that_must_be_in_one_region(google: OfflineGoogle) -> None:
 def test_a_key_must_be_where_the_store_is(google: OfflineGoogle) -> None:
     key = a_key(google, OSAKA)
     with pytest.raises(GoogleRefusal, match=rf"encryption.defaultKmsKeyName.*must be in {TOKYO}"):
-        google.create(BUCKET, {"name": "b", "location": TOKYO.upper(), "encryption": {"defaultKmsKeyName": key.id}})
+        google.create(BUCKET, {"name": "logs", "location": TOKYO.upper(), "encryption": {"defaultKmsKeyName": key.id}})
 
 
 def test_a_service_must_be_enabled_first(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_one_port_of_an_address_serves_once(google: OfflineGoogle) -> None:
         google.create(RULE, {"name": "two", "target": "p", "ipAddress": "203.0.113.1", "portRange": "80"})
 
 
-PRIVATE = {"tier": "t", "ipConfiguration": {"ipv4Enabled": False, "privateNetwork": "main"}}
+PRIVATE = {"tier": "db-f1-micro", "ipConfiguration": {"ipv4Enabled": False, "privateNetwork": "main"}}
 
 
 def test_a_private_database_needs_private_service_access(google: OfflineGoogle) -> None:
@@ -222,7 +222,7 @@ def test_the_connection_stays_while_a_database_uses_it(google: OfflineGoogle) ->
     [
         {"deletionProtection": True},
         {"deletionPolicy": "PREVENT"},
-        {"settings": {"tier": "t", "deletionProtectionEnabled": True}},
+        {"settings": {"tier": "db-f1-micro", "deletionProtectionEnabled": True}},
     ],
 )
 def test_what_is_protected_is_not_deleted_and_is_named(google: OfflineGoogle, more: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ USER = "gcp:sql/user:User"
 BUCKET = "gcp:storage/bucket:Bucket"
 PROJECT_MEMBER = "gcp:projects/iAMMember:IAMMember"
 GROUP = "gcp:cloudidentity/group:Group"
+DISCUSSION = {"cloudidentity.googleapis.com/groups.discussion_forum": ""}
+"""The label of every Google group."""
 LEVEL = "gcp:accesscontextmanager/accessLevel:AccessLevel"
 ROUTER = "gcp:compute/router:Router"
 NAT = "gcp:compute/routerNat:RouterNat"

@@ -8,6 +8,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.struct_pb2 import Struct
 from pulumi.runtime.proto import provider_pb2
 
+from controller.offline_google.models.unmodelled import NO_EXCEPTIONS, Exceptions, find_unmodelled
 from controller.offline_google.provider.input_changes import (
     ChangeKind,
     PropertyChange,
@@ -51,8 +52,13 @@ _KINDS = {
 }
 
 
-def check_resource(request: provider_pb2.CheckRequest) -> provider_pb2.CheckResponse:
-    """The inputs against the facts, and filled with defaults and names."""
+def check_resource(
+    request: provider_pb2.CheckRequest, exceptions: Exceptions = NO_EXCEPTIONS
+) -> provider_pb2.CheckResponse:
+    """The inputs against the facts and what is modelled, and filled with defaults and names.
+
+    `exceptions` are the properties that the stack's file names as unverified.
+    """
     try:
         kind = find_resource_type(request.type)
         given = {key: value for key, value in read_properties(request.news).items() if key != DEFAULTS}
@@ -66,7 +72,7 @@ def check_resource(request: provider_pb2.CheckRequest) -> provider_pb2.CheckResp
         options.proposed_name if request.HasField("autonaming") else "",
         off=options.mode == provider_pb2.CheckRequest.AutonamingOptions.DISABLE,
     )
-    failures = check_inputs(kind, given)
+    failures = [*check_inputs(kind, given), *find_unmodelled(kind, given, exceptions)]
     inputs, wrong = fill_defaults(kind, given, read_properties(request.olds), naming)
     failures += wrong
     if not failures:

@@ -22,9 +22,17 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from controller.offline_google.environment import FAULTS, OFFLINE, STATE, RehearsalFolder, is_offline
+from controller.offline_google.models.unmodelled import NO_EXCEPTIONS
 from controller.offline_google.provider import operations
 from controller.offline_google.provider.partial_results import raise_partial_result
-from controller.offline_google.provider.provider_settings import PLACES, SETTINGS, choose_caller, find_setting_faults
+from controller.offline_google.provider.provider_settings import (
+    PLACES,
+    SETTINGS,
+    UNVERIFIED,
+    choose_caller,
+    choose_exceptions,
+    find_setting_faults,
+)
 from controller.offline_google.schema.facts import UnknownType
 from controller.offline_google.schema.pulumi_values import read_properties
 from controller.offline_google.world.errors import GoogleRefusal
@@ -47,6 +55,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         self.google = OfflineGoogle(store)
         self.caller = Caller()
         self.faults = faults
+        self.exceptions = NO_EXCEPTIONS
 
     def Handshake(  # noqa: N802 the protocol's names
         self, request: provider_pb2.ProviderHandshakeRequest, context: Context
@@ -77,7 +86,7 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Another project makes other resources: everything of this provider is replaced, as with the real one."""
         del context
         old, new = read_properties(request.olds), read_properties(request.news)
-        changed = sorted(name for name in SETTINGS if old.get(name) != new.get(name))
+        changed = sorted(name for name in (*SETTINGS, UNVERIFIED) if old.get(name) != new.get(name))
         response = provider_pb2.DiffResponse
         return response(
             changes=response.DIFF_SOME if changed else response.DIFF_NONE,
@@ -94,11 +103,12 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
         defaults = {name: given[name] for name in PLACES if isinstance(given.get(name), str)}
         self.caller = choose_caller(given)
         self.google = OfflineGoogle(self.google.store, defaults)
+        self.exceptions = choose_exceptions(given)
         return provider_pb2.ConfigureResponse(supportsPreview=True, supports_autonaming_configuration=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:  # noqa: N802
         """The inputs against the facts, and filled with defaults."""
-        return _answer(context, lambda: operations.check_resource(request))
+        return _answer(context, lambda: operations.check_resource(request, self.exceptions))
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:  # noqa: N802
         """What a change means."""

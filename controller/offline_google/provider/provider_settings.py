@@ -7,9 +7,11 @@ Service Account Token Creator on that account. Settings that would need real cre
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
+from controller.offline_google.models.unmodelled import Exceptions
 from controller.offline_google.schema.pulumi_values import UNKNOWN, Value
 from controller.offline_google.world.iam.callers import Caller
 
@@ -17,6 +19,8 @@ PLACES = frozenset({"project", "region", "zone"})
 """Stand in where a resource names none."""
 _BILLING, _OVERRIDE, _ACCOUNT = "billingProject", "userProjectOverride", "impersonateServiceAccount"
 SETTINGS = PLACES | {_BILLING, _OVERRIDE, _ACCOUNT}
+UNVERIFIED = "unverified"
+"""Types and properties that the stack's file excepts, as JSON; the stack's program says it to this provider only."""
 _OF_THE_ENGINE = frozenset({"version", "pluginDownloadURL"})
 _TRUTHS: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 """The engine hands settings of a provider over as text."""
@@ -28,7 +32,7 @@ Values = Mapping[str, Value]
 
 def find_setting_faults(values: Values) -> Iterator[tuple[str, str]]:
     """Yield settings that cannot be used, each with the reason."""
-    for name in sorted(values.keys() - SETTINGS - _OF_THE_ENGINE):
+    for name in sorted(values.keys() - SETTINGS - _OF_THE_ENGINE - {UNVERIFIED}):
         yield name, f"the offline Google takes only {', '.join(sorted(SETTINGS))}"
     override, billing, account = (values.get(name) for name in (_OVERRIDE, _BILLING, _ACCOUNT))
     if override not in (None, UNKNOWN) and override not in _TRUTHS:
@@ -40,6 +44,15 @@ def find_setting_faults(values: Values) -> Iterator[tuple[str, str]]:
             yield _BILLING, f"it is ignored unless {_OVERRIDE} is true: set both"
     if account not in (None, UNKNOWN) and not _EMAIL.fullmatch(str(account)):
         yield _ACCOUNT, f"expected a service account's address (NAME@PROJECT.iam.gserviceaccount.com), got {account!r}"
+
+
+def choose_exceptions(values: Values) -> Exceptions:
+    """Return the properties that the stack's file excepts, each with its type.
+
+    >>> choose_exceptions({"unverified": '[["gcp:compute/network:Network", "mtu"]]'})
+    frozenset({('gcp:compute/network:Network', 'mtu')})
+    """
+    return frozenset((kind, path) for kind, path in json.loads(values.get(UNVERIFIED) or "[]"))
 
 
 def choose_caller(values: Values) -> Caller:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 
+from controller.offline_google.models.type_models import find_type_model
 from controller.offline_google.schema.diff_suppress import take_link_name
 from controller.offline_google.schema.facts import ResourceType
 from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.schema.pulumi_values import Value
-from controller.offline_google.world.bucket_rules import BUCKET, check_bucket, check_bucket_deletion
+from controller.offline_google.world.bucket_rules import check_bucket, check_bucket_deletion
 from controller.offline_google.world.errors import GoogleRefusal
-from controller.offline_google.world.iam.federation import PROVIDER, check_provider
+from controller.offline_google.world.iam.federation import check_provider
 from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
-from controller.offline_google.world.log_rules import LOG_LAWS, check_log_deletion
+from controller.offline_google.world.log_rules import LOG_RULES, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
-from controller.offline_google.world.services.containers import CONTAINER_LAWS
-from controller.offline_google.world.services.image_registries import REPOSITORY, check_repository
-from controller.offline_google.world.services.organisation_policies import POLICY, check_organisation_policy
-from controller.offline_google.world.services.web_firewall import SECURITY_POLICY, check_security_policy
+from controller.offline_google.world.services import access, databases, dns, networks
+from controller.offline_google.world.services.containers import check_job, check_service
+from controller.offline_google.world.services.image_registries import check_repository
+from controller.offline_google.world.services.organisation_policies import check_organisation_policy
+from controller.offline_google.world.services.web_firewall import check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
 Values = Mapping[str, Value]
@@ -60,9 +62,10 @@ def check_cross_resource_rules(store: WorldStore, kind: ResourceType, identity: 
         Refused: the resource cannot be as it is wanted, beside what there is.
     """
     _service_enabled(store, kind, values)
-    law = _LAWS.get(kind.token)
-    if law is not None:
-        law(store, identity, values)
+    model = find_type_model(kind.token)
+    for name in model.world_rules if model is not None else ():
+        if name not in OF_EVERY_TYPE:
+            WORLD_RULES[name](store, identity, values)
 
 
 def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> None:
@@ -102,6 +105,7 @@ def _subnetwork(store: WorldStore, identity: str, values: Values) -> None:
     wanted = values.get("ipCidrRange")
     if not isinstance(wanted, str):
         return
+    networks.check_allocated_range_free(store, identity, values)
     for other in store.all("gcp:compute/subnetwork:Subnetwork"):
         same = take_link_name(str(other.outputs.get("network"))) == take_link_name(str(values.get("network")))
         there = other.outputs.get("ipCidrRange")
@@ -153,15 +157,39 @@ def check_deletion(store: WorldStore, token: str, values: Values) -> None:
 
 
 _RULES = ("gcp:compute/globalForwardingRule:GlobalForwardingRule", "gcp:compute/forwardingRule:ForwardingRule")
-_LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
-    "gcp:compute/subnetwork:Subnetwork": _subnetwork,
-    BUCKET: check_bucket,
-    INSTANCE: check_instance,
-    PROVIDER: check_provider,
-    **dict.fromkeys(_RULES, _forwarding_rule),
-    **LOG_LAWS,
-    **CONTAINER_LAWS,
-    REPOSITORY: check_repository,
-    SECURITY_POLICY: check_security_policy,
-    POLICY: check_organisation_policy,
+WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
+    "access-level-neighbours": access.check_level_neighbours,
+    "allocated-range-overlap": networks.check_allocated_range,
+    "backend-groups": networks.check_backends,
+    "binding-count": access.check_binding_count,
+    "certificate-map-host": networks.check_host_once,
+    "connection-ranges": networks.check_connection_ranges,
+    "database-name": databases.check_database_name,
+    "database-roles": check_instance,
+    "database-user-flag": databases.check_user_of_iam,
+    "dns-private-zone": dns.check_private_zone,
+    "dns-record-place": dns.check_record_place,
+    "bucket-retention-lock": check_bucket,
+    "nat-alone": networks.check_nat_alone,
+    "organisation-policy": check_organisation_policy,
+    "port-in-use": _forwarding_rule,
+    "identity-provider": check_provider,
+    "image-repository": check_repository,
+    "run-job": check_job,
+    "run-service": check_service,
+    "subnet-overlap": _subnetwork,
+    "web-firewall": check_security_policy,
+    **LOG_RULES,
 }
+"""By the name that the tables of `models` call it: what the rest of the world does not allow."""
+OF_EVERY_TYPE: Mapping[str, str] = {
+    "generated-name": "outputs.generated_names",
+    "key-user": "iam.key_users",
+    "log-settings": "log_rules",
+    "members": "iam.members",
+    "project": "google",
+    "roles": "iam.roles",
+    "service-agents": "iam.service_agents",
+    "service-connection": "outputs.given_addresses",
+}
+"""Rules that are asked whether a table names them or not, and the module that asks."""

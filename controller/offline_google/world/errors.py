@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 
 class GoogleRefusal(Exception):
     """An answer of Google's that is an error: the HTTP status, its reason in one word, and what it says."""
@@ -19,6 +21,15 @@ def make_not_found(what: str, where: str) -> GoogleRefusal:
 def make_invalid(where: str, message: str) -> GoogleRefusal:
     """400: a value that Google does not take."""
     return GoogleRefusal(400, f"Invalid value for field '{where}': {message}", "invalid")
+
+
+def refuse_value(where: str, message: str) -> NoReturn:
+    """Say 400 for a value that Google does not take.
+
+    Raises:
+        GoogleRefusal: always.
+    """
+    raise make_invalid(where, message)
 
 
 def make_already_exists(what: str) -> GoogleRefusal:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from controller.offline_google.models.property_checks import find_refused_values
 from controller.offline_google.schema.conditional_replacement import keep_disk
 from controller.offline_google.schema.diff_suppress import strip_self_link
 from controller.offline_google.schema.facts import ResourceType, find_resource_type
@@ -78,11 +79,14 @@ class OfflineGoogle:
         return {**own, **inputs}
 
     def judge(self, kind: ResourceType, values: Values) -> None:
-        """What can be said without the rest of the world: places, instances, settings of logs, roles, permissions.
+        """What can be said without the rest of the world: values, places, instances, settings of logs, roles.
 
         Raises:
-            Refused: one of them does not exist.
+            Refused: one of them Google would not take, or does not have.
         """
+        for path, wrong, source in find_refused_values(kind, values):
+            message = f"{kind.short} field '{path}': {wrong} ({source})"
+            raise GoogleRefusal(400, message, "invalid")
         check_locations(kind.module, values)
         check_log_settings(kind.token, values)
         unmodelled = explain_unmodelled(values) if kind.token == INSTANCE else ""

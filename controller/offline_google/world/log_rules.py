@@ -189,9 +189,9 @@ _CHECKS: Mapping[str, Callable[[Values], Iterator[tuple[str, str]]]] = {
     LOG_BUCKET: _check_bucket,
     METRIC: _check_metric,
 }
-LOG_LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
-    SINK: _sink_leads_somewhere,
-    EXCLUSION: _exclusion_has_room,
-    LOG_BUCKET: _bucket_may_be_so,
+LOG_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
+    "log-bucket": _bucket_may_be_so,
+    "log-exclusion-room": _exclusion_has_room,
+    "log-sink-destination": _sink_leads_somewhere,
 }
-"""By type: what the rest of the world does not allow."""
+"""By the name that the tables of `models` call it: what the rest of the world does not allow."""

@@ -55,10 +55,49 @@ _CONDITION: dict[str, cel.Type] = {
     "request.time": cel.Type.TIMESTAMP,
     "request.auth.access_levels": cel.Type.List(_TEXT),
 }
+RESOURCE: dict[str, cel.Type] = {
+    "request.time": cel.Type.TIMESTAMP,
+    "resource.name": _TEXT,
+    "resource.service": _TEXT,
+    "resource.type": _TEXT,
+}
+"""What a condition of IAM on anything but the proxy may ask, as far as it is known here."""
+CLAIMS: dict[str, cel.Type] = {
+    "assertion": cel.Type.Map(_TEXT, cel.Type.DYN),
+    "attribute": cel.Type.Map(_TEXT, _TEXT),
+    "google": cel.Type.Map(_TEXT, cel.Type.DYN),
+}
+"""What a provider of identities from elsewhere may ask of a token."""
 
 
 class CelRefused(TsunaguError):
     """An expression that Google's proxy would not take: its syntax, a type, or an attribute that does not exist."""
+
+
+def explain_expression(expression: str, attributes: Mapping[str, cel.Type], *, truth: bool) -> str:
+    """Return why an expression does not compile with these attributes; empty where it does.
+
+    `truth` asks that its value is one. Beside CEL's own functions there are those by which a condition of IAM limits
+    which roles may be granted ("Setting limits on granting roles").
+
+    >>> explain_expression("resource.name.startsWith('a')", RESOURCE, truth=True)
+    ''
+    >>> explain_expression("resource.name", RESOURCE, truth=True)
+    'it is no condition but a STRING'
+    """
+    try:
+        compiled = cel.NewEnv(variables=dict(attributes), functions=_list_grant_functions()).compile(expression)
+    except RuntimeError as error:
+        return str(error)
+    kind = compiled.return_type()
+    return f"it is no condition but a {kind.name()}" if truth and kind != _FLAG else ""
+
+
+def _list_grant_functions() -> list[cel.FunctionDecl]:
+    names = cel.Type.List(_TEXT)
+    asked = cel.Overload("get_attribute", names, [_TEXT, names], is_member=False, impl=lambda _, default: default)
+    limits = cel.Overload("has_only", _FLAG, [names, names], is_member=True, impl=lambda one, all_: {*one} <= {*all_})
+    return [cel.FunctionDecl("api.getAttribute", [asked]), cel.FunctionDecl("hasOnly", [limits])]
 
 
 class LevelEvaluator:

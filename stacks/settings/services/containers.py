@@ -34,7 +34,7 @@ class Resources(StrictModel):
     """The limits of a container."""
 
     cpu: Literal[1, 2, 4, 6, 8] = 1
-    memory_mebibytes: int = 1_024
+    memory_mebibytes: int = Field(default=1_024, ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _check_memory(self) -> Self:

@@ -6,6 +6,7 @@ A life can be copied at any point, with its world and the engine's record: each 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,7 @@ KEPT = frozenset(
 )
 """What holds data, or what data cannot be read without: no change of a configuration replaces or deletes it."""
 DO = ("--yes", "--skip-preview")
+_ERROR = re.compile(r'"message": "(error: [^"]*)')
 LONGEST = 120.0
 """Seconds in which an engine reaches a call."""
 
@@ -111,8 +113,12 @@ class StackLife:
             AssertionError: it would be refused; with the engine's words.
         """
         answer = self.run("preview", "--json")
-        assert answer.returncode == 0, answer.stdout
+        assert answer.returncode == 0, "\n".join(_ERROR.findall(answer.stdout)) or answer.stdout[-3000:]
         return read_steps(answer.stdout)
+
+    def unprotect(self, urn: str) -> None:
+        """Take the engine's protection off one resource, as a person does who means it."""
+        self.stack.engine.ask("state", "unprotect", urn, "--yes", "--stack", self.name)
 
     def kill(self, command: str, fault: FaultRule) -> bool:
         """Run the engine until the fault has met a call, and kill it there; say whether it came so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ OF_A_PAIR = ("staging", "production")
 """Stacks whose database's edition and protection allow operations on its pair."""
 TOKYO = "asia-northeast1"
 KEY = "gcp:kms/cryptoKey:CryptoKey"
+_UNPROTECT = re.compile(r"state unprotect '([^']+)'")
 WITH_DATA, WITHOUT_DATA = "affairs", "learning-dashboard"
 
 
@@ -97,6 +99,17 @@ def _drop_application(life: StackLife) -> None:
     _keep(folder / APPLICATIONS.name, "applications", lambda one: one["id"] != WITHOUT_DATA)
     _keep(folder / RULES.name, "rules", lambda one: one.get("applications") != [WITHOUT_DATA])
     _keep(folder / FLOWS.name, "flows", lambda one: WITHOUT_DATA not in (one["from"], one["to"]))
+    _let_addresses_go(life)
+
+
+def _let_addresses_go(life: StackLife) -> None:
+    """A frontend that goes with its application has protected addresses; the runbook takes that off them alone."""
+    refused = life.run("preview")
+    urns = dict.fromkeys(_UNPROTECT.findall(refused.stdout))
+    assert bool(refused.returncode) == bool(urns) == (life.name in OF_A_PAIR), refused.stdout[-3000:]
+    for urn in urns:
+        assert "GlobalAddress::" in urn, f"more than addresses would go: {urn}"
+        life.unprotect(urn)
 
 
 def _copy_policies(life: StackLife) -> Path:

@@ -9,7 +9,7 @@ its period), "Set request timeout" (at most 3600 s), "Maximum concurrent request
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from controller.offline_google.schema.pulumi_values import Value
@@ -180,6 +180,3 @@ def _read_cpu(text: Value) -> Decimal | None:
 def _read_memory(text: Value) -> Decimal | None:
     found = _MEMORY.fullmatch(str(text)) if text is not None else None
     return None if found is None else Decimal(found[1]) * _MEBIBYTES[found[2]]
-
-
-CONTAINER_LAWS: Mapping[str, Callable[[WorldStore, str, Values], None]] = {SERVICE: check_service, JOB: check_job}
