@@ -17,7 +17,7 @@ from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_RULES, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
-from controller.offline_google.world.services import access, databases, dns, networks
+from controller.offline_google.world.services import access, databases, dns, front_ends, networks
 from controller.offline_google.world.services.containers import check_job, check_service
 from controller.offline_google.world.services.image_registries import check_repository
 from controller.offline_google.world.services.web_firewall import check_security_policy
@@ -167,8 +167,10 @@ WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "bucket-retention-lock": check_bucket,
     "nat-alone": networks.check_nat_alone,
     "port-in-use": _forwarding_rule,
+    "front-end": front_ends.check_front_end,
     "identity-provider": check_provider,
     "image-repository": check_repository,
+    "proxy-target": front_ends.check_proxy_target,
     "run-job": check_job,
     "run-service": check_service,
     "subnet-overlap": _subnetwork,
