@@ -30,6 +30,10 @@ SERVICES = (
 )
 
 
+BACKUPS = "backupdr"
+"""Only where there is a backup vault."""
+
+
 class ProjectServices(pulumi.ComponentResource):
     """Every service that the stack needs, switched on. Outputs: `on` (by the first word of its name)."""
 

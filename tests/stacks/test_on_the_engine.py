@@ -291,7 +291,8 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     # No flow leads to the internet, so nobody needs a NAT gateway.
     assert deleted == sorted(["japan", *(f"{one}-{kind}" for one in regions for kind in ("nat", "router"))])
     # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
-    # services have limits and times, backends stand behind the web firewall, the provider names whose quota counts.
+    # databases tell what queries cost and take connectors only, services have limits and times, backends stand behind
+    # the web firewall, the provider names whose quota counts.
     updated = {tuple(one["urn"].rpartition(":")[0:3:2]) for one in by_kind["update"] if levels not in one["urn"]}
     kept_names = {(urn.rpartition("$")[2].rpartition("/")[0], name) for urn, name in updated}
     applications = ("affairs", "file-exchange", "staff-ai", "learning-dashboard")
@@ -302,6 +303,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
         ("gcp:logging", "audit"),
         ("gcp:storage", "tsunagu-kawasaki-lab-audit"),
         ("gcp:sql", "affairs-osaka"),
+        ("gcp:sql", "affairs-tokyo"),
         ("", "google"),
         *sessions,
         *services,
