@@ -8,15 +8,17 @@ import pulumi
 import pulumi_gcp as gcp
 
 from controller.compile.cloud_firewall import FirewallRule
+from stacks.data.backup_vault import BackupVault, BackupVaultArgs
 from stacks.data.image_registries import ImageRegistries, ImageRegistriesArgs
 from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
 from stacks.network.firewall import Firewall, FirewallArgs, leads_to_the_internet
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
-from stacks.project_services import ProjectServices
+from stacks.project_services import BACKUPS, SERVICES, ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import Region, RegionId, StackRegions
+from stacks.settings.services.backups import VaultSettings
 
 AUDIT_LOGS = ("activity", "data_access", "policy", "system_event")
 AUDIT_FILTER = " OR ".join(f'log_id("cloudaudit.googleapis.com/{kind}")' for kind in AUDIT_LOGS)
@@ -38,12 +40,14 @@ class FoundationArgs:
     protected: bool
     firewall: tuple[FirewallRule, ...]
     serving: tuple[RegionId, ...]
+    vault: VaultSettings | None = None
 
 
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `images`, `services`.
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `images`, `services`,
+    `vault` (None where there is none).
     `before_database` lists what must exist before a private database can.
     """
 
@@ -52,7 +56,8 @@ class Foundation(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.regions = args.regions
-        self.services = ProjectServices("services", opts=self._child)
+        words = SERVICES if args.vault is None else (*SERVICES, BACKUPS)
+        self.services = ProjectServices("services", opts=self._child, services=words)
         self.vpc = gcp.compute.Network(
             "vpc",
             auto_create_subnetworks=False,
@@ -71,7 +76,14 @@ class Foundation(pulumi.ComponentResource):
         self.private_services = self._connect_private_services()
         self.keys = EncryptionKeys(
             "keys",
-            EncryptionKeysArgs(args.google, self.regions, args.naming, args.protected, self.services),
+            EncryptionKeysArgs(
+                args.google,
+                self.regions,
+                args.naming,
+                args.protected,
+                self.services,
+                None if args.vault is None else args.vault.region,
+            ),
             opts=self._child,
         )
         self.audit_bucket = self._add_audit_bucket()
@@ -87,6 +99,7 @@ class Foundation(pulumi.ComponentResource):
             ImageRegistriesArgs(self.regions, self.keys, args.naming, args.protected, self.services),
             opts=self._child,
         )
+        self.vault = None if args.vault is None else self._add_vault(args.vault)
         self.before_database: list[pulumi.Resource] = [self.private_services]
         self.register_outputs({"network": self.vpc.self_link, "auditBucket": self.audit_bucket.name})
 
@@ -136,6 +149,16 @@ class Foundation(pulumi.ComponentResource):
             service="servicenetworking.googleapis.com",
             reserved_peering_ranges=[block.name],
             opts=self.services.build_child_options(self, "servicenetworking"),
+        )
+
+    def _add_vault(self, settings: VaultSettings) -> BackupVault:
+        args = self._args
+        return BackupVault(
+            "vault",
+            BackupVaultArgs(
+                settings, args.google.project, self.regions, self.keys, args.naming, args.protected, self.services
+            ),
+            opts=self._child,
         )
 
     def _add_audit_bucket(self) -> gcp.storage.Bucket:

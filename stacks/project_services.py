@@ -21,12 +21,17 @@ SERVICES = (
     "iap",
     "logging",
     "monitoring",
+    "orgpolicy",
     "run",
     "servicenetworking",
     "serviceusage",
     "sqladmin",
     "storage",
 )
+
+
+BACKUPS = "backupdr"
+"""Only where there is a backup vault."""
 
 
 class ProjectServices(pulumi.ComponentResource):

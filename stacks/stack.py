@@ -28,7 +28,8 @@ from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
 from stacks.network.web_firewall import WebFirewall, WebFirewallArgs
-from stacks.settings.configuration import GoogleSettings, StackConfiguration
+from stacks.organisation_policies import OrganisationPolicies, OrganisationPoliciesArgs
+from stacks.settings.configuration import SCHEMA, GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
     ConfigurationRefused,
@@ -136,9 +137,19 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             configured.protected,
             firewall,
             configured.serving,
+            configured.backup_vault,
         ),
         opts=opts,
     )
+    parent = configured.organisation_policies_parent
+    if parent is not None:
+        OrganisationPolicies(
+            "organisation-policies",
+            OrganisationPoliciesArgs(
+                parent, configured.google.project, configured.google.customer, regions, foundation.services
+            ),
+            opts=opts,
+        )
     backends = _declare_applications(configured, intent, foundation, naming, opts)
     hosts = {name: f"{configured.applications[name].host}.{configured.domain}" for name in backends}
     load_balancer = LoadBalancer(
@@ -230,6 +241,7 @@ def _declare_application(
 ) -> gcp.compute.BackendService:
     """Declare an application with the data and jobs that its settings name; return its backend service."""
     name, settings = application.compiled.id, application.settings
+    jobs = settings.jobs
     has_data = settings.database is not None or settings.files is not None
     data = ApplicationData(name, ApplicationDataArgs(application), opts=opts) if has_data else None
     environment = data.environment if data is not None else {}
@@ -237,8 +249,11 @@ def _declare_application(
     if backend.account is not None:
         if data is not None:
             data.grant_access(backend.account)
-        if settings.jobs:
-            ApplicationJobs(name, ApplicationJobsArgs(application, backend.account, environment), opts=opts)
+        accounts = {"application": backend.account}
+        if data is not None and data.database is not None and any(one.runs_as == SCHEMA for one in jobs.values()):
+            accounts[SCHEMA] = data.add_schema_account(data.database)
+        if jobs:
+            ApplicationJobs(name, ApplicationJobsArgs(application, accounts, environment), opts=opts)
     return backend.backend
 
 

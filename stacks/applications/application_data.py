@@ -9,10 +9,13 @@ import pulumi_gcp as gcp
 
 from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
-from stacks.settings.configuration import DatabaseSettings, FilesSettings
+from stacks.settings.configuration import SCHEMA, DatabaseSettings, FilesSettings
 from stacks.settings.database_pair import DatabasePair
-from stacks.settings.naming import TYPE
+from stacks.settings.naming import TYPE, make_google_name
 
+SUPERUSER = "cloudsqlsuperuser"
+"""Cloud SQL's role of those who may make tables and grant ("About PostgreSQL users and roles"). It is no superuser."""
+LONGEST_ACCOUNT = 30
 DATA_BEFORE = f"{TYPE}Affairs"
 """The type of this component while a stack had one application with data."""
 
@@ -49,7 +52,7 @@ class ApplicationData(pulumi.ComponentResource):
         """Let the application sign in to its database as itself, without a password, and read and write its files."""
         member = account.email.apply(lambda email: f"serviceAccount:{email}")
         if self.database is not None:
-            self._grant_database(self.database, account, member)
+            self._grant_database(self._name, self.database, account)
         if self.files is not None:
             gcp.storage.BucketIAMMember(
                 f"{self._name}-files",
@@ -59,23 +62,39 @@ class ApplicationData(pulumi.ComponentResource):
                 opts=self._child,
             )
 
+    def add_schema_account(self, database: Database) -> gcp.serviceaccount.Account:
+        """Declare who makes the database's tables: another user than the application's, for its jobs alone.
+
+        PostgreSQL lets no ordinary user make tables since version 15. This one may, and may do nearly everything in
+        its instance; so it grants the application's user what that one needs, table by table, and no more.
+        """
+        account = gcp.serviceaccount.Account(
+            f"{self._name}-{SCHEMA}",
+            account_id=make_google_name(f"{self._name}-{SCHEMA}", LONGEST_ACCOUNT),
+            display_name=f"{self._application.compiled.name}, tables ({self._application.naming.stack})",
+            opts=self._application.foundation.services.build_child_options(self, "iam"),
+        )
+        self._grant_database(f"{self._name}-{SCHEMA}", database, account, [SUPERUSER])
+        return account
+
     def _grant_database(
-        self, database: Database, account: gcp.serviceaccount.Account, member: pulumi.Output[str]
+        self, name: str, database: Database, account: gcp.serviceaccount.Account, roles: list[str] | None = None
     ) -> None:
         services = self._application.foundation.services
         for role in ("roles/cloudsql.client", "roles/cloudsql.instanceUser"):
             gcp.projects.IAMMember(
-                f"{self._name}-{role.rpartition('.')[2]}",
+                f"{name}-{role.rpartition('.')[2]}",
                 project=self._application.project,
                 role=role,
-                member=member,
+                member=account.email.apply(lambda email: f"serviceAccount:{email}"),
                 opts=services.build_child_options(self, "cloudresourcemanager"),
             )
         gcp.sql.User(
-            self._name,
+            name,
             name=account.email.apply(lambda email: email.removesuffix(".gserviceaccount.com")),
             instance=database.instances[database.primary].name,
             type="CLOUD_IAM_SERVICE_ACCOUNT",
+            database_roles=roles,
             # PostgreSQL refuses to drop a role that still owns tables.
             deletion_policy="ABANDON",
             opts=pulumi.ResourceOptions(parent=self, ignore_changes=AFTER_A_SWITCHOVER),
@@ -97,6 +116,7 @@ class ApplicationData(pulumi.ComponentResource):
                 protected=application.protected,
                 services=foundation.services,
                 after=foundation.before_database,
+                vault=foundation.vault,
             ),
             opts=self._child,
         )

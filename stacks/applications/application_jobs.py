@@ -6,6 +6,7 @@ a person or a scheduler of the city does (`gcloud run jobs execute`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -21,10 +22,10 @@ SECONDS_A_MINUTE = 60
 
 @dataclass(frozen=True)
 class ApplicationJobsArgs:
-    """What the jobs are made from: they run as the application's `account`, and are told what its services are told."""
+    """What the jobs are made from: whom each runs as, and what all are told, which is what its services are told."""
 
     application: DeployedApplication
-    account: gcp.serviceaccount.Account
+    accounts: Mapping[str, gcp.serviceaccount.Account]
     environment: ContainerEnvironment
 
 
@@ -57,7 +58,7 @@ class ApplicationJobs(pulumi.ComponentResource):
             template={
                 "labels": labels,
                 "template": {
-                    "service_account": self._args.account.email,
+                    "service_account": self._args.accounts[settings.runs_as].email,
                     "encryption_key": foundation.keys.run[region].id,
                     "timeout": f"{settings.timeout_minutes * SECONDS_A_MINUTE}s",
                     "max_retries": settings.retries,

@@ -16,13 +16,17 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 
+from stacks.data.backup_vault import BackupVault
 from stacks.data.keys import EncryptionKeys
-from stacks.project_services import ProjectServices
+from stacks.project_services import BACKUPS, ProjectServices
 from stacks.settings.configuration import DatabaseSettings
 from stacks.settings.database_pair import SWITCHOVER, DatabasePair, PairInstance
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import RegionId, StackRegions
+from stacks.settings.services.backups import ATTACHED
 
+_FinalBackup = gcp.sql.DatabaseInstanceSettingsFinalBackupConfigArgs
+_Insights = gcp.sql.DatabaseInstanceSettingsInsightsConfigArgs
 _Kept = gcp.sql.DatabaseInstanceSettingsBackupConfigurationBackupRetentionSettingsArgs
 VERSION = "POSTGRES_17"
 FLAGS = ("cloudsql.iam_authentication", "log_connections", "log_disconnections")
@@ -41,7 +45,14 @@ _FOLLOWERS = ["replicaNames", "replicationCluster"]
 OPERATIONS = "operations"
 """A label of the primary's: how many operations the pair has had. It makes each one a call to Google, which refuses it
 where the engine's state is older than the last turn; without a call the applications would be sent to a replica."""
-_OF_A_PRIMARY = ["settings.backupConfiguration", "settings.maintenanceWindow", f"settings.userLabels.{OPERATIONS}"]
+BACKED_UP = "backups"
+"""A label of the primary's that tells the guardrails that its backups are not Cloud SQL's own."""
+IN_THE_VAULT = ["settings.backupConfiguration"]
+_OF_A_PRIMARY = [
+    *(f"settings.{name}" for name in ("backupConfiguration", "finalBackupConfig", "maintenanceWindow")),
+    f"settings.userLabels.{OPERATIONS}",
+    f"settings.userLabels.{BACKED_UP}",
+]
 """What Google takes from an instance when it becomes a replica, and what only a primary declares."""
 
 
@@ -65,7 +76,7 @@ def refuse_other_roles(name: str, expected: Mapping[RegionId, str], found: Mappi
 class DatabaseArgs:
     """What the database is made from. `network` is the VPC's id; `after` must exist before a private address can.
 
-    `pair` says which instances there are, and which one is written to.
+    `pair` says which instances there are, and which one is written to. `vault` is the stack's, if there is one.
     """
 
     settings: DatabaseSettings
@@ -79,6 +90,7 @@ class DatabaseArgs:
     protected: bool
     services: ProjectServices
     after: list[pulumi.Resource]
+    vault: BackupVault | None = None
 
 
 class Database(pulumi.ComponentResource):
@@ -96,8 +108,9 @@ class Database(pulumi.ComponentResource):
         self.instances = {self.primary: first}
         if args.pair.replica is not None:
             self.instances[args.pair.replica.region] = self._add_replica(args.pair.replica, first)
+        self._vault_instance(args.pair.primary, first, [])
         for kept in (*args.pair.set_aside, *([args.pair.lost] if args.pair.lost else [])):
-            self._add_primary(kept, KEEP)
+            self._vault_instance(kept, self._add_primary(kept, KEEP), KEEP)
         confirmed = pulumi.Output.all(first.connection_name, self._confirm_roles())
         self.connection_name = confirmed.apply(lambda values: str(values[0]))
         self.database = gcp.sql.Database(
@@ -131,6 +144,19 @@ class Database(pulumi.ComponentResource):
             expected[self._pair.replica.region] = REPLICA
         known = pulumi.Output.all(**{region: self.instances[region].instance_type for region in expected})
         return known.apply(lambda found: refuse_other_roles(self._name, expected, found))
+
+    def _vault_instance(self, instance: PairInstance, made: gcp.sql.DatabaseInstance, ignored: list[str]) -> None:
+        """Back an instance up into the vault. What stands beside one that is lost is left as it was, too."""
+        args = self._args
+        if args.vault is None or args.settings.vault is None:
+            return
+        after: list[pulumi.Resource] = [made, args.vault.operator, *args.keys.vault_users]
+        options = args.services.build_child_options(self, BACKUPS, after=after)
+        options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=ignored))
+        name, location = self._make_resource_name(instance), args.regions.get_location(instance.region)
+        plan = args.vault.add_plan(name.replace(".", "-"), location, args.settings.log_days, options)
+        if args.settings.vault == ATTACHED:
+            args.vault.attach(name.replace(".", "-"), plan, made, options)
 
     def _list_ignored_of_primary(self) -> list[str]:
         """What the primary's declaration leaves as it is: its role, except for what the newest operation asks."""
@@ -182,6 +208,9 @@ class Database(pulumi.ComponentResource):
     ) -> pulumi.ResourceOptions:
         args = self._args
         waits = [*args.keys.database_users, *after]
+        if args.settings.vault is not None:
+            # While an instance is in the vault, Google turns its own backups off, and takes no other word for it.
+            ignored = [*ignored, *(name for name in IN_THE_VAULT if name not in ignored)]
         options = args.services.build_child_options(self, "sqladmin", protect=args.protected, after=waits)
         options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(ignore_changes=ignored))
         return options if instance.rebuilt else add_old_name(options, instance.region)
@@ -200,6 +229,8 @@ class Database(pulumi.ComponentResource):
     def _build_settings(self, *, is_primary: bool) -> gcp.sql.DatabaseInstanceSettingsArgs:
         args, settings = self._args, self._args.settings
         labels = args.naming.build_labels(args.importance, self._name)
+        if is_primary and settings.vault is not None:
+            labels[BACKED_UP] = "vault"
         if is_primary and settings.operations:
             labels[OPERATIONS] = str(len(settings.operations))
         return gcp.sql.DatabaseInstanceSettingsArgs(
@@ -218,6 +249,17 @@ class Database(pulumi.ComponentResource):
             maintenance_window=_SUNDAY_NIGHT if is_primary else None,
             # Google refuses backups of a replica: they are the primary's, kept in the other region if one is left.
             backup_configuration=self._build_backups() if is_primary else None,
+            final_backup_config=_FinalBackup(enabled=True, retention_days=settings.final_backup_days)
+            if is_primary
+            else None,
+            # Otherwise whoever reaches the address may try a password; the applications have none.
+            connector_enforcement="REQUIRED" if settings.connectors_only else "NOT_REQUIRED",
+            # Which application asked, and not from which address: behind the service those mean nothing.
+            insights_config=_Insights(
+                query_insights_enabled=settings.query_insights,
+                record_application_tags=settings.query_insights,
+                record_client_address=False,
+            ),
             user_labels=labels,
         )
 

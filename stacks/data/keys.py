@@ -6,12 +6,13 @@ is a dual region.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 
-from stacks.project_services import ProjectServices
+from stacks.project_services import BACKUPS, ProjectServices
 from stacks.settings.configuration import GoogleSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import RegionId, StackRegions
@@ -23,13 +24,14 @@ USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
 @dataclass(frozen=True)
 class EncryptionKeysArgs:
-    """What the keys are made from."""
+    """What the keys are made from. `vault` is the region of the backup vault, where there is one."""
 
     google: GoogleSettings
     regions: StackRegions
     naming: Naming
     protected: bool
     services: ProjectServices
+    vault: RegionId | None = None
 
 
 class EncryptionKeys(pulumi.ComponentResource):
@@ -37,7 +39,7 @@ class EncryptionKeys(pulumi.ComponentResource):
 
     Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database`, `run` and
     `images` (keys by region), and the grants that must exist before the first use: `storage_users`, `logs_users`,
-    `database_users`, `run_users`, `images_users`.
+    `database_users`, `run_users`, `images_users`; with a vault also `vault` and `vault_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -71,7 +73,21 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.logs = self._add_key("logs", rings[args.regions.locations[0]])
         logs_member = format_asked_member(self._ask_logging_agent(), args.services.on["logging"])
         self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
+        self.vault_users: list[pulumi.Resource] = []
+        self.vault = None if args.vault is None else self._add_vault_key(args.vault, rings)
         self.register_outputs({"storage": self.storage.id})
+
+    def _add_vault_key(self, region: RegionId, rings: Mapping[str, gcp.kms.KeyRing]) -> gcp.kms.CryptoKey:
+        """Add the vault's key, and let its agent use the databases' keys, too.
+
+        A backup of Cloud SQL is encrypted with its instance's key, in another region with the vault's (Google: "CMEK
+        for Backup and DR").
+        """
+        key = self._add_key("vault", rings[self._args.regions.get_location(region)])
+        member = self._add_agent("vault", BACKUPS).email.apply(_format_member)
+        used = {"vault": key, **{f"vault-{name}": one for name, one in self.database.items()}}
+        self.vault_users = [self._grant_use(name, one, member) for name, one in used.items()]
+        return key
 
     def _add_ring(self, location: str) -> gcp.kms.KeyRing:
         options = self._args.services.build_child_options(self, "cloudkms")

@@ -10,6 +10,7 @@ from stacks.guardrails.resource_types import find_known_type
 
 PROTECTED = (
     "artifactregistry.Repository",
+    "backupdisasterrecovery.BackupVault",
     "bigquery.Dataset",
     "firestore.Database",
     "kms.CryptoKey",
@@ -73,6 +74,8 @@ def require_protection(resource: CheckedResource) -> Violations:
         return
     for path, wanted in MUST_BE.get(resource.kind, {}).items():
         is_backup = path.startswith("settings.backupConfiguration")
+        if is_backup and resource.get_input("settings.userLabels.backups") == "vault":
+            continue  # Google turns an instance's own backups off while it is backed up into a vault
         if is_backup and resource.get_input("instanceType") in ("READ_REPLICA_INSTANCE", UNKNOWN):
             continue
         if resource.differs(path, wanted) and not (resource.get_input(path) is None and wanted is False):

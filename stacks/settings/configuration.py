@@ -9,6 +9,8 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
         - {id: tokyo, location: asia-northeast1, name: Tokyo}
         - {id: osaka, location: asia-northeast2, name: Osaka}
       tsunagu:shared-location: asia1  # optional: where buckets and their key lie
+      tsunagu:organisation-policies: project   # or folders/NUMBER, organizations/NUMBER, elsewhere; left out, project
+      tsunagu:backup-vault: {region: osaka, least-days: 14, kept-days: 35}   # optional
       tsunagu:network: {tokyo: 10.250.32.0/21, osaka: 10.250.40.0/21, services: 10.251.240.0/21}
       ...
       tsunagu:applications:
@@ -18,7 +20,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
                     resources: {cpu: 1, memory-mebibytes: 1024},               # optional, these are the defaults
                     service: {health-path: /healthz, start-seconds: 240, timeout-seconds: 300, requests-at-once: 80}}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
-                     primary: tokyo, standby: osaka, generation: 1,   # optional
+                     primary: tokyo, standby: osaka, generation: 1, vault: attached,   # optional
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90}                          # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
@@ -34,11 +36,12 @@ files, to the application `affairs` wherever it ran on Cloud Run. So a file of f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Argument, Fingerprint, FolderPath
 from controller.inputs.exact_values import AddressText
@@ -55,6 +58,7 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
+from stacks.settings.services.backups import Vaulting, VaultSettings
 from stacks.settings.services.containers import Resources, ServiceSettings
 from stacks.settings.services.web_firewall import WebFirewallSettings
 from stacks.unverified import UnverifiedProperty
@@ -75,6 +79,8 @@ ServiceAccount = Annotated[
     Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]@[a-z][a-z0-9-]{4,28}[a-z0-9]\.iam\.gserviceaccount\.com$"),
 ]
 """Its address."""
+SCHEMA: Final = "schema"
+"""Whoever makes a database's tables, in place of the application."""
 HALF_A_YEAR = 184
 LONGEST_TASK = 7 * 24 * 60
 """Minutes: Google ends a task of a Cloud Run job after seven days."""
@@ -141,6 +147,8 @@ class DatabaseSettings(StrictModel):
     `operations` is what has been done to the two since, in order (see `database_pair`): the last one is the state now.
     `generation` counts instances: Google keeps a deleted instance's name for a week; a new one takes the next number.
     Left out, the engine gives a name that was never used, and no operation is possible: good for the lab alone.
+    `connectors_only` refuses whoever does not come by Google's connectors or proxy. `query_insights` keeps what queries
+    cost. `final_backup_days` is how long the last backup is kept that is made when an instance is deleted.
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
@@ -153,6 +161,10 @@ class DatabaseSettings(StrictModel):
     standby: RegionId | None = None
     generation: int | None = Field(default=None, ge=1)
     operations: tuple[PairOperation, ...] = ()
+    vault: Vaulting | None = None
+    connectors_only: bool = True
+    query_insights: bool = True
+    final_backup_days: int = Field(default=30, ge=1, le=365)
 
 
 class FilesSettings(StrictModel):
@@ -167,7 +179,9 @@ class FilesSettings(StrictModel):
 class JobSettings(StrictModel):
     """A container that is run to its end, such as an import: in the application's name, with its database and files.
 
-    Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region.
+    Something of the city's starts it (a person, a scheduler); the stack declares it in every serving region. `runs_as:
+    schema` is for a job that makes tables and grants the application what it needs in them: it signs in to the database
+    as another user, and has no files.
     """
 
     image: Image
@@ -175,6 +189,7 @@ class JobSettings(StrictModel):
     timeout_minutes: int = Field(ge=1, le=LONGEST_TASK)
     retries: int = Field(ge=0, le=10)
     resources: Resources = Resources()
+    runs_as: Literal["application", "schema"] = "application"
 
 
 class AuditSettings(StrictModel):
@@ -245,6 +260,9 @@ class ApplicationSettings(StrictModel):
                 "remove it, or host the application by 'cloud-run'"
             )
             raise ValueError(message)
+        if self.database is None and any(job.runs_as == SCHEMA for job in self.jobs.values()):
+            message = f"`runs-as: {SCHEMA}` is for a job that makes tables, and this application has no `database`"
+            raise ValueError(message)
         return self
 
 
@@ -260,6 +278,17 @@ class NamedConfiguration(StrictModel):
     environment: Identifier
 
 
+def _check_policies_place(place: str) -> str:
+    if not re.fullmatch(r"project|elsewhere|(folders|organizations)/[1-9][0-9]{0,19}", place):
+        message = "write project, folders/NUMBER or organizations/NUMBER; or elsewhere, if somebody else declares them"
+        raise ValueError(message)
+    return place
+
+
+OrganisationPoliciesPlace = Annotated[str, AfterValidator(_check_policies_place)]
+"""What the organisation policies stand on; `elsewhere` where somebody else declares them."""
+
+
 class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
@@ -267,6 +296,8 @@ class StackConfiguration(NamedConfiguration):
     where nothing else is said; `serving` names those that take requests. `shared_location` is where buckets and their
     key lie; left out, it follows from the regions. `outside_country` names regions that the board of education has
     agreed to although they are not in the city's country.
+    `organisation_policies` says what those stand on: the project, a folder or an organisation.
+    `backup_vault` is where databases are backed up that say so.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
     `unverified` names properties that are set although the offline Google does not model them.
@@ -279,13 +310,21 @@ class StackConfiguration(NamedConfiguration):
     regions: tuple[Region, ...] = Field(default=DEFAULT_REGIONS, min_length=1, max_length=MOST_REGIONS)
     shared_location: GoogleLocation | None = None
     outside_country: tuple[RegionId, ...] = ()
+    organisation_policies: OrganisationPoliciesPlace = "project"
     network: NetworkSettings
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None
+    backup_vault: VaultSettings | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
     unverified: tuple[UnverifiedProperty, ...] = ()
+
+    @property
+    def organisation_policies_parent(self) -> str | None:
+        """Google's name of what the organisation policies stand on; None where the stack declares none."""
+        places = {"project": f"projects/{self.google.project}", "elsewhere": None}
+        return places.get(self.organisation_policies, self.organisation_policies)
 
     @property
     def databases(self) -> Mapping[str, DatabaseSettings]:

@@ -26,6 +26,8 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
     yield from _compare_with_regions(("network",), configured.network.subnets, known, known)
     yield from _find_unknown(("serving",), enumerate(configured.serving), known)
     yield from _find_unknown(("outside-country",), enumerate(configured.outside_country), known)
+    if configured.backup_vault is not None:
+        yield from _find_unknown(("backup-vault",), [("region", configured.backup_vault.region)], known)
     for name, application in configured.applications.items():
         place = ("applications", name)
         if application.database is not None:
@@ -111,6 +113,9 @@ def _find_problems_of_the_list(configured: StackConfiguration) -> Iterator[Regio
 def _find_database_problems(configured: StackConfiguration, name: str, known: list[str]) -> Iterator[RegionProblem]:
     place = ("applications", name, "database")
     database = configured.databases[name]
+    if database.vault is not None and configured.backup_vault is None:
+        message = "the stack has no vault: write `tsunagu:backup-vault: {region: ...}`, or remove this key"
+        yield (*place, "vault"), message
     named = [("primary", database.primary), ("standby", database.standby)]
     yield from _find_unknown(place, ((key, value) for key, value in named if value is not None), known)
     if database.standby == database.primary:

@@ -52,6 +52,32 @@ def test_a_teacher_in_school_is_permitted_by_both_parts(deployed: Path) -> None:
     assert levels["encrypted"] == "device.encryption_status == DeviceEncryptionStatus.ENCRYPTED"
 
 
+@pytest.mark.parametrize(
+    ("application", "hours", "method", "role"),
+    [("affairs", 10, "ENROLLED_SECOND_FACTORS", "teacher"), ("learning-dashboard", 24, "LOGIN", "pupil")],
+)
+def test_the_session_at_the_proxy_is_said_with_whose_way_in_decided_it(
+    application: str, hours: int, method: str, role: str
+) -> None:
+    session = explained("--from", "kw-s01/staff", "--to", application)["identity"]["session"]
+    assert (session["seconds"], session["method"], session["role"]) == (hours * 3600, method, role)
+    assert session["rules"]
+
+
+def test_the_session_is_said_in_words_in_both_languages() -> None:
+    asked = ("explain", "--policies", str(ROOT / "policies"), "--from", "kw-s01/staff", "--to", "learning-dashboard")
+    english, japanese = (here(*asked, "--lang", language, cwd=ROOT).said for language in ("en", "ja"))
+    assert (
+        "session: every 1,440 min people sign in again (the strictest that everybody can fulfil: role pupil" in english
+    )
+    assert "1,440 分ごとにサインインし直します" in japanese
+    assert "全員が満たせる最も強い方法。dashboard-pupils で入る役割 pupil に合わせています" in japanese
+
+
+def test_where_no_proxy_asks_there_is_no_session() -> None:
+    assert explained("--from", "kw-s01/staff", "--to", "printing")["identity"]["session"] is None
+
+
 @pytest.mark.parametrize("lack", [("--no-mfa",), ("--place", "abroad")])
 def test_the_identity_part_refuses_what_the_network_part_permits(lack: tuple[str, ...]) -> None:
     found = explained("--from", "kw-s01/staff", "--to", "affairs", *PERSON, *LESSON, *lack)

@@ -117,11 +117,11 @@ def test_and_never_later(tmp_path: Path) -> None:
         ("access/applications.yaml", "proxy: true\n", "session: 8h\n", "none asks anybody here; leave it out"),
         (
             "access/people.yaml",
-            "\nmfa:\n",
-            "\nsessions: {I: 12h, II: 10h}\nmfa:\n",
+            "sessions: {I: 4h,",
+            "sessions: {I: 12h,",
             "class I lasts 12h, longer than class II (10h); what is more important is asked for more often",
         ),
-        ("access/people.yaml", "\nmfa:\n", "\nsessions: {V: 12h}\nmfa:\n", "sessions.V"),
+        ("access/people.yaml", "IV: 1d}", "V: 1d}", "sessions.V"),
     ],
 )
 def test_what_no_session_can_be_is_refused_with_file_and_line(

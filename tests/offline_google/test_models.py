@@ -11,6 +11,7 @@ from pulumi.runtime.proto import provider_pb2
 from controller.offline_google.models.rules.registry import RULES
 from controller.offline_google.models.set_paths import explain_exception
 from controller.offline_google.models.type_models import (
+    BLOCK,
     FREE_TEXT,
     LOCATION,
     REFERENCE,
@@ -46,7 +47,8 @@ ENTRIES = list(list_entries())
 
 
 def test_a_table_names_what_a_program_can_set_and_holds_nothing_more() -> None:
-    assert [(token, path) for token, path, _, facts in ENTRIES if not facts.settable or facts.children] == []
+    assert [(token, path) for token, path, _, facts in ENTRIES if not facts.settable] == []
+    assert [(token, path) for token, path, one, facts in ENTRIES if (one.word == BLOCK) != bool(facts.children)] == []
 
 
 def test_each_entry_is_a_judgement() -> None:

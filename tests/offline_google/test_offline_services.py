@@ -13,7 +13,7 @@ from controller.offline_google.world.services.containers import JOB
 from controller.offline_google.world.services.containers import SERVICE as RUN
 from controller.offline_google.world.services.image_registries import REPOSITORY
 from controller.offline_google.world.services.web_firewall import LAST, SECURITY_POLICY
-from tests.offline_google.worlds import BACKEND, PROJECT, TOKYO, a_google
+from tests.offline_google.worlds import BACKEND, DATABASE, PROJECT, TOKYO, USER, a_google, database
 
 ANYBODY = {"versionedExpr": "SRC_IPS_V1", "config": {"srcIpRanges": ["*"]}}
 END = {"action": "allow", "priority": LAST, "match": ANYBODY}
@@ -197,3 +197,13 @@ def test_a_job_that_cloud_run_refuses(google: OfflineGoogle, path: str, wanted: 
     task = changed({"containers": [{"image": ELSEWHERE}], "timeout": "300s"}, path, wanted)
     with pytest.raises(GoogleRefusal, match=words):
         google.create(JOB, {"name": "import", "location": TOKYO, "template": {"template": task}})
+
+
+def test_a_user_has_the_roles_that_cloud_sql_knows(google: OfflineGoogle) -> None:
+    flags = [{"name": "cloudsql.iam_authentication", "value": "on"}]
+    google.create(DATABASE, database(settings={"tier": "db-custom-2-7680", "databaseFlags": flags}))
+    user = {"name": "x@y.iam", "instance": "affairs", "type": "CLOUD_IAM_SERVICE_ACCOUNT"}
+    made = google.create(USER, {**user, "databaseRoles": ["cloudsqlsuperuser"]})
+    assert made.outputs["databaseRoles"] == ["cloudsqlsuperuser"]
+    with pytest.raises(GoogleRefusal, match="does not model the database role 'banana'"):
+        google.create(USER, {**user, "name": "z@y.iam", "databaseRoles": ["banana"]})

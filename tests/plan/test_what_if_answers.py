@@ -10,7 +10,7 @@ import pytest
 from controller.errors import ProofFailed, TsunaguError
 from controller.model.city import City
 from controller.model.reference_evaluator import Decision
-from controller.plan.what_if.changes import IMPORTANT, WIDE
+from controller.plan.what_if.changes import IMPORTANT, WIDE, SessionChange, SessionState
 from controller.plan.what_if.compare import compare_policies
 from controller.plan.what_if.policy_sources import extract_revision, find_replacements
 from tests.policies import PolicyFolder
@@ -108,3 +108,29 @@ def test_the_names_of_both_policies_are_told(before: City) -> None:
     changes = compare_policies(before, before, ("here", "there"))
     assert (changes.before, changes.after, changes.on) == ("here", "there", "2026-12-01")
     assert changes == replace(changes, network=(), identity=(), admission=(), data_flows=(), unjudged=())
+
+
+def test_a_session_that_lasts_longer_surprises_where_data_is_important(policies: PolicyFolder, before: City) -> None:
+    policies.edit("access/people.yaml", "II: 10h", "II: 20h")
+    after = policies.load()
+    ten, twenty = SessionState(36_000, "second-factor"), SessionState(72_000, "second-factor")
+    for cities, states, surprises in (
+        ((before, after), (ten, twenty), (IMPORTANT,)),
+        ((after, before), (twenty, ten), ()),
+    ):
+        changes = compare_policies(*cities)
+        assert changes.sessions == tuple(
+            SessionChange(name, *states, surprises) for name in ("affairs", "file-exchange")
+        )
+        assert changes.unjudged == ()
+
+
+def test_a_rule_that_asks_less_changes_how_everybody_is_asked_again(policies: PolicyFolder, before: City) -> None:
+    """The rule is of the staff, and so is the change; the session is of all who come to the application."""
+    policies.edit("access/rules.yaml", "      mfa: true\n", "", after="id: staff-ai")
+    (change,) = compare_policies(before, policies.load()).sessions
+    assert (change.application, change.before, change.after) == (
+        "staff-ai",
+        SessionState(86_400, "second-factor"),
+        SessionState(86_400, "sign-in"),
+    )

@@ -20,6 +20,8 @@ from controller.plan.what_if.changes import (
     DataFlowChange,
     IdentityChange,
     NetworkChange,
+    SessionChange,
+    SessionState,
     weigh_change,
 )
 from controller.plan.what_if.markdown import NAMED, write_markdown
@@ -78,6 +80,18 @@ def written(changes: Changes, title: str) -> list[str]:
     """The rows of a table of the comment, and what stands below them."""
     below = write_markdown(changes, SCHOOLS).partition(f"### {title}\n")[2].partition("\n### ")[0]
     return [line for line in below.splitlines() if line][2:]
+
+
+def test_a_session_is_told_in_minutes_and_by_its_method() -> None:
+    change = SessionChange("affairs", SessionState(36000, "second-factor"), SessionState(86400, "sign-in"), ())
+    rows = written(replace(NOTHING, sessions=(change,)), "Sessions at the proxy")
+    assert rows == ["| affairs: every 600 min an enrolled second factor → every 1,440 min signing in again |"]
+    assert not replace(NOTHING, sessions=(change,)).nothing
+    gone = replace(change, after=None, surprises=(IMPORTANT,))
+    shown = write_markdown(replace(NOTHING, sessions=(gone,)), SCHOOLS, "ja")
+    assert "600 分ごとに登録済みの二要素認証を求める → なし |" in shown
+    assert "| 重要性分類II以上 |" in shown
+    assert "セッション 1 件" in shown
 
 
 def test_a_long_table_is_cut_and_says_by_how_much() -> None:

@@ -1,13 +1,15 @@
 """The proxy's conditions with mistakes planted in them: each is found, by the person whom it lets in or keeps out."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from controller.compile.identity.iap_bindings import CloudIntent, compile_cloud_intent
 from controller.model.city import City
 from controller.prove.identity.boundary_cases import PrincipalCase, list_boundary_cases
-from controller.prove.identity.iap_bindings import IapEvaluator, find_wrong_decisions
+from controller.prove.identity.iap_bindings import IapEvaluator, find_wrong_decisions, prove_iap_bindings
+from controller.prove.identity.iap_sessions import prove_iap_sessions
 from controller.prove.identity.synthetic_principals import FACTS
 from tests.policies import PolicyFolder
 
@@ -58,3 +60,16 @@ def test_a_mistake_in_a_level_is_found(  # noqa: PLR0913, PLR0917 where, what, a
 ) -> None:
     wrong = IapEvaluator(small, with_level(intent, key, old, new))
     assert any(expected in one for one in find_wrong_decisions(wrong, people))
+
+
+def test_a_place_that_nobody_can_tell_and_nobody_asks_for_changes_nothing(tmp_path: Path, intent: CloudIntent) -> None:
+    """Seen once: it loads, and compiling ended in a KeyError."""
+    policies = PolicyFolder(tmp_path)
+    policies.edit(
+        "access/people.yaml", "  - {id: home,", "  - {id: library, name: 図書館, seen-by: [proxy]}\n  - {id: home,"
+    )
+    city = policies.load()
+    compiled = compile_cloud_intent(city, FACTS)
+    assert (compiled.bindings, compiled.access_levels) == (intent.bindings, intent.access_levels)
+    assert prove_iap_bindings(city, compiled, parts=40).holds
+    assert prove_iap_sessions(city, compiled).holds

@@ -27,6 +27,14 @@ REMOVED = object()
 STACKS = ("lab", "staging", "production")
 
 
+ALWAYS_KNOWN: Mapping[str, Mapping[str, Any]] = {
+    "BackupVault": {"serviceAccount": "vault-1@gcp-sa-backupdr-pr.iam.gserviceaccount.com"},
+    "ManagedZone": {"nameServers": ["ns1.google."]},
+    "ProjectSink": {"writerIdentity": "serviceAccount:logs@google.example"},
+}
+"""What Google says of every resource of a type."""
+
+
 @dataclass(frozen=True)
 class Declared:
     """A resource as the program declares it, with the engine's names of its inputs."""
@@ -48,6 +56,7 @@ class Recorder(Mocks):
         self.declared.append(Declared(args.typ, args.name, inputs))
         number, kind = len(self.declared), args.typ.rpartition(":")[2]
         known: dict[str, Any] = {"name": inputs.get("name", args.name), "selfLink": f"https://google/{args.name}"}
+        known |= ALWAYS_KNOWN.get(kind, {})
         match kind:
             case "GlobalAddress" if inputs.get("addressType") != "INTERNAL":
                 known["address"] = f"2001:db8::{number}" if inputs["ipVersion"] == "IPV6" else f"203.0.113.{number}"
@@ -55,8 +64,6 @@ class Recorder(Mocks):
                 known["email"] = f"{inputs['accountId']}@project.iam.gserviceaccount.com"
             case "ServiceIdentity":
                 known["email"] = f"service-1@gcp-sa-{inputs['service'].partition('.')[0]}.iam.gserviceaccount.com"
-            case "ProjectSink":
-                known["writerIdentity"] = "serviceAccount:logs@google.example"
             case "BackendService":
                 known["generatedId"] = number
             case "DatabaseInstance":
@@ -64,8 +71,6 @@ class Recorder(Mocks):
             case "DnsAuthorization":
                 record = {"name": f"_acme-challenge.{inputs['domain']}.", "type": "CNAME", "data": "proof.google."}
                 known["dnsResourceRecords"] = [record]
-            case "ManagedZone":
-                known["nameServers"] = ["ns1.google."]
         place = {"Network": "projects/project/global/networks/"}.get(kind, f"{kind}/")
         if kind == "ProjectBucketConfig":
             place = f"projects/{inputs['project']}/locations/{inputs['location']}/buckets/"

@@ -18,6 +18,7 @@ from stacks.guardrails.deployer_roles import (
     GRANTABLE,
     GRANTS,
     ON_ACCESS_POLICY,
+    ON_ORGANISATION,
     ROLES_BY_TYPE,
     list_deployer_roles,
 )
@@ -78,7 +79,7 @@ def test_every_type_that_a_stack_declares_has_its_roles_and_no_role_is_given_for
     used = {short(one.type) for recorder in stacks for one in recorder.declared if one.type.startswith("gcp:")}
     assert not used - ROLES_BY_TYPE.keys(), "stacks/guardrails/deployer_roles.py: what do these types need?"
     needed = {role for one in used for role in ROLES_BY_TYPE[one]}
-    assert needed == {*list_deployer_roles(), *ON_ACCESS_POLICY, ADMIN_CONSOLE}
+    assert needed == {*list_deployer_roles(), *ON_ACCESS_POLICY, *ON_ORGANISATION, ADMIN_CONSOLE}
     assert needed - {ADMIN_CONSOLE} <= list_predefined_roles()
     assert not needed & {"roles/owner", "roles/editor"}
 

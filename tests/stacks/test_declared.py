@@ -116,6 +116,8 @@ def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> No
 
 def test_the_list_of_used_types_is_right(city: City, deployed: Deployed, tmp_path: Path) -> None:
     used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
+    vaulted = {"backup-vault": {"region": "osaka"}, "applications/affairs/database/vault": "attached"}
+    used |= {one.type for one in declare(city, changed("lab", vaulted))[0].declared}
     used |= {one.type for one in declare(open_to_the_internet(tmp_path), configured("lab"))[0].declared}
     jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
     used |= {one.type for one in declare(city, jobs)[0].declared}

@@ -21,6 +21,7 @@ from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.cross_resource_rules import SERVICE
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
+from controller.offline_google.world.services.organisation_policies import BOOLEAN_CONSTRAINTS, LIST_CONSTRAINTS
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
 from tests.cli.running import here
@@ -277,10 +278,11 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
     added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
     regions = ("tokyo", "osaka")
+    added |= {"services-orgpolicy", "organisation-policies", *BOOLEAN_CONSTRAINTS, *LIST_CONSTRAINTS}
     added |= {"keys-images-agent", "images", "web-firewall", "web-firewall-deny-60000-1"}
     added |= {f"{name.format(region)}" for region in regions for name in IMAGES}
     # APIs that were on by chance, the agent whose grants did not wait for it, a log bucket of our own, registries for
-    # images and the web firewall.
+    # images, the web firewall and organisation policies.
     assert added <= {urn.rpartition("::")[2] for urn in made}
     rest = [name for name in made if name.rpartition("::")[2] not in added]
     assert all(name == "in-country" or name.startswith("registered") for name in rest)
@@ -289,7 +291,8 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     # No flow leads to the internet, so nobody needs a NAT gateway.
     assert deleted == sorted(["japan", *(f"{one}-{kind}" for one in regions for kind in ("nat", "router"))])
     # The audit logs take in what was denied by policy and Google's own events; a replica has no window of its own;
-    # services have limits and times, backends stand behind the web firewall, the provider names whose quota counts.
+    # databases tell what queries cost and take connectors only, services have limits and times, backends stand behind
+    # the web firewall, the provider names whose quota counts.
     updated = {tuple(one["urn"].rpartition(":")[0:3:2]) for one in by_kind["update"] if levels not in one["urn"]}
     kept_names = {(urn.rpartition("$")[2].rpartition("/")[0], name) for urn, name in updated}
     applications = ("affairs", "file-exchange", "staff-ai", "learning-dashboard")
@@ -300,6 +303,7 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
         ("gcp:logging", "audit"),
         ("gcp:storage", "tsunagu-kawasaki-lab-audit"),
         ("gcp:sql", "affairs-osaka"),
+        ("gcp:sql", "affairs-tokyo"),
         ("", "google"),
         *sessions,
         *services,

@@ -108,7 +108,7 @@ def _asked_places(identity: IdentityPart, effect: Effect) -> Values:
 
 
 def _list_places(city: City) -> Values:
-    places = frozenset(place.meaning for place in city.people.places)
+    places = frozenset(city.people.told_places)
     return places if places.isdisjoint(PLUGGED) else places | {UNREGISTERED}
 
 

@@ -93,6 +93,11 @@ class PeopleFile(StrictModel):
         """Return the place that a word of the city, or the word of a meaning, names."""
         return next((one for one in self.places if word in {one.id, one.meaning}), None)
 
+    @property
+    def told_places(self) -> tuple[str, ...]:
+        """The meanings of the places that somebody can tell; one of no meaning is asked for by nobody (`check`)."""
+        return tuple(place.meaning for place in self.places if place.meaning in set(PlaceMeaning))
+
     @model_validator(mode="after")
     def _one_class(self) -> Self:
         given: dict[OperatingSystem, str] = {}

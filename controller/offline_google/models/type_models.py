@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-SCHEMA, FREE_TEXT, REFERENCE, LOCATION = "schema", "free text", "reference", "location"
-WORDS = frozenset({SCHEMA, FREE_TEXT, REFERENCE, LOCATION})
+SCHEMA, FREE_TEXT, REFERENCE, LOCATION, BLOCK = "schema", "free text", "reference", "location", "block"
+WORDS = frozenset({SCHEMA, FREE_TEXT, REFERENCE, LOCATION, BLOCK})
 """Judgements that need no more words; a test holds each of them against what really checks the property."""
 
 

@@ -52,6 +52,8 @@ _MAP = ("gcp:certificatemanager/certificateMap:CertificateMap",)
 _KEY = ("gcp:kms/cryptoKey:CryptoKey",)
 _RUN = ("gcp:cloudrunv2/service:Service",)
 _DATABASE = ("gcp:sql/databaseInstance:DatabaseInstance",)
+_VAULT = ("gcp:backupdisasterrecovery/backupVault:BackupVault",)
+_PLAN = ("gcp:backupdisasterrecovery/backupPlan:BackupPlan",)
 _BUCKET = ("gcp:storage/bucket:Bucket",)
 _ACCOUNT = ("gcp:serviceaccount/account:Account",)
 _GROUP = ("gcp:cloudidentity/group:Group",)
@@ -112,6 +114,9 @@ TABLE: tuple[ReferenceRule, ...] = (
     ReferenceRule(
         "iap.WebRegionBackendServiceIam*", "webRegionBackendService", _compute("RegionBackendService"), "belongs"
     ),
+    ReferenceRule("backupdisasterrecovery.BackupPlan", "backupVault", _VAULT, elsewhere=True),
+    ReferenceRule("backupdisasterrecovery.BackupPlanAssociation", "backupPlan", _PLAN),
+    ReferenceRule("backupdisasterrecovery.BackupPlanAssociation", "resource", _DATABASE),
     ReferenceRule("sql.*", "instance", _DATABASE, "belongs"),
     ReferenceRule("sql.*", "masterInstanceName", _DATABASE, elsewhere=True),
     ReferenceRule("sql.*", "privateNetwork", _NETWORK, "knows"),

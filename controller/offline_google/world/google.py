@@ -27,6 +27,7 @@ from controller.offline_google.world.outputs.computed_fields import compute_fiel
 from controller.offline_google.world.outputs.generated_names import generate_names
 from controller.offline_google.world.outputs.given_addresses import allocate_address
 from controller.offline_google.world.outputs.resource_names import IAM, list_aliases, make_self_link, name_resource
+from controller.offline_google.world.services.backup_vaults import refuse_vaulted_instance
 from controller.offline_google.world.world_store import ResourceLink, StoredResource, WorldStore
 
 Values = Mapping[str, Value]
@@ -130,6 +131,7 @@ class OfflineGoogle:
             kept = {name: value for name, value in found.outputs.items() if _googles(kind, name)}
             values = {**kept, **values}
             if token == INSTANCE:
+                refuse_vaulted_instance(self.store, found)
                 values = change_roles(self.store, found, keep_disk(found.outputs, values), known)
             return self._settle(kind, key, inputs, values, found.outputs)
 

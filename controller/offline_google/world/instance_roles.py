@@ -108,12 +108,12 @@ def report_cluster(store: WorldStore, identity: str, values: Values) -> dict[str
     master = _find_master(store, values)
     if master is not None:
         followers = [*dict.fromkeys([*(master.outputs.get("replicaNames") or ()), name])]
-        _change(store, master, {"replicaNames": followers})
+        change_by_google(store, master, {"replicaNames": followers})
     followers = [] if instance is None else [*(instance.outputs.get("replicaNames") or ())]
     designated = str((values.get(_CLUSTER) or {}).get(_DESIGNATED) or "")
     for follower in _find_followers(store, project, followers):
         is_designated = designated.partition(":")[2] == follower.name
-        _change(store, follower, {_CLUSTER: {"drReplica": is_designated, _DESIGNATED: ""}})
+        change_by_google(store, follower, {_CLUSTER: {"drReplica": is_designated, _DESIGNATED: ""}})
     if find_role(values) == REPLICA:
         is_designated = master is not None and _designates(master.outputs, project, name)
         return {"replicaNames": [], _CLUSTER: {"drReplica": is_designated, _DESIGNATED: ""}}
@@ -202,14 +202,14 @@ def _switch_over(store: WorldStore, found: StoredResource, values: Values) -> di
         _CLUSTER: {"drReplica": True, _DESIGNATED: ""},
         "settings": settings,
     }
-    _change(store, master, demoted)
+    change_by_google(store, master, demoted)
     store.drop_link(found.token, found.id, _MASTER)
     store.add_link(master.token, master.id, ResourceLink(_MASTER, found.token, found.id, "holds"))
     for follower in _find_followers(store, project, others):
-        _change(store, follower, {_MASTER: found.name})
+        change_by_google(store, follower, {_MASTER: found.name})
         store.drop_link(follower.token, follower.id, _MASTER)
         store.add_link(follower.token, follower.id, ResourceLink(_MASTER, found.token, found.id, "holds"))
-    _change(store, found, {"replicaNames": [master.name, *others]})
+    change_by_google(store, found, {"replicaNames": [master.name, *others]})
     cluster = {**(values.get(_CLUSTER) or {}), _DESIGNATED: f"{project}:{master.name}"}
     return {**_without_master(values), _CLUSTER: cluster}
 
@@ -234,7 +234,7 @@ def _lose_follower(store: WorldStore, master: StoredResource, name: str) -> None
     }
     if _designates(master.outputs, project, name):
         changes[_CLUSTER] = {"drReplica": False, _DESIGNATED: ""}
-    _change(store, master, changes)
+    change_by_google(store, master, changes)
 
 
 def _designates(values: Values, project: str, name: str) -> bool:
@@ -253,7 +253,7 @@ def _find_followers(store: WorldStore, project: str, names: list[str]) -> Iterat
             yield follower
 
 
-def _change(store: WorldStore, resource: StoredResource, changes: Values) -> None:
+def change_by_google(store: WorldStore, resource: StoredResource, changes: Values) -> None:
     """What Google changes by itself. A later read shows it, and of a program's inputs those that it had given."""
     now = store.get(resource.token, resource.id) or resource
     inputs = {name: changes.get(name, value) for name, value in now.inputs.items()}

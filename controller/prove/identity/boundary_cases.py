@@ -128,7 +128,7 @@ def _neighbours(city: City, centre: Person) -> Iterator[Person]:
     found = [
         *(replace(centre, mfa=factor) for factor in Strength),
         *(replace(centre, postures=centre.postures ^ {posture.id}) for posture in city.people.postures),
-        *(replace(centre, place=place.meaning) for place in city.people.places),
+        *(replace(centre, place=place) for place in city.people.told_places),
         *(replace(centre, device=device) for device in list_device_classes(city)),
         *(replace(centre, registered=registered) for registered in list_registrations(city)),
         *(
@@ -179,7 +179,7 @@ def _tell_places_apart(city: City) -> list[Person]:
     found: list[Person] = []
     for rule, app in _judged(city):
         asked = rule.identity.places if rule.identity else ()
-        others = [place.meaning for place in city.people.places if place.meaning not in asked]
+        others = [place for place in city.people.told_places if place not in asked]
         new = set(product(asked, others)) | set(product(others, asked))
         if asked and not new <= told:
             told |= new

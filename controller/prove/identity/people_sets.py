@@ -39,7 +39,7 @@ class PeopleSets:
         self.cities = cities
         self.applications = _union([*(name for name in city.applications), INTERNET] for city in cities)
         self.roles = _union((role.id for role in city.people.roles) for city in cities)
-        self.places = _union((place.meaning for place in city.people.places) for city in cities)
+        self.places = _union(city.people.told_places for city in cities)
         self.postures = _union((posture.id for posture in city.people.postures) for city in cities)
         self.devices = [*_union((one.id for one in city.people.device_classes) for city in cities), UNKNOWN]
         self.registrations = _atoms(_union(sorted(city.registrations) for city in cities), self._scopes)

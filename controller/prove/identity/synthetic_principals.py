@@ -165,7 +165,7 @@ def list_synthetic_principals(city: City) -> Iterator[Person]:
     320
     """
     first = city.people.roles[0].id
-    places = [place.meaning for place in city.people.places]
+    places = city.people.told_places
     turns = cycle(list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city))))
     for factor, postures, place in product(Strength, list_posture_sets(city), places):
         yield make_possible(city, Person(first, factor, postures, place, *_turn(city, next(turns))))
@@ -178,7 +178,7 @@ def draw_synthetic_principals(city: City, number: int, seed: int = 20261201) -> 
     ['principal', 'principal', 'board-staff']
     """
     draw = random.Random(seed)  # noqa: S311 a seeded test
-    postures, places = list(list_posture_sets(city)), [place.meaning for place in city.people.places]
+    postures, places = list(list_posture_sets(city)), city.people.told_places
     turns = list(product(list_device_classes(city), list_registrations(city), list_distinct_days(city)))
     for _ in range(number):
         device = _turn(city, draw.choice(turns))

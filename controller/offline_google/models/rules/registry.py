@@ -50,6 +50,7 @@ RULES: Mapping[str, Rule] = {
     "role-of-a-key": identity.ROLE_OF_A_KEY,
     "role-of-a-project": identity.ROLE_OF_A_PROJECT,
     "role-of-a-run-service": identity.ROLE_OF_A_RUN_SERVICE,
+    "role-of-a-secret": identity.ROLE_OF_A_SECRET,
     "role-of-an-access-policy": identity.ROLE_OF_AN_ACCESS_POLICY,
     "role-of-an-account": identity.ROLE_OF_AN_ACCOUNT,
     "role-of-the-proxy": identity.ROLE_OF_THE_PROXY,

@@ -2,7 +2,8 @@
 
 Sources (Google Cloud documentation, by page name): "Customer-managed encryption keys" of Cloud Storage, "About
 customer-managed encryption keys" of Cloud SQL, "Using customer managed encryption keys" of Cloud Run, "Enable
-customer-managed encryption keys" of Artifact Registry and of Secret Manager, "Configure CMEK for log buckets": each
+customer-managed encryption keys" of Artifact Registry and of Secret Manager, "Configure CMEK for log buckets", "CMEK
+for Backup and DR": each
 names the agent that needs `roles/cloudkms.cryptoKeyEncrypterDecrypter` on the key before the key is named. "Key
 purposes and algorithms" and "Customer-managed encryption keys" of Cloud KMS: symmetric keys with a version only.
 """
@@ -30,6 +31,7 @@ _BOTH = frozenset({"roles/cloudkms.cryptoKeyEncrypterDecrypter", "roles/owner"})
 """The roles that are known here to let somebody encrypt and decrypt."""
 _SERVICES: Mapping[str, str] = {
     "artifactregistry": "artifactregistry",
+    "backupdisasterrecovery": "backupdr",
     "cloudrunv2": "run",
     "secretmanager": "secretmanager",
     "sql": "sqladmin",

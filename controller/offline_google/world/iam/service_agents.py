@@ -17,6 +17,7 @@ STORAGE_DOMAIN = "gs-project-accounts"
 """Of Cloud Storage's agent, which `getProjectServiceAccount` makes."""
 _DOMAINS: Mapping[str, str] = {
     "artifactregistry": "gcp-sa-artifactregistry",
+    "backupdr": "gcp-sa-backupdr",
     "compute": "compute-system",
     "iap": "gcp-sa-iap",
     "logging": "gcp-sa-logging",
@@ -29,6 +30,7 @@ _DOMAINS: Mapping[str, str] = {
 """By the first word of the service's name: the domain of its agent."""
 _GIVEN_BY: Mapping[str, str] = {
     IDENTITY: "email",
+    "gcp:backupdisasterrecovery/backupVault:BackupVault": "serviceAccount",
     "gcp:logging/projectSink:ProjectSink": "writerIdentity",
     "gcp:sql/databaseInstance:DatabaseInstance": "serviceAccountEmailAddress",
 }

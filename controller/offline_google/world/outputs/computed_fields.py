@@ -13,6 +13,7 @@ from controller.offline_google.world.iam.service_agents import IDENTITY, find_ag
 from controller.offline_google.world.outputs.generated_names import make_etag, make_uuid, short_digest
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
+from controller.offline_google.world.services.backup_vaults import ASSOCIATION, PLAN, VAULT, make_vault_account
 from controller.offline_google.world.world_store import WorldStore
 
 Values = dict[str, Value]
@@ -171,9 +172,32 @@ def _certificate(_store: WorldStore, values: Mapping[str, Value]) -> Values:
     }
 
 
+def _vault(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    number = find_project_number(str(values["project"]))
+    account = make_vault_account(number, make_number("vault", str(values["id"]), digits=8))
+    return {"name": values["id"], "serviceAccount": account, "state": "ACTIVE", "backupCount": "0"}
+
+
+def _plan(store: WorldStore, values: Mapping[str, Value]) -> Values:
+    vault = store.called(str(values.get("backupVault")), [VAULT])
+    account = "" if vault is None else vault.outputs["serviceAccount"]
+    types = [values.get("resourceType")]
+    return {"name": values["id"], "backupVaultServiceAccount": account, "supportedResourceTypes": types}
+
+
+def _association(_store: WorldStore, values: Mapping[str, Value]) -> Values:
+    return {
+        "name": values["id"],
+        "dataSource": f"{values['backupPlan']}/dataSources/{short_digest('data', values['id'])}",
+    }
+
+
 _INSTANCE = "gcp:sql/databaseInstance:DatabaseInstance"
 
 _FILLED: Mapping[str, Rule] = {
+    VAULT: _vault,
+    PLAN: _plan,
+    ASSOCIATION: _association,
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _authorization,
     "gcp:cloudrunv2/job:Job": _run_job,
     "gcp:cloudrunv2/service:Service": _run,

@@ -1,0 +1,33 @@
+"""Backups that nobody can delete before their time: the vault, and who is in it."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from controller.model.yaml_source import StrictModel
+from stacks.settings.regions import RegionId
+
+ATTACHED: Final = "attached"
+Vaulting = Literal["attached", "detached"]
+"""Whether a database is backed up into the vault. Google changes nothing else of an instance while it is; so it is
+`detached` for an operation or another change, and `attached` again."""
+
+
+class VaultSettings(StrictModel):
+    """The stack's backup vault (Backup and DR).
+
+    Nobody can delete a backup in it before `least_days`, an administrator neither; it is kept `kept_days`.
+    """
+
+    region: RegionId
+    least_days: int = Field(default=14, ge=1, le=36_135)
+    kept_days: int = Field(default=35, ge=1, le=36_135)
+
+    @model_validator(mode="after")
+    def _check_days(self) -> Self:
+        if self.kept_days < self.least_days:
+            message = f"kept-days ({self.kept_days}) is less than least-days ({self.least_days}): write as many or more"
+            raise ValueError(message)
+        return self
