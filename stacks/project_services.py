@@ -21,6 +21,7 @@ SERVICES = (
     "iap",
     "logging",
     "monitoring",
+    "orgpolicy",
     "run",
     "servicenetworking",
     "serviceusage",

@@ -28,6 +28,7 @@ from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
 from stacks.network.web_firewall import WebFirewall, WebFirewallArgs
+from stacks.organisation_policies import OrganisationPolicies, OrganisationPoliciesArgs
 from stacks.settings.configuration import SCHEMA, GoogleSettings, StackConfiguration
 from stacks.settings.naming import Naming
 from stacks.settings.read_configuration import (
@@ -141,6 +142,15 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         ),
         opts=opts,
     )
+    parent = configured.organisation_policies_parent
+    if parent is not None:
+        OrganisationPolicies(
+            "organisation-policies",
+            OrganisationPoliciesArgs(
+                parent, configured.google.project, configured.google.customer, regions, foundation.services
+            ),
+            opts=opts,
+        )
     backends = _declare_applications(configured, intent, foundation, naming, opts)
     hosts = {name: f"{configured.applications[name].host}.{configured.domain}" for name in backends}
     load_balancer = LoadBalancer(

@@ -5,13 +5,15 @@ A kind of drill is a `Drill`: what it is about, and what carries it out and meas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.drills.drill_record import (
     MOST_FINDINGS,
+    MOST_ROWS,
     DrillRecord,
+    MeasuredPart,
     MeasuredRecovery,
     build_record,
     find_missed_targets,
@@ -31,20 +33,30 @@ _PLAIN = str.maketrans({"{": "(", "}": ")", "<": "(", ">": ")", "`": "'", "$": "
 
 @dataclass(frozen=True, slots=True)
 class DrillResult:
-    """What a drill measured, and what was seen; `failure` says why what came back is not what it must be."""
+    """What a drill measured, and what was seen; `failure` says why what came back is not what it must be.
+
+    `parts` and `lost_rows` are as in the record. `write_report` makes a report for people of the record, by language.
+    """
 
     measured: MeasuredRecovery
     findings: tuple[str, ...] = ()
     failure: str = ""
+    parts: tuple[MeasuredPart, ...] = ()
+    lost_rows: tuple[int, ...] = ()
+    write_report: Callable[[DrillRecord], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """A drill of a kind. `carry_out` loses something on purpose, brings it back and measures that."""
+    """A drill of a kind. `carry_out` loses something on purpose, brings it back and measures that.
+
+    It is held against the targets of `applications`; None: of all that have some.
+    """
 
     kind: str
     subject: str
     carry_out: Callable[[], DrillResult]
+    applications: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,9 @@ def conduct_drill(
         result = DrillResult(MeasuredRecovery(), failure=str(error))
     except BaseException as error:
         # Ctrl-C, or a fault of ours: it has a record all the same, and goes on its way.
-        why = f"it was broken off ({error.__class__.__name__})"
+        why = (
+            f"it was broken off ({error.__class__.__name__}) {error if isinstance(error, Interrupted) else ''}".rstrip()
+        )
         try:
             _record_end(office, *_keep(drill, office, DrillResult(MeasuredRecovery(), failure=why), at))
         except TsunaguError as unkept:
@@ -106,7 +120,8 @@ def _record_end(office: DrillOffice, record: DrillRecord, kept: KeptDrill) -> No
 def _keep(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> tuple[DrillRecord, KeptDrill]:
     record = _build(drill, office, result, at)
     try:
-        return record, keep_drill(record, office.state)
+        reports = {} if result.write_report is None else result.write_report(record)
+        return record, keep_drill(record, office.state, reports)
     except TsunaguError as error:
         # What was measured is not lost with it.
         measured = result.measured.model_dump(mode="json", exclude_none=True)
@@ -120,7 +135,7 @@ def _name_end(record: DrillRecord) -> str:
 
 
 def _build(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -> DrillRecord:
-    expected = list_targets(office.city)
+    expected = list_targets(office.city, drill.applications)
     missed = find_missed_targets(expected, result.measured)
     findings = [words for words in map(_shorten, result.findings) if words]
     if len(findings) > MOST_FINDINGS:
@@ -136,6 +151,8 @@ def _build(drill: Drill, office: DrillOffice, result: DrillResult, at: object) -
             "measured": result.measured,
             "missed": missed,
             "findings": tuple(findings),
+            "parts": result.parts,
+            "lost_rows": result.lost_rows[:MOST_ROWS],
             "failure": _shorten(result.failure),
             "passed": not (result.failure or missed),
         }

@@ -24,6 +24,8 @@ MOST_FINDINGS = 100
 MOST_SECONDS = 1e9
 """Some thirty years."""
 _Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)]
+MOST_ROWS = 10_000
+_RowNumber = Annotated[int, Field(ge=1, lt=2**53)]
 _Words = Annotated[Sentence, Field(min_length=1)]
 
 
@@ -58,8 +60,18 @@ class MissedTarget(_Frozen):
     measured_seconds: _Seconds
 
 
+class MeasuredPart(_Frozen):
+    """A part of the time until it worked again; the parts of a drill add up to its RTO."""
+
+    part: Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,30}$")]
+    seconds: _Seconds
+
+
 class DrillRecord(_Frozen):
     """A drill. `subject` is what was lost on purpose, `findings` what was seen.
+
+    `parts` are those of the RTO, `lost_rows` the numbers of the rows that were acknowledged and lost; both are empty in
+    kinds of drills that have none.
 
     `failure` says why it broke off, or why what came back is not what it must be; "" where neither is so. `passed`: it
     went through, and no target was missed.
@@ -75,6 +87,8 @@ class DrillRecord(_Frozen):
     measured: MeasuredRecovery
     missed: Annotated[tuple[MissedTarget, ...], Field(max_length=20_000)] = ()
     findings: Annotated[tuple[_Words, ...], Field(max_length=MOST_FINDINGS)] = ()
+    parts: Annotated[tuple[MeasuredPart, ...], Field(max_length=20)] = ()
+    lost_rows: Annotated[tuple[_RowNumber, ...], Field(max_length=MOST_ROWS)] = ()
     failure: Sentence = ""
     passed: bool
 
@@ -83,12 +97,12 @@ class DrillRecord(_Frozen):
         return self.model_dump_json(indent=1) + "\n"
 
 
-def list_targets(city: City) -> tuple[ExpectedRecovery, ...]:
-    """Return the targets of every application that has some."""
+def list_targets(city: City, applications: frozenset[str] | None = None) -> tuple[ExpectedRecovery, ...]:
+    """Return the targets of every application that has some; of these applications alone where they are named."""
     return tuple(
         ExpectedRecovery(application=name, rto_seconds=one.recovery.rto_seconds, rpo_seconds=one.recovery.rpo_seconds)
         for name, one in sorted(city.applications.items())
-        if one.recovery is not None
+        if one.recovery is not None and (applications is None or name in applications)
     )
 
 

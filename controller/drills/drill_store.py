@@ -1,11 +1,15 @@
-"""Where records of drills are kept: a file each in `drills/` of the state folder, the newest thousand of them."""
+"""Where records of drills are kept: a file each in `drills/` of the state folder, the newest thousand of them.
+
+A drill's report for people, where it has one, stands beside its record and goes with it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from controller.drills.drill_record import MOST_BYTES, DrillRecord, parse_drill_record
 from controller.errors import DrillRefused
@@ -20,14 +24,15 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class KeptDrill:
-    """A record that was kept: its file, and the SHA-256 that the audit trail names."""
+    """A record that was kept: its file, and the SHA-256 that the audit trail names; the reports beside it."""
 
     path: Path
     sha256: str
+    reports: tuple[Path, ...] = ()
 
 
-def keep_drill(record: DrillRecord, state: Path) -> KeptDrill:
-    """Keep a record; the oldest one goes where there would be more than `MOST_RECORDS`.
+def keep_drill(record: DrillRecord, state: Path, reports: Mapping[str, str] = MappingProxyType({})) -> KeptDrill:
+    """Keep a record, and its reports by language; the oldest one goes where there would be more than `MOST_RECORDS`.
 
     Raises:
         DrillRefused: it cannot be written.
@@ -40,12 +45,17 @@ def keep_drill(record: DrillRecord, state: Path) -> KeptDrill:
             names = _list_names(folder)
             for old in names[: max(0, len(names) - MOST_RECORDS + 1)]:
                 (folder / old).unlink()
+                for beside in folder.glob(f"{old.removesuffix('.json')}.*.md"):
+                    beside.unlink()
             path = _name_free(folder, f"{record.at:%Y%m%dT%H%M%SZ}-{record.kind}")
             write_whole(content, path)
+            written = tuple(path.with_suffix(f".{language}.md") for language in reports)
+            for beside, text in zip(written, reports.values(), strict=True):
+                write_whole(text.encode(), beside)
     except OSError as error:
         message = f"{folder}: the record of the drill cannot be kept: {error.strerror or error}"
         raise DrillRefused(message) from None
-    return KeptDrill(path, hashlib.sha256(content).hexdigest())
+    return KeptDrill(path, hashlib.sha256(content).hexdigest(), written)
 
 
 def _name_free(folder: Path, name: str) -> Path:

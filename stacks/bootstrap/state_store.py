@@ -12,7 +12,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from stacks.bootstrap.configuration import BootstrapConfiguration
-from stacks.data.keys import ROTATION, USE
+from stacks.data.keys import ROTATION, USE, format_asked_member
 from stacks.project_services import ProjectServices
 from stacks.settings.naming import TYPE, Naming
 
@@ -63,7 +63,9 @@ class StateStore(pulumi.ComponentResource):
             f"{self._name}-buckets-user",
             crypto_key_id=key.id,
             role=USE,
-            member=agent.apply(lambda found: f"serviceAccount:{found.email_address}"),
+            member=format_asked_member(
+                agent.apply(lambda found: found.email_address), self._args.services.on["storage"]
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
 

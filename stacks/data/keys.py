@@ -73,10 +73,10 @@ class EncryptionKeys(pulumi.ComponentResource):
             self.run_users.append(self._grant_use(f"run-{region.id}", run_key, run_member, run_agent))
             self.images[region.id] = self._add_key(f"images-{region.id}", rings[region.location])
             self.images_users.append(self._grant_use(f"images-{region.id}", self.images[region.id], images_member))
-        storage_member = self._ask_storage_agent().apply(_format_member)
+        storage_member = format_asked_member(self._ask_storage_agent(), args.services.on["storage"])
         self.storage_users: list[pulumi.Resource] = [self._grant_use("storage", self.storage, storage_member)]
         self.logs = self._add_key("logs", rings[args.regions.locations[0]])
-        logs_member = self._ask_logging_agent().apply(_format_member)
+        logs_member = format_asked_member(self._ask_logging_agent(), args.services.on["logging"])
         self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
         self.copies = {
             region: self._add_key(f"copies-{region}", rings[args.regions.get_location(region)])
@@ -160,6 +160,15 @@ class EncryptionKeys(pulumi.ComponentResource):
             member=member,
             opts=add_old_name(options, f"{name}-user"),
         )
+
+
+def format_asked_member(email: pulumi.Output[str], service: gcp.projects.Service) -> pulumi.Output[str]:
+    """Return how IAM calls an agent that a function of Google's was asked for, after its API was on.
+
+    The answer of a function says what it waited for in a deployment, and not in a preview. A deployment by a saved plan
+    may depend on nothing that the preview did not know, so the API is named here.
+    """
+    return pulumi.Output.all(email, service.id).apply(lambda found: _format_member(found[0]))
 
 
 def _format_member(email: str) -> str:

@@ -16,6 +16,8 @@ ADMIN_CONSOLE = "Groups Editor, an administrator's role of the Admin console"
 """Cloud Identity's groups know no role of IAM ("Setting up the Groups API"): somebody gives it by hand."""
 ON_ACCESS_POLICY = ("roles/accesscontextmanager.policyEditor",)
 """Given on the organisation's access policy itself, not on the organisation."""
+ON_ORGANISATION = ("roles/orgpolicy.policyAdmin",)
+"""Given on the organisation, by somebody of it: on a project Google does not give it ("Organization policy" roles)."""
 GRANTS = "roles/resourcemanager.projectIamAdmin"
 """Could give anybody anything, itself too: its condition lets it give `GRANTABLE` only."""
 GRANTABLE = (
@@ -67,6 +69,7 @@ ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "logging.ProjectBucketConfig": ("roles/logging.configWriter",),
     "logging.ProjectExclusion": ("roles/logging.configWriter",),
     "logging.ProjectSink": ("roles/logging.configWriter",),
+    "orgpolicy.Policy": ON_ORGANISATION,
     "projects.IAMAuditConfig": (GRANTS,),
     "projects.IAMMember": (GRANTS,),
     "projects.Service": ("roles/serviceusage.serviceUsageAdmin",),
@@ -107,4 +110,4 @@ def is_deployers_grant(stack: str, role: str, members: Iterable[str], condition:
 def list_deployer_roles() -> tuple[str, ...]:
     """Return the roles on a stack's project, each once, sorted."""
     needed = {role for roles in ROLES_BY_TYPE.values() for role in roles}
-    return tuple(sorted(needed - {ADMIN_CONSOLE, *ON_ACCESS_POLICY}))
+    return tuple(sorted(needed - {ADMIN_CONSOLE, *ON_ACCESS_POLICY, *ON_ORGANISATION}))

@@ -9,6 +9,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
         - {id: tokyo, location: asia-northeast1, name: Tokyo}
         - {id: osaka, location: asia-northeast2, name: Osaka}
       tsunagu:shared-location: asia1  # optional: where buckets and their key lie
+      tsunagu:organisation-policies: project   # or folders/NUMBER, organizations/NUMBER, elsewhere; left out, project
       tsunagu:backup-vault: {region: osaka, least-days: 14, kept-days: 35}   # optional
       tsunagu:network: {tokyo: 10.250.32.0/21, osaka: 10.250.40.0/21, services: 10.251.240.0/21}
       ...
@@ -35,11 +36,12 @@ files, to the application `affairs` wherever it ran on Cloud Run. So a file of f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controller.inputs.character_classes import Argument, Fingerprint, FolderPath
 from controller.inputs.exact_values import AddressText
@@ -277,6 +279,17 @@ class NamedConfiguration(StrictModel):
     environment: Identifier
 
 
+def _check_policies_place(place: str) -> str:
+    if not re.fullmatch(r"project|elsewhere|(folders|organizations)/[1-9][0-9]{0,19}", place):
+        message = "write project, folders/NUMBER or organizations/NUMBER; or elsewhere, if somebody else declares them"
+        raise ValueError(message)
+    return place
+
+
+OrganisationPoliciesPlace = Annotated[str, AfterValidator(_check_policies_place)]
+"""What the organisation policies stand on; `elsewhere` where somebody else declares them."""
+
+
 class StackConfiguration(NamedConfiguration):
     """All settings of one stack.
 
@@ -284,6 +297,7 @@ class StackConfiguration(NamedConfiguration):
     where nothing else is said; `serving` names those that take requests. `shared_location` is where buckets and their
     key lie; left out, it follows from the regions. `outside_country` names regions that the board of education has
     agreed to although they are not in the city's country.
+    `organisation_policies` says what those stand on: the project, a folder or an organisation.
     `backup_vault` is where databases are backed up that say so.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
@@ -297,6 +311,7 @@ class StackConfiguration(NamedConfiguration):
     regions: tuple[Region, ...] = Field(default=DEFAULT_REGIONS, min_length=1, max_length=MOST_REGIONS)
     shared_location: GoogleLocation | None = None
     outside_country: tuple[RegionId, ...] = ()
+    organisation_policies: OrganisationPoliciesPlace = "project"
     network: NetworkSettings
     audit: AuditSettings
     serving: tuple[RegionId, ...] = Field(min_length=1)
@@ -305,6 +320,12 @@ class StackConfiguration(NamedConfiguration):
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
     unverified: tuple[UnverifiedProperty, ...] = ()
+
+    @property
+    def organisation_policies_parent(self) -> str | None:
+        """Google's name of what the organisation policies stand on; None where the stack declares none."""
+        places = {"project": f"projects/{self.google.project}", "elsewhere": None}
+        return places.get(self.organisation_policies, self.organisation_policies)
 
     @property
     def databases(self) -> Mapping[str, DatabaseSettings]:

@@ -42,6 +42,10 @@ CERTIFICATE = "gcp:certificatemanager/certificate:Certificate"
 AUTHORISATION = "gcp:certificatemanager/dnsAuthorization:DnsAuthorization"
 GROUP_OF_RUN = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup"
 URL_MAP = "gcp:compute/uRLMap:URLMap"
+CERTIFICATE_MAP = "gcp:certificatemanager/certificateMap:CertificateMap"
+MAP = f"projects/{PROJECT}/locations/global/certificateMaps/certificates"
+PROXY = "gcp:compute/targetHttpsProxy:TargetHttpsProxy"
+RULE = "gcp:compute/globalForwardingRule:GlobalForwardingRule"
 ARMOR = "gcp:compute/securityPolicy:SecurityPolicy"
 SINK = "gcp:logging/projectSink:ProjectSink"
 AUDIT = "gcp:projects/iAMAuditConfig:IAMAuditConfig"
@@ -55,16 +59,36 @@ def present() -> list[tuple[str, Inputs]]:
     return [
         (NETWORK, network),
         (SUBNETWORK, {"name": "tokyo", "network": "main", "ipCidrRange": "10.0.0.0/20", "region": TOKYO}),
+        (SUBNETWORK, {"name": "small", "network": "main", "ipCidrRange": "10.8.0.0/28", "region": TOKYO}),
         (ROUTER, {"name": "router", "network": "main", "region": TOKYO}),
         (NAT, nat("first")),
         (ZONE, {"name": "schools", "dnsName": "schools.example.", "description": "d"}),
         (RECORD, record("affairs.schools.example.", "A", "203.0.113.7")),
         (BACKEND, {"name": "affairs", "loadBalancingScheme": "EXTERNAL_MANAGED"}),
+        (URL_MAP, {"name": "urls", "defaultService": "affairs"}),
+        (CERTIFICATE_MAP, {"name": "certificates"}),
+        (PROXY, {"name": "proxy", "urlMap": "urls", "certificateMap": f"//certificatemanager.googleapis.com/{MAP}"}),
+        (
+            GLOBAL_ADDRESS,
+            {
+                "name": "inside",
+                "addressType": "INTERNAL",
+                "network": "main",
+                "purpose": "VPC_PEERING",
+                "address": "10.77.0.0",
+                "prefixLength": 20,
+            },
+        ),
         (BUCKET, {"name": "files", "location": "ASIA1"}),
         (KEY_RING, {"name": "ring", "location": TOKYO}),
         (LEVEL, level("japan", 'origin.region_code == "JP"')),
         (DATABASE, database(name="primary")),
     ]
+
+
+def front(**more: Any) -> Inputs:  # noqa: ANN401 JSON
+    wanted = {"name": "r", "target": "proxy", "ipProtocol": "TCP", "portRange": "443"}
+    return wanted | {"loadBalancingScheme": "EXTERNAL_MANAGED"} | more
 
 
 def nat(name: str) -> Inputs:
@@ -137,6 +161,8 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("a comparison of two kinds", LEVEL, level("a", "origin.ip == 4"), "no matching overload"),
     ("a list of 201 entries", LEVEL, level("a", MANY), "201 entries; 200 is the most"),
     ("a level that asks one that is not there", LEVEL, level("a", "levels.nowhere"), "asks the access level 'nowhere'"),
+    ("a range with host bits", LEVEL, level("a", 'inIpRange(origin.ip, ["192.0.2.1/24"])'), "host bits"),
+    ("a range that is none", LEVEL, level("a", 'inIpRange(origin.ip, ["300.0.0.0/8"])'), "no range of addresses"),
     ("a level without conditions", LEVEL,
      {"parent": POLICY, "name": f"{POLICY}/accessLevels/a", "title": "a"}, "basic"),
     ("a title that is taken", LEVEL, level("a", "true") | {"title": "japan"}, "has it already"),
@@ -159,6 +185,16 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
      {"project": PROJECT, "role": "roles/orgpolicy.policyAdmin", "member": "domain:x.example"}, "only above"),
     ("a role that does not exist", PROJECT_MEMBER,
      {"project": PROJECT, "role": "roles/run.emperor", "member": "domain:x.example"}, "not supported"),
+    ("a project for everybody", PROJECT_MEMBER,
+     {"project": PROJECT, "role": "roles/run.invoker", "member": "allUsers"}, "takes no role for allUsers"),
+    ("an owner that is a domain", PROJECT_MEMBER,
+     {"project": PROJECT, "role": "roles/owner", "member": "domain:x.example"}, "cannot be an owner"),
+    ("settings of a backend that is not there", "gcp:iap/settings:Settings",
+     {"name": "projects/1/iap_web/compute/services/4711", "accessSettings": {"reauthSettings": {
+         "maxAge": "3600s", "method": "LOGIN", "policyType": "DEFAULT"}}}, "no backend service 4711"),
+    ("a session of no length", "gcp:iap/settings:Settings",
+     {"name": "projects/1/iap_web", "accessSettings": {"reauthSettings": {
+         "maxAge": "an hour", "method": "LOGIN", "policyType": "DEFAULT"}}}, "no time in seconds"),
     ("a basic role with a condition", PROJECT_MEMBER,
      {"project": PROJECT, "role": "roles/viewer", "member": "domain:x.example",
       "condition": {"title": "t", "expression": "resource.name == 'a'"}},
@@ -195,6 +231,8 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("366 backups", DATABASE, settings(backupConfiguration={
         "enabled": True, "backupRetentionSettings": {"retainedBackups": 366}}), "366 is not 1 to 365"),
     ("a disk of 9 GB", DATABASE, settings(diskSize=9), "9 is not 10 to 65536"),
+    ("a hard disk in ENTERPRISE_PLUS", DATABASE,
+     settings(edition="ENTERPRISE_PLUS", tier="db-perf-optimized-N-2", diskType="PD_HDD"), "no storage of"),
     ("a flag that does not exist", DATABASE, settings(databaseFlags=[{"name": "log_bananas", "value": "on"}]), "flag"),
     ("a flag's value that is none", DATABASE, settings(databaseFlags=[{"name": "log_connections", "value": "yes"}]),
      "no value of the flag"),
@@ -215,6 +253,9 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("1,001 requests at once", RUN, run(maxInstanceRequestConcurrency=1001), "outside 1 to 1000"),
     ("a probe longer than its period", RUN,
      run({"startupProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 5, "timeoutSeconds": 6}}), "longer than"),
+    ("a subnet too small for containers", RUN,
+     run(vpcAccess={"egress": "ALL_TRAFFIC", "networkInterfaces": [{"network": "main", "subnetwork": "small"}]}),
+     "needs a /26"),
     ("an image from nowhere", RUN, run({"image": "banana"}), "is no image"),
     ("a name of 50 letters", RUN, run() | {"name": "a" * 50}, "49"),
     # VPC
@@ -250,6 +291,10 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("a sample rate of 2", BACKEND, {"name": "b", "logConfig": {"enable": True, "sampleRate": 2}}, "2 is not 0 to 1"),
     ("a header that is none", BACKEND, {"name": "b", "customResponseHeaders": ["banana"]}, "is no header"),
     ("a group that points nowhere", GROUP_OF_RUN, {"name": "g", "region": TOKYO}, "points to one of"),
+    ("an external rule on an internal address", RULE, front(ipAddress="inside"), "is an internal address"),
+    ("a rule of another scheme than its backends", RULE,
+     front(loadBalancingScheme="EXTERNAL"), "and that of 'affairs'"),
+    ("a port range", RULE, front(portRange="443-444"), "one port"),
     ("a host in two rules", URL_MAP, {"name": "m", "defaultService": "affairs",
      "hostRules": [{"hosts": ["a.example", "a.example"], "pathMatcher": "p"}],
      "pathMatchers": [{"name": "p", "defaultService": "affairs"}]}, "2 host rules"),

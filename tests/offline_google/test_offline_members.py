@@ -54,7 +54,7 @@ def test_members_that_exist(google: OfflineGoogle) -> None:
     google.create(GROUP, {"groupKey": {"id": "Teachers@x"}, "parent": "customers/C1", "labels": DISCUSSION})
     account = google.create(ACCOUNT, {"accountId": "watcher"})
     agent = google.create(IDENTITY, {"service": "iap.googleapis.com", "project": PROJECT}).outputs["email"]
-    for member in ("group:teachers@x", account.outputs["member"], f"serviceAccount:{agent}", "domain:x", "allUsers"):
+    for member in ("group:teachers@x", account.outputs["member"], f"serviceAccount:{agent}", "domain:x"):
         assert google.create(PROJECT_MEMBER, {"project": PROJECT, "role": "roles/viewer", "member": member}).id
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
 import pytest
 
-from controller.cloud.pulumi_engine import Engine
 from controller.model.city import City
-from controller.offline_google.environment import RehearsalFolder
-from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.iam.roles import list_predefined_roles
 from stacks.bootstrap.bootstrap_stack import declare_bootstrap
 from stacks.bootstrap.configuration import BOOTSTRAP, BootstrapConfiguration, find_bootstrap_problems
@@ -24,6 +18,7 @@ from stacks.guardrails.deployer_roles import (
     GRANTABLE,
     GRANTS,
     ON_ACCESS_POLICY,
+    ON_ORGANISATION,
     ROLES_BY_TYPE,
     list_deployer_roles,
 )
@@ -84,7 +79,7 @@ def test_every_type_that_a_stack_declares_has_its_roles_and_no_role_is_given_for
     used = {short(one.type) for recorder in stacks for one in recorder.declared if one.type.startswith("gcp:")}
     assert not used - ROLES_BY_TYPE.keys(), "stacks/guardrails/deployer_roles.py: what do these types need?"
     needed = {role for one in used for role in ROLES_BY_TYPE[one]}
-    assert needed == {*list_deployer_roles(), *ON_ACCESS_POLICY, ADMIN_CONSOLE}
+    assert needed == {*list_deployer_roles(), *ON_ACCESS_POLICY, *ON_ORGANISATION, ADMIN_CONSOLE}
     assert needed - {ADMIN_CONSOLE} <= list_predefined_roles()
     assert not needed & {"roles/owner", "roles/editor"}
 
@@ -155,57 +150,6 @@ def test_a_wrong_file_is_refused_with_its_line(path: str, value: object, words: 
         read(changed_values(BOOTSTRAP, {path: value}))
     assert words in str(refused.value)
     assert "stacks/config/Pulumi.bootstrap.yaml:" in str(refused.value)
-
-
-class Rehearsed:
-    """The bootstrap, and the city's projects, in one world."""
-
-    def __init__(self, folder: Path) -> None:
-        self.engine: Engine = choose_engine(BOOTSTRAP, lambda _: None, rehearsal=RehearsalFolder(folder))
-        self.engine.ready(BOOTSTRAP, lambda _: None)
-
-    def pulumi(self, *words: str, fails: bool = False, backend: Path | None = None) -> str:
-        fast = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-        moved = {"PULUMI_BACKEND_URL": backend.as_uri()} if backend else {}
-        answer = subprocess.run(
-            self.engine.command(*words),
-            env={**self.engine.environment, **fast, **moved},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert (answer.returncode != 0) is fails, answer.stdout
-        return answer.stdout
-
-
-@pytest.fixture
-def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Rehearsed]:
-    monkeypatch.setenv("TSUNAGU_OFFLINE", "1")
-    return lambda: Rehearsed(tmp_path / "offline")
-
-
-def test_it_is_deployed_with_a_state_on_disk_which_then_moves_to_its_own_place(
-    rehearsed: Callable[[], Rehearsed], tmp_path: Path
-) -> None:
-    one = rehearsed()
-    here = ("--stack", BOOTSTRAP)
-    one.pulumi("up", *here, *DO, *PACK)
-    one.pulumi("preview", *here, *PACK, "--refresh", "--expect-no-changes")
-    refused = one.pulumi("destroy", *here, "--yes", fails=True)
-    assert "protect" in refused
-    outputs: dict[str, Any] = json.loads(one.pulumi("stack", "output", *here, "--json"))
-    assert sorted(outputs["states"]) == ["bootstrap", "production", "staging"]
-    # Its own bucket, as far as it can be had here: another place than the first.
-    place = tmp_path / "bucket"
-    place.mkdir()
-    record = str(tmp_path / "record.json")
-    one.pulumi("stack", "export", *here, "--file", record)
-    one.pulumi("stack", "init", BOOTSTRAP, backend=place)
-    one.pulumi("stack", "import", *here, "--file", record, backend=place)
-    one.pulumi("preview", *here, *PACK, "--refresh", "--expect-no-changes", backend=place)
-    assert json.loads(one.pulumi("stack", "output", *here, "--json", backend=place)) == outputs
 
 
 def test_the_sdk_knows_every_type_that_has_a_role() -> None:

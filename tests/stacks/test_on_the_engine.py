@@ -21,6 +21,7 @@ from controller.offline_google.rehearsal import choose_engine
 from controller.offline_google.world.cross_resource_rules import SERVICE
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.iam.service_agents import agent_exists, make_agent_email
+from controller.offline_google.world.services.organisation_policies import BOOLEAN_CONSTRAINTS, LIST_CONSTRAINTS
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import WorldStore
 from tests.cli.running import here
@@ -277,10 +278,11 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
     added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
     regions = ("tokyo", "osaka")
+    added |= {"services-orgpolicy", "organisation-policies", *BOOLEAN_CONSTRAINTS, *LIST_CONSTRAINTS}
     added |= {"keys-images-agent", "images", "web-firewall", "web-firewall-deny-60000-1"}
     added |= {f"{name.format(region)}" for region in regions for name in IMAGES}
     # APIs that were on by chance, the agent whose grants did not wait for it, a log bucket of our own, registries for
-    # images and the web firewall.
+    # images, the web firewall and organisation policies.
     assert added <= {urn.rpartition("::")[2] for urn in made}
     rest = [name for name in made if name.rpartition("::")[2] not in added]
     assert all(name == "in-country" or name.startswith("registered") for name in rest)

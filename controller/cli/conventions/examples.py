@@ -152,6 +152,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("drill restore --device nh-j05-core1", "a switch's backup, onto an empty virtual switch"),
         ),
         "drill line": (Example("drill line --lab --school kw-s01", "cut a line of the virtual city"),),
+        "drill region": (
+            Example("drill region tokyo", "lose a region of the virtual city, and come back"),
+            Example("drill region tokyo --step failover", "the loss and the failover alone"),
+        ),
         "drill list": (Example("drill list", "every drill, and how long ago each kind passed"),),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +17,9 @@ from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, find_user_name, load_estate_city, load_estate_operations
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
+from controller.cli.output import Exit, errors, get_words, print_line, say_json
+from controller.cloud.pulumi_engine import LAB
 from controller.drills.conduct import Drill, DrillOffice, conduct_drill, describe_targets
 from controller.drills.controller_drill import drill_controller_restore, find_newest_backup
 from controller.drills.drill_record import DrillRecord, describe_age
@@ -26,6 +28,7 @@ from controller.errors import DrillRefused
 from controller.inputs.character_classes import NAME_CHARACTERS
 from controller.inputs.shown_text import shorten_value
 from controller.model.city import City
+from controller.model.virtual_city import choose_virtual_city
 from controller.operations.operations import Operations
 from controller.plan.select import find_device
 from controller.platforms.transport.base import SystemClock
@@ -34,6 +37,17 @@ from controller.recovery.device_backup import find_device_backup
 drill = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Drills: lose something on purpose, bring it back, measure."
 )
+
+REAL_FLAG = "--i-know-this-is-production"
+
+
+class StepChoice(StrEnum):
+    """A step of a drill of a region."""
+
+    FAILOVER = "failover"
+    REBUILD = "rebuild"
+    SWITCHOVER = "switchover"
+
 
 People = Annotated[
     list[str] | None, typer.Option("--with", metavar="NAME", help="Who takes part beside you (may be repeated).")
@@ -47,6 +61,15 @@ DeviceName = Annotated[
 ]
 Line = Annotated[str, typer.Option("--line", help="Which line is cut: primary-line, backup-line or third-line.")]
 School = Annotated[str, typer.Option("--school", help="The school whose line is cut.")]
+RegionName = Annotated[str, typer.Argument(metavar="REGION", help="The region that is lost, e.g. tokyo.")]
+Steps = Annotated[
+    list[StepChoice] | None,
+    typer.Option("--step", help="Only these steps, in order (may be repeated): failover, rebuild, switchover."),
+]
+Stack = Annotated[
+    str, typer.Option("--stack", help="lab (the virtual city); of another one the steps are said, not done.")
+]
+Real = Annotated[bool, typer.Option(REAL_FLAG, help="With --stack production: say the steps that people take there.")]
 
 
 class LastPassed(TypedDict):
@@ -124,6 +147,46 @@ def cut_line(  # noqa: PLR0913 the command's options
     _conduct(Drill("line", f"the {which} of {school}", partial(drill_line, school, which)), office, as_json=as_json)
 
 
+@drill.command("region")
+def lose_region(  # noqa: PLR0913 the command's options
+    region: RegionName,
+    *,
+    steps: Steps = None,
+    stack: Stack = LAB,
+    real: Real = False,
+    people: People = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lang: Lang = None,
+    as_json: Json = False,
+) -> None:
+    """Lose a region in the virtual city: fail over, rebuild, switch back; measure RTO and RPO, write the report.
+
+    Rows go through the proxy into a real PostgreSQL pair; the real engine deploys the failover. As root. Exit code 2
+    where a target of the policy is missed. Nothing real is touched: of a real stack the steps are said.
+    """
+    speak(lang)
+    # Imported where they are needed: stacks, engine and people take a while to load.
+    from controller.lab.trials.region import conduct_region, drill_request, region_drill  # noqa: PLC0415
+    from controller.lab.trials.region.region_scene import ThisMachine, check_drill_requirements  # noqa: PLC0415
+    from controller.lab.trials.region.rehearsed_stack import choose_drilled_stack, find_stack_file  # noqa: PLC0415
+
+    file = find_stack_file(stack)
+    if stack != LAB:
+        for line in drill_request.explain_real_stack(stack, region, file, knows=real):
+            (_progress if as_json else print_line)(line)
+        raise drill_request.refuse_real_stack(stack)
+    drilled = choose_drilled_stack(file)
+    chosen = drill_request.choose_steps([step.value for step in steps or ()])
+    drill_request.check_drill_request(drilled, region, chosen)
+    programs = check_drill_requirements(ThisMachine())
+    city, office, _ = _open_office(policies, state, people, lab=True)
+    begun = region_drill.RegionDrill(
+        choose_virtual_city(city), policies, drilled, programs, say=_progress, words=get_words()
+    )
+    _conduct(conduct_region.build_region_drill(begun, chosen), office, as_json=as_json)
+
+
 @drill.command("list")
 def list_kept(
     *,
@@ -190,6 +253,10 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _progress(message: str) -> None:
+    errors.print(message, style="dim", markup=False)
+
+
 def _conduct(drill: Drill, office: DrillOffice, *, as_json: bool) -> None:
     """Conduct a drill, say what came of it, and leave with its exit code."""
     _check_user(office.people[0])
@@ -211,6 +278,8 @@ def _say_drill(record: DrillRecord, kept: KeptDrill, *, as_json: bool) -> None:
         note = "  no application has targets: write 'recovery: {rto: 4h, rpo: 1d}' in access/applications.yaml"
         print_line(note, "yellow")
     print_line(f"  kept in {kept.path}")
+    for report in kept.reports:
+        print_line(f"  report: {report}")
 
 
 def _print_record(record: DrillRecord) -> None:

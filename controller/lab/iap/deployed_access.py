@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from controller.errors import LabError
 from controller.lab.state.layout import Perimeter
@@ -21,14 +22,16 @@ from controller.offline_google.world.outputs.resource_names import find_project_
 from controller.offline_google.world.world import OfflineWorld
 from controller.offline_google.world.world_store import StoredResource
 
+Deployed = TypeVar("Deployed")
+
 ACCESS = "roles/iap.httpsResourceAccessor"
 
 _FORWARDING_RULE = "gcp:compute/globalForwardingRule:GlobalForwardingRule"
 _HTTPS_PROXY = "gcp:compute/targetHttpsProxy:TargetHttpsProxy"
 _URL_MAP = "gcp:compute/uRLMap:URLMap"
-_BACKEND = "gcp:compute/backendService:BackendService"
-_SERVERLESS = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup"
-_RUN = "gcp:cloudrunv2/service:Service"
+BACKEND = "gcp:compute/backendService:BackendService"
+SERVERLESS = "gcp:compute/regionNetworkEndpointGroup:RegionNetworkEndpointGroup"
+RUN = "gcp:cloudrunv2/service:Service"
 _BINDINGS = (
     "gcp:iap/webBackendServiceIamBinding:WebBackendServiceIamBinding",
     "gcp:iap/webBackendServiceIamMember:WebBackendServiceIamMember",
@@ -100,27 +103,27 @@ class DeployedAccess:
         return frozenset(host for front in self.fronts.values() for host in front.hosts)
 
 
-class DeploymentWatcher:
-    """The world in a file, read again whenever somebody has changed it."""
+class DeploymentWatcher(Generic[Deployed]):
+    """The world in a file, read again by `read` whenever somebody has changed it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, read: Callable[[OfflineWorld], Deployed]) -> None:
+        self._path, self._read = path, read
         self._world: OfflineWorld | None = None
         self._connection: sqlite3.Connection | None = None
         self._version: tuple[int, int] | None = None
-        self._deployed = DeployedAccess({}, {}, frozenset())
+        self._deployed: Deployed | None = None
 
-    def now(self) -> tuple[tuple[int, int] | None, DeployedAccess]:
+    def now(self) -> tuple[tuple[int, int] | None, Deployed]:
         """What is deployed at this moment, and a mark that differs when it has changed.
 
         Raises:
             CloudError: the world is gone.
         """
         version = self._look()
-        if self._world is None or version is None or version != self._version:
+        if self._deployed is None or self._world is None or version is None or version != self._version:
             if self._world is None:
                 self._world = OfflineWorld.open(self._path)
-            self._deployed = read_deployed_access(self._world)
+            self._deployed = self._read(self._world)
             self._version = version
         return version, self._deployed
 
@@ -146,26 +149,26 @@ class DeploymentWatcher:
 
 def read_deployed_access(world: OfflineWorld) -> DeployedAccess:
     """What is deployed in a world."""
-    found = {kind: world.resources(kind) for kind in (_FORWARDING_RULE, _HTTPS_PROXY, _URL_MAP, _BACKEND)}
+    found = {kind: world.resources(kind) for kind in (_FORWARDING_RULE, _HTTPS_PROXY, _URL_MAP, BACKEND)}
     applications = _applications(world)
     grants = [resource for kind in _BINDINGS for resource in world.resources(kind)]
     sessions = {str(one.outputs.get("name")): _session(one) for one in world.resources(_SETTINGS)}
-    backends = {_last(one.id): _backend(one, applications, grants, sessions) for one in found[_BACKEND]}
-    maps = {_last(one.id): _front(one, backends) for one in found[_URL_MAP]}
-    targets = {_last(one.id): maps.get(_last(one.outputs.get("urlMap"))) for one in found[_HTTPS_PROXY]}
+    backends = {name_link_end(one.id): _backend(one, applications, grants, sessions) for one in found[BACKEND]}
+    maps = {name_link_end(one.id): _front(one, backends) for one in found[_URL_MAP]}
+    targets = {name_link_end(one.id): maps.get(name_link_end(one.outputs.get("urlMap"))) for one in found[_HTTPS_PROXY]}
     fronts = {
         str(rule.outputs.get("ipAddress")): front
         for rule in found[_FORWARDING_RULE]
-        if (front := targets.get(_last(rule.outputs.get("target")))) is not None
+        if (front := targets.get(name_link_end(rule.outputs.get("target")))) is not None
     }
     return DeployedAccess(
         fronts,
         {
             level.id: str(expression)
             for level in world.resources(_LEVEL)
-            if (expression := _inside(level.outputs, "custom", "expr", "expression")) is not None
+            if (expression := find_value(level.outputs, "custom", "expr", "expression")) is not None
         },
-        frozenset(str(_inside(group.outputs, "groupKey", "id")) for group in world.resources(_GROUP)),
+        frozenset(str(find_value(group.outputs, "groupKey", "id")) for group in world.resources(_GROUP)),
     )
 
 
@@ -215,7 +218,7 @@ def check_deployed_addresses(around: Perimeter) -> None:
 
 def _front(resource: StoredResource, backends: Mapping[str, DeployedBackend]) -> DeployedFrontend:
     matchers = {
-        matcher["name"]: backends.get(_last(matcher.get("defaultService")))
+        matcher["name"]: backends.get(name_link_end(matcher.get("defaultService")))
         for matcher in resource.outputs.get("pathMatchers") or ()
     }
     hosts = {
@@ -224,7 +227,7 @@ def _front(resource: StoredResource, backends: Mapping[str, DeployedBackend]) ->
         for host in rule["hosts"]
         if (backend := matchers.get(rule["pathMatcher"])) is not None
     }
-    return DeployedFrontend(hosts, backends.get(_last(resource.outputs.get("defaultService"))))
+    return DeployedFrontend(hosts, backends.get(name_link_end(resource.outputs.get("defaultService"))))
 
 
 def _backend(
@@ -233,9 +236,9 @@ def _backend(
     grants: Iterable[StoredResource],
     sessions: Mapping[str, DeployedSession | None],
 ) -> DeployedBackend:
-    groups = [_last(entry.get("group")) for entry in resource.outputs.get("backends") or ()]
+    groups = [name_link_end(entry.get("group")) for entry in resource.outputs.get("backends") or ()]
     named = {applications.get(group, "") for group in groups}
-    name = _last(resource.id)
+    name = name_link_end(resource.id)
     number, generated = find_project_number(resource.project), resource.outputs.get("generatedId")
     return DeployedBackend(
         name=name,
@@ -243,12 +246,12 @@ def _backend(
         application=named.pop() if len(named) == 1 else "",
         audience=f"/projects/{number}/global/backendServices/{generated}",
         # Only a plain "no" opens it.
-        guarded=_inside(resource.outputs, "iap", "enabled") is not False,
+        guarded=find_value(resource.outputs, "iap", "enabled") is not False,
         bindings=tuple(
             _binding(grant)
             for grant in grants
             if grant.outputs.get("role") == ACCESS
-            and _last(grant.outputs.get("webBackendService")) == name
+            and name_link_end(grant.outputs.get("webBackendService")) == name
             and str(grant.outputs.get("project")) == resource.project
         ),
         session=sessions.get(f"projects/{number}/iap_web/compute/services/{generated}"),
@@ -257,10 +260,10 @@ def _backend(
 
 def _session(resource: StoredResource) -> DeployedSession | None:
     """What a backend's settings say of sessions. A length that cannot be read is none: everybody is asked at once."""
-    method = _inside(resource.outputs, "accessSettings", "reauthSettings", "method")
+    method = find_value(resource.outputs, "accessSettings", "reauthSettings", "method")
     if method is None:
         return None
-    length = str(_inside(resource.outputs, "accessSettings", "reauthSettings", "maxAge"))
+    length = str(find_value(resource.outputs, "accessSettings", "reauthSettings", "maxAge"))
     seconds = float(length[:-1]) if re.fullmatch(_SECONDS, length) else -1.0
     return DeployedSession(timedelta(seconds=seconds), str(method))
 
@@ -268,33 +271,36 @@ def _session(resource: StoredResource) -> DeployedSession | None:
 def _binding(resource: StoredResource) -> DeployedBinding:
     members = resource.outputs.get("members") or [resource.outputs.get("member")]
     return DeployedBinding(
-        title=str(_inside(resource.outputs, "condition", "title") or ""),
+        title=str(find_value(resource.outputs, "condition", "title") or ""),
         members=frozenset(str(member) for member in members),
-        condition=str(_inside(resource.outputs, "condition", "expression") or ""),
+        condition=str(find_value(resource.outputs, "condition", "expression") or ""),
     )
 
 
 def _applications(world: OfflineWorld) -> dict[str, str]:
     """The application behind each endpoint group; the lab has stand-ins for what runs on Cloud Run only."""
-    services = {_last(service.id): _variable(service, _APPLICATION) for service in world.resources(_RUN)}
+    services = {name_link_end(service.id): find_variable(service, _APPLICATION) for service in world.resources(RUN)}
     return {
-        _last(group.id): services.get(str(_inside(group.outputs, "cloudRun", "service")), "")
-        for group in world.resources(_SERVERLESS)
+        name_link_end(group.id): services.get(str(find_value(group.outputs, "cloudRun", "service")), "")
+        for group in world.resources(SERVERLESS)
     }
 
 
-def _variable(service: StoredResource, name: str) -> str:
-    containers = _inside(service.outputs, "template", "containers")
+def find_variable(service: StoredResource, name: str) -> str:
+    """Return what a service's containers are told under a name; "" where they are told nothing."""
+    containers = find_value(service.outputs, "template", "containers")
     variables = [one for container in containers or () for one in container.get("envs") or ()]
     return next((str(one.get("value")) for one in variables if one.get("name") == name), "")
 
 
-def _inside(values: Mapping[str, Value], *names: str) -> Value:
+def find_value(values: Mapping[str, Value], *names: str) -> Value:
+    """Return the value inside values by the names on the way to it; None where one is missing."""
     found: Value = values
     for name in names:
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
 
 
-def _last(link: Value) -> str:
+def name_link_end(link: Value) -> str:
+    """Return the name at the end of a link to a resource."""
     return str(link).rpartition("/")[2]

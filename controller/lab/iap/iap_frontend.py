@@ -33,7 +33,12 @@ from controller.lab.iap.access_decision import (
     Principal,
     build_decision_document,
 )
-from controller.lab.iap.deployed_access import DeployedAccess, DeployedBackend, DeploymentWatcher
+from controller.lab.iap.deployed_access import (
+    DeployedAccess,
+    DeployedBackend,
+    DeploymentWatcher,
+    read_deployed_access,
+)
 from controller.lab.iap.iap_files import IapFiles
 from controller.lab.services.http_client import send_request
 from controller.lab.services.http_server import (
@@ -72,7 +77,7 @@ class IapFrontend:
 
     def __init__(self, files: IapFiles, around: Perimeter, countries: Country) -> None:
         self._around = around
-        self._watch = DeploymentWatcher(Path(around.world))
+        self._watch = DeploymentWatcher(Path(around.world), read_deployed_access)
         self._key = signed_tokens.read_key(files.assertion_key)
         self._clock_key = files.clock_key.read_bytes()
         self._identity = signed_tokens.export_public_keys(signed_tokens.read_key(files.identity_key))
@@ -147,8 +152,8 @@ class IapFrontend:
         decision: AccessDecision,
         named: Mapping[str, str],
     ) -> Response:
-        port = self._ports.get(backend.application)
-        if port is None:
+        backend_address = self.find_application_address(backend)
+        if backend_address is None:
             message = f"the lab has no stand-in for what backend {backend.name} leads to"
             return JSONResponse({"refused": message, "part": "backend"}, HTTPStatus.BAD_GATEWAY, named)
         # What came from outside under the proxy's own names must never reach an application.
@@ -162,7 +167,7 @@ class IapFrontend:
                 ("x-goog-authenticated-user-email", f"accounts.google.com:{principal.email}"),
             ]
         kept += [("connection", "close")]
-        backend_address, method, target = (self._around.backend.v4, port), request.method, request_target(request)
+        method, target = request.method, request_target(request)
         body = await read_body(request)
         try:
             found = await asyncio.to_thread(
@@ -172,6 +177,11 @@ class IapFrontend:
             refusal = {"refused": f"the application does not answer: {error}", "part": "backend"}
             return JSONResponse(refusal, HTTPStatus.BAD_GATEWAY, named)
         return Response(found.body, found.status, {"content-type": found.headers.get("content-type", ""), **named})
+
+    def find_application_address(self, backend: DeployedBackend) -> tuple[str, int] | None:
+        """Return where a backend's application answers; None where the lab has none for it."""
+        port = self._ports.get(backend.application)
+        return None if port is None else (self._around.backend.v4, port)
 
     def _judge(self, mark: object, deployed: DeployedAccess) -> AccessEvaluator:
         if self._judged is None or mark is None or self._judged[0] != mark:

@@ -17,12 +17,13 @@ from controller.offline_google.world.iam.service_agents import IDENTITY
 from controller.offline_google.world.instance_roles import check_instance
 from controller.offline_google.world.log_rules import LOG_RULES, check_log_deletion
 from controller.offline_google.world.outputs.resource_names import find_project_number
-from controller.offline_google.world.services import access, databases, dns, networks
+from controller.offline_google.world.services import access, databases, dns, front_ends, networks
 from controller.offline_google.world.services.backup_vaults import BACKUP_RULES
 from controller.offline_google.world.services.containers import check_job, check_service
 from controller.offline_google.world.services.database_users import check_user
 from controller.offline_google.world.services.file_transfers import check_transfer_job
 from controller.offline_google.world.services.image_registries import check_repository
+from controller.offline_google.world.services.organisation_policies import check_organisation_policy
 from controller.offline_google.world.services.web_firewall import check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
@@ -42,6 +43,7 @@ _SERVICES: Mapping[str, str] = {
     "kms": "cloudkms",
     "logging": "logging",
     "monitoring": "monitoring",
+    "orgpolicy": "orgpolicy",
     "secretmanager": "secretmanager",
     "serviceaccount": "iam",
     "servicenetworking": "servicenetworking",
@@ -74,7 +76,10 @@ def _service_enabled(store: WorldStore, kind: ResourceType, values: Values) -> N
     # An identity is the agent of the service that it names.
     named = str(values.get("service")).removesuffix(".googleapis.com") if kind.token == IDENTITY else None
     word = named or find_service(kind)
-    project = str(values.get("project") or "")
+    # What stands on a folder or an organisation asks the API of the project whose quota counts (`callers`).
+    kind_of_parent, _, parent = str(values.get("parent") or "").partition("/")
+    asked = parent if kind_of_parent == "projects" else values.get("project")
+    project = str(asked or "")
     if word is not None and project:
         check_service_enabled(store, project, word)
 
@@ -171,9 +176,12 @@ WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "dns-record-place": dns.check_record_place,
     "bucket-retention-lock": check_bucket,
     "nat-alone": networks.check_nat_alone,
+    "organisation-policy": check_organisation_policy,
     "port-in-use": _forwarding_rule,
+    "front-end": front_ends.check_front_end,
     "identity-provider": check_provider,
     "image-repository": check_repository,
+    "proxy-target": front_ends.check_proxy_target,
     "run-job": check_job,
     "run-service": check_service,
     "subnet-overlap": _subnetwork,

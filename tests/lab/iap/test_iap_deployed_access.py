@@ -40,7 +40,7 @@ def test_hosts_lead_to_the_backends_of_their_front(world: Path) -> None:
 
 
 def test_a_change_by_hand_is_seen_at_the_next_look(world: Path) -> None:
-    watch = DeploymentWatcher(world)
+    watch = DeploymentWatcher(world, read_deployed_access)
     before, first = watch.now()
     assert watch.now()[0] == before
     other = OfflineWorld.open(world)
@@ -56,7 +56,7 @@ def test_a_change_by_hand_is_seen_at_the_next_look(world: Path) -> None:
 
 
 def test_a_world_that_is_made_anew_is_another(city: City, world: Path) -> None:
-    watch = DeploymentWatcher(world)
+    watch = DeploymentWatcher(world, read_deployed_access)
     watch.now()
     for file in world.parent.glob("world.sqlite*"):
         file.unlink()

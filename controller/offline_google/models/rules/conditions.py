@@ -5,6 +5,7 @@ An attribute that is not declared does not compile. So one that Google has and t
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from functools import lru_cache
 
@@ -22,6 +23,7 @@ MOST_ENTRIES = 200
 MOST_OPERATORS = 12
 """Logical operators in the condition of a binding."""
 _OTHER_LEVEL = re.compile(r"\blevels\.([A-Za-z]\w*)")
+_RANGES = re.compile(r"inIpRange\(\s*[\w.]+\s*,\s*\[([^\]]*)\]")
 _TOKEN = re.compile(r'r?"(?:\\.|[^"\\])*"|r?\'(?:\\.|[^\'\\])*\'|[\[\](),{}]|&&|\|\||!(?!=)')
 
 
@@ -42,7 +44,22 @@ def _explain_level(expression: str) -> str:
         LevelEvaluator({"this": expression, **dict.fromkeys(list_other_levels(expression), "true")})
     except CelRefused as refused:
         return str(refused)
-    return ""
+    wrong = [one for one in _list_ranges(expression) if not _is_range(one)]
+    return f"access level is refused: {wrong[0]!r} is no range of addresses (host bits must be zero)" if wrong else ""
+
+
+def _list_ranges(expression: str) -> list[str]:
+    """The texts of the lists that `inIpRange` is given."""
+    lists = _RANGES.findall(expression)
+    return [double or single for one in lists for double, single in re.findall(r'"([^"]*)"|\'([^\']*)\'', one)]
+
+
+def _is_range(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def list_other_levels(expression: str) -> list[str]:

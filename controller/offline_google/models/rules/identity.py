@@ -1,9 +1,10 @@
 """What IAM, Access Context Manager, Cloud Identity and IAP refuse by themselves: members, roles, conditions, levels.
 
 Sources: "Principal identifiers" (how a member is written), the reference of IAM roles (where a role can be granted),
-"Overview of IAM Conditions" (none with basic roles, none for everybody) and "Quotas and limits" of IAM (12 operators,
-title and description), "Custom access level specification" and "Quotas" of Access Context Manager (200 entries of a
-list), the reference of `groups` of Cloud Identity (key, labels, parent), the reference of `IapSettings`.
+of `projects.setIamPolicy` (nobody unknown, who is an owner), "Overview of IAM Conditions" (none with basic roles,
+none for everybody) and "Quotas and limits" of IAM (12 operators, title and description), "Custom access level
+specification" and "Quotas" of Access Context Manager (200 entries of a list), the reference of `groups` of Cloud
+Identity (key, labels, parent), the reference of `IapSettings`.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ _ABOVE_PROJECTS = frozenset(
     }
 )
 """Roles whose lowest resource is a folder or an organisation."""
+_OWNERS = ("user:", "group:", "serviceAccount:")
 _LONGEST_TITLE, _LONGEST_DESCRIPTION = 100, 256
 _CONSUMER_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _DISCUSSION = "cloudidentity.googleapis.com/groups.discussion_forum"
@@ -99,6 +101,11 @@ def _check_project_role(values: Values) -> Complaints:
     role = find_known(values, "role")
     if role in _ABOVE_PROJECTS:
         yield "role", f"the role {role} cannot be granted on a project, only above"
+    member = find_known(values, "member")
+    if member in _EVERYBODY:
+        yield "member", f"a project takes no role for {member}"
+    elif role == "roles/owner" and isinstance(member, str) and not member.startswith(_OWNERS):
+        yield "member", f"{member!r} cannot be an owner: a person, a group or a service account can"
 
 
 def _check_binding_condition(values: Values, explain: Callable[[str], str]) -> Complaints:

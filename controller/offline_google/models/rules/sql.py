@@ -55,6 +55,9 @@ def _check_tier(values: Values) -> Complaints:
     wrong = _explain_plus(tier) if edition == PLUS else _explain_enterprise(tier)
     if wrong:
         yield "settings.tier", wrong
+    disk = find_known(values, "settings.diskType") or "PD_SSD"
+    if tier.startswith("db-c4a-") != (disk == "HYPERDISK_BALANCED") or (disk == "PD_HDD" and edition == PLUS):
+        yield "settings.diskType", f"{disk} is no storage of the machine type {tier}"
 
 
 def _explain_plus(tier: str) -> str:

@@ -26,6 +26,7 @@ _TEMPLATES: Mapping[str, str] = {
     "gcp:monitoring/dashboard:Dashboard": "{{name}}",
     "gcp:organizations/policy:Policy": "{{org_id}}/{{constraint}}",
     "gcp:organizations/project:Project": "projects/{{project_id}}",
+    "gcp:orgpolicy/policy:Policy": "{{name}}",
     "gcp:projects/iAMCustomRole:IAMCustomRole": "projects/{{project}}/roles/{{role_id}}",
     "gcp:projects/iAMAuditConfig:IAMAuditConfig": "{{project}}/audit_config/{{service}}",
     "gcp:projects/service:Service": "{{project}}/{{service}}",

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from controller.offline_google.schema.pulumi_values import Value
 from controller.offline_google.world.errors import GoogleRefusal, make_invalid
+from controller.offline_google.world.services.front_ends import check_run_subnet
 from controller.offline_google.world.services.image_registries import check_image_repositories
 from controller.offline_google.world.world_store import WorldStore
 
@@ -60,6 +61,7 @@ def check_service(store: WorldStore, _identity: str, values: Values) -> None:
     template = template if isinstance(template, Mapping) else {}
     _refuse((*_check_requests(template), *_check_template(template, _LONGEST_REQUEST)), "template")
     _check_images(store, template, values)
+    check_run_subnet(store, template)
 
 
 def check_job(store: WorldStore, _identity: str, values: Values) -> None:
@@ -73,6 +75,7 @@ def check_job(store: WorldStore, _identity: str, values: Values) -> None:
     template = template if isinstance(template, Mapping) else {}
     _refuse((*_check_template(template, _LONGEST_TASK), *_check_whole_processors(template)), "template.template")
     _check_images(store, template, values)
+    check_run_subnet(store, template)
 
 
 def _refuse(complaints: Iterable[tuple[str, str]], where: str) -> None:
