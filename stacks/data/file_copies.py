@@ -57,13 +57,13 @@ class FileCopies(pulumi.ComponentResource):
         member = agent.apply(lambda found: f"serviceAccount:{found.email}")
         grants: list[pulumi.Resource] = [
             gcp.storage.BucketIAMMember(
-                f"{name}-copies-{role.rpartition('.')[2]}",
+                f"{name}-{side}-{role.rpartition('.')[2]}",
                 bucket=bucket.name,
                 role=role,
                 member=member,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for bucket, roles in ((args.source, OF_THE_SOURCE), (self.bucket, OF_THE_SINK))
+            for side, bucket, roles in (("source", args.source, OF_THE_SOURCE), ("copies", self.bucket, OF_THE_SINK))
             for role in roles
         ]
         gcp.storage.TransferJob(

@@ -8,7 +8,7 @@ from controller.model.city import City
 from stacks.guardrails.guardrail import CheckedResource
 from stacks.guardrails.pack import GUARDRAILS
 from stacks.settings.read_configuration import ConfigurationRefused
-from tests.stacks.declared import changed, configured, declare
+from tests.stacks.declared import changed, configured, declare, list_twice_named
 from tests.stacks.test_declared import COPIED, complaints
 
 COPIES = "applications/affairs/files/copies"
@@ -18,6 +18,7 @@ TRANSFER = "serviceAccount:project-1@storage-transfer-service.iam.gserviceaccoun
 def test_files_are_copied_into_a_locked_bucket_in_the_other_region(city: City) -> None:
     recorder, _ = declare(city, changed("production", {COPIES: {"region": "osaka"}}))
     assert complaints(recorder.declared) == []
+    assert list_twice_named(recorder.declared) == []
     buckets = {one.name: one.inputs for one in recorder.of("Bucket")}
     sink, source = (buckets[f"tsunagu-kawasaki-production-affairs-{one}"] for one in ("copies", "files"))
     assert sink["location"] == "ASIA-NORTHEAST2"
