@@ -12,6 +12,7 @@ from typing import Annotated
 import pulumi
 from pydantic import Field
 
+from controller.inputs.character_classes import SENTENCE_CHARACTERS
 from controller.model.yaml_source import Location, StrictModel
 from controller.offline_google.models.set_paths import explain_exception
 
@@ -28,7 +29,7 @@ class UnverifiedProperty(StrictModel):
 
     resource: Annotated[str, Field(pattern=r"^gcp:[a-z0-9]+/[A-Za-z0-9]+:[A-Za-z0-9]+$", max_length=200)]
     property: Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9]*(\[\])?(\.[a-z][A-Za-z0-9]*(\[\])?)*$", max_length=300)]
-    reason: Annotated[str, Field(min_length=10, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    reason: Annotated[str, Field(min_length=10, max_length=300), SENTENCE_CHARACTERS]
 
 
 def find_unverified_problems(

@@ -116,6 +116,7 @@ def test_a_newer_stack_is_refused() -> None:
 
 def test_every_committed_stack_is_of_todays_format() -> None:
     found = list(find_stack_files(ROOT / "stacks/config"))
-    assert [path.name for path, _ in found] == ["Pulumi.lab.yaml", "Pulumi.production.yaml", "Pulumi.staging.yaml"]
+    names = ["bootstrap", "lab", "production", "staging"]
+    assert [path.name for path, _ in found] == [f"Pulumi.{name}.yaml" for name in names]
     for path, kind in found:
         assert kind.read_number(path.read_text(encoding="utf-8")) == kind.current

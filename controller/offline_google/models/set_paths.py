@@ -14,11 +14,15 @@ def list_set_paths(known: Mapping[str, PropertyFacts], values: Mapping[str, Valu
     """The paths of the facts that something is set at, down to what holds no properties of its own.
 
     A block of which nothing is set counts itself: that it is there may mean something. What is not known yet is asked
-    again when it is.
+    again when it is. What the provider has filled in by itself is set by nobody: the engine hands it back where a
+    program leaves a resource as it is (`ignoreChanges: ["*"]`).
     """
+    filled = values.get(DEFAULTS)
     for name, value in values.items():
         found = known.get(name)
         if found is None or name == DEFAULTS or value is None or value is UNKNOWN:
+            continue
+        if isinstance(filled, list) and name in filled:
             continue
         if found.element != "object" or not found.children:
             yield found.path

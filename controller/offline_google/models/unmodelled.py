@@ -26,6 +26,11 @@ def find_unmodelled(
     []
     >>> [one.path for one in find_unmodelled(network, {"mtu": 1460})]
     ['mtu']
+
+    What the provider itself has filled in, and the engine hands back, is set by nobody:
+
+    >>> find_unmodelled(network, {"mtu": 1460, "__defaults": ["mtu"]})
+    []
     """
     model = find_type_model(kind.token)
     if model is None:

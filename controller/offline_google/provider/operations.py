@@ -62,7 +62,8 @@ def check_resource(
     """
     try:
         kind = find_resource_type(request.type)
-        given = {key: value for key, value in read_properties(request.news).items() if key != DEFAULTS}
+        news = read_properties(request.news)
+        given = {key: value for key, value in news.items() if key != DEFAULTS}
     except (UnknownType, ValueError) as error:
         failure = provider_pb2.CheckFailure(property="", reason=str(error))
         return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
@@ -73,7 +74,7 @@ def check_resource(
         options.proposed_name if request.HasField("autonaming") else "",
         off=options.mode == provider_pb2.CheckRequest.AutonamingOptions.DISABLE,
     )
-    failures = [*check_inputs(kind, given), *find_unmodelled(kind, given, exceptions)]
+    failures = [*check_inputs(kind, given), *find_unmodelled(kind, news, exceptions)]
     inputs, wrong = fill_defaults(kind, given, read_properties(request.olds), naming)
     failures += wrong
     if not failures:

@@ -82,13 +82,16 @@ class PersonRequests:
             opened = create_connection((self._front, HTTPS), _SECONDS, source)
             with HttpConnection(opened, self._host) as connection:
                 connection.secure(self._trusted)
-                headers = [("authorization", f"Bearer {self._get_token()}"), (trial_clock.HEADER, self._clock)]
-                answer = connection.send_request("POST", "/rows", str(number).encode(), headers)
+                answer = connection.send_request("POST", "/rows", str(number).encode(), self.make_headers())
         except (OSError, HTTPException) as error:
             self._count(f"no answer ({error.__class__.__name__})")
             return False
         self._count(f"status {answer.status}")
         return answer.status == HTTPStatus.CREATED
+
+    def make_headers(self) -> list[tuple[str, str]]:
+        """Return what a request says of whoever sends it, and the time that it is judged at."""
+        return [("authorization", f"Bearer {self._get_token()}"), (trial_clock.HEADER, self._clock)]
 
     def _count(self, said: str) -> None:
         self.answers[said] = self.answers.get(said, 0) + 1

@@ -14,7 +14,7 @@ import yaml
 
 from controller.cloud.installation import PROJECT, Progress
 from controller.cloud.pulumi_engine import LAB
-from controller.errors import DrillRefused
+from controller.errors import CloudError, DrillRefused
 from controller.offline_google.environment import FAULTS, RehearsalFolder
 from controller.offline_google.rehearsal import CONFIG, choose_engine
 from controller.offline_google.world.injected_faults import FaultRule, format_rules
@@ -168,8 +168,22 @@ class RehearsedStack:
     def _ask(self, command: str, *words: str) -> Deployment:
         self._file.write_text(self.stack.format_file(), encoding="utf-8")
         began = time.monotonic()
-        said = self._engine.ask(command, "--stack", LAB, *words, "--config-file", str(self._file))
+        try:
+            said = self._engine.ask(command, "--stack", LAB, *words, "--config-file", str(self._file))
+        except CloudError as error:
+            message = f"pulumi {command}: {find_engine_errors(str(error))}"
+            raise CloudError(message) from None
         return Deployment(began, time.monotonic(), said)
+
+
+def find_engine_errors(said: str) -> str:
+    r"""Return what of an engine's words says why it failed; all of them where nothing does.
+
+    >>> find_engine_errors("Updating (lab):\n  a Service  updated\n  error: Quota exceeded\nDuration: 9s")
+    'Quota exceeded'
+    """
+    found = dict.fromkeys(line.partition("error: ")[2].strip() for line in said.splitlines() if "error: " in line)
+    return "; ".join(found) or said
 
 
 def find_stack_file(stack: str, project: Path = PROJECT) -> Path:
