@@ -62,7 +62,11 @@ def _with_defaults(
     known: Mapping[str, PropertyFacts], values: Mapping[str, Value], top: Mapping[str, Value]
 ) -> dict[str, Value]:
     result = {name: _inside(known[name], value, top) if name in known else value for name, value in values.items()}
-    defaults = []
+    # Those of a block that the engine hands back as it was stay the provider's.
+    filled = values.get(DEFAULTS)
+    defaults: list[Value] = (
+        [one for one in filled if values.get(str(one)) is not None] if isinstance(filled, list) else []
+    )
     for name, found in known.items():
         if values.get(name) is None and "default" in found.facts and found.settable and not _excluded(found, top):
             result[name] = found.facts["default"]
