@@ -22,7 +22,7 @@ def list_set_paths(known: Mapping[str, PropertyFacts], values: Mapping[str, Valu
         found = known.get(name)
         if found is None or name == DEFAULTS or value is None or value is UNKNOWN:
             continue
-        # The engine hands back defaults of before where changes are ignored; a default says nothing that silence does not.
+        # Where changes are ignored the engine hands back defaults; they say nothing that silence does not.
         if "default" in found.facts and found.facts["default"] == value:
             continue
         if isinstance(filled, list) and name in filled:
