@@ -14,7 +14,7 @@ from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
 from stacks.network.firewall import Firewall, FirewallArgs, leads_to_the_internet
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
-from stacks.project_services import BACKUPS, SERVICES, ProjectServices
+from stacks.project_services import BACKUPS, SERVICES, TRANSFERS, ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import Region, RegionId, StackRegions
@@ -41,6 +41,7 @@ class FoundationArgs:
     firewall: tuple[FirewallRule, ...]
     serving: tuple[RegionId, ...]
     vault: VaultSettings | None = None
+    copies: frozenset[RegionId] = frozenset()
 
 
 class Foundation(pulumi.ComponentResource):
@@ -56,7 +57,7 @@ class Foundation(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.regions = args.regions
-        words = SERVICES if args.vault is None else (*SERVICES, BACKUPS)
+        words = (*SERVICES, *([BACKUPS] if args.vault else []), *([TRANSFERS] if args.copies else []))
         self.services = ProjectServices("services", opts=self._child, services=words)
         self.vpc = gcp.compute.Network(
             "vpc",
@@ -83,6 +84,7 @@ class Foundation(pulumi.ComponentResource):
                 args.protected,
                 self.services,
                 None if args.vault is None else args.vault.region,
+                args.copies,
             ),
             opts=self._child,
         )

@@ -30,8 +30,8 @@ SERVICES = (
 )
 
 
-BACKUPS = "backupdr"
-"""Only where there is a backup vault."""
+BACKUPS, TRANSFERS = "backupdr", "storagetransfer"
+"""Only where there is a backup vault, and where files are copied."""
 
 
 class ProjectServices(pulumi.ComponentResource):

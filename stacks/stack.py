@@ -138,6 +138,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             firewall,
             configured.serving,
             configured.backup_vault,
+            configured.copies_regions,
         ),
         opts=opts,
     )

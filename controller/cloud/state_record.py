@@ -18,6 +18,7 @@ from typing import Any
 
 from controller.errors import CloudError
 from controller.inputs.bounded_json import JsonRefused, parse_json
+from controller.inputs.shown_text import escape_controls
 
 _LARGEST = 256 * 1024 * 1024
 _VERSION = 3
@@ -98,9 +99,9 @@ def main(arguments: list[str]) -> int:
     try:
         found = choose_newest_record(arguments[0], map(Path, arguments[1:]))
     except CloudError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{escape_controls(str(error))}\n")
         return 1
-    sys.stderr.write(f"{found.path}: {found.resources} resources, taken {found.taken}\n")
+    sys.stderr.write(escape_controls(f"{found.path}: {found.resources} resources, taken {found.taken}") + "\n")
     sys.stdout.write(found.format_import())
     return 0
 

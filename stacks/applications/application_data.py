@@ -9,9 +9,11 @@ import pulumi_gcp as gcp
 
 from stacks.applications.application import ContainerEnvironment, DeployedApplication
 from stacks.data.database import AFTER_A_SWITCHOVER, Database, DatabaseArgs
+from stacks.data.file_copies import FileCopies, FileCopiesArgs
 from stacks.settings.configuration import SCHEMA, DatabaseSettings, FilesSettings
 from stacks.settings.database_pair import DatabasePair
 from stacks.settings.naming import TYPE, make_google_name
+from stacks.settings.services.backups import CopiesSettings
 
 SUPERUSER = "cloudsqlsuperuser"
 """Cloud SQL's role of those who may make tables and grant ("About PostgreSQL users and roles"). It is no superuser."""
@@ -41,6 +43,8 @@ class ApplicationData(pulumi.ComponentResource):
         settings, pair = args.application.settings, args.application.pair
         self.database = self._add_database(settings.database, pair) if settings.database and pair else None
         self.files = self._add_files(settings.files) if settings.files is not None else None
+        if self.files is not None and settings.files is not None and settings.files.copies is not None:
+            self._copy_files(self.files, settings.files.copies)
         self.environment: ContainerEnvironment = {
             **({"DATABASE_INSTANCE": self.database.connection_name} if self.database else {}),
             **({"DATABASE_NAME": self.database.database.name} if self.database else {}),
@@ -117,6 +121,24 @@ class ApplicationData(pulumi.ComponentResource):
                 services=foundation.services,
                 after=foundation.before_database,
                 vault=foundation.vault,
+            ),
+            opts=self._child,
+        )
+
+    def _copy_files(self, files: gcp.storage.Bucket, settings: CopiesSettings) -> None:
+        application, foundation = self._application, self._application.foundation
+        FileCopies(
+            self._name,
+            FileCopiesArgs(
+                settings=settings,
+                source=files,
+                project=application.project,
+                regions=foundation.regions,
+                keys=foundation.keys,
+                naming=application.naming,
+                importance=application.compiled.importance,
+                protected=application.protected,
+                services=foundation.services,
             ),
             opts=self._child,
         )

@@ -24,7 +24,10 @@ USE = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
 @dataclass(frozen=True)
 class EncryptionKeysArgs:
-    """What the keys are made from. `vault` is the region of the backup vault, where there is one."""
+    """What the keys are made from.
+
+    `vault` is the region of the backup vault, where there is one; `copies` are those in which copies of files lie.
+    """
 
     google: GoogleSettings
     regions: StackRegions
@@ -32,6 +35,7 @@ class EncryptionKeysArgs:
     protected: bool
     services: ProjectServices
     vault: RegionId | None = None
+    copies: frozenset[RegionId] = frozenset()
 
 
 class EncryptionKeys(pulumi.ComponentResource):
@@ -39,7 +43,8 @@ class EncryptionKeys(pulumi.ComponentResource):
 
     Outputs: `storage` (the buckets' key), `logs` (the log bucket's, in the first region), `database`, `run` and
     `images` (keys by region), and the grants that must exist before the first use: `storage_users`, `logs_users`,
-    `database_users`, `run_users`, `images_users`; with a vault also `vault` and `vault_users`.
+    `database_users`, `run_users`, `images_users`; with a vault also `vault` and
+    `vault_users`; where files are copied also `copies` (by region) and `copies_users`.
     """
 
     def __init__(self, name: str, args: EncryptionKeysArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -73,6 +78,13 @@ class EncryptionKeys(pulumi.ComponentResource):
         self.logs = self._add_key("logs", rings[args.regions.locations[0]])
         logs_member = format_asked_member(self._ask_logging_agent(), args.services.on["logging"])
         self.logs_users: list[pulumi.Resource] = [self._grant_use("logs", self.logs, logs_member)]
+        self.copies = {
+            region: self._add_key(f"copies-{region}", rings[args.regions.get_location(region)])
+            for region in sorted(args.copies)
+        }
+        self.copies_users: list[pulumi.Resource] = [
+            self._grant_use(f"copies-{region}", key, storage_member) for region, key in self.copies.items()
+        ]
         self.vault_users: list[pulumi.Resource] = []
         self.vault = None if args.vault is None else self._add_vault_key(args.vault, rings)
         self.register_outputs({"storage": self.storage.id})

@@ -22,7 +22,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
                      primary: tokyo, standby: osaka, generation: 1, vault: attached,   # optional
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
-          files: {old-versions-days: 90}                          # optional
+          files: {old-versions-days: 90, copies: {region: osaka, retention-days: 30, locked: true}}   # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
           web-firewall: {mode: deny, requests-a-minute: 60000, sensitivity: 1, left-out: []}   # optional
       tsunagu:unverified:             # optional: what the offline Google does not model, and is set all the same
@@ -58,7 +58,7 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
-from stacks.settings.services.backups import Vaulting, VaultSettings
+from stacks.settings.services.backups import CopiesSettings, Vaulting, VaultSettings
 from stacks.settings.services.containers import Resources, ServiceSettings
 from stacks.settings.services.web_firewall import WebFirewallSettings
 from stacks.unverified import UnverifiedProperty
@@ -174,6 +174,7 @@ class FilesSettings(StrictModel):
     """
 
     old_versions_days: int = Field(ge=7, le=3650)
+    copies: CopiesSettings | None = None
 
 
 class JobSettings(StrictModel):
@@ -330,6 +331,12 @@ class StackConfiguration(NamedConfiguration):
     def databases(self) -> Mapping[str, DatabaseSettings]:
         """The databases of the stack, by application."""
         return {name: one.database for name, one in self.applications.items() if one.database is not None}
+
+    @property
+    def copies_regions(self) -> frozenset[RegionId]:
+        """The regions in which copies of files lie."""
+        files = (one.files for one in self.applications.values())
+        return frozenset(one.copies.region for one in files if one is not None and one.copies is not None)
 
     @property
     def places(self) -> StackRegions:

@@ -30,6 +30,8 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
         yield from _find_unknown(("backup-vault",), [("region", configured.backup_vault.region)], known)
     for name, application in configured.applications.items():
         place = ("applications", name)
+        if application.files is not None and application.files.copies is not None:
+            yield from _find_unknown((*place, "files", "copies"), [("region", application.files.copies.region)], known)
         if application.database is not None:
             yield from _find_database_problems(configured, name, known)
         if isinstance(application.hosting, OnPremisesHosting):

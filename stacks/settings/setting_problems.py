@@ -103,6 +103,11 @@ def _find_contradictions(configured: StackConfiguration) -> Iterator[RegionProbl
     if configured.audit.locked and not configured.protected:
         message = "a locked audit bucket can never be destroyed; lock it only where 'protected' is true"
         yield ("audit", "locked"), message
+    for name, application in configured.applications.items():
+        copies = application.files.copies if application.files is not None else None
+        if copies is not None and copies.locked and not configured.protected:
+            message = "a locked bucket can never be destroyed; write `locked: false` where 'protected' is false"
+            yield ("applications", name, "files", "copies", "locked"), message
     for number, region in enumerate(configured.serving):
         if region in configured.serving[:number]:
             yield ("serving", number), f"'serving' names the region {region!r} twice"

@@ -82,7 +82,7 @@ def plant(patch: pytest.MonkeyPatch, where: object, name: str, wrong: Callable[.
 
 
 def test_without_a_mistake_nothing_differs(prover: Prover) -> None:
-    assert "15 done, all hold;" in prover(expect=0).said
+    assert "16 done, all hold;" in prover(expect=0).said
 
 
 def test_policy(prover: Prover) -> None:
@@ -187,7 +187,7 @@ def test_aggregation(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:
         rf"but no rule permits it \(default deny\); the compiler has such a line for drills \(\S*{RULES}\), cbt \(",
         done.said,
     ), done.said
-    assert "15 done, all hold;" in prover(expect=0).said
+    assert "16 done, all hold;" in prover(expect=0).said
 
 
 def test_order_of_a_plan(prover: Prover, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,13 @@ import pytest
 
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
+from controller.offline_google.world.iam.service_agents import note_agent
+from controller.offline_google.world.outputs.resource_names import find_project_number
 from controller.offline_google.world.services.backup_vaults import ASSOCIATION, PLAN, VAULT
-from tests.offline_google.worlds import DATABASE, OSAKA, PROJECT, PROJECT_MEMBER, TOKYO, a_google, database
+from controller.offline_google.world.services.file_transfers import make_transfer_account
+from tests.offline_google.worlds import BUCKET, DATABASE, OSAKA, PROJECT, PROJECT_MEMBER, TOKYO, a_google, database
 
+TRANSFER = "gcp:storage/transferJob:TransferJob"
 SQL = "sqladmin.googleapis.com/Instance"
 NIGHT = {"recurrenceType": "DAILY", "timeZone": "UTC", "backupWindow": {"startHourOfDay": 16, "endHourOfDay": 22}}
 RULE = {"ruleId": "daily", "backupRetentionDays": 35, "standardSchedule": NIGHT}
@@ -136,3 +140,31 @@ def test_nobody_shortens_what_a_vault_enforces(backups: Backups) -> None:
     backups.google.update(VAULT, backups.vault.id, vault(backupMinimumEnforcedRetentionDuration=f"{15 * 86400}s"))
     with pytest.raises(GoogleRefusal, match="does not model a shorter retention"):
         backups.google.update(VAULT, backups.vault.id, vault())
+
+
+def test_a_nightly_copy_needs_its_service_and_grants_on_both_buckets(tmp_path: Path) -> None:
+    google = a_google(tmp_path / "world.db")
+    for name, place in (("files", "ASIA1"), ("copies", OSAKA)):
+        google.create(BUCKET, {"name": name, "location": place})
+    specification = {"gcsDataSource": {"bucketName": "files"}, "gcsDataSink": {"bucketName": "copies"}}
+    job = {"name": "nightly", "project": PROJECT, "description": "copy", "transferSpec": specification}
+    with pytest.raises(GoogleRefusal, match=r"storagetransfer\.googleapis\.com has not been used"):
+        google.create(TRANSFER, job)
+    google.create("gcp:projects/service:Service", {"service": "storagetransfer.googleapis.com"})
+    account = make_transfer_account(find_project_number(PROJECT))
+    note_agent(google.store, account)
+    wanted = [
+        ("files", "objectViewer"),
+        ("files", "bucketViewer"),
+        ("copies", "objectUser"),
+        ("copies", "bucketViewer"),
+    ]
+    for bucket, role in wanted:
+        with pytest.raises(GoogleRefusal, match=r"grant it first"):
+            google.create(TRANSFER, job)
+        grant = {"bucket": bucket, "role": f"roles/storage.{role}", "member": f"serviceAccount:{account}"}
+        google.create("gcp:storage/bucketIAMMember:BucketIAMMember", grant)
+    google.create(TRANSFER, job)
+    other = {**specification, "gcsDataSink": {"bucketName": "nothing"}}
+    with pytest.raises(GoogleRefusal, match="grant it first"):
+        google.create(TRANSFER, {**job, "name": "other", "transferSpec": other})

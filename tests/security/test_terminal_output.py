@@ -130,6 +130,7 @@ WRITERS = {
     "controller/cli/devices/agent.py": "the program for devices, a part of this one, byte for byte",
     "controller/cloud/installation.py": "the path of the engine, for the Makefile",
     "controller/cloud/pulumi_engine.py": "where the engine itself writes, instead of the standard output",
+    "controller/cloud/state_record.py": "a record as JSON in ASCII, for the engine; its refusals are escaped there",
     "controller/lab/network/virtual_cores/core_program.py": "its number and own errors, into files of the lab",
     "controller/lab/services/http_server.py": "a process number, for the lab that started it",
     "controller/lab/virtual_switches/serve.py": "its own key, ports and processor time, for what started it",

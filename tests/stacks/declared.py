@@ -80,6 +80,7 @@ class Recorder(Mocks):
         """The functions of Google's that are called: who the agents of Cloud Storage and Cloud Logging are."""
         agents = {
             "getProjectServiceAccount": ("emailAddress", "service-1@gs-project-accounts.iam.gserviceaccount.com"),
+            "getTransferProjectServiceAccount": ("email", "project-1@storage-transfer-service.iam.gserviceaccount.com"),
             "getProjectCmekSettings": ("serviceAccountId", "cmek-p1@gcp-sa-logging.iam.gserviceaccount.com"),
         }
         name, email = agents[args.token.rpartition(":")[2]]

@@ -52,6 +52,7 @@ from tests.stacks.test_configuration import JOB
 
 ON_PREMISES = {"kind": "on-premises", "tokyo": ["10.254.0.10", "10.254.0.11"], "osaka": ["10.254.1.10"]}
 SAAS = {"kind": "saas", "endpoint": "affairs.vendor.example"}
+COPIED = {"applications/affairs/files/copies": {"region": "osaka", "locked": False}}
 Deployed = Callable[[str], tuple[Recorder, dict[str, Any]]]
 
 
@@ -117,7 +118,7 @@ def test_the_inventory_is_the_reviewed_one(deployed: Deployed, stack: str) -> No
 def test_the_list_of_used_types_is_right(city: City, deployed: Deployed, tmp_path: Path) -> None:
     used = {one.type for stack in STACKS for one in deployed(stack)[0].declared}
     vaulted = {"backup-vault": {"region": "osaka"}, "applications/affairs/database/vault": "attached"}
-    used |= {one.type for one in declare(city, changed("lab", vaulted))[0].declared}
+    used |= {one.type for one in declare(city, changed("lab", {**vaulted, **COPIED}))[0].declared}
     used |= {one.type for one in declare(open_to_the_internet(tmp_path), configured("lab"))[0].declared}
     jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
     used |= {one.type for one in declare(city, jobs)[0].declared}

@@ -215,10 +215,10 @@ def _find_fault(key: str, value: object, known: Mapping[str, OptionEntry], secti
             "is never read here: credentials, trust and approvals stand in the operators' file (docs/operations.md), "
             "a consent on the command line"
         )
+    if isinstance(value, dict):  # no option takes one, not even one of the same name
+        return f"there is no table {shorten_value(key)}; what holds for one command stands in [{SECTION}.NAME]"
     if key not in known:
         noun = f"option of {section!r}" if section else "option"
-        if isinstance(value, dict):
-            return f"there is no table {shorten_value(key)}; what holds for one command stands in [{SECTION}.NAME]"
         usable = [one for one in known if one not in CONSENTS]
         return f"{_explain_unknown(noun, key, usable)}; options are written as in --help, without the dashes"
     entry = known[key]

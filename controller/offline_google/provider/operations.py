@@ -38,6 +38,7 @@ from controller.offline_google.world.iam.service_agents import (
 )
 from controller.offline_google.world.instance_roles import find_switched_primary
 from controller.offline_google.world.outputs.resource_names import find_project_number
+from controller.offline_google.world.services.file_transfers import make_transfer_account
 from controller.offline_google.world.world_store import StoredResource
 
 Values = Mapping[str, Value]
@@ -219,6 +220,14 @@ def _storage_agent(google: OfflineGoogle, arguments: Values) -> Values:
     return {"id": email, "emailAddress": email, "member": f"serviceAccount:{email}", "project": project}
 
 
+def _transfer_agent(google: OfflineGoogle, arguments: Values) -> Values:
+    project = str(arguments.get("project") or google.defaults.get("project", ""))
+    check_service_enabled(google.store, project, "storagetransfer")
+    email = make_transfer_account(find_project_number(project))
+    note_agent(google.store, email)
+    return {"id": email, "email": email, "member": f"serviceAccount:{email}", "project": project, "subjectId": ""}
+
+
 def _logging_agent(google: OfflineGoogle, arguments: Values) -> Values:
     project = str(arguments.get("project") or google.defaults.get("project", ""))
     check_service_enabled(google.store, project, "logging")
@@ -242,6 +251,7 @@ _SOURCES: Mapping[str, Callable[[OfflineGoogle, Values], Values]] = {
     "gcp:organizations/getClientConfig:getClientConfig": _client,
     "gcp:logging/getProjectCmekSettings:getProjectCmekSettings": _logging_agent,
     "gcp:storage/getProjectServiceAccount:getProjectServiceAccount": _storage_agent,
+    "gcp:storage/getTransferProjectServiceAccount:getTransferProjectServiceAccount": _transfer_agent,
 }
 
 

@@ -121,6 +121,7 @@ TABLE: tuple[ReferenceRule, ...] = (
     ReferenceRule("sql.*", "masterInstanceName", _DATABASE, elsewhere=True),
     ReferenceRule("sql.*", "privateNetwork", _NETWORK, "knows"),
     ReferenceRule("sql.*", "allocatedIpRange", _compute("GlobalAddress"), "knows"),
+    ReferenceRule("storage.TransferJob", "bucketName", _BUCKET, "knows", elsewhere=True),
     ReferenceRule("storage.BucketIAM*", "bucket", _BUCKET, "belongs"),
     ReferenceRule("storage.Bucket", "logBucket", _BUCKET, "knows", elsewhere=True),
     ReferenceRule("secretmanager.*", "secret", _SECRETS, "belongs"),

@@ -21,6 +21,7 @@ from controller.offline_google.world.services import access, databases, dns, fro
 from controller.offline_google.world.services.backup_vaults import BACKUP_RULES
 from controller.offline_google.world.services.containers import check_job, check_service
 from controller.offline_google.world.services.database_users import check_user
+from controller.offline_google.world.services.file_transfers import check_transfer_job
 from controller.offline_google.world.services.image_registries import check_repository
 from controller.offline_google.world.services.organisation_policies import check_organisation_policy
 from controller.offline_google.world.services.web_firewall import check_security_policy
@@ -185,6 +186,7 @@ WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "run-service": check_service,
     "subnet-overlap": _subnetwork,
     "web-firewall": check_security_policy,
+    "transfer-job": check_transfer_job,
     **LOG_RULES,
     **BACKUP_RULES,
 }

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from controller.offline_google.schema.input_checks import DEFAULTS
 from controller.offline_google.schema.instance_roles import (
     CASCADABLE,
     INSTANCE,
@@ -260,6 +261,9 @@ def change_by_google(store: WorldStore, resource: StoredResource, changes: Value
     if "settings" in changes and isinstance(now.inputs.get("settings"), Mapping):
         given = now.inputs["settings"]
         inputs["settings"] = {name: changes["settings"][name] for name in given if name in changes["settings"]}
+        if DEFAULTS in given:
+            # What the provider filled in stays marked so: a program that ignores changes has not said it either.
+            inputs["settings"][DEFAULTS] = given[DEFAULTS]
     if isinstance(inputs.get(_CLUSTER), Mapping):
         inputs[_CLUSTER] = {_DESIGNATED: inputs[_CLUSTER].get(_DESIGNATED) or ""}
     store.overwrite(replace(now, inputs=inputs, outputs={**now.outputs, **changes}))

@@ -11,8 +11,19 @@ from stacks.settings.regions import RegionId
 
 ATTACHED: Final = "attached"
 Vaulting = Literal["attached", "detached"]
-"""Whether a database is backed up into the vault. Google changes nothing else of an instance while it is; so it is
-`detached` for an operation or another change, and `attached` again."""
+"""Whether a database is backed up into the vault. Google takes no change of an instance while it is. So it leaves the
+vault before one: `detached` takes the plan away, and without the key Cloud SQL's own backups come back."""
+
+
+class CopiesSettings(StrictModel):
+    """Copies of an application's files in another bucket, in one region.
+
+    Nothing in it can be deleted or replaced for `retention_days`. Once `locked`, nobody can shorten that any more.
+    """
+
+    region: RegionId
+    retention_days: int = Field(default=30, ge=1, le=3_650)
+    locked: bool = True
 
 
 class VaultSettings(StrictModel):

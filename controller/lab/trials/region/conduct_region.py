@@ -56,7 +56,9 @@ def _list_findings(evidence: RegionEvidence) -> Iterator[str]:
     if evidence.calls_to_the_lost is not None:
         yield f"the failover made {evidence.calls_to_the_lost} calls to {evidence.region}, where Google answered 503"
     for one in evidence.lost:
-        before = f"{0.0 if evidence.cut is None else evidence.cut - one.ended:.3f} s before the cut"
+        age = 0.0 if evidence.cut is None else evidence.cut - one.ended
+        # An answer that was on its way comes in a moment later.
+        before = f"{abs(age):.3f} s {'before' if age >= 0 else 'after'} the cut"
         old = {
             "there": "still in the old database",
             "gone": "in no database",

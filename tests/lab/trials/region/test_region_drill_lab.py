@@ -22,11 +22,18 @@ from controller.lab.trials.region.programs.drill_files import STATE
 from controller.lab.trials.region.region_network import list_drill_namespaces
 from controller.lab.trials.region.region_scene import hold_drill_folder
 from tests.cli.running import ROOT, here
+from tests.started_processes import signal_group
 
 pytestmark = [pytest.mark.lab, pytest.mark.own_network]
 
 COMMAND = ("drill", "region", "tokyo", "--policies", str(ROOT / "policies"))
 UP_SECONDS = 120.0
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in the background ignores it
+from controller.cli.conventions.entry import start
+start()
+"""
 
 
 def nothing_is_left() -> bool:
@@ -66,8 +73,7 @@ def test_a_region_is_lost_taken_over_rebuilt_and_written_to_again(tmp_path: Path
 
 
 def test_ctrl_c_in_the_middle_leaves_nothing_and_says_what_was_not_kept(tmp_path: Path) -> None:
-    program = "from controller.cli.conventions.entry import start; start()"
-    words = [sys.executable, "-c", program, *COMMAND, "--step", "failover"]
+    words = [sys.executable, "-c", PROGRAM, *COMMAND, "--step", "failover"]
     with (tmp_path / "errors").open("w+", encoding="utf-8") as errors:
         running = subprocess.Popen(
             words,
@@ -82,7 +88,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing_and_says_what_was_not_kept(tmp_path
             assert wait_until(lambda: any(STATE.glob("*-tokyo-1")), UP_SECONDS), (tmp_path / "errors").read_text(
                 "utf-8"
             )
-            os.killpg(running.pid, signal.SIGINT)
+            signal_group(running, signal.SIGINT)
             assert running.wait(60) == 130
         finally:
             running.kill()
