@@ -126,6 +126,14 @@ def test_what_is_not_known_yet_is_asked_again_when_it_is() -> None:
     assert [one.path for one in find_unmodelled(kind, {"enableLogging": False})] == ["enableLogging"]
 
 
+def test_a_default_is_what_silence_is() -> None:
+    database = {"settings": {"tier": "db-f1-micro", "pricingPlan": "PER_USE", "diskAutoresizeLimit": 0}}
+    kind = find_resource_type("gcp:sql/databaseInstance:DatabaseInstance")
+    assert find_unmodelled(kind, database) == []
+    database["settings"]["pricingPlan"] = "PACKAGE"
+    assert [one.path for one in find_unmodelled(kind, database)] == ["settings.pricingPlan"]
+
+
 @pytest.mark.parametrize(
     ("path", "why"),
     [("logConfig", "a block"), ("selfLink", "no property"), ("nothing", "no property"), ("priority", "models it")],

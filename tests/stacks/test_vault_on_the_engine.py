@@ -67,17 +67,3 @@ def test_a_region_is_lost_with_its_vaulted_instance(tmp_path: Path, monkeypatch:
     said = pair.deploy({"failover": "osaka"})
     assert pair.count_calls_to_the_lost() == 0, said
     assert not re.search(r"\d+ (deleted|replaced)", said), said
-    pair.leaves_nothing_to_do()
-    assert pair.count_calls_to_the_lost() == 0
-
-
-@in_the_soak
-def test_a_database_that_leaves_the_vault_is_backed_up_by_cloud_sql_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TSUNAGU_OFFLINE", "1")
-    pair = VaultedPair(tmp_path)
-    pair.deploy()
-    pair.leave_the_vault()
-    assert pair.list_backed_up() == ["tokyo-1"]
-    pair.leaves_nothing_to_do()

@@ -22,6 +22,9 @@ def list_set_paths(known: Mapping[str, PropertyFacts], values: Mapping[str, Valu
         found = known.get(name)
         if found is None or name == DEFAULTS or value is None or value is UNKNOWN:
             continue
+        # Where changes are ignored the engine hands back defaults; they say nothing that silence does not.
+        if "default" in found.facts and found.facts["default"] == value:
+            continue
         if isinstance(filled, list) and name in filled:
             continue
         if found.element != "object" or not found.children:
