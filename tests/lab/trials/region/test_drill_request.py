@@ -144,7 +144,7 @@ def test_the_runbook_of_a_real_stack_begins_where_its_pair_is(tmp_path: Path) ->
     assert "designate" not in explain({"designate": "osaka"})
     assert "written to in osaka, and no copy follows" in explain({"failover": "osaka"}, region="osaka")
     assert "no database of production is written to in tokyo" in explain({"failover": "osaka"})
-    with pytest.raises(DrillRefused, match="--stack moon: there are lab, .*production"):
+    with pytest.raises(DrillRefused, match=r"--stack moon: there are lab, .*production"):
         list(explain_real_stack("moon", "tokyo", file, knows=True))
 
 
