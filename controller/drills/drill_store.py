@@ -85,6 +85,25 @@ def list_drills(state: Path) -> list[DrillRecord]:
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
+def find_kept_drill(record: DrillRecord, state: Path) -> KeptDrill:
+    """Return where this very record is kept, and the reports that stand beside it.
+
+    Raises:
+        DrillRefused: no file of the state folder holds it.
+        InputRefused: one of that name is no regular file, or too large.
+    """
+    folder, content = state / FOLDER, record.format_text().encode()
+    source = InputFolder(folder, most_bytes=MOST_BYTES)
+    for name in source.list_names("", f"{record.at:%Y%m%dT%H%M%SZ}-{record.kind}*.json"):
+        if source.read_bytes(name) == content:
+            reports = sorted(folder.glob(f"{name.removesuffix('.json')}.*.md"))
+            return KeptDrill(folder / name, hashlib.sha256(content).hexdigest(), tuple(reports))
+    message = (
+        f"{folder}: holds no record of this drill of {record.at:%Y-%m-%d %H:%M:%S}, so that nothing proves its end"
+    )
+    raise DrillRefused(message)
+
+
 def find_last_passed(records: Iterable[DrillRecord]) -> dict[str, DrillRecord]:
     """Return the newest passed drill of each kind; `records` begin with the newest."""
     found: dict[str, DrillRecord] = {}

@@ -183,6 +183,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "playbook run": (
             Example("playbook run backup --school kw-e01 -o backups", "save what one school runs"),
             Example("playbook run drift --ward asao", "a report of what differs from the policy"),
+            Example("playbook run drill_region --set region=tokyo --check", "may a region be drilled here?"),
         ),
         "rotate": (
             Example("rotate kw-e01-core1 --check", "what the operators' file asks for, and what is due"),

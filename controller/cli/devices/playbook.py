@@ -44,7 +44,14 @@ from controller.operations.trusted_programs import PROJECT, check_program_folder
 from controller.plan.backup import is_operable
 from controller.plan.playbook_tasks.evidence import ARCHIVE
 from controller.plan.select import Selection, find_device
-from controller.rollout.playbooks.playbook import HostEnd, HostOutcome, Playbook, check_playbook_name, run_playbook
+from controller.rollout.playbooks.playbook import (
+    THIS_MACHINE,
+    HostEnd,
+    HostOutcome,
+    Playbook,
+    check_playbook_name,
+    run_playbook,
+)
 from controller.rollout.playbooks.playbook_settings import build_variables, list_playbooks, read_playbook
 from controller.telemetry.registry import Writer
 from controller.telemetry.tracing import open_trace
@@ -64,6 +71,7 @@ FOLDER = PROJECT / OWN
 SAVED = "Save what the device runs"
 COMPARED = "Compare what the device runs with the policy"
 WRITTEN = "Write it into the policy"
+DRILLED = "Lose the region, fail over, rebuild, switch back"
 PLAN = "plan.json"
 REPORTS = "drift"
 """The playbook that writes a report instead of configurations."""
@@ -102,6 +110,8 @@ _FOLDERS = {
     "replace_switch": "backups",
 }
 """Where a playbook writes if nobody says."""
+_ON_THIS_MACHINE = frozenset({"drill_region"})
+"""The playbooks that are about no device: they run in the virtual city's state, on Ansible's own host."""
 _STEPS = {"drift": COMPARED, "onboard_school": SAVED, "onboard_switch": SAVED, "backup": SAVED}
 """The task whose end is a device's progress; of other playbooks it is the device's own end."""
 
@@ -128,7 +138,7 @@ def run(  # noqa: PLR0913 the command's options
     state: State = None,
     as_json: Json = False,
 ) -> None:
-    """Run a playbook on the devices of some schools or wards, with progress and a trace.
+    """Run a playbook on the devices of some schools or wards, with progress and a trace; drill_region on this machine.
 
     Exit code 1 when a device failed, was unreachable or not attempted, 2 when one differs, 4 when a part was not
     judged, 3 when only platforms are not supported.
@@ -138,12 +148,18 @@ def run(  # noqa: PLR0913 the command's options
     check_playbook_name(folder_of_books, name)
     declared = read_playbook(folder_of_books, name)
     build_variables(declared, Path(), settings or ())  # what is wrong with the words is said before the city is read
-    chosen = None if only and not (schools or wards) else choose_selection(schools, wards, everything=everything)
+    here = name in _ON_THIS_MACHINE
+    if here and (schools or wards or only or everything):
+        message = f"{name} is about no device: leave out --school, --ward, --device and --all"
+        raise typer.BadParameter(message)
+    lab = lab or here
+    named_alone = here or (only and not (schools or wards))
+    chosen = None if named_alone else choose_selection(schools, wards, everything=everything)
     city = load_estate_city(policies, lab=lab)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)
-    devices = _list_devices(city, chosen, only or ())
-    hosts = [device.id for device in devices if is_operable(device)]
+    devices = () if here else _list_devices(city, chosen, only or ())
+    hosts = [THIS_MACHINE] if here else [device.id for device in devices if is_operable(device)]
     began = datetime.now(city.timezone)
     folder = find_real_path((output or Path(_FOLDERS.get(name, name))) / f"{began:%Y-%m-%dT%H%M%S}")
     outcomes: list[HostOutcome] = []
@@ -222,10 +238,7 @@ def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Seq
         else:
             style = "yellow" if one.end in (HostEnd.DIFFERS, HostEnd.NOT_JUDGED) else "red"
             print_line(f"{one.end:<11} {one.host}" + (f": {one.reason}" if one.reason else ""), style)
-    for one in outcomes:
-        entry = one.results.get(WRITTEN, {})
-        if entry.get("msg") and not entry.get("failed"):
-            print_line(entry["msg"], "yellow")
+    _say_written(outcomes)
     for platform, count in sorted(Counter(device.platform for device in left_out).items()):
         print_line(f"left out    {count} devices: platform {platform!r} cannot be read over SSH yet", "yellow")
     counts = Counter(one.end for one in outcomes)
@@ -239,6 +252,16 @@ def _say(name: str, folder: Path, outcomes: Sequence[HostOutcome], left_out: Seq
         print_line(f"the plan stands in {folder / PLAN}")
     elif counts[HostEnd.DONE] and folder.is_dir():
         print_line(f"saved in {folder}; it can be read by: tsunagu plan --configs")
+
+
+def _say_written(outcomes: Sequence[HostOutcome]) -> None:
+    """Say what a playbook wrote into the policy, and the reports of a drill."""
+    for one in outcomes:
+        entry = one.results.get(WRITTEN, {})
+        if entry.get("msg") and not entry.get("failed"):
+            print_line(entry["msg"], "yellow")
+        for report in one.results.get(DRILLED, {}).get("reports", ()):
+            print_line(f"report: {report}")
 
 
 def _document(folder: Path, outcomes: Sequence[HostOutcome], left_out: Sequence[Device]) -> dict[str, object]:

@@ -25,6 +25,8 @@ _AGREES = "ansible.builtin.set_fact"
 """The action that only agrees on words: a host for which nothing else was carried out is not done."""
 _ENDS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 _SKIPPED = "runner_on_skipped"
+THIS_MACHINE = "localhost"
+"""The host of a playbook that is about no device."""
 
 
 class HostEnd(StrEnum):
@@ -52,6 +54,7 @@ class HostOutcome:
 class Playbook:
     """A playbook and what it runs on. `hosts` are the inventory's names, all of them, none beside them.
 
+    Where they are `THIS_MACHINE` alone, the inventory has nobody else: no play can reach a device.
     `folder` is the one that holds `ansible.cfg`, the plugins and the inventory; `environment` is given to Ansible.
     `check`: say what would be done, and do it not.
     """
@@ -101,7 +104,11 @@ def run_playbook(playbook: Playbook, listeners: Sequence[Listener]) -> list[Host
             project_dir=str(playbook.folder),
             playbook=f"{playbook.name}.yml",
             limit=f"@{limit}",
-            envvars={**_environment(playbook.folder), **playbook.environment},
+            envvars={
+                **_environment(playbook.folder),
+                **_name_inventory(playbook, Path(private)),
+                **playbook.environment,
+            },
             extravars=dict(playbook.variables),
             **({"cmdline": "--check"} if playbook.check else {}),
             event_handler=hearing,
@@ -126,6 +133,15 @@ def _environment(folder: Path) -> dict[str, str]:
     # The Ansible that was installed with us comes first: only that one can load what the plugins import.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), "PATH": path}
+
+
+def _name_inventory(playbook: Playbook, private: Path) -> dict[str, str]:
+    """Return what names an inventory of this machine alone; of devices the folder's own inventory holds."""
+    if list(playbook.hosts) != [THIS_MACHINE]:
+        return {}
+    inventory = private / "this_machine.ini"
+    inventory.write_text(f"{THIS_MACHINE} ansible_connection=local\n", encoding="ascii")
+    return {"ANSIBLE_INVENTORY": str(inventory), "ANSIBLE_INVENTORY_ENABLED": "ansible.builtin.ini"}
 
 
 @contextmanager

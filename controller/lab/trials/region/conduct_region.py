@@ -48,6 +48,15 @@ def describe_result(evidence: RegionEvidence, failure: str) -> DrillResult:
     )
 
 
+def say_switched_back(region: str, lost: int) -> str:
+    """Return how the finding about the switchover back begins; who judges a record looks for it.
+
+    >>> say_switched_back("tokyo", 0)
+    'switchover back to tokyo: 0 rows lost'
+    """
+    return f"switchover back to {region}: {lost} rows lost"
+
+
 def _list_findings(evidence: RegionEvidence) -> Iterator[str]:
     yield f"{evidence.acknowledged} rows of {evidence.person or 'nobody'} were acknowledged through the proxy"
     if evidence.rto_seconds is not None:
@@ -72,5 +81,5 @@ def _list_findings(evidence: RegionEvidence) -> Iterator[str]:
         yield f"rebuild: a new copy in {evidence.region} followed after {evidence.rebuilt_seconds:.1f} s"
     if evidence.turned_lost is not None:
         still = 0.0 if evidence.turned is None else evidence.turned.seconds
-        yield f"switchover back to {evidence.region}: {len(evidence.turned_lost)} rows lost, no write for {still:.2f} s"
+        yield f"{say_switched_back(evidence.region, len(evidence.turned_lost))}, no write for {still:.2f} s"
     yield NOT_TRIED
