@@ -17,7 +17,7 @@ from controller.drills.drill_record import DrillRecord, ExpectedRecovery, Measur
 from controller.drills.drill_store import KeptDrill, find_kept_drill, keep_drill
 from controller.errors import DrillRefused
 from controller.lab.trials.region.conduct_region import say_switched_back
-from controller.lab.trials.region_playbook import RegionTask, judge_region_drill
+from controller.lab.trials.region_playbook import RegionTask, choose_drill_end
 from tests.cli.running import ROOT, Done, here
 from tests.policies import NOON
 
@@ -37,6 +37,7 @@ class Computer:
     def find_postgres(self): return Path("bin")
 
 
+region_playbook.list_drill_namespaces = list  # of this computer: other tests may be drilling there
 own_command._PROGRAM = (folder / "drill.py").read_text()
 exec(Path({action!r}).read_text())
 ThisMachine = Computer
@@ -227,10 +228,10 @@ def test_a_record_is_well_only_where_nothing_at_all_is_wrong(
     change: Callable[[DrillRecord], DrillRecord], left: tuple[str, ...], why: str
 ) -> None:
     kept = KeptDrill(Path("r.json"), "", (Path("r.ja.md"), Path("r.en.md")))
-    assert judge_region_drill(TASK, GOOD, kept, ()).end == "done"
-    found = judge_region_drill(TASK, change(GOOD), kept, left)
+    assert choose_drill_end(TASK, GOOD, kept, ()).end == "done"
+    found = choose_drill_end(TASK, change(GOOD), kept, left)
     assert (found.end, why in found.reason) == ("failed", True)
-    one = judge_region_drill(TASK, GOOD, KeptDrill(Path("r.json"), "", (Path("r.en.md"),)), ())
+    one = choose_drill_end(TASK, GOOD, KeptDrill(Path("r.json"), "", (Path("r.en.md"),)), ())
     assert (one.end, one.reason) == ("failed", "no report in ja")
 
 

@@ -5,16 +5,14 @@ The record is read again from where it is kept: what a command says of itself pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from controller.cloud.pulumi_engine import LAB
 from controller.drills.conduct import describe_targets
-from controller.drills.drill_record import DrillRecord, list_targets
+from controller.drills.drill_record import DrillRecord, list_targets, parse_drill_record
 from controller.drills.drill_store import KeptDrill, find_kept_drill
 from controller.errors import DrillRefused
 from controller.lab.lab_operations import load_lab_operations
@@ -85,19 +83,11 @@ def drill_region(task: RegionTask) -> DrillEnd:
     except CommandEndUnknown as error:
         message = f"{error}; it did not pass. What it has left on this machine is removed by the next drill"
         raise DrillRefused(message) from None
-    record = _read_said(document)
-    return judge_region_drill(task, record, find_kept_drill(record, task.state), list_drill_namespaces())
+    record = parse_drill_record(json.dumps(dict(document)).encode(), "what the drill said")
+    return choose_drill_end(task, record, find_kept_drill(record, task.state), list_drill_namespaces())
 
 
-def _read_said(document: Mapping[str, Any]) -> DrillRecord:
-    try:
-        return DrillRecord.model_validate(document)
-    except ValidationError as error:
-        message = f"the drill said no record that can be read ({error.error_count()} faults): it did not pass"
-        raise DrillRefused(message) from None
-
-
-def judge_region_drill(task: RegionTask, record: DrillRecord, kept: KeptDrill, left: Sequence[str]) -> DrillEnd:
+def choose_drill_end(task: RegionTask, record: DrillRecord, kept: KeptDrill, left: Sequence[str]) -> DrillEnd:
     """Judge a record that is kept, and what is left on the machine: `done` only where nothing at all is wrong.
 
     `left` are the drill's namespaces that are still there.
