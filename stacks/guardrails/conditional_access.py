@@ -2,12 +2,14 @@
 
 A condition is asked with a stranger: somebody of whom nothing is known but an address, at several hours. What lets him
 in at all of them is no condition, however it is written. CEL is evaluated by its own C++ implementation.
+
+Claims of a token: GitHub, "OpenID Connect reference". Of any other issuer's claims a stranger has some value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -59,6 +61,28 @@ _KNOWN: Final[dict[str, Any]] = {
     "OsType": {"OS_UNSPECIFIED": 0, **{name: number for number, name in enumerate(_SYSTEMS, 1)}},
     "DeviceEncryptionStatus": {"ENCRYPTION_UNSPECIFIED": 0, "UNENCRYPTED": 2, "ENCRYPTED": 3},
 }
+_STRANGERS_CLAIMS: Final[dict[str, Any]] = {
+    "event_name": "push",
+    "iss": "https://token.actions.githubusercontent.com",
+    "ref": "refs/heads/main",
+    "ref_type": "branch",
+    "repository": "stranger/none",
+    "repository_owner": "stranger",
+    "repository_visibility": "private",
+    "runner_environment": "github-hosted",
+    "sub": "repo:stranger/none:ref:refs/heads/main",
+}
+"""Of a job in somebody else's repository: what he can choose himself is as he needs it."""
+_CLAIMS = ("assertion", "attribute", "google")
+_MEMBER_OF = r"\b{name}\s*(?:\.\s*(\w+)|\[\s*[\"']([^\"']+)[\"']\s*\])"
+"""A part of a map in CEL, in both spellings: `levels.a` and `levels["a"]`."""
+_REQUEST: Final[dict[str, Any]] = {
+    "destination": {"ip": "203.0.113.9", "port": 443},
+    "request.host": "host.example",
+    "request.path": "/",
+    "resource": {"name": "name", "service": "iap.googleapis.com", "type": "iap.googleapis.com/WebBackendService"},
+}
+"""What is asked for is no matter of who asks."""
 _ANYBODY = frozenset(["ANY_IDENTITY", "ANY_USER_ACCOUNT"])
 BASIC_FIELDS = ("devicePolicy", "ipSubnetworks", "members", "regions", "requiredAccessLevels", "vpcNetworkSources")
 
@@ -73,12 +97,28 @@ def admits_stranger(expression: str) -> bool | None:
         compiled = _get_environment().compile(expression)
     except RuntimeError:
         return None
-    levels = dict.fromkeys(re.findall(r"\blevels\.(\w+)", expression), False)
-    for address in _ADDRESSES:
-        known = {**_KNOWN, "levels": levels, "origin.ip": address, "origin.region_code": "ZZ"}
-        if all(compiled.eval(data={**known, "request.time": at}).value() is True for at in _TIMES):
-            return True
+    for about in _describe_strangers(expression):
+        for address in _ADDRESSES:
+            known = {**_KNOWN, **_REQUEST, **about, "origin.ip": address, "origin.region_code": "ZZ"}
+            if all(compiled.eval(data={**known, "request.time": at}).value() is True for at in _TIMES):
+                return True
     return False
+
+
+def _describe_strangers(expression: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what is held of a stranger: he has every claim that is asked for, with values of his own; or none."""
+    levels = dict.fromkeys(_list_members("levels", expression), False)
+    for claims in (_STRANGERS_CLAIMS, {}):
+        about: dict[str, Any] = {"levels": levels}
+        for name in _CLAIMS:
+            asked = dict.fromkeys(_list_members(name, expression), "stranger")
+            about[name] = {**asked, **claims, "subject": claims["sub"]} if claims else {}
+        yield about
+
+
+def _list_members(name: str, expression: str) -> list[str]:
+    found = re.findall(_MEMBER_OF.format(name=name), expression)
+    return [dotted or quoted for dotted, quoted in found]
 
 
 @cache
