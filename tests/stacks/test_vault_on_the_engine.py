@@ -67,3 +67,4 @@ def test_a_region_is_lost_with_its_vaulted_instance(tmp_path: Path, monkeypatch:
     said = pair.deploy({"failover": "osaka"})
     assert pair.count_calls_to_the_lost() == 0, said
     assert not re.search(r"\d+ (deleted|replaced)", said), said
+    pair.leaves_nothing_to_do()
