@@ -236,3 +236,10 @@ def test_backups_are_not_made_to_keep_less(changes: dict[str, object], words: st
 )
 def test_backups_may_be_kept_longer_and_a_region_may_be_lost(changes: dict[str, object]) -> None:
     assert not refused({**KEPT, **changes}, BACKED_UP)
+
+
+def test_a_label_that_somebody_changed_counts_for_nothing() -> None:
+    """The operations are then taken for new ones: refused, and no traceback."""
+    settings = {**SETTINGS, "userLabels": {"operations": "two"}}
+    instance = one(DATABASE.type, DATABASE.name, **{**DATABASE.outputs, "settings": settings})
+    assert "database.operations.0: " in refused(KEPT, (VAULT, PLAN, ASSOCIATION, instance))

@@ -21,7 +21,8 @@ Record = Sequence[DeployedResource]
 COPIES = "-copies"
 """How the name of a bucket for copies of files ends."""
 _SECONDS_A_DAY = 86_400
-_SECONDS = re.compile(r"(\d{1,12})s")
+_SECONDS = re.compile(r"([0-9]{1,12})s")
+_COUNT = re.compile(r"[0-9]{1,9}")
 _FAILOVER = "failover"
 _LEAVE = (
     "Leave the vault first: `vault: detached`, deploy, `pulumi refresh`, remove the key, deploy (stacks/SERVICES.md)"
@@ -149,7 +150,8 @@ def _count_operations(configured: StackConfiguration, name: str, deployed: Recor
         for one in find_deployed(deployed, "DatabaseInstance")
         if one.name.partition(".")[0] in instances
     ]
-    return max((int(one.get("operations") or 0) for one in labels), default=0)
+    counted = [str(one.get("operations")) for one in labels]
+    return max((int(one) for one in counted if _COUNT.fullmatch(one)), default=0)
 
 
 def _count_days(vault: Mapping[str, Any]) -> int:
