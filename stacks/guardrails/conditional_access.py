@@ -202,7 +202,8 @@ def _check_basic_condition(condition: Any) -> Violations:  # noqa: ANN401 any JS
     asked = {name: condition.get(name) for name in BASIC_FIELDS}
     if any(value is UNKNOWN for value in asked.values()):
         return
-    ranges = [one for one in asked["ipSubnetworks"] or () if isinstance(one, str)]
+    given = asked["ipSubnetworks"]
+    ranges = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
     if any(_contains_strangers(one) for one in ranges):
         yield say("level-everywhere", ranges=", ".join(ranges))
     if not any(_asks_something(value) for value in asked.values()):
@@ -243,7 +244,8 @@ def _list_items(resource: CheckedResource, path: str) -> list[Any]:
 def _is_open_way(policy: Any, way: str) -> bool:  # noqa: ANN401 any JSON
     """In: any identity from anywhere. Out: any identity to every project."""
     source, target = ("ingressFrom", "ingressTo") if way == "ingressPolicies" else ("egressFrom", "egressTo")
-    if get_value(policy, f"{source}.identityType") not in _ANYBODY:
+    identities = get_value(policy, f"{source}.identityType")
+    if not isinstance(identities, str) or identities not in _ANYBODY:
         return False
     if way == "egressPolicies":
         resources = get_value(policy, f"{target}.resources")
@@ -251,7 +253,9 @@ def _is_open_way(policy: Any, way: str) -> bool:  # noqa: ANN401 any JSON
     sources = get_value(policy, f"{source}.sources")
     if sources is UNKNOWN:
         return False
-    return not sources or any(get_value(one, "accessLevel") == "*" for one in sources)
+    if not isinstance(sources, list) or not sources:
+        return True
+    return any(get_value(one, "accessLevel") == "*" for one in sources)
 
 
 CONDITIONS = Guardrail("conditional-access", "3.2(5), 6.1(7)", require_conditions)

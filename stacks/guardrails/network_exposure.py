@@ -137,7 +137,7 @@ def _check_firewall(resource: CheckedResource) -> Violations:
     if not outward and not given and (resource.get_input("sourceTags") or resource.get_input("sourceServiceAccounts")):
         return
     services = [(get_value(one, "protocol"), get_value(one, "ports")) for one in permits]
-    yield from _check_ranges(given or [], services, outward=outward)
+    yield from _check_ranges(given if isinstance(given, list) else [], services, outward=outward)
 
 
 def _check_policy_rule(resource: CheckedResource) -> Violations:
@@ -156,7 +156,7 @@ def _check_policy_rule(resource: CheckedResource) -> Violations:
     services = [
         (get_value(one, "ipProtocol"), get_value(one, "ports")) for one in (layers if isinstance(layers, list) else ())
     ]
-    yield from _check_ranges(given or [], services, outward=outward)
+    yield from _check_ranges(given if isinstance(given, list) else [], services, outward=outward)
 
 
 _OTHER_SOURCES = ("srcSecureTags", "srcAddressGroups", "srcNetworkScope", "srcNetworkContext", "destAddressGroups")
