@@ -181,7 +181,8 @@ def _check_ranges(given: Sequence[Any], services: Sequence[tuple[Any, Any]], *, 
 def _read_networks(given: Iterable[Any]) -> Iterable[Network]:
     for one in given:
         try:
-            yield ip_network(one, strict=False)
+            # A bare number would be an address to Python, and is none to Google.
+            yield ip_network(one if isinstance(one, str) else "", strict=False)
         except ValueError:
             # Unknown, or no range at all: Google refuses that.
             continue
