@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from controller.cloud.iam_drift.exported_policies import ExportedPolicies
 from controller.cloud.iam_drift.find_iam_drift import GrantFault, IamDrift, find_iam_drift
 from controller.cloud.iam_drift.grants import Grant
 from controller.cloud.installation import PROJECT
-from controller.cloud.pulumi_engine import BOOTSTRAP, LAB, Engine, EngineFailed
+from controller.cloud.pulumi_engine import BOOTSTRAP, LAB, STACKS, Engine, EngineFailed
 from controller.errors import CloudError
 from controller.inputs.bounded_json import parse_json
 from controller.inputs.real_path import find_real_path
@@ -118,6 +119,10 @@ def _prepare_plan(path: Path) -> Path:
     """
     try:
         path.touch(mode=0o600)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.is_file():
+            path.chmod(0o600)
     except OSError as error:
         message = f"{path}: the plan cannot be saved there: {error.strerror}"
         raise CloudError(message) from None
@@ -265,6 +270,9 @@ def _run(
     command: str, stack: str, policies: Path, *given: str, approval: Approval | None = None, as_json: bool
 ) -> Engine:
     """Run a command of the engine; before it is started, see that somebody agrees to it or can be asked."""
+    if stack not in STACKS:
+        message = f"{stack}: no such stack; there are {', '.join(STACKS)}"
+        raise CloudError(message)
     terminal = os.isatty(_KEYBOARD) and os.isatty(_ERRORS if as_json else _SCREEN)
     agreed = choose_approval(command, stack, approval or Approval(), terminal=terminal)
     engine = choose_engine(stack, _progress, policies=policies)

@@ -5,15 +5,21 @@ The lab is deployed nowhere and nobody is asked. A rehearsal of staging or produ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from controller.cloud.pulumi_engine import LAB
 from controller.errors import CloudError
+from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.real_path import find_real_path
+from controller.inputs.shown_text import shorten_text
 
 CHANGING = frozenset({"up", "refresh", "destroy"})
 """Commands that change a stack, or the engine's record of it."""
+
+_LARGEST_PLAN = 256 * 1024 * 1024
+"""Bytes; production's has about one million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,13 @@ def choose_approval(command: str, stack: str, given: Approval, *, terminal: bool
         terminal: whether somebody sits at a terminal who can be asked.
 
     Raises:
-        CloudError: nobody can be asked, and nobody has agreed before; or the plan is not there.
+        CloudError: nobody can be asked, and nobody has agreed before; or the plan is not there, not whole, or another
+            stack's.
     """
     if command not in CHANGING:
         return ()
     # The engine works in another folder than the person who names the file.
-    plan = ("--plan", str(_find_plan(given.plan))) if given.plan is not None else ()
+    plan = ("--plan", str(_find_plan(given.plan, stack))) if given.plan is not None else ()
     if stack == LAB:
         return (*plan, "--yes")
     if not given.yes:
@@ -66,8 +73,26 @@ def _advise(command: str, stack: str) -> str:
     return f"run it at a terminal, or say that nobody looks at it: --yes --without-plan (a {command} has no plan)"
 
 
-def _find_plan(plan: Path) -> Path:
+def _find_plan(plan: Path, stack: str) -> Path:
+    """Return where the plan is, after a look into it: the engine says of a damaged one `EOF` and no more."""
+    advice = f"'tsunagu cloud preview --stack {stack} --save-plan {plan}' writes one"
     if not plan.is_file():
-        message = f"{plan}: no such plan; 'tsunagu cloud preview --save-plan {plan}' writes one"
+        message = f"{plan}: no such plan; {advice}"
+        raise CloudError(message)
+    try:
+        held = parse_json(plan.read_bytes(), most_bytes=_LARGEST_PLAN)
+    except OSError as error:
+        message = f"{plan}: the plan cannot be read: {error.strerror}"
+        raise CloudError(message) from None
+    except JsonRefused as error:
+        message = f"{plan}: the plan is not whole ({error}); {advice}"
+        raise CloudError(message) from None
+    planned = held.get("resourcePlans") if isinstance(held, Mapping) else None
+    if not isinstance(planned, Mapping) or not planned:
+        message = f"{plan}: it is no plan, or nothing is planned in it; {advice}"
+        raise CloudError(message)
+    others = [urn for urn in planned if not urn.startswith(f"urn:pulumi:{stack}::")]
+    if others:
+        message = f"{plan}: a plan of another stack than {stack}: it plans {shorten_text(others[0])}; {advice}"
         raise CloudError(message)
     return find_real_path(plan)

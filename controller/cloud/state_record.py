@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,13 @@ _VERSION = 3
 
 @dataclass(frozen=True, slots=True)
 class StateRecord:
-    """A whole record: `taken` is when the engine wrote it, `resources` how many it holds."""
+    """A whole record: `taken` is when the engine wrote it, `resources` how many it holds.
+
+    The engine writes the time in the zone of whoever ran it: a laptop in Japan and a job elsewhere differ by hours.
+    """
 
     path: Path
-    taken: str
+    taken: datetime
     resources: int
     deployment: Mapping[str, Any]
 
@@ -88,7 +92,19 @@ def _judge_record(stack: str, path: Path) -> StateRecord:
     if any(not (isinstance(one, Mapping) and str(one.get("urn")).startswith(begins)) for one in resources):
         message = f"{path}: it is of another stack than {stack}"
         raise CloudError(message)
-    return StateRecord(path, str(manifest.get("time")), len(resources), deployment)
+    taken = _read_time(manifest.get("time"))
+    if taken is None:
+        message = f"{path}: it does not say when it was written, so nobody knows whether it is the newest"
+        raise CloudError(message)
+    return StateRecord(path, taken, len(resources), deployment)
+
+
+def _read_time(text: object) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return read if read is not None and read.tzinfo is not None else None
 
 
 def main(arguments: list[str]) -> int:
@@ -101,7 +117,9 @@ def main(arguments: list[str]) -> int:
     except CloudError as error:
         sys.stderr.write(f"{escape_controls(str(error))}\n")
         return 1
-    sys.stderr.write(escape_controls(f"{found.path}: {found.resources} resources, taken {found.taken}") + "\n")
+    sys.stderr.write(
+        escape_controls(f"{found.path}: {found.resources} resources, taken {found.taken.isoformat()}") + "\n"
+    )
     sys.stdout.write(found.format_import())
     return 0
 

@@ -36,7 +36,11 @@ def _walk(part: Any) -> Any:  # noqa: ANN401 a schema is a tree of dictionaries 
     walked = {name: value if name == "metadata" else _walk(value) for name, value in part.items()}
     if kind in _STRICT:
         walked["strict"] = True
-    return core_schema.no_info_before_validator_function(_check_date, walked) if kind == "date" else walked
+    if kind == "date":
+        return core_schema.no_info_before_validator_function(_check_date, walked)
+    if kind == "literal" and any(type(one) is int for one in part["expected"]):
+        return core_schema.no_info_before_validator_function(_check_number, walked)
+    return walked
 
 
 def refuse_number(value: object) -> object:
@@ -53,6 +57,18 @@ def refuse_number(value: object) -> object:
 
 AddressText = BeforeValidator(refuse_number)
 """Goes with an address or a network of the standard library."""
+
+
+def _check_number(value: object) -> object:
+    """The value, if it is one of some numbers as YAML or JSON writes one: Python takes `true` and 1.0 for 1.
+
+    Raises:
+        PydanticCustomError: it is a truth value or a fraction.
+    """
+    if isinstance(value, bool | float):
+        kind = "int_type"
+        raise PydanticCustomError(kind, "write a whole number")
+    return value
 
 
 def _check_date(value: object) -> object:

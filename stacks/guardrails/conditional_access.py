@@ -2,12 +2,14 @@
 
 A condition is asked with a stranger: somebody of whom nothing is known but an address, at several hours. What lets him
 in at all of them is no condition, however it is written. CEL is evaluated by its own C++ implementation.
+
+Claims of a token: GitHub, "OpenID Connect reference". Of any other issuer's claims a stranger has some value.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -59,6 +61,28 @@ _KNOWN: Final[dict[str, Any]] = {
     "OsType": {"OS_UNSPECIFIED": 0, **{name: number for number, name in enumerate(_SYSTEMS, 1)}},
     "DeviceEncryptionStatus": {"ENCRYPTION_UNSPECIFIED": 0, "UNENCRYPTED": 2, "ENCRYPTED": 3},
 }
+_STRANGERS_CLAIMS: Final[dict[str, Any]] = {
+    "event_name": "push",
+    "iss": "https://token.actions.githubusercontent.com",
+    "ref": "refs/heads/main",
+    "ref_type": "branch",
+    "repository": "stranger/none",
+    "repository_owner": "stranger",
+    "repository_visibility": "private",
+    "runner_environment": "github-hosted",
+    "sub": "repo:stranger/none:ref:refs/heads/main",
+}
+"""Of a job in somebody else's repository: what he can choose himself is as he needs it."""
+_CLAIMS = ("assertion", "attribute", "google")
+_MEMBER_OF = r"\b{name}\s*(?:\.\s*(\w+)|\[\s*[\"']([^\"']+)[\"']\s*\])"
+"""A part of a map in CEL, in both spellings: `levels.a` and `levels["a"]`."""
+_REQUEST: Final[dict[str, Any]] = {
+    "destination": {"ip": "203.0.113.9", "port": 443},
+    "request.host": "host.example",
+    "request.path": "/",
+    "resource": {"name": "name", "service": "iap.googleapis.com", "type": "iap.googleapis.com/WebBackendService"},
+}
+"""What is asked for is no matter of who asks."""
 _ANYBODY = frozenset(["ANY_IDENTITY", "ANY_USER_ACCOUNT"])
 BASIC_FIELDS = ("devicePolicy", "ipSubnetworks", "members", "regions", "requiredAccessLevels", "vpcNetworkSources")
 
@@ -73,12 +97,28 @@ def admits_stranger(expression: str) -> bool | None:
         compiled = _get_environment().compile(expression)
     except RuntimeError:
         return None
-    levels = dict.fromkeys(re.findall(r"\blevels\.(\w+)", expression), False)
-    for address in _ADDRESSES:
-        known = {**_KNOWN, "levels": levels, "origin.ip": address, "origin.region_code": "ZZ"}
-        if all(compiled.eval(data={**known, "request.time": at}).value() is True for at in _TIMES):
-            return True
+    for about in _describe_strangers(expression):
+        for address in _ADDRESSES:
+            known = {**_KNOWN, **_REQUEST, **about, "origin.ip": address, "origin.region_code": "ZZ"}
+            if all(compiled.eval(data={**known, "request.time": at}).value() is True for at in _TIMES):
+                return True
     return False
+
+
+def _describe_strangers(expression: str) -> Iterator[Mapping[str, Any]]:
+    """Yield what is held of a stranger: he has every claim that is asked for, with values of his own; or none."""
+    levels = dict.fromkeys(_list_members("levels", expression), False)
+    for claims in (_STRANGERS_CLAIMS, {}):
+        about: dict[str, Any] = {"levels": levels}
+        for name in _CLAIMS:
+            asked = dict.fromkeys(_list_members(name, expression), "stranger")
+            about[name] = {**asked, **claims, "subject": claims["sub"]} if claims else {}
+        yield about
+
+
+def _list_members(name: str, expression: str) -> list[str]:
+    found = re.findall(_MEMBER_OF.format(name=name), expression)
+    return [dotted or quoted for dotted, quoted in found]
 
 
 @cache
@@ -162,7 +202,8 @@ def _check_basic_condition(condition: Any) -> Violations:  # noqa: ANN401 any JS
     asked = {name: condition.get(name) for name in BASIC_FIELDS}
     if any(value is UNKNOWN for value in asked.values()):
         return
-    ranges = [one for one in asked["ipSubnetworks"] or () if isinstance(one, str)]
+    given = asked["ipSubnetworks"]
+    ranges = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
     if any(_contains_strangers(one) for one in ranges):
         yield say("level-everywhere", ranges=", ".join(ranges))
     if not any(_asks_something(value) for value in asked.values()):
@@ -203,7 +244,8 @@ def _list_items(resource: CheckedResource, path: str) -> list[Any]:
 def _is_open_way(policy: Any, way: str) -> bool:  # noqa: ANN401 any JSON
     """In: any identity from anywhere. Out: any identity to every project."""
     source, target = ("ingressFrom", "ingressTo") if way == "ingressPolicies" else ("egressFrom", "egressTo")
-    if get_value(policy, f"{source}.identityType") not in _ANYBODY:
+    identities = get_value(policy, f"{source}.identityType")
+    if not isinstance(identities, str) or identities not in _ANYBODY:
         return False
     if way == "egressPolicies":
         resources = get_value(policy, f"{target}.resources")
@@ -211,7 +253,9 @@ def _is_open_way(policy: Any, way: str) -> bool:  # noqa: ANN401 any JSON
     sources = get_value(policy, f"{source}.sources")
     if sources is UNKNOWN:
         return False
-    return not sources or any(get_value(one, "accessLevel") == "*" for one in sources)
+    if not isinstance(sources, list) or not sources:
+        return True
+    return any(get_value(one, "accessLevel") == "*" for one in sources)
 
 
 CONDITIONS = Guardrail("conditional-access", "3.2(5), 6.1(7)", require_conditions)

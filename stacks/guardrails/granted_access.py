@@ -86,6 +86,11 @@ _OPENING = re.compile(
 )
 """Permissions by which the holder of a role of one's own could open the rest."""
 
+_GOOGLE_ACCOUNTS = "//goog/"
+"""Begins the names of persons, groups and customers in deny policies ("IAM principal identifiers")."""
+_POLICY_KEYS = frozenset(["auditConfigs", "bindings", "etag", "version"])
+_BINDING_KEYS = frozenset(["condition", "members", "role"])
+
 
 @dataclass(frozen=True)
 class GrantedRole:
@@ -106,11 +111,27 @@ def list_grants(resource: CheckedResource) -> Iterator[GrantedRole]:
         return
     policy = resource.get_input("policyData")
     if isinstance(policy, str):
-        read = parse_json(policy)
-        bindings = read.get("bindings") if isinstance(read, Mapping) else None
-        yield from (_build_grant(one) for one in bindings or () if isinstance(one, Mapping))
+        yield from map(_build_grant, _read_bindings(policy))
     elif policy is None:
         yield _build_grant(resource.inputs)
+
+
+def _read_bindings(policy: str) -> list[Mapping[str, Any]]:
+    """The bindings of a policy. The provider takes their keys in any case, so only the proper spelling is read.
+
+    Raises:
+        JsonRefused: it has another form than Google's reference says.
+    """
+    read = parse_json(policy)
+    bindings = read.get("bindings", []) if isinstance(read, Mapping) and _POLICY_KEYS.issuperset(read) else None
+    if not isinstance(bindings, list) or not all(map(_is_binding, bindings)):
+        message = "needs {bindings: [{role, members: [...]}]}, with no key beside those of a policy"
+        raise JsonRefused(1, message)
+    return bindings
+
+
+def _is_binding(one: object) -> bool:
+    return isinstance(one, Mapping) and _BINDING_KEYS.issuperset(one) and isinstance(one.get("role"), str)
 
 
 def _build_grant(given: Mapping[str, Any]) -> GrantedRole:
@@ -140,9 +161,10 @@ def find_member_fault(member: str, directory: str) -> str:
         case "group":
             fault = "bound-to-foreign-group" if _is_foreign(rest.rpartition("@")[2], directory) else ""
         case "principal":
-            fault = "bound-to-person" if "/workforcePools/" in rest else ""
+            fault = "bound-to-person" if "/workforcePools/" in rest or rest.startswith(_GOOGLE_ACCOUNTS) else ""
         case "principalset":
-            fault = "bound-to-many" if rest.endswith("/*") or "cloudresourcemanager" in rest else ""
+            many = rest.endswith("/*") or "cloudresourcemanager" in rest or rest.startswith(_GOOGLE_ACCOUNTS)
+            fault = "bound-to-many" if many else ""
         case "serviceaccount":
             pass
         case _:

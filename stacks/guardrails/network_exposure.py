@@ -21,6 +21,8 @@ MOST_ADDRESSES: Final = {4: 2**16, 6: 2**96}
 """Public addresses that a rule may let in at most: more is not somebody, but the internet."""
 MANAGEMENT_PORTS = (22, 3389, 5432, 3306, 1433, 6379, 9200, 27017)
 """Shells, screens and databases: from no public address, however few."""
+_LONGEST_PORT = 9
+"""Digits of what may be a port's number."""
 POLICY_RULES = (
     "compute.FirewallPolicyRule",
     "compute.NetworkFirewallPolicyRule",
@@ -135,7 +137,7 @@ def _check_firewall(resource: CheckedResource) -> Violations:
     if not outward and not given and (resource.get_input("sourceTags") or resource.get_input("sourceServiceAccounts")):
         return
     services = [(get_value(one, "protocol"), get_value(one, "ports")) for one in permits]
-    yield from _check_ranges(given or [], services, outward=outward)
+    yield from _check_ranges(given if isinstance(given, list) else [], services, outward=outward)
 
 
 def _check_policy_rule(resource: CheckedResource) -> Violations:
@@ -154,7 +156,7 @@ def _check_policy_rule(resource: CheckedResource) -> Violations:
     services = [
         (get_value(one, "ipProtocol"), get_value(one, "ports")) for one in (layers if isinstance(layers, list) else ())
     ]
-    yield from _check_ranges(given or [], services, outward=outward)
+    yield from _check_ranges(given if isinstance(given, list) else [], services, outward=outward)
 
 
 _OTHER_SOURCES = ("srcSecureTags", "srcAddressGroups", "srcNetworkScope", "srcNetworkContext", "destAddressGroups")
@@ -168,7 +170,7 @@ def _check_ranges(given: Sequence[Any], services: Sequence[tuple[Any, Any]], *, 
     if _is_internet(public):
         if not outward:
             yield say("firewall-open", ranges=shown)
-        elif any(protocol == "all" or not ports for protocol, ports in services):
+        elif any(_fold(protocol) == "all" or not ports for protocol, ports in services):
             yield say("firewall-out", ranges=shown)
     elif public and not outward:
         ports = sorted({port for protocol, spans in services for port in _list_management_ports(protocol, spans)})
@@ -179,7 +181,8 @@ def _check_ranges(given: Sequence[Any], services: Sequence[tuple[Any, Any]], *, 
 def _read_networks(given: Iterable[Any]) -> Iterable[Network]:
     for one in given:
         try:
-            yield ip_network(one, strict=False)
+            # A bare number would be an address to Python, and is none to Google.
+            yield ip_network(one if isinstance(one, str) else "", strict=False)
         except ValueError:
             # Unknown, or no range at all: Google refuses that.
             continue
@@ -201,15 +204,20 @@ def _is_inside(network: Network, other: Network) -> bool:
     return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
 
 
+def _fold(protocol: object) -> str:
+    """A protocol in one spelling: the provider takes any case."""
+    return str(protocol).lower()
+
+
 def _list_management_ports(protocol: Any, ports: Any) -> list[int]:  # noqa: ANN401 any JSON
-    if protocol not in ("all", "tcp", "6"):
+    if _fold(protocol) not in ("all", "tcp", "6"):
         return []
     if not isinstance(ports, list) or not ports:
         return [*MANAGEMENT_PORTS]
     found = []
     for span in ports:
         first, _, last = str(span).partition("-")
-        if first.isdigit() and (not last or last.isdigit()):
+        if all(one.isdecimal() and len(one) <= _LONGEST_PORT for one in (first, last or first)):
             found += [port for port in MANAGEMENT_PORTS if int(first) <= port <= int(last or first)]
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stacks.guardrails.guardrail import UNKNOWN, CheckedResource, Guardrail, Violations, say
+from stacks.guardrails.guardrail import CheckedResource, Guardrail, Violations, get_value, say
 
 PUBLIC = "public"
 """Setting: names of backends and services that may do without the proxy. None, unless the pack's settings say so."""
@@ -59,8 +59,8 @@ def require_web_firewall(resource: CheckedResource) -> Violations:
         given = resource.get_input("rules")
         rules = given if isinstance(given, list) else []
     for rule in rules:
-        if rule is not UNKNOWN and rule.get("preview") is True and str(rule.get("action", "")).startswith("deny"):
-            yield say("waf-preview", priority=rule.get("priority"))
+        if get_value(rule, "preview") is True and str(get_value(rule, "action")).startswith("deny"):
+            yield say("waf-preview", priority=get_value(rule, "priority"))
 
 
 PROXY = Guardrail("proxy-everywhere", "6.1(7), 3.2(5)", require_proxy)

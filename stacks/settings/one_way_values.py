@@ -18,6 +18,7 @@ from ipaddress import IPv4Network
 from stacks.settings.configuration import StackConfiguration
 from stacks.settings.deployed_record import DeployedResource, find_deployed
 from stacks.settings.region_problems import RegionProblem
+from stacks.settings.services.one_way_backups import find_backup_problems, find_lock_problems
 
 Record = Sequence[DeployedResource]
 AUDIT = "-audit"
@@ -25,7 +26,6 @@ AUDIT = "-audit"
 FILES = "-files"
 """How the name of a bucket for an application's files ends."""
 _LONGEST_NUMBER = 9
-_SECONDS_A_DAY = 86_400
 _RUNS = ("Service", "Job")
 _CLOUD_RUN = "gcp:cloudrunv2/"
 _DATABASE = "DatabaseInstance"
@@ -35,6 +35,7 @@ def find_one_way_problems(configured: StackConfiguration, deployed: Record) -> I
     """Yield what cannot be had any more, as the file says it, of what is deployed."""
     yield from _find_shortened_audit(configured, deployed)
     yield from _find_replaced_ranges(configured, deployed)
+    yield from find_backup_problems(configured, deployed)
     if configured.protected:
         yield from _find_moved_data(configured, deployed)
         yield from _find_lost_data(configured, deployed)
@@ -56,19 +57,11 @@ def find_ignored_values(configured: StackConfiguration, deployed: Record) -> Ite
 
 
 def _find_shortened_audit(configured: StackConfiguration, deployed: Record) -> Iterator[RegionProblem]:
+    audit = configured.audit
     for bucket in find_deployed(deployed, "Bucket"):
-        policy = bucket.outputs.get("retentionPolicy") or {}
-        if not bucket.name.endswith(AUDIT) or not policy.get("isLocked"):
-            continue
-        days = int(float(policy["retentionPeriod"])) // _SECONDS_A_DAY
-        if not configured.audit.locked:
-            message = "the audit logs' bucket is locked, and a lock is never taken off: write `locked: true`"
-            yield ("audit", "locked"), message
-        if configured.audit.retention_days < days:
-            message = (
-                f"the audit logs' bucket is locked at {days} days, and Google only lengthens that: write {days} or more"
-            )
-            yield ("audit", "retention-days"), message
+        if bucket.name.endswith(AUDIT):
+            what, days = "the audit logs' bucket", audit.retention_days
+            yield from find_lock_problems(bucket, ("audit",), what, days=days, locked=audit.locked)
 
 
 def _find_replaced_ranges(configured: StackConfiguration, deployed: Record) -> Iterator[RegionProblem]:

@@ -90,6 +90,17 @@ def _find_stack_problems(loaded: StackConfiguration) -> Iterator[RegionProblem]:
         yield from find_pair_problems(loaded)
 
 
+def find_stack_configuration(stack: str, file: Path) -> StackConfiguration:
+    """Return the configuration that a stack's file holds, where no engine hands it over.
+
+    Raises:
+        PolicyError: the file cannot be read, or is no YAML.
+        ConfigurationRefused: what it holds is refused.
+    """
+    read_yaml(file, str(file))
+    return parse_stack_configuration(stack, _Lines(file).list_values(), file)
+
+
 def parse_named_configuration(
     model: type[Named],
     stack: str,

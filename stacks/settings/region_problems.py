@@ -11,6 +11,7 @@ from stacks.settings.configuration import CloudRunHosting, OnPremisesHosting, St
 from stacks.settings.database_pair import find_operation_problem
 from stacks.settings.google_locations import COUNTRIES, find_members, list_regions_of
 from stacks.settings.regions import RESERVED, Region, RegionId
+from stacks.settings.services.backups import ATTACHED
 from stacks.settings.services.images import find_image_location
 
 RegionProblem = tuple[tuple[str | int, ...], str]
@@ -118,13 +119,21 @@ def _find_database_problems(configured: StackConfiguration, name: str, known: li
     if database.vault is not None and configured.backup_vault is None:
         message = "the stack has no vault: write `tsunagu:backup-vault: {region: ...}`, or remove this key"
         yield (*place, "vault"), message
+    others = [region for region in known if region != database.primary]
+    vault = configured.backup_vault if database.vault == ATTACHED else None
+    # After a failover it may be so until the way back, which is no choice of anybody's.
+    if vault is not None and vault.region == database.primary and others:
+        message = (
+            f"the vault stands in {database.primary!r} as the database does, and would be lost with it: write another "
+            f"region at 'backup-vault' ({', '.join(others)})"
+        )
+        yield (*place, "vault"), message
     named = [("primary", database.primary), ("standby", database.standby)]
     yield from _find_unknown(place, ((key, value) for key, value in named if value is not None), known)
     if database.standby == database.primary:
         yield (*place, "standby"), "the replica stands in another region than 'primary'"
     elif database.standby is None and len(known) > len(("primary", "standby")):
-        others = " or ".join(region for region in known if region != database.primary)
-        yield place, f"the stack has {len(known)} regions: write `standby: ` with the replica's ({others})"
+        yield place, f"the stack has {len(known)} regions: write `standby: ` with the replica's ({' or '.join(others)})"
     else:
         operations = database.operations
         named_there = [(number, region) for number, one in enumerate(operations) for region in one.values()]

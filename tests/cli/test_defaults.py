@@ -11,6 +11,7 @@ from controller.cli.conventions import defaults
 from controller.cli.conventions.defaults import CONSENTS, ELSEWHERE, read_defaults
 from controller.cli.output import Exit
 from controller.errors import InputError, TsunaguError
+from controller.offline_google.environment import OFFLINE
 from controller.operations.operators_file import VARIABLE
 from tests.cli.running import here
 
@@ -158,5 +159,7 @@ def test_a_slip_in_a_variable_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("TSUNAGU_POLICES", "elsewhere")
     done = here("check", "--policies", "nowhere", cwd=tmp_path)
     assert "TSUNAGU_POLICES is not read; did you mean TSUNAGU_POLICIES?" in done.errors
+    monkeypatch.setenv(OFFLINE, "1")
+    assert f"{OFFLINE} is not read" not in here("check", "--policies", "nowhere", cwd=tmp_path).errors
     monkeypatch.setenv(VARIABLE, "/gone/operations.yaml")
     assert f"{VARIABLE} is not read" not in here("check", "--policies", "nowhere", cwd=tmp_path).errors

@@ -23,6 +23,11 @@ REAL = ("staging", "production")
 NO_ACQUISITION = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
 
 
+def write_plan(path: Path, stack: str) -> None:
+    planned = {f"urn:pulumi:{stack}::tsunagu::pulumi:pulumi:Stack::tsunagu-{stack}": {"steps": ["create"]}}
+    path.write_text(json.dumps({"manifest": {}, "config": {}, "resourcePlans": planned}), encoding="utf-8")
+
+
 @pytest.mark.parametrize("stack", REAL)
 @pytest.mark.parametrize("command", sorted(CHANGING))
 def test_nobody_is_passed_over(stack: str, command: str, tmp_path: Path) -> None:
@@ -35,9 +40,54 @@ def test_nobody_is_passed_over(stack: str, command: str, tmp_path: Path) -> None
     plan = tmp_path / "plan.json"
     with pytest.raises(CloudError, match="no such plan"):
         choose_approval("up", stack, Approval(yes=True, plan=plan), terminal=False)
-    plan.write_text("{}", encoding="utf-8")
+    write_plan(plan, stack)
     assert choose_approval("up", stack, Approval(plan=plan), terminal=True) == ("--plan", str(plan))
     assert choose_approval("up", stack, Approval(yes=True, plan=plan), terminal=False)[-1] == "--yes"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "not whole"),
+        ('{"manifest": {}, "resourcePlans": {', "not whole"),
+        ("\x00", "not whole"),
+        ("[]", "no plan"),
+        ("{}", "no plan"),
+        ('{"resourcePlans": []}', "no plan"),
+        ('{"resourcePlans": {}}', "nothing is planned"),
+        (json.dumps({"resourcePlans": {"urn:pulumi:staging::tsunagu::T::a": {}}}), "another stack than production"),
+    ],
+)
+def test_a_plan_that_is_damaged_or_of_another_stack_is_refused_before_the_engine(
+    content: str, words: str, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(content, encoding="utf-8")
+    with pytest.raises(CloudError, match=words) as refused:
+        choose_approval("up", "production", Approval(yes=True, plan=plan), terminal=False)
+    assert str(refused.value).startswith(f"{plan}: ")
+    assert f"--stack production --save-plan {plan}" in str(refused.value)
+
+
+def test_a_stack_that_there_is_not_is_refused_before_any_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TSUNAGU_OFFLINE", "1")
+    monkeypatch.setenv("TSUNAGU_REHEARSAL", str(tmp_path / "rehearsal"))
+    for words in (("preview",), ("up", "--yes", "--without-plan"), ("drift",), ("destroy", "--yes", "--without-plan")):
+        done = here("cloud", *words, "--stack", "prodcution", cwd=ROOT)
+        assert done.code == 1
+        assert "prodcution: no such stack; there are lab, bootstrap, staging, production" in done.errors
+    assert not (tmp_path / "rehearsal").exists()
+
+
+def test_a_plan_is_saved_for_its_owner_only(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.touch(mode=0o644)
+    for place, words in ((tmp_path, "the plan cannot be saved there"), (plan, "")):
+        done = here("cloud", "preview", "--stack", "prodcution", "--save-plan", str(place), cwd=ROOT)
+        assert words in done.errors
+    assert plan.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_lab_asks_nobody_and_a_preview_needs_nobody() -> None:

@@ -34,6 +34,13 @@ def test_the_newest_that_is_whole_is_chosen(tmp_path: Path) -> None:
     assert json.loads(found.format_import())["deployment"]["manifest"]["time"] == "2026-11-29T00:00:00Z"
 
 
+def test_the_newest_is_chosen_by_its_moment_and_not_by_its_clock(tmp_path: Path) -> None:
+    write(tmp_path / "laptop.json", record(time="2026-11-30T22:10:00.123456789+09:00"))
+    newer = write(tmp_path / "job.json", record(time="2026-11-30T13:30:00Z"))
+    write(tmp_path / "timeless.json", record(manifest={}))
+    assert choose_newest_record("lab", [tmp_path]).path == newer
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
@@ -41,6 +48,9 @@ def test_the_newest_that_is_whole_is_chosen(tmp_path: Path) -> None:
         (record(resources=[]), "no resources"),
         (record(resources=None), "no resources"),
         (record(manifest=None), "no resources"),
+        (record(manifest={}), "when it was written"),
+        (record(time="yesterday"), "when it was written"),
+        (record(time="2026-11-30T13:30:00"), "when it was written"),
         ({**record(), "version": 4}, "version 3"),
         ({"version": 3}, "version 3"),
         ([], "version 3"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,32 @@ def test_a_member_that_is_not_known_hides_no_other() -> None:
     assert case.check("named-access")
     assert case.check("named-access", members=[UNKNOWN, "allUsers"])
     assert not case.check("named-access", members=[UNKNOWN])
+
+
+ODD: tuple[Any, ...] = (None, [], {}, True, 5, "²", [None], [[]], [UNKNOWN])
+"""What stands in the place of anything else: no guardrail may fail at it, whoever else refuses it."""
+
+
+def list_places(value: object, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every place below a value."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in pairs:
+        yield (*place, key)
+        yield from list_places(item, (*place, key))
+
+
+def put_in(value: Any, place: tuple[Any, ...], item: object) -> Any:  # noqa: ANN401 any JSON
+    """A value with something else at a place."""
+    if not place:
+        return item
+    changed = value.copy()
+    changed[place[0]] = put_in(value[place[0]], place[1:], item)
+    return changed
+
+
+@pytest.mark.parametrize("name", PROPER)
+def test_no_guardrail_fails_at_what_has_an_odd_form(name: str) -> None:
+    case = PROPER[name]
+    for place in list_places(case.inputs):
+        for odd in ODD:
+            case.list_stops(put_in(case.inputs, place, odd))

@@ -142,6 +142,15 @@ def test_nobody_shortens_what_a_vault_enforces(backups: Backups) -> None:
         backups.google.update(VAULT, backups.vault.id, vault())
 
 
+def test_a_vault_enforces_no_more_than_its_plans_keep(backups: Backups) -> None:
+    longer = vault(backupMinimumEnforcedRetentionDuration=f"{36 * 86400}s")
+    with pytest.raises(GoogleRefusal, match=r"36 days are more than the 35 for which .*affairs.* keeps backups"):
+        backups.google.update(VAULT, backups.vault.id, longer)
+    kept = backups.wanted_plan(backupRules=[{**RULE, "backupRetentionDays": 36}])
+    backups.google.update(PLAN, backups.plan.id, kept)
+    backups.google.update(VAULT, backups.vault.id, longer)
+
+
 def test_a_nightly_copy_needs_its_service_and_grants_on_both_buckets(tmp_path: Path) -> None:
     google = a_google(tmp_path / "world.db")
     for name, place in (("files", "ASIA1"), ("copies", OSAKA)):

@@ -84,6 +84,8 @@ def test_containers_have_the_limits_and_times_that_they_are_told(city: City) -> 
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
+        ("resources", {"cpu": True}, "resources.cpu: write a whole number"),
+        ("resources", {"cpu": 1.0}, "resources.cpu: write a whole number"),
         ("resources", {"cpu": 1, "memory-mebibytes": 4097}, "memory-mebibytes of 512 to 4096, or a cpu of 2 or 4 or 6"),
         ("resources", {"cpu": 2, "memory-mebibytes": 8193}, "memory-mebibytes of 512 to 8192"),
         ("resources", {"cpu": 4, "memory-mebibytes": 2047}, "memory-mebibytes of 2048 to 16384, or a cpu of 1 or 2"),

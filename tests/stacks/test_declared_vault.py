@@ -75,6 +75,7 @@ def test_a_database_is_taken_out_for_an_operation(city: City) -> None:
     ("changes", "words"),
     [
         ({"applications/affairs/database/vault": "attached"}, "affairs.database.vault: the stack has no vault"),
+        ({**VAULT, "backup-vault": {"region": "tokyo"}}, "affairs.database.vault: the vault stands in 'tokyo' as the"),
         ({**VAULT, "backup-vault": {"region": "nagoya"}}, "backup-vault.region: unknown region 'nagoya'"),
         (
             {**VAULT, "backup-vault": {"region": "osaka", "least-days": 36}},

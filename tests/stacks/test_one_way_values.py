@@ -129,3 +129,117 @@ def test_a_disk_that_will_not_get_smaller_is_told() -> None:
     (said,) = find_ignored_values(changed("production", {}), (rebuilt,))
     assert "has 700" in said
     assert not [*find_ignored_values(changed("production", {}), DEPLOYED)]
+
+
+VAULT = one("gcp:backupdisasterrecovery/backupVault:BackupVault", "vault", location=OSAKA)
+VAULT = one(VAULT.type, VAULT.name, **VAULT.outputs, backupMinimumEnforcedRetentionDuration=f"{20 * 86_400}s")
+PLAN = one(
+    "gcp:backupdisasterrecovery/backupPlan:BackupPlan", "affairs-tokyo", backupRules=[{"backupRetentionDays": 35.0}]
+)
+ASSOCIATION = one(
+    "gcp:backupdisasterrecovery/backupPlanAssociation:BackupPlanAssociation",
+    "affairs-tokyo",
+    resource=f"projects/{PROJECT}/instances/{NAME}",
+)
+SETTINGS = {"diskSize": 500.0, "tier": "db-perf-optimized-N-2", "userLabels": {"operations": "1"}}
+IN_THE_VAULT = one(DATABASE.type, DATABASE.name, **{**DATABASE.outputs, "settings": SETTINGS})
+COPIES = one(
+    BUCKET,
+    f"{PROJECT}-affairs-copies",
+    location=OSAKA.upper(),
+    retentionPolicy={"retentionPeriod": str(60 * 86_400), "isLocked": True},
+)
+BACKED_UP = (VAULT, PLAN, ASSOCIATION, IN_THE_VAULT, COPIES)
+KEPT: dict[str, object] = {
+    "backup-vault": {"region": "osaka", "least-days": 20, "kept-days": 35},
+    "applications/affairs/database/vault": "attached",
+    "applications/affairs/database/operations": [{"designate": "osaka"}],
+    "applications/affairs/database/tier": "db-perf-optimized-N-2",
+    "applications/affairs/database/disk-gigabytes": 500,
+    "applications/affairs/files/copies": {"region": "osaka", "retention-days": 60, "locked": True},
+}
+DATABASE_OF = "applications/affairs/database"
+COPIES_OF = "applications/affairs/files/copies"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"backup-vault": {"region": "osaka", "least-days": 19}},
+            "backup-vault.least-days: the vault enforces 20 days, and the stack only lengthens that: write 20 or more",
+        ),
+        (
+            {"backup-vault": {"region": "osaka", "least-days": 36, "kept-days": 40}},
+            "backup-vault.least-days: a plan keeps backups for 35 days, and Google lets no vault enforce more",
+        ),
+        (
+            {"backup-vault": REMOVED, f"{DATABASE_OF}/vault": REMOVED},
+            "backup-vault: the vault is deployed and protected, with the backups in it",
+        ),
+        (
+            {"backup-vault": {"region": "tokyo", "least-days": 20}, f"{DATABASE_OF}/vault": "detached"},
+            f"backup-vault.region: the vault stands in {OSAKA}, with the backups in it, and cannot move",
+        ),
+        ({f"{DATABASE_OF}/vault": REMOVED}, f"database: '{NAME}' is in the vault, and Google takes no change of it"),
+        (
+            {f"{DATABASE_OF}/operations": [{"designate": "osaka"}, {"switchover": "osaka"}]},
+            f"database.operations.1: '{NAME}' is in the vault, and Google takes no operation on it there. Leave",
+        ),
+        (
+            {
+                f"{DATABASE_OF}/operations": [{"designate": "osaka"}, {"switchover": "osaka"}],
+                f"{DATABASE_OF}/vault": "detached",
+            },
+            "database.operations.1: ",
+        ),
+        ({f"{DATABASE_OF}/tier": "db-perf-optimized-N-4"}, "database.tier: "),
+        ({f"{DATABASE_OF}/disk-gigabytes": 501}, "database.disk-gigabytes: "),
+        (
+            {COPIES_OF: {"region": "osaka", "retention-days": 59}},
+            "affairs.files.copies.retention-days: the bucket of copies is locked at 60 days, and Google only lengthens",
+        ),
+        ({COPIES_OF: {"region": "osaka", "retention-days": 60, "locked": False}}, "a lock is never taken off"),
+        (
+            {COPIES_OF: {"region": "tokyo", "retention-days": 60}},
+            f"copies.region: the bucket of copies lies in {OSAKA}",
+        ),
+        ({COPIES_OF: REMOVED}, "affairs.files.copies: the bucket of copies is deployed and protected"),
+    ],
+)
+def test_backups_are_not_made_to_keep_less(changes: dict[str, object], words: str) -> None:
+    wanted = {key: value for key, value in {**KEPT, **changes}.items() if value is not REMOVED}
+    said = refused(wanted, BACKED_UP)
+    assert words in said, said
+    assert "Pulumi.production.yaml:" in said
+    assert not refused(wanted, ()), "of nothing that is deployed nothing is undone"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"backup-vault": {"region": "osaka", "least-days": 35, "kept-days": 40}},
+        {COPIES_OF: {"region": "osaka", "retention-days": 61}},
+        {f"{DATABASE_OF}/vault": "detached"},
+        {f"{DATABASE_OF}/operations": [{"designate": "osaka"}, {"failover": "osaka"}]},
+        {f"{DATABASE_OF}/operations": [{"failover": "osaka"}], f"{DATABASE_OF}/tier": "db-perf-optimized-N-4"},
+    ],
+    ids=[
+        "as it is",
+        "as long as the plan",
+        "longer",
+        "out of the vault",
+        "failover",
+        "nothing of the lost one changes",
+    ],
+)
+def test_backups_may_be_kept_longer_and_a_region_may_be_lost(changes: dict[str, object]) -> None:
+    assert not refused({**KEPT, **changes}, BACKED_UP)
+
+
+def test_a_label_that_somebody_changed_counts_for_nothing() -> None:
+    """The operations are then taken for new ones: refused, and no traceback."""
+    settings = {**SETTINGS, "userLabels": {"operations": "two"}}
+    instance = one(DATABASE.type, DATABASE.name, **{**DATABASE.outputs, "settings": settings})
+    assert "database.operations.0: " in refused(KEPT, (VAULT, PLAN, ASSOCIATION, instance))

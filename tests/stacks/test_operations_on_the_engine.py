@@ -64,9 +64,9 @@ class Pair:
         assert answer.returncode != 0, answer.stdout
         return answer.stdout
 
-    def is_refused(self) -> str:
+    def is_refused(self, *operations: dict[str, str]) -> str:
         """What a preview says that refuses the file."""
-        answer = self.stack.pulumi("preview", *self.write(), **self._run)
+        answer = self.stack.pulumi("preview", *self.write(*operations), **self._run)
         assert answer.returncode != 0, answer.stdout
         assert "Traceback" not in answer.stdout
         return answer.stdout

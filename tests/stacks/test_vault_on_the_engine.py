@@ -19,11 +19,12 @@ class VaultedPair(Pair):
     """The stack with one database, and a vault in Osaka."""
 
     vault: str | None = "attached"
+    least_days = 14
 
     def write(self, *operations: dict[str, str]) -> tuple[str, str]:
         options = super().write(*operations)
         written = yaml.safe_load(self.file.read_text(encoding="utf-8"))
-        written["config"]["tsunagu:backup-vault"] = {"region": "osaka"}
+        written["config"]["tsunagu:backup-vault"] = {"region": "osaka", "least-days": self.least_days}
         if self.vault is not None:
             written["config"]["tsunagu:applications"][APPLICATION]["database"]["vault"] = self.vault
         self.file.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
@@ -56,7 +57,14 @@ def test_a_region_is_lost_with_its_vaulted_instance(tmp_path: Path, monkeypatch:
     pair.refresh()
     pair.leaves_nothing_to_do()
     # Google takes no other change of the instance meanwhile, so it is taken out and put in again.
-    assert "BackupDR backup plan attached" in pair.fails({"designate": "osaka"})
+    said = pair.is_refused({"designate": "osaka"})
+    assert "database.operations.0: " in said
+    assert "is in the vault, and Google takes no operation on it there" in said
+    pair.vault = None
+    assert "Google takes no change of it there: write `vault: detached` first" in pair.is_refused()
+    pair.least_days = 13
+    assert "least-days: the vault enforces 14 days" in pair.is_refused()
+    pair.least_days, pair.vault = 14, "attached"
     pair.leave_the_vault()
     pair.deploy({"designate": "osaka"})
     pair.vault = "attached"
@@ -67,3 +75,8 @@ def test_a_region_is_lost_with_its_vaulted_instance(tmp_path: Path, monkeypatch:
     said = pair.deploy({"failover": "osaka"})
     assert pair.count_calls_to_the_lost() == 0, said
     assert not re.search(r"\d+ (deleted|replaced)", said), said
+    pair.leaves_nothing_to_do()
+
+    pair.faults.unlink()
+    pair.refresh()
+    pair.leaves_nothing_to_do()

@@ -87,8 +87,9 @@ def read_defaults(command: str, words: Sequence[str], environment: Mapping[str, 
     return Defaults(values, origins, variables, tuple(_find_strangers(environment)))
 
 
-_OPERATORS_FILE = "TSUNAGU_OPERATIONS"
-"""No option, and read by `controller.operations.operators_file`, which takes longer to load than this needs."""
+_READ_ELSEWHERE = ("TSUNAGU_OFFLINE", "TSUNAGU_OPERATIONS", "TSUNAGU_REHEARSAL")
+"""No options, and read by `controller.offline_google.environment` and `controller.operations.operators_file`, which
+take longer to load than this needs."""
 
 
 def _find_policies(words: Sequence[str], environment: Mapping[str, str]) -> Path:
@@ -105,7 +106,7 @@ def _find_strangers(environment: Mapping[str, str]) -> Iterator[str]:
     table = load_option_table()
     known = {name_variable(name) for options in table.values() for name in options}
     known |= {name_variable(name, command) for command, options in table.items() for name in options}
-    known.add(_OPERATORS_FILE)
+    known.update(_READ_ELSEWHERE)
     for name in sorted(environment):
         if name.startswith("TSUNAGU_") and name not in known and environment[name]:
             ends = {one.removeprefix("TSUNAGU_"): one for one in known}

@@ -5,13 +5,10 @@ Of a real city nothing is cut from here: there the runbook is said, with what st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from controller.cloud.pulumi_engine import STACKS
+from controller.cloud.pulumi_engine import BOOTSTRAP, STACKS
 from controller.errors import DrillRefused
 from controller.lab.trials.region.rehearsed_stack import DrilledStack
 from stacks.settings.database_pair import (
@@ -21,9 +18,8 @@ from stacks.settings.database_pair import (
     SWITCHOVER,
     DatabasePair,
     OperationKind,
-    begin_pair,
-    follow_operations,
 )
+from stacks.settings.read_configuration import find_stack_configuration
 
 STEPS: tuple[OperationKind, ...] = (FAILOVER, REBUILD, SWITCHOVER)
 """Those of a whole drill, in order."""
@@ -76,7 +72,8 @@ def explain_real_stack(stack: str, region: str, file: Path, *, knows: bool) -> I
     """Yield the runbook of a drill of a real region, from the stack's file.
 
     Raises:
-        DrillRefused: the stack is none, or nobody said that they know what they ask for.
+        DrillRefused: the stack is none, has no databases, or nobody said that they know what they ask for.
+        TsunaguError: the stack's file is refused.
     """
     if stack not in STACKS:
         message = f"--stack {stack}: there are {', '.join(STACKS)}"
@@ -87,12 +84,14 @@ def explain_real_stack(stack: str, region: str, file: Path, *, knows: bool) -> I
             f"say {REAL_FLAG} to be told the steps that people take. Nothing was changed"
         )
         raise DrillRefused(message)
-    settings = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
+    if stack == BOOTSTRAP:
+        message = f"--stack {BOOTSTRAP}: it has no database: nothing could be switched. Nothing was changed"
+        raise DrillRefused(message)
+    configured = find_stack_configuration(stack, file)
     found = False
-    for name, application in settings["tsunagu:applications"].items():
-        database = application.get("database")
-        pair = None if database is None else _find_pair(settings, database)
-        if pair is not None and pair.primary.region == region:
+    for name, database in configured.databases.items():
+        pair = configured.find_pair(database)
+        if pair.primary.region == region:
             found = True
             yield from _explain_pair(stack, name, pair, file)
     if not found:
@@ -105,13 +104,6 @@ def refuse_real_stack(stack: str) -> DrillRefused:
         f"{stack}: not modelled: this program loses no region of a real city and measures nothing there. Run the steps "
         f"above by hand ({_SECTION}), and keep the times yourself. Nothing was changed"
     )
-
-
-def _find_pair(settings: Mapping[str, Any], database: Mapping[str, Any]) -> DatabasePair:
-    regions = [one["id"] for one in settings.get("tsunagu:regions", ())] or ["tokyo", "osaka"]
-    primary = database["primary"]
-    standby = database.get("standby") or next((one for one in regions if one != primary), None)
-    return follow_operations(begin_pair(primary, standby, database.get("generation")), database.get("operations", ()))
 
 
 def _explain_pair(stack: str, name: str, pair: DatabasePair, file: Path) -> Iterator[str]:

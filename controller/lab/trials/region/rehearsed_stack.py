@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,8 @@ from controller.offline_google.rehearsal import CONFIG, choose_engine
 from controller.offline_google.world.injected_faults import FaultRule, format_rules
 from controller.offline_google.world.world import OfflineWorld
 from stacks.settings.database_pair import OperationKind, begin_pair, find_operation_problem
-from stacks.settings.regions import Region, choose_standby, find_stack_regions
+from stacks.settings.read_configuration import find_stack_configuration
+from stacks.settings.regions import Region, choose_standby
 
 GUARDRAILS = PROJECT / "stacks" / "guardrails"
 _LOST = "lost region"
@@ -76,10 +76,11 @@ def choose_drilled_stack(file: Path) -> DrilledStack:
 
     Raises:
         DrillRefused: it has no database with a replica in another region.
+        TsunaguError: the file is refused.
     """
+    regions = find_stack_configuration(LAB, file).places.regions
     document = yaml.safe_load(file.read_text(encoding="utf-8"))
     settings = document["config"]
-    regions = find_stack_regions({"tsunagu:regions": json.dumps(settings["tsunagu:regions"])}).regions
     for name, application in settings["tsunagu:applications"].items():
         database = application.get("database")
         if database is None:

@@ -1,11 +1,12 @@
 """Backup and DR as far as a stack's databases need it: a vault, a daily plan in the instance's region, an association.
 
-Sources: the provider's documents of the three types; "Manage backup plans" (six hours or more, kept no shorter than the
-vault enforces, a plan stands where its resources do), "gcloud backup-dr backup-vaults create" (1 day to 99 years), "IAM
-roles and permissions" (`roles/backupdr.cloudSqlOperator`), the release notes of June 2026 (instances with keys of one's
-own: the service's agent may use the key). terraform-google-sql-db#814 (an association turns the instance's own backups
-off, behind the program's back) and terraform-provider-google#24932, open (while a plan is attached, every update of the
-instance by the provider ends in 400). What Google puts back when an association goes is in no document: here nothing.
+Sources: the provider's documents of the three types (the vault's `force_update`: it enforces no more than its plans
+keep); "Manage backup plans" (six hours or more, kept no shorter than the vault enforces, a plan stands where its
+resources do), "gcloud backup-dr backup-vaults create" (1 day to 99 years), "IAM roles and permissions"
+(`roles/backupdr.cloudSqlOperator`), the release notes of June 2026 (instances with keys of one's own: the service's
+agent may use the key). terraform-google-sql-db#814 (an association turns the instance's own backups off, behind the
+program's back) and terraform-provider-google#24932, open (while a plan is attached, every update of the instance by the
+provider ends in 400). What Google puts back when an association goes is in no document: here nothing.
 """
 
 from __future__ import annotations
@@ -47,9 +48,22 @@ def check_vault(store: WorldStore, identity: str, values: Values) -> None:
     before = store.get(VAULT, identity)
     if before is not None and days < (_count_days(before.outputs) or 0):
         _refuse_unknown("a shorter retention of a vault")
-    for name in ("effectiveTime", "backupRetentionInheritance"):
+    if before is not None:
+        _check_plans_keep(store, before, days, field)
+    for name in ("effectiveTime", "backupRetentionInheritance", "forceUpdate"):
         if values.get(name):
             _refuse_unknown(f"{name} of a vault")
+
+
+def _check_plans_keep(store: WorldStore, vault: StoredResource, days: int, field: str) -> None:
+    """Refuse a vault that would enforce more than its plans keep, as the provider's `force_update` says it is."""
+    for plan in store.all(PLAN):
+        if store.called(str(plan.outputs.get("backupVault")), [VAULT]) != vault:
+            continue
+        for rule in (one for one in plan.outputs.get("backupRules") or () if isinstance(one, Mapping)):
+            kept = int(rule.get("backupRetentionDays") or 0)
+            if kept < days:
+                raise make_invalid(field, f"{days} days are more than the {kept} for which '{plan.id}' keeps backups")
 
 
 def check_plan(store: WorldStore, _identity: str, values: Values) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.errors import DrillRefused
+from controller.errors import DrillRefused, TsunaguError
 from controller.lab.trials.region.drill_request import (
     REAL_FLAG,
     STEPS,
@@ -110,11 +110,28 @@ def test_the_drilled_stack_is_one_that_the_stacks_program_takes(stack: DrilledSt
 
 def test_a_stack_without_a_pair_is_refused(tmp_path: Path) -> None:
     document = yaml.safe_load(LAB.read_text(encoding="utf-8"))
-    document["config"]["tsunagu:regions"] = document["config"]["tsunagu:regions"][:1]
+    settings = document["config"]
+    settings["tsunagu:regions"] = settings["tsunagu:regions"][:1]
+    settings["tsunagu:serving"] = ["tokyo"]
+    del settings["tsunagu:network"]["osaka"]
+    for one in settings["tsunagu:applications"].values():
+        one["hosting"].pop("osaka", None)
     file = tmp_path / "Pulumi.lab.yaml"
     file.write_text(yaml.safe_dump(document), encoding="utf-8")
     with pytest.raises(DrillRefused, match="no application of this stack has a database with a replica"):
         choose_drilled_stack(file)
+
+
+def test_a_lab_without_regions_has_the_default_ones_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    document = yaml.safe_load(LAB.read_text(encoding="utf-8"))
+    del document["config"]["tsunagu:regions"]
+    file = tmp_path / "Pulumi.lab.yaml"
+    file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert choose_drilled_stack(file).standby.id == "osaka"
+    for content in ("", "config: {", "config:\n  tsunagu:applications: 5\n"):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(TsunaguError, match=r"Pulumi\.lab\.yaml"):
+            choose_drilled_stack(file)
 
 
 @pytest.mark.parametrize("stack_name", ["production", "staging"])
@@ -146,6 +163,19 @@ def test_the_runbook_of_a_real_stack_begins_where_its_pair_is(tmp_path: Path) ->
     assert "no database of production is written to in tokyo" in explain({"failover": "osaka"})
     with pytest.raises(DrillRefused, match=r"--stack moon: there are lab, .*production"):
         list(explain_real_stack("moon", "tokyo", file, knows=True))
+
+
+def test_a_stack_that_has_no_database_or_no_proper_file_is_refused(tmp_path: Path) -> None:
+    done = here("drill", "region", "tokyo", "--stack", "bootstrap", REAL_FLAG, cwd=tmp_path)
+    assert (done.code, done.said) == (1, "")
+    assert "--stack bootstrap: it has no database" in done.errors
+    file = tmp_path / "Pulumi.production.yaml"
+    proper = PRODUCTION.read_text(encoding="utf-8")
+    no_map = proper.replace("tsunagu:applications:", "tsunagu:applications: []\n  tsunagu:others:")
+    for content in ("", "[]", "config: {", "config: []", "config:\n  tsunagu:applications: 5\n", no_map):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(TsunaguError, match=r"Pulumi\.production\.yaml"):
+            list(explain_real_stack("production", "tokyo", file, knows=True))
 
 
 def test_wrong_orders_end_the_command_before_a_record_is_begun(tmp_path: Path) -> None:
