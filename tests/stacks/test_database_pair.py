@@ -236,6 +236,14 @@ def test_a_switchover_is_declared_as_the_guide_of_the_provider_has_it(city: City
 
 
 ROLE = ["instanceType", "masterInstanceName", "replicaNames", "replicationCluster"]
+OF_A_PRIMARY = [
+    "settings.backupConfiguration",
+    "settings.finalBackupConfig",
+    "settings.maintenanceWindow",
+    "settings.userLabels.operations",
+    "settings.userLabels.backups",
+]
+"""What a primary alone has: Google turns it off at the one that follows after a switchover."""
 
 
 @pytest.mark.parametrize(
@@ -245,7 +253,7 @@ ROLE = ["instanceType", "masterInstanceName", "replicaNames", "replicationCluste
         ([DESIGNATE], ROLE[:2], ROLE),
         (
             [DESIGNATE, SWITCHOVER],
-            [*ROLE, "settings.backupConfiguration", "settings.maintenanceWindow", "settings.userLabels.operations"],
+            [*ROLE, *OF_A_PRIMARY],
             [],
         ),
         ([DESIGNATE, FAILOVER], ["*"], []),
