@@ -55,6 +55,8 @@ _CHANGING_GRANTS = frozenset(
     ]
 )
 """Roles by which somebody could give himself the rest, or open what is closed."""
+_CHANGING_ALL = re.compile(r"roles/[\w.]*(admin|owner|editor|developer)", re.IGNORECASE)
+"""Predefined roles whose names say that they change what they are given on: on a project, all of its kind."""
 _ALL_DATA = frozenset(
     [
         "roles/bigquery.admin",
@@ -249,7 +251,7 @@ def _check_role(grant: GrantedRole, *, wide: bool) -> Violations:
         yield say("role-acts-as-all", role=role)
     elif wide and role == PROXY_ROLE:
         yield say("role-opens-proxy", role=role)
-    elif wide and role in _CHANGING_GRANTS | _ALL_DATA:
+    elif wide and (role in _CHANGING_GRANTS | _ALL_DATA or _CHANGING_ALL.fullmatch(role)):
         yield say("role-too-wide", role=role)
     if role == INVOKER and not wide:
         for member in grant.members:

@@ -21,6 +21,8 @@ MOST_ADDRESSES: Final = {4: 2**16, 6: 2**96}
 """Public addresses that a rule may let in at most: more is not somebody, but the internet."""
 MANAGEMENT_PORTS = (22, 3389, 5432, 3306, 1433, 6379, 9200, 27017)
 """Shells, screens and databases: from no public address, however few."""
+_MOST_PORTS = 2**15
+"""A rule that lets out to more ports than half of them lets everything out."""
 _LONGEST_PORT = 9
 """Digits of what may be a port's number."""
 POLICY_RULES = (
@@ -170,7 +172,7 @@ def _check_ranges(given: Sequence[Any], services: Sequence[tuple[Any, Any]], *, 
     if _is_internet(public):
         if not outward:
             yield say("firewall-open", ranges=shown)
-        elif any(_fold(protocol) == "all" or not ports for protocol, ports in services):
+        elif any(_fold(protocol) == "all" or _count_ports(ports) > _MOST_PORTS for protocol, ports in services):
             yield say("firewall-out", ranges=shown)
     elif public and not outward:
         ports = sorted({port for protocol, spans in services for port in _list_management_ports(protocol, spans)})
@@ -214,12 +216,27 @@ def _list_management_ports(protocol: Any, ports: Any) -> list[int]:  # noqa: ANN
         return []
     if not isinstance(ports, list) or not ports:
         return [*MANAGEMENT_PORTS]
-    found = []
-    for span in ports:
-        first, _, last = str(span).partition("-")
-        if all(one.isdecimal() and len(one) <= _LONGEST_PORT for one in (first, last or first)):
-            found += [port for port in MANAGEMENT_PORTS if int(first) <= port <= int(last or first)]
-    return found
+    spans = _read_spans(ports)
+    return [port for first, last in spans for port in MANAGEMENT_PORTS if first <= port <= last]
+
+
+def _count_ports(ports: object) -> int:
+    """How many ports are named; none named are all of them."""
+    if ports is UNKNOWN:
+        return 0
+    if not isinstance(ports, list) or not ports:
+        return 2**16
+    return sum(max(0, last - first + 1) for first, last in _read_spans(ports))
+
+
+def _read_spans(ports: Sequence[Any]) -> list[tuple[int, int]]:
+    """The first and last port of each span; what is no port is left out: Google refuses it."""
+    ends = [str(span).partition("-")[::2] for span in ports]
+    return [
+        (int(first), int(last or first))
+        for first, last in ends
+        if all(one.isdecimal() and len(one) <= _LONGEST_PORT for one in (first, last or first))
+    ]
 
 
 def forbid_public_network(resource: CheckedResource) -> Violations:
