@@ -33,6 +33,7 @@ from controller.operations.operations import Operations
 from controller.plan.select import find_device
 from controller.platforms.transport.base import SystemClock
 from controller.recovery.device_backup import find_device_backup
+from controller.rollout.ending_signals import end_like_interrupt
 
 drill = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Drills: lose something on purpose, bring it back, measure."
@@ -258,9 +259,13 @@ def _progress(message: str) -> None:
 
 
 def _conduct(drill: Drill, office: DrillOffice, *, as_json: bool) -> None:
-    """Conduct a drill, say what came of it, and leave with its exit code."""
+    """Conduct a drill, say what came of it, and leave with its exit code.
+
+    Whatever ends it (Ctrl-C, SIGTERM, a terminal that is closed), what was lost on purpose is brought back or removed.
+    """
     _check_user(office.people[0])
-    record, _ = conduct_drill(drill, office, partial(_say_drill, as_json=as_json))
+    with end_like_interrupt():
+        record, _ = conduct_drill(drill, office, partial(_say_drill, as_json=as_json))
     if record.failure:
         raise typer.Exit(Exit.FAILED)
     if not record.passed:
