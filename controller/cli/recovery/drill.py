@@ -213,7 +213,8 @@ def list_kept(
         for kind in sorted({one.kind for one in records} - find_last_passed(records).keys()):
             print_line(f"{kind}: never passed", "red")
         if not records:
-            print_line("no drill was made from here; make one with: tsunagu drill restore", "yellow")
+            others = "" if lab else " (those in the virtual city, of regions too: tsunagu drill list --lab)"
+            print_line(f"no drill was made from here; make one with: tsunagu drill restore{others}", "yellow")
     if failing:
         raise typer.Exit(Exit.DIFFERS)
 
