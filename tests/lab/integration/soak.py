@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from controller.integration.interruption import RULES, InterruptionCause
 from controller.lab import lifecycle as virtual_city
 from controller.model.sites.stages import Stage
+from controller.rollout.ending_signals import end_like_interrupt
 from tests.conftest import refuse_labs_of_others
 from tests.lab.integration.ward_rollouts import WardRollouts
 from tests.lab.integration.ward_scene import PLATFORMS, WardScene
@@ -155,7 +156,7 @@ def main() -> int:
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.strip()
     soak = Soak(asked.seed, asked.kills)
-    with TemporaryDirectory() as folder:
+    with end_like_interrupt(), TemporaryDirectory() as folder:
         soak.run(Path(folder))
     rows = [write_kind(soak, platform, commit) for platform in PLATFORMS.values()]
     print("\n".join((TABLE, *rows, *soak.found)))  # noqa: T201 a program for people
