@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,6 @@ from controller.drills.conduct import Drill, DrillOffice, DrillResult, conduct_d
 from controller.drills.drill_record import DrillRecord, MeasuredRecovery, parse_drill_record
 from controller.drills.drill_store import keep_drill, list_drills
 from controller.errors import DrillRefused, InputRefused, Interrupted, PolicyError, StoreRefused
-from controller.exit_codes import Exit
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.operations.operations import Operations
@@ -106,35 +104,6 @@ def test_ctrl_c_in_a_drill_says_that_its_record_could_not_be_kept(
 
     with pytest.raises(Interrupted, match="the audit trail cannot be written: the disk is full"):
         conduct_drill(Drill("line", "x", interrupt), office)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_every_signal_that_ends_a_drill_lets_it_put_back_what_was_lost(
-    policies: PolicyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
-) -> None:
-    put_back: list[str] = []
-
-    def lose(*_: object) -> DrillResult:
-        try:
-            signal.raise_signal(number)
-        finally:
-            put_back.append("all")
-        return DrillResult(MeasuredRecovery())
-
-    def miss(got: int, _: object) -> None:
-        message = f"nobody heard {signal.Signals(got).name}"
-        raise AssertionError(message)
-
-    monkeypatch.setattr("controller.cli.recovery.drill.drill_controller_restore", lose)
-    old = signal.signal(number, miss)
-    try:
-        words = ("drill", "restore", "--lab", "--backup", "x", "--policies", str(policies.path), "--state", "s")
-        done = here(*words, cwd=tmp_path)
-    finally:
-        signal.signal(number, old)
-    assert (done.code, put_back) == (Exit.INTERRUPTED, ["all"]), done
-    [record] = list_drills(tmp_path / "s")
-    assert record.failure.startswith("it was broken off (KeyboardInterrupt)")
 
 
 @pytest.mark.parametrize(
