@@ -12,6 +12,7 @@ from controller.drills.drill_record import MeasuredRecovery
 from controller.drills.drill_store import list_drills
 from controller.exit_codes import Exit
 from tests.cli.running import here
+from tests.own_signal import send_own_signal
 from tests.policies import PolicyFolder
 
 
@@ -23,7 +24,7 @@ def test_every_signal_that_ends_a_drill_lets_it_put_back_what_was_lost(
 
     def lose(*_: object) -> DrillResult:
         try:
-            signal.raise_signal(number)
+            send_own_signal(number)
         finally:
             put_back.append("all")
         return DrillResult(MeasuredRecovery())

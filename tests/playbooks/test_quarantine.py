@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,9 +17,10 @@ from tests.playbooks.minato_switch import APPROVED, DEVICE, WORD, Scene, stand_s
 from tests.playbooks.test_apply_policy import FORCED, NEW, list_running
 
 PORT = "GigabitEthernet1/0/5"
-TODAY = datetime.now(ZoneInfo("Asia/Tokyo")).date()
-WHY = ("--set", f"until={TODAY + timedelta(days=7)}", "--set", "reason=マルウェアの調査", "--set", "by=情報担当")
-
+ZONE = ZoneInfo("Asia/Tokyo")
+"""The city's own: between 15:00 and 24:00 UTC its day is another one than that of many machines."""
+BEGUN = datetime.now(ZONE).date()
+WHY = ("--set", f"until={BEGUN + timedelta(days=7)}", "--set", "reason=マルウェアの調査", "--set", "by=情報担当")
 
 UNRESTORED = ("--set", "accept_no_restore=yes")
 
@@ -54,6 +55,11 @@ def read_entries(scene: Scene) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
+def find_since(text: str, before: str) -> date:
+    """The day that an entry begins, which stands right behind a text."""
+    return date.fromisoformat(text.split(f"{before}since: ", 1)[1][:10])
+
+
 def find_port(scene: Scene, port: str) -> list[str]:
     """What the switch runs at a port."""
     running = list_running(scene)
@@ -84,7 +90,9 @@ def test_a_port_is_cut_off_and_a_release_that_fails_leaves_it_so(tmp_path: Path)
         assert (read_entries(scene), list_running(scene)) == ("", before)
         done = scene.run("quarantine", "--set", f"port={PORT}", *WHY, *FORCED)
         assert done.code == 0, done.said
-        assert f'device: {DEVICE}, port: "{PORT}", since: {TODAY}' in read_entries(scene)
+        # The tests may have begun on the day before.
+        since = find_since(read_entries(scene), f'device: {DEVICE}, port: "{PORT}", ')
+        assert BEGUN <= since <= datetime.now(ZONE).date()
         assert "switchport access vlan 199" in find_port(scene, PORT)
         cut, entries = list_running(scene), read_entries(scene)
         scene.site.faults = LostLine(scene, "switchport access vlan 110")
@@ -117,7 +125,8 @@ def test_a_dead_switch_leaves_the_policy_as_it_was(tmp_path: Path) -> None:
     with stand_switch(tmp_path, render_wanted, adoption="all", operators=APPROVED) as scene:
         scene.pin()
         scene.stop()
-        words = f'{{"quarantine_until": "{TODAY}", "quarantine_reason": "a test", "quarantine_by": "a test"}}'
+        until = BEGUN + timedelta(days=7)
+        words = f'{{"quarantine_until": "{until}", "quarantine_reason": "a test", "quarantine_by": "a test"}}'
         dead = scene.run_ansible("quarantine", "-e", words, "-e", f"quarantine_root={scene.work}")
         assert (dead.code, "UNREACHABLE" in dead.said) == (4, True), dead.said
         assert read_entries(scene) == ""
@@ -137,7 +146,7 @@ def test_a_school_is_closed_in_order_and_not_at_all_without_its_last_backup(tmp_
         (saved,) = scene.work.glob(f"closed/*/{DEVICE}.cfg")
         assert f"hostname {DEVICE}" in saved.read_text("utf-8")
         assert saved.with_name("evidence.tar.gz").exists()
-        assert f"closed:\n  - {{school: mn-02, since: {TODAY}" in read_entries(scene)
+        assert BEGUN <= find_since(read_entries(scene), "closed:\n  - {school: mn-02, ") <= datetime.now(ZONE).date()
         assert scene.key.split()[1] not in scene.pins.read_text(encoding="ascii")
         city = load_city(scene.folder / "policies")
         school = city.school_by_id["mn-02"]
