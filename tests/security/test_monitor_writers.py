@@ -197,7 +197,7 @@ def test_an_event_is_taken_from_its_own_senders_only(running: Running, kind: Eve
 def test_what_the_city_does_not_have_is_refused(running: Running, attributes: dict[str, str]) -> None:
     right = {"school": SCHOOL, "line": "primary", "region": "tokyo", "family": "ipv4"}
     request = ExportMetricsServiceRequest()
-    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=LINE_LATENCY.name).gauge
+    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=LINE_LATENCY.name, unit="s").gauge
     found.data_points.append(point(1, time.time(), right | attributes))
     assert send(running, request) == 1
 
