@@ -123,7 +123,7 @@ def make_stage(folder: Path) -> Stage:
 def make_targets(stage: Stage) -> list[Target]:
     """Every target but whole folders."""
     return [
-        *_list_texts(stage),
+        *_list_texts(),
         *_list_policy_files(stage),
         *_list_documents(stage),
         *_list_device_texts(),
@@ -136,7 +136,7 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _list_texts(stage: Stage) -> list[Target]:
+def _list_texts() -> list[Target]:
     known_hosts = (
         b"# ours\n@revoked * ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUy\n"
         b"[192.0.2.1]:2222,kw-e01-core1 ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB comment\n"
