@@ -53,7 +53,7 @@ class GoProgram:
 def choose_kept_folder(subject: str, *sources: Path) -> Path:
     """The folder, outside the project, of what is built from such sources; another content is another folder."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or find_home_folder() / ".cache")
-    content = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    content = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
     return caches / "tsunagu" / subject / content.hexdigest()[:16]
 
 
