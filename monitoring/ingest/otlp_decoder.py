@@ -17,7 +17,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.registry import METRICS, InstrumentKind, Metric
+from controller.telemetry.registry import METRICS, SCHOOL, InstrumentKind, Metric
 from monitoring.ingest.arrival import NOT_NOW, Arrival, clean_text
 from monitoring.ingest.attributes import read_texts
 from monitoring.ingest.span_decoder import decode_logs, decode_traces
@@ -167,6 +167,8 @@ def _points(
             batch.refused[f"{known.name} with other attributes"] += 1
         elif (unknown := arrival.names.find_unknown(key[1])) is not None:
             batch.refused[unknown] += 1
+        elif (foreign := arrival.find_foreign(dict(key[1]).get(SCHOOL.name, ""))) is not None:
+            batch.refused[foreign] += 1
         elif (dated := arrival.date_event(point.time_unix_nano)) is None:
             batch.refused[NOT_NOW] += 1
         else:
