@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from controller.cloud.installation import Progress
+from controller.cloud.go_build import Progress
 from controller.cloud.pulumi_engine import LAB, Engine
 from controller.cloud.state_record import choose_newest_record
 from controller.drills.conduct import DrillResult
