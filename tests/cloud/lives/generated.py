@@ -20,7 +20,7 @@ APPLICATION = "ledger"
 POLICIES = "examples/minato"
 CHANGES = 4
 """Changes of one configuration, each a deployment."""
-_TIERS = ("db-perf-optimized-N-2", "db-perf-optimized-N-4", "db-perf-optimized-N-8", "db-c4a-highmem-4")
+_TIERS = ("db-perf-optimized-N-2", "db-perf-optimized-N-4", "db-perf-optimized-N-8")
 _NETWORK = {"tokyo": "10.250.32.0/22", "osaka": "10.250.40.0/21"}
 _GROWN = "10.250.32.0/21"
 _TAIPEI = {"id": "taipei", "location": "asia-east1", "name": "Taipei"}
@@ -96,7 +96,8 @@ def _resize_database(values: Values, rng: Random) -> None:
     database = _find_database(values)
     database["tier"] = rng.choice(_TIERS)
     database["disk-gigabytes"] += rng.choice((0, 10, 250))
-    database["backups"], database["log-days"] = rng.randint(7, 60), rng.randint(1, 14)
+    database["backups"] = rng.randint(7, 60)
+    database["log-days"] = rng.randint(1, min(14, database["backups"]))
 
 
 def _keep_longer(values: Values, rng: Random) -> None:
