@@ -119,6 +119,16 @@ def _add_job(values: Values, rng: Random) -> None:
 
 def _drop_jobs(values: Values, _rng: Random) -> None:
     values["tsunagu:applications"][APPLICATION].pop("jobs", None)
+    _find_database(values).pop("restore-test", None)
+
+
+def _add_restore_test(values: Values, rng: Random) -> None:
+    """A restore test by one of the jobs, which is added where there is none."""
+    application = values["tsunagu:applications"][APPLICATION]
+    if not application.get("jobs"):
+        _add_job(values, rng)
+    test = {"image": application["hosting"]["image"], "check": rng.choice(sorted(application["jobs"]))}
+    _find_database(values)["restore-test"] = test
 
 
 def _grow_subnet(values: Values, _rng: Random) -> None:
@@ -181,6 +191,7 @@ CHANGING: Mapping[str, Change] = {
     "files": _add_files,
     "job": _add_job,
     "no jobs": _drop_jobs,
+    "restore test": _add_restore_test,
     "subnet": _grow_subnet,
     "second region": _add_second_region,
     "third region": _add_third_region,
