@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from controller.messages import LANGUAGES, Language, load_catalogue
+from controller.telemetry.deprecated_names import DEPRECATED_NAMES
 from controller.telemetry.registry import LINE
 from monitoring.alerts.alert_list import Alert, list_alerts
 from monitoring.alerts.recordings import Recording, list_recordings
@@ -30,8 +31,10 @@ def render_rules(faster: int = 1) -> str:
         *(_record(recording) for recording in list_recordings()),
         *(_rule(alert, faster) for alert in list_alerts(max(1, SILENT_SECONDS // faster))),
     ]
-    group = {"name": "tsunagu", "rules": rules}
-    return _HEAD + yaml.safe_dump({"groups": [group]}, allow_unicode=True, sort_keys=False, width=1000)
+    # Queries and dashboards by an old name go on for one version.
+    old = [{"record": one.prometheus, "expr": one.expression} for one in DEPRECATED_NAMES.values()]
+    groups = [{"name": "tsunagu", "rules": rules}, {"name": "tsunagu-deprecated-names", "rules": old}]
+    return _HEAD + yaml.safe_dump({"groups": groups}, allow_unicode=True, sort_keys=False, width=1000)
 
 
 def _record(recording: Recording) -> dict[str, object]:
