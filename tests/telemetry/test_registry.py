@@ -29,6 +29,7 @@ PROMETHEUS = {
     "tsunagu.line.jitter": "tsunagu_line_jitter_seconds",
     "tsunagu.line.loss.ratio": "tsunagu_line_loss_ratio",
     "tsunagu.line.up": "tsunagu_line_up",
+    "tsunagu.line.last.heard": "tsunagu_line_last_heard_seconds",
     "tsunagu.school.bandwidth.measured": "tsunagu_school_bandwidth_measured_bit_per_second",
     "tsunagu.school.bandwidth.recommended": "tsunagu_school_bandwidth_recommended_bit_per_second",
     "tsunagu.school.assessment": "tsunagu_school_assessment",
