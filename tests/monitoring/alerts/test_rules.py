@@ -45,10 +45,11 @@ def test_rules_use_only_names_of_the_registry() -> None:
     known = {metric.prometheus for metric in METRICS.values()}
     recorded = {recording.name for recording in list_recordings()}
     used: set[str] = set()
-    for rule in (*list_alerts(), *list_recordings()):
-        series = set(re.findall(r"[a-z_]+:[a-z_]+:[a-z]+", rule.expression))
+    expressions = [*(one.expression for one in list_alerts()), *(one.expression for one in list_recordings())]
+    for expression in expressions:
+        series = set(re.findall(r"[a-z_]+:[a-z_]+:[a-z]+", expression))
         assert series <= recorded, "a recorded series"
-        used |= set(re.findall(r"(?<!:)\btsunagu_[A-Za-z0-9_]+", rule.expression)) - {"tsunagu_"}
+        used |= set(re.findall(r"(?<!:)\btsunagu_[A-Za-z0-9_]+", expression)) - {"tsunagu_"}
     assert used <= known
     assert used >= {LINE_UP.prometheus}
 
