@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.lab.network import fault_injection
+from controller.lab.faults import fault_injection
 from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from controller.messages import LANGUAGES, load_catalogue
