@@ -23,10 +23,10 @@ SPANS_SHOWN = 10_000
 
 def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
     """The newest value of every gauge."""
-    rows = store.rows("SELECT metric, attributes, at, value FROM latest JOIN series ON series.id = latest.series")
+    query = "SELECT metric, attributes, at, value, heard, since FROM latest JOIN series ON series.id = latest.series"
     return [
-        GaugeValue(key, at, value)
-        for metric, attributes, at, value in rows
+        GaugeValue(key, at, value, heard=heard, since=since)
+        for metric, attributes, at, value, heard, since in store.rows(query)
         if (key := parse_series_key(metric, attributes))
     ]
 

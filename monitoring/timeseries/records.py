@@ -29,13 +29,19 @@ class MalformedRequest(TsunaguError):
 class GaugeValue:
     """A gauge's value at a time (seconds since 1970).
 
-    `early`: its sender dated it later than it arrived, so `at` is its arrival.
+    `early`: its sender dated it later than it arrived, so `at` is its arrival. `heard`: when it arrived, by the monitor's
+    clock (0: not known; None: `at`). `since`: from when on the series has told the same state (None: from `heard`).
+    `late`: something newer arrived before it, so it is history only.
     """
 
     key: SeriesKey
     at: float
     value: float
     early: bool = False
+    sender: str = ""
+    heard: float | None = None
+    since: float | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +97,17 @@ class LifeSign:
 
 @dataclass
 class TelemetryBatch:
-    """All of one request; `refused` counts what was not taken, by why."""
+    """All of one request; `refused` counts what was not taken, by why.
+
+    `skews`: by how many seconds each sender's clock is ahead of the monitor's, also of one whose values are refused.
+    """
 
     values: list[GaugeValue] = field(default_factory=list)
     totals: list[CumulativeTotal] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
     signs: list[LifeSign] = field(default_factory=list)
+    skews: dict[str, float] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ from controller.errors import FileLocked, MonitorError
 from controller.storage.file_lock import hold_file_lock
 from controller.storage.sqlite import open_store
 from controller.telemetry.registry import METRICS
-from monitoring.limits import ENDED_SECONDS, MOST_EVENTS, MOST_PROCESSES, MOST_ROLLOUTS, MOST_SPANS
+from monitoring.limits import CLOCK_SECONDS, ENDED_SECONDS, MOST_EVENTS, MOST_PROCESSES, MOST_ROLLOUTS, MOST_SPANS
 from monitoring.timeseries import schema
 from monitoring.timeseries.records import (
     OVERFLOWN,
@@ -45,6 +45,8 @@ class TimeSeriesStore:
         self._ids: dict[SeriesKey, int] = {}
         self._sizes: Counter[str] = Counter()
         self._newest = 0
+        self.future = 0
+        """How many newest values were dated later than now when the store was opened."""
         self._spans: Counter[str] = Counter()
         with ExitStack() as opened:
             opened.enter_context(_hold_store(path))
@@ -88,6 +90,9 @@ class TimeSeriesStore:
     def delete_unknown(self, find_unknown: Callable[[SeriesAttributes], str | None], now: float) -> list[str]:
         """Delete the series of schools and regions that are gone, and what is dated later than now; gives the schools.
 
+        A newest value that is dated later than now, because this machine's clock was put back, stays what was last known;
+        when it was heard is not known any more, so it stands for the present nowhere.
+
         Raises:
             MonitorError: the store has schools, and none of them is known: it is another city's.
         """
@@ -103,7 +108,7 @@ class TimeSeriesStore:
             for table, column in (("latest", "series"), ("bin", "series"), ("part", "series"), ("series", "id")):
                 query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
                 connection.executemany(query, [(number,) for number in gone.values()])
-            connection.execute("UPDATE latest SET at = ?1 WHERE at > ?1", (now,))
+            self.future = connection.execute(schema.DATE_FUTURE, (now, now + CLOCK_SECONDS)).rowcount
             connection.execute("DELETE FROM span WHERE start > ?", (now,))
             connection.execute("DELETE FROM event WHERE at > ?", (now,))
         self.load_index()
@@ -138,7 +143,14 @@ class TimeSeriesStore:
         """Write values; gives them under the series that they were written to."""
         numbers = [self._find_series(connection, one.key) for one in values]
         rows = [(number, one.at, one.value) for one, (number, _) in zip(values, numbers, strict=True)]
-        connection.executemany(schema.ADD_LATEST, rows)
+        latest = [
+            (*row, heard, heard if one.since is None else one.since)
+            for one, row in zip(values, rows, strict=True)
+            for heard in (one.at if one.heard is None else one.heard,)
+            if not one.late
+        ]
+        # Of one request the newest by its sender's clock stays; of two the one that came later.
+        connection.executemany(schema.ADD_LATEST, sorted(latest, key=lambda row: row[1]))
         past = [
             (series, int(at), value, value, value)
             for one, (series, at, value) in zip(values, rows, strict=True)
