@@ -164,6 +164,54 @@ LINE_UP = Metric(
     (SCHOOL, LINE),
     fresh=MINUTE,
 )
+LINE_SLOW = Metric(
+    "tsunagu.line.slow",
+    InstrumentKind.GAUGE,
+    "{line}",
+    "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
+    (SCHOOL, LINE),
+    fresh=MINUTE,
+)
+LINE_FLAPPING = Metric(
+    "tsunagu.line.flapping",
+    InstrumentKind.GAUGE,
+    "{line}",
+    "1: the line goes down and comes back again and again, 0: it does not",
+    (SCHOOL, LINE),
+    fresh=MINUTE,
+)
+PATH_UP = Metric(
+    "tsunagu.path.up",
+    InstrumentKind.GAUGE,
+    "{path}",
+    "1: the region answers over this line in this family, 0: it does not",
+    PATH,
+    fresh=MINUTE,
+)
+PATH_ECHOES = Metric(
+    "tsunagu.path.echoes",
+    InstrumentKind.GAUGE,
+    "{echo}",
+    "how many echoes the loss of this path was counted over; with none of n lost, the loss is below 3/n",
+    PATH,
+    fresh=5 * MINUTE,
+)
+DNS_UP = Metric(
+    "tsunagu.dns.up",
+    InstrumentKind.GAUGE,
+    "{target}",
+    "1: a name server answers over this line in this family, 0: none does",
+    (SCHOOL, LINE, FAMILY),
+    fresh=HOUR,
+)
+HTTP_UP = Metric(
+    "tsunagu.http.up",
+    InstrumentKind.GAUGE,
+    "{target}",
+    "1: a page answers over this line in this family, 0: none does",
+    (SCHOOL, LINE, FAMILY),
+    fresh=HOUR,
+)
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
     InstrumentKind.GAUGE,
@@ -294,6 +342,12 @@ class EventKind(StrEnum):
     FAILOVER = "failover"
     REGION_DOWN = "region-down"
     REGION_UP = "region-up"
+    LINE_SLOW = "line-slow"
+    LINE_FLAPPING = "line-flapping"
+    PATH_DOWN = "path-down"
+    PATH_UP = "path-up"
+    SERVICE_DOWN = "service-down"
+    SERVICE_UP = "service-up"
     DRIFT = "drift"
     MEASURED = "measured"
     SPAN_STARTED = "span-started"
