@@ -28,7 +28,7 @@ from controller.telemetry.registry import (
     ROLLOUT_LOST,
     TELEMETRY_DROPPED,
 )
-from monitoring.city_state.school_tiles import SILENT_SECONDS
+from monitoring.city_state.school_facts import SILENT_SECONDS
 
 FILE = Path(__file__).parent / "tsunagu.yaml"
 _HEAD = "# Made by `python -m monitoring.alerts.rules` from the registry and the message catalogue; do not edit.\n"

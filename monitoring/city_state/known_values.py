@@ -1,9 +1,9 @@
-"""The newest value of each series: what arrived last counts, whatever clocks say, and bad news stands until good news."""
+"""The newest value of each series: what arrived last counts, whatever clocks say; bad news stands until good news."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,15 +12,28 @@ from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
+    DNS_UP,
+    HTTP_UP,
+    LINE_FLAPPING,
+    LINE_LOSS,
+    LINE_SLOW,
     LINE_UP,
+    PATH_UP,
     Metric,
 )
 from monitoring.limits import REORDERED_SECONDS
 from monitoring.timeseries.records import GaugeValue, SeriesKey
 
+_BAD_AT_ZERO = frozenset(one.name for one in (LINE_UP, PATH_UP, DNS_UP, HTTP_UP))
+_BAD_ABOVE_ZERO = frozenset(one.name for one in (LINE_SLOW, LINE_FLAPPING, DEVICE_DRIFT, DEVICE_UNCONFIRMED))
+
+
+BROWN_OUT_LOSS = 0.1
+"""A line that loses such a part of its echoes, over all its paths, is alive and of little use."""
+
 
 class Moment(NamedTuple):
-    """A moment by two clocks: the wall's, which may be put back, and one that runs on, also while the machine sleeps."""
+    """A moment by two clocks: the wall's, which may be put back, and one that runs on, also in a machine's sleep."""
 
     wall: float
     running: float
@@ -64,22 +77,24 @@ class KnownValue:
 class KnownValues:
     """The newest values. Belongs to one thread, the event loop's."""
 
-    def __init__(self, clock: Clock = read_clocks) -> None:
+    def __init__(self, regions: Sequence[str] = (), clock: Clock = read_clocks) -> None:
+        self.regions = regions
+        """The city's regions, by their ids."""
         self.clock = clock
         self.by_key: dict[SeriesKey, KnownValue] = {}
 
     def may_stand(self, value: GaugeValue, now: Moment) -> bool:
         """Whether a value may be believed: one that is dated later than it came fills gaps only.
 
-        Such a sender's clock is wrong, or it lies. Where one with a right clock speaks, that one is believed; but a sender
-        whose own clock jumped ahead goes on speaking for itself.
+        Such a sender's clock is wrong, or it lies. Where one with a right clock speaks, that one is believed; but a
+        sender whose own clock jumped ahead goes on speaking for itself.
         """
         before = self.by_key.get(value.key)
         return (
             not value.early
             or before is None
             or before.early
-            or (value.sender != "" and value.sender == before.sender)
+            or _is_same_sender(value, before)
             or not before.is_fresh(now)
         )
 
@@ -88,8 +103,7 @@ class KnownValues:
         before = self.by_key.get(value.key)
         return (
             before is not None
-            and value.sender != ""
-            and value.sender == before.sender
+            and _is_same_sender(value, before)
             and before.at - REORDERED_SECONDS <= value.at < before.at
         )
 
@@ -134,13 +148,6 @@ class KnownValues:
         names = [attribute.name for attribute in metric.attributes]
         return self.by_key.get((metric, tuple(zip(names, attributes, strict=True))))
 
-    def list_standing(self) -> list[GaugeValue]:
-        """What is served: every value that may stand for the present, and bad news however old it is."""
-        now = self.clock()
-        return [
-            GaugeValue(one.key, one.at, one.value) for one in self.by_key.values() if self.does_stand(one, now)
-        ]
-
     @staticmethod
     def does_stand(known: KnownValue, now: Moment) -> bool:
         """Whether a value is served."""
@@ -159,15 +166,20 @@ def is_bad_news(metric: Metric, value: float) -> bool:
     >>> is_bad_news(LINE_UP, 0), is_bad_news(LINE_UP, 1), is_bad_news(DEVICE_DRIFT, 2)
     (True, False, True)
     """
-    if metric is LINE_UP:
-        return value <= 0
     if metric is BANDWIDTH_ASSESSMENT:
         return value == Assessment.BELOW.number
-    return metric in (DEVICE_DRIFT, DEVICE_UNCONFIRMED) and value > 0
+    return (metric.name in _BAD_AT_ZERO and value <= 0) or (metric.name in _BAD_ABOVE_ZERO and value > 0)
+
+
+def _is_same_sender(value: GaugeValue, before: KnownValue) -> bool:
+    """Whether one process, or one probe, told both; of who gives no instance nobody knows."""
+    return value.sender == before.sender and value.sender[-1:] not in ("", "/")
 
 
 def _is_same_state(metric: Metric, before: float, after: float) -> bool:
-    """Whether two values of a series tell the same state: of an assessment the same one, of others both or neither bad."""
+    """Whether two values of a series tell the same state: the same assessment, else both bad or neither."""
     if metric is BANDWIDTH_ASSESSMENT:
         return before == after
+    if metric is LINE_LOSS:
+        return (before >= BROWN_OUT_LOSS) == (after >= BROWN_OUT_LOSS)
     return is_bad_news(metric, before) == is_bad_news(metric, after)

@@ -22,6 +22,10 @@ class Arrival:
     names: KnownNames
     at: float
 
+    def measure_skew(self, nanoseconds: int) -> float:
+        """By how many seconds what its sender dates so is ahead of when it came: its clock's skew, less the way."""
+        return nanoseconds / 1e9 - self.at
+
     def date_event(self, nanoseconds: int) -> tuple[float, bool] | None:
         """When something was, never later than it came; None where that is not now.
 

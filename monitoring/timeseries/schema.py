@@ -73,18 +73,18 @@ ALTER TABLE latest ADD COLUMN heard REAL NOT NULL DEFAULT 0;
 ALTER TABLE latest ADD COLUMN since REAL NOT NULL DEFAULT 0;
 UPDATE latest SET heard = at, since = at;
 CREATE TABLE operator_action (
-  id INTEGER PRIMARY KEY,
+  id TEXT PRIMARY KEY,
   at REAL NOT NULL,
   kind TEXT NOT NULL,
+  by TEXT NOT NULL,
+  reason TEXT NOT NULL,
   need TEXT NOT NULL,
   school TEXT NOT NULL,
   line TEXT NOT NULL,
   since REAL NOT NULL,
   starts REAL NOT NULL,
   until REAL NOT NULL,
-  by TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  ends INTEGER NOT NULL
+  ends TEXT NOT NULL
 ) STRICT;
 """
 """When each value arrived and since when it says the same; and what people did about a need, which is never changed."""
@@ -119,10 +119,7 @@ INSERT INTO part (series, process, began, at, value, counts) VALUES (?, ?, ?, ?,
 ON CONFLICT (series, process, began) DO UPDATE
 SET at = excluded.at, value = excluded.value, counts = excluded.counts WHERE excluded.at >= at
 """
-ADD_ACTION = """
-INSERT INTO operator_action (at, kind, need, school, line, since, starts, until, by, reason, ends)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+ADD_ACTION = "INSERT OR IGNORE INTO operator_action VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 COUNT_PARTS = """
 SELECT COUNT(*), MAX(process = ?2 AND began = ?3) FROM part WHERE series = ?1
 """
