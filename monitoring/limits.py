@@ -40,7 +40,9 @@ REORDERED_SECONDS = 10.0
 SKEWED_SENDERS = 2 * MOST_SCHOOLS
 """Senders whose clocks are remembered; those heard last stay."""
 LATE_SECONDS = HOUR
-"""How late a value or an event may come: senders keep nothing on disk, they send within seconds or never."""
+"""How late a value or an event may come: the city's own senders send within seconds or never."""
+LATE_SCHOOL_SECONDS = 14 * DAY
+"""The same of a school's own probe, which keeps what it measured while nobody could be reached."""
 LONGEST_ROLLOUT = 31 * DAY
 """How long ago something may have begun that a span tells of."""
 

@@ -39,6 +39,7 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     EventKind,
 )
+from controller.telemetry.units import seconds_from_ms
 
 _REMEMBERED = 10
 """Rounds that loss and jitter are taken from."""
@@ -138,10 +139,11 @@ class LineMonitor:
             heard = [one for one in history if one is not None]
             record(LINE_LOSS, 1 - len(heard) / len(history), **place)
             if took is not None:
-                record(LINE_LATENCY, took, **place)
+                record(LINE_LATENCY, seconds_from_ms(took), **place)
                 record(PROBE_LAST_SUCCESS, now, school=path.school)
             if len(heard) > 1:
-                record(LINE_JITTER, mean(abs(after - before) for before, after in pairwise(heard)), **place)
+                jitter = mean(abs(after - before) for before, after in pairwise(heard))
+                record(LINE_JITTER, seconds_from_ms(jitter), **place)
 
     def _line_changed(self, changed: StateChange[SchoolLine]) -> None:
         school, line = changed.key

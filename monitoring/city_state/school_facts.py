@@ -29,6 +29,7 @@ from controller.telemetry.registry import (
     REGION,
     Metric,
 )
+from controller.telemetry.units import mbps_from_bits
 from monitoring.city_state.known_values import BROWN_OUT_LOSS, KnownValue, KnownValues, is_bad_news
 
 SILENT_SECONDS = 5 * MINUTE
@@ -118,9 +119,9 @@ def read_school_facts(known: KnownValues, school: School) -> SchoolFacts:
         assessment,
         doubt,
         _as_fact(known, assessed) if assessed is not None and assessment is Assessment.BELOW else None,
-        round(measured.value, 2) if shown and measured is not None else None,
+        round(mbps_from_bits(measured.value), 2) if shown and measured is not None else None,
         measured.at if shown and measured is not None else None,
-        round(received.value, 1) if received else None,
+        round(mbps_from_bits(received.value), 1) if received else None,
         school.lines.primary.mbps,
         _read_count(known, DEVICE_DRIFT, school.id),
         _read_count(known, DEVICE_UNCONFIRMED, school.id),

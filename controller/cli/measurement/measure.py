@@ -40,6 +40,8 @@ from controller.measure.assessment.metrics_export import (
     send_measured_event,
 )
 from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
+from controller.measure.diagnosis.gather_evidence import diagnose_round
+from controller.measure.diagnosis.texts import build_diagnoses_document, build_diagnosis_lines
 from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
@@ -139,13 +141,16 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
+        diagnoses = diagnose_round([site.school for site in sites], found, city.measurement)
         if as_json:
-            say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
+            document = build_round_document(run.run, store.file, assessments, found, city.timezone)
+            say_json({**document, **build_diagnoses_document(diagnoses)})
         else:
             texts = load_catalogue(choose_language(lang))
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
+            print_line("\n".join(["", *build_diagnosis_lines(diagnoses, texts), ""]))
             print_line(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
