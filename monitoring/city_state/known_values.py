@@ -98,14 +98,14 @@ class KnownValues:
             or not before.is_fresh(now)
         )
 
-    def is_late(self, value: GaugeValue) -> bool:
-        """Whether it was overtaken on the way: its own sender has told something newer a moment ago."""
+    def is_late(self, value: GaugeValue, now: Moment) -> bool:
+        """Whether it was overtaken: something newer was heard while it lay at its sender, or a moment ago on the way."""
         before = self.by_key.get(value.key)
-        return (
-            before is not None
-            and _is_same_sender(value, before)
-            and before.at - REORDERED_SECONDS <= value.at < before.at
-        )
+        if before is None:
+            return False
+        if value.waited and before.heard is not None and now.running - value.waited < before.running:
+            return True
+        return _is_same_sender(value, before) and before.at - REORDERED_SECONDS <= value.at < before.at
 
     def take(self, values: Iterable[GaugeValue], now: Moment) -> list[GaugeValue]:
         """Newer values, of one request; gives them with when they were heard and since when they say the same."""
@@ -114,10 +114,14 @@ class KnownValues:
         for one in values:
             before = self.by_key.get(one.key)
             earlier = begun.setdefault(one.key, before)
-            if one.late or self.is_late(one) or (before is not earlier and before is not None and one.at < before.at):
+            if (
+                one.late
+                or self.is_late(one, now)
+                or (before is not earlier and before is not None and one.at < before.at)
+            ):
                 taken.append(replace(one, late=True))
                 continue
-            heard = now.wall if one.heard is None else one.heard
+            heard = now.wall - one.waited if one.heard is None else one.heard
             since = heard if one.since is None else one.since
             if earlier is not None and one.since is None and _is_same_state(one.key[0], earlier.value, one.value):
                 since = earlier.since

@@ -113,8 +113,9 @@ def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: st
     match metric.WhichOneof("data"), known.kind:
         case "gauge", InstrumentKind.GAUGE:
             for dated, key, point in _points(batch, known, metric.gauge.data_points, process, arrival):
-                skew = arrival.measure_skew(point.time_unix_nano)
-                _add_value(batch, GaugeValue(key, dated[0], _number(point), dated[1], process), skew, arrival)
+                waited = arrival.measure_wait(point.time_unix_nano)
+                value = GaugeValue(key, dated[0], _number(point), dated[1], process, waited)
+                _add_value(batch, value, arrival.measure_skew(point.time_unix_nano) or 0.0, arrival)
         case "sum", InstrumentKind.COUNTER if _adds_up(metric.sum):
             for (at, _), key, point in _points(batch, known, metric.sum.data_points, process, arrival):
                 _add(batch, CumulativeTotal(key, process, point.start_time_unix_nano, at, _number(point)), arrival)
@@ -164,8 +165,8 @@ def _points(
 ) -> Iterator[tuple[tuple[float, bool], SeriesKey, Point]]:
     """The points that may be taken, each with when it was and whether it was dated later than it came."""
     for point in points:
-        if point.time_unix_nano:
-            skew = arrival.measure_skew(point.time_unix_nano)
+        skew = arrival.measure_skew(point.time_unix_nano)
+        if point.time_unix_nano and skew is not None:
             batch.skews[process] = max(skew, batch.skews.get(process, skew))
         key = _key(known, point.attributes)
         if key is None:

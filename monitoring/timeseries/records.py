@@ -30,7 +30,8 @@ class MalformedRequest(TsunaguError):
 class GaugeValue:
     """A gauge's value at a time (seconds since 1970).
 
-    `early`: its sender dated it later than it arrived, so `at` is its arrival. `heard`: when it arrived, by the
+    `early`: its sender dated it later than it arrived, so `at` is its arrival. `waited`: for how many seconds it lay at
+    its sender. `heard`: when it arrived, by the
     monitor's clock (0: not known; None: `at`). `since`: from when on the series has told the same state (None: from
     `heard`). `late`: something newer arrived before it, so it is history only.
     """
@@ -40,6 +41,7 @@ class GaugeValue:
     value: float
     early: bool = False
     sender: str = ""
+    waited: float = 0.0
     heard: float | None = None
     since: float | None = None
     late: bool = False
