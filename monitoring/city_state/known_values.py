@@ -99,7 +99,7 @@ class KnownValues:
         )
 
     def is_late(self, value: GaugeValue, now: Moment) -> bool:
-        """Whether it was overtaken: something newer was heard while it lay at its sender, or a moment ago on the way."""
+        """Whether it was overtaken: something newer was heard while it lay at its sender, or while it was on its way."""
         before = self.by_key.get(value.key)
         if before is None:
             return False
@@ -114,11 +114,10 @@ class KnownValues:
         for one in values:
             before = self.by_key.get(one.key)
             earlier = begun.setdefault(one.key, before)
-            if (
-                one.late
-                or self.is_late(one, now)
-                or (before is not earlier and before is not None and one.at < before.at)
-            ):
+            is_older = (
+                before is not None and before is not earlier and one.at < before.at
+            )  # than another of this request
+            if one.late or is_older or self.is_late(one, now):
                 taken.append(replace(one, late=True))
                 continue
             heard = now.wall - one.waited if one.heard is None else one.heard

@@ -18,8 +18,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 class Arrival:
     """A request that came at a time (seconds since 1970).
 
-    `school`: the only one that its sender may speak of; empty where it may speak of all. `skew`: by how many seconds the
-    sender's clock is ahead of the monitor's, where it said what time it has.
+    `school`: the only one that its sender may speak of; empty where it may speak of all. `skew`: by how many seconds
+    the sender's clock is ahead of the monitor's, where it said what time it has.
     """
 
     writer: Writer
@@ -35,8 +35,8 @@ class Arrival:
     def measure_skew(self, nanoseconds: int) -> float | None:
         """By how many seconds the clock is ahead that dated something so; None where that says nothing of a clock.
 
-        A sender that does not say what time it has sends within seconds, so what is missing is its clock's fault; unless
-        so much is missing that it surely waited.
+        A sender that does not say what time it has sends within seconds, so what is missing is its clock's fault;
+        unless so much is missing that it surely waited.
         """
         if self.skew is not None:
             return self.skew

@@ -15,24 +15,26 @@ from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
 from anyio.to_thread import run_sync
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from controller.inputs.character_classes import AnsweredFor
+from controller.model.sites.contracted_lines import AccessLineName
+from controller.model.sites.schools import Identifier
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.needs_view import build_action_view
-from monitoring.ingest.arrival import clean_text
-from monitoring.limits import LONGEST_ACTION, LONGEST_NAME, LONGEST_TEXT, MOST_ACTION_BYTES, MOST_OPEN_ACTIONS
+from monitoring.limits import LONGEST_ACTION, MOST_ACTION_BYTES, MOST_OPEN_ACTIONS
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import OperatorAction
 from monitoring.timeseries.store_writer import StoreBusy
 
 ACTIONS_SHOWN = 500
 
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)]
-_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT)]
-_Id = Annotated[str, StringConstraints(min_length=1, max_length=3 * LONGEST_NAME)]
+_NeedId = Annotated[str, Field(pattern=r"^[a-z0-9:-]{1,120}$")]
+_ActionId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 class _Asked(BaseModel):
@@ -40,28 +42,28 @@ class _Asked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: _Name
-    reason: _Text
+    by: AnsweredFor
+    reason: AnsweredFor
 
 
 class Acknowledgement(_Asked):
     """Somebody takes care of a need, until a time."""
 
-    need: _Id
+    need: _NeedId
     until: AwareDatetime
 
 
 class Note(_Asked):
     """Something to know about a need."""
 
-    need: _Id
+    need: _NeedId
 
 
 class Maintenance(_Asked):
     """Work at a school, on one of its lines or on the whole of it; it begins now where no time is given."""
 
-    school: _Id
-    line: str = ""
+    school: Identifier
+    line: AccessLineName | Literal[""] = ""
     starts: AwareDatetime | None = None
     until: AwareDatetime
 
@@ -69,7 +71,7 @@ class Maintenance(_Asked):
 class Ending(_Asked):
     """An action is over before its time."""
 
-    id: _Id
+    id: _ActionId
 
 
 _Body = TypeVar("_Body", bound=_Asked)
@@ -139,9 +141,10 @@ def _about_need(  # noqa: PLR0913, PLR0917 what an action is
     if found is None:
         raise ActionRefused(404, "there is no such need (any more); look at the list again")
     _check_room(monitor, now)
-    by, reason = clean_text(asked.by), clean_text(asked.reason)
     since = found.since or 0.0
-    return OperatorAction(_new_id(), now, kind, by, reason, found.id, found.school, found.line, since, now, until)
+    return OperatorAction(
+        _new_id(), now, kind, asked.by, asked.reason, found.id, found.school, found.line, since, now, until
+    )
 
 
 def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
@@ -154,9 +157,16 @@ def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAct
     starts = now if asked.starts is None else asked.starts.timestamp()
     until = _check_until(asked.until, starts, now)
     _check_room(monitor, now)
-    by, reason = clean_text(asked.by), clean_text(asked.reason)
     return OperatorAction(
-        _new_id(), now, "maintenance", by, reason, school=school.id, line=asked.line, starts=starts, until=until
+        _new_id(),
+        now,
+        "maintenance",
+        asked.by,
+        asked.reason,
+        school=school.id,
+        line=asked.line,
+        starts=starts,
+        until=until,
     )
 
 
@@ -165,8 +175,9 @@ def _build_ending(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
     found = monitor.actions.find(asked.id)
     if found is None:
         raise ActionRefused(404, "there is nothing of this id to end; it was ended already, or never was")
-    by, reason = clean_text(asked.by), clean_text(asked.reason)
-    return OperatorAction(_new_id(), now, "end", by, reason, found.need, found.school, found.line, ends=found.id)
+    return OperatorAction(
+        _new_id(), now, "end", asked.by, asked.reason, found.need, found.school, found.line, ends=found.id
+    )
 
 
 def _check_sender(request: Request) -> None:
@@ -188,8 +199,10 @@ async def _read_body(request: Request) -> bytes:
 
 def _validate(kind: type[_Body], body: bytes) -> _Body:
     try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
+        return kind.model_validate(from_json(body))
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            raise ActionRefused(400, "the body is no JSON") from None
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(one) for one in first["loc"]) or "the body"
         raise ActionRefused(400, f"{place}: {first['msg']}") from None
