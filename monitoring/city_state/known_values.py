@@ -99,7 +99,7 @@ class KnownValues:
         )
 
     def is_late(self, value: GaugeValue, now: Moment) -> bool:
-        """Whether it was overtaken: something newer was heard while it lay at its sender, or while it was on its way."""
+        """Whether it was overtaken: something newer was heard while it lay at its sender, or was on its way."""
         before = self.by_key.get(value.key)
         if before is None:
             return False
@@ -114,9 +114,8 @@ class KnownValues:
         for one in values:
             before = self.by_key.get(one.key)
             earlier = begun.setdefault(one.key, before)
-            is_older = (
-                before is not None and before is not earlier and one.at < before.at
-            )  # than another of this request
+            # Than another of this request.
+            is_older = before is not None and before is not earlier and one.at < before.at
             if one.late or is_older or self.is_late(one, now):
                 taken.append(replace(one, late=True))
                 continue
