@@ -51,12 +51,16 @@ class InstrumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different."""
+    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different.
+
+    `convention` is its name in OpenTelemetry's semantic conventions, under which other senders may give it.
+    """
 
     name: str
     meaning: str
     values: tuple[str, ...] = ()
     bound: int = 0
+    convention: str = ""
 
     @property
     def most(self) -> int:
@@ -67,15 +71,17 @@ class Attribute:
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
 LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
 REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
-FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"))
+FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+FOREIGN = "foreign"
+"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
 REASON = Attribute(
     "reason",
     "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
-    "the city does not have, or which its sender may not say",
-    ("malformed", "too-large", "busy", "unknown", "no-token"),
+    "the city does not have, or which its sender may not say; foreign: only what is another system's",
+    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
 )
 
 
@@ -84,7 +90,8 @@ class Metric:
     """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
-    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
+    `writers` may send it; the others' values are refused. `moment`: its values are times themselves. `most` is its
+    highest value where that is less than its unit allows (`controller/telemetry/units.py`).
     """
 
     name: str
@@ -97,6 +104,7 @@ class Metric:
     history: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
+    most: float | None = None
 
     @property
     def limit(self) -> int:
@@ -167,6 +175,7 @@ LINE_UP = Metric(
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
+    most=1,
 )
 LINE_SLOW = Metric(
     "tsunagu.line.slow",
@@ -175,6 +184,7 @@ LINE_SLOW = Metric(
     "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
     (SCHOOL, LINE),
     fresh=MINUTE,
+    most=1,
 )
 LINE_FLAPPING = Metric(
     "tsunagu.line.flapping",
@@ -183,6 +193,7 @@ LINE_FLAPPING = Metric(
     "1: the line goes down and comes back again and again, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
+    most=1,
 )
 PATH_UP = Metric(
     "tsunagu.path.up",
@@ -191,6 +202,7 @@ PATH_UP = Metric(
     "1: the region answers over this line in this family, 0: it does not",
     PATH,
     fresh=MINUTE,
+    most=1,
 )
 PATH_ECHOES = Metric(
     "tsunagu.path.echoes",
@@ -207,6 +219,7 @@ DNS_UP = Metric(
     "1: a name server answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    most=1,
 )
 HTTP_UP = Metric(
     "tsunagu.http.up",
@@ -215,6 +228,7 @@ HTTP_UP = Metric(
     "1: a page answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    most=1,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
@@ -240,6 +254,7 @@ BANDWIDTH_ASSESSMENT = Metric(
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
     (SCHOOL,),
     fresh=7 * DAY,
+    most=3,
 )
 DNS_DURATION = Metric(
     "tsunagu.dns.duration",

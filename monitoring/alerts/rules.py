@@ -21,11 +21,13 @@ from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
+    FOREIGN,
     LINE,
     LINE_UP,
     METRICS,
     MONITOR_REFUSED,
     PROBE_LAST_SUCCESS,
+    REASON,
     ROLLOUT_LOST,
     TELEMETRY_DROPPED,
 )
@@ -96,7 +98,7 @@ def list_alerts() -> tuple[Alert, ...]:
         Alert(
             "RequestRefused",
             "request-refused",
-            f"increase({MONITOR_REFUSED.prometheus}[10m]) > 0",
+            f'increase({MONITOR_REFUSED.prometheus}{{{REASON.name}!="{FOREIGN}"}}[10m]) > 0',
             "0s",
             "warning",
             ("signal", "reason"),

@@ -64,6 +64,7 @@ class Monitor:
         kept = await asyncio.shield(asyncio.wrap_future(writing))
         # The present is what the store took, so that one bound holds for both.
         self.present.take(kept.values)
+        self.present.end(batch.ends)
         self.rollouts.take_spans(kept.spans)
         self.rollouts.hear_life_signs(batch.signs)
         for event in batch.events:

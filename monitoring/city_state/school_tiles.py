@@ -24,10 +24,11 @@ from controller.telemetry.registry import (
     LINE_UP,
     MINUTE,
     PROBE_LAST_SUCCESS,
+    SCHOOL,
     Metric,
 )
 from controller.telemetry.units import mbps_from_bits
-from monitoring.timeseries.records import GaugeValue, SeriesKey
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
 
 SILENT_SECONDS = 5 * MINUTE
 """A probe that got through last longer ago than this is silent."""
@@ -91,6 +92,14 @@ class CityState:
             for name, value in one.key[1][:1]:
                 if name == "school":
                     self.touched.add(value)
+
+    def end(self, ends: Iterable[SeriesEnd]) -> None:
+        """Series that have no value any more: what they had is not what is now, and nobody knows what is."""
+        for one in ends:
+            known = self.values.get(one.key)
+            if known is not None and known.at <= one.at:
+                del self.values[one.key]
+                self.touched.update(value for name, value in one.key[1][:1] if name == SCHOOL.name)
 
     def fresh(self, metric: Metric, *attributes: str) -> GaugeValue | None:
         """A metric's value that may stand for the present, by the values of its attributes; else None."""

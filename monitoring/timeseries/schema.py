@@ -99,6 +99,7 @@ ADD_LATEST = """
 INSERT INTO latest (series, at, value) VALUES (?, ?, ?)
 ON CONFLICT (series) DO UPDATE SET at = excluded.at, value = excluded.value WHERE excluded.at >= at
 """
+END_LATEST = "DELETE FROM latest WHERE series = ? AND at <= ?"
 ADD_BIN = """
 INSERT INTO bin (step, series, at, n, total, least, most) VALUES (1, ?, ?, 1, ?, ?, ?)
 ON CONFLICT (step, series, at) DO UPDATE SET n = n + 1, total = total + excluded.total,

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import Message
 from joserfc.jwk import ECKey
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -57,6 +58,7 @@ from monitoring.timeseries.records import MalformedRequest
 from stacks.settings.outputs import parse_controller_outputs
 from stacks.settings.read_configuration import parse_stack_configuration
 from tests.monitoring import feed
+from tests.monitoring.otlp_json import write_json
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 from tests.security.fuzz import recovery_texts as recovery
@@ -339,25 +341,33 @@ _DIALECT = (
 
 def _list_telemetry(stage: Stage) -> list[Target]:
     fed = feed.Feed(stage.city, stage.city.schools[:2])
-    metrics = feed.metrics([*fed.light(MOMENT), *fed.heavy(MOMENT)], MOMENT).SerializeToString()
-    logs = feed.event(EventKind.LINE_DOWN, "down", MOMENT, school=stage.city.schools[0].id).SerializeToString()
+    metrics = feed.metrics([*fed.light(MOMENT), *fed.heavy(MOMENT)], MOMENT)
+    logs = feed.event(EventKind.LINE_DOWN, "down", MOMENT, school=stage.city.schools[0].id)
     traces = ExportTraceServiceRequest()
     traces.resource_spans.add().scope_spans.add().spans.add(
         name="rollout", trace_id=bytes(range(16)), span_id=bytes(range(8)), start_time_unix_nano=int(MOMENT * 1e9) - 10,
-        end_time_unix_nano=int(MOMENT * 1e9), attributes=feed.pairs({"school": "kw-s01", "outcome": "applied"}),
+        end_time_unix_nano=int(MOMENT * 1e9),
+        attributes=feed.pairs({"tsunagu.level": "rollout", "tsunagu.outcome": "applied"}),
     )  # fmt: skip
 
-    def decoding(signal: str) -> Callable[[bytes], object]:
+    def decoding(signal: str, *, is_json: bool) -> Callable[[bytes], object]:
         def run(data: bytes) -> None:
             for writer in Writer:
-                decode_request(signal, data, Arrival(writer, stage.names, MOMENT))
+                decode_request(signal, data, Arrival(writer, stage.names, MOMENT), is_json=is_json)
 
         return run
 
-    seeds = {"metrics": metrics, "logs": logs, "traces": traces.SerializeToString()}
+    seeds: dict[str, Message] = {"metrics": metrics, "logs": logs, "traces": traces}
     return [
-        Target(f"OTLP {signal}", (seed,), decoding(signal), ("decode_request", f"decode_{signal}"), (MalformedRequest,))
+        Target(
+            f"OTLP {signal}{' in JSON' if is_json else ''}",
+            (write_json(seed) if is_json else seed.SerializeToString(),),
+            decoding(signal, is_json=is_json),
+            ("decode_request", f"decode_{signal}", "parse_json_request"),
+            (MalformedRequest,),
+        )
         for signal, seed in seeds.items()
+        for is_json in (False, True)
     ]
 
 
