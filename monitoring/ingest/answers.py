@@ -5,17 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.rpc.code_pb2 import (
-    INVALID_ARGUMENT,
-    NOT_FOUND,
-    RESOURCE_EXHAUSTED,
-    UNAUTHENTICATED,
-    UNAVAILABLE,
-    UNIMPLEMENTED,
-)
-from google.rpc.status_pb2 import Status
+from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -26,16 +20,25 @@ from monitoring.timeseries.records import TelemetryBatch
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 _REASONS_SHOWN = 5
-_CODES: Mapping[int, int] = {
-    400: INVALID_ARGUMENT,
-    401: UNAUTHENTICATED,
-    404: NOT_FOUND,
-    405: UNIMPLEMENTED,
-    413: RESOURCE_EXHAUSTED,
-    415: INVALID_ARGUMENT,
-    503: UNAVAILABLE,
-}
-"""The status of each answer by gRPC's numbers."""
+_CODES: Mapping[int, int] = {400: 3, 401: 16, 404: 5, 413: 8, 415: 3, 503: 14}
+"""Of each answer the number in `google.rpc.Code`: INVALID_ARGUMENT, UNAUTHENTICATED, NOT_FOUND, ..., UNAVAILABLE."""
+
+
+def _make_status_class() -> type[Message]:
+    """`google.rpc.Status`, in a pool of its own: Pulumi brings another copy of it, and one pool takes no two."""
+    file = FileDescriptorProto(name="google/rpc/status.proto", package="google.rpc", syntax="proto3")
+    fields = file.message_type.add(name="Status").field
+    label = FieldDescriptorProto.LABEL_OPTIONAL
+    fields.add(name="code", number=1, type=FieldDescriptorProto.TYPE_INT32, label=label)
+    fields.add(name="message", number=2, type=FieldDescriptorProto.TYPE_STRING, label=label)
+    pool = DescriptorPool()
+    pool.Add(file)
+    made = GetMessageClass(pool.FindMessageTypeByName("google.rpc.Status"))
+    made.__module__ = __name__  # a class that is made so has none
+    return made
+
+
+Status = _make_status_class()
 
 
 def answer_refusal(reason: str, status: int, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
