@@ -202,7 +202,7 @@ def building_collector() -> Iterator[None]:
             yield
         finally:
             if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, signal.SIGINT)
 
 
 def main() -> int:

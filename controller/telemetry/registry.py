@@ -177,6 +177,17 @@ LINE_UP = Metric(
     fresh=MINUTE,
     most=1,
 )
+LINE_LAST_HEARD = Metric(
+    "tsunagu.line.last.heard",
+    InstrumentKind.GAUGE,
+    "s",
+    "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
+    (SCHOOL, LINE),
+    # Its age is what is of interest, as with the probe's last success.
+    fresh=400 * DAY,
+    writers=NOBODY,
+    moment=True,
+)
 LINE_SLOW = Metric(
     "tsunagu.line.slow",
     InstrumentKind.GAUGE,
