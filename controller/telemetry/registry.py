@@ -77,6 +77,7 @@ OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "r
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
 FOREIGN = "foreign"
 """Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
+SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
     "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
@@ -90,8 +91,7 @@ class Metric:
     """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
-    `writers` may send it; the others' values are refused. `moment`: its values are times themselves. `most` is its
-    highest value where that is less than its unit allows (`controller/telemetry/units.py`).
+    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
     """
 
     name: str
@@ -104,7 +104,10 @@ class Metric:
     history: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
-    most: float | None = None
+
+    def __hash__(self) -> int:
+        """By the name, which no other has: every look-up of a series hashes its metric."""
+        return hash(self.name)
 
     @property
     def limit(self) -> int:
@@ -175,7 +178,6 @@ LINE_UP = Metric(
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
-    most=1,
 )
 LINE_LAST_HEARD = Metric(
     "tsunagu.line.last.heard",
@@ -195,7 +197,6 @@ LINE_SLOW = Metric(
     "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
     (SCHOOL, LINE),
     fresh=MINUTE,
-    most=1,
 )
 LINE_FLAPPING = Metric(
     "tsunagu.line.flapping",
@@ -204,7 +205,6 @@ LINE_FLAPPING = Metric(
     "1: the line goes down and comes back again and again, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
-    most=1,
 )
 PATH_UP = Metric(
     "tsunagu.path.up",
@@ -213,7 +213,6 @@ PATH_UP = Metric(
     "1: the region answers over this line in this family, 0: it does not",
     PATH,
     fresh=MINUTE,
-    most=1,
 )
 PATH_ECHOES = Metric(
     "tsunagu.path.echoes",
@@ -230,7 +229,6 @@ DNS_UP = Metric(
     "1: a name server answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
-    most=1,
 )
 HTTP_UP = Metric(
     "tsunagu.http.up",
@@ -239,7 +237,6 @@ HTTP_UP = Metric(
     "1: a page answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
-    most=1,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
@@ -265,7 +262,6 @@ BANDWIDTH_ASSESSMENT = Metric(
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
     (SCHOOL,),
     fresh=7 * DAY,
-    most=3,
 )
 DNS_DURATION = Metric(
     "tsunagu.dns.duration",
@@ -347,6 +343,15 @@ TELEMETRY_DROPPED = Metric(
     (SIGNAL,),
     fresh=DAY,
     writers=ANYBODY,
+)
+SENDER_CLOCK_SKEW = Metric(
+    "tsunagu.sender.clock.skew",
+    InstrumentKind.GAUGE,
+    "s",
+    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
+    (SENDER,),
+    fresh=HOUR,
+    writers=NOBODY,
 )
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",

@@ -10,8 +10,11 @@ import math
 
 from controller.telemetry.registry import DAY, InstrumentKind, Metric
 
-_MOST = {"1": 1.0, "s": float(DAY), "bit/s": 1e12}
-"""The highest value of a gauge by its unit: a ratio, a duration, a rate (that of a terabit Ethernet)."""
+_MOST = {"1": 1.0, "s": float(DAY), "bit/s": 1e12, "{line}": 1, "{path}": 1, "{target}": 1, "{assessment}": 3}
+"""The highest value of a gauge by its unit: a ratio, a duration, a rate (that of a terabit Ethernet).
+
+Of one line, path or target a gauge says yes or no.
+"""
 _MOST_COUNTED = 1e6
 _BITS_IN_MEGABIT = 1_000_000
 _MILLISECONDS_IN_SECOND = 1_000
@@ -65,7 +68,7 @@ def find_range_fault(metric: Metric, value: float) -> str | None:
     if not math.isfinite(value):
         return "that is no number"
     counts = metric.unit.startswith("{")
-    most = metric.most if metric.most is not None else _MOST.get(metric.unit, _MOST_COUNTED)
+    most = _MOST.get(metric.unit, _MOST_COUNTED)
     if metric.kind is not InstrumentKind.GAUGE or metric.moment:
         most = math.inf
     if not 0 <= value <= most:

@@ -31,7 +31,7 @@ from controller.telemetry.registry import (
     TELEMETRY_DROPPED,
 )
 from monitoring.alerts.recordings import HEARD, REACHED, name_kept
-from monitoring.city_state.school_tiles import SILENT_SECONDS
+from monitoring.city_state.school_facts import SILENT_SECONDS
 
 MONITOR_JOB, COLLECTOR_JOB = "tsunagu-monitor", "tsunagu-collector"
 """The names of the two jobs in `monitoring/chain/prometheus.yml`; what is not scraped there is not missed."""

@@ -16,7 +16,7 @@ from controller.telemetry.deprecated_names import DEPRECATED_NAMES
 from controller.telemetry.registry import LINE
 from monitoring.alerts.alert_list import Alert, list_alerts
 from monitoring.alerts.recordings import Recording, list_recordings
-from monitoring.city_state.school_tiles import SILENT_SECONDS
+from monitoring.city_state.school_facts import SILENT_SECONDS
 
 FILE = Path(__file__).parent / "tsunagu.yaml"
 _HEAD = "# Made by `python -m monitoring.alerts.rules` from the registry and the message catalogue; do not edit.\n"

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from controller.telemetry.probe_words import parse_probe_word
 from controller.telemetry.registry import FOREIGN, SIGNAL
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.answers import JSON, PROTOBUF, answer_refusal, answer_taken
@@ -44,7 +45,9 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
             monitor.refuse(signal, "no-token")
             headers = {"WWW-Authenticate": "Bearer"}
             return _refuse(request, "show the token of a controller or a probe", 401, headers)
-        arrival = Arrival(sender.writer, monitor.names, time.time(), sender.school)
+        now = time.time()
+        skew = parse_probe_word(sender.school, request.headers.get, now).skew if sender.school else None
+        arrival = Arrival(sender.writer, monitor.names, now, sender.school, skew)
         if sender.school and tokens.schools is not None:
             tokens.schools.listener.hear(sender.school, request.headers.get, arrival.at)
         return await _take(monitor, signal, request, arrival, decoding)

@@ -86,18 +86,32 @@ def valueless(metric: Metric, flags: int) -> wire.NumberDataPoint:
 
 def test_no_recorded_value_is_no_value_and_ends_the_series(running: Running) -> None:
     """A collector sends it whenever a scrape fails; read as 0 it was a line that is down."""
-    now = time.time()
-    for metric, value in ((LINE_UP, 1), (DEVICE_DRIFT, 2)):
-        headers = PROTOBUF if Writer.PROBE in metric.writers else CONTROLLER
-        for sent in (point(value, now, place_of(metric)), valueless(metric, 1)):
-            sent.time_unix_nano = int(time.time() * 1e9)
-            body = gauge_of(metric, sent).SerializeToString()
-            assert running.ask("/v1/metrics", "POST", body, headers)[::2] == (200, b"")
+    send_and_end(running, LINE_UP, 1)
+    send_and_end(running, DEVICE_DRIFT, 0)
     tile = running.tile(SCHOOL)
     assert (tile["lines"]["primary"], tile["drift"]) == ("unknown", None)
     text = running.ask("/metrics")[2].decode()
     assert f'{LINE_UP.prometheus}{{school="{SCHOOL}"' not in text
     assert f'{DEVICE_DRIFT.prometheus}{{school="{SCHOOL}"' not in text
+
+
+def test_no_recorded_value_mends_nothing(running: Running) -> None:
+    """A line that is down is not up, nor unknown, because a scrape of what told so failed."""
+    send_and_end(running, LINE_UP, 0)
+    send_and_end(running, DEVICE_DRIFT, 2)
+    tile = running.tile(SCHOOL)
+    assert (tile["lines"]["primary"], tile["drift"]) == ("down", 2)
+    assert tile["line_times"]["primary"]["heard"] is not None
+    assert f'{LINE_UP.prometheus}{{school="{SCHOOL}",line="primary"}} 0' in running.ask("/metrics")[2].decode()
+
+
+def send_and_end(running: Running, metric: Metric, value: float) -> None:
+    """Send a value, and then that there is none."""
+    headers = PROTOBUF if Writer.PROBE in metric.writers else CONTROLLER
+    for sent in (point(value, time.time(), place_of(metric)), valueless(metric, 1)):
+        sent.time_unix_nano = int(time.time() * 1e9)
+        body = gauge_of(metric, sent).SerializeToString()
+        assert running.ask("/v1/metrics", "POST", body, headers)[::2] == (200, b"")
 
 
 def test_a_point_without_a_value_is_refused() -> None:
