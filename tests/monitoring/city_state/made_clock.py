@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from controller.telemetry.registry import Metric
 from monitoring.city_state.known_values import Moment
@@ -30,9 +32,16 @@ class MadeClock:
         self.wall += seconds
 
 
-def tell(
-    clock: MadeClock, metric: Metric, number: float, *, ahead: float = 0.0, sender: str = "probe/1", **attributes: str
+def tell(  # noqa: PLR0913 what a value is
+    clock: MadeClock,
+    metric: Metric,
+    number: float,
+    *,
+    ahead: float = 0.0,
+    sender: str = "probe/1",
+    place: Mapping[str, str] = MappingProxyType({}),
+    **attributes: str,
 ) -> GaugeValue:
     """A value of now by a sender whose clock is so many seconds ahead, as the receiver dates it."""
-    key = (metric, tuple(metric.checked(attributes).items()))
+    key = (metric, tuple(metric.checked({**place, **attributes}).items()))
     return GaugeValue(key, clock.wall + min(ahead, 0.0), number, early=ahead > 1, sender=sender)

@@ -41,23 +41,23 @@ def show(state: CityState) -> Mapping[str, Any]:
 
 def test_a_line_that_was_down_stays_down_until_something_says_up(city: City, clock: MadeClock) -> None:
     state = CityState(city, clock=clock)
-    state.take([tell(clock, LINE_UP, 1, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 1, place=PRIMARY)])
     clock.pass_time(10)
-    state.take([tell(clock, LINE_UP, 0, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 0, place=PRIMARY)])
     clock.pass_time(120)
-    state.take([tell(clock, LINE_UP, 0, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 0, place=PRIMARY)])
     assert show(state)["line_times"] == {"primary": {"since": format_time(BEGAN + 10), "heard": None}}
     clock.pass_time(30 * DAY)
     told = show(state)
     assert (told["lines"]["primary"], told["need"]) == ("down", "line-down")
     assert told["line_times"]["primary"] == {"since": format_time(BEGAN + 10), "heard": format_time(BEGAN + 130)}
-    state.take([tell(clock, LINE_UP, 1, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 1, place=PRIMARY)])
     assert (show(state)["lines"]["primary"], show(state)["line_times"]) == ("up", {})
 
 
 def test_a_line_that_is_not_heard_any_more_is_neither_up_nor_unknown(city: City, clock: MadeClock) -> None:
     state = CityState(city, clock=clock)
-    state.take([tell(clock, LINE_UP, 1, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 1, place=PRIMARY)])
     clock.pass_time(LINE_UP.fresh + 1)
     told = show(state)
     assert told["lines"] == {"primary": "stale", "backup": "unknown"}
@@ -80,8 +80,8 @@ def test_metrics_go_on_telling_an_outage_and_how_old_it_is(city: City, clock: Ma
     backup = {"school": SCHOOL, "line": "backup"}
     state.take(
         [
-            tell(clock, LINE_UP, 0, **PRIMARY),
-            tell(clock, LINE_UP, 1, **backup),
+            tell(clock, LINE_UP, 0, place=PRIMARY),
+            tell(clock, LINE_UP, 1, place=backup),
             tell(clock, DEVICE_DRIFT, 2, school=SCHOOL),
         ]
     )
@@ -97,7 +97,7 @@ def test_metrics_go_on_telling_an_outage_and_how_old_it_is(city: City, clock: Ma
 def test_old_news_of_a_closed_school_is_served_nowhere(city: City, clock: MadeClock) -> None:
     closed = {"school": "kw-e03", "line": "primary"}
     state = CityState(close_in(city, -1), clock=clock)
-    state.take([tell(clock, LINE_UP, 0, **closed)])
+    state.take([tell(clock, LINE_UP, 0, place=closed)])
     clock.pass_time(LINE_UP.fresh + 1)
     assert state.list_served() == []
     assert state.list_needs() == []
@@ -128,7 +128,7 @@ def test_what_arrives_later_is_newer_whatever_the_senders_clock_says(city: City,
         (-61.0, 0, "down"),
         (-3000.0, 1, "up"),
     ):
-        state.take([tell(clock, LINE_UP, value, ahead=ahead, **PRIMARY)])
+        state.take([tell(clock, LINE_UP, value, ahead=ahead, place=PRIMARY)])
         assert show(state)["lines"]["primary"] == word
         clock.pass_time(1)
 
@@ -145,7 +145,7 @@ def test_the_last_word_counts_however_clocks_are_put(rounds: list[tuple[bool, in
     for is_up, ahead, put in rounds:
         clock.put(put)
         clock.pass_time(1)
-        value = tell(clock, LINE_UP, float(is_up), ahead=ahead, **PRIMARY)
+        value = tell(clock, LINE_UP, float(is_up), ahead=ahead, place=PRIMARY)
         assert known.may_stand(value, clock())
         known.take([value], clock())
         found = known.find_fresh(LINE_UP, *PRIMARY.values())
@@ -156,7 +156,7 @@ def test_the_last_word_counts_however_clocks_are_put(rounds: list[tuple[bool, in
 @pytest.mark.parametrize("put", [-3600, 3600])
 def test_the_monitors_own_clock_put_back_keeps_nothing_fresh(city: City, clock: MadeClock, put: float) -> None:
     state = CityState(city, clock=clock)
-    state.take([tell(clock, LINE_UP, 1, **PRIMARY)])
+    state.take([tell(clock, LINE_UP, 1, place=PRIMARY)])
     clock.put(put)
     clock.pass_time(LINE_UP.fresh + 1)
     assert show(state)["lines"]["primary"] == "stale"
@@ -164,17 +164,17 @@ def test_the_monitors_own_clock_put_back_keeps_nothing_fresh(city: City, clock: 
 
 def test_a_forged_value_of_the_future_is_not_believed_beside_a_right_clock(clock: MadeClock) -> None:
     known = KnownValues(clock=clock)
-    known.take([tell(clock, LINE_UP, 0, **PRIMARY)], clock())
-    assert not known.may_stand(tell(clock, LINE_UP, 1, ahead=200, sender="probe/other", **PRIMARY), clock())
+    known.take([tell(clock, LINE_UP, 0, place=PRIMARY)], clock())
+    assert not known.may_stand(tell(clock, LINE_UP, 1, ahead=200, sender="probe/other", place=PRIMARY), clock())
     clock.pass_time(LINE_UP.fresh + 1)
-    assert known.may_stand(tell(clock, LINE_UP, 1, ahead=200, sender="probe/other", **PRIMARY), clock())
+    assert known.may_stand(tell(clock, LINE_UP, 1, ahead=200, sender="probe/other", place=PRIMARY), clock())
 
 
 def test_what_lay_at_its_sender_and_what_was_overtaken_changes_nothing(clock: MadeClock) -> None:
     known = KnownValues(clock=clock)
-    known.take([tell(clock, LINE_UP, 1, **PRIMARY)], clock())
+    known.take([tell(clock, LINE_UP, 1, place=PRIMARY)], clock())
     clock.pass_time(2)
-    fresh = tell(clock, LINE_UP, 0, **PRIMARY)
+    fresh = tell(clock, LINE_UP, 0, place=PRIMARY)
     lain = GaugeValue(fresh.key, fresh.at - 900, 0, sender="probe/1", waited=900)
     overtaken = GaugeValue(fresh.key, fresh.at - 5, 0, sender="probe/1")
     assert [one.late for one in known.take([lain, overtaken], clock())] == [True, True]
@@ -193,5 +193,5 @@ def test_a_probe_that_is_cut_off_with_its_school_is_not_silent(city: City, clock
     state = CityState(city, clock=clock)
     state.take([tell(clock, PROBE_LAST_SUCCESS, clock.wall, school=SCHOOL)])
     clock.pass_time(1000)
-    state.take([tell(clock, LINE_UP, 0, **PRIMARY), tell(clock, LINE_UP, 0, school=SCHOOL, line="backup")])
+    state.take([tell(clock, LINE_UP, 0, place=PRIMARY), tell(clock, LINE_UP, 0, school=SCHOOL, line="backup")])
     assert (show(state)["heard"], show(state)["need"]) == ("now", "cut-off")

@@ -212,13 +212,13 @@ def test_a_dead_family_and_a_dead_path_are_told_apart(
 
 def test_a_line_that_loses_much_or_whose_dns_is_dead_is_browned_out(state: CityState, clock: MadeClock) -> None:
     path = {"school": LONE, "line": "primary", "region": "tokyo", "family": "ipv4"}
-    state.take([tell(clock, LINE_LOSS, 0.05, **path)])
+    state.take([tell(clock, LINE_LOSS, 0.05, place=path)])
     assert state.list_needs() == []
     clock.pass_time(7)
-    state.take([tell(clock, LINE_LOSS, 0.3, **path)])
+    state.take([tell(clock, LINE_LOSS, 0.3, place=path)])
     clock.pass_time(7)
     state.take(
-        [tell(clock, LINE_LOSS, 0.2, **path), tell(clock, DNS_UP, 0, school=LONE, line="primary", family="ipv4")]
+        [tell(clock, LINE_LOSS, 0.2, place=path), tell(clock, DNS_UP, 0, school=LONE, line="primary", family="ipv4")]
     )
     need = only(state)
     assert (need.kind, need.causes, need.since) == ("brown-out", ("loss", "dns"), BEGAN + 7)
