@@ -102,11 +102,11 @@ def format_table(trials: Sequence[Trial]) -> str:
     pairs = [one for one in trials if len(one.faults) > 1]
     healthy = [one for one in trials if not one.faults]
     right = sum(one.verdict == "right" for one in single)
-    seeds = ", ".join(sorted({str(one.seed) for one in trials}))
-    commits = ", ".join(sorted({one.commit for one in trials}))
+    made = f"seed {', '.join(sorted({str(one.seed) for one in trials}))}, commit "
+    made += ", ".join(sorted({one.commit for one in trials}))
     named = sum(one.verdict == "wrong" for one in healthy)
     lines = [
-        f"{len(trials) - len(pairs)} trials of one fault or none, {len(pairs)} of pairs; seed {seeds}, commit {commits}.",
+        f"{len(trials) - len(pairs)} trials of one fault or none, {len(pairs)} of pairs; {made}.",
         f"Single faults right: {right} of {len(single)} ({100 * right / max(1, len(single)):.1f}%).",
         f"Healthy runs in which something was named: {named} of {len(healthy)}.",
         "",
