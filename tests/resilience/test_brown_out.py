@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.resilience.brown_out import BrownOutMachine, BrownOutRule, LineSupply, SupplyChange
+
+SHARES = st.lists(st.one_of(st.none(), st.floats(0, 2)), max_size=40)
+
+
+def play(shares: list[float | None], rule: BrownOutRule | None = None) -> list[SupplyChange[str]]:
+    machine: BrownOutMachine[str] = BrownOutMachine(rule or BrownOutRule())
+    return [change for share in shares for change in machine.apply_slot({"line": share})]
+
+
+def test_three_slots_below_half_are_a_brown_out_that_is_told_once() -> None:
+    (change,) = play([1.0, 0.4, 0.3, 0.2, 0.1, 0.2])
+    assert change == SupplyChange("line", LineSupply.BROWN_OUT, (0.4, 0.3, 0.2))
+
+
+def test_a_busy_minute_is_none() -> None:
+    assert play([0.4, 0.4, 1.0, 0.4, 0.4, 0.9]) == []
+
+
+def test_it_ends_when_the_line_carries_clearly_more_for_as_many_slots() -> None:
+    changes = play([0.1, 0.1, 0.1, 0.8, 0.8, 0.6, 0.8, 0.8, 0.8])
+    assert [change.supply for change in changes] == [LineSupply.BROWN_OUT, LineSupply.FULL]
+    assert changes[1].shares == (0.8, 0.8, 0.8)
+
+
+def test_between_the_bounds_nothing_changes() -> None:
+    assert play([0.1] * 3 + [0.6] * 50) == play([0.1] * 3)
+    assert play([0.6] * 50) == []
+
+
+def test_a_slot_without_a_figure_neither_counts_nor_forgives() -> None:
+    assert len(play([0.1, None, 0.1, None, None, 0.1])) == 1
+    assert play([None] * 20) == []
+
+
+def test_lines_do_not_count_for_one_another() -> None:
+    machine: BrownOutMachine[str] = BrownOutMachine()
+    for _ in range(2):
+        assert list(machine.apply_slot({"a": 0.1, "b": 1.0})) == []
+    assert [change.key for change in machine.apply_slot({"a": 0.1, "b": 0.1})] == ["a"]
+
+
+@pytest.mark.parametrize("wrong", [{"slots": 0}, {"enter": 0.0}, {"enter": 0.7, "leave": 0.7}])
+def test_a_rule_without_hysteresis_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="enter < leave"):
+        BrownOutRule(**wrong)  # type: ignore[arg-type]
+
+
+@given(SHARES)
+def test_begin_and_end_take_turns_each_with_as_many_slots_as_the_rule_says(shares: list[float | None]) -> None:
+    rule = BrownOutRule()
+    changes = play(shares, rule)
+    assert [change.supply for change in changes] == [LineSupply.BROWN_OUT, LineSupply.FULL] * (len(changes) // 2) + [
+        LineSupply.BROWN_OUT
+    ] * (len(changes) % 2)
+    for change in changes:
+        assert len(change.shares) == rule.slots
+        below = change.supply is LineSupply.BROWN_OUT
+        assert all(share < rule.enter if below else share >= rule.leave for share in change.shares)
+
+
+@given(SHARES)
+def test_it_never_changes_more_often_than_once_in_as_many_slots(shares: list[float | None]) -> None:
+    assert len(play(shares)) <= len([share for share in shares if share is not None]) // BrownOutRule().slots
