@@ -22,9 +22,15 @@ CARRIED = 1428 / 1514
 
 
 class LineState(StrEnum):
-    """Whether a line carries anything at all; `unknown` where nobody has looked."""
+    """Whether a line carries anything at all; `unknown` where nobody has looked.
+
+    `slow`: it answers, and every round trip takes longer than the policy allows. `flapping`: it goes down and comes
+    back again and again.
+    """
 
     UP = "up"
+    SLOW = "slow"
+    FLAPPING = "flapping"
     DOWN = "down"
     UNKNOWN = "unknown"
 
