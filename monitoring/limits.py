@@ -36,7 +36,9 @@ AHEAD_SECONDS = 300
 CLOCK_SECONDS = 1.0
 """By how much two clocks that are right may differ."""
 LATE_SECONDS = HOUR
-"""How late a value or an event may come: senders keep nothing on disk, they send within seconds or never."""
+"""How late a value or an event may come: the city's own senders send within seconds or never."""
+LATE_SCHOOL_SECONDS = 14 * DAY
+"""The same of a school's own probe, which keeps what it measured while nobody could be reached."""
 LONGEST_ROLLOUT = 31 * DAY
 """How long ago something may have begun that a span tells of."""
 

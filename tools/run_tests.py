@@ -2,8 +2,9 @@
 
 The lab mostly waits (for timers of the devices, for sessions of routers), so the rest runs beside it and gives way to
 it (`nice`). There is one virtual city on a machine; tests with a switch or a router of their own (`own_network`) need
-not wait for it. Tests that measure rates and gaps have the marker `alone`: nothing else runs then. What a part beside
-says is shown when it has ended. Ctrl-C ends the parts that run, which remove their lab, and everything after them.
+not wait for it. The OpenTelemetry Collector that a test runs is built meanwhile. Tests that measure rates and gaps have
+the marker `alone`: nothing else runs then. What a part beside says is shown when it has ended. Ctrl-C ends the parts
+that run, which remove their lab, and everything after them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -191,12 +192,26 @@ def format_counts(ran: PartResult) -> str:
     return ", ".join([*said, *(f"{ran.counts[kind]} {kind}" for kind in KINDS if ran.counts[kind])])
 
 
+@contextmanager
+def building_collector() -> Iterator[None]:
+    """Build the Collector beside the tests; one that needs it waits for it, and fails where it cannot be built."""
+    command = [sys.executable, "-m", "tools.collector.build"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True) as process:  # noqa: S603
+        try:
+            os.setpriority(os.PRIO_PROCESS, process.pid, 10)
+            yield
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+
+
 def main() -> int:
     """Run both parts, with what pytest is told besides; the code of the first that failed, 130 after Ctrl-C."""
     began = time.monotonic()
     try:
         groups = list_parts(len(os.sched_getaffinity(0)))
-        ran = [row for group in groups for row in run_group(group, sys.argv[1:])]
+        with building_collector():
+            ran = [row for group in groups for row in run_group(group, sys.argv[1:])]
     except KeyboardInterrupt:
         print("\ntest: interrupted")  # noqa: T201
         return INTERRUPTED

@@ -13,11 +13,11 @@ from typing_extensions import TypedDict
 from controller.cli.options import DEFAULT_POLICIES, Json, Lang, Policies, speak
 from controller.cli.output import Exit, errors, get_words, print_line, print_message, say_json
 from controller.cloud.approval import CHANGING, Approval, choose_approval
+from controller.cloud.go_build import PROJECT
 from controller.cloud.iam_drift.declared_grants import parse_declared_grants
 from controller.cloud.iam_drift.exported_policies import ExportedPolicies
 from controller.cloud.iam_drift.find_iam_drift import GrantFault, IamDrift, find_iam_drift
 from controller.cloud.iam_drift.grants import Grant
-from controller.cloud.installation import PROJECT
 from controller.cloud.pulumi_engine import BOOTSTRAP, LAB, STACKS, Engine, EngineFailed
 from controller.errors import CloudError
 from controller.inputs.bounded_json import parse_json

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress, find_interpreter_folder, provide_engine
+from controller.cloud.go_build import PROJECT, Progress
+from controller.cloud.installation import ENGINE_SOURCE, find_interpreter_folder, provide_engine
 from controller.errors import CloudError
 
 

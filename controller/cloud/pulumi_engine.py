@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.cloud.installation import Progress
+from controller.cloud.go_build import Progress
 from controller.errors import CloudError
 from controller.exit_codes import choose_pulumi_exit
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.cloud.environment import build_engine_environment
-from controller.cloud.installation import ENGINE_SOURCE, PROJECT, Progress
+from controller.cloud.go_build import PROJECT, Progress
+from controller.cloud.installation import ENGINE_SOURCE
 from controller.inputs.real_path import find_real_path
 
 OFFLINE = "TSUNAGU_OFFLINE"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.cloud.environment import build_engine_environment
-from controller.cloud.installation import PROJECT, Progress
+from controller.cloud.go_build import PROJECT, Progress
 from controller.cloud.passphrase import refuse_known_passphrase
 from controller.cloud.pulumi_engine import LAB, POLICIES, Engine
 from controller.errors import CloudError

@@ -27,7 +27,8 @@ from controller.measure.probes.probe_path import ProbePath
 from controller.model.city import City
 from controller.resilience.line_states import SchoolLine
 from controller.telemetry.otlp import Telemetry
-from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION
+from controller.telemetry.registry import DNS_DURATION, HTTP_DURATION
+from controller.telemetry.units import seconds_from_ms
 
 _LOOK_EVERY = 0.5
 _AT_ONCE = 8
@@ -132,12 +133,12 @@ class BackgroundMeasurement:
         within = policy.method.answer_within
         for metric, probe in (
             (DNS_DURATION, DnsProbe(policy.targets.dns, within)),
-            (PROXY_DURATION, HttpProbe(policy.targets.proxy, within)),
+            (HTTP_DURATION, HttpProbe(policy.targets.proxy, within)),
         ):
             for route in routes:
                 found = probe.measure(route)
                 if found.outcome is ProbeOutcome.MEASURED:
                     path = route.path
                     place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
-                    self.telemetry.record(metric, found.figures[DURATION_MS], **place)
+                    self.telemetry.record(metric, seconds_from_ms(found.figures[DURATION_MS]), **place)
                     break

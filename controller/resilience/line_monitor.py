@@ -43,6 +43,7 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     EventKind,
 )
+from controller.telemetry.units import seconds_from_ms
 
 _PART_OF_ROUND = 0.8
 _ASSESSED_EVERY = 5.0
@@ -186,9 +187,9 @@ class LineMonitor:
                 history.add_answer(one)
             history.add_lost(found.lost.get(path, 0))
             if answers:
-                record(LINE_LATENCY, answers[-1], **place)
+                record(LINE_LATENCY, seconds_from_ms(answers[-1]), **place)
             if history.jitter is not None:
-                record(LINE_JITTER, history.jitter, **place)
+                record(LINE_JITTER, seconds_from_ms(history.jitter), **place)
             if dead or history.loss.sent:
                 record(LINE_LOSS, 1.0 if dead else history.loss.ratio, **place)
                 record(PATH_ECHOES, history.loss.sent, **place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -118,7 +119,8 @@ def open_telemetry(service: str = "tsunagu", *, token: Path | None = None) -> It
     if not (wanted := list_configured_signals()):
         yield Telemetry({}, None, None)
         return
-    sending = OtlpSender(service, wanted, read_token(token) if token is not None and token.exists() else None)
+    bearer = read_token(token) if token is not None and token.exists() else None
+    sending = OtlpSender(service, wanted, bearer, token.name if token is not None else "")
     try:
         yield sending.telemetry
     finally:
@@ -154,7 +156,7 @@ def list_configured_signals() -> frozenset[str]:
 class OtlpSender:
     """The exporters of the three signals and what waits before them."""
 
-    def __init__(self, service: str, wanted: frozenset[str], token: str | None = None) -> None:
+    def __init__(self, service: str, wanted: frozenset[str], token: str | None = None, role: str = "") -> None:
         # Imported where they are needed: they take a third of a second, and most runs have no endpoint.
         from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
@@ -164,7 +166,7 @@ class OtlpSender:
         # What the exporters log about each try is summed up in our own count.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         timeout = _timeout()
-        resource = Resource.create({"service.name": service, "service.instance.id": uuid.uuid4().hex})
+        resource = Resource.create({"service.name": service, "service.instance.id": name_instance(service, role)})
         spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip, session=_session("traces", token))
         logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip, session=_session("logs", token))
         self._exporters = (spans, logs)
@@ -218,6 +220,16 @@ class OtlpSender:
         for exporter in self._exporters:
             exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK's
         return self.lost()
+
+
+def name_instance(service: str, role: str) -> str:
+    """The id under which a sender is known: of the same machine, user and role it is the same for every process.
+
+    Behind a collector each id is a series of its own. With a new one for each process, what an earlier process said
+    (a line is down) would stand beside what the present one says (it is up). Totals of processes are told apart by when
+    they began.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_DNS, f"{role}.{service}.{os.getuid()}.{socket.gethostname()}").hex
 
 
 def _endpoint(signal: str) -> str:

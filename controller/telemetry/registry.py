@@ -1,8 +1,12 @@
 """Every metric of Tsunagu, once: instruments, views, `/metrics`, the page and the alert rules take it from here.
 
 A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is what the official translation makes of it
-(`tsunagu_line_throughput_Mbit_per_second`), so a value has one name whichever way it is collected. A ratio has the
-unit "1" and a name that ends in `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
+(`tsunagu_line_throughput_bit_per_second`), so a value has one name whichever way it is collected. Units are base units:
+seconds, and bits per second as contracts for lines have them. A ratio has the unit "1" and a name that ends in
+`.ratio`; a count of things has an annotation (`{device}`), which no name shows.
+
+The semantic conventions' `dns.lookup.duration` and `http.client.request.duration` are histograms of a client's own
+work. Ours are gauges of a probe, so they may not have these names; they have the conventions' words and unit.
 """
 
 from __future__ import annotations
@@ -129,7 +133,7 @@ PATH = (SCHOOL, LINE, REGION, FAMILY)
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
     InstrumentKind.GAUGE,
-    "Mbit/s",
+    "bit/s",
     "what a line carried in a test of its throughput",
     (*PATH, DIRECTION),
     fresh=7 * DAY,
@@ -138,14 +142,14 @@ LINE_THROUGHPUT = Metric(
 LINE_LATENCY = Metric(
     "tsunagu.line.latency",
     InstrumentKind.GAUGE,
-    "ms",
+    "s",
     "round trip over a line to a region",
     PATH,
     fresh=5 * MINUTE,
     history=True,
 )
 LINE_JITTER = Metric(
-    "tsunagu.line.jitter", InstrumentKind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE
+    "tsunagu.line.jitter", InstrumentKind.GAUGE, "s", "how much the round trip varies", PATH, fresh=5 * MINUTE
 )
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
@@ -215,8 +219,8 @@ HTTP_UP = Metric(
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
     InstrumentKind.GAUGE,
-    "Mbit/s",
-    "what a school was measured to have; this is what is judged",
+    "bit/s",
+    "what a school was measured to have; this is what is assessed",
     (SCHOOL,),
     fresh=7 * DAY,
     history=True,
@@ -224,15 +228,15 @@ BANDWIDTH_MEASURED = Metric(
 BANDWIDTH_RECOMMENDED = Metric(
     "tsunagu.school.bandwidth.recommended",
     InstrumentKind.GAUGE,
-    "Mbit/s",
+    "bit/s",
     "what is recommended for a school of its number of pupils",
     (SCHOOL,),
     fresh=7 * DAY,
 )
 BANDWIDTH_ASSESSMENT = Metric(
-    "tsunagu.school.judgement",
+    "tsunagu.school.assessment",
     InstrumentKind.GAUGE,
-    "{judgement}",
+    "{assessment}",
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
     (SCHOOL,),
     fresh=7 * DAY,
@@ -240,16 +244,16 @@ BANDWIDTH_ASSESSMENT = Metric(
 DNS_DURATION = Metric(
     "tsunagu.dns.duration",
     InstrumentKind.GAUGE,
-    "ms",
+    "s",
     "how long a name took to be looked up",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
 )
-PROXY_DURATION = Metric(
-    "tsunagu.proxy.duration",
+HTTP_DURATION = Metric(
+    "tsunagu.http.duration",
     InstrumentKind.GAUGE,
-    "ms",
-    "how long an application's proxy took to answer",
+    "s",
+    "how long a page took to be answered",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
 )

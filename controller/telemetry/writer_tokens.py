@@ -64,35 +64,48 @@ def read_token(path: Path) -> str:
         TokenRefused: the file is missing, another user's, open to others, a link, or holds no token.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        content = read_private_file(path, "the token", _MOST_BYTES)
     except FileNotFoundError:
         message = f"{path}: there is no token; 'tsunagu monitor' makes it when it starts"
         raise TokenRefused(message) from None
-    except OSError as error:
-        reason = "it is a link" if path.is_symlink() else error.strerror
-        message = f"{path}: the token cannot be read ({reason})"
-        raise TokenRefused(message) from None
-    try:
-        if (fault := _find_fault(os.fstat(descriptor))) is not None:
-            message = f"{path}: {fault}"
-            raise TokenRefused(message)
-        content = os.read(descriptor, _MOST_BYTES)
-    finally:
-        os.close(descriptor)
     if _FORM.fullmatch(content) is None:
         message = f"{path}: holds no token (32 to 128 letters, digits, - and _); delete it and start the monitor again"
         raise TokenRefused(message)
     return content.decode("ascii").strip()
 
 
-def _find_fault(found: os.stat_result) -> str | None:
-    """Why an open file can hold no token, or None."""
+def read_private_file(path: Path, what: str, most: int) -> bytes:
+    """The content of a file, of so many bytes at most, that nobody but this user (and root) can read or change.
+
+    Raises:
+        FileNotFoundError: there is none.
+        TokenRefused: it is another user's, open to others, or a link; `what` names it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        reason = "it is a link" if path.is_symlink() else error.strerror
+        message = f"{path}: {what} cannot be read ({reason})"
+        raise TokenRefused(message) from None
+    try:
+        if (fault := _find_fault(os.fstat(descriptor), what)) is not None:
+            message = f"{path}: {fault}"
+            raise TokenRefused(message)
+        return os.read(descriptor, most)
+    finally:
+        os.close(descriptor)
+
+
+def _find_fault(found: os.stat_result, what: str) -> str | None:
+    """Why an open file can hold no secret, or None."""
     if not stat.S_ISREG(found.st_mode):
-        return "a token stands in a regular file"
+        return f"{what} stands in a regular file"
     if found.st_uid not in (0, os.geteuid()):
-        return f"the token belongs to user {found.st_uid}; it must be this user's ({os.geteuid()})"
+        return f"{what} belongs to user {found.st_uid}; it must be this user's ({os.geteuid()})"
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return f"others may read the token (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
+        return f"others may read {what} (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
     return None
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.measurement import Assessment
+from controller.telemetry.deprecated_names import DEPRECATED_NAMES
 from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
@@ -106,8 +107,11 @@ def list_alerts() -> tuple[Alert, ...]:
 
 def render_rules() -> str:
     """The file of rules."""
-    group = {"name": "tsunagu", "rules": [_rule(alert) for alert in list_alerts()]}
-    return _HEAD + yaml.safe_dump({"groups": [group]}, allow_unicode=True, sort_keys=False, width=1000)
+    alerts = {"name": "tsunagu", "rules": [_rule(alert) for alert in list_alerts()]}
+    # Queries and dashboards by an old name go on for one version.
+    old = [{"record": one.prometheus, "expr": one.expression} for one in DEPRECATED_NAMES.values()]
+    groups = [alerts, {"name": "tsunagu-deprecated-names", "rules": old}]
+    return _HEAD + yaml.safe_dump({"groups": groups}, allow_unicode=True, sort_keys=False, width=1000)
 
 
 def _rule(alert: Alert) -> dict[str, object]:

@@ -26,6 +26,7 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     Metric,
 )
+from controller.telemetry.units import mbps_from_bits
 from monitoring.timeseries.records import GaugeValue, SeriesKey
 
 SILENT_SECONDS = 5 * MINUTE
@@ -112,7 +113,7 @@ class CityState:
         # A school that is "not measured" has no figure; the one from before its line went down is history.
         measured = self.fresh(BANDWIDTH_MEASURED, school.id) if assessment is not Assessment.NOT_MEASURED else None
         received = self.fresh(BANDWIDTH_RECOMMENDED, school.id)
-        recommended = round(received.value, 1) if received else None
+        recommended = round(mbps_from_bits(received.value), 1) if received else None
         ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)
         drift, unconfirmed = self.fresh(DEVICE_DRIFT, school.id), self.fresh(DEVICE_UNCONFIRMED, school.id)
@@ -126,7 +127,7 @@ class CityState:
             "recommended_mbps": recommended,
             "basis": ours.basis if same else None,
             "policy_recommended_mbps": None if same or recommended is None else round(ours.mbps, 1),
-            "measured_mbps": round(measured.value, 2) if measured else None,
+            "measured_mbps": round(mbps_from_bits(measured.value), 2) if measured else None,
             "assessment": assessment,
             "lines": {line: self._line(school, line) for line in self.lines},
             "drift": int(drift.value) if drift else None,

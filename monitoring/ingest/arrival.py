@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.telemetry.registry import Writer
 from monitoring.city_state.known_names import KnownNames
-from monitoring.limits import AHEAD_SECONDS, CLOCK_SECONDS, LATE_SECONDS, LONGEST_TEXT
+from monitoring.limits import AHEAD_SECONDS, CLOCK_SECONDS, LATE_SCHOOL_SECONDS, LATE_SECONDS, LONGEST_TEXT
 
 NOT_NOW = "a time that is not now"
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -16,11 +16,19 @@ _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that came at a time (seconds since 1970)."""
+    """A request that came at a time (seconds since 1970).
+
+    `school`: the only one that its sender may speak of; empty where it may speak of all.
+    """
 
     writer: Writer
     names: KnownNames
     at: float
+    school: str = ""
+
+    def find_foreign(self, school: str) -> str | None:
+        """Why a sender may not say this of a school (empty: of none), for a message; None where it may."""
+        return None if self.school in ("", school) else "another school than its sender's"
 
     def date_event(self, nanoseconds: int) -> tuple[float, bool] | None:
         """When something was, never later than it came; None where that is not now.
@@ -28,7 +36,8 @@ class Arrival:
         The second value says whether its sender dated it clearly later than it came.
         """
         sent = nanoseconds / 1e9
-        if not self.at - LATE_SECONDS <= sent <= self.at + AHEAD_SECONDS:
+        late = LATE_SCHOOL_SECONDS if self.school else LATE_SECONDS
+        if not self.at - late <= sent <= self.at + AHEAD_SECONDS:
             return None
         return min(sent, self.at), sent > self.at + CLOCK_SECONDS
 

@@ -15,9 +15,10 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1 import metrics_pb2 as wire
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.registry import METRICS, InstrumentKind, Metric
-from monitoring.ingest.arrival import NOT_NOW, Arrival
+from controller.telemetry.registry import METRICS, SCHOOL, InstrumentKind, Metric
+from monitoring.ingest.arrival import NOT_NOW, Arrival, clean_text
 from monitoring.ingest.attributes import read_texts
 from monitoring.ingest.span_decoder import decode_logs, decode_traces
 from monitoring.ingest.wire_scan import refuse_many_messages
@@ -33,6 +34,7 @@ from monitoring.timeseries.records import (
 
 _CUMULATIVE = wire.AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 _LARGEST_COUNT = 2**53
+_LONGEST_UNIT = 20
 
 Point = TypeVar("Point", wire.NumberDataPoint, wire.HistogramDataPoint)
 
@@ -62,14 +64,48 @@ def _metrics(body: bytes, arrival: Arrival) -> TelemetryBatch:
         process = f"{arrival.writer}/{_process(resource.resource)}"
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
-                known = METRICS.get(metric.name)
+                old = _find_deprecated(metric)
+                known = old.metric if old else METRICS.get(metric.name)
                 if known is None:
                     batch.refused["a metric that the registry does not have"] += _size(metric)
                 elif arrival.writer not in known.writers:
                     batch.refused[f"{known.name} from a {arrival.writer}"] += _size(metric)
+                elif old is None and not is_same_unit(metric.unit, known.unit):
+                    unit = f"in {clean_text(metric.unit, _LONGEST_UNIT)}" if metric.unit else "without a unit"
+                    batch.refused[f"{known.name} {unit}, not in {known.unit}"] += _size(metric)
                 else:
-                    _take(batch, known, metric, process, arrival)
+                    _take(batch, known, metric if old is None else _in_present_unit(metric, old), process, arrival)
     return batch
+
+
+def _find_deprecated(metric: wire.Metric) -> DeprecatedName | None:
+    """What a metric was called before, where its name and unit are those of before."""
+    old = DEPRECATED_NAMES.get(metric.name)
+    return old if old and is_same_unit(metric.unit, old.unit) else None
+
+
+def is_same_unit(sent: str, known: str) -> bool:
+    """Whether two units are the same; numbers without a dimension are, whatever they count.
+
+    >>> is_same_unit("", "{line}"), is_same_unit("1", "{device}"), is_same_unit("ms", "s"), is_same_unit("", "s")
+    (True, True, False, False)
+    """
+    return sent == known or (_is_plain(sent) and _is_plain(known))
+
+
+def _is_plain(unit: str) -> bool:
+    """Whether a unit has no dimension: it is left out, 1, or an annotation."""
+    return unit in ("", "1") or (unit.startswith("{") and unit.endswith("}"))
+
+
+def _in_present_unit(metric: wire.Metric, old: DeprecatedName) -> wire.Metric:
+    """A gauge of the version before with its values in today's unit."""
+    converted = wire.Metric()
+    converted.CopyFrom(metric)
+    for point in converted.gauge.data_points:
+        if point.WhichOneof("value") is not None:
+            point.as_double = old.to_present(_number(point))
+    return converted
 
 
 def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: str, arrival: Arrival) -> None:
@@ -131,6 +167,8 @@ def _points(
             batch.refused[f"{known.name} with other attributes"] += 1
         elif (unknown := arrival.names.find_unknown(key[1])) is not None:
             batch.refused[unknown] += 1
+        elif (foreign := arrival.find_foreign(dict(key[1]).get(SCHOOL.name, ""))) is not None:
+            batch.refused[foreign] += 1
         elif (dated := arrival.date_event(point.time_unix_nano)) is None:
             batch.refused[NOT_NOW] += 1
         else:

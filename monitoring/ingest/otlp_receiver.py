@@ -43,12 +43,15 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
         signal = request.path_params["signal"]
         if signal not in SIGNAL.values:
             return _refuse("the paths are /v1/traces, /v1/metrics and /v1/logs", 404)
-        writer = tokens.find_writer(request.headers.getlist("authorization"))
-        if writer is None:
+        sender = tokens.find_sender(request.headers.getlist("authorization"))
+        if sender is None:
             # Before a byte of the body is read: whoever is not known costs nothing.
             monitor.refuse(signal, "no-token")
             return _refuse("show the token of a controller or a probe", 401, {"WWW-Authenticate": "Bearer"})
-        return await _take(monitor, signal, request, Arrival(writer, monitor.names, time.time()), decoding)
+        arrival = Arrival(sender.writer, monitor.names, time.time(), sender.school)
+        if sender.school and tokens.schools is not None:
+            tokens.schools.listener.hear(sender.school, request.headers.get, arrival.at)
+        return await _take(monitor, signal, request, arrival, decoding)
 
     return [Route("/v1/{signal}", take, methods=["POST"])]
 

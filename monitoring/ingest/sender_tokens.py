@@ -3,14 +3,61 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from controller.errors import TokenRefused
+from controller.telemetry.enrolled_probes import find_enrolment_file, hash_token, load_enrolled_probes
 from controller.telemetry.registry import Writer
 from controller.telemetry.writer_tokens import make_token, read_token
+from monitoring.ingest.probe_listener import ProbeListener
 
 _SCHEME = "bearer"
+
+
+class Sender(NamedTuple):
+    """Who sends; `school` is the only one that it may speak of, empty where it may speak of all."""
+
+    writer: Writer
+    school: str = ""
+
+
+class SchoolProbeTokens:
+    """The tokens of schools' own probes, as their file says it now: who is revoked is out at once.
+
+    Raises:
+        TokenRefused: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.listener = ProbeListener(path)
+        self.path = path
+        self._seen: tuple[int, ...] | None = self._look()
+        self._schools = self._load()
+
+    def find_school(self, token: str) -> str | None:
+        """Whose probe shows this token; None where it is nobody's, or revoked."""
+        if (now := self._look()) != self._seen:
+            self._seen = now
+            try:
+                self._schools = self._load()
+            except TokenRefused as error:
+                # Nobody is let in by a list that cannot be read: probes keep what they measured, and come again.
+                self._schools = {}
+                logging.getLogger("tsunagu").error("%s; no school's probe is heard until then", error)  # noqa: TRY400
+        return self._schools.get(hash_token(token))
+
+    def _load(self) -> dict[str, str]:
+        return {one.token_sha256: one.school for one in load_enrolled_probes(self.path) if one.revoked_at is None}
+
+    def _look(self) -> tuple[int, ...] | None:
+        try:
+            found = self.path.lstat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode
 
 
 class SenderTokens:
@@ -20,13 +67,14 @@ class SenderTokens:
         TokenRefused: two tokens are equal.
     """
 
-    def __init__(self, tokens: Mapping[Writer, str]) -> None:
+    def __init__(self, tokens: Mapping[Writer, str], schools: SchoolProbeTokens | None = None) -> None:
+        self.schools = schools
         if len(set(tokens.values())) != len(tokens):
             message = "the tokens of controller and probe are the same; delete one file, and start the monitor again"
             raise TokenRefused(message)
         self._tokens = {writer: token.encode("ascii") for writer, token in tokens.items()}
 
-    def find_writer(self, headers: Sequence[str]) -> Writer | None:
+    def find_sender(self, headers: Sequence[str]) -> Sender | None:
         """Whose token a request's only `Authorization` header shows; None where it shows none of them."""
         if len(headers) != 1:
             return None
@@ -37,16 +85,19 @@ class SenderTokens:
         # Each is compared, and in constant time: how long it takes says nothing of a token.
         for writer, token in self._tokens.items():
             if hmac.compare_digest(shown.strip().encode("latin-1", "replace"), token):
-                found = writer
+                found = Sender(writer)
+        if found is None and self.schools is not None and (school := self.schools.find_school(shown.strip())):
+            return Sender(Writer.PROBE, school)
         return found
 
 
 def load_sender_tokens(files: Mapping[Writer, Path]) -> SenderTokens:
-    """The tokens in their files; a file that is missing is made.
+    """The tokens in their files; a file that is missing is made. Enrolled probes stand beside the probes' token.
 
     Raises:
         TokenRefused: a file cannot be made, or is not the monitor's user's alone.
     """
     for path in files.values():
         make_token(path)
-    return SenderTokens({writer: read_token(path) for writer, path in files.items()})
+    schools = SchoolProbeTokens(find_enrolment_file(files[Writer.PROBE]))
+    return SenderTokens({writer: read_token(path) for writer, path in files.items()}, schools)

@@ -83,6 +83,8 @@ def _take_event(
     dated = arrival.date_event(record.time_unix_nano or record.observed_time_unix_nano)
     if (unknown := arrival.names.find_unknown_place(*place)) is not None:
         batch.refused[unknown] += 1
+    elif (foreign := arrival.find_foreign(place[0])) is not None:
+        batch.refused[foreign] += 1
     elif dated is None:
         batch.refused[NOT_NOW] += 1
     else:

@@ -68,11 +68,27 @@ _SPANS_BY_NAME = """
 CREATE INDEX span_names ON span (trace, parent, name) WHERE level IN ('school', 'device');
 """
 
+_BASE_UNITS = """
+UPDATE latest SET value = value / 1000 WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.latency', 'tsunagu.line.jitter', 'tsunagu.dns.duration', 'tsunagu.proxy.duration'));
+UPDATE bin SET total = total / 1000, least = least / 1000, most = most / 1000
+  WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.latency', 'tsunagu.line.jitter', 'tsunagu.dns.duration', 'tsunagu.proxy.duration'));
+UPDATE latest SET value = value * 1000000 WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.throughput', 'tsunagu.school.bandwidth.measured', 'tsunagu.school.bandwidth.recommended'));
+UPDATE bin SET total = total * 1000000, least = least * 1000000, most = most * 1000000
+  WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.throughput', 'tsunagu.school.bandwidth.measured', 'tsunagu.school.bandwidth.recommended'));
+UPDATE series SET metric = 'tsunagu.http.duration' WHERE metric = 'tsunagu.proxy.duration';
+UPDATE series SET metric = 'tsunagu.school.assessment' WHERE metric = 'tsunagu.school.judgement';
+"""
+"""The past in today's names and units. They are written out: this is what was, whatever the registry says later."""
+
 TIME_SERIES_STORE = StoreFormat(
     name="store of the monitor",
     application_id=0x54534E74,  # "TSNt"
     # To the second format nothing but the application id is new.
-    migrations=(_TABLES, "", _SPANS_BY_NAME),
+    migrations=(_TABLES, "", _SPANS_BY_NAME, _BASE_UNITS),
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
     advice="name another file with --store",

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
+from controller.telemetry.units import mbps_from_bits, ms_from_seconds
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries import queries
@@ -20,8 +21,12 @@ EVENTS_SHOWN = 200
 SHOWN_SECONDS = HOUR
 """How far back a school is shown when nobody asks for more."""
 _HIGHEST, _MEAN = True, False
-_MEASURES = {"throughput": (LINE_THROUGHPUT, _HIGHEST), "latency": (LINE_LATENCY, _MEAN), "loss": (LINE_LOSS, _MEAN)}
-"""A line's throughput is that of its best path; latency and loss are the mean of its paths."""
+_MEASURES = {
+    "throughput": (LINE_THROUGHPUT, _HIGHEST, mbps_from_bits),
+    "latency": (LINE_LATENCY, _MEAN, ms_from_seconds),
+    "loss": (LINE_LOSS, _MEAN, float),
+}
+"""A line's throughput is that of its best path, in Mbit/s; latency (in ms) and loss are the mean of its paths."""
 
 
 def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
@@ -64,10 +69,10 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
     lines = {
         line: {
             name: [
-                [slot, round(highest if best else mean, 4)]
+                [slot, round(shown(highest if best else mean), 4)]
                 for slot, mean, highest in queries.read_line_history(monitor.store, (school, line), metric, since, step)
             ]
-            for name, (metric, best) in _MEASURES.items()
+            for name, (metric, best, shown) in _MEASURES.items()
         }
         for line in monitor.present.lines
     }

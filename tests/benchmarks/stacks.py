@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.cloud.installation import PROJECT
+from controller.cloud.go_build import PROJECT
 from controller.cloud.pulumi_engine import Engine
 from controller.offline_google.environment import RehearsalFolder
 from controller.offline_google.rehearsal import choose_engine

@@ -23,6 +23,7 @@ READS = {
     "controller/cli/conventions/option_table.py": "a table that is a part of the program",
     "controller/cli/output.py": "the null device",
     "controller/cloud/approval.py": "the operator's own saved plan, which he names; its form is judged",
+    "controller/cloud/go_build.py": "sources of programs that this project builds",
     "controller/cloud/installation.py": "sources of the engine that this project builds",
     "controller/cloud/passphrase.py": "the operators' own passphrase file",
     "controller/cloud/state_record.py": "copies of the operators' own states, which they name; judged, never written",

@@ -33,7 +33,7 @@ from controller.telemetry.registry import (
 )
 from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest.sender_tokens import SenderTokens
+from monitoring.ingest.sender_tokens import Sender, SenderTokens
 from monitoring.timeseries.records import GaugeValue, SpanRecord, TelemetryBatch
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.monitoring.feed import Feed, event, feed, metrics, pairs, point, post
@@ -106,10 +106,10 @@ def test_without_a_token_nothing_is_taken(running: Running, shown: Sequence[str]
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=200))
 def test_no_other_text_is_a_token(text: str) -> None:
     tokens = SenderTokens({Writer.PROBE: TOKEN, Writer.CONTROLLER: "c" * 43})
-    expected = {TOKEN: Writer.PROBE, "c" * 43: Writer.CONTROLLER}.get(text)
-    assert tokens.find_writer([f"Bearer {text}"]) is expected
-    assert tokens.find_writer([text]) is None
-    assert tokens.find_writer([f"Bearer {TOKEN}"]) is Writer.PROBE
+    expected = {TOKEN: Sender(Writer.PROBE), "c" * 43: Sender(Writer.CONTROLLER)}.get(text)
+    assert tokens.find_sender([f"Bearer {text}"]) == expected
+    assert tokens.find_sender([text]) is None
+    assert tokens.find_sender([f"Bearer {TOKEN}"]) == Sender(Writer.PROBE)
 
 
 def test_refused_senders_are_counted(running: Running) -> None:
@@ -197,7 +197,7 @@ def test_an_event_is_taken_from_its_own_senders_only(running: Running, kind: Eve
 def test_what_the_city_does_not_have_is_refused(running: Running, attributes: dict[str, str]) -> None:
     right = {"school": SCHOOL, "line": "primary", "region": "tokyo", "family": "ipv4"}
     request = ExportMetricsServiceRequest()
-    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=LINE_LATENCY.name).gauge
+    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=LINE_LATENCY.name, unit="s").gauge
     found.data_points.append(point(1, time.time(), right | attributes))
     assert send(running, request) == 1
 

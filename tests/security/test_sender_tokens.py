@@ -16,7 +16,7 @@ from controller.errors import TokenRefused
 from controller.telemetry import otlp
 from controller.telemetry.registry import Writer
 from controller.telemetry.writer_tokens import make_token, may_show_token, read_token
-from monitoring.ingest.sender_tokens import load_sender_tokens
+from monitoring.ingest.sender_tokens import Sender, load_sender_tokens
 from tests.monitoring.running import TOKENS
 
 TOKEN = read_token(TOKENS / Writer.PROBE)
@@ -32,7 +32,7 @@ def test_the_first_start_makes_tokens_that_only_this_user_reads(tmp_path: Path) 
     assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
     assert {stat.S_IMODE(path.parent.stat().st_mode) for path in files.values()} == {0o700}
     kept = {writer: read_token(path) for writer, path in files.items()}
-    assert load_sender_tokens(files).find_writer([f"Bearer {kept[Writer.PROBE]}"]) is Writer.PROBE
+    assert load_sender_tokens(files).find_sender([f"Bearer {kept[Writer.PROBE]}"]) == Sender(Writer.PROBE)
     assert len(set(kept.values())) == 2
 
 

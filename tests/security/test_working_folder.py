@@ -10,7 +10,7 @@ import pytest
 
 from controller.cli.cloud import GUARDRAILS
 from controller.cli.devices.playbook import FOLDER
-from controller.cloud.installation import PROJECT
+from controller.cloud.go_build import PROJECT
 from controller.errors import OperationsRefused
 from controller.operations import trusted_programs
 from controller.operations.trusted_programs import check_program_folder

@@ -30,11 +30,11 @@ EVIDENCE = {
     ),
     "monitor": (
         "SELECT at, kind, school, line, text FROM event "
-        "UNION ALL SELECT at, total, n, least, most FROM bin ORDER BY 1, 2"
+        "UNION ALL SELECT at, series, n, round(total / least, 9), round(most / least, 9) FROM bin ORDER BY 1, 2"
     ),
     "world": "SELECT token, id, inputs FROM resources ORDER BY 1, 2",
 }
-"""What must outlive everything, in words that hold for old and new formats."""
+"""What must outlive everything, in words that hold for old and new formats (whose units differ)."""
 HOLDER = """
 import sys, time
 from pathlib import Path

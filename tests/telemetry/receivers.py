@@ -33,6 +33,17 @@ class Received:
             for metric in scope.metrics
         ]
 
+    def instances(self) -> set[str]:
+        """The ids under which senders of metrics are known."""
+        return {
+            pair.value.string_value
+            for path, body in self.requests
+            if path == "/v1/metrics"
+            for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics
+            for pair in resource.resource.attributes
+            if pair.key == "service.instance.id"
+        }
+
     def events(self) -> list[LogRecord]:
         return [
             record

@@ -47,6 +47,22 @@ def test_values_and_events_arrive_under_their_names(monkeypatch: pytest.MonkeyPa
     }
 
 
+def test_the_next_process_of_a_role_speaks_under_the_same_id_and_another_role_under_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found: list[set[str]] = []
+    for role in ("probe", "probe", "controller"):
+        with keeping() as received:
+            monkeypatch.setenv(ENDPOINT, received.url)
+            with open_telemetry(token=tmp_path / role) as sent:
+                sent.record(LINE_UP, 0, school="s1", line="primary")
+        found.append(received.instances())
+    probe, next_probe, controller = found
+    assert len(probe) == 1
+    assert probe == next_probe
+    assert not probe & controller
+
+
 def test_a_gauge_is_sent_once_for_each_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
     with keeping() as received:
         monkeypatch.setenv(ENDPOINT, received.url)

@@ -156,6 +156,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("drill region tokyo", "lose a region of the virtual city, and come back"),
             Example("drill region tokyo --step failover", "the loss and the failover alone"),
         ),
+        "drill state": (Example("drill state", "lose the engine's record of a stack, and put it back"),),
         "drill list": (Example("drill list", "every drill, and how long ago each kind passed"),),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),

@@ -126,7 +126,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "integrate-status": JsonForm(("integrate status",), "controller.cli.integration.status:StagesDocument"),
         "integrate-schedule": JsonForm(("integrate schedule",), "controller.cli.integration.schedule:ScheduleDocument"),
         "drill": JsonForm(
-            ("drill restore", "drill line", "drill region"), "controller.drills.drill_record:DrillRecord"
+            ("drill restore", "drill line", "drill region", "drill state"), "controller.drills.drill_record:DrillRecord"
         ),
         "drill-list": JsonForm(("drill list",), "controller.cli.recovery.drill:DrillsDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),

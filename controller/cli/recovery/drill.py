@@ -188,6 +188,27 @@ def lose_region(  # noqa: PLR0913 the command's options
     _conduct(conduct_region.build_region_drill(begun, chosen), office, as_json=as_json)
 
 
+@drill.command("state")
+def lose_state(
+    *,
+    people: People = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    as_json: Json = False,
+) -> None:
+    """Lose the engine's record of the stack lab (cut off, deleted), put it back from copies, and measure that.
+
+    On an offline Google of its own, by the steps of docs/state.md; nothing that lives is touched. Exit code 1 where a
+    refresh or a preview is not empty afterwards.
+    """
+    # Imported where it is needed: the offline Google takes a while to load.
+    from controller.lab.trials import state_drill  # noqa: PLC0415
+
+    _, office, _ = _open_office(policies, state, people, lab=True)
+    run = partial(state_drill.drill_lost_state, policies, _progress)
+    _conduct(Drill("state", state_drill.SUBJECT, run, frozenset()), office, as_json=as_json)
+
+
 @drill.command("list")
 def list_kept(
     *,
@@ -266,21 +287,22 @@ def _conduct(drill: Drill, office: DrillOffice, *, as_json: bool) -> None:
     """
     _check_user(office.people[0])
     with end_like_interrupt():
-        record, _ = conduct_drill(drill, office, partial(_say_drill, as_json=as_json))
+        has_targets = drill.applications is None or bool(drill.applications)
+        record, _ = conduct_drill(drill, office, partial(_say_drill, has_targets=has_targets, as_json=as_json))
     if record.failure:
         raise typer.Exit(Exit.FAILED)
     if not record.passed:
         raise typer.Exit(Exit.DIFFERS)
 
 
-def _say_drill(record: DrillRecord, kept: KeptDrill, *, as_json: bool) -> None:
+def _say_drill(record: DrillRecord, kept: KeptDrill, *, has_targets: bool, as_json: bool) -> None:
     if as_json:
         say_json(record.model_dump(mode="json"), form="drill")
         return
     _print_record(record)
     for finding in record.findings:
         print_line(f"  {finding}")
-    if not record.expected:
+    if has_targets and not record.expected:
         note = "  no application has targets: write 'recovery: {rto: 4h, rpo: 1d}' in access/applications.yaml"
         print_line(note, "yellow")
     print_line(f"  kept in {kept.path}")

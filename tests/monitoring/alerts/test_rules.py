@@ -55,7 +55,9 @@ def test_every_rule_is_tried() -> None:
     tried = TESTS.read_text(encoding="utf-8")
     for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]:
         for rule in group["rules"]:
-            assert rule["alert"] in tried
+            assert rule.get("alert", rule.get("record")) in tried
+            if "record" in rule:
+                continue
             assert set(rule["annotations"]) == {"summary_ja", "summary_en", "action_ja", "action_en"}
 
 
@@ -66,9 +68,8 @@ def test_prometheus_finds_nothing_to_say_about_the_metrics(running: Running, six
     done = subprocess.run(
         [program("promtool"), "check", "metrics"], input=text, capture_output=True, check=False, timeout=60
     )
-    complaints = done.stdout.decode() + done.stderr.decode()
-    # Mbit/s and milliseconds are no base units; OpenTelemetry's translation says them in the names.
-    assert [line for line in complaints.splitlines() if "base unit" not in line] == []
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+    assert text.count(b"# TYPE") >= 10
 
 
 @contextmanager

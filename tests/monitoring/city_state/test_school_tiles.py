@@ -24,6 +24,7 @@ from controller.telemetry.registry import (
     ROLLOUT_DEVICE_DURATION,
     Metric,
 )
+from controller.telemetry.units import bits_from_mbps
 from monitoring.city_state.event_stream import BEHIND, EventStream
 from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_tiles import SILENT_SECONDS, CityState
@@ -54,8 +55,8 @@ def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city
     policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
     shown = tile(
         city,
-        value(BANDWIDTH_MEASURED, 60.0),
-        value(BANDWIDTH_RECOMMENDED, 50.0),
+        value(BANDWIDTH_MEASURED, bits_from_mbps(60.0)),
+        value(BANDWIDTH_RECOMMENDED, bits_from_mbps(50.0)),
         value(BANDWIDTH_ASSESSMENT, Assessment.MEETS.number),
     )
     assert (shown["measured_mbps"], shown["recommended_mbps"], shown["assessment"]) == (60.0, 50.0, "meets")
@@ -64,15 +65,15 @@ def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city
 
 def test_a_recommendation_that_the_monitor_s_policies_give_too_has_its_basis(city: City) -> None:
     policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
-    shown = tile(city, value(BANDWIDTH_RECOMMENDED, policy.mbps))
+    shown = tile(city, value(BANDWIDTH_RECOMMENDED, bits_from_mbps(policy.mbps)))
     assert (shown["recommended_mbps"], shown["basis"]) == (round(policy.mbps, 1), policy.basis)
     assert shown["policy_recommended_mbps"] is None
 
 
 @pytest.mark.parametrize("age", [None, BANDWIDTH_RECOMMENDED.fresh + 1])
 def test_a_recommendation_that_was_not_received_is_not_invented(city: City, age: float | None) -> None:
-    received = [] if age is None else [value(BANDWIDTH_RECOMMENDED, 50.0, age)]
-    shown = tile(city, value(BANDWIDTH_MEASURED, 60.0), value(BANDWIDTH_ASSESSMENT, 3), *received)
+    received = [] if age is None else [value(BANDWIDTH_RECOMMENDED, bits_from_mbps(50.0), age)]
+    shown = tile(city, value(BANDWIDTH_MEASURED, bits_from_mbps(60.0)), value(BANDWIDTH_ASSESSMENT, 3), *received)
     assert (shown["recommended_mbps"], shown["basis"], shown["policy_recommended_mbps"]) == (None, None, None)
     assert (shown["measured_mbps"], shown["assessment"]) == (60.0, "meets")
 
@@ -87,7 +88,7 @@ def test_what_is_too_old_is_unknown_and_not_down(city: City) -> None:
         city,
         value(LINE_UP, 0, LINE_UP.fresh + 1, line="primary"),
         value(LINE_UP, 0, LINE_UP.fresh - 5, line="backup"),
-        value(BANDWIDTH_MEASURED, 100, BANDWIDTH_MEASURED.fresh + 1),
+        value(BANDWIDTH_MEASURED, bits_from_mbps(100), BANDWIDTH_MEASURED.fresh + 1),
         value(BANDWIDTH_ASSESSMENT, 1, BANDWIDTH_ASSESSMENT.fresh + 1),
         value(DEVICE_DRIFT, 1, DEVICE_DRIFT.fresh + 1),
     )

@@ -171,7 +171,9 @@ def durations() -> Metric:
         bucket_counts=[0, 1, *(0 for _ in boundaries[1:])],
     )
     return Metric(
-        name=ROLLOUT_DEVICE_DURATION.name, histogram=Histogram(data_points=[found], aggregation_temporality=CUMULATIVE)
+        name=ROLLOUT_DEVICE_DURATION.name,
+        unit=ROLLOUT_DEVICE_DURATION.unit,
+        histogram=Histogram(data_points=[found], aggregation_temporality=CUMULATIVE),
     )
 
 

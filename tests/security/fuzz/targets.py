@@ -50,7 +50,6 @@ from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.hash_chain import read_body
 from controller.storage.audit.segment_files import read_tail
 from controller.telemetry.registry import EventKind, Writer
-from controller.telemetry.writer_tokens import read_token
 from monitoring.city_state.known_names import KnownNames
 from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
@@ -65,6 +64,7 @@ from tests.security.fuzz.adopted_texts import adopting
 from tests.security.fuzz.host_tables import list_host_readers
 from tests.security.fuzz.iam_exports import list_iam_readers
 from tests.security.fuzz.mac_tables import list_mac_readers
+from tests.security.fuzz.probe_texts import list_probe_readers
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
 
 ROOT = Path(__file__).parents[3]
@@ -123,7 +123,7 @@ def make_stage(folder: Path) -> Stage:
 def make_targets(stage: Stage) -> list[Target]:
     """Every target but whole folders."""
     return [
-        *_list_texts(stage),
+        *_list_texts(),
         *_list_policy_files(stage),
         *_list_documents(stage),
         *_list_device_texts(),
@@ -136,7 +136,7 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _list_texts(stage: Stage) -> list[Target]:
+def _list_texts() -> list[Target]:
     known_hosts = (
         b"# ours\n@revoked * ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUy\n"
         b"[192.0.2.1]:2222,kw-e01-core1 ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAB comment\n"
@@ -185,8 +185,6 @@ def _list_texts(stage: Stage) -> list[Target]:
         Target("tokens of people", (token,),
                lambda data: signed_tokens.verify_token(_decode(data), keys, signed_tokens.ISSUER, "/projects/1"),
                ("verify_token",), (signed_tokens.TokenRefused,)),
-        Target("tokens of writers", (b"0123456789abcdef" * 4 + b"\n",),
-               lambda data: read_token(stage.write("token", data)), ("read_token", "load_sender_tokens")),
     ]  # fmt: skip
 
 
@@ -254,6 +252,7 @@ def _list_documents(stage: Stage) -> list[Target]:
                READERS_OF_TABLES),
         *(Target(*one) for one in (*list_host_readers(stage.city), *list_mac_readers())),
         *(Target(*one) for one in list_iam_readers(stage.folder)),
+        *(Target(*one) for one in list_probe_readers(stage.write)),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.cloud.installation import PROJECT
+from controller.cloud.go_build import PROJECT
 from controller.errors import LabError, PolicyError
 from controller.lab.iap.directory import DeviceCertificate, Directory, DirectoryDevice, DirectoryPerson, SignIn
 from controller.lab.trials.people.synthetic_people import SyntheticPerson

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from controller.cloud.installation import Progress
+from controller.cloud.go_build import Progress
 from controller.errors import Interrupted, LabError
 from controller.lab.trials.region.databases.deployed_pair import DeployedPair
 from controller.lab.trials.region.databases.pair_follower import PairFollower

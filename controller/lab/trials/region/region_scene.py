@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from controller.cloud.installation import Progress
+from controller.cloud.go_build import Progress
 from controller.errors import DrillRefused, FileLocked, LabError
 from controller.lab.network.background_programs import SchoolProgram, start_school_program
 from controller.lab.network.namespaces import remove_namespaces

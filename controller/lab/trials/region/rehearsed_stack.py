@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from controller.cloud.installation import PROJECT, Progress
+from controller.cloud.go_build import PROJECT, Progress
 from controller.cloud.pulumi_engine import LAB
 from controller.errors import CloudError, DrillRefused
 from controller.offline_google.environment import FAULTS, RehearsalFolder

@@ -1,0 +1,100 @@
+"""A school's probe speaks for its school alone, from the moment it is enrolled until it is revoked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
+
+from controller.errors import TokenRefused
+from controller.telemetry.enrolled_probes import enrol_probe, find_enrolment_file, load_enrolled_probes, revoke_probe
+from controller.telemetry.registry import DAY, LINE_UP, TELEMETRY_DROPPED, EventKind, Writer
+from monitoring.ingest.sender_tokens import SchoolProbeTokens
+from tests.monitoring.feed import event, metrics
+from tests.monitoring.running import TOKENS, Running, monitor, until
+
+NOW = datetime(2026, 4, 6, 9, 0, tzinfo=UTC)
+OWN, OTHER = "as-e04", "kw-s01"
+ENROLMENTS = find_enrolment_file(TOKENS / Writer.PROBE)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with monitor(tmp_path_factory.mktemp("store") / "monitor.db") as started:
+        yield started
+
+
+def send(running: Running, token: str, body: bytes, path: str = "metrics", **said: str) -> tuple[int, int]:
+    """Send as a school's probe; gives the status and how many points were refused."""
+    headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}
+    headers |= {name.replace("_", "-"): value for name, value in said.items()}
+    status, _, answer = running.ask(f"/v1/{path}", "POST", body, headers)
+    refused = (
+        ExportMetricsServiceResponse.FromString(answer).partial_success.rejected_data_points if status == 200 else 0
+    )
+    return status, refused
+
+
+def up(school: str, moment: float) -> bytes:
+    return metrics([(LINE_UP, 1.0, {"school": school, "line": "primary"})], moment).SerializeToString()
+
+
+def test_it_speaks_for_its_school_alone_until_it_is_revoked(running: Running) -> None:
+    now = time.time()
+    token = enrol_probe(ENROLMENTS, OWN, NOW)
+    assert send(running, token, up(OWN, now)) == (200, 0)
+    assert send(running, token, up(OTHER, now)) == (200, 1)
+    foreign = event(EventKind.LINE_DOWN, "down", now, school=OTHER, line="primary").SerializeToString()
+    assert send(running, token, foreign, "logs") == (200, 1)
+    # A total that is no school's would be all schools'.
+    dropped = metrics([(TELEMETRY_DROPPED, 1.0, {"signal": "metrics"})], now).SerializeToString()
+    assert send(running, token, dropped) == (200, 1)
+    assert running.tile(OWN)["lines"]["primary"] == "up"
+    assert running.tile(OTHER)["lines"]["primary"] == "unknown"
+    renewed = enrol_probe(ENROLMENTS, OWN, NOW + timedelta(hours=1))
+    assert send(running, token, up(OWN, now))[0] == 401
+    assert send(running, renewed, up(OWN, now)) == (200, 0)
+    assert revoke_probe(ENROLMENTS, OWN, NOW + timedelta(hours=2))
+    assert send(running, renewed, up(OWN, now))[0] == 401
+    assert not revoke_probe(ENROLMENTS, OWN, NOW)
+
+
+def test_what_it_kept_for_days_is_taken_and_the_present_stays(running: Running) -> None:
+    token, now = enrol_probe(ENROLMENTS, OWN, NOW), time.time()
+    assert send(running, token, up(OWN, now)) == (200, 0)
+    past = metrics([(LINE_UP, 0.0, {"school": OWN, "line": "primary"})], now - 6 * DAY).SerializeToString()
+    assert send(running, token, past) == (200, 0)
+    assert send(running, token, up(OWN, now - 15 * DAY)) == (200, 1)
+    assert running.tile(OWN)["lines"]["primary"] == "up"
+
+
+def test_version_clock_and_last_word_are_shown_and_survive_a_kill(running: Running, tmp_path: Path) -> None:
+    token, now = enrol_probe(ENROLMENTS, OTHER, NOW), time.time()
+    said = {"User_Agent": "tsunagu-probe/1.2.3", "Tsunagu_Sent": f"{now + 90:.3f}", "Tsunagu_Waiting": "17"}
+    assert send(running, token, up(OTHER, now), **said) == (200, 0)
+    [row] = [one for one in running.json("/api/probes")["probes"] if one["school"] == OTHER]
+    assert row["version"] == "1.2.3"
+    assert 80 < row["skew"] < 91
+    assert row["waiting"] == 17
+    assert abs(row["heard_at"] - now) < 30
+    with monitor(tmp_path / "other.db") as second:
+        until(lambda: any(one["version"] == "1.2.3" for one in second.json("/api/probes")["probes"]))
+
+
+def test_a_list_that_is_damaged_lets_nobody_in(tmp_path: Path) -> None:
+    path = find_enrolment_file(tmp_path / "probe")
+    token = enrol_probe(path, OWN, NOW)
+    tokens = SchoolProbeTokens(path)
+    assert tokens.find_school(token) == OWN
+    assert token not in path.read_text("utf-8")
+    path.write_text("{", encoding="utf-8")
+    assert tokens.find_school(token) is None
+    with pytest.raises(TokenRefused, match="is no list of enrolled probes"):
+        load_enrolled_probes(path)
+    path.chmod(0o644)
+    with pytest.raises(TokenRefused, match="chmod 600"):
+        load_enrolled_probes(path)
