@@ -41,11 +41,25 @@ class LossCount:
         half = _Z / (1 + _Z**2 / n) * sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2))
         return max(0.0, middle - half), min(1.0, middle + half)
 
+    @property
+    def short(self) -> str:
+        """The same in a table.
+
+        >>> LossCount(0, 10).short, LossCount(2, 10).short, LossCount(10, 10).short
+        ('<30%', '20% (5.7-51)', '100%')
+        """
+        if self.sent and self.lost == self.sent:
+            return "100%"
+        low, high = (_percent(bound) for bound in self.interval)
+        return f"{_percent(self.ratio)} ({low.removesuffix('%')}-{high.removesuffix('%')})" if self.lost else f"<{high}"
+
     def decide_loss(self, ratio: float, needed: int) -> bool | None:
         """Whether more than a share is lost; None where too little was sent, or the share lies within the error.
 
-        >>> [LossCount(lost, 500).decide_loss(0.01, 500) for lost in (0, 5, 20)], LossCount(5, 10).decide_loss(0.01, 500)
-        ([False, None, True], None)
+        >>> [LossCount(lost, 500).decide_loss(0.01, 500) for lost in (0, 5, 20)]
+        [False, None, True]
+        >>> LossCount(5, 10).decide_loss(0.01, 500) is None
+        True
         """
         low, high = self.interval
         if self.sent < needed:
@@ -59,6 +73,10 @@ class LossCount:
         if self.lost == 0:
             return f"0 of {self.sent} lost: below {high}"
         return f"{_percent(self.ratio)} ({low} to {high}, {self.lost} of {self.sent})"
+
+
+NOTHING_SENT = LossCount(0, 0)
+"""Where nobody looked."""
 
 
 def _percent(ratio: float) -> str:

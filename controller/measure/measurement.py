@@ -21,6 +21,7 @@ class MeasurementKind(StrEnum):
     DOWNLOAD = "download"
     UPLOAD = "upload"
     ECHO = "echo"
+    PATH_MTU = "path-mtu"
     DNS = "dns"
     HTTP = "http"
 
@@ -45,6 +46,16 @@ JITTER_MS = "jitter-ms"
 LOSS_RATIO = "loss-ratio"
 DURATION_MS = "duration-ms"
 """Names of figures; each ends in its unit."""
+ECHOES = "echoes"
+"""How many were sent for a loss."""
+SEGMENTS = "segments"
+RETRANSMITTED = "retransmitted"
+IDLE_MS = "idle-ms"
+QUEUED_MS = "queued-ms"
+"""Of a test of throughput: what TCP sent and sent again, the round trip before it, and the time in its windows."""
+MTU_BYTES = "mtu-bytes"
+VANISHED_BYTES = "vanished-bytes"
+"""The largest packet that came through, and the smallest that vanished without a word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from controller.measure.measurement_round import ProbeSite
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.icmp_prober import EchoRound, IcmpProber
 from controller.model.city import City
+from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.resilience.echo_history import EchoHistory
 from controller.resilience.egress_tracker import EgressTracker
@@ -33,6 +34,7 @@ from controller.resilience.line_parts import (
     summarize_regions,
 )
 from controller.resilience.line_states import LineStateMachine, StateChange, StateLimits
+from controller.resilience.service_states import OnEvent
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
     LINE_JITTER,
@@ -48,9 +50,6 @@ from controller.telemetry.units import seconds_from_ms
 _PART_OF_ROUND = 0.8
 _ASSESSED_EVERY = 5.0
 _UNSTEADY = (LineState.FLAPPING, LineState.DOWN)
-
-OnEvent = Callable[[EventKind, str, Mapping[str, str]], None]
-"""Tells people of a change: its kind, its text, and what it is about."""
 
 
 @dataclass
@@ -124,17 +123,19 @@ class LineMonitor:
                 site.school,
                 latest,
                 self.city.measurement,
-                self._states(site.school.id),
+                self.states_of(site.school.id),
                 self._losses(site.school.id),
             )
             for site in self.sites
         ]
 
-    def is_unsteady(self, line: SchoolLine) -> bool:
-        """Whether a line is dead or flaps now, so that a test of its throughput would say nothing."""
-        return self.lines.states.get(line) in _UNSTEADY
+    def is_family_silent(self, school: str, line: AccessLineName, family: Family) -> bool:
+        """Whether no region answers over a line in a family."""
+        part = LinePart(school, line, None, family)
+        return LineState.DOWN in (self.lines.states.get((school, line)), self.parts.states.get(part))
 
-    def _states(self, school: str) -> dict[AccessLineName, LineState]:
+    def states_of(self, school: str) -> dict[AccessLineName, LineState]:
+        """The state of each line of a school, as far as it is known."""
         return {line: state for (id_, line), state in self.lines.states.items() if id_ == school}
 
     def _losses(self, school: str) -> dict[LinePath, LossCount]:

@@ -154,7 +154,10 @@ def test_a_dead_line_is_no_dead_region_and_no_dead_family() -> None:
 
 
 EVERY = [
-    path(school, "primary", region, family) for school in ("a", "b") for region in ("tokyo", "osaka") for family in Family
+    path(school, "primary", region, family)
+    for school in ("a", "b")
+    for region in ("tokyo", "osaka")
+    for family in Family
 ]
 
 

@@ -173,7 +173,7 @@ class IcmpProber:
                         yield (path, *found)
 
     def _match(self, path: LinePath, packet: bytes, at: float) -> tuple[int, float] | None:
-        """The round of the echo that a packet answers, and the milliseconds it took; None if it answers none of ours."""
+        """The round of the echo that a packet answers, and the milliseconds it took; None if it is none of ours."""
         if path.family is Family.V4:
             packet = packet[4 * (packet[0] & 0xF) :]  # raw IPv4 sockets give the header, too
         if len(packet) < _HEAD.size + _MARK_BYTES:

@@ -161,7 +161,7 @@ def test_an_echo_is_lost_once_and_only_after_long(sometimes: Sometimes, monkeypa
     at_once.append(True)
     assert dict(prober.probe_all(WITHIN).lost) == {}
     began = time.perf_counter()
-    monkeypatch.setattr(icmp_prober.time, "perf_counter", lambda: began + icmp_prober.GIVEN_UP_SECONDS + 1)
+    monkeypatch.setattr(time, "perf_counter", lambda: began + icmp_prober.GIVEN_UP_SECONDS + 1)
     lost = [dict(prober.probe_all(0.0).lost) for _ in range(2)]
     assert lost[0] == {V4: 1, V6: 1}
     old = places.wires[V4][-1].asked[0]
