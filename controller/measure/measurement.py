@@ -56,6 +56,8 @@ QUEUED_MS = "queued-ms"
 MTU_BYTES = "mtu-bytes"
 VANISHED_BYTES = "vanished-bytes"
 """The largest packet that came through, and the smallest that vanished without a word."""
+ANSWERED = "answered"
+"""Of roll-ups: 1 where somebody answered a probe, 0 where nobody did; the mean is the part that was answered."""
 
 
 @dataclass(frozen=True, slots=True)

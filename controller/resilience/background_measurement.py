@@ -13,10 +13,10 @@ from threading import Event
 from controller.errors import TsunaguError
 from controller.measure.assessment.assess import LineState, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, send_measured_event
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.lesson_hours import is_lesson_time
 from controller.measure.measurement import MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
-from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
 from controller.measure.probes.probe_path import ProbePath
@@ -40,7 +40,7 @@ class BackgroundMeasurement:
 
     city: City
     sites: Sequence[ProbeSite]
-    store: MeasurementStore
+    latest: LatestMeasurements
     telemetry: Telemetry
     metrics: AssessmentMetrics
     new_round: Callable[[], MeasurementRound]
@@ -91,6 +91,7 @@ class BackgroundMeasurement:
             except Empty:
                 break
             asked[site.school.id] = site
+        self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
         if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
@@ -98,7 +99,7 @@ class BackgroundMeasurement:
         asked = {name: site for name, site in asked.items() if not self._is_unsteady(site)}
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
-        latest = self.store.read_latest()
+        latest = self.latest.list_all()
         measured = {
             one.path.school: one.at
             for one in latest
@@ -127,7 +128,8 @@ class BackgroundMeasurement:
             self.new_round().measure([site], RoundScope(lines=(line,), only_assessed=True))
         finally:
             self._filling = None
-        assessment = assess_school(site.school, self.store.read_latest(), self.city.measurement, self._states(site))
+        self.latest.refresh()
+        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(site))
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
 

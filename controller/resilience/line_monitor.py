@@ -14,10 +14,10 @@ from threading import Event
 
 from controller.measure.assessment.assess import LineState, SchoolAssessment, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, name_family
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.loss_interval import LossCount
 from controller.measure.measurement import LinePath
 from controller.measure.measurement_round import ProbeSite
-from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.icmp_prober import EchoRound, IcmpProber
 from controller.model.city import City
 from controller.model.network.packets import Family
@@ -62,7 +62,7 @@ class LineMonitor:
 
     city: City
     sites: Sequence[ProbeSite]
-    store: MeasurementStore
+    latest: LatestMeasurements
     telemetry: Telemetry
     metrics: AssessmentMetrics
     prober: IcmpProber
@@ -90,8 +90,7 @@ class LineMonitor:
     def run(self, stop: Event) -> None:
         """Watch until `stop` is set. A round that took too long makes the next one late, never two at once.
 
-        Raises:
-            TsunaguError: the store cannot be read.
+        It reads no file: a store that is slow would keep the echoes waiting.
         """
         every = self.city.measurement.intervals.light
         try:
@@ -117,7 +116,7 @@ class LineMonitor:
 
     def assess_schools(self) -> list[SchoolAssessment]:
         """The schools as they are now: their latest figures, and the states and losses as the watch sees them."""
-        latest = self.store.read_latest()
+        latest = self.latest.list_all()
         return [
             assess_school(
                 site.school,

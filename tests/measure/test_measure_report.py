@@ -112,7 +112,7 @@ def test_the_figures_of_a_plan(figures: CityFigures) -> None:
         ShortfallCause.LINE: ["sw-h01"],
         ShortfallCause.LOSS: ["tk-e12"],
         ShortfallCause.UPLOAD: ["tk-e12"],
-        **dict.fromkeys((ShortfallCause.LATENCY, ShortfallCause.PATH_MTU, ShortfallCause.NO_DATA), []),
+        **{cause: [] for cause in (ShortfallCause.LATENCY, ShortfallCause.PATH_MTU, ShortfallCause.NO_DATA)},
     }
 
 

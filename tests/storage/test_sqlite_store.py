@@ -17,7 +17,8 @@ import pytest
 
 from controller.errors import StoreRefused
 from controller.measure.measurement import MeasurementKind
-from controller.measure.measurement_store import MEASUREMENT_STORE, open_measurement_store
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.storage import sqlite as sqlite_store
 from controller.storage.sqlite import StoreFormat, backup_store, open_store, split_statements
 from tests.storage.killed_opening import FORMATS, STORE

@@ -286,12 +286,17 @@ class MonitorDocument(TypedDict):
 
 
 class RoundDocument(TypedDict):
-    """A round of measurements."""
+    """A round of measurements.
+
+    `diagnoses` has each school's faults with their causes; more than one cause: they are not told apart.
+    """
 
     run: str
     store: str
     schools: list[dict[str, Any]]
     measurements: list[dict[str, Any]]
+    diagnoses: list[dict[str, Any]]
+    common_causes: list[dict[str, Any]]
 
 
 class WatchedDocument(TypedDict):

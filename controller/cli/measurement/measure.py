@@ -40,6 +40,9 @@ from controller.measure.assessment.metrics_export import (
     send_measured_event,
 )
 from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
+from controller.measure.diagnosis.gather_evidence import diagnose_round
+from controller.measure.diagnosis.texts import build_diagnoses_document, build_diagnosis_lines
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
@@ -118,7 +121,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     with (
         explain_absence(),
         open_telemetry(token=token) as sent,
-        open_measurement_store(kept / LAB_STORE, trail=trail) as store,
+        open_measurement_store(kept / LAB_STORE, trail=trail, timezone=city.timezone) as store,
     ):
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
@@ -139,13 +142,16 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
+        diagnoses = diagnose_round([site.school for site in sites], found, city.measurement)
         if as_json:
-            say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
+            document = build_round_document(run.run, store.file, assessments, found, city.timezone)
+            say_json({**document, **build_diagnoses_document(diagnoses)})
         else:
             texts = load_catalogue(choose_language(lang))
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
+            print_line("\n".join(["", *build_diagnosis_lines(diagnoses, texts), ""]))
             print_line(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
@@ -183,13 +189,14 @@ def watch_lines(
 
     # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
-    slow = BackgroundMeasurement(city, sites, store, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
+    latest = LatestMeasurements(store)
+    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
     routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
     exits = EgressTracker(sites, city.lines, choose_far_destination(city))
     quick = LineMonitor(
         city,
         sites,
-        store,
+        latest,
         sent,
         metrics,
         IcmpProber(routes),

@@ -26,7 +26,7 @@ from tests.monitoring.page.serving import served
 from tools import vendor_npm
 
 VIEWS = ("/", "/schools/as-e04", "/rollout")
-MODULES = sorted((pages.FOLDER / "static" / "js").glob("*.js"))
+MODULES = sorted((pages.FOLDER / "static" / "js").rglob("*.js"))
 SAID = re.compile(r'say\("([\w.-]+)"')
 
 
