@@ -59,7 +59,7 @@ class _Interval(BaseModel):
     streams: tuple[_Stream, ...] = ()
 
 
-class SenderReport(BaseModel):
+class _SenderReport(BaseModel):
     """What iperf3 says of the sender: its retransmissions, and its congestion windows as the test went on."""
 
     start: _Start = _Start()
@@ -67,12 +67,7 @@ class SenderReport(BaseModel):
     end: _End = _End()
     server_output_text: str = ""
 
-    def summarize_sender(self, mbps: float, idle_ms: float | None) -> dict[str, float]:
-        """The figures that say what held the sender back, as far as the program told them.
-
-        The windows over the throughput are the time that what was sent took: beyond the idle round trip it waited in
-        the line's own queue, which only a filled line has.
-        """
+    def figures(self, mbps: float, idle_ms: float | None) -> dict[str, float]:
         figures: dict[str, float] = {} if idle_ms is None else {IDLE_MS: idle_ms}
         if self.end.sum_sent.retransmits is not None and self.end.sum_sent.bytes:
             figures[SEGMENTS] = max(1, self.end.sum_sent.bytes // self.start.tcp_mss_default)
@@ -90,6 +85,22 @@ class SenderReport(BaseModel):
             streams = len(self.intervals[-1].streams) if self.intervals else 1
             return sum(rows[-max(1, streams) :])
         return sum(one.snd_cwnd for one in self.intervals[-1].streams) if self.intervals else 0
+
+
+def summarize_sender(said: str, mbps: float, idle_ms: float | None) -> dict[str, float]:
+    """The figures that say what held a sender back, as far as iperf3 told them in its JSON.
+
+    The windows over the throughput are the time that what was sent took: beyond the idle round trip it waited in the
+    line's own queue, which only a filled line has.
+
+    >>> said = '{"end": {"sum_sent": {"bytes": 2896000, "retransmits": 4}}}'
+    >>> summarize_sender(said, 11.5, 20.0)
+    {'idle-ms': 20.0, 'segments': 2000, 'retransmitted': 4}
+    """
+    try:
+        return _SenderReport.model_validate_json(said).figures(mbps, idle_ms)
+    except ValueError:
+        return {}  # a part of it comes from the far end; the throughput itself was understood
 
 
 def count_retransmissions(figures: Mapping[str, float]) -> LossCount:

@@ -319,12 +319,19 @@ def _find_reasons(
     for family in Family:
         mine = [one for one in asked if one.path.family is family]
         downloads = [one for one in mine if one.run == run and one.result.kind is MeasurementKind.DOWNLOAD]
-        if not mine or any(one.measured for one in downloads):
+        # A family that was measured, and answers no more since then, is as silent.
+        measured = max((one.id for one in downloads if one.measured), default=0)
+        silent_since = [one for one in mine if _is_silent_echo(one) and one.id > measured]
+        if not mine or (measured and not silent_since):
             continue
-        silent = any(one.result.outcome is ProbeOutcome.NO_ANSWER for one in downloads or mine)
+        silent = silent_since or any(one.result.outcome is ProbeOutcome.NO_ANSWER for one in downloads or mine)
         yield UnassessedReason(f"ipv{int(family)}-{'no-answer' if silent else 'no-figure'}")
     if any(_is_silent_upload(one) for one in asked if one.run == run):
         yield UnassessedReason.UPLOAD_NO_ANSWER  # it answered when the download was tested, and no more
+
+
+def _is_silent_echo(one: Measurement) -> bool:
+    return one.result.kind is MeasurementKind.ECHO and one.result.outcome is ProbeOutcome.NO_ANSWER
 
 
 def _is_silent_upload(one: Measurement) -> bool:

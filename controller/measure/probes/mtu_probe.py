@@ -50,7 +50,8 @@ class MtuProbe:
             if _ANSWERED.search(ran.stdout):
                 largest = size
             else:
-                too_large, named = size, _find_named_size(ran, largest, size)
+                named = _find_named_size(ran, largest, size)
+                too_large = size if named is None else named + 1
                 vanished = vanished if named else size
             between = sorted(one for one in sizes if largest < one < too_large)
             following = named or (between[len(between) // 2] if between else 0)
