@@ -263,6 +263,14 @@ BANDWIDTH_ASSESSMENT = Metric(
     (SCHOOL,),
     fresh=7 * DAY,
 )
+UPLOAD_ASSESSMENT = Metric(
+    "tsunagu.school.upload.assessment",
+    InstrumentKind.GAUGE,
+    "{assessment}",
+    "the upload against its share of the recommendation: 0 not measured, 1 below, 2 within the method's error, 3 meets",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
 DNS_DURATION = Metric(
     "tsunagu.dns.duration",
     InstrumentKind.GAUGE,
