@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from controller.resilience.brown_out import BrownOutMachine, BrownOutRule, LineS
 SHARES = st.lists(st.one_of(st.none(), st.floats(0, 2)), max_size=40)
 
 
-def play(shares: list[float | None], rule: BrownOutRule | None = None) -> list[SupplyChange[str]]:
+def play(shares: Sequence[float | None], rule: BrownOutRule | None = None) -> list[SupplyChange[str]]:
     machine: BrownOutMachine[str] = BrownOutMachine(rule or BrownOutRule())
     return [change for share in shares for change in machine.apply_slot({"line": share})]
 
