@@ -44,7 +44,7 @@ def find_loss(school: SchoolEvidence, line: AccessLineName) -> Finding | None:
 
 
 def _describe_loss(mine: Sequence[PathEvidence]) -> Iterator[Proof]:
-    tests = [one.held_back_by_loss for one in mine if one.held_back_by_loss is not None]
+    tests = _list_held_back(mine)
     echoes = [one.loss for one in mine if one.loss is not None]
     for fact, readings in ((Fact.LOSS, echoes), (Fact.RETRANSMITTED, tests)):
         if readings:
@@ -118,7 +118,14 @@ def _sum_loss(paths: Sequence[PathEvidence]) -> tuple[int, int]:
 
 
 def _is_lossy(paths: Sequence[PathEvidence]) -> bool:
-    return limits.is_lossy(*_sum_loss(paths)) or any(one.held_back_by_loss is not None for one in paths)
+    return limits.is_lossy(*_sum_loss(paths)) or bool(_list_held_back(paths))
+
+
+def _list_held_back(paths: Sequence[PathEvidence]) -> list[LossReading]:
+    """Return TCP's counts that the echoes do not contradict: a slow line's full queue loses what the line does not."""
+    _, most = limits.bound_loss(*_sum_loss(paths))
+    read = [one.held_back_by_loss for one in paths if one.held_back_by_loss is not None]
+    return [one for one in read if one.lost <= most * one.sent]
 
 
 def _is_clean(paths: Sequence[PathEvidence]) -> bool:

@@ -49,7 +49,7 @@ NAMED: dict[str, tuple[Fault, Cause]] = {
     "lossy": (primary(loss=LossReading(9, 500)), Cause.LINE_LOSS),
     "lossy, and slow by it": (primary(loss=LossReading(25, 500), download=answered(8)), Cause.LINE_LOSS),
     "lossy by TCP's own count": (
-        primary(held_back_by_loss=LossReading(60, 7000), download=answered(50)),
+        primary(held_back_by_loss=LossReading(20, 7000), download=answered(50)),
         Cause.LINE_LOSS,
     ),
     "late": (later(120), Cause.LINE_DELAY),
@@ -191,6 +191,12 @@ def test_a_tunnel_s_size_that_somebody_tells_is_no_fault() -> None:
 def test_large_packets_that_a_lossy_line_lost_by_chance_are_no_small_mtu() -> None:
     school = change(healthy(), on_primary, swallow(1454))
     assert name_causes(primary(loss=LossReading(90, 500))(school)) == [Cause.LINE_LOSS]
+
+
+def test_a_slow_line_s_full_queue_is_no_loss_of_the_line() -> None:
+    queue = LossReading(700, 5000)  # none of the 500 echoes before it was lost
+    school = primary(download=answered(37), upload=answered(37), held_back_by_loss=queue)(healthy())
+    assert name_causes(school) == [Cause.LINE_SLOW]
 
 
 def test_a_loss_hides_the_capacity_and_that_is_said() -> None:
