@@ -47,9 +47,6 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         lines, events = await run_sync(_past, monitor, found.id, since)
         return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
 
-    async def rollout(_: Request) -> Response:
-        return JSONResponse(monitor.rollouts.build_view())
-
     async def events(request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("last")
         stream = monitor.stream.read(last, request.query_params.get("school"))
@@ -58,7 +55,6 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     return [
         Route("/api/city", city),
         Route("/api/schools/{school}", school),
-        Route("/api/rollout", rollout),
         Route("/api/events", events),
     ]
 

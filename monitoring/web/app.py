@@ -15,7 +15,7 @@ from monitoring.ingest import otlp_receiver
 from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web import api, exposition, pages, probes_api
+from monitoring.web import api, exposition, pages, probes_api, rollout_api
 from monitoring.web.request_guard import RequestGuard
 
 
@@ -42,6 +42,7 @@ def build_application(
     parts = (
         otlp_receiver.build_receiver_routes(monitor, tokens),
         api.build_api_routes(monitor),
+        rollout_api.build_rollout_routes(monitor),
         probes_api.build_probe_routes(tokens),
         exposition.build_metrics_routes(monitor),
         pages.build_page_routes(city),
