@@ -2,8 +2,9 @@
 
     python tests/benchmarks/page.py [--tiles 176 1000] [--rounds 10] [--devices 4928]
 
-Prints the machine's load beside each figure: on a busy one the clock counts what the page waits for. Tells how long the page took to show every tile, how long until the last tile of a round was shown, and what the main
-thread's tasks took, on a processor and on the clock. Figures are made up; everything else is the page as it is.
+Tells how long the page took to show everything, how long until the last tile of a round was shown, and what the main
+thread's tasks took, on a processor and on the clock. The machine's load stands beside each figure: on a busy one the
+clock counts what the page waits for. Figures are made up; everything else is the page as it is.
 """
 
 from __future__ import annotations
