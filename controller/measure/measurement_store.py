@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from zoneinfo import ZoneInfo
@@ -48,13 +49,14 @@ _SAID = (
 )
 _READ = ", ".join(_SAID if name == "raw" else f"found.{name}" for name in COLUMNS.split(", "))
 """A row with what its program said, where that is still kept."""
-_LATEST = f"""
-SELECT {_READ} FROM measured_path known JOIN measurement found ON found.id = (
+_QUICK_READ = ", ".join("''" if name == "raw" else f"found.{name}" for name in COLUMNS.split(", "))
+_LATEST = """
+SELECT (
   SELECT id FROM measurement
   WHERE school = known.school AND line = known.line AND region = known.region AND family = known.family
   AND kind = known.kind AND at <= ? ORDER BY at DESC, id DESC LIMIT 1
-)
-"""  # noqa: S608 every word is ours
+) FROM measured_path known
+"""
 
 
 class MeasurementStore:
@@ -64,6 +66,7 @@ class MeasurementStore:
         self._connection = connection
         self._trail = trail
         self._since_told = 0
+        self._known: dict[int, Measurement] = {}
         self._lock = Lock()
         self.file = file
 
@@ -150,21 +153,21 @@ class MeasurementStore:
         raise TsunaguError(message)
 
     def read_latest(self, until: datetime | None = None) -> list[Measurement]:
-        """The newest measurement of each kind on each path, as of a time; in the order they were kept.
+        """The newest measurement of each kind on each path, as of a time, without what programs said; in order.
 
-        It costs an index look-up a path, however many measurements there are.
+        It costs an index look-up a path, however many measurements there are; what is known already is not read again.
         """
         moment = _text(until or datetime.now(UTC))
-        carried = f"SELECT {_READ} FROM carried found WHERE at <= ?"  # noqa: S608 ours
-        from_removed, found = self._read(carried, (moment,)), self._read(_LATEST, (moment,))
-        if not from_removed:
-            return sorted(found, key=lambda one: one.id)
-        newest: dict[tuple[LinePath, MeasurementKind], Measurement] = {}
-        for one in (*from_removed, *found):
-            before = newest.get((one.path, one.result.kind))
-            if before is None or (before.at, before.id) < (one.at, one.id):
-                newest[one.path, one.result.kind] = one
-        return sorted(newest.values(), key=lambda one: one.id)
+        with self._refusing():
+            numbers = [number for (number,) in self._connection.execute(_LATEST, (moment,)) if number is not None]
+        known = self._known
+        missing = json.dumps([number for number in numbers if number not in known])
+        query = f"SELECT {_QUICK_READ} FROM {{}} found WHERE {{}}"  # noqa: S608 ours
+        found = self._read(query.format("measurement", "id IN (SELECT value FROM json_each(?))"), (missing,))
+        there = {number: known[number] for number in numbers if number in known} | {one.id: one for one in found}
+        self._known = dict(there)
+        carried = self._read(query.format("carried", "at <= ?"), (moment,))
+        return sorted(_choose_newest(carried, there.values()) if carried else there.values(), key=lambda one: one.id)
 
     def read_last_number(self) -> int:
         """The number of the measurement that was kept last; 0 where none was."""
@@ -235,6 +238,16 @@ def open_measurement_store(
             yield store
         finally:
             store.tell_trail()
+
+
+def _choose_newest(*found: Iterable[Measurement]) -> Iterable[Measurement]:
+    """The newest of each path and kind among some."""
+    newest: dict[tuple[LinePath, MeasurementKind], Measurement] = {}
+    for one in chain(*found):
+        before = newest.setdefault((one.path, one.result.kind), one)
+        if (before.at, before.id) < (one.at, one.id):
+            newest[one.path, one.result.kind] = one
+    return newest.values()
 
 
 def _text(at: datetime) -> str:

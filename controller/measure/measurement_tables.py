@@ -2,7 +2,8 @@
 
 `measurement` holds the rows, chained by `seal`; `output` what the programs said, `carried` the newest row of a path
 whose part retention removed, `measured_path` every path and kind, so that the index alone finds the newest of each.
-`hour_figures` and `day_figures` are the roll-ups; `rolled_up` is the last row that is in them.
+`hour_figures` and `day_figures` are the roll-ups; `rolled_up` is the last row that is in them. What people measured by
+hand stands in `manual_measurement`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -123,6 +124,27 @@ CREATE TABLE day_figures (
 CREATE TABLE rolled_up (only INTEGER PRIMARY KEY CHECK (only = 1), up_to INTEGER NOT NULL, zone TEXT NOT NULL) STRICT;
 INSERT INTO rolled_up (only, up_to, zone) VALUES (1, 0, 'Asia/Tokyo');
 """  # noqa: S608 ours
+_MANUAL_MEASUREMENTS = """
+CREATE TABLE manual_measurement (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  school TEXT NOT NULL,
+  place TEXT NOT NULL,
+  at TEXT NOT NULL,
+  device TEXT NOT NULL,
+  download_mbps REAL NOT NULL,
+  upload_mbps REAL NOT NULL,
+  source TEXT NOT NULL,
+  imported_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER manual_measurement_never_changes BEFORE UPDATE ON manual_measurement
+BEGIN
+  SELECT RAISE(ABORT, 'a record never changes; a later import corrects it');
+END;
+CREATE TRIGGER manual_measurement_stays BEFORE DELETE ON manual_measurement
+BEGIN
+  SELECT RAISE(ABORT, 'a record stays');
+END;
+"""
 MEASUREMENT_STORE = StoreFormat(
     name="store of measurements",
     application_id=0x54534E6D,  # "TSNm"
@@ -140,6 +162,7 @@ UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
         CHAIN_TABLES,
         NUMBER_TRIGGER,
         _LATEST_AND_ROLLUPS,
+        _MANUAL_MEASUREMENTS,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),

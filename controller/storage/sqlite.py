@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from controller.errors import StoreRefused
+from controller.errors import StoreDamaged, StoreRefused
 
 BUSY_SECONDS = 30.0
 """How long a statement, or a migration, waits for another process."""
@@ -104,6 +104,22 @@ def backup_store(connection: sqlite3.Connection, target: Path) -> None:
     _sync(target.parent)
 
 
+def move_store_aside(path: Path) -> Path:
+    """Rename a store that nobody has open, and its log, to a name beside it that is free; gives that name.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    names = (f"{path.name}.damaged-{stamp}{ending}" for ending in ("", *(f"-{number}" for number in range(2, 100))))
+    aside = next(one for name in names if not (one := path.with_name(name)).exists())
+    for ending in ("-wal", "-shm", "-journal", ""):
+        with suppress(FileNotFoundError):
+            _beside(path, ending).rename(_beside(aside, ending))
+    _sync(path.parent)
+    return aside
+
+
 def _create(path: Path, store: StoreFormat) -> None:
     """Make a store beside its place and link it there, so that nobody ever sees a part of one."""
     if _beside(path, "-wal").exists():
@@ -176,7 +192,17 @@ def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             _refuse(path, "is no SQLite file", store.advice)
         problem = f"is damaged or cut short ({size} bytes: {error})"
-        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+        _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
+
+
+def _is_own(path: Path, store: StoreFormat) -> bool:
+    """Whether the beginning of a damaged file still says that it is a store of this program's."""
+    try:
+        with closing(_connect_read_only(path)) as connection:
+            [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
+    except sqlite3.Error:
+        return False
+    return bool(owner == store.application_id)
 
 
 @dataclass(frozen=True)
@@ -201,7 +227,7 @@ def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, si
     if size < _LEAST_BYTES or (size < pages * page_bytes and not _beside(path, "-wal").exists()):
         whole = max(pages * page_bytes, _LEAST_BYTES)
         problem = f"is damaged or cut short ({size} bytes of at least {whole})"
-        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+        _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
     [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
     [(found,)] = connection.execute("PRAGMA user_version").fetchall()
     rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -216,7 +242,7 @@ def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, si
     if store.checked_bytes is None or size <= store.checked_bytes:
         [(answer,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
         if answer != "ok":
-            _refuse(path, f"is damaged ({answer})", f"restore it from a backup; {store.advice}")
+            _refuse(path, f"is damaged ({answer})", f"restore it from a backup; {store.advice}", ours=not unstamped)
     return int(found)
 
 
@@ -303,9 +329,10 @@ def _wait(path: Path, deadline: float) -> None:
     time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _refuse(path: Path, problem: str, advice: str) -> NoReturn:
+def _refuse(path: Path, problem: str, advice: str, *, ours: bool = False) -> NoReturn:
+    """Refuse a file; `ours`: it is surely a store of this program's, so that what is wrong with it is damage."""
     message = f"{path}: {problem}; {advice}. {_LEFT}"
-    raise StoreRefused(message)
+    raise StoreDamaged(message) if ours else StoreRefused(message)
 
 
 def _beside(path: Path, ending: str) -> Path:

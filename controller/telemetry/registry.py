@@ -71,6 +71,7 @@ FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
     "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
@@ -97,6 +98,10 @@ class Metric:
     history: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
+
+    def __hash__(self) -> int:
+        """By the name, which no other has: every look-up of a series hashes its metric."""
+        return hash(self.name)
 
     @property
     def limit(self) -> int:
@@ -167,6 +172,17 @@ LINE_UP = Metric(
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
+)
+LINE_LAST_HEARD = Metric(
+    "tsunagu.line.last.heard",
+    InstrumentKind.GAUGE,
+    "s",
+    "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
+    (SCHOOL, LINE),
+    # Its age is what is of interest, as with the probe's last success.
+    fresh=400 * DAY,
+    writers=NOBODY,
+    moment=True,
 )
 LINE_SLOW = Metric(
     "tsunagu.line.slow",
@@ -321,6 +337,15 @@ TELEMETRY_DROPPED = Metric(
     (SIGNAL,),
     fresh=DAY,
     writers=ANYBODY,
+)
+SENDER_CLOCK_SKEW = Metric(
+    "tsunagu.sender.clock.skew",
+    InstrumentKind.GAUGE,
+    "s",
+    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
+    (SENDER,),
+    fresh=HOUR,
+    writers=NOBODY,
 )
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor
@@ -111,13 +112,15 @@ def _in_present_unit(metric: wire.Metric, old: DeprecatedName) -> wire.Metric:
 def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: str, arrival: Arrival) -> None:
     match metric.WhichOneof("data"), known.kind:
         case "gauge", InstrumentKind.GAUGE:
-            for dated, key, point in _points(batch, known, metric.gauge.data_points, arrival):
-                _add_value(batch, GaugeValue(key, dated[0], _number(point), dated[1]), arrival)
+            for dated, key, point in _points(batch, known, metric.gauge.data_points, process, arrival):
+                waited = arrival.measure_wait(point.time_unix_nano)
+                value = GaugeValue(key, dated[0], _number(point), dated[1], process, waited)
+                _add_value(batch, value, arrival.measure_skew(point.time_unix_nano) or 0.0, arrival)
         case "sum", InstrumentKind.COUNTER if _adds_up(metric.sum):
-            for (at, _), key, point in _points(batch, known, metric.sum.data_points, arrival):
+            for (at, _), key, point in _points(batch, known, metric.sum.data_points, process, arrival):
                 _add(batch, CumulativeTotal(key, process, point.start_time_unix_nano, at, _number(point)), arrival)
         case "histogram", InstrumentKind.HISTOGRAM if metric.histogram.aggregation_temporality == _CUMULATIVE:
-            for (at, _), key, found in _points(batch, known, metric.histogram.data_points, arrival):
+            for (at, _), key, found in _points(batch, known, metric.histogram.data_points, process, arrival):
                 counts = tuple(found.bucket_counts)
                 if tuple(found.explicit_bounds) == known.boundaries and len(counts) == len(known.boundaries) + 1:
                     total = CumulativeTotal(key, process, found.start_time_unix_nano, at, found.sum, counts)
@@ -128,16 +131,16 @@ def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: st
             batch.refused[f"{known.name} that is no cumulative {known.kind}"] += _size(metric)
 
 
-def _add_value(batch: TelemetryBatch, value: GaugeValue, arrival: Arrival) -> None:
-    """Take a value that is a number, and, where it is a time, one that can have been."""
+def _add_value(batch: TelemetryBatch, value: GaugeValue, skew: float, arrival: Arrival) -> None:
+    """Take a value that is a number, and, where it is a time, one that can have been, by the monitor's own clock."""
     metric = value.key[0]
     if not math.isfinite(value.value) or abs(value.value) > LARGEST_NUMBER:
         batch.refused[f"{metric.name} that is no number"] += 1
     elif metric.moment and not 0 < value.value <= arrival.at + AHEAD_SECONDS:
         batch.refused[NOT_NOW] += 1
     else:
-        number = min(value.value, arrival.at) if metric.moment else value.value
-        batch.values.append(GaugeValue(value.key, value.at, number, value.early))
+        number = min(value.value - skew, arrival.at) if metric.moment else value.value
+        batch.values.append(replace(value, value=number))
 
 
 def _add(batch: TelemetryBatch, total: CumulativeTotal, arrival: Arrival) -> None:
@@ -158,10 +161,13 @@ def _adds_up(found: wire.Sum) -> bool:
 
 
 def _points(
-    batch: TelemetryBatch, known: Metric, points: Iterable[Point], arrival: Arrival
+    batch: TelemetryBatch, known: Metric, points: Iterable[Point], process: str, arrival: Arrival
 ) -> Iterator[tuple[tuple[float, bool], SeriesKey, Point]]:
     """The points that may be taken, each with when it was and whether it was dated later than it came."""
     for point in points:
+        skew = arrival.measure_skew(point.time_unix_nano)
+        if point.time_unix_nano and skew is not None:
+            batch.skews[process] = max(skew, batch.skews.get(process, skew))
         key = _key(known, point.attributes)
         if key is None:
             batch.refused[f"{known.name} with other attributes"] += 1

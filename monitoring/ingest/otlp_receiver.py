@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from controller.telemetry.probe_words import parse_probe_word
 from controller.telemetry.registry import SIGNAL
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.arrival import Arrival
@@ -48,7 +49,9 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
             # Before a byte of the body is read: whoever is not known costs nothing.
             monitor.refuse(signal, "no-token")
             return _refuse("show the token of a controller or a probe", 401, {"WWW-Authenticate": "Bearer"})
-        arrival = Arrival(sender.writer, monitor.names, time.time(), sender.school)
+        now = time.time()
+        skew = parse_probe_word(sender.school, request.headers.get, now).skew if sender.school else None
+        arrival = Arrival(sender.writer, monitor.names, now, sender.school, skew)
         if sender.school and tokens.schools is not None:
             tokens.schools.listener.hear(sender.school, request.headers.get, arrival.at)
         return await _take(monitor, signal, request, arrival, decoding)

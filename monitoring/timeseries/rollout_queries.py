@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monitoring.timeseries.queries import SPANS_SHOWN, read_span
+from monitoring.timeseries.queries import SPANS_SHOWN
 from monitoring.timeseries.records import SpanRecord
-from monitoring.timeseries.time_series_store import TimeSeriesStore
+from monitoring.timeseries.time_series_store import TimeSeriesStore, read_span
 
 _COLUMNS = "trace, id, parent, level, name, start, ended, outcome, error, attributes"
 

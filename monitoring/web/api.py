@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from datetime import UTC, datetime
 
@@ -34,7 +35,19 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
 
     async def city(_: Request) -> Response:
         wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
-        return JSONResponse({"city": monitor.city.name, "wards": wards, "schools": monitor.present.tiles()})
+        return JSONResponse(
+            {
+                "city": monitor.city.name,
+                "wards": wards,
+                "schools": monitor.present.tiles(),
+                "needs": monitor.build_needs(),
+                "clocks": monitor.build_clocks(),
+                "store": {"moved_aside": monitor.store.moved_aside, "fault": monitor.store_fault},
+            }
+        )
+
+    async def needs(_: Request) -> Response:
+        return JSONResponse({"needs": monitor.build_needs()})
 
     async def school(request: Request) -> Response:
         found = monitor.city.school_by_id.get(request.path_params["school"])
@@ -44,7 +57,13 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             since = _since(request.query_params.get("since"))
         except ValueError:
             return _wrong(400, "since is a time in ISO 8601, e.g. 2026-04-01T00:00:00Z, or in seconds since 1970")
-        lines, events = await run_sync(_past, monitor, found.id, since)
+        try:
+            lines, events = await run_sync(_past, monitor, found.id, since)
+        except sqlite3.Error as error:
+            monitor.note_store_fault(error)
+            return _wrong(
+                503, f"the past cannot be read from the store ({error}); what is now is on the page of the city"
+            )
         return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
 
     async def events(request: Request) -> Response:
@@ -54,6 +73,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
 
     return [
         Route("/api/city", city),
+        Route("/api/needs", needs),
         Route("/api/schools/{school}", school),
         Route("/api/events", events),
     ]

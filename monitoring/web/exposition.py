@@ -1,11 +1,14 @@
 """`/metrics`: what the monitor knows, in Prometheus' text format, under the names of the registry.
 
-A value that may no longer stand for the present is left out, so that Prometheus marks its series as stale. The names of
-the version before are at `/metrics?names=old`, apart: their units are none that Prometheus calls a base unit.
+A value that may no longer stand for the present is left out, so that Prometheus marks its series as stale. Bad news is
+served however old it is, so that no alert is resolved by silence; how old it is says `tsunagu.line.last.heard`.
+The names of the version before are at `/metrics?names=old`, apart: their units are none that Prometheus calls a base
+unit.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -29,16 +32,25 @@ def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
     """The path that Prometheus scrapes."""
 
     async def metrics(request: Request) -> Response:
+        known = monitor.present.list_served()
         if request.query_params.get("names") == "old":
-            known = list(monitor.present.values.values())
             return _answer(await run_sync(format_deprecated, known, time.time()))
-        totals = [*await run_sync(queries.read_totals, monitor.store), *monitor.refused()]
-        values = [*monitor.present.values.values(), *monitor.list_own_values()]
+        totals = [*await run_sync(_read_totals, monitor), *monitor.refused()]
+        values = [*known, *monitor.list_own_values()]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
         text = await run_sync(format_exposition, values, totals, time.time())
         return _answer(text)
 
     return [Route("/metrics", metrics)]
+
+
+def _read_totals(monitor: Monitor) -> list[CumulativeTotal]:
+    """The totals that are kept; none where the store cannot be read: what is now is told all the same."""
+    try:
+        return queries.read_totals(monitor.store)
+    except sqlite3.Error as error:
+        monitor.note_store_fault(error)
+        return []
 
 
 def format_exposition(values: Iterable[GaugeValue], totals: Iterable[CumulativeTotal], now: float) -> str:

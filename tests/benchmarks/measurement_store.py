@@ -7,7 +7,8 @@ at every row; it is asked of the same store in the same run.
 
     python tests/benchmarks/measurement_store.py [--schools 176] [--rows-days 7] [--days 400] [--file FILE]
 
-Exit code 1 when the newest take more than 50 ms (median of nine), or the store is larger than 2 GB.
+Exit code 1 when the newest take more than 50 ms of CPU the first time (median of five), or the store is larger than
+2 GB.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -103,14 +105,24 @@ def fill_rollups(connection: sqlite3.Connection, rows_days: int, kept: Retention
             connection.execute("COMMIT")
 
 
-def take_time(ask: Callable[[], object], times: int) -> list[float]:
-    """How many milliseconds a question takes, asked so many times."""
-    found = []
-    for _ in range(times):
-        began = time.perf_counter()
-        ask()
-        found.append(1000 * (time.perf_counter() - began))
-    return found
+@dataclass(frozen=True)
+class Took:
+    """How long a question took: milliseconds of this process' CPU, and of the clock beside whatever else runs."""
+
+    cpu: float
+    clock: float
+
+
+def take_time(ask: Callable[[], object]) -> Took:
+    """Ask once."""
+    began, used = time.perf_counter(), time.process_time()
+    ask()
+    return Took(1000 * (time.process_time() - used), 1000 * (time.perf_counter() - began))
+
+
+def describe(found: list[Took]) -> str:
+    """The medians as text."""
+    return f"{median(one.cpu for one in found):.1f} ms CPU, {median(one.clock for one in found):.1f} ms by the clock"
 
 
 def run(file: Path, schools: int, rows_days: int, days: int) -> int:
@@ -122,9 +134,13 @@ def run(file: Path, schools: int, rows_days: int, days: int) -> int:
             connection.execute("PRAGMA synchronous=OFF")
             fill_rows(connection, names, rows_days, kept.outputs_days)
             fill_rollups(connection, rows_days, kept, days)
-    with open_measurement_store(file) as store, closing(sqlite3.connect(file)) as raw:
-        latest = take_time(lambda: store.read_latest(NOW), 9)
-        old = take_time(lambda: raw.execute(OLD_QUERY, (NOW.isoformat(),)).fetchall(), 3)
+    first, again, old = [], [], []
+    for _ in range(5):
+        with open_measurement_store(file) as store, closing(sqlite3.connect(file)) as raw:
+            first.append(take_time(lambda: store.read_latest(NOW)))
+            again.append(take_time(lambda: store.read_latest(NOW)))
+            old.append(take_time(lambda: raw.execute(OLD_QUERY, (NOW.isoformat(),)).fetchall()))
+    with closing(sqlite3.connect(file)) as raw:
         tables = ("measurement", "measured_path", HOURS, DAYS)
         counts = [raw.execute(f"SELECT COUNT(*) FROM {name}").fetchone()[0] for name in tables]  # noqa: S608 ours
     size = file.stat().st_size
@@ -133,10 +149,10 @@ def run(file: Path, schools: int, rows_days: int, days: int) -> int:
         f"{schools} schools, {days} days: {rows} rows of {rows_days} days, {paths} paths and kinds, "
         f"{hours} roll-ups of hours, {rolled_days} of days\n"
         f"size {size / 1e6:.0f} MB; load {os.getloadavg()[0]:.1f}\n"
-        f"latest: first {latest[0]:.1f} ms, median {median(latest):.1f} ms; the old query {median(old):.0f} ms; "
-        f"ratio {median(old) / median(latest):.0f}\n"
+        f"latest, first of a process: {describe(first)}; again: {describe(again)}; the old query: {describe(old)}; "
+        f"ratio of CPU {median(one.cpu for one in old) / median(one.cpu for one in first):.0f}\n"
     )
-    return int(median(latest) > MOST_MS or size > MOST_BYTES)
+    return int(median(one.cpu for one in first) > MOST_MS or size > MOST_BYTES)
 
 
 def main() -> int:

@@ -135,10 +135,10 @@ def test_readers_need_no_token(running: Running) -> None:
 
 def example_of(metric: Metric, moment: float) -> ExportMetricsServiceRequest:
     """A request with one right value of a metric."""
-    known = {"school": SCHOOL, "region": "tokyo"}
+    known = {"school": SCHOOL, "region": "tokyo", "sender": "probe/1"}
     attributes = {one.name: one.values[0] if one.values else known[one.name] for one in metric.attributes}
     request = ExportMetricsServiceRequest()
-    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=metric.name)
+    found = request.resource_metrics.add().scope_metrics.add().metrics.add(name=metric.name, unit=metric.unit)
     match metric.kind:
         case InstrumentKind.GAUGE:
             found.gauge.data_points.append(point(1, moment, attributes))

@@ -34,6 +34,8 @@ PROMETHEUS = {
     "tsunagu.school.assessment": "tsunagu_school_assessment",
     "tsunagu.dns.duration": "tsunagu_dns_duration_seconds",
     "tsunagu.http.duration": "tsunagu_http_duration_seconds",
+    "tsunagu.line.last.heard": "tsunagu_line_last_heard_seconds",
+    "tsunagu.sender.clock.skew": "tsunagu_sender_clock_skew_seconds",
     "tsunagu.line.slow": "tsunagu_line_slow",
     "tsunagu.line.flapping": "tsunagu_line_flapping",
     "tsunagu.path.up": "tsunagu_path_up",

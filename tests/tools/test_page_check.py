@@ -9,8 +9,14 @@ from typing import get_args
 import pytest
 
 from controller.model.measurement import Assessment
-from monitoring.city_state.rollout_views import DeviceView, RolloutView, SpanView, WaveView
-from monitoring.city_state.school_tiles import LineState, Tile
+from monitoring.city_state.monitor import ClockView
+from monitoring.city_state.needs import Cause, NeedKind
+from monitoring.city_state.needs_view import ActionView, NeedView, PatternView
+from monitoring.city_state.rollout_changes import DeviceView, RolloutView, SpanView, WaveView
+from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, LineState, ProbeState
+from monitoring.city_state.school_tiles import LineTimes, Tile
+from monitoring.city_state.sender_clocks import SkewedSender
+from monitoring.city_state.shared_patterns import PatternKind
 from tools.vendor_npm import ROOT, read_manifest
 
 FOLDER = ROOT / "tools" / "page_check"
@@ -33,6 +39,12 @@ def words(name: str) -> set[str]:
     ("interface", "type_"),
     [
         ("Tile", Tile),
+        ("LineTimes", LineTimes),
+        ("Need", NeedView),
+        ("NeedPattern", PatternView),
+        ("NeedAction", ActionView),
+        ("Clocks", ClockView),
+        ("SkewedSender", SkewedSender),
         ("RolloutDevice", DeviceView),
         ("RolloutWave", WaveView),
         ("RolloutSpan", SpanView),
@@ -46,6 +58,12 @@ def test_the_pages_types_are_the_monitors(interface: str, type_: type) -> None:
 
 def test_the_pages_words_are_the_monitors() -> None:
     assert words("LineState") == set(get_args(LineState))
+    assert words("ProbeState") == set(get_args(ProbeState))
+    assert words("AssessmentDoubt") == set(get_args(AssessmentDoubt))
+    assert words("NeedKind") == set(get_args(NeedKind))
+    assert words("NeedCause") == {one for part in get_args(Cause) for one in get_args(part) or [part]}
+    assert words("NeedCause") >= set(get_args(Impairment))
+    assert words("PatternKind") == set(get_args(PatternKind))
     assert words("Assessment") == {str(one) for one in Assessment}
 
 

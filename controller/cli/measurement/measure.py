@@ -32,6 +32,7 @@ from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.lab.faults.router_readings import ask_routers
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
 from controller.measure.assessment.metrics_export import (
@@ -142,7 +143,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
-        diagnoses = diagnose_round([site.school for site in sites], found, city.measurement)
+        diagnoses = diagnose_round([site.school for site in sites], found, city.measurement, ask_routers())
         if as_json:
             document = build_round_document(run.run, store.file, assessments, found, city.timezone)
             say_json({**document, **build_diagnoses_document(diagnoses)})

@@ -88,7 +88,7 @@ function basisWords(tile) {
 function showLine(line, state) {
   const strand = part(`.strand[data-line="${line}"]`);
   setAttribute(strand, "data-state", state);
-  const shapes = { up: "up", down: "line-down", unknown: "unknown", none: "unknown" };
+  const shapes = { up: "up", down: "line-down", stale: "unknown", unknown: "unknown", none: "unknown" };
   setIcon(find("svg", SVGSVGElement, strand), shapes[state]);
   setText(find(".strand-state", HTMLElement, strand), say(`line-${state}`));
   for (const measure of MEASURES) {
