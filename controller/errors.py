@@ -203,6 +203,10 @@ class StoreRefused(TsunaguError):
     """A file cannot be used as the store that it is named as; it was left as it is."""
 
 
+class StoreDamaged(StoreRefused):
+    """A store of this program's own is damaged or cut short."""
+
+
 class BackupRefused(TsunaguError):
     """A backup cannot be made, read or put back; names the file, and what in it is not as it must be."""
 

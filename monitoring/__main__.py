@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -99,18 +100,45 @@ def main(words: list[str]) -> int:
             app = build_application(city, store, tokens, kept)
             sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             sys.stdout.flush()
-            if gone := app.state.monitor.gone:
-                shown = ", ".join(gone[:SHOWN])
-                sys.stderr.write(
-                    escape_lines(f"monitor: deleted what was kept of schools that are gone: {shown}") + "\n"
-                )
-            serve_application(app, listener)
+            for sentence in _describe_start(app.state.monitor):
+                _say(sentence)
+            try:
+                serve_application(app, listener)
+            finally:
+                # Who comes to a terminal later sees its end, not its beginning.
+                if store.moved_aside is not None:
+                    _say(_describe_damage(store))
     except TsunaguError as error:
         sys.stderr.write(escape_lines(f"tsunagu: {error}") + "\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _describe_start(monitor: Monitor) -> Iterator[str]:
+    """What was found wrong with what was kept, in sentences."""
+    if monitor.store.moved_aside is not None:
+        yield f"{monitor.store.damage}"
+        yield _describe_damage(monitor.store)
+    if monitor.gone:
+        yield f"deleted what was kept of schools that are gone: {', '.join(monitor.gone[:SHOWN])}"
+    if monitor.store.future:
+        yield (
+            f"{monitor.store.future} values are dated later than now: this machine's clock was put back; "
+            "they count as what was last known, until a sender speaks"
+        )
+
+
+def _describe_damage(store: TimeSeriesStore) -> str:
+    return (
+        f"{store.path}: was damaged and is moved aside as {store.moved_aside}; this monitor went on with a new, empty "
+        "store. To have the past back, stop the monitor and put a backup in its place"
+    )
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(escape_lines(f"monitor: {sentence}") + "\n")
 
 
 def _interrupt(*_: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.telemetry.registry import DAY, HOUR
+from controller.telemetry.registry import DAY, HOUR, MOST_SCHOOLS
 
 MOST_SENT = 2 * 1024 * 1024
 """Bytes of a body as it is sent: several times a round of a whole city."""
@@ -35,6 +35,10 @@ AHEAD_SECONDS = 300
 """How far a sender's clock may be ahead of ours; what it dates later than it arrives is dated when it arrived."""
 CLOCK_SECONDS = 1.0
 """By how much two clocks that are right may differ."""
+REORDERED_SECONDS = 10.0
+"""By how much a value may be older than another of its sender that overtook it on the way."""
+SKEWED_SENDERS = 2 * MOST_SCHOOLS
+"""Senders whose clocks are remembered; those heard last stay."""
 LATE_SECONDS = HOUR
 """How late a value or an event may come: the city's own senders send within seconds or never."""
 LATE_SCHOOL_SECONDS = 14 * DAY
@@ -48,6 +52,14 @@ MOST_ROLLOUTS = 5_000
 """Rollouts that are kept: an hourly playbook for 90 days, and as many again."""
 MOST_EVENTS = 2_000
 """Events of a school that are kept; the newest stay."""
+MOST_ACTIONS = 10_000
+"""Actions of people about needs that are remembered; the newest."""
+MOST_OPEN_ACTIONS = 2_000
+"""Acknowledgements and windows of maintenance at once."""
+LONGEST_ACTION = 31 * DAY
+"""For how long a need may be acknowledged, or maintenance announced."""
+MOST_ACTION_BYTES = 8 * 1024
+"""Bytes of a request that acknowledges, notes or announces."""
 MOST_PROCESSES = 256
 """Processes whose totals of a series are told apart; those that have ended are added up to make room."""
 ENDED_SECONDS = 60.0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -34,13 +36,46 @@ def open_chromium() -> Iterator[Browser]:
     Hold it no longer than a module: as long as Playwright is there, its event loop runs in this thread, and nothing
     else's can.
     """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def open_lifelike_chromium(profile: Path) -> Iterator[BrowserContext]:
+    """A browser as a reader has it: only the tab in front is visible, and the others can be frozen.
+
+    In one that Playwright starts every tab takes itself for the one in front. Playwright's event loop must not run yet.
+    """
+    arguments = [
+        find_chromium(),
+        *ARGUMENTS,
+        "--headless=new",
+        "--remote-debugging-port=0",
+        f"--user-data-dir={profile}",
+    ]
+    process = subprocess.Popen([*arguments, "about:blank"], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        told = (line.partition("DevTools listening on ")[2].strip() for line in process.stderr)
+        address = next(one for one in told if one)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.connect_over_cdp(address, no_defaults=True)
+            yield browser.contexts[0]
+            browser.close()
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stderr.close()
+
+
+def find_chromium() -> str:
+    """The path of the browser; where there is none, CI fails and other machines skip."""
     program = shutil.which("chromium")
     if program is None:
         message = "chromium is not installed: apt-get install chromium"
         if os.environ.get("CI") == "true":
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
+    return program

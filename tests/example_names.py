@@ -23,6 +23,8 @@ from controller.compile.network.route_policies import build_wanted_routing, comp
 from controller.compile.network.wireless import build_wireless_network, compile_wireless
 from controller.errors import Origin
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
+from controller.measure.diagnosis.causes import Cause, Finding
+from controller.measure.diagnosis.evidence import Answer, PathEvidence, Reading, SchoolEvidence
 from controller.measure.measurement import Measurement
 from controller.messages import load_catalogue
 from controller.model.access.rules import RuleFile
@@ -135,19 +137,25 @@ def list_example_names() -> dict[str, object]:
         "point_can": load_platform(point.platform).capabilities,
         "intent": intent,
         "acl": build_acl(intent),
+        "Answer": Answer,
         "Attachment": Attachment,
+        "Cause": Cause,
         "DeviceState": DeviceState,
         "Direction": Direction,
         "Effect": Effect,
         "Entry": Entry,
         "Family": Family,
         "FilterBinding": FilterBinding,
+        "Finding": Finding,
         "Match": Match,
         "Origin": Origin,
+        "PathEvidence": PathEvidence,
         "PortMode": PortMode,
         "PortRole": PortRole,
         "PortState": PortState,
+        "Reading": Reading,
         "Recorder": Recorder,
+        "SchoolEvidence": SchoolEvidence,
         "TODAY": TODAY,
         "assess_example": assess_example,
         "build_device_state": build_device_state,

@@ -31,6 +31,7 @@ SENT = {
     "tests/tools/test_mutants.py: os.kill(1, 9)": "a text that is read for what may be changed in it; nobody runs it",
     "tools/demo/engine.py: end": "a Popen whose end is seen without waiting for it",
     "tools/mutants/worker.py: _kill_group": FORK,
+    "tools/run_tests.py: building_collector": "a Popen that has just been asked, and was not waited for",
     'tools/setup_services.sh: kill -0 "$guard"': "signal 0 reaches nobody; it only asks whether there is one",
 }
 """Who sends, and why it reaches nobody else. Whoever sends to its own number (`os.getpid()`) needs no reason."""

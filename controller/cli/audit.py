@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +14,14 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.errors import AuditRefused, StoreRefused, TsunaguError
-from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
-from controller.measure.measurement_store import MEASUREMENT_STORE
+from controller.measure.measurement_chain import RemovedPart, TrailMarks, find_broken_measurement
+from controller.measure.measurement_retention import (
+    KeptDays,
+    remove_expired_figures,
+    remove_expired_measurements,
+    remove_expired_outputs,
+)
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.storage.audit.audit_retention import remove_expired, remove_leftovers
@@ -170,14 +175,12 @@ def prune(
         message = f"the audit trail is broken, so nothing is removed: {report.fault}"
         raise TsunaguError(message)
     days = keep_days if keep_days is not None else operations.retention.audit_days
-    before = datetime.now(UTC) - timedelta(days=days)
+    now = datetime.now(UTC)
+    before = now - timedelta(days=days)
     trail = open_audit_trail(state, operations)
+    kept = _find_kept_days(operations, keep_days)
     for name in _list_stores(report):
-        with closing(open_store(state / name, MEASUREMENT_STORE)) as connection:
-            record = partial(_record_removal, trail, name)
-            removed = remove_expired_measurements(connection, before, record)
-        if removed is not None:
-            print_line(f"removed {name}: measurements up to {removed}")
+        _prune_store(trail, name, now, kept)
     names = remove_expired(trail, before)
     for name in names:
         print_line(f"removed {name}")
@@ -186,13 +189,40 @@ def prune(
         say_json({"removed": [str(name) for name in names], "keep_days": days})
 
 
+def _find_kept_days(operations: Operations, keep_days: int | None) -> KeptDays:
+    """How long measurements are kept; a row never shorter than what its program said."""
+    if keep_days is not None:
+        return KeptDays(keep_days, keep_days, keep_days, keep_days)
+    kept = operations.retention
+    rows = kept.measurements_days
+    return KeptDays(min(kept.outputs_days, rows), rows, kept.hourly_figures_days, kept.daily_figures_days)
+
+
+def _prune_store(trail: AuditTrail, name: str, now: datetime, kept: KeptDays) -> None:
+    """Remove what is too old in a store of measurements, and say it."""
+
+    def record_outputs(number: int) -> None:
+        trail.record(AuditKind.REMOVED, outputs_of=name, number=number, last="")
+
+    def record(part: RemovedPart) -> None:
+        details: dict[str, str | int] = {"number": part.last, "last": part.hash}
+        trail.record(AuditKind.REMOVED, store=name, **details, first=part.first, count=part.count, carried=part.carried)
+
+    with closing(open_store(trail.state / name, MEASUREMENT_STORE)) as connection:
+        outputs = remove_expired_outputs(connection, now - timedelta(days=kept.outputs), record_outputs)
+        if outputs is not None:
+            print_line(f"removed {name}: what programs said up to measurement {outputs}")
+        part = remove_expired_measurements(connection, now - timedelta(days=kept.rows), record)
+        if part is not None:
+            print_line(f"removed {name}: measurements up to {part.last} ({part.count} from {part.first} on)")
+        figures = remove_expired_figures(connection, now, kept)
+        if figures:
+            print_line(f"removed {name}: {figures} roll-ups")
+
+
 def _list_stores(report: AuditReport) -> list[str]:
     """The stores of measurements that the trail names."""
     return sorted({str(entry.get("file")) for entry in report.list_kind(AuditKind.MEASUREMENTS)})
-
-
-def _record_removal(trail: AuditTrail, store: str, number: int, last: str) -> None:
-    trail.record(AuditKind.REMOVED, store=store, number=number, last=last)
 
 
 def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
@@ -200,11 +230,9 @@ def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
         path = trail.state / name
         if not path.is_file():
             return f"{path}: is missing; the trail names its measurements"
-        known = [_read_mark(one) for one in report.list_kind(AuditKind.MEASUREMENTS) if one.get("file") == name]
-        removals = [_read_mark(one) for one in report.list_kind(AuditKind.REMOVED) if one.get("store") == name]
         try:
             with closing(open_store(path, MEASUREMENT_STORE)) as connection:
-                fault = find_broken_measurement(connection, known, removals)
+                fault = find_broken_measurement(connection, _read_marks(report, name))
         except StoreRefused as refused:
             return str(refused)
         if fault is not None:
@@ -212,7 +240,31 @@ def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
     return None
 
 
+def _read_marks(report: AuditReport, store: str) -> TrailMarks:
+    """What the trail says of a store."""
+    removed = report.list_kind(AuditKind.REMOVED)
+    return TrailMarks(
+        sealed=[_read_mark(one) for one in report.list_kind(AuditKind.MEASUREMENTS) if one.get("file") == store],
+        removed=[_read_removed(one) for one in removed if one.get("store") == store],
+        outputs_removed=max(
+            (_read_whole(one, "number") for one in removed if one.get("outputs_of") == store), default=0
+        ),
+    )
+
+
 def _read_mark(entry: Mapping[str, object]) -> tuple[int, str]:
     """The number and the hash that an entry names; a number that is none belongs to no measurement."""
     number = entry.get("number")
     return number if isinstance(number, int) else sys.maxsize, str(entry.get("last"))
+
+
+def _read_removed(entry: Mapping[str, object]) -> RemovedPart:
+    number, last = _read_mark(entry)
+    carried = str(entry.get("carried", ""))
+    return RemovedPart(number, last, _read_whole(entry, "first"), _read_whole(entry, "count"), carried)
+
+
+def _read_whole(entry: Mapping[str, object], name: str) -> int:
+    """A whole number of an entry; 0 where it names none."""
+    found = entry.get(name)
+    return found if isinstance(found, int) else 0

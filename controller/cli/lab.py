@@ -13,9 +13,9 @@ from controller.cli.estates import load_estate_city
 from controller.cli.options import DEFAULT_POLICIES, Json, Policies, Schools
 from controller.cli.output import Exit, console, errors, print_line, say_json, write_output
 from controller.lab import lifecycle
+from controller.lab.faults import fault_injection
 from controller.lab.iap.deployed_access import find_deployed_world
 from controller.lab.lab_status import read_lab_status
-from controller.lab.network import fault_injection
 from controller.lab.network.named_nodes import find_node
 from controller.lab.state import lab_faults, paths, undo_log
 from controller.lab.trials.lab_tables import build_matrix_table, build_status_table
@@ -43,15 +43,18 @@ NodeName = Annotated[
     ),
 ]
 Where = Annotated[str, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")]
-What = Annotated[
-    str, typer.Argument(metavar="WHAT", help="primary-line, backup-line, third-line, blackhole; a region's name.")
+_WHAT = f"{', '.join(lab_faults.SCHOOL_KINDS)}; a region's name."
+What = Annotated[str, typer.Argument(metavar="WHAT", help=_WHAT)]
+Amount = Annotated[
+    float | None,
+    typer.Argument(metavar="STRENGTH", help="How strongly: Mbit/s, percent, milliseconds, octets or translations."),
 ]
 RepairWhere = Annotated[
     str | None, typer.Argument(metavar="SCHOOL|region", help="A school's id, or the word 'region'.")
 ]
 RepairWhat = Annotated[
     str | None,
-    typer.Argument(metavar="WHAT", help="primary-line, backup-line, third-line, blackhole; a region's name."),
+    typer.Argument(metavar="WHAT", help=_WHAT),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Everything that is broken.")]
 Words = Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="What to run there; a shell if left out.")]
@@ -139,9 +142,12 @@ def show_people(
 
 
 @lab.command("break")
-def break_something(first: Where, second: What, *, as_json: Json = False) -> None:
-    """Break a school's line (primary-line, backup-line, third-line, blackhole), or lose a region (region NAME)."""
-    fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second)
+def break_something(first: Where, second: What, strength: Amount = None, *, as_json: Json = False) -> None:
+    """Break a school's line or a service of it, as strongly as you say, or lose a region (region NAME).
+
+    Docs: docs/lines.md has every WHAT, and what its STRENGTH means.
+    """
+    fault = lab_faults.parse_fault(undo_log.read_active_record(paths.STATE).layout, first, second, strength)
     fresh = fault_injection.inject_fault(fault)
     print_line(f"{fault}{'' if fresh else ' already'}. Repair it with 'tsunagu lab repair {first} {second}'.")
     if as_json:

@@ -66,13 +66,21 @@ GROUPS = {
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports: measured lines, and how far integration is.", "measurement.all_reports:report"),
 }
+BELOW = {
+    ("measure", "import"): CommandEntry(
+        "Take in what people measured by hand (簡易帯域測定).", "measurement.import_measurements:import_measurements"
+    ),
+}
+"""Commands that stand below the name of another command."""
 
 _LEAVING = (("run",),)
 """Commands that leave threads when they are told to end: they only read, and nobody waits for what they ask."""
 
 
-def build_command_line(wanted: str) -> typer.Typer:
+def build_command_line(wanted: str, below: str = "") -> typer.Typer:
     """Return the command line with the wanted command alone, or with a line of help for each where none is wanted.
+
+    `below` is a command that stands below the name of the wanted one.
 
     No other command is imported: SSH and telemetry alone take a second.
     """
@@ -86,7 +94,12 @@ def build_command_line(wanted: str) -> typer.Typer:
     app.callback(
         help="One access policy for a city's schools: checked, proved, applied to switches, shown by packets."
     )(_nothing_before)
-    if wanted in COMMANDS:
+    if (wanted, below) in BELOW:
+        group = typer.Typer(rich_markup_mode=None)
+        group.callback()(_nothing_before)
+        group.command(below)(_load(BELOW[wanted, below]))
+        app.add_typer(group, name=wanted)
+    elif wanted in COMMANDS:
         app.command(wanted)(_load(COMMANDS[wanted]))
     elif wanted in GROUPS:
         app.add_typer(_load(GROUPS[wanted]), name=wanted)
@@ -111,7 +124,11 @@ def find_command_path(words: Sequence[str]) -> tuple[str, ...]:
     ('lab', 'up')
     >>> find_command_path(["plan", "--all"])
     ('plan',)
+    >>> find_command_path(["measure", "import", "records.csv"]), find_command_path(["measure", "--all"])
+    (('measure', 'import'), ('measure',))
     """
+    if tuple(words[:2]) in BELOW:
+        return tuple(words[:2])
     if words[0] in GROUPS:
         return (words[0], *[word for word in words[1:2] if not word.startswith("-")])
     return (words[0],) if words[0] in COMMANDS else ()
@@ -192,7 +209,7 @@ def describe_refusal(error: BaseException, command: Sequence[str], words: Sequen
 
 
 def _run(command: Sequence[str], words: Sequence[str]) -> int:
-    built = typer.main.get_command(build_command_line(words[0]))
+    built = typer.main.get_command(build_command_line(*(command if tuple(command) in BELOW else words[:1])))
     if not command:
         return _invoke(built, words, {})
     from controller.cli.conventions.command_tree import finish_command_line  # noqa: PLC0415 help alone needs none

@@ -104,7 +104,7 @@ def _find_go(program: GoProgram, progress: Progress) -> str:
         CloudError: neither can be had.
     """
     found = shutil.which("go")
-    if found is not None and read_version([found, "version"]) >= _LEAST_GO:
+    if found is not None and ask_version([found, "version"]) >= _LEAST_GO:
         return found
     place = choose_kept_folder("engine", _TOOLCHAIN).parent / "go"
     go = place / "go" / "bin" / "go"
@@ -120,7 +120,7 @@ def _find_go(program: GoProgram, progress: Progress) -> str:
     return str(go)
 
 
-def read_version(command: list[str]) -> tuple[int, int]:
+def ask_version(command: list[str]) -> tuple[int, int]:
     """The first `MAJOR.MINOR` that a program says of itself; (0, 0) where it says none."""
     environment = os.environ | {"GOTOOLCHAIN": "local", "PULUMI_SKIP_UPDATE_CHECK": "1"}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 as _find_go

@@ -20,9 +20,9 @@ from controller.cloud.go_build import (
     PROJECT,
     GoProgram,
     Progress,
+    ask_version,
     choose_kept_folder,
     provide_go_program,
-    read_version,
 )
 from controller.inputs.real_path import find_real_path
 
@@ -45,7 +45,7 @@ def find_own_engine(path: str | None = None) -> Path | None:
     beside = find_real_path(Path(found)).parent / _STARTER
     if shutil.which(_STARTER, path=search) is None and not os.access(beside, os.X_OK):
         return None
-    return Path(found) if read_version([found, "version"]) >= _LEAST_ENGINE else None
+    return Path(found) if ask_version([found, "version"]) >= _LEAST_ENGINE else None
 
 
 def choose_engine_path() -> Path:

@@ -45,6 +45,8 @@ JITTER_MS = "jitter-ms"
 LOSS_RATIO = "loss-ratio"
 DURATION_MS = "duration-ms"
 """Names of figures; each ends in its unit."""
+ANSWERED = "answered"
+"""Of roll-ups: 1 where somebody answered a probe, 0 where nobody did; the mean is the part that was answered."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,17 @@ A seal keeps the hash up to a row. The first may cover many rows, those of an ol
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from controller.storage.audit.hash_chain import START, hash_after
 
 COLUMNS = "id, run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, in_lessons"
+OUTPUT_HASH = "sha256:"
+"""Begins what a row holds in place of what its program said; rows of an older release hold that itself."""
 _ROWS = f"SELECT {COLUMNS} FROM measurement WHERE id > ? AND id <= ? ORDER BY id"  # noqa: S608 every word is ours
 
 CHAIN_TABLES = """
@@ -89,48 +92,54 @@ def seal_new_row(connection: sqlite3.Connection, number: int) -> str:
     return found
 
 
-def remove_expired_measurements(
-    connection: sqlite3.Connection, before: datetime, record: Callable[[int, str], object]
-) -> int | None:
-    """Delete the sealed measurements from before a time; gives the last one's number, or None.
+@dataclass(frozen=True, slots=True)
+class RemovedPart:
+    """A part that retention removed: its last row and the hash up to it, its first row, how many there were.
 
-    `record` keeps the last one's number and hash before they are gone: what is recorded and not yet deleted is no
-    fault, and the next run deletes it.
+    `carried` is the hash over the rows that were carried on, each the newest of its path. An older release named
+    neither the first nor how many.
     """
-    text = before.astimezone(UTC).isoformat(timespec="microseconds")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        query = (
-            "SELECT last, hash FROM seal WHERE NOT EXISTS (SELECT 1 FROM measurement WHERE at >= ? AND id <= last) "
-            "ORDER BY last DESC LIMIT 1"
-        )
-        found = connection.execute(query, (text,)).fetchone()
-        [(done,)] = connection.execute("SELECT COALESCE(MAX(up_to), 0) FROM removal").fetchall()
-        if found is None or found[0] <= done:
-            connection.execute("ROLLBACK")
-            return None
-        connection.execute("INSERT INTO removal (up_to, hash, at) VALUES (?, ?, ?)", (*found, text))
-        connection.execute("DELETE FROM measurement WHERE id <= ?", (found[0],))
-        connection.execute("DELETE FROM seal WHERE last < ?", (found[0],))
-        record(int(found[0]), str(found[1]))
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return int(found[0])
+
+    last: int
+    hash: str
+    first: int = 0
+    count: int = 0
+    carried: str = ""
 
 
-def find_broken_measurement(
-    connection: sqlite3.Connection, known: Sequence[tuple[int, str]], removals: Sequence[tuple[int, str]]
-) -> str | None:
-    """What is the first broken measurement, or None.
+@dataclass(frozen=True, slots=True)
+class TrailMarks:
+    """What the audit trail says of a store: what is sealed, what was removed, and up to where programs' words were."""
 
-    `known` are numbers and hashes that the audit trail names as sealed, `removals` those that it names as removed.
+    sealed: Sequence[tuple[int, str]] = ()
+    removed: Sequence[RemovedPart] = ()
+    outputs_removed: int = 0
+
+
+def hash_output(text: str) -> str:
+    """What a row holds in place of what a program said: the chain covers that, too, also when it is removed.
+
+    >>> hash_output("")
+    ''
+    >>> hash_output("pong")[:20]
+    'sha256:0694b7fdb5ba6'
     """
+    return OUTPUT_HASH + hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def hash_carried(connection: sqlite3.Connection) -> str:
+    """The hash over all rows that were carried on; "" where there is none."""
+    found = ""
+    for row in connection.execute(f"SELECT {COLUMNS} FROM carried ORDER BY id"):  # noqa: S608 every word is ours
+        found = _hash_row(found or START, row)
+    return found
+
+
+def find_broken_measurement(connection: sqlite3.Connection, marks: TrailMarks) -> str | None:
+    """What is the first broken measurement, or None; `marks` is what the audit trail says of the store."""
     connection.execute("BEGIN")  # so that what is added meanwhile does not look like something outside the chain
     try:
-        return next(_list_faults(connection, known, removals), None)
+        return next(_list_faults(connection, marks), None)
     except (sqlite3.Error, TypeError, ValueError, IndexError) as error:
         # Whoever changes the file past SQLite can put anything anywhere; whatever it is, it was not written by us.
         return f"the measurements are not what was written: {error}"
@@ -138,14 +147,25 @@ def find_broken_measurement(
         connection.execute("ROLLBACK")
 
 
-def _list_faults(
-    connection: sqlite3.Connection, known: Sequence[tuple[int, str]], removals: Sequence[tuple[int, str]]
-) -> Iterator[str]:
+def _list_faults(connection: sqlite3.Connection, marks: TrailMarks) -> Iterator[str]:
     """What is broken. Only the first one can be relied on: nothing is known of what follows it."""
-    removed = connection.execute("SELECT up_to, hash FROM removal ORDER BY up_to DESC LIMIT 1").fetchone()
-    if removed is not None and tuple(removed) not in set(removals):
-        yield f"measurements up to {removed[0]} were removed, and no entry of the trail says so"
-    start, found = (0, START) if removed is None else (int(removed[0]), str(removed[1]))
+    query = "SELECT up_to, hash, first, count, carried FROM removal ORDER BY up_to DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    removed = None if row is None else RemovedPart(*row)
+    if removed is not None and removed not in marks.removed:
+        yield f"measurements up to {removed.last} were removed, and no entry of the trail says so"
+    if hash_carried(connection) != ("" if removed is None else removed.carried):
+        yield "a measurement that was carried on from a removed part is not what was written"
+    yield from _list_chain_faults(connection, marks, removed)
+    yield from _list_output_faults(connection, marks)
+    query = "SELECT DISTINCT school, line, region, family, kind FROM measurement EXCEPT SELECT * FROM measured_path"
+    for school, *_ in connection.execute(query):
+        yield f"the measurements of {school} are hidden: their path is not among those that were measured"
+
+
+def _list_chain_faults(connection: sqlite3.Connection, marks: TrailMarks, removed: RemovedPart | None) -> Iterator[str]:
+    """What is wrong with the rows that are left, from the hash of what was removed on."""
+    start, found = (0, START) if removed is None else (removed.last, removed.hash)
     last, sealed = start, {start: found}
     seals = connection.execute("SELECT last, hash FROM seal WHERE last > ? ORDER BY last", (start,)).fetchall()
     for number, claimed in seals:
@@ -163,9 +183,29 @@ def _list_faults(
     query = "SELECT id FROM measurement WHERE id <= 0 OR (? AND id > ?) ORDER BY id LIMIT 1"
     for (number,) in connection.execute(query, (bool(seals) or removed is not None, last)):
         yield f"measurement {number} stands outside the chain"
-    for number, claimed in known:
+    for number, claimed in marks.sealed:
         if number >= start and sealed.get(number) != claimed:
             yield f"measurement {number} is missing, or the store is not the one that the trail names"
+
+
+def _list_output_faults(connection: sqlite3.Connection, marks: TrailMarks) -> Iterator[str]:
+    """What is wrong with what programs said: changed, put in, or gone though no retention took it."""
+    [(removed,)] = connection.execute("SELECT COALESCE(MAX(up_to), 0) FROM output_removal").fetchall()
+    if removed > marks.outputs_removed:
+        yield f"what programs said up to measurement {removed} was removed, and no entry of the trail says so"
+    query = (
+        "SELECT o.id, o.text, m.raw FROM output o LEFT JOIN (SELECT id, raw FROM measurement UNION ALL "
+        "SELECT id, raw FROM carried) m ON m.id = o.id ORDER BY o.id"
+    )
+    for number, text, claimed in connection.execute(query):
+        if claimed is None or hash_output(text) != claimed:
+            yield f"what the program said at measurement {number} is not what was written"
+    query = (
+        "SELECT id FROM measurement WHERE id > ? AND raw LIKE ? AND id NOT IN (SELECT id FROM output) "
+        "ORDER BY id LIMIT 1"
+    )
+    for (number,) in connection.execute(query, (removed, f"{OUTPUT_HASH}%")):
+        yield f"what the program said at measurement {number} is missing"
 
 
 def _hash_row(previous: str, row: Sequence[object]) -> str:

@@ -36,7 +36,7 @@ class Assessment(StrEnum):
 
     @property
     def number(self) -> int:
-        """The number that stands for it in the metric `tsunagu.school.judgement`, and so in every store of its past.
+        """The number that stands for it in the metric `tsunagu.school.assessment`, and so in every store of its past.
 
         >>> Assessment.MEETS.number
         3

@@ -97,11 +97,19 @@ class Plans(StrictModel):
 
 
 class Retention(StrictModel):
-    """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` timelines and measurements."""
+    """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` the rest.
+
+    That is timelines (`audit-days`), measurements, what their programs said (`outputs-days`, at most as long), and the
+    measurements' roll-ups per hour and day.
+    """
 
     events_days: int = Field(default=400, ge=1, le=3660)
     rollouts_days: int = Field(default=90, ge=1, le=3660)
     audit_days: int = Field(default=400, ge=1, le=3660)
+    measurements_days: int = Field(default=7, ge=1, le=3660)
+    outputs_days: int = Field(default=2, ge=1, le=3660)
+    hourly_figures_days: int = Field(default=30, ge=1, le=3660)
+    daily_figures_days: int = Field(default=400, ge=1, le=3660)
 
 
 class Tokens(StrictModel):

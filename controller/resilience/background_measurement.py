@@ -17,17 +17,18 @@ from controller.measure.assessment.metrics_export import (
     name_family,
     send_measured_event,
 )
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.lesson_hours import is_lesson_time
 from controller.measure.measurement import DURATION_MS, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
-from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
 from controller.measure.probes.probe_path import ProbePath
 from controller.model.city import City
 from controller.resilience.line_states import SchoolLine
 from controller.telemetry.otlp import Telemetry
-from controller.telemetry.registry import DNS_DURATION, PROXY_DURATION
+from controller.telemetry.registry import DNS_DURATION, HTTP_DURATION
+from controller.telemetry.units import seconds_from_ms
 
 _LOOK_EVERY = 0.5
 _AT_ONCE = 8
@@ -42,7 +43,7 @@ class BackgroundMeasurement:
 
     city: City
     sites: Sequence[ProbeSite]
-    store: MeasurementStore
+    latest: LatestMeasurements
     telemetry: Telemetry
     metrics: AssessmentMetrics
     new_round: Callable[[], MeasurementRound]
@@ -87,13 +88,14 @@ class BackgroundMeasurement:
             except Empty:
                 break
             asked[site.school.id] = site
+        self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
         if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
             return
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
-        latest = self.store.read_latest()
+        latest = self.latest.list_all()
         measured = {
             one.path.school: one.at
             for one in latest
@@ -114,7 +116,8 @@ class BackgroundMeasurement:
             self.new_round().measure([site], RoundScope(lines=(line,), only_assessed=True))
         finally:
             self._filling = None
-        assessment = assess_school(site.school, self.store.read_latest(), self.city.measurement)
+        self.latest.refresh()
+        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement)
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
 
@@ -132,12 +135,12 @@ class BackgroundMeasurement:
         within = policy.method.answer_within
         for metric, probe in (
             (DNS_DURATION, DnsProbe(policy.targets.dns, within)),
-            (PROXY_DURATION, HttpProbe(policy.targets.proxy, within)),
+            (HTTP_DURATION, HttpProbe(policy.targets.proxy, within)),
         ):
             for route in routes:
                 found = probe.measure(route)
                 if found.outcome is ProbeOutcome.MEASURED:
                     path = route.path
                     place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
-                    self.telemetry.record(metric, found.figures[DURATION_MS], **place)
+                    self.telemetry.record(metric, seconds_from_ms(found.figures[DURATION_MS]), **place)
                     break

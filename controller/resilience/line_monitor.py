@@ -16,9 +16,9 @@ from threading import Event
 
 from controller.measure.assessment.assess import LineState, SchoolAssessment, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, name_family
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import LinePath
 from controller.measure.measurement_round import ProbeSite
-from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.model.city import City
 from controller.model.sites.contracted_lines import AccessLineName
@@ -39,6 +39,7 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     EventKind,
 )
+from controller.telemetry.units import seconds_from_ms
 
 _REMEMBERED = 10
 """Rounds that loss and jitter are taken from."""
@@ -59,7 +60,7 @@ class LineMonitor:
 
     city: City
     sites: Sequence[ProbeSite]
-    store: MeasurementStore
+    latest: LatestMeasurements
     telemetry: Telemetry
     metrics: AssessmentMetrics
     prober: IcmpProber
@@ -79,8 +80,7 @@ class LineMonitor:
     def run(self, stop: Event) -> None:
         """Watch until `stop` is set. A round that took too long makes the next one late, never two at once.
 
-        Raises:
-            TsunaguError: the store cannot be read.
+        It reads no file: a store that is slow would keep the echoes waiting.
         """
         every = self.city.measurement.intervals.light
         try:
@@ -110,7 +110,7 @@ class LineMonitor:
 
     def assess_schools(self) -> list[SchoolAssessment]:
         """The schools as they are now: their latest figures, and the states of their lines as the watch sees them."""
-        latest = self.store.read_latest()
+        latest = self.latest.list_all()
         return [
             assess_school(site.school, latest, self.city.measurement, self._states(site.school.id))
             for site in self.sites
@@ -138,10 +138,11 @@ class LineMonitor:
             heard = [one for one in history if one is not None]
             record(LINE_LOSS, 1 - len(heard) / len(history), **place)
             if took is not None:
-                record(LINE_LATENCY, took, **place)
+                record(LINE_LATENCY, seconds_from_ms(took), **place)
                 record(PROBE_LAST_SUCCESS, now, school=path.school)
             if len(heard) > 1:
-                record(LINE_JITTER, mean(abs(after - before) for before, after in pairwise(heard)), **place)
+                jitter = mean(abs(after - before) for before, after in pairwise(heard))
+                record(LINE_JITTER, seconds_from_ms(jitter), **place)
 
     def _line_changed(self, changed: StateChange[SchoolLine]) -> None:
         school, line = changed.key

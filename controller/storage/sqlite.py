@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from controller.errors import StoreRefused
+from controller.errors import StoreDamaged, StoreRefused
 
 BUSY_SECONDS = 30.0
 """How long a statement, or a migration, waits for another process."""
@@ -29,6 +29,8 @@ _LOOK_EVERY_SECONDS = 0.05
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LEAST_BYTES = 512
 """Of the smallest page that a database can have."""
+_MAGIC, _HEADER_BYTES, _OWNER_AT = b"SQLite format 3\0", 100, 68
+"""The beginning of every database, and where in it the application id stands (SQLite's file format, 1.3)."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LEFT = "It was left as it is"
 
@@ -104,6 +106,22 @@ def backup_store(connection: sqlite3.Connection, target: Path) -> None:
     _sync(target.parent)
 
 
+def move_store_aside(path: Path) -> Path:
+    """Rename a store that nobody has open, and its log, to a name beside it that is free; gives that name.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    names = (f"{path.name}.damaged-{stamp}{ending}" for ending in ("", *(f"-{number}" for number in range(2, 100))))
+    aside = next(one for name in names if not (one := path.with_name(name)).exists())
+    for ending in ("-wal", "-shm", "-journal", ""):
+        with suppress(FileNotFoundError):
+            _beside(path, ending).rename(_beside(aside, ending))
+    _sync(path.parent)
+    return aside
+
+
 def _create(path: Path, store: StoreFormat) -> None:
     """Make a store beside its place and link it there, so that nobody ever sees a part of one."""
     if _beside(path, "-wal").exists():
@@ -176,7 +194,19 @@ def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             _refuse(path, "is no SQLite file", store.advice)
         problem = f"is damaged or cut short ({size} bytes: {error})"
-        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+        _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
+
+
+def _is_own(path: Path, store: StoreFormat) -> bool:
+    """Whether the beginning of a damaged file still says that it is a store of this program's.
+
+    Read without SQLite, which says nothing of a file that is cut short. Closing it lets go this process's locks on it;
+    nobody has a use for those of a damaged file.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    owner = header[_OWNER_AT : _OWNER_AT + 4]
+    return header.startswith(_MAGIC) and owner == store.application_id.to_bytes(4, "big")
 
 
 @dataclass(frozen=True)
@@ -201,7 +231,7 @@ def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, si
     if size < _LEAST_BYTES or (size < pages * page_bytes and not _beside(path, "-wal").exists()):
         whole = max(pages * page_bytes, _LEAST_BYTES)
         problem = f"is damaged or cut short ({size} bytes of at least {whole})"
-        _refuse(path, problem, f"restore it from a backup; {store.advice}")
+        _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
     [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
     [(found,)] = connection.execute("PRAGMA user_version").fetchall()
     rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
@@ -216,7 +246,7 @@ def _identify(connection: sqlite3.Connection, path: Path, store: StoreFormat, si
     if store.checked_bytes is None or size <= store.checked_bytes:
         [(answer,), *_] = connection.execute("PRAGMA quick_check(1)").fetchall()
         if answer != "ok":
-            _refuse(path, f"is damaged ({answer})", f"restore it from a backup; {store.advice}")
+            _refuse(path, f"is damaged ({answer})", f"restore it from a backup; {store.advice}", ours=not unstamped)
     return int(found)
 
 
@@ -303,9 +333,10 @@ def _wait(path: Path, deadline: float) -> None:
     time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def _refuse(path: Path, problem: str, advice: str) -> NoReturn:
+def _refuse(path: Path, problem: str, advice: str, *, ours: bool = False) -> NoReturn:
+    """Refuse a file; `ours`: it is surely a store of this program's, so that what is wrong with it is damage."""
     message = f"{path}: {problem}; {advice}. {_LEFT}"
-    raise StoreRefused(message)
+    raise StoreDamaged(message) if ours else StoreRefused(message)
 
 
 def _beside(path: Path, ending: str) -> Path:

@@ -1,8 +1,12 @@
 """Every metric of Tsunagu, once: instruments, views, `/metrics`, the page and the alert rules take it from here.
 
 A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is what the official translation makes of it
-(`tsunagu_line_throughput_Mbit_per_second`), so a value has one name whichever way it is collected. A ratio has the
-unit "1" and a name that ends in `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
+(`tsunagu_line_throughput_bit_per_second`), so a value has one name whichever way it is collected. Units are base units:
+seconds, and bits per second as contracts for lines have them. A ratio has the unit "1" and a name that ends in
+`.ratio`; a count of things has an annotation (`{device}`), which no name shows.
+
+The semantic conventions' `dns.lookup.duration` and `http.client.request.duration` are histograms of a client's own
+work. Ours are gauges of a probe, so they may not have these names; they have the conventions' words and unit.
 """
 
 from __future__ import annotations
@@ -47,12 +51,16 @@ class InstrumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different."""
+    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different.
+
+    `convention` is its name in OpenTelemetry's semantic conventions, under which other senders may give it.
+    """
 
     name: str
     meaning: str
     values: tuple[str, ...] = ()
     bound: int = 0
+    convention: str = ""
 
     @property
     def most(self) -> int:
@@ -63,15 +71,18 @@ class Attribute:
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
 LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
 REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
-FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"))
+FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+FOREIGN = "foreign"
+"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
+SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
     "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
-    "the city does not have, or which its sender may not say",
-    ("malformed", "too-large", "busy", "unknown", "no-token"),
+    "the city does not have, or which its sender may not say; foreign: only what is another system's",
+    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
 )
 
 
@@ -93,6 +104,10 @@ class Metric:
     history: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
+
+    def __hash__(self) -> int:
+        """By the name, which no other has: every look-up of a series hashes its metric."""
+        return hash(self.name)
 
     @property
     def limit(self) -> int:
@@ -129,7 +144,7 @@ PATH = (SCHOOL, LINE, REGION, FAMILY)
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
     InstrumentKind.GAUGE,
-    "Mbit/s",
+    "bit/s",
     "what a line carried in a test of its throughput",
     (*PATH, DIRECTION),
     fresh=7 * DAY,
@@ -138,14 +153,14 @@ LINE_THROUGHPUT = Metric(
 LINE_LATENCY = Metric(
     "tsunagu.line.latency",
     InstrumentKind.GAUGE,
-    "ms",
+    "s",
     "round trip over a line to a region",
     PATH,
     fresh=5 * MINUTE,
     history=True,
 )
 LINE_JITTER = Metric(
-    "tsunagu.line.jitter", InstrumentKind.GAUGE, "ms", "how much the round trip varies", PATH, fresh=5 * MINUTE
+    "tsunagu.line.jitter", InstrumentKind.GAUGE, "s", "how much the round trip varies", PATH, fresh=5 * MINUTE
 )
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
@@ -163,6 +178,17 @@ LINE_UP = Metric(
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
     fresh=MINUTE,
+)
+LINE_LAST_HEARD = Metric(
+    "tsunagu.line.last.heard",
+    InstrumentKind.GAUGE,
+    "s",
+    "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
+    (SCHOOL, LINE),
+    # Its age is what is of interest, as with the probe's last success.
+    fresh=400 * DAY,
+    writers=NOBODY,
+    moment=True,
 )
 LINE_SLOW = Metric(
     "tsunagu.line.slow",
@@ -215,8 +241,8 @@ HTTP_UP = Metric(
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
     InstrumentKind.GAUGE,
-    "Mbit/s",
-    "what a school was measured to have; this is what is judged",
+    "bit/s",
+    "what a school was measured to have; this is what is assessed",
     (SCHOOL,),
     fresh=7 * DAY,
     history=True,
@@ -224,15 +250,15 @@ BANDWIDTH_MEASURED = Metric(
 BANDWIDTH_RECOMMENDED = Metric(
     "tsunagu.school.bandwidth.recommended",
     InstrumentKind.GAUGE,
-    "Mbit/s",
+    "bit/s",
     "what is recommended for a school of its number of pupils",
     (SCHOOL,),
     fresh=7 * DAY,
 )
 BANDWIDTH_ASSESSMENT = Metric(
-    "tsunagu.school.judgement",
+    "tsunagu.school.assessment",
     InstrumentKind.GAUGE,
-    "{judgement}",
+    "{assessment}",
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
     (SCHOOL,),
     fresh=7 * DAY,
@@ -240,16 +266,16 @@ BANDWIDTH_ASSESSMENT = Metric(
 DNS_DURATION = Metric(
     "tsunagu.dns.duration",
     InstrumentKind.GAUGE,
-    "ms",
+    "s",
     "how long a name took to be looked up",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
 )
-PROXY_DURATION = Metric(
-    "tsunagu.proxy.duration",
+HTTP_DURATION = Metric(
+    "tsunagu.http.duration",
     InstrumentKind.GAUGE,
-    "ms",
-    "how long an application's proxy took to answer",
+    "s",
+    "how long a page took to be answered",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
 )
@@ -317,6 +343,15 @@ TELEMETRY_DROPPED = Metric(
     (SIGNAL,),
     fresh=DAY,
     writers=ANYBODY,
+)
+SENDER_CLOCK_SKEW = Metric(
+    "tsunagu.sender.clock.skew",
+    InstrumentKind.GAUGE,
+    "s",
+    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
+    (SENDER,),
+    fresh=HOUR,
+    writers=NOBODY,
 )
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",

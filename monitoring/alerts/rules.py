@@ -7,121 +7,73 @@ python -m monitoring.alerts.rules --check  fails when that file is not what woul
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import yaml
 
 from controller.messages import LANGUAGES, Language, load_catalogue
-from controller.model.measurement import Assessment
-from controller.telemetry.naming import OVERFLOW, prometheus_label
-from controller.telemetry.registry import (
-    BANDWIDTH_ASSESSMENT,
-    DEVICE_DRIFT,
-    DEVICE_UNCONFIRMED,
-    LINE,
-    LINE_UP,
-    METRICS,
-    MONITOR_REFUSED,
-    PROBE_LAST_SUCCESS,
-    ROLLOUT_LOST,
-    TELEMETRY_DROPPED,
-)
-from monitoring.city_state.school_tiles import SILENT_SECONDS
+from controller.telemetry.deprecated_names import DEPRECATED_NAMES
+from controller.telemetry.registry import LINE
+from monitoring.alerts.alert_list import Alert, list_alerts
+from monitoring.alerts.recordings import Recording, list_recordings
+from monitoring.city_state.school_facts import SILENT_SECONDS
 
 FILE = Path(__file__).parent / "tsunagu.yaml"
 _HEAD = "# Made by `python -m monitoring.alerts.rules` from the registry and the message catalogue; do not edit.\n"
 _VALUE = "{{ $value | printf `%.0f` }}"
+_FIRST_LANGUAGE: Language = "ja"
+"""What a board's staff read: in it are the annotations that other programs show without being told to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One rule. `key` finds its words; `labels` are those of its series that the words use."""
-
-    name: str
-    key: str
-    expression: str
-    lasting: str
-    severity: Literal["critical", "warning", "info"]
-    labels: tuple[str, ...]
-
-
-def list_alerts() -> tuple[Alert, ...]:
-    """Every rule, under the names of the registry."""
-    ours = f'{{__name__=~"{_common_prefix()}.+", {prometheus_label(OVERFLOW)}="true"}}'
-    named = f'label_replace({ours}, "metric", "$1", "__name__", "(.+)")'
-    return (
-        # How often a line must fail before it is down is decided where it is measured.
-        Alert("LineDown", "line-down", f"{LINE_UP.prometheus} == 0", "10s", "critical", ("school", "line")),
-        Alert(
-            "SchoolBelowRecommendation",
-            "bandwidth-below",
-            f"{BANDWIDTH_ASSESSMENT.prometheus} == {Assessment.BELOW.number}",
-            "1m",
-            "warning",
-            ("school",),
-        ),
-        Alert("DriftFound", "drift-found", f"{DEVICE_DRIFT.prometheus} > 0", "1m", "warning", ("school",)),
-        Alert(
-            "DeviceUnconfirmed",
-            "device-unconfirmed",
-            f"{DEVICE_UNCONFIRMED.prometheus} > 0",
-            "0s",
-            "critical",
-            ("school",),
-        ),
-        # How long a rollout may be silent is decided by the monitor.
-        Alert("RolloutLost", "rollout-lost", f"{ROLLOUT_LOST.prometheus} > 0", "0s", "critical", ()),
-        Alert(
-            "ProbeSilent",
-            "probe-silent",
-            f"time() - {PROBE_LAST_SUCCESS.prometheus} > {SILENT_SECONDS}",
-            "1m",
-            "warning",
-            ("school",),
-        ),
-        Alert(
-            "AttributeOverflow", "attribute-overflow", f"count by (metric) ({named}) > 0", "0s", "warning", ("metric",)
-        ),
-        Alert(
-            "TelemetryDropped",
-            "telemetry-dropped",
-            f"increase({TELEMETRY_DROPPED.prometheus}[10m]) > 0",
-            "0s",
-            "warning",
-            ("signal",),
-        ),
-        Alert(
-            "RequestRefused",
-            "request-refused",
-            f"increase({MONITOR_REFUSED.prometheus}[10m]) > 0",
-            "0s",
-            "warning",
-            ("signal", "reason"),
-        ),
-        Alert("MonitorAbsent", "monitor-absent", f"absent({MONITOR_REFUSED.prometheus})", "1m", "critical", ()),
-    )
+def render_rules(faster: int = 1) -> str:
+    """The file of rules; a test that cannot wait has every alert so many times faster."""
+    rules = [
+        *(_record(recording) for recording in list_recordings()),
+        *(_rule(alert, faster) for alert in list_alerts(max(1, SILENT_SECONDS // faster))),
+    ]
+    # Queries and dashboards by an old name go on for one version.
+    old = [{"record": one.prometheus, "expr": one.expression} for one in DEPRECATED_NAMES.values()]
+    groups = [{"name": "tsunagu", "rules": rules}, {"name": "tsunagu-deprecated-names", "rules": old}]
+    return _HEAD + yaml.safe_dump({"groups": groups}, allow_unicode=True, sort_keys=False, width=1000)
 
 
-def render_rules() -> str:
-    """The file of rules."""
-    group = {"name": "tsunagu", "rules": [_rule(alert) for alert in list_alerts()]}
-    return _HEAD + yaml.safe_dump({"groups": [group]}, allow_unicode=True, sort_keys=False, width=1000)
+def _record(recording: Recording) -> dict[str, object]:
+    return {"record": recording.name, "expr": recording.expression}
 
 
-def _rule(alert: Alert) -> dict[str, object]:
+def _rule(alert: Alert, faster: int) -> dict[str, object]:
+    hold = {"keep_firing_for": f"{alert.hold // faster}s"} if alert.hold // faster else {}
     return {
-        "alert": f"Tsunagu{alert.name}",
+        "alert": alert.full_name,
         "expr": alert.expression,
-        "for": alert.lasting,
-        "labels": {"severity": alert.severity},
-        "annotations": {
-            f"{part}_{language}": load_catalogue(language).say(f"alerts.{alert.key}-{part}", **_marks(alert, language))
-            for part in ("summary", "action")
-            for language in LANGUAGES
-        },
+        "for": f"{alert.seconds // faster}s",
+        **hold,
+        "labels": {"severity": alert.severity, "team": alert.team},
+        "annotations": _annotations(alert),
     }
+
+
+def _annotations(alert: Alert) -> dict[str, str]:
+    """Its words in each language; and what programs show that know of no languages: summary, description, two links."""
+    said = {
+        (part, language): load_catalogue(language).say(f"alerts.{alert.key}-{part}", **_marks(alert, language))
+        for part in ("summary", "action")
+        for language in LANGUAGES
+    }
+    runbooks, page = _external("runbooks", "docs/runbooks"), _external("page", "http://127.0.0.1:8600")
+    return {
+        "summary": said["summary", _FIRST_LANGUAGE],
+        "description": said["action", _FIRST_LANGUAGE],
+        **{f"{part}_{language}": text for (part, language), text in said.items()},
+        "runbook_url": f"{runbooks}/{_FIRST_LANGUAGE}/{alert.key}.md",
+        "dashboard_url": f"{page}{alert.page}",
+    }
+
+
+def _external(name: str, default: str) -> str:
+    """An address that the external labels of Prometheus may name (`monitoring/chain/prometheus.yml`)."""
+    label = f"$externalLabels.tsunagu_{name}"
+    return f"{{{{ if {label} }}}}{{{{ {label} }}}}{{{{ else }}}}{default}{{{{ end }}}}"
 
 
 def _marks(alert: Alert, language: Language) -> dict[str, str]:
@@ -132,12 +84,6 @@ def _marks(alert: Alert, language: Language) -> dict[str, str]:
         chosen = " else ".join(f'if eq $labels.line "{line}" }}}}{word}{{{{' for line, word in named)
         marks[LINE.name] = f"{{{{ {chosen} else }}}}{last[1]}{{{{ end }}}}"
     return marks
-
-
-def _common_prefix() -> str:
-    """What every name begins with."""
-    [prefix] = {metric.prometheus.split("_")[0] for metric in METRICS.values()}
-    return f"{prefix}_"
 
 
 def main(words: list[str]) -> int:

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections import Counter
 from dataclasses import replace
+from typing import TypedDict
 
 from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, ROLLOUT_LOST, SIGNAL
 from monitoring.city_state.event_stream import EventStream
 from monitoring.city_state.known_names import list_known_names
+from monitoring.city_state.needs import Need
+from monitoring.city_state.needs_view import NeedView, build_needs_view
+from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.rollout_views import RolloutViews
-from monitoring.city_state.school_tiles import CityState, Tile
+from monitoring.city_state.school_tiles import CityState, Tile, format_known_time
+from monitoring.city_state.sender_clocks import SenderClocks, SkewedSender
+from monitoring.limits import MOST_ACTIONS
 from monitoring.timeseries import queries
-from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesKey, TelemetryBatch
+from monitoring.timeseries.records import (
+    CumulativeTotal,
+    GaugeValue,
+    KeptBatch,
+    OperatorAction,
+    SeriesKey,
+    TelemetryBatch,
+)
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.store_writer import StoreWriter
 from monitoring.timeseries.time_series_store import TimeSeriesStore
@@ -28,6 +42,13 @@ LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
 
+class ClockView(TypedDict):
+    """When anything was last heard, None where nothing ever was; and the senders whose clocks are wrong."""
+
+    newest_at: str | None
+    skewed: list[SkewedSender]
+
+
 class Monitor:
     """All parts of a running monitor. Its methods belong to the event loop's thread."""
 
@@ -38,8 +59,12 @@ class Monitor:
         self.gone = store.delete_unknown(self.names.find_unknown, time.time())
         """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
+        self.clocks = SenderClocks()
         self.rollouts = RolloutViews(queries.read_newest_rollouts(store))
         self.stream = EventStream(self._everything)
+        self.actions = OperatorActions(queries.read_operator_actions(store, MOST_ACTIONS))
+        self.store_fault: str | None = None
+        """Why something could not be read from the store, or kept in it the last time; None: all well."""
         self._writer = StoreWriter(store, kept)
         # All from the start: Prometheus sees a rise only from a value that it knows.
         self._refused: Counter[SeriesKey] = Counter(
@@ -48,27 +73,67 @@ class Monitor:
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._open = {school.id: school for school in self.present.list_open_schools()}
         """The schools that pages show: one is closed from a day on."""
+        self._shown_needs = self.build_needs()
+        self._told_newest = self.present.newest
         self._looked = self._told_rollout = 0.0
 
     async def keep(self, batch: TelemetryBatch) -> Counter[str]:
-        """Keep a batch; when it returns, it is on the disk and part of the present. Gives what was not kept, by why.
+        """Keep a batch; when it returns, it is on the disk. Gives what was not kept, by why.
+
+        What is now does not wait for the disk, and is shown also where the disk is full: the sender is told that it was
+        not kept, and the page goes on.
 
         Raises:
             StoreBusy: too much waits for the disk already.
             sqlite3.Error: it could not be written.
         """
-        values = [one for one in batch.values if self.present.may_stand(one)]
-        early = len(batch.values) - len(values)
-        # Shielded: a sender that hangs up does not undo what is being written.
-        writing = self._writer.submit(replace(batch, values=values))
-        kept = await asyncio.shield(asyncio.wrap_future(writing))
-        # The present is what the store took, so that one bound holds for both.
-        self.present.take(kept.values)
-        self.rollouts.take_spans(kept.spans)
+        now = self.present.known.clock()
+        self.clocks.note(batch.skews)
+        believed = [one for one in batch.values if self.present.known.may_stand(one, now)]
+        early = len(batch.values) - len(believed)
+        # All of it is of what the city has, and that bounds it.
+        values = self.present.take(believed)
+        ends = self.present.end(batch.ends)
         self.rollouts.hear_life_signs(batch.signs)
+        kept = await self._write(replace(batch, values=values, ends=ends))
+        self.rollouts.take_spans(kept.spans)
         for event in batch.events:
             self.present.touched.add(event.school)
         return kept.refused + Counter({"a time later than now, beside a sender whose clock is right": early})
+
+    async def record_action(self, action: OperatorAction) -> None:
+        """Keep what somebody did about a need; when it returns it is on the disk and told to the pages.
+
+        Raises:
+            StoreBusy: too much waits for the disk already.
+            sqlite3.Error: it could not be written.
+        """
+        await self._write(TelemetryBatch(actions=[action]))
+        self.actions.add(action)
+        self._tell_needs()
+
+    def find_need(self, identifier: str) -> Need | None:
+        """A need of now by its id; None where there is none (any more)."""
+        return next((one for one in self.present.list_needs() if one.id == identifier), None)
+
+    def build_needs(self) -> list[NeedView]:
+        """The list of needs as it stands, for pages."""
+        return build_needs_view(self.present.list_needs(), self.actions, time.time())
+
+    def build_clocks(self) -> ClockView:
+        """When anything was last heard, and whose clock is wrong."""
+        return {"newest_at": format_known_time(self.present.newest), "skewed": self.clocks.list_skewed()}
+
+    def note_store_fault(self, error: sqlite3.Error) -> None:
+        """Remember and log, once, that the store cannot be read."""
+        text = f"{self.store.path.name}: {error}"
+        if text != self.store_fault:
+            self.store_fault = text
+            logging.getLogger("tsunagu").warning(
+                "%s: cannot be read (%s); restart the monitor, which moves a damaged store aside",
+                self.store.path,
+                error,
+            )
 
     def refuse(self, signal: str, reason: str) -> None:
         """Count a request that was not taken."""
@@ -80,9 +145,13 @@ class Monitor:
         return [CumulativeTotal(key, "", 0, now, count) for key, count in self._refused.items()]
 
     def list_own_values(self) -> list[GaugeValue]:
-        """What the monitor itself finds: how many rollouts are lost; nothing where there was none."""
+        """What the monitor itself finds: when lines were last heard, wrong clocks, how many rollouts are lost.
+
+        Of rollouts nothing where there was none.
+        """
         lost = self.rollouts.count_lost()
-        return [] if lost is None else [GaugeValue((ROLLOUT_LOST, ()), time.time(), float(lost))]
+        lost_rollouts = [] if lost is None else [GaugeValue((ROLLOUT_LOST, ()), time.time(), float(lost))]
+        return [*self.present.list_line_arrivals(), *self.clocks.list_values(), *lost_rollouts]
 
     async def tell(self) -> None:
         """Tell pages what changed, for ever."""
@@ -93,6 +162,16 @@ class Monitor:
             except Exception:
                 # Whatever it is: pages that are told nothing any more look like a city where nothing happens.
                 logging.getLogger("tsunagu").exception("a change could not be told to the pages")
+
+    async def _write(self, batch: TelemetryBatch) -> KeptBatch:
+        # Shielded: a sender that hangs up does not undo what is being written.
+        try:
+            kept = await asyncio.shield(asyncio.wrap_future(self._writer.submit(batch)))
+        except sqlite3.Error as error:
+            self.store_fault = f"{self.store.path.name}: {error}"
+            raise
+        self.store_fault = None
+        return kept
 
     def close(self) -> None:
         """Write what waits."""
@@ -116,10 +195,21 @@ class Monitor:
             self._shown |= changed
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
+        if every:
+            self._tell_needs()
+            if self._told_newest != self.present.newest:
+                self._told_newest = self.present.newest
+                self.stream.publish("clocks", self.build_clocks(), whole=True)
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
             self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
             self.rollouts.touched = False
+
+    def _tell_needs(self) -> None:
+        needs = self.build_needs()
+        if needs != self._shown_needs:
+            self._shown_needs = needs
+            self.stream.publish("needs", needs, whole=True)
 
     def _look_who_is_open(self) -> None:
         """Where a school is open or closed from today on, let all pages begin anew."""
@@ -129,7 +219,12 @@ class Monitor:
             self.stream.let_go()
 
     def _everything(self) -> list[tuple[str, object]]:
-        return [("tiles", self.present.tiles()), ("rollout", self.rollouts.build_view())]
+        return [
+            ("tiles", self.present.tiles()),
+            ("rollout", self.rollouts.build_view()),
+            ("needs", self.build_needs()),
+            ("clocks", self.build_clocks()),
+        ]
 
 
 def _refusal(signal: str, reason: str) -> SeriesKey:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 from controller.model.access.quarantines import CutOffs
 from controller.model.city import City
@@ -14,24 +13,24 @@ from controller.model.measurement import Assessment, Basis
 from controller.model.policy_files import QUARANTINES
 from controller.model.sites.schools import School
 from controller.model.sites.stages import Stage
-from controller.telemetry.registry import (
-    BANDWIDTH_ASSESSMENT,
-    BANDWIDTH_MEASURED,
-    BANDWIDTH_RECOMMENDED,
-    DEVICE_DRIFT,
-    DEVICE_UNCONFIRMED,
-    LINE,
-    LINE_UP,
-    MINUTE,
-    PROBE_LAST_SUCCESS,
-    Metric,
+from controller.telemetry.registry import LINE, LINE_LAST_HEARD, LINE_UP, SCHOOL
+from monitoring.city_state.known_values import Clock, KnownValue, KnownValues, read_clocks
+from monitoring.city_state.needs import Need, NeedKind, find_most_urgent, list_needs
+from monitoring.city_state.school_facts import (
+    AssessmentDoubt,
+    LineFacts,
+    LineState,
+    ProbeState,
+    read_school_facts,
 )
-from monitoring.timeseries.records import GaugeValue, SeriesKey
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
 
-SILENT_SECONDS = 5 * MINUTE
-"""A probe that got through last longer ago than this is silent."""
 
-LineState = Literal["up", "down", "unknown", "none"]
+class LineTimes(TypedDict):
+    """Since when a line is in its state, and when it was last heard where that is not now."""
+
+    since: str | None
+    heard: str | None
 
 
 class Tile(TypedDict):
@@ -43,6 +42,10 @@ class Tile(TypedDict):
     `recommended_mbps` is what the assessment was made against, as whoever measured sent it. `basis` says whether that
     is a published row; the monitor knows it only where its own policies give the same figure. Where they give another,
     that one is `policy_recommended_mbps`: the monitor was started with other policies than the measurement.
+
+    `line_times` has the lines that are down or stale. `heard`: whether a probe of the school was ever heard, and goes
+    on being so; `heard_at` is when it last was, where that is not now. `doubt`: why an assessment that was sent is not
+    believed: there is no figure, or the figure says otherwise. `need` is the most urgent thing that the school needs.
     """
 
     id: str
@@ -55,52 +58,79 @@ class Tile(TypedDict):
     policy_recommended_mbps: float | None
     measured_mbps: float | None
     assessment: Assessment
+    doubt: AssessmentDoubt | None
     lines: Mapping[str, LineState]
+    line_times: Mapping[str, LineTimes]
     drift: int | None
     unconfirmed: int | None
     measured_at: str | None
     silent: bool
+    heard: ProbeState
+    heard_at: str | None
+    need: NeedKind | None
     stage: Stage | None
 
 
 class CityState:
     """The newest values. Belongs to one thread, the event loop's."""
 
-    def __init__(self, city: City, values: Iterable[GaugeValue] = ()) -> None:
+    def __init__(self, city: City, values: Iterable[GaugeValue] = (), clock: Clock = read_clocks) -> None:
         self.city = city
-        self.values: dict[SeriesKey, GaugeValue] = {}
+        self.known = KnownValues([region.id for region in city.lines.regions], clock)
+        self.known.load(values)
         self.touched: set[str] = set()
         """Schools that something came in for since it was emptied."""
-        self.take(values)
+        self.newest: float | None = max((one.heard for one in self.known.by_key.values() if one.heard), default=None)
+        """When anything was last heard."""
 
-    def may_stand(self, value: GaugeValue) -> bool:
-        """Whether a value may replace what is known: one that is dated later than it came fills gaps only.
+    @property
+    def values(self) -> Mapping[SeriesKey, KnownValue]:
+        """The newest value of each series, however old it is."""
+        return self.known.by_key
 
-        Such a sender's clock is wrong, or it lies; where one with a right clock speaks, that one is believed.
+    def take(self, values: Iterable[GaugeValue]) -> list[GaugeValue]:
+        """Newer values, of one request, as they are to be kept."""
+        now = self.known.clock()
+        taken = self.known.take(values, now)
+        if taken:
+            self.newest = now.wall
+        self.touched.update(value for one in taken for name, value in one.key[1][:1] if name == SCHOOL.name)
+        return taken
+
+    def list_served(self) -> list[GaugeValue]:
+        """What `/metrics` serves: each value that may stand for the present, and bad news however old it is.
+
+        Of a school that is closed, and of a line that a school has not any more, old news are no news.
         """
-        before = self.values.get(value.key)
-        return not value.early or before is None or before.early or before.at < value.at - value.key[0].fresh
+        now = self.known.clock()
+        had = {(school.id, line) for school in self.list_open_schools() for line in ("", *school.lines.by_name)}
+        return [
+            GaugeValue(one.key, now.wall, one.value)
+            for one in self.values.values()
+            if one.is_fresh(now) or (self.known.does_stand(one, now) and _name_place(one.key) in had)
+        ]
 
-    def take(self, values: Iterable[GaugeValue]) -> None:
-        """Newer values; what is older than what is known changes nothing."""
-        for one in values:
-            before = self.values.get(one.key)
-            if before is None or one.at >= before.at:
-                self.values[one.key] = one
-            for name, value in one.key[1][:1]:
-                if name == "school":
-                    self.touched.add(value)
+    def end(self, ends: Sequence[SeriesEnd]) -> list[SeriesEnd]:
+        """Series that have no value any more, as they are to be kept: bad news stands, of the rest nobody knows."""
+        self.touched.update(value for one in ends for name, value in one.key[1][:1] if name == SCHOOL.name)
+        return self.known.end(ends)
 
-    def fresh(self, metric: Metric, *attributes: str) -> GaugeValue | None:
-        """A metric's value that may stand for the present, by the values of its attributes; else None."""
-        names = [attribute.name for attribute in metric.attributes]
-        found = self.values.get((metric, tuple(zip(names, attributes, strict=True))))
-        return found if found is not None and found.at >= time.time() - metric.fresh else None
+    def list_line_arrivals(self) -> list[GaugeValue]:
+        """When each line was last heard, in seconds since 1970: how old what is served of it is."""
+        return [
+            GaugeValue((LINE_LAST_HEARD, one.key[1]), one.heard, one.heard)
+            for one in self.values.values()
+            if one.key[0] is LINE_UP and one.heard is not None
+        ]
 
     def list_open_schools(self) -> list[School]:
         """Every school that is not closed today, in the order of the policies."""
         cut_offs = CutOffs(self.city.files.get(QUARANTINES), datetime.now(self.city.timezone).date())
         return [school for school in self.city.schools if school.id not in cut_offs.closed]
+
+    def list_needs(self) -> list[Need]:
+        """What needs somebody, the most urgent first."""
+        return list_needs([read_school_facts(self.known, school) for school in self.list_open_schools()])
 
     def tiles(self) -> list[Tile]:
         """The tile of every school that is not closed, in the order of the policies."""
@@ -108,15 +138,10 @@ class CityState:
 
     def tile(self, school: School) -> Tile:
         """A school's tile."""
-        assessment = self._assessment(school.id)
-        # A school that is "not measured" has no figure; the one from before its line went down is history.
-        measured = self.fresh(BANDWIDTH_MEASURED, school.id) if assessment is not Assessment.NOT_MEASURED else None
-        received = self.fresh(BANDWIDTH_RECOMMENDED, school.id)
-        recommended = round(received.value, 1) if received else None
+        facts = read_school_facts(self.known, school)
+        recommended = facts.recommended_mbps
         ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)
-        drift, unconfirmed = self.fresh(DEVICE_DRIFT, school.id), self.fresh(DEVICE_UNCONFIRMED, school.id)
-        heard = self.fresh(PROBE_LAST_SUCCESS, school.id)
         return {
             "id": school.id,
             "name": school.name,
@@ -126,13 +151,20 @@ class CityState:
             "recommended_mbps": recommended,
             "basis": ours.basis if same else None,
             "policy_recommended_mbps": None if same or recommended is None else round(ours.mbps, 1),
-            "measured_mbps": round(measured.value, 2) if measured else None,
-            "assessment": assessment,
-            "lines": {line: self._line(school, line) for line in self.lines},
-            "drift": int(drift.value) if drift else None,
-            "unconfirmed": int(unconfirmed.value) if unconfirmed else None,
-            "measured_at": format_time(measured.at) if measured else None,
-            "silent": heard is not None and heard.value < time.time() - SILENT_SECONDS,
+            "measured_mbps": facts.measured_mbps,
+            "assessment": facts.assessment,
+            "doubt": facts.doubt,
+            "lines": {line: facts.read_line_state(line) for line in self.lines},
+            "line_times": {
+                line.name: _build_line_times(line) for line in facts.lines if line.state in ("down", "stale")
+            },
+            "drift": facts.drift.count if facts.drift else None,
+            "unconfirmed": facts.unconfirmed.count if facts.unconfirmed else None,
+            "measured_at": format_known_time(facts.measured_at),
+            "silent": facts.probe == "silent",
+            "heard": facts.probe,
+            "heard_at": format_known_time(facts.heard_at) if facts.probe == "silent" else None,
+            "need": find_most_urgent(facts),
             "stage": self.city.find_stage(school),
         }
 
@@ -142,17 +174,20 @@ class CityState:
         had = {line for school in self.city.schools for line in school.lines.by_name}
         return tuple(line for line in LINE.values if line in had)
 
-    def _assessment(self, school: str) -> Assessment:
-        found = self.fresh(BANDWIDTH_ASSESSMENT, school)
-        return (Assessment.from_number(found.value) if found else None) or Assessment.NOT_MEASURED
 
-    def _line(self, school: School, line: str) -> LineState:
-        if line not in school.lines.by_name:
-            return "none"
-        found = self.fresh(LINE_UP, school.id, line)
-        if found is None:
-            return "unknown"
-        return "up" if found.value > 0 else "down"
+def _build_line_times(line: LineFacts) -> LineTimes:
+    return {"since": format_known_time(line.since), "heard": format_known_time(line.heard) if line.stale else None}
+
+
+def _name_place(key: SeriesKey) -> tuple[str, str]:
+    """The school and the line of a series; each is empty where it has none."""
+    named = dict(key[1])
+    return named.get(SCHOOL.name, ""), named.get(LINE.name, "")
+
+
+def format_known_time(seconds: float | None) -> str | None:
+    """A time as the API writes it; None where it is not known."""
+    return None if seconds is None else format_time(seconds)
 
 
 def format_time(seconds: float) -> str:

@@ -9,6 +9,7 @@ from monitoring.timeseries.records import (
     CumulativeTotal,
     EventRecord,
     GaugeValue,
+    OperatorAction,
     SpanRecord,
     add_up_totals,
 )
@@ -23,10 +24,10 @@ SPANS_SHOWN = 10_000
 
 def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
     """The newest value of every gauge."""
-    rows = store.rows("SELECT metric, attributes, at, value FROM latest JOIN series ON series.id = latest.series")
+    query = "SELECT metric, attributes, at, value, heard, since FROM latest JOIN series ON series.id = latest.series"
     return [
-        GaugeValue(key, at, value)
-        for metric, attributes, at, value in rows
+        GaugeValue(key, at, value, heard=heard, since=since)
+        for metric, attributes, at, value, heard, since in store.rows(query)
         if (key := parse_series_key(metric, attributes))
     ]
 
@@ -45,6 +46,15 @@ def read_events(store: TimeSeriesStore, school: str, since: float, most: int) ->
     """A school's newest events, the oldest of them first."""
     query = "SELECT at, kind, school, line, text FROM event WHERE school = ? AND at >= ? ORDER BY at DESC LIMIT ?"
     return [EventRecord(*row) for row in reversed(store.rows(query, school, since, most))]
+
+
+def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAction]:
+    """What people did about needs, the newest first."""
+    query = (
+        "SELECT id, at, kind, by, reason, need, school, line, since, starts, until, ends FROM operator_action "
+        "ORDER BY at DESC, rowid DESC LIMIT ?"
+    )
+    return [OperatorAction(*row) for row in store.rows(query, most)]
 
 
 def read_newest_rollouts(store: TimeSeriesStore) -> list[SpanRecord]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from controller.errors import TsunaguError
 from controller.telemetry.naming import OVERFLOW
@@ -29,13 +30,21 @@ class MalformedRequest(TsunaguError):
 class GaugeValue:
     """A gauge's value at a time (seconds since 1970).
 
-    `early`: its sender dated it later than it arrived, so `at` is its arrival.
+    `early`: its sender dated it later than it arrived, so `at` is its arrival. `waited`: for how many seconds it lay at
+    its sender. `heard`: when it arrived, by the
+    monitor's clock (0: not known; None: `at`). `since`: from when on the series has told the same state (None: from
+    `heard`). `late`: something newer arrived before it, so it is history only.
     """
 
     key: SeriesKey
     at: float
     value: float
     early: bool = False
+    sender: str = ""
+    waited: float = 0.0
+    heard: float | None = None
+    since: float | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,14 @@ class CumulativeTotal:
     at: float
     value: float
     counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """A series has no value any more from a time on: who sent it says so (OTLP's "no recorded value")."""
+
+    key: SeriesKey
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +106,52 @@ class LifeSign:
     span: str
 
 
+ActionKind = Literal["acknowledge", "note", "maintenance", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAction:
+    """What somebody did about a need, or said about it. Kept as it was done; another action ends it.
+
+    `since` is the need's own, so that an acknowledgement holds for this outage and for no later one. `starts` and
+    `until` bound an acknowledgement or a window of maintenance. `ends` names the action that this one ends.
+    """
+
+    id: str
+    at: float
+    kind: ActionKind
+    by: str
+    reason: str
+    need: str = ""
+    school: str = ""
+    line: str = ""
+    since: float = 0.0
+    starts: float = 0.0
+    until: float = 0.0
+    ends: str = ""
+
+
 @dataclass
 class TelemetryBatch:
-    """All of one request; `refused` counts what was not taken, by why."""
+    """All of one request. `refused` counts what was not taken, by why; `foreign` what nobody meant for us.
+
+    `skews`: by how many seconds each sender's clock is ahead of the monitor's, also of one whose values are refused.
+    """
 
     values: list[GaugeValue] = field(default_factory=list)
+    ends: list[SeriesEnd] = field(default_factory=list)
     totals: list[CumulativeTotal] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
     signs: list[LifeSign] = field(default_factory=list)
+    actions: list[OperatorAction] = field(default_factory=list)
+    skews: dict[str, float] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
-        kept = len(self.values) + len(self.totals) + len(self.events) + len(self.spans) + len(self.signs)
-        return kept + self.refused.total()
+        kept = (self.values, self.ends, self.totals, self.events, self.spans, self.signs)
+        return sum(len(one) for one in kept) + self.refused.total() + self.foreign.total()
 
 
 @dataclass(frozen=True, slots=True)

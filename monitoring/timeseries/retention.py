@@ -73,6 +73,7 @@ def delete_expired(store: TimeSeriesStore, now: float, kept: KeptSeconds = KeptS
     """Forget old events and rollouts, and add up the totals of processes that have ended."""
     with store.writing() as connection:
         connection.execute("DELETE FROM event WHERE at < ?", (now - kept.events,))
+        connection.execute("DELETE FROM operator_action WHERE max(at, until) < ?", (now - kept.events,))
         connection.execute("DELETE FROM span WHERE start < ?", (now - kept.rollouts,))
         add_up_ended(connection, now - PROCESS_KEPT)
     store.load_index()

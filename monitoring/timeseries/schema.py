@@ -68,11 +68,48 @@ _SPANS_BY_NAME = """
 CREATE INDEX span_names ON span (trace, parent, name) WHERE level IN ('school', 'device');
 """
 
+_BASE_UNITS = """
+UPDATE latest SET value = value / 1000 WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.latency', 'tsunagu.line.jitter', 'tsunagu.dns.duration', 'tsunagu.proxy.duration'));
+UPDATE bin SET total = total / 1000, least = least / 1000, most = most / 1000
+  WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.latency', 'tsunagu.line.jitter', 'tsunagu.dns.duration', 'tsunagu.proxy.duration'));
+UPDATE latest SET value = value * 1000000 WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.throughput', 'tsunagu.school.bandwidth.measured', 'tsunagu.school.bandwidth.recommended'));
+UPDATE bin SET total = total * 1000000, least = least * 1000000, most = most * 1000000
+  WHERE series IN (SELECT id FROM series WHERE metric IN
+  ('tsunagu.line.throughput', 'tsunagu.school.bandwidth.measured', 'tsunagu.school.bandwidth.recommended'));
+UPDATE series SET metric = 'tsunagu.http.duration' WHERE metric = 'tsunagu.proxy.duration';
+UPDATE series SET metric = 'tsunagu.school.assessment' WHERE metric = 'tsunagu.school.judgement';
+"""
+"""The past in today's names and units. They are written out: this is what was, whatever the registry says later."""
+
+_LAST_KNOWN = """
+ALTER TABLE latest ADD COLUMN heard REAL NOT NULL DEFAULT 0;
+ALTER TABLE latest ADD COLUMN since REAL NOT NULL DEFAULT 0;
+UPDATE latest SET heard = at, since = at;
+CREATE TABLE operator_action (
+  id TEXT PRIMARY KEY,
+  at REAL NOT NULL,
+  kind TEXT NOT NULL,
+  by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  need TEXT NOT NULL,
+  school TEXT NOT NULL,
+  line TEXT NOT NULL,
+  since REAL NOT NULL,
+  starts REAL NOT NULL,
+  until REAL NOT NULL,
+  ends TEXT NOT NULL
+) STRICT;
+"""
+"""When each value arrived and since when it says the same; and what people did about a need, which is never changed."""
+
 TIME_SERIES_STORE = StoreFormat(
     name="store of the monitor",
     application_id=0x54534E74,  # "TSNt"
     # To the second format nothing but the application id is new.
-    migrations=(_TABLES, "", _SPANS_BY_NAME),
+    migrations=(_TABLES, "", _SPANS_BY_NAME, _BASE_UNITS, _LAST_KNOWN),
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
     advice="name another file with --store",
@@ -80,9 +117,15 @@ TIME_SERIES_STORE = StoreFormat(
 
 ADD_SERIES = "INSERT INTO series (id, metric, attributes, school, line) VALUES (?, ?, ?, ?, ?)"
 ADD_LATEST = """
-INSERT INTO latest (series, at, value) VALUES (?, ?, ?)
-ON CONFLICT (series) DO UPDATE SET at = excluded.at, value = excluded.value WHERE excluded.at >= at
+INSERT INTO latest (series, at, value, heard, since) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (series) DO UPDATE
+SET at = excluded.at, value = excluded.value, heard = excluded.heard, since = excluded.since
 """
+"""Whatever the clocks say: what arrives later is newer."""
+DATE_FUTURE = """
+UPDATE latest SET at = min(at, ?1), heard = 0, since = min(since, ?1) WHERE heard > ?2 OR at > ?2
+"""
+END_LATEST = "DELETE FROM latest WHERE series = ? AND at <= ?"
 ADD_BIN = """
 INSERT INTO bin (step, series, at, n, total, least, most) VALUES (1, ?, ?, 1, ?, ?, ?)
 ON CONFLICT (step, series, at) DO UPDATE SET n = n + 1, total = total + excluded.total,
@@ -93,6 +136,7 @@ INSERT INTO part (series, process, began, at, value, counts) VALUES (?, ?, ?, ?,
 ON CONFLICT (series, process, began) DO UPDATE
 SET at = excluded.at, value = excluded.value, counts = excluded.counts WHERE excluded.at >= at
 """
+ADD_ACTION = "INSERT OR IGNORE INTO operator_action VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 COUNT_PARTS = """
 SELECT COUNT(*), MAX(process = ?2 AND began = ?3) FROM part WHERE series = ?1
 """

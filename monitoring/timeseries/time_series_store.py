@@ -7,16 +7,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
 
-from controller.errors import FileLocked, MonitorError
+from controller.errors import FileLocked, MonitorError, StoreDamaged, StoreRefused
 from controller.storage.file_lock import hold_file_lock
-from controller.storage.sqlite import open_store
+from controller.storage.sqlite import move_store_aside, open_store
 from controller.telemetry.registry import METRICS
-from monitoring.limits import ENDED_SECONDS, MOST_EVENTS, MOST_PROCESSES, MOST_ROLLOUTS, MOST_SPANS
+from monitoring.limits import CLOCK_SECONDS, ENDED_SECONDS, MOST_EVENTS, MOST_PROCESSES, MOST_ROLLOUTS, MOST_SPANS
 from monitoring.timeseries import schema
 from monitoring.timeseries.records import (
     OVERFLOWN,
@@ -32,11 +32,11 @@ from monitoring.timeseries.records import (
 
 
 class TimeSeriesStore:
-    """The file. One thread writes; reading is for any thread.
+    """The file. One thread writes; reading is for any thread. A damaged one is moved aside, and a new one begun.
 
     Raises:
         MonitorError: another monitor has it, or it cannot be made there.
-        StoreRefused: it is no store of a monitor, of a newer format, or damaged.
+        StoreRefused: it is no store of a monitor, or of a newer format.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,11 +45,17 @@ class TimeSeriesStore:
         self._ids: dict[SeriesKey, int] = {}
         self._sizes: Counter[str] = Counter()
         self._newest = 0
+        self.future = 0
+        """How many newest values were dated later than now when the store was opened."""
+        self.moved_aside: str | None = None
+        """The name that a damaged store was moved to when it was opened; this one began empty then."""
+        self.damage = ""
+        """What was wrong with that one."""
         self._spans: Counter[str] = Counter()
         with ExitStack() as opened:
             opened.enter_context(_hold_store(path))
             # FULL: what was acknowledged is on the disk, not only with the system.
-            self._writer = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE, synchronous="FULL")))
+            self._writer = opened.enter_context(closing(self._open_writer()))
             self._reader = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE)))
             try:
                 self._reader.execute("PRAGMA query_only=ON")
@@ -68,6 +74,19 @@ class TimeSeriesStore:
     def close(self) -> None:
         """Let go of the file."""
         self._opened.close()
+
+    def _open_writer(self) -> sqlite3.Connection:
+        """The connection that writes; a monitor that goes on without its past is better than none."""
+        try:
+            return open_store(self.path, schema.TIME_SERIES_STORE, synchronous="FULL")
+        except StoreDamaged as error:
+            try:
+                self.moved_aside = move_store_aside(self.path).name
+            except OSError as reason:
+                message = f"{error}; it cannot be moved aside ({reason.strerror})"
+                raise StoreRefused(message) from None
+            self.damage = str(error)
+        return open_store(self.path, schema.TIME_SERIES_STORE, synchronous="FULL")
 
     def write(self, batches: Sequence[TelemetryBatch]) -> list[KeptBatch]:
         """Keep batches, all or nothing; when it returns what it took of each, that is on the disk.
@@ -88,6 +107,9 @@ class TimeSeriesStore:
     def delete_unknown(self, find_unknown: Callable[[SeriesAttributes], str | None], now: float) -> list[str]:
         """Delete the series of schools and regions that are gone, and what is dated later than now; gives the schools.
 
+        A newest value that is dated later than now, because this machine's clock was put back, stays what was last
+        known; when it was heard is not known any more, so it stands for the present nowhere.
+
         Raises:
             MonitorError: the store has schools, and none of them is known: it is another city's.
         """
@@ -103,7 +125,7 @@ class TimeSeriesStore:
             for table, column in (("latest", "series"), ("bin", "series"), ("part", "series"), ("series", "id")):
                 query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
                 connection.executemany(query, [(number,) for number in gone.values()])
-            connection.execute("UPDATE latest SET at = ?1 WHERE at > ?1", (now,))
+            self.future = connection.execute(schema.DATE_FUTURE, (now, now + CLOCK_SECONDS)).rowcount
             connection.execute("DELETE FROM span WHERE start > ?", (now,))
             connection.execute("DELETE FROM event WHERE at > ?", (now,))
         self.load_index()
@@ -112,9 +134,12 @@ class TimeSeriesStore:
     def _write_batch(self, connection: sqlite3.Connection, batch: TelemetryBatch) -> KeptBatch:
         refused = Counter[str]()
         values = self._write_values(connection, batch.values)
+        ended = [(self._ids[one.key], one.at) for one in batch.ends if one.key in self._ids]
+        connection.executemany(schema.END_LATEST, ended)
         self._write_totals(connection, batch.totals, refused)
         events = [(one.at, one.kind, one.school, one.line, one.text) for one in batch.events]
         connection.executemany(schema.ADD_EVENT, events)
+        connection.executemany(schema.ADD_ACTION, [astuple(action) for action in batch.actions])
         return KeptBatch(values, self._write_spans(connection, batch.spans, refused), refused)
 
     @contextmanager
@@ -138,7 +163,12 @@ class TimeSeriesStore:
         """Write values; gives them under the series that they were written to."""
         numbers = [self._find_series(connection, one.key) for one in values]
         rows = [(number, one.at, one.value) for one, (number, _) in zip(values, numbers, strict=True)]
-        connection.executemany(schema.ADD_LATEST, rows)
+        # Of one request the newest by its sender's clock stays; of two the one that came later.
+        for one, row in sorted(zip(values, rows, strict=True), key=_read_time):
+            if not one.late:
+                heard = one.at if one.heard is None else one.heard
+                since = heard if one.since is None else one.since
+                connection.execute(schema.ADD_LATEST, (*row, heard, since))
         past = [
             (series, int(at), value, value, value)
             for one, (series, at, value) in zip(values, rows, strict=True)
@@ -249,6 +279,10 @@ def parse_series_key(metric: str, attributes: str) -> SeriesKey | None:
     """A series as the registry knows it, or None where the metric has gone from it."""
     known = METRICS.get(metric)
     return (known, tuple((name, value) for name, value in json.loads(attributes))) if known else None
+
+
+def _read_time(pair: tuple[GaugeValue, tuple[int, float, float]]) -> float:
+    return pair[0].at
 
 
 def _span_row(span: SpanRecord) -> tuple[object, ...]:

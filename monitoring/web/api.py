@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
+from controller.telemetry.units import mbps_from_bits, ms_from_seconds
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries import queries
@@ -20,8 +22,12 @@ EVENTS_SHOWN = 200
 SHOWN_SECONDS = HOUR
 """How far back a school is shown when nobody asks for more."""
 _HIGHEST, _MEAN = True, False
-_MEASURES = {"throughput": (LINE_THROUGHPUT, _HIGHEST), "latency": (LINE_LATENCY, _MEAN), "loss": (LINE_LOSS, _MEAN)}
-"""A line's throughput is that of its best path; latency and loss are the mean of its paths."""
+_MEASURES = {
+    "throughput": (LINE_THROUGHPUT, _HIGHEST, mbps_from_bits),
+    "latency": (LINE_LATENCY, _MEAN, ms_from_seconds),
+    "loss": (LINE_LOSS, _MEAN, float),
+}
+"""A line's throughput is that of its best path, in Mbit/s; latency (in ms) and loss are the mean of its paths."""
 
 
 def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
@@ -29,7 +35,19 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
 
     async def city(_: Request) -> Response:
         wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
-        return JSONResponse({"city": monitor.city.name, "wards": wards, "schools": monitor.present.tiles()})
+        return JSONResponse(
+            {
+                "city": monitor.city.name,
+                "wards": wards,
+                "schools": monitor.present.tiles(),
+                "needs": monitor.build_needs(),
+                "clocks": monitor.build_clocks(),
+                "store": {"moved_aside": monitor.store.moved_aside, "fault": monitor.store_fault},
+            }
+        )
+
+    async def needs(_: Request) -> Response:
+        return JSONResponse({"needs": monitor.build_needs()})
 
     async def school(request: Request) -> Response:
         found = monitor.city.school_by_id.get(request.path_params["school"])
@@ -39,7 +57,13 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             since = _since(request.query_params.get("since"))
         except ValueError:
             return _wrong(400, "since is a time in ISO 8601, e.g. 2026-04-01T00:00:00Z, or in seconds since 1970")
-        lines, events = await run_sync(_past, monitor, found.id, since)
+        try:
+            lines, events = await run_sync(_past, monitor, found.id, since)
+        except sqlite3.Error as error:
+            monitor.note_store_fault(error)
+            return _wrong(
+                503, f"the past cannot be read from the store ({error}); what is now is on the page of the city"
+            )
         return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
 
     async def rollout(_: Request) -> Response:
@@ -52,6 +76,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
 
     return [
         Route("/api/city", city),
+        Route("/api/needs", needs),
         Route("/api/schools/{school}", school),
         Route("/api/rollout", rollout),
         Route("/api/events", events),
@@ -64,10 +89,10 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
     lines = {
         line: {
             name: [
-                [slot, round(highest if best else mean, 4)]
+                [slot, round(shown(highest if best else mean), 4)]
                 for slot, mean, highest in queries.read_line_history(monitor.store, (school, line), metric, since, step)
             ]
-            for name, (metric, best) in _MEASURES.items()
+            for name, (metric, best, shown) in _MEASURES.items()
         }
         for line in monitor.present.lines
     }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from controller.model.city import City
 from monitoring.city_state.monitor import Monitor
@@ -15,7 +18,7 @@ from monitoring.ingest import otlp_receiver
 from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web import api, exposition, pages, probes_api
+from monitoring.web import action_api, api, exposition, pages, probes_api
 from monitoring.web.request_guard import RequestGuard
 
 
@@ -42,11 +45,19 @@ def build_application(
     parts = (
         otlp_receiver.build_receiver_routes(monitor, tokens),
         api.build_api_routes(monitor),
+        action_api.build_action_routes(monitor),
         probes_api.build_probe_routes(tokens),
         exposition.build_metrics_routes(monitor),
         pages.build_page_routes(city),
     )
+
+    async def answer_store_fault(_: Request, error: Exception) -> Response:
+        if isinstance(error, sqlite3.Error):
+            monitor.note_store_fault(error)
+        return JSONResponse({"error": f"the store cannot be read ({error})"}, 503)
+
     app = Starlette(
+        exception_handlers={sqlite3.Error: answer_store_fault},
         routes=[route for part in parts for route in part],
         middleware=[Middleware(RequestGuard)],
         lifespan=lifespan,

@@ -1,10 +1,14 @@
 """`/metrics`: what the monitor knows, in Prometheus' text format, under the names of the registry.
 
-A value that may no longer stand for the present is left out, so that Prometheus marks its series as stale.
+A value that may no longer stand for the present is left out, so that Prometheus marks its series as stale. Bad news is
+served however old it is, so that no alert is resolved by silence; how old it is says `tsunagu.line.last.heard`.
+The names of the version before are at `/metrics?names=old`, apart: their units are none that Prometheus calls a base
+unit.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -14,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import prometheus_label
 from controller.telemetry.registry import METRICS, InstrumentKind, Metric
 from monitoring.city_state.monitor import Monitor
@@ -26,14 +31,26 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
     """The path that Prometheus scrapes."""
 
-    async def metrics(_: Request) -> Response:
-        totals = [*await run_sync(queries.read_totals, monitor.store), *monitor.refused()]
-        values = [*monitor.present.values.values(), *monitor.list_own_values()]
+    async def metrics(request: Request) -> Response:
+        known = monitor.present.list_served()
+        if request.query_params.get("names") == "old":
+            return _answer(await run_sync(format_deprecated, known, time.time()))
+        totals = [*await run_sync(_read_totals, monitor), *monitor.refused()]
+        values = [*known, *monitor.list_own_values()]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
         text = await run_sync(format_exposition, values, totals, time.time())
-        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+        return _answer(text)
 
     return [Route("/metrics", metrics)]
+
+
+def _read_totals(monitor: Monitor) -> list[CumulativeTotal]:
+    """The totals that are kept; none where the store cannot be read: what is now is told all the same."""
+    try:
+        return queries.read_totals(monitor.store)
+    except sqlite3.Error as error:
+        monitor.note_store_fault(error)
+        return []
 
 
 def format_exposition(values: Iterable[GaugeValue], totals: Iterable[CumulativeTotal], now: float) -> str:
@@ -49,6 +66,32 @@ def format_exposition(values: Iterable[GaugeValue], totals: Iterable[CumulativeT
         if metric in found:
             lines += _family(metric, found[metric])
     return "".join(f"{line}\n" for line in lines)
+
+
+def format_deprecated(values: Iterable[GaugeValue], now: float) -> str:
+    """The values that had another name or unit before, under that name and in that unit."""
+    found: dict[Metric, list[GaugeValue]] = {}
+    for one in values:
+        if one.at >= now - one.key[0].fresh:
+            found.setdefault(one.key[0], []).append(one)
+    lines: list[str] = []
+    for old in DEPRECATED_NAMES.values():
+        if old.metric in found:
+            lines += _deprecated_family(old, found[old.metric])
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _answer(text: str) -> Response:
+    return Response(text, headers={"Content-Type": CONTENT_TYPE})
+
+
+def _deprecated_family(old: DeprecatedName, found: Sequence[GaugeValue]) -> Iterator[str]:
+    meaning = f"Deprecated: ask for {old.metric.prometheus} instead; the next version does not have this name."
+    yield f"# HELP {old.prometheus} {_escaped(meaning, quotes=False)}"
+    yield f"# TYPE {old.prometheus} {old.metric.kind}"
+    for one in found:
+        # As many digits as were measured: what dividing and multiplying leave behind them is none of them.
+        yield f"{old.prometheus}{_labels(one.key[1])} {_number(float(f'{old.to_old(one.value):.12g}'))}"
 
 
 def _family(metric: Metric, found: Sequence[GaugeValue | CumulativeTotal]) -> Iterator[str]:

@@ -25,7 +25,7 @@ LANGUAGE_COOKIE = "tsunagu_language"
 THEME_COOKIE = "tsunagu_theme"
 THEMES = ("light", "dark")
 """What a reader can choose; without a choice the page follows the system."""
-SUBJECTS = ("page.", "assessments.")
+SUBJECTS = ("page.", "assessments.", "needs.")
 """The subjects of the catalogue that the page's modules read."""
 _YEAR = 365 * 24 * 3600
 

@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.errors import LabError, TsunaguError
 from controller.lab import lifecycle
-from controller.lab.network import connectivity, fault_injection
+from controller.lab.faults import fault_injection
+from controller.lab.network import connectivity
 from controller.lab.network.frr_configuration import BFD_MILLISECONDS, BFD_MISSES
 from controller.lab.state import paths
 from controller.lab.state.lab_faults import FaultKind, LabFault

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controller.lab.network import fault_injection
+from controller.lab.faults import fault_injection
 from controller.lab.state.layout import Layout
 from tests.cli.running import ROOT, Done, here
 

@@ -9,8 +9,8 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab import lifecycle as virtual_city
+from controller.lab.faults import fault_injection
 from controller.lab.lab_status import read_lab_status
-from controller.lab.network import fault_injection
 from controller.lab.network.connectivity import list_exits, list_lost_neighbours
 from controller.lab.state import paths
 from controller.lab.state.lab_faults import parse_fault

@@ -15,7 +15,13 @@ from controller.model.network.packets import Family
 from monitoring.city_state.school_tiles import CityState, Tile
 from tests.measure.findings import echo, failed, measurement, path, throughput
 
-ONLY_THE_MONITOR_KNOWS = {"drift", "stage", "silent", "policy_recommended_mbps", "unconfirmed"}
+ONLY_THE_MONITOR_KNOWS = {"drift", "stage", "silent", "policy_recommended_mbps", "unconfirmed"} | {
+    "doubt",
+    "line_times",
+    "heard",
+    "heard_at",
+    "need",
+}
 
 
 def test_a_school_has_the_keys_that_its_tile_has_in_the_monitor_s_api(city: City) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
+
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, record_measurement
 from controller.measure.measurement import DURATION_MS, Measurement, MeasurementKind, ProbeOutcome, ProbeResult
@@ -52,16 +54,16 @@ def test_every_figure_has_its_metric() -> None:
     place = {"school": "as-e04", "line": "backup", "region": "osaka", "family": "ipv6"}
     where = path("as-e04", "backup", "osaka", Family.V6)
     recorded = sent(measurement(where, throughput(48.5, MeasurementKind.UPLOAD)), measurement(where, echo()))
-    assert recorded.of(LINE_THROUGHPUT) == [(48.5, {**place, "direction": "upload"})]
+    assert recorded.of(LINE_THROUGHPUT) == [(48_500_000, {**place, "direction": "upload"})]
     assert [recorded.of(metric) for metric in (LINE_LATENCY, LINE_JITTER, LINE_LOSS)] == [
-        [(4.2, place)],
-        [(0.3, place)],
+        [(pytest.approx(0.0042), place)],
+        [(pytest.approx(0.0003), place)],
         [(0.0, place)],
     ]
     assert recorded.of(PROBE_LAST_SUCCESS) == [(NOON.timestamp(), {"school": "as-e04"})] * 2
     name = ProbeResult(MeasurementKind.DNS, ProbeOutcome.MEASURED, "t", "m", {DURATION_MS: 3.0})
     at = {"school": "as-e04", "line": "primary", "family": "ipv4"}
-    assert sent(measurement(path("as-e04"), name)).of(DNS_DURATION) == [(3.0, at)]
+    assert sent(measurement(path("as-e04"), name)).of(DNS_DURATION) == [(0.003, at)]
 
 
 def test_what_was_not_measured_sends_no_figure_but_its_loss() -> None:
@@ -79,8 +81,8 @@ def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:
     for _ in range(3):
         metrics.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])
     assert [value for value, _ in recorded.of(BANDWIDTH_ASSESSMENT)] == [3, 3, 3]
-    assert [value for value, _ in recorded.of(BANDWIDTH_RECOMMENDED)] == [323, 323, 323]
-    assert recorded.of(BANDWIDTH_MEASURED) == [(400, {"school": "kw-s01"})]
+    assert [value for value, _ in recorded.of(BANDWIDTH_RECOMMENDED)] == [323_000_000] * 3
+    assert recorded.of(BANDWIDTH_MEASURED) == [(400_000_000, {"school": "kw-s01"})]
     assert recorded.of(LINE_UP) == [(1.0, {"school": "kw-s01", "line": "primary"})] * 3
     late = AssessmentMetrics(recorded.telemetry(), since=NOON + timedelta(seconds=1))
     late.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])

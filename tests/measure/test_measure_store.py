@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from controller.errors import TsunaguError
 from controller.measure.assessment.format_share import format_share
 from controller.measure.lesson_hours import is_lesson_time
-from controller.measure.measurement import MeasurementId, MeasurementKind, ProbeOutcome
+from controller.measure.measurement import Measurement, MeasurementId, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_store import open_measurement_store
 from controller.model.city import City
 from controller.model.network.packets import Family
@@ -46,9 +47,15 @@ def test_the_latest_of_each_path_and_kind_as_of_a_time(tmp_path: Path) -> None:
         echoed = store.add("1", NOON, path("a"), echo(), in_lessons=False)
         new = store.add("2", NOON + timedelta(hours=1), path("a"), throughput(20), in_lessons=False)
         other = store.add("2", NOON + timedelta(hours=1), path("a", "backup"), throughput(5), in_lessons=False)
-        assert store.read_latest() == [echoed, new, other]
-        assert store.read_latest(NOON) == [old, echoed]
+        assert store.read_latest() == without_words(echoed, new, other)
+        assert store.read_latest(NOON) == without_words(old, echoed)
+        assert store.read_latest() == without_words(echoed, new, other)
         assert store.read_latest(NOON - timedelta(seconds=1)) == []
+
+
+def without_words(*kept: Measurement) -> list[Measurement]:
+    """Measurements without what the programs said: `get` reads that."""
+    return [replace(one, result=replace(one.result, raw="")) for one in kept]
 
 
 def test_nothing_in_it_can_be_changed(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from controller.model.measurement import Assessment
 from controller.model.sites.schools import School
 from controller.telemetry import registry
 from controller.telemetry.registry import EventKind, Metric, Writer
+from controller.telemetry.units import bits_from_mbps, seconds_from_ms
 from tests.monitoring.running import bearer
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
@@ -69,25 +70,25 @@ class Feed:
                     if up:
                         swing = math.sin(moment / 7 + school.number)
                         latency = (8 if line == "primary" else 23) + (6 if region == "osaka" else 0) + swing
-                        yield registry.LINE_LATENCY, round(latency, 3), path
-                        yield registry.LINE_JITTER, round(abs(swing) / 4, 3), path
+                        yield registry.LINE_LATENCY, seconds_from_ms(round(latency, 3)), path
+                        yield registry.LINE_JITTER, seconds_from_ms(round(abs(swing) / 4, 3)), path
 
     def heavy(self, moment: float) -> Iterator[Sample]:
         """What is measured at an interval: throughput, and what follows from it."""
         for school in self.schools:
             recommended = self.city.measurement.recommended.recommend_bandwidth(school.pupils).mbps
             measured = self.measured(school, moment)
-            yield registry.BANDWIDTH_MEASURED, measured, {"school": school.id}
-            yield registry.BANDWIDTH_RECOMMENDED, recommended, {"school": school.id}
+            yield registry.BANDWIDTH_MEASURED, bits_from_mbps(measured), {"school": school.id}
+            yield registry.BANDWIDTH_RECOMMENDED, bits_from_mbps(recommended), {"school": school.id}
             yield registry.BANDWIDTH_ASSESSMENT, assess_feed(measured, recommended).number, {"school": school.id}
             yield registry.DEVICE_DRIFT, self.drift.get(school.id, 0), {"school": school.id}
             for line, direction in product(LINES, registry.DIRECTION.values):
                 part = (1.0 if line == "primary" else 0.4) * (1.0 if direction == "download" else 0.6)
                 path = {"school": school.id, "line": line, "region": "tokyo", "family": "ipv4", "direction": direction}
-                yield registry.LINE_THROUGHPUT, round(measured * part, 2), path
+                yield registry.LINE_THROUGHPUT, bits_from_mbps(round(measured * part, 2)), path
 
     def measured(self, school: School, moment: float) -> float:
-        """A school's bandwidth: about a fifth of the schools have what is recommended."""
+        """A school's bandwidth in Mbit/s: about a fifth of the schools have what is recommended."""
         recommended = self.city.measurement.recommended.recommend_bandwidth(school.pupils).mbps
         part = (0.35, 0.6, 0.8, 0.99, 1.3)[school.number % 5]
         return round(recommended * part * (1 + 0.01 * math.sin(moment / 11 + school.number)), 2)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.measure.assessment.metrics_export import AssessmentMetrics
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement_round import MeasurementRound, ProbeSite
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
 from controller.measure.probes.probe_path import NamespaceHost
@@ -32,7 +33,9 @@ def measuring(city: City, store: MeasurementStore, *, even_in_lessons: bool) -> 
     sites = [ProbeSite(city.school_by_id[name], NamespaceHost(name)) for name in ("as-e04", "kw-s01")]
     sent = Telemetry({}, None, None)
     metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
-    return BackgroundMeasurement(city, sites, store, sent, metrics, no_round, even_in_lessons=even_in_lessons)
+    return BackgroundMeasurement(
+        city, sites, LatestMeasurements(store), sent, metrics, no_round, even_in_lessons=even_in_lessons
+    )
 
 
 def due(one: BackgroundMeasurement) -> list[str]:

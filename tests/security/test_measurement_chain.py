@@ -10,9 +10,12 @@ from threading import Event, Thread
 
 import pytest
 
-from controller.measure.measurement import LinePath, MeasurementKind, ProbeOutcome, ProbeResult
-from controller.measure.measurement_chain import find_broken_measurement, remove_expired_measurements
-from controller.measure.measurement_store import MEASUREMENT_STORE, open_measurement_store
+from controller.errors import TsunaguError
+from controller.measure.measurement import LinePath, MeasurementId, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.measurement_chain import RemovedPart, TrailMarks, find_broken_measurement
+from controller.measure.measurement_retention import remove_expired_measurements, remove_expired_outputs
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.model.network.packets import Family
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import AuditReport, verify_trail
@@ -37,10 +40,34 @@ def broken(file: Path, report: AuditReport | None = None) -> str | None:
     assert found.fault is None
     known = [(int(str(one["number"])), str(one["last"])) for one in found.list_kind(AuditKind.MEASUREMENTS)]
     removals = [
-        (int(str(one["number"])), str(one["last"])) for one in found.list_kind(AuditKind.REMOVED) if "store" in one
+        RemovedPart(*(one[name] for name in ("number", "last", "first", "count", "carried")))  # type: ignore[arg-type]
+        for one in found.list_kind(AuditKind.REMOVED)
+        if "store" in one
     ]
+    outputs = max(
+        (int(str(one["number"])) for one in found.list_kind(AuditKind.REMOVED) if "outputs_of" in one), default=0
+    )
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
-        return find_broken_measurement(connection, known, removals)
+        return find_broken_measurement(connection, TrailMarks(known, removals, outputs))
+
+
+def remove(file: Path, *, outputs: bool = True, told: bool = True) -> RemovedPart | None:
+    """Remove what is older than 400 days, as `tsunagu audit prune` does."""
+    trail, before = AuditTrail(file.parent), NOW - 400 * DAY
+
+    def record_outputs(number: int) -> None:
+        if told:
+            trail.record(AuditKind.REMOVED, outputs_of=file.name, number=number, last="")
+
+    def record(part: RemovedPart) -> None:
+        if told:
+            about: dict[str, str | int] = {"first": part.first, "count": part.count, "carried": part.carried}
+            trail.record(AuditKind.REMOVED, store=file.name, number=part.last, last=part.hash, **about)
+
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        if outputs:
+            remove_expired_outputs(connection, before, record_outputs)
+        return remove_expired_measurements(connection, before, record)
 
 
 REST = "run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, in_lessons"
@@ -66,9 +93,13 @@ FORBIDDEN = [
     "DELETE FROM seal",
     "REPLACE INTO seal VALUES (2, 'x')",
     "INSERT INTO seal VALUES (1, 'x')",
-    "INSERT INTO removal VALUES (2, 'x', '')",
-    "INSERT INTO removal VALUES (99, 'x', '')",
-    "REPLACE INTO removal VALUES (0, 'x', '')",
+    "INSERT INTO removal VALUES (2, 'x', '', 1, 2, '')",
+    "INSERT INTO removal VALUES (99, 'x', '', 1, 99, '')",
+    "REPLACE INTO removal VALUES (0, 'x', '', 1, 0, '')",
+    "UPDATE output SET text = 'x'",
+    "DELETE FROM output WHERE id = 2",
+    "REPLACE INTO output VALUES (2, 'x')",
+    put_in(99).replace("INTO measurement", "INTO carried"),
 ]
 
 
@@ -104,10 +135,24 @@ TAMPERING = {
         "measurement 4 is not what was written, or one before it was taken out",
     ),
     "a part as if retention had taken it": (
-        """INSERT INTO removal SELECT last, hash, '' FROM seal WHERE last = 2;
+        """INSERT INTO removal SELECT last, hash, '', 1, 2, '' FROM seal WHERE last = 2;
         DELETE FROM measurement WHERE id <= 2; DELETE FROM seal WHERE last < 2""",
         "measurements up to 2 were removed, and no entry",
     ),
+    "what a program said": (
+        "UPDATE output SET text = 'x' WHERE id = 2",
+        "what the program said at measurement 2 is not what was written",
+    ),
+    "what a program said is gone": (
+        "DELETE FROM output WHERE id = 2",
+        "what the program said at measurement 2 is missing",
+    ),
+    "what programs said, as if retention had taken it": (
+        "INSERT INTO output_removal VALUES (2, ''); DELETE FROM output WHERE id <= 2",
+        "what programs said up to measurement 2 was removed, and no entry of the trail says so",
+    ),
+    "what none said": ("INSERT INTO output VALUES (9, 'x')", "what the program said at measurement 9"),
+    "a path is hidden": ("DELETE FROM measured_path", "the measurements of as-e04 are hidden"),
 }
 
 
@@ -132,19 +177,72 @@ def test_a_row_that_is_put_in_stays_outside_the_chain_whatever_comes_after_it(tm
 def test_retention_of_measurements_keeps_the_last_hash(tmp_path: Path) -> None:
     measure(tmp_path, 5, days=500)
     file = measure(tmp_path, 3, days=1)
+    removed = remove(file)
+    assert removed is not None
+    assert (removed.first, removed.last, removed.count, removed.carried) == (1, 5, 5, "")
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
-        said: list[tuple[int, str]] = []
-        assert remove_expired_measurements(connection, NOW - 400 * DAY, lambda *one: said.append(one)) == 5
         assert connection.execute("SELECT COUNT(*), MIN(id) FROM measurement").fetchone() == (3, 6)
-        assert remove_expired_measurements(connection, NOW - 400 * DAY, lambda *one: said.append(one)) is None
-    [(number, last)] = said
-    assert "no entry of the trail says so" in str(broken(file))
-    AuditTrail(tmp_path).record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
+        assert connection.execute("SELECT COUNT(*), MIN(id) FROM output").fetchone() == (3, 6)
+    assert remove(file) is None
     assert broken(file) is None
     measure(tmp_path, 2)
     assert broken(file) is None
     with closing(sqlite3.connect(file)) as connection, pytest.raises(sqlite3.IntegrityError):
         connection.execute("DELETE FROM measurement WHERE id = 6")
+
+
+def test_a_removal_that_the_trail_tells_otherwise_is_found(tmp_path: Path) -> None:
+    measure(tmp_path, 5, days=500)
+    file = measure(tmp_path, 3)
+    assert remove(file, told=False) is not None
+    assert "no entry of the trail says so" in str(broken(file))
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        [(number, last)] = connection.execute("SELECT up_to, hash FROM removal").fetchall()
+    trail = AuditTrail(tmp_path)
+    trail.record(AuditKind.REMOVED, outputs_of="m.sqlite", number=number, last="")
+    trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last, first=1, count=4, carried="")
+    assert "no entry of the trail says so" in str(broken(file))
+    trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last, first=1, count=5, carried="")
+    assert broken(file) is None
+
+
+def test_what_a_program_said_goes_before_its_row(tmp_path: Path) -> None:
+    file = measure(tmp_path, 3, days=500)
+    assert remove(file, outputs=False) is None
+    assert remove(file) is not None
+    assert broken(file) is None
+
+
+def test_the_newest_of_a_path_is_carried_on_and_cannot_be_changed(tmp_path: Path) -> None:
+    file = measure(tmp_path, 5, days=500)
+    removed = remove(file)
+    assert removed is not None
+    assert removed.carried
+    assert broken(file) is None
+    with open_measurement_store(file, trail=AuditTrail(tmp_path)) as store:
+        [carried] = store.read_latest(NOW)
+        assert (carried.id, carried.figure("mbps"), carried.result.raw) == (5, 9.5, "")
+        assert store.get(carried.id) == carried
+        with pytest.raises(TsunaguError, match="there is no measurement 4: retention removed it"):
+            store.get(MeasurementId(4))
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        for statement in ("UPDATE carried SET figures = '{}'", "DELETE FROM carried"):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(statement)
+        connection.execute("DROP TRIGGER carried_never_changes")
+        connection.execute("UPDATE carried SET figures = '{\"mbps\": 99}'")
+    assert "carried on from a removed part is not what was written" in str(broken(file))
+
+
+def test_what_was_carried_on_goes_when_its_path_is_measured_again(tmp_path: Path) -> None:
+    measure(tmp_path, 2, days=600)
+    file = tmp_path / "m.sqlite"
+    assert remove(file) is not None
+    measure(tmp_path, 2, days=500)
+    assert remove(file) is not None
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT id FROM carried").fetchall() == [(4,)]
+    assert broken(file) is None
 
 
 def test_what_is_added_while_it_is_verified_is_no_fault(tmp_path: Path) -> None:
@@ -171,20 +269,24 @@ def test_a_retention_that_was_cut_off_breaks_nothing_and_is_made_up(tmp_path: Pa
     measure(tmp_path, 2, days=500)
     file, trail = measure(tmp_path, 1), AuditTrail(tmp_path)
 
-    def record(number: int, last: str) -> None:
+    def record(part: RemovedPart) -> None:
         if committed:
-            trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
+            about: dict[str, str | int] = {"first": part.first, "count": part.count, "carried": part.carried}
+            trail.record(AuditKind.REMOVED, store="m.sqlite", number=part.last, last=part.hash, **about)
         raise KeyboardInterrupt
 
-    with closing(open_store(file, MEASUREMENT_STORE)) as connection, pytest.raises(KeyboardInterrupt):
-        remove_expired_measurements(connection, NOW - 400 * DAY, record)
-    assert broken(file) is None
-
-    def keep(number: int, last: str) -> None:
-        trail.record(AuditKind.REMOVED, store="m.sqlite", number=number, last=last)
-
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
-        assert remove_expired_measurements(connection, NOW - 400 * DAY, keep) == 2
+        remove_expired_outputs(
+            connection,
+            NOW - 400 * DAY,
+            lambda number: trail.record(AuditKind.REMOVED, outputs_of="m.sqlite", number=number, last=""),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            remove_expired_measurements(connection, NOW - 400 * DAY, record)
+    assert broken(file) is None
+    removed = remove(file)
+    assert removed is not None
+    assert removed.last == 2
     assert broken(file) is None
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
-from controller.measure.measurement_store import MEASUREMENT_STORE
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.offline_google.world.world_store import WORLD_STORE
 from controller.storage.sqlite import StoreFormat, open_store
 from monitoring.timeseries.schema import TIME_SERIES_STORE

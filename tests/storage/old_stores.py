@@ -133,14 +133,22 @@ def make_old_measurements(path: Path) -> None:
 
 
 def make_old_monitor(path: Path) -> None:
-    """Format 1: 400 days of events and of bandwidth, a row a day."""
+    """Format 1: 400 days of events and of bandwidth, a row a day; an hour's latency, a page."""
     day, now = 86_400, 1_790_000_000
     with closing(_make(path, MONITOR, 1)) as connection:
         connection.execute(
             "INSERT INTO series VALUES (1, 'tsunagu.school.bandwidth.measured', ?, 'as-e04', '')",
             ('[["school", "as-e04"]]',),
         )
-        connection.execute("INSERT INTO latest VALUES (1, ?, 190.5)", (now,))
+        place = '["school", "as-e04"], ["line", "primary"], '
+        for number, metric, rest in (
+            (2, "tsunagu.line.latency", '["region", "tokyo"], ["family", "ipv4"]'),
+            (3, "tsunagu.proxy.duration", '["family", "ipv4"]'),
+        ):
+            series = (number, metric, f"[{place}{rest}]")
+            connection.execute("INSERT INTO series VALUES (?, ?, ?, 'as-e04', 'primary')", series)
+        connection.execute("INSERT INTO latest VALUES (1, ?1, 190.5), (2, ?1, 20.3), (3, ?1, 250)", (now,))
+        connection.execute("INSERT INTO bin VALUES (3600, 2, ?, 2, 40.6, 10.3, 30.3)", (now - now % 3600,))
         for number in range(400):
             at = now - number * day
             connection.execute("INSERT INTO bin VALUES (3600, 1, ?, 1, 190.5, 190.5, 190.5)", (at - at % 3600,))

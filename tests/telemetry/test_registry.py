@@ -24,22 +24,24 @@ from controller.telemetry.registry import (
 )
 
 PROMETHEUS = {
-    "tsunagu.line.throughput": "tsunagu_line_throughput_Mbit_per_second",
-    "tsunagu.line.latency": "tsunagu_line_latency_milliseconds",
-    "tsunagu.line.jitter": "tsunagu_line_jitter_milliseconds",
+    "tsunagu.line.throughput": "tsunagu_line_throughput_bit_per_second",
+    "tsunagu.line.latency": "tsunagu_line_latency_seconds",
+    "tsunagu.line.jitter": "tsunagu_line_jitter_seconds",
     "tsunagu.line.loss.ratio": "tsunagu_line_loss_ratio",
     "tsunagu.line.up": "tsunagu_line_up",
+    "tsunagu.school.bandwidth.measured": "tsunagu_school_bandwidth_measured_bit_per_second",
+    "tsunagu.school.bandwidth.recommended": "tsunagu_school_bandwidth_recommended_bit_per_second",
+    "tsunagu.school.assessment": "tsunagu_school_assessment",
+    "tsunagu.dns.duration": "tsunagu_dns_duration_seconds",
+    "tsunagu.http.duration": "tsunagu_http_duration_seconds",
+    "tsunagu.line.last.heard": "tsunagu_line_last_heard_seconds",
+    "tsunagu.sender.clock.skew": "tsunagu_sender_clock_skew_seconds",
     "tsunagu.line.slow": "tsunagu_line_slow",
     "tsunagu.line.flapping": "tsunagu_line_flapping",
     "tsunagu.path.up": "tsunagu_path_up",
     "tsunagu.path.echoes": "tsunagu_path_echoes",
     "tsunagu.dns.up": "tsunagu_dns_up",
     "tsunagu.http.up": "tsunagu_http_up",
-    "tsunagu.school.bandwidth.measured": "tsunagu_school_bandwidth_measured_Mbit_per_second",
-    "tsunagu.school.bandwidth.recommended": "tsunagu_school_bandwidth_recommended_Mbit_per_second",
-    "tsunagu.school.judgement": "tsunagu_school_judgement",
-    "tsunagu.dns.duration": "tsunagu_dns_duration_milliseconds",
-    "tsunagu.proxy.duration": "tsunagu_proxy_duration_milliseconds",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
     "tsunagu.device.drift": "tsunagu_device_drift",
     "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
@@ -76,8 +78,8 @@ def test_attributes_are_exactly_those_of_the_registry() -> None:
         LINE_UP.checked({"school": "s", "line": "spare"})
 
 
-def test_judgements_have_the_numbers_of_the_metric() -> None:
-    assert {str(judgement): judgement.number for judgement in Assessment} == {
+def test_assessments_have_the_numbers_of_the_metric() -> None:
+    assert {str(assessment): assessment.number for assessment in Assessment} == {
         "not-measured": 0,
         "below": 1,
         "within-error": 2,

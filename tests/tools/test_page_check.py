@@ -9,8 +9,14 @@ from typing import get_args
 import pytest
 
 from controller.model.measurement import Assessment
+from monitoring.city_state.monitor import ClockView
+from monitoring.city_state.needs import Cause, NeedKind
+from monitoring.city_state.needs_view import ActionView, NeedView, PatternView
 from monitoring.city_state.rollout_views import DeviceView, RolloutView, SpanView, WaveView
-from monitoring.city_state.school_tiles import LineState, Tile
+from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, LineState, ProbeState
+from monitoring.city_state.school_tiles import LineTimes, Tile
+from monitoring.city_state.sender_clocks import SkewedSender
+from monitoring.city_state.shared_patterns import PatternKind
 from tools.vendor_npm import ROOT, read_manifest
 
 FOLDER = ROOT / "tools" / "page_check"
@@ -33,6 +39,12 @@ def words(name: str) -> set[str]:
     ("interface", "type_"),
     [
         ("Tile", Tile),
+        ("LineTimes", LineTimes),
+        ("Need", NeedView),
+        ("NeedPattern", PatternView),
+        ("NeedAction", ActionView),
+        ("Clocks", ClockView),
+        ("SkewedSender", SkewedSender),
         ("RolloutDevice", DeviceView),
         ("RolloutWave", WaveView),
         ("RolloutSpan", SpanView),
@@ -46,6 +58,12 @@ def test_the_pages_types_are_the_monitors(interface: str, type_: type) -> None:
 
 def test_the_pages_words_are_the_monitors() -> None:
     assert words("LineState") == set(get_args(LineState))
+    assert words("ProbeState") == set(get_args(ProbeState))
+    assert words("AssessmentDoubt") == set(get_args(AssessmentDoubt))
+    assert words("NeedKind") == set(get_args(NeedKind))
+    assert words("NeedCause") == {one for part in get_args(Cause) for one in get_args(part) or [part]}
+    assert words("NeedCause") >= set(get_args(Impairment))
+    assert words("PatternKind") == set(get_args(PatternKind))
     assert words("Assessment") == {str(one) for one in Assessment}
 
 
@@ -71,8 +89,10 @@ def test_every_script_of_the_page_is_checked_strictly() -> None:
     assert options["strict"]
     assert options["checkJs"]
     scripts = ROOT / "monitoring" / "web" / "page" / "static" / "js"
-    assert {path.suffix for path in scripts.iterdir()} == {".js"}
-    text = "".join(path.read_text(encoding="utf-8") for path in scripts.iterdir())
+    assert settings["include"][0].endswith("/js/**/*.js")
+    files = [path for path in scripts.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".js"}
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
     assert not re.search(r"@ts-(ignore|nocheck|expect-error)", text)
     # The one that is: events of the stream, each of which its own hearer knows.
     assert re.findall(r"(?:\{|: |\| )any\b.*", text) == [": any) => void>} Hearers by the event's name */"]

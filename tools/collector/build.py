@@ -18,6 +18,8 @@ SOURCE = Path(__file__).resolve().parent
 RELEASE = "0.165.0"
 """Of the Collector, as in `go.mod` and `main.go`."""
 
+INTERRUPTED = 130
+
 
 def describe_collector() -> GoProgram:
     """What is built, and where it is kept."""
@@ -37,6 +39,8 @@ def main() -> int:
     except CloudError as error:
         print(f"collector: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
     print(path)  # noqa: T201 its answer
     return 0
 

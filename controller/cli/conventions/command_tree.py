@@ -56,10 +56,13 @@ def finish_command(built: Any, words: str, defaults: Defaults | None) -> None:  
 
 def list_commands() -> Iterator[tuple[str, Any]]:
     """Yield every command that is no group and not hidden, by its words; this loads all of them."""
-    from controller.cli.main import COMMANDS, GROUPS, build_command_line  # noqa: PLC0415 it uses this module
+    from controller.cli.main import BELOW, COMMANDS, GROUPS, build_command_line  # noqa: PLC0415 it uses this module
 
     for name in (*COMMANDS, *GROUPS):
         built: Any = typer.main.get_command(build_command_line(name))
+        yield from _walk(name, built.commands[name])
+    for name, below in BELOW:
+        built = typer.main.get_command(build_command_line(name, below))
         yield from _walk(name, built.commands[name])
 
 

@@ -86,6 +86,8 @@ def list_candidates(words: Sequence[str], begun: str, environment: Mapping[str, 
         if not depth:
             yield from _list_options({}, begun, ("--version", "--install-completion", "--show-completion"))
         return
+    if words and words[-1] == command:
+        yield from (Candidate(one.split()[1]) for one in table if one.startswith(f"{command} {begun}"))
     options = table[command]
     last = words[-1] if words else ""
     asked = options.get(last.removeprefix("--")) if last.startswith("--") else None

@@ -207,6 +207,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
         "report integration": (Example("report integration -o integration.html --lang ja", "one HTML file"),),
+        "measure import": (
+            Example("measure import records.csv --check", "what would be taken in, and what is wrong"),
+            Example("measure import records.csv --skip-bad", "the good rows, and a list of the others"),
+        ),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
     }

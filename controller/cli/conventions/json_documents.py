@@ -6,6 +6,8 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
+from controller.measure.manual.manual_document import ManualDocument
+
 
 class UnjudgedDocument(TypedDict):
     """A way of others that touches ours and that no proof follows; `more` are interfaces of the same kind."""
@@ -286,12 +288,17 @@ class MonitorDocument(TypedDict):
 
 
 class RoundDocument(TypedDict):
-    """A round of measurements."""
+    """A round of measurements.
+
+    `diagnoses` has each school's faults with their causes; more than one cause: they are not told apart.
+    """
 
     run: str
     store: str
     schools: list[dict[str, Any]]
     measurements: list[dict[str, Any]]
+    diagnoses: list[dict[str, Any]]
+    common_causes: list[dict[str, Any]]
 
 
 class WatchedDocument(TypedDict):
@@ -324,12 +331,13 @@ class MeasurementDocument(TypedDict):
 
 
 class ReportDocument(TypedDict):
-    """A report that was written."""
+    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures."""
 
     file: str
     schools: int
     measured: int
     meets: int
+    manual_measurements: list[ManualDocument]
 
 
 class CloudDocument(TypedDict):

@@ -101,6 +101,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
+        "measure-import": JsonForm(
+            ("measure import",), "controller.cli.measurement.import_measurements:ManualImportDocument"
+        ),
         "render": JsonForm(("render",), RenderedDocument),
         "prove": JsonForm(("prove",), ProofDocument),
         "run-event": JsonForm(("run",), "controller.cli.daemon.run:RunEvent"),

@@ -113,7 +113,7 @@ class DaemonDuties:
         with (
             explain_absence(),
             open_telemetry(token=token) as sent,
-            open_measurement_store(place.folder / LAB_STORE, trail=trail) as store,
+            open_measurement_store(place.folder / LAB_STORE, trail=trail, timezone=city.timezone) as store,
         ):
             metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
             name, probe = make_run_name(self.clock.now()), make_throughput_probe(city)

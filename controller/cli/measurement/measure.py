@@ -32,6 +32,7 @@ from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.lab.faults.router_readings import ask_routers
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
 from controller.measure.assessment.metrics_export import (
@@ -40,6 +41,9 @@ from controller.measure.assessment.metrics_export import (
     send_measured_event,
 )
 from controller.measure.assessment.terminal_tables import WIDTH, build_measurement_tables
+from controller.measure.diagnosis.gather_evidence import diagnose_round
+from controller.measure.diagnosis.texts import build_diagnoses_document, build_diagnosis_lines
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
@@ -118,7 +122,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     with (
         explain_absence(),
         open_telemetry(token=token) as sent,
-        open_measurement_store(kept / LAB_STORE, trail=trail) as store,
+        open_measurement_store(kept / LAB_STORE, trail=trail, timezone=city.timezone) as store,
     ):
         if watch:
             watch_lines(city, sites, store, sent, as_json=as_json)
@@ -139,13 +143,16 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
+        diagnoses = diagnose_round([site.school for site in sites], found, city.measurement, ask_routers())
         if as_json:
-            say_json(build_round_document(run.run, store.file, assessments, found, city.timezone))
+            document = build_round_document(run.run, store.file, assessments, found, city.timezone)
+            say_json({**document, **build_diagnoses_document(diagnoses)})
         else:
             texts = load_catalogue(choose_language(lang))
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
+            print_line("\n".join(["", *build_diagnosis_lines(diagnoses, texts), ""]))
             print_line(texts.say("measure.kept", count=len(found), run=run.run, file=store.file))
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
@@ -180,13 +187,14 @@ def watch_lines(
 
     # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
-    slow = BackgroundMeasurement(city, sites, store, sent, metrics, new_round, even_in_lessons=True)
+    latest = LatestMeasurements(store)
+    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True)
     routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
     exits = EgressTracker(sites, city.lines, choose_far_destination(city))
     quick = LineMonitor(
         city,
         sites,
-        store,
+        latest,
         sent,
         metrics,
         IcmpProber(routes),

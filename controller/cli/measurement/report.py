@@ -25,6 +25,8 @@ from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.json_documents import build_measurement_document
+from controller.measure.manual.manual_document import build_manual_document
+from controller.measure.manual.manual_store import read_manual_measurements
 from controller.measure.measurement import MeasurementId
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
@@ -60,19 +62,23 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(_find_store(city, state), must_exist=True) as store:
         latest = store.read_latest()
+        wanted = {school.id for school in chosen}
+        manual = [one for one in read_manual_measurements(Path(store.file)) if one.school in wanted]
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])
         one = "tsunagu report measurement"
         edition = (
-            ReportEdition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual")
+            ReportEdition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual", manual=manual)
             if lab
-            else ReportEdition(datetime.now(UTC), store.file, one)
+            else ReportEdition(datetime.now(UTC), store.file, one, manual=manual)
         )
-    html = render_bandwidth_report(city, figures, edition, load_catalogue((lang or LanguageChoice.JAPANESE).value))
+    texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
+    html = render_bandwidth_report(city, figures, edition, texts)
     write_output(html, output)
     counts = figures.counts
     if as_json:
         document = {"file": str(output), "schools": counts.schools, "measured": counts.measured}
-        say_json({**document, "meets": counts.meets})
+        records = [build_manual_document(one, texts.say("measure.manual-label"), city.timezone) for one in manual]
+        say_json({**document, "meets": counts.meets, "manual_measurements": records})
         return
     print_line(
         f"{output}: {counts.schools} schools, {counts.measured} measured, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -12,9 +12,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeVar
 
 from controller.errors import Origin
-from controller.importing.cell_values import CellRefused, read_plain_text, simplify_name
+from controller.importing.cell_values import CellRefused, read_plain_text
+from controller.importing.known_names import KnownNames
 from controller.importing.source_table import Cell, ProblemList
-from controller.inputs.near_matches import suggest_names
 from controller.inputs.shown_text import shorten_value
 from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow
 from controller.model.network.mac_addresses import parse_mac_address
@@ -22,35 +22,6 @@ from controller.model.network.mac_addresses import parse_mac_address
 _DATE = re.compile(r"([0-9]{4})([-/])([0-9]{1,2})\2([0-9]{1,2})")
 _LONGEST_ADDRESS = 45
 Read = TypeVar("Read")
-
-
-class KnownNames:
-    """What can be named by its id or by its name for people; `noun` is what it is, in messages."""
-
-    def __init__(self, noun: str, called: Mapping[str, str]) -> None:
-        self._noun = noun
-        self._called = called
-        self._ids: dict[str, list[str]] = {}
-        for one, name in called.items():
-            for word in dict.fromkeys((simplify_name(one), simplify_name(name))):
-                self._ids.setdefault(word, []).append(one)
-
-    def find_id(self, cell: Cell) -> str:
-        """Return the id of what a cell names.
-
-        Raises:
-            CellRefused: there is none, or several have the name.
-        """
-        text = read_plain_text(cell)
-        meant = [text] if text in self._called else self._ids.get(simplify_name(text), [])
-        if len(meant) == 1:
-            return meant[0]
-        if meant:
-            message = f"{len(meant)} {self._noun}s are called {shorten_value(text)}; write the id: {', '.join(meant)}"
-            raise CellRefused(message)
-        near = suggest_names(text, self._called, self._called)
-        message = f"{shorten_value(text)} is no {self._noun} of the city; write its id or its name{near}"
-        raise CellRefused(message)
 
 
 def read_mac(cell: Cell) -> str:

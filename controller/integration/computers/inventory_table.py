@@ -8,10 +8,11 @@ from pathlib import Path
 
 from controller.errors import Origin
 from controller.importing.cell_values import read_plain_text
+from controller.importing.known_names import KnownNames
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, RowReader, read_mac
+from controller.integration.computers.host_cells import RowReader, read_mac
 from controller.integration.computers.host_table import HEADERS, HostColumn, HostRow, parse_host_table
 from controller.model.city import City
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from controller.errors import Origin
 from controller.importing.cell_values import CellRefused, read_plain_text
+from controller.importing.known_names import KnownNames
 from controller.importing.source_table import Cell, ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.shown_text import shorten_value
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, RowReader
+from controller.integration.computers.host_cells import RowReader
 from controller.integration.computers.host_table import HEADERS, HostColumn, parse_host_table
 from controller.model.city import City
 

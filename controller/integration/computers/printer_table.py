@@ -6,10 +6,11 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from controller.importing.known_names import KnownNames
 from controller.importing.source_table import ProblemList
 from controller.inputs.input_file import read_input_file
 from controller.inputs.text_encodings import TextEncoding
-from controller.integration.computers.host_cells import KnownNames, ListedHost, RowReader, read_host_row
+from controller.integration.computers.host_cells import ListedHost, RowReader, read_host_row
 from controller.integration.computers.host_table import HEADERS, HostColumn, parse_host_table
 from controller.model.city import City
 

@@ -15,6 +15,7 @@ CORE_PORT = "core"
 """A region's interface towards the core; those on the lines are called like the kind of line."""
 
 _BURST_SECONDS = 0.02
+_LEAST_BURST = 3100
 _QUEUE = "50ms"
 """What a shaper holds back at most; longer queues would only add latency."""
 _BITS = 8
@@ -60,8 +61,19 @@ def list_shaping_commands(layout: Layout) -> Iterator[tuple[str, str]]:
 
 
 def _shaper(interface: str, line: LineLayout) -> str:
-    burst = int(line.mbps * 1_000_000 / _BITS * _BURST_SECONDS)
-    return f"qdisc add dev {interface} root tbf rate {line.mbps}mbit burst {burst} latency {_QUEUE}"
+    return f"qdisc add dev {interface} root {format_shaper(line.mbps)}"
+
+
+def format_shaper(mbps: float) -> str:
+    """The shaper of a rate in Mbit/s, in the words of `tc`.
+
+    >>> format_shaper(200)
+    'tbf rate 200mbit burst 500000 latency 50ms'
+    >>> format_shaper(1.5)  # never less than two full frames
+    'tbf rate 1.5mbit burst 3750 latency 50ms'
+    """
+    burst = max(_LEAST_BURST, int(mbps * 1_000_000 / _BITS * _BURST_SECONDS))
+    return f"tbf rate {mbps:g}mbit burst {burst} latency {_QUEUE}"
 
 
 def list_region_ports(region: RegionLayout) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ import dns.rrset
 from controller.lab.services.applications import answer_by_address
 from controller.lab.services.http_server import open_listener, serve_http
 from controller.lab.state import undo_log
+from controller.lab.state.dns_delays import find_dns_delay
 from controller.lab.state.layout import DNS_PORT, HTTP_PORT, IPERF_PORT, Layout, Listener
 from controller.lab.state.processes import wait_until
 from controller.platforms.transport import namespace
@@ -85,14 +86,22 @@ def answer_dns_query(query: bytes, address: str) -> bytes:
 
 
 class _OverUdp(asyncio.DatagramProtocol):
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, state: Path) -> None:
         self._address = address
+        self._state = state
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        late = find_dns_delay(self._state, addr[0])
+        if late:
+            asyncio.get_running_loop().call_later(late, self._answer, data, addr)
+        else:
+            self._answer(data, addr)
+
+    def _answer(self, data: bytes, addr: tuple[str, int]) -> None:
         with suppress(dns.exception.DNSException):  # what is no query gets no answer
             if self._transport is not None:
                 self._transport.sendto(answer_dns_query(data, self._address), addr)
@@ -141,13 +150,13 @@ async def _throughput(where: ResponderAddress) -> None:
 
 
 @asynccontextmanager
-async def _beside_http(layout: Layout) -> AsyncIterator[None]:
+async def _beside_http(layout: Layout, state: Path) -> AsyncIterator[None]:
     """Answer DNS and keep an iperf3 server at every address; entered when all of them answer."""
     loop = asyncio.get_running_loop()
     names = []
     for where in list_responder_addresses(layout):
         names.append(await asyncio.start_server(_over_tcp(where.address), sock=open_listener(where.listener(DNS_PORT))))
-        await loop.create_datagram_endpoint(partial(_OverUdp, where.address), sock=_datagrams(where, DNS_PORT))
+        await loop.create_datagram_endpoint(partial(_OverUdp, where.address, state), sock=_datagrams(where, DNS_PORT))
     tests = [asyncio.create_task(_throughput(where)) for where in list_responder_addresses(layout)]
     try:
         await loop.run_in_executor(None, _wait_for_throughput, layout)
@@ -182,7 +191,7 @@ def main(state: Path) -> None:
     if record is None:
         sys.exit(f"no lab in {state}")
     listeners = [where.listener(HTTP_PORT) for where in list_responder_addresses(record.layout)]
-    serve_http(answer_by_address(listeners), map(open_listener, listeners), beside=_beside_http(record.layout))
+    serve_http(answer_by_address(listeners), map(open_listener, listeners), beside=_beside_http(record.layout, state))
 
 
 if __name__ == "__main__":

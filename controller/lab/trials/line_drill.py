@@ -8,7 +8,7 @@ from collections.abc import Callable
 from controller.drills.conduct import DrillResult
 from controller.drills.drill_record import MeasuredRecovery
 from controller.errors import LabError
-from controller.lab.network.fault_injection import inject_fault, repair_fault
+from controller.lab.faults.fault_injection import inject_fault, repair_fault
 from controller.lab.state import paths, undo_log
 from controller.lab.state.lab_faults import LINE_KINDS, parse_fault
 from controller.lab.state.layout import HostLayout, Layout

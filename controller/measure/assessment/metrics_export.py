@@ -24,19 +24,20 @@ from controller.telemetry.registry import (
     BANDWIDTH_MEASURED,
     BANDWIDTH_RECOMMENDED,
     DNS_DURATION,
+    HTTP_DURATION,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
     LINE_UP,
     PROBE_LAST_SUCCESS,
-    PROXY_DURATION,
     EventKind,
     Metric,
 )
+from controller.telemetry.units import bits_from_mbps, seconds_from_ms
 
-_ECHO_METRICS = {LATENCY_MS: LINE_LATENCY, JITTER_MS: LINE_JITTER, LOSS_RATIO: LINE_LOSS}
-_DURATIONS = {MeasurementKind.DNS: DNS_DURATION, MeasurementKind.HTTP: PROXY_DURATION}
+_ROUND_TRIPS = {LATENCY_MS: LINE_LATENCY, JITTER_MS: LINE_JITTER}
+_DURATIONS = {MeasurementKind.DNS: DNS_DURATION, MeasurementKind.HTTP: HTTP_DURATION}
 
 
 def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
@@ -45,18 +46,20 @@ def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
     >>> heard = Recorder()
     >>> record_measurement(heard, measurement(path("kw-s01"), throughput(400)))
     >>> heard.kept[0]
-    ('tsunagu.line.throughput', 400)
+    ('tsunagu.line.throughput', 400000000)
     """
     path = one.path
     place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
     for name, value in one.result.figures.items():
         if name == MBPS:
             attributes = {**place, "region": path.region, "direction": str(one.result.kind)}
-            telemetry.record(LINE_THROUGHPUT, value, **attributes)
+            telemetry.record(LINE_THROUGHPUT, bits_from_mbps(value), **attributes)
         elif name == DURATION_MS:
-            telemetry.record(_DURATIONS[one.result.kind], value, **place)
+            telemetry.record(_DURATIONS[one.result.kind], seconds_from_ms(value), **place)
+        elif name == LOSS_RATIO:
+            telemetry.record(LINE_LOSS, value, **place, region=path.region)
         else:
-            telemetry.record(_ECHO_METRICS[name], value, **place, region=path.region)
+            telemetry.record(_ROUND_TRIPS[name], seconds_from_ms(value), **place, region=path.region)
     if one.measured:
         telemetry.record(PROBE_LAST_SUCCESS, one.at.timestamp(), school=path.school)
 
@@ -78,10 +81,10 @@ class AssessmentMetrics:
         Of a line that nobody looked at nothing is sent.
         """
         for one in assessments:
-            self._school(BANDWIDTH_RECOMMENDED, one.recommended.mbps, one)
+            self._school(BANDWIDTH_RECOMMENDED, bits_from_mbps(one.recommended.mbps), one)
             self._school(BANDWIDTH_ASSESSMENT, one.assessment.number, one)
             if one.assessed_bandwidth and self._is_new(one.assessed_bandwidth.measurement):
-                self._school(BANDWIDTH_MEASURED, one.assessed_bandwidth.mbps, one)
+                self._school(BANDWIDTH_MEASURED, bits_from_mbps(one.assessed_bandwidth.mbps), one)
             for line in one.lines:
                 if line.state is not LineState.UNKNOWN:
                     up = float(line.state is LineState.UP)

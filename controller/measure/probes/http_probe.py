@@ -1,7 +1,7 @@
 """The HTTP probe: how long a page takes over a line, by HTTP or HTTPS.
 
-Its metric is still `tsunagu.proxy.duration`, and its target in the policy `targets.proxy`: what answers is an
-application's identity-aware proxy. A forward proxy, as schools have them, is not asked.
+Its target in the policy is still `targets.proxy`: what answers is an application's identity-aware proxy. A forward
+proxy, as schools have them, is not asked.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from controller.measure.assessment.assess import SchoolAssessment
 from controller.measure.assessment.terminal_tables import explain_assessment
+from controller.measure.manual.manual_measurement import ManualMeasurement
 from controller.measure.report.charts import (
     ORDER,
     draw_legend_mark,
@@ -32,13 +33,14 @@ _DIGEST_SHOWN = 12
 class ReportEdition:
     """One report: when it was made, where its measurements are kept, and what shows one of them in full.
 
-    `notice` is the message of the catalogue that stands on top, if any.
+    `notice` is the message of the catalogue that stands on top, if any; `manual` what people measured by hand.
     """
 
     made_at: datetime
     store: str
     command: str
     notice: str | None = None
+    manual: Sequence[ManualMeasurement] = ()
 
 
 def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdition, texts: Catalogue) -> str:
@@ -63,6 +65,9 @@ def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdi
         unmeasured=figures.unmeasured,
         causes=figures.causes,
         sources=figures.sources,
+        manual=edition.manual,
+        probed={one.school.id: one.assessed_bandwidth for one in figures.measured},
+        schools=city.school_by_id,
         table=city.measurement.recommended,
         method=list(page.method()),
         warnings=list(page.warnings()),

@@ -14,13 +14,13 @@ from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
 from controller.telemetry.registry import (
     DNS_DURATION,
+    HTTP_DURATION,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
     LINE_UP,
     PROBE_LAST_SUCCESS,
-    PROXY_DURATION,
     Metric,
 )
 
@@ -58,7 +58,7 @@ def measure_light(configuration: Configuration, clock: Clock) -> list[Result]:
         page = measure_page(path, tests) if tests.page_port else PageTimes()
         found += _record_echoes(recorder, path, echoes)
         if page.answered is not None:
-            found.append(recorder.record(PROXY_DURATION, page.answered, path))
+            found.append(recorder.record(HTTP_DURATION, page.answered, path))
         if tests.dns_port:
             lookup = measure_lookup(path, tests.dns_port, tests.dns_name, tests.answer_within)
             found += [] if lookup is None else [recorder.record(DNS_DURATION, lookup, path)]

@@ -48,14 +48,17 @@ def remove_expired(trail: AuditTrail, before: datetime) -> list[str]:
 
 def _repeat_removals(trail: AuditTrail, leaving: Sequence[Mapping[str, object]]) -> None:
     """Say again what was removed of stores and what is sealed in them, where the newest entry about it would go."""
-    for kind, named in ((AuditKind.REMOVED, "store"), (AuditKind.MEASUREMENTS, "file")):
+    about = ((AuditKind.REMOVED, "store"), (AuditKind.REMOVED, "outputs_of"), (AuditKind.MEASUREMENTS, "file"))
+    for kind, named in about:
         newest = {
             str(entry[named]): entry for entry in trail.read_entries() if entry.get("kind") == kind and named in entry
         }
-        for name, entry in newest.items():
+        for entry in newest.values():
             number = entry.get("number")
             if isinstance(number, int) and any(entry.get("hash") == one.get("hash") for one in leaving):
-                trail.record(kind, **{named: name}, number=number, last=str(entry.get("last")))
+                wanted = (named, "number", "last", "first", "count", "carried")
+                said = {one: found for one in wanted if isinstance(found := entry.get(one), str | int)}
+                trail.record(kind, **said)
 
 
 def remove_leftovers(trail: AuditTrail) -> list[str]:

@@ -9,8 +9,9 @@ from ipaddress import ip_address
 import pytest
 
 from controller.errors import LabError
+from controller.lab.faults import fault_injection
 from controller.lab.lab_status import read_lab_status
-from controller.lab.network import connectivity, fault_injection, frr_routers
+from controller.lab.network import connectivity, frr_routers
 from controller.lab.network.programs import ProgramContext, run_program
 from controller.lab.state import paths, undo_log
 from controller.lab.state.lab_faults import FaultKind, LabFault

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from controller.cli.output import Exit
-from controller.lab.network import fault_injection
+from controller.lab.faults import fault_injection
 from controller.lab.network.connectivity import list_exits
 from controller.lab.state import paths
 from controller.lab.state.lab_faults import FaultKind, LabFault

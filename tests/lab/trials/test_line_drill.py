@@ -10,7 +10,8 @@ import pytest
 
 from controller.drills.drill_store import list_drills
 from controller.errors import LabError
-from controller.lab.network import connectivity, fault_injection
+from controller.lab.faults import fault_injection
+from controller.lab.network import connectivity
 from controller.lab.state import paths, undo_log
 from controller.lab.state.lab_faults import FaultKind, LabFault
 from controller.lab.state.layout import Layout

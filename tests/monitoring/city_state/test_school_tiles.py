@@ -16,6 +16,7 @@ from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
     BANDWIDTH_MEASURED,
     BANDWIDTH_RECOMMENDED,
+    DAY,
     DEVICE_DRIFT,
     LINE,
     LINE_UP,
@@ -24,9 +25,11 @@ from controller.telemetry.registry import (
     ROLLOUT_DEVICE_DURATION,
     Metric,
 )
+from controller.telemetry.units import bits_from_mbps
 from monitoring.city_state.event_stream import BEHIND, EventStream
 from monitoring.city_state.rollout_views import RolloutViews
-from monitoring.city_state.school_tiles import SILENT_SECONDS, CityState
+from monitoring.city_state.school_facts import SILENT_SECONDS
+from monitoring.city_state.school_tiles import CityState
 from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SpanRecord
 from monitoring.web.exposition import format_exposition
 from tests.cities.odd_cities import Oddity, build_files, write_city
@@ -46,7 +49,24 @@ def tile(city: City, *values: GaugeValue) -> Mapping[str, object]:
 
 @pytest.mark.parametrize("assessment", Assessment)
 def test_an_assessment_is_shown_as_it_was_made(city: City, assessment: Assessment) -> None:
-    assert tile(city, value(BANDWIDTH_ASSESSMENT, assessment.number))["assessment"] == assessment
+    shown = tile(city, value(BANDWIDTH_ASSESSMENT, assessment.number), value(BANDWIDTH_MEASURED, bits_from_mbps(60.0)))
+    assert (shown["assessment"], shown["doubt"]) == (assessment, None)
+
+
+@pytest.mark.parametrize("assessment", [Assessment.MEETS, Assessment.WITHIN_ERROR])
+def test_a_good_assessment_without_a_figure_is_not_shown_as_one(city: City, assessment: Assessment) -> None:
+    shown = tile(city, value(BANDWIDTH_ASSESSMENT, assessment.number))
+    assert (shown["assessment"], shown["doubt"], shown["measured_mbps"]) == ("not-measured", "no-figure", None)
+
+
+def test_an_assessment_that_its_own_figure_contradicts_is_not_shown_green(city: City) -> None:
+    shown = tile(
+        city,
+        value(BANDWIDTH_MEASURED, bits_from_mbps(141.0)),
+        value(BANDWIDTH_RECOMMENDED, bits_from_mbps(519.0)),
+        value(BANDWIDTH_ASSESSMENT, Assessment.MEETS.number),
+    )
+    assert (shown["assessment"], shown["doubt"], shown["measured_mbps"]) == ("below", "contradicted", 141.0)
 
 
 def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city: City) -> None:
@@ -54,8 +74,8 @@ def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city
     policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
     shown = tile(
         city,
-        value(BANDWIDTH_MEASURED, 60.0),
-        value(BANDWIDTH_RECOMMENDED, 50.0),
+        value(BANDWIDTH_MEASURED, bits_from_mbps(60.0)),
+        value(BANDWIDTH_RECOMMENDED, bits_from_mbps(50.0)),
         value(BANDWIDTH_ASSESSMENT, Assessment.MEETS.number),
     )
     assert (shown["measured_mbps"], shown["recommended_mbps"], shown["assessment"]) == (60.0, 50.0, "meets")
@@ -64,15 +84,15 @@ def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city
 
 def test_a_recommendation_that_the_monitor_s_policies_give_too_has_its_basis(city: City) -> None:
     policy = city.measurement.recommended.recommend_bandwidth(city.school_by_id[SCHOOL].pupils)
-    shown = tile(city, value(BANDWIDTH_RECOMMENDED, policy.mbps))
+    shown = tile(city, value(BANDWIDTH_RECOMMENDED, bits_from_mbps(policy.mbps)))
     assert (shown["recommended_mbps"], shown["basis"]) == (round(policy.mbps, 1), policy.basis)
     assert shown["policy_recommended_mbps"] is None
 
 
 @pytest.mark.parametrize("age", [None, BANDWIDTH_RECOMMENDED.fresh + 1])
 def test_a_recommendation_that_was_not_received_is_not_invented(city: City, age: float | None) -> None:
-    received = [] if age is None else [value(BANDWIDTH_RECOMMENDED, 50.0, age)]
-    shown = tile(city, value(BANDWIDTH_MEASURED, 60.0), value(BANDWIDTH_ASSESSMENT, 3), *received)
+    received = [] if age is None else [value(BANDWIDTH_RECOMMENDED, bits_from_mbps(50.0), age)]
+    shown = tile(city, value(BANDWIDTH_MEASURED, bits_from_mbps(60.0)), value(BANDWIDTH_ASSESSMENT, 3), *received)
     assert (shown["recommended_mbps"], shown["basis"], shown["policy_recommended_mbps"]) == (None, None, None)
     assert (shown["measured_mbps"], shown["assessment"]) == (60.0, "meets")
 
@@ -82,18 +102,30 @@ def test_a_number_that_stands_for_no_assessment_is_none(city: City, number: floa
     assert tile(city, value(BANDWIDTH_ASSESSMENT, number))["assessment"] == "not-measured"
 
 
-def test_what_is_too_old_is_unknown_and_not_down(city: City) -> None:
-    lines = tile(
+def test_good_news_that_is_too_old_is_stale(city: City) -> None:
+    shown = tile(
         city,
-        value(LINE_UP, 0, LINE_UP.fresh + 1, line="primary"),
-        value(LINE_UP, 0, LINE_UP.fresh - 5, line="backup"),
-        value(BANDWIDTH_MEASURED, 100, BANDWIDTH_MEASURED.fresh + 1),
+        value(LINE_UP, 1, LINE_UP.fresh + 1, line="primary"),
+        value(LINE_UP, 1, LINE_UP.fresh - 5, line="backup"),
+        value(BANDWIDTH_MEASURED, bits_from_mbps(100), BANDWIDTH_MEASURED.fresh + 1),
+        value(BANDWIDTH_ASSESSMENT, 3, BANDWIDTH_ASSESSMENT.fresh + 1),
+        value(DEVICE_DRIFT, 0, DEVICE_DRIFT.fresh + 1),
+    )
+    assert shown["lines"] == {"primary": "stale", "backup": "up"}
+    assert (shown["measured_mbps"], shown["measured_at"], shown["assessment"]) == (None, None, "not-measured")
+    assert shown["drift"] is None
+
+
+def test_bad_news_stands_however_old_it_is(city: City) -> None:
+    shown = tile(
+        city,
+        value(LINE_UP, 0, 30 * DAY, line="primary"),
+        value(LINE_UP, 0, 5, line="backup"),
         value(BANDWIDTH_ASSESSMENT, 1, BANDWIDTH_ASSESSMENT.fresh + 1),
         value(DEVICE_DRIFT, 1, DEVICE_DRIFT.fresh + 1),
     )
-    assert lines["lines"] == {"primary": "unknown", "backup": "down"}
-    assert (lines["measured_mbps"], lines["measured_at"], lines["assessment"]) == (None, None, "not-measured")
-    assert lines["drift"] is None
+    assert shown["lines"] == {"primary": "down", "backup": "down"}
+    assert (shown["assessment"], shown["drift"], shown["need"]) == ("below", 1, "cut-off")
 
 
 @pytest.mark.parametrize(("age", "silent"), [(SILENT_SECONDS - 5, False), (SILENT_SECONDS + 5, True)])
@@ -108,6 +140,9 @@ def test_a_probe_that_was_never_heard_is_not_called_silent(city: City) -> None:
 def test_a_value_that_comes_late_changes_nothing(city: City) -> None:
     newer, older = value(LINE_UP, 1, 1, line="primary"), value(LINE_UP, 0, 10, line="primary")
     assert tile(city, newer, older)["lines"] == {"primary": "up", "backup": "unknown"}
+    state = CityState(city)
+    state.take([newer, older])
+    assert state.tile(city.school_by_id[SCHOOL])["lines"] == {"primary": "up", "backup": "unknown"}
 
 
 @pytest.mark.parametrize(

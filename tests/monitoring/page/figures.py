@@ -51,6 +51,8 @@ class Figures:
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     rollout: dict[str, Any] | None = None
     broken: bool = False
+    mute: bool = False
+    """The streams go on, and whoever asks for figures gets an error."""
     _listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[str]]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -113,6 +115,12 @@ class Figures:
             for loop, queue in self._listeners:
                 loop.call_soon_threadsafe(queue.put_nowait, text)
 
+    @property
+    def readers(self) -> int:
+        """How many streams are open."""
+        with self._lock:
+            return len(self._listeners)
+
     def hang_up(self) -> None:
         """End every open stream."""
         with self._lock:
@@ -136,6 +144,8 @@ class Figures:
         return JSONResponse({"city": self.city.name, "wards": wards, "schools": list(self.tiles.values())})
 
     async def _school(self, request: Request) -> Response:
+        if self.mute:
+            return JSONResponse({"error": "mute"}, 503)
         school = request.path_params["school"]
         since = float(request.query_params["since"])
         lines = {

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from controller.lab.network import fault_injection
+from controller.lab.faults import fault_injection
 from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from tests.monitoring.page.conftest import opened

@@ -207,3 +207,23 @@ def test_nothing_hangs_over_a_narrow_window(
     figures.rollout = rollout(city, 4.5)
     page = visits(viewport={"width": 360, "height": 780}).open(f"{path}?lang=en")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_failed_fetch_is_told_with_since_when(visit: Visit, figures: Figures) -> None:
+    figures.past(SCHOOL, datetime.now(UTC))
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    told = page.locator("#unfetched")
+    expect(told).to_have_text("")
+    figures.mute = True
+    figures.change(SCHOOL, drift=1)
+    expect(told).to_contain_text("Figures could not be fetched since")
+    expect(told).to_contain_text("HTTP 503")
+    since = told.text_content()
+    expect(page.locator("html")).to_have_attribute("data-connection", "live")
+    with page.expect_response(f"**/api/schools/{SCHOOL}*"):
+        pass
+    assert told.text_content() == since
+    figures.series[SCHOOL]["primary"]["latency"].append([datetime.now(UTC).timestamp(), 77.7])
+    figures.mute = False
+    expect(told).to_have_text("")
+    expect(page.locator("[data-line=primary] [data-value=latency]")).to_have_text("77.7 ms")

@@ -26,7 +26,7 @@ from tests.monitoring.page.serving import served
 from tools import vendor_npm
 
 VIEWS = ("/", "/schools/as-e04", "/rollout")
-MODULES = sorted((pages.FOLDER / "static" / "js").glob("*.js"))
+MODULES = sorted((pages.FOLDER / "static" / "js").rglob("*.js"))
 SAID = re.compile(r'say\("([\w.-]+)"')
 
 
@@ -131,7 +131,7 @@ def test_names_are_escaped(city: City) -> None:
 def test_the_modules_get_the_words_of_the_catalogue(reader: Reader, language: str) -> None:
     texts = json.loads(reader.get(f"/messages/{language}.json").text)
     assert texts["page.city"] == load_catalogue("ja" if language == "ja" else "en")["page.city"]
-    assert {key.split(".")[0] for key in texts} == {"page", "assessments"}
+    assert {key.split(".")[0] for key in texts} == {"page", "assessments", "needs"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)

@@ -168,10 +168,17 @@ def test_more_series_than_the_registry_allows_become_one(store: TimeSeriesStore)
     assert kept.count(OVERFLOWN) == 1
 
 
-def test_an_older_value_that_comes_late_changes_nothing(store: TimeSeriesStore) -> None:
-    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW, 5.0)])])
-    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW - 60, 9.0)])])
+def test_of_one_request_the_newest_value_stays_and_of_two_the_one_that_came_later(store: TimeSeriesStore) -> None:
+    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW, 5.0), GaugeValue(KEY, NOW - 60, 9.0)])])
     assert [value.value for value in queries.read_latest_values(store)] == [5.0]
+    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW - 60, 7.0, heard=NOW + 1)])])
+    assert [(one.value, one.heard) for one in queries.read_latest_values(store)] == [(7.0, NOW + 1)]
+
+
+def test_a_value_that_was_overtaken_is_history_only(store: TimeSeriesStore) -> None:
+    store.write([TelemetryBatch(values=[GaugeValue(KEY, NOW, 5.0), GaugeValue(KEY, NOW + 5, 9.0, late=True)])])
+    assert [value.value for value in queries.read_latest_values(store)] == [5.0]
+    assert store.rows("SELECT SUM(n) FROM bin") == [(2,)]
 
 
 def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: TimeSeriesStore) -> None:

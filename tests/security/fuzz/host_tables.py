@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from controller.errors import TsunaguError
@@ -14,6 +14,7 @@ from controller.integration.computers.inventory_table import ListDay, parse_comp
 from controller.integration.computers.issued_table import parse_issued_counts
 from controller.integration.computers.printer_table import parse_printers
 from controller.integration.computers.reservation_table import parse_reservations
+from controller.measure.manual.manual_table import parse_manual_table
 from controller.model.city import City
 
 _INVENTORY = (
@@ -44,6 +45,17 @@ def _read_issued(city: City) -> Run:
     return lambda data: parse_issued_counts(data, Path("issued.csv"), city)
 
 
+_MANUAL = (
+    "学校,測定場所,測定日時,端末,下り(Mbps),上り\r\n"
+    'as-e01,"3年1組, 窓側",2026-11-20 15:40,GIGA-1,93.5,0.04Gbps\r\n'
+    "as-e04,図書室,2026年11月20日 15時52分,GIGA-1,88 Mbit/s,40000kbps\r\n"
+)
+
+
+def _read_manual(city: City) -> Run:
+    return lambda data: parse_manual_table(data, Path("records.csv"), city, datetime(2026, 12, 1, tzinfo=UTC))
+
+
 _COUNTS = (
     b'{"format": 1, "city": "kawasaki", "schools": {"as-e01": {"listed": {"as_of": "2026-11-01", "computers": '
     b'{"02:54:00:00:00:01": "pc-1"}}, "seen": {"at": "2026-12-01T00:00:00Z", "macs": ["02:54:00:00:00:01"], '
@@ -66,6 +78,8 @@ def list_host_readers(
          ("read_printers", "parse_printers"), refusals),
         ("table of certificates", (_ISSUED.encode(),), _read_issued(city),
          ("read_issued_counts", "parse_issued_counts"), refusals),
+        ("table of speed tests", tuple(_MANUAL.encode(encoding) for encoding in ("utf-8", "cp932")), _read_manual(city),
+         ("read_manual_table", "parse_manual_table", "read_rate_mbps"), refusals),
         ("counts of computers", (_COUNTS,), _read_counts, ("parse_computer_counts", "read_computer_counts"), refusals),
         ("day of a list", (b"2026-12-01", b"2026/4/1"), _read_list_day, ("parse_day",), (CellRefused,)),
     ]  # fmt: skip

@@ -49,6 +49,7 @@ OWN: Mapping[str, str] = {
     "read_key": "the lab's own key, of root alone",
     "read_line_history": "a store of ours",
     "read_lab_status": "the lab's own record, of root alone",
+    "read_manual_measurements": "a store of ours",
     "read_measured_interruptions": "a record of the lab that is shipped with us",
     "read_moment": "signed by the lab's own runner before it is read",
     "read_record": "the lab's own record, of root alone",

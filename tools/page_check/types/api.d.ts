@@ -2,9 +2,20 @@
 
 type LineName = "primary" | "backup" | "third";
 type Measure = "throughput" | "latency" | "loss";
-type LineState = "up" | "down" | "unknown" | "none";
+type LineState = "up" | "down" | "stale" | "unknown" | "none";
+type ProbeState = "never" | "now" | "silent";
+type AssessmentDoubt = "no-figure" | "contradicted";
+type NeedKind = "feeder-silent" | "region-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
+type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "loss" | "family" | "path" | "dns" | "http";
+type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
+
+/** Of a line that is down or stale. `heard` is null where it is heard now. */
+interface LineTimes {
+  since: string | null;
+  heard: string | null;
+}
 
 interface Tile {
   id: string;
@@ -17,11 +28,16 @@ interface Tile {
   policy_recommended_mbps: number | null;
   measured_mbps: number | null;
   assessment: Assessment;
+  doubt: AssessmentDoubt | null;
   lines: Partial<Record<LineName, LineState>>;
+  line_times: Partial<Record<LineName, LineTimes>>;
   drift: number | null;
   unconfirmed: number | null;
   measured_at: string | null;
   silent: boolean;
+  heard: ProbeState;
+  heard_at: string | null;
+  need: NeedKind | null;
   stage: Stage | null;
 }
 
@@ -30,10 +46,68 @@ interface Ward {
   name: string;
 }
 
+/** `count` troubled lines of the `total` that share it. */
+interface NeedPattern {
+  kind: PatternKind;
+  name: string;
+  count: number;
+  total: number;
+}
+
+/** What somebody did about a need: acknowledge, note, maintenance. */
+interface NeedAction {
+  id: string;
+  kind: string;
+  at: string;
+  by: string;
+  reason: string;
+  starts: string | null;
+  until: string | null;
+}
+
+interface Need {
+  id: string;
+  kind: NeedKind;
+  urgency: number;
+  school: string | null;
+  line: string | null;
+  region: string | null;
+  count: number;
+  since: string | null;
+  heard: string | null;
+  stale: boolean;
+  causes: NeedCause[];
+  patterns: NeedPattern[];
+  step: Record<"ja" | "en", string>;
+  command: string;
+  quiet: boolean;
+  acknowledged: NeedAction | null;
+  maintenance: NeedAction | null;
+  notes: NeedAction[];
+}
+
+interface SkewedSender {
+  sender: string;
+  seconds: number;
+}
+
+interface Clocks {
+  newest_at: string | null;
+  skewed: SkewedSender[];
+}
+
+interface StoreState {
+  moved_aside: string | null;
+  fault: string | null;
+}
+
 interface CityAnswer {
   city: string;
   wards: Ward[];
   schools: Tile[];
+  needs: Need[];
+  clocks: Clocks;
+  store: StoreState;
 }
 
 /** Seconds since 1970, and the value. */

@@ -7,9 +7,10 @@ import pytest
 
 from controller.errors import LabError
 from controller.lab import lifecycle as virtual_city
+from controller.lab.faults import fault_injection
 from controller.lab.iap.iap_files import IapFiles
 from controller.lab.lab_status import read_lab_status
-from controller.lab.network import background_programs, connectivity, fault_injection
+from controller.lab.network import background_programs, connectivity
 from controller.lab.state import paths, undo_log
 from controller.lab.state.lab_faults import FaultKind, LabFault
 from controller.lab.state.processes import kill_process, wait_until

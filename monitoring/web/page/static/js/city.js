@@ -4,7 +4,8 @@ import { find, setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
-import { Live, read } from "./live.js";
+import { read } from "./stream/fetching.js";
+import { Live } from "./stream/live.js";
 import { Summary } from "./summary.js";
 
 /** @type {Map<string, Tile>} */

@@ -1,12 +1,13 @@
 // What every view has: the theme, the language, and whether the figures are fresh.
 import { find, setAttribute, setIcon, setText } from "./elements.js";
 import { say } from "./messages.js";
+import { failures } from "./stream/fetching.js";
 import { age, clock } from "./words.js";
 
 const root = document.documentElement;
 const THEMES = ["auto", "light", "dark"];
 const YEAR = 365 * 24 * 3600;
-/** @typedef {import("./live.js").Connection} Connection */
+/** @typedef {import("./stream/live.js").Connection} Connection */
 /** @type {Record<Connection, string>} */
 const ICONS = { connecting: "waiting", live: "live", lost: "cut" };
 /** @type {Record<Connection, string>} */
@@ -40,9 +41,18 @@ link.addEventListener("click", () => {
   link.search = query.toString();
 });
 
+/** What could not be fetched is told, with since when: what stands below it is as old as that. */
+function showFailures() {
+  const failure = failures.oldest;
+  const text = failure === null ? "" : say("unfetched", { time: clock(failure.since), why: failure.why });
+  setText(find("#unfetched", HTMLElement), text);
+  setAttribute(root, "data-unfetched", failure === null ? null : "");
+}
+failures.addEventListener("change", showFailures);
+
 /**
  * Show in the masthead whether the stream is alive, and plainly above the figures when it is not.
- * @param {import("./live.js").Live} live
+ * @param {import("./stream/live.js").Live} live
  */
 export function showConnection(live) {
   const pulse = find("#pulse", HTMLElement);

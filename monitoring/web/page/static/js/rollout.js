@@ -2,7 +2,8 @@
 import { find, icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { FrameBudget } from "./frame_budget.js";
 import { showConnection } from "./frame.js";
-import { Live, read } from "./live.js";
+import { read } from "./stream/fetching.js";
+import { Live } from "./stream/live.js";
 import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
 import { count, day, stepWord } from "./words.js";

@@ -2,7 +2,8 @@
 import { Curve } from "./curve.js";
 import { find, findAll, icon, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection } from "./frame.js";
-import { Live, read } from "./live.js";
+import { read } from "./stream/fetching.js";
+import { Live } from "./stream/live.js";
 import { has, say } from "./messages.js";
 import { LINES, MEASURES, Series } from "./series.js";
 import { showGauge } from "./tile.js";
@@ -87,7 +88,7 @@ function basisWords(tile) {
 function showLine(line, state) {
   const strand = part(`.strand[data-line="${line}"]`);
   setAttribute(strand, "data-state", state);
-  const shapes = { up: "up", down: "line-down", unknown: "unknown", none: "unknown" };
+  const shapes = { up: "up", down: "line-down", stale: "unknown", unknown: "unknown", none: "unknown" };
   setIcon(find("svg", SVGSVGElement, strand), shapes[state]);
   setText(find(".strand-state", HTMLElement, strand), say(`line-${state}`));
   for (const measure of MEASURES) {
@@ -173,11 +174,13 @@ async function refresh() {
     return;
   }
   asking = true;
-  const next = Date.now() + Math.max(1, (minutes * 60) / POINTS) * 1000;
+  let next = Date.now() + Math.max(1, (minutes * 60) / POINTS) * 1000;
   try {
     await load();
   } catch {
-    // The stream tells of a lost connection and asks for everything when it is back.
+    // The page tells that it could not be fetched; it is asked for again until it answers.
+    again = live.state === "live";
+    next = Date.now() + 1000;
   }
   setTimeout(
     () => {
@@ -225,10 +228,11 @@ for (const button of buttons) {
   button.addEventListener("click", () => {
     minutes = Number(button.dataset.minutes);
     buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
-    load().catch(() => undefined);
+    load().catch(news);
   });
 }
 table.addEventListener("toggle", showRows);
 setInterval(() => shown && document.visibilityState === "visible" && showCurves(), 1000);
 
-showConnection(new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id));
+const live = new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id);
+showConnection(live);

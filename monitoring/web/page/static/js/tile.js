@@ -136,7 +136,7 @@ export class TileView {
     for (const { line, element, mark, word } of this.strands) {
       const state = tile.lines[line] ?? "none";
       setAttribute(element, "data-state", state);
-      setIcon(mark, state === "none" ? "unknown" : state);
+      setIcon(mark, state === "none" || state === "stale" ? "unknown" : state);
       setText(word, say(`line-${state}`));
     }
     this.showDevices(this.unconfirmed, "unconfirmed", "unconfirmed-count", tile.unconfirmed ?? 0);

@@ -1,0 +1,90 @@
+"""Series that Prometheus makes of what is measured; the alerts look at them and at nothing else where silence counts.
+
+A known outage does not end because its measurements do. So each figure that an alert looks at is recorded as it was
+last known: the newest measurement, else the record itself as it stood before. This is right for both ways in which
+Prometheus is fed: a collector forgets a value minutes after it came, the monitor serves a line that was down for as
+long as nobody says that it is up.
+
+What tells processes apart (`instance`, `job`) is taken away: a school's line is one line, whoever measured it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from controller.model.measurement import Assessment
+from controller.telemetry.registry import (
+    BANDWIDTH_ASSESSMENT,
+    DAY,
+    DEVICE_DRIFT,
+    DEVICE_UNCONFIRMED,
+    LINE_FLAPPING,
+    LINE_LAST_HEARD,
+    LINE_SLOW,
+    LINE_UP,
+    PATH_UP,
+    SCHOOL,
+    Metric,
+)
+
+KEPT = (LINE_UP, LINE_SLOW, LINE_FLAPPING, PATH_UP, DEVICE_DRIFT, DEVICE_UNCONFIRMED, BANDWIDTH_ASSESSMENT)
+"""What stands as it was last known."""
+KEPT_DAYS = 90
+"""A school of which nothing was heard for so long is not of this city any more."""
+_AWAY = "1h"
+"""For so long Prometheus itself may have been away and still knows what it knew."""
+_OF_SCHOOLS = f'{{{SCHOOL.name}!=""}}'
+"""Not what another system calls so, nor the one series of an overflow."""
+
+SERVED = f"{SCHOOL.name}:tsunagu_served:last"
+HEARD = f"{SCHOOL.name}:tsunagu_heard:last"
+REACHED = f"{SCHOOL.name}:tsunagu_lines_up:last"
+BELOW = "city:tsunagu_schools_below_recommendation:count"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A series that is made, and of what."""
+
+    name: str
+    expression: str
+
+
+def name_kept(metric: Metric) -> str:
+    """The series of a metric as it was last known.
+
+    >>> name_kept(LINE_UP)
+    'school_line:tsunagu_line_up:last'
+    """
+    return f"{'_'.join(attribute.name for attribute in metric.attributes)}:{metric.prometheus}:last"
+
+
+def list_recordings() -> tuple[Recording, ...]:
+    """Every recorded series, in the order in which they are made."""
+    names = "|".join(metric.prometheus for metric in KEPT)
+    served = f'max by ({SCHOOL.name}) ({{__name__=~"{names}", {SCHOOL.name}!=""}}) * 0 + time()'
+    # The monitor says when it heard; a collector serves a value for minutes only, so there its being there says it.
+    heard_by_monitor = f"{LINE_LAST_HEARD.prometheus}{_OF_SCHOOLS}"
+    on = "job, " + ", ".join(attribute.name for attribute in LINE_UP.attributes)
+    elsewhere = f"{LINE_UP.prometheus}{_OF_SCHOOLS} unless on ({on}) {LINE_LAST_HEARD.prometheus}"
+    heard = f"max by ({SCHOOL.name}) ({heard_by_monitor} or ({elsewhere}) * 0 + time())"
+    assessment = name_kept(BANDWIDTH_ASSESSMENT)
+    return (
+        Recording(SERVED, _keep(served, SERVED)),
+        Recording(HEARD, _keep(heard, HEARD)),
+        *(Recording(name_kept(metric), _keep_figure(metric)) for metric in KEPT),
+        Recording(REACHED, f"max by ({SCHOOL.name}) ({name_kept(LINE_UP)})"),
+        Recording(BELOW, f"count({assessment} == {Assessment.BELOW.number}) or count({assessment}) * 0"),
+    )
+
+
+def _keep(expression: str, name: str) -> str:
+    """A time as it is, else as it was last known; until it is too long ago."""
+    return f"({expression}) or last_over_time({name}[{_AWAY}]) > time() - {KEPT_DAYS * DAY}"
+
+
+def _keep_figure(metric: Metric) -> str:
+    labels = ", ".join(attribute.name for attribute in metric.attributes)
+    newest = f"max by ({labels}) ({metric.prometheus}{_OF_SCHOOLS})"
+    before = f"last_over_time({name_kept(metric)}[{_AWAY}])"
+    return f"{newest} or ({before} and on ({SCHOOL.name}) {SERVED})"

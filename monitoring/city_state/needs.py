@@ -1,0 +1,181 @@
+"""What needs somebody, the most urgent first: since when, the likely cause, what it shares with others, what next.
+
+Everything here follows from the facts that it is given; nothing is read and nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from controller.model.measurement import Assessment
+from monitoring.city_state.school_facts import Impairment, LineFacts, SchoolFacts, StandingFact
+from monitoring.city_state.shared_patterns import SharedPattern, find_patterns
+
+NeedKind = Literal[
+    "feeder-silent", "region-down", "cut-off", "line-down", "unconfirmed", "brown-out", "drift", "silent", "below"
+]
+URGENCY: tuple[NeedKind, ...] = (
+    "feeder-silent",
+    "region-down",
+    "cut-off",
+    "line-down",
+    "unconfirmed",
+    "brown-out",
+    "drift",
+    "silent",
+    "below",
+)
+"""The most urgent first. What is of the whole city comes before its parts: a feed that fell silent, a lost region."""
+Cause = Literal["site", "area", "carrier", "line", "region", "feeder", "probe", "contract"] | Impairment
+
+LEAST_SILENT = 3
+"""So many silent schools at least, and most of those ever heard, are the feeder's silence and not theirs."""
+COMMANDS: dict[NeedKind, str] = {
+    "feeder-silent": "systemctl status tsunagu-run",
+    "region-down": "tsunagu measure --all",
+    "cut-off": "tsunagu measure --school {school}",
+    "line-down": "tsunagu measure --school {school}",
+    "unconfirmed": "tsunagu drift --school {school}",
+    "brown-out": "tsunagu measure --school {school}",
+    "drift": "tsunagu drift --school {school}",
+    "silent": "tsunagu measure --school {school}",
+    "below": "tsunagu report bandwidth",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that needs somebody. `school` is empty where it is of the whole city, `line` where it is of no line.
+
+    `region` names the region where it is one's.
+
+    `since`: from when on; None where that is not known. `heard`: when it was last heard, where it is `stale`, so only
+    what was last known. `causes` are likely ones, the likeliest first; none where nothing is known.
+    """
+
+    kind: NeedKind
+    school: str
+    line: str
+    count: int
+    since: float | None
+    heard: float | None
+    stale: bool
+    causes: tuple[Cause, ...] = ()
+    patterns: tuple[SharedPattern, ...] = ()
+    region: str = ""
+
+    @property
+    def id(self) -> str:
+        """What names it in the API: the same as long as it is the same need.
+
+        >>> Need("line-down", "as-e01", "primary", 1, None, None, False).id
+        'line-down:as-e01:primary'
+        """
+        return ":".join(part for part in (self.kind, self.school, self.line, self.region) if part)
+
+    @property
+    def command(self) -> str:
+        """What to enter next."""
+        return COMMANDS[self.kind].format(school=self.school)
+
+
+def list_needs(schools: Sequence[SchoolFacts]) -> list[Need]:
+    """All needs of the city, the most urgent first, of one kind the oldest first."""
+    patterns = find_patterns(schools)
+    silent = [one for one in schools if one.probe == "silent"]
+    heard = [one for one in schools if one.probe != "never"]
+    is_feeder = len(silent) >= LEAST_SILENT and 2 * len(silent) > len(heard)
+    found = [need for school in schools for need in _list_school_needs(school, patterns)]
+    found = _gather_regions(found)
+    if is_feeder:
+        found = [one for one in found if one.kind != "silent"]
+        last = max((one.heard_at for one in silent if one.heard_at is not None), default=None)
+        found.append(Need("feeder-silent", "", "", len(silent), last, last, stale=True, causes=("feeder",)))
+    return sorted(found, key=lambda one: (URGENCY.index(one.kind), one.since or 0.0, one.school, one.line))
+
+
+def _gather_regions(needs: list[Need]) -> list[Need]:
+    """The needs with those that follow from one lost region as one."""
+    by_region: dict[SharedPattern, list[Need]] = {}
+    others = []
+    for one in needs:
+        shared = next((pattern for pattern in one.patterns if pattern.kind == "region"), None)
+        if shared is not None and one.kind == "brown-out" and one.causes == ("region",):
+            by_region.setdefault(shared, []).append(one)
+        else:
+            others.append(one)
+    return [*others, *(_gather_region(shared, parts) for shared, parts in by_region.items())]
+
+
+def _gather_region(shared: SharedPattern, parts: Sequence[Need]) -> Need:
+    since = min((one.since for one in parts if one.since is not None), default=None)
+    stale = all(one.stale for one in parts)
+    heard = max((one.heard for one in parts if one.heard is not None), default=None) if stale else None
+    return Need("region-down", "", "", shared.count, since, heard, stale, ("region",), (shared,), shared.name)
+
+
+def find_most_urgent(school: SchoolFacts) -> NeedKind | None:
+    """The most urgent kind of need of a school; None where it needs nobody."""
+    kinds = {one.kind for one in _list_school_needs(school, {})}
+    return min(kinds, key=URGENCY.index, default=None)
+
+
+def _list_school_needs(
+    school: SchoolFacts, patterns: dict[tuple[str, str], tuple[SharedPattern, ...]]
+) -> Iterator[Need]:
+    down = [line for line in school.lines if line.state == "down"]
+    if down and len(down) == len(school.lines):
+        shared = tuple(dict.fromkeys(one for line in down for one in patterns.get((school.id, line.name), ())))
+        # It is cut off since its last line went.
+        last = max(down, key=lambda line: line.since or 0.0)
+        cause: Cause = _name_shared_cause(shared) or "site"
+        heard = max((line.heard for line in down if line.heard is not None), default=None)
+        stale = all(line.stale for line in down)
+        yield Need("cut-off", school.id, "", len(down), last.since, heard if stale else None, stale, (cause,), shared)
+    else:
+        for line in down:
+            shared = patterns.get((school.id, line.name), ())
+            cause = _name_shared_cause(shared) or "line"
+            heard = line.heard if line.stale else None
+            yield Need("line-down", school.id, line.name, 1, line.since, heard, line.stale, (cause,), shared)
+    for line in school.lines:
+        if line.impaired:
+            yield _build_brown_out(school, line, patterns)
+    for kind, fact in _list_device_facts(school):
+        yield Need(kind, school.id, "", fact.count, fact.since, fact.heard if fact.stale else None, fact.stale)
+    if school.probe == "silent":
+        yield Need("silent", school.id, "", 1, school.heard_at, school.heard_at, stale=True, causes=("probe",))
+    if school.assessment is Assessment.BELOW and school.below is not None:
+        fact = school.below
+        causes: tuple[Cause, ...] = ()
+        if school.recommended_mbps is not None and school.contract_mbps < school.recommended_mbps:
+            causes = ("contract",)
+        heard = fact.heard if fact.stale else None
+        yield Need("below", school.id, "", 1, fact.since, heard, fact.stale, causes)
+
+
+def _list_device_facts(school: SchoolFacts) -> Iterator[tuple[NeedKind, StandingFact]]:
+    if school.unconfirmed is not None and school.unconfirmed.count > 0:
+        yield "unconfirmed", school.unconfirmed
+    if school.drift is not None and school.drift.count > 0:
+        yield "drift", school.drift
+
+
+def _build_brown_out(
+    school: SchoolFacts, line: LineFacts, patterns: dict[tuple[str, str], tuple[SharedPattern, ...]]
+) -> Need:
+    facts = [fact for _, fact in line.impaired]
+    causes: tuple[Cause, ...] = tuple(dict.fromkeys(name for name, _ in line.impaired))
+    stale = all(fact.stale for fact in facts)
+    heard = max((fact.heard for fact in facts if fact.heard is not None), default=None) if stale else None
+    since = min(fact.since for fact in facts)
+    shared = patterns.get((school.id, line.name), ())
+    return Need("brown-out", school.id, line.name, len(causes), since, heard, stale, causes, shared)
+
+
+def _name_shared_cause(patterns: Sequence[SharedPattern]) -> Cause | None:
+    """The likely cause where many lines share something: the narrowest that they share."""
+    causes: dict[str, Cause] = {"carrier": "carrier", "ward": "area", "region": "region"}
+    return causes[patterns[0].kind] if patterns else None

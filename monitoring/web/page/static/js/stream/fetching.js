@@ -1,0 +1,57 @@
+// Asking the API, and what could not be fetched: that is told in the page, with since when.
+
+/** A fetch that takes longer than this has failed. */
+const PATIENCE = 15_000;
+
+/** @typedef {{ since: number, why: string }} Failure */
+
+/** Tells `change` when a fetch fails, or succeeds again. */
+class Failures extends EventTarget {
+  constructor() {
+    super();
+    /** @type {Map<string, Failure>} by the path that was asked for, without its query */
+    this.open = new Map();
+  }
+
+  /**
+   * @param {string} path
+   * @param {string} why
+   */
+  note(path, why) {
+    const since = this.open.get(path)?.since ?? Date.now();
+    this.open.set(path, { since, why });
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {string} path */
+  forget(path) {
+    if (this.open.delete(path)) this.dispatchEvent(new Event("change"));
+  }
+
+  /** The failure that lasts longest, if any. @returns {Failure | null} */
+  get oldest() {
+    return [...this.open.values()].sort((a, b) => a.since - b.since)[0] ?? null;
+  }
+}
+
+export const failures = new Failures();
+
+/**
+ * JSON of the API; an answer that is not 2xx is an error, and every failure is noted until the path answers again.
+ * @param {string} path
+ */
+export async function read(path) {
+  const [name] = path.split("?");
+  try {
+    const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+    if (!answer.ok) {
+      throw new Error(`HTTP ${answer.status}`);
+    }
+    const found = await answer.json();
+    failures.forget(name);
+    return found;
+  } catch (error) {
+    failures.note(name, error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}

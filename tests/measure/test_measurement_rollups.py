@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import random
+import re
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.measure.latest_measurements import LatestMeasurements
+from controller.measure.measurement import ANSWERED, LATENCY_MS, MBPS, MeasurementKind, ProbeOutcome
+from controller.measure.measurement_retention import (
+    KeptDays,
+    remove_expired_figures,
+    remove_expired_measurements,
+    remove_expired_outputs,
+)
+from controller.measure.measurement_rollups import RollupQuery, Spread, read_spread
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.operations.operations import Retention
+from controller.storage.sqlite import open_store
+from tests.measure.findings import NOON, echo, failed, path, throughput
+
+DAY = timedelta(days=1)
+DOWNLOADS = [(MeasurementKind.DOWNLOAD, MBPS)]
+HOURS_ASKED = RollupQuery("hour", NOON - 400 * DAY, NOON + 2 * DAY, DOWNLOADS)
+DAYS_ASKED = RollupQuery("day", NOON - 400 * DAY, NOON + 2 * DAY, DOWNLOADS)
+
+
+def test_a_spread_says_percentiles_within_one_percent_whatever_the_order() -> None:
+    chance = random.Random(7)  # noqa: S311 figures of a test
+    values = [chance.lognormvariate(4, 1) for _ in range(5_000)]
+    halves = Spread.of(values[:2_000])
+    halves.merge(Spread.of(values[2_000:]))
+    again = read_spread((halves.count, halves.total, halves.least, halves.most, halves.write_classes()))
+    for part in (0.05, 0.5, 0.95, 0.99):
+        true = sorted(values)[max(0, round(part * len(values)) - 1)]
+        assert again.percentile(part) == pytest.approx(true, rel=0.011)
+    assert (again.count, again.least, again.most) == (5_000, min(values), max(values))
+
+
+def test_nothing_and_less_than_nothing_are_values_too() -> None:
+    one = Spread.of([0.0, 0.0, 0.0, 5.0])
+    assert (one.percentile(0.5), one.percentile(1.0), one.write_classes().startswith("-:3")) == (0.0, 5.0, True)
+
+
+def test_every_measurement_is_in_the_roll_ups_of_its_hour_and_of_its_day_in_japan(tmp_path: Path) -> None:
+    evening = datetime(2026, 11, 21, 14, 59, tzinfo=UTC)  # 23:59 in Japan
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
+        for minutes, mbps in ((0, 10), (1, 30), (2, 50)):
+            at = evening + timedelta(minutes=minutes)
+            store.add("r", at, path("a"), throughput(mbps), in_lessons=False)
+        hours, days = store.read_rollups(HOURS_ASKED), store.read_rollups(DAYS_ASKED)
+    assert [(one.begins.isoformat(), one.spread.count, one.spread.mean) for one in hours] == [
+        ("2026-11-21T23:00:00+09:00", 1, 10),
+        ("2026-11-22T00:00:00+09:00", 2, 40),
+    ]
+    assert [(one.begins.date().isoformat(), one.spread.total) for one in days] == [
+        ("2026-11-21", 10),
+        ("2026-11-22", 80),
+    ]
+
+
+def test_what_arrives_late_is_added_to_its_own_day(tmp_path: Path) -> None:
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
+        for days in (2, 0, 2):
+            store.add("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
+        assert [one.spread.count for one in store.read_rollups(DAYS_ASKED)] == [2, 1]
+
+
+def test_how_often_somebody_answered_is_a_figure_and_a_probe_that_failed_is_none(tmp_path: Path) -> None:
+    asked = RollupQuery("day", NOON - DAY, NOON + DAY, [(MeasurementKind.ECHO, ANSWERED)], school="a")
+    latency = RollupQuery("day", NOON - DAY, NOON + DAY, [(MeasurementKind.ECHO, LATENCY_MS)])
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
+        for found in (echo(), echo(), echo(1.0), failed(MeasurementKind.ECHO, ProbeOutcome.FAILED)):
+            store.add("r", NOON, path("a"), found, in_lessons=False)
+        store.add("r", NOON, path("b"), echo(1.0), in_lessons=False)
+        [answered], [measured] = store.read_rollups(asked), store.read_rollups(latency)
+    assert (answered.spread.count, answered.spread.total, measured.spread.count) == (3, 2, 2)
+
+
+def test_roll_ups_outlive_rows_and_go_by_their_own_age(tmp_path: Path) -> None:
+    file = tmp_path / "m.sqlite"
+    with open_measurement_store(file) as store:
+        for days in (50, 20, 0):
+            store.add("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        remove_expired_outputs(connection, NOON - 7 * DAY, lambda _: None)
+        removed = remove_expired_measurements(connection, NOON - 7 * DAY, lambda _: None)
+        assert removed is not None
+        assert removed.count == 2
+        assert remove_expired_figures(connection, NOON, KeptDays(outputs=2, rows=7, hours=30, days=40)) == 4
+    with open_measurement_store(file) as store:
+        assert [len(store.read_rollups(one)) for one in (HOURS_ASKED, DAYS_ASKED)] == [2, 2]
+        assert len(store.read_latest(NOON)) == 1
+
+
+def test_a_store_of_an_older_release_is_rolled_up_when_it_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "m.sqlite"
+    with open_measurement_store(file) as store:
+        for hours in range(3):
+            store.add("r", NOON + timedelta(hours=hours), path("a"), throughput(10), in_lessons=False)
+        expected = store.read_rollups(HOURS_ASKED)
+    with closing(sqlite3.connect(file)) as connection:
+        for table in ("hour_figures", "day_figures", "figure_path"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 ours
+        connection.execute("UPDATE rolled_up SET up_to = 0")
+        connection.commit()
+    with open_measurement_store(file) as store:
+        assert store.read_rollups(HOURS_ASKED) == expected
+        assert len(expected) == 3
+
+
+def test_the_latest_is_the_newest_by_its_time_however_late_it_arrives(tmp_path: Path) -> None:
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
+        new = store.add("r", NOON, path("a"), throughput(20), in_lessons=False)
+        in_memory = LatestMeasurements(store)
+        late = store.add("r", NOON - DAY, path("a"), throughput(10), in_lessons=False)
+        far = datetime.now(UTC) + 10 * DAY
+        store.add("r", far, path("a"), throughput(30), in_lessons=False)
+        assert [one.id for one in store.read_latest()] == [new.id]
+        assert [one.id for one in store.read_latest(NOON - DAY)] == [late.id]
+        in_memory.refresh()
+        assert [one.id for one in in_memory.list_all()] == [new.id]
+        newer = store.add("r", NOON + timedelta(hours=1), path("a"), throughput(5), in_lessons=False)
+        assert [one.id for one in in_memory.list_all()] == [new.id]
+        in_memory.refresh()
+        assert [one.id for one in in_memory.list_all()] == [newer.id]
+
+
+def test_the_documentation_says_how_long_what_is_kept() -> None:
+    text = (Path(__file__).parents[2] / "docs/measuring.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"\| `([a-z-]+-days)` \| ([0-9]+) \|", text))
+    names = ("outputs_days", "measurements_days", "hourly_figures_days", "daily_figures_days")
+    assert said == {name.replace("_", "-"): str(getattr(Retention(), name)) for name in names}
