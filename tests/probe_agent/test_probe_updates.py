@@ -161,6 +161,7 @@ def test_slots_that_cannot_be_read_mean_the_installed_version(tmp_path: Path, te
 
 def test_a_trial_that_the_machine_did_not_survive_ends_after_some_starts(scene: Scene, running: Running) -> None:
     scene.installed.install(scene.configure(running.port, confirm=60))
+    scene.key.publish(scene.source, build_probe("1.0.0"))  # nothing newer is there
     scene.installed.state.mkdir()
     slots = Slots().begin_trial("1.0.1", "0" * 64)
     save_slots(scene.installed.state, replace(slots, starts=MOST_STARTS))
