@@ -93,8 +93,9 @@ class Monitor:
         early = len(batch.values) - len(believed)
         # All of it is of what the city has, and that bounds it.
         values = self.present.take(believed)
+        ends = self.present.end(batch.ends)
         self.rollouts.hear_life_signs(batch.signs)
-        kept = await self._write(replace(batch, values=values))
+        kept = await self._write(replace(batch, values=values, ends=ends))
         self.rollouts.take_spans(kept.spans)
         for event in batch.events:
             self.present.touched.add(event.school)
