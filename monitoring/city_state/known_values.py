@@ -139,9 +139,9 @@ class KnownValues:
             if before is None or one.at < before.at:
                 continue
             if is_bad_news(one.key[0], before.value):
-                self.by_key[one.key] = replace(before, ended=True)
+                self._put(replace(before, ended=True))
             else:
-                del self.by_key[one.key]
+                del self.by_key[one.key], self._by_values[_index(one.key)]
                 forgotten.append(one)
         return forgotten
 
@@ -177,8 +177,15 @@ class KnownValues:
         running = now.running - max(0.0, now.wall - heard) if heard else now.running
         since = one.since if one.since is not None else heard or one.at
         known = KnownValue(one.key, one.at, one.value, one.early, one.sender, heard, since, running)
-        self.by_key[one.key] = known
-        self._by_values[one.key[0].name, *(value for _, value in one.key[1])] = known
+        self._put(known)
+
+    def _put(self, known: KnownValue) -> None:
+        self.by_key[known.key] = self._by_values[_index(known.key)] = known
+
+
+def _index(key: SeriesKey) -> tuple[str, ...]:
+    """What a series is looked up by: its metric's name and the values of its attributes."""
+    return key[0].name, *(value for _, value in key[1])
 
 
 def is_bad_news(metric: Metric, value: float) -> bool:
