@@ -116,9 +116,9 @@ class Monitor:
         """A need of now by its id; None where there is none (any more)."""
         return next((one for one in self.present.list_needs() if one.id == identifier), None)
 
-    def build_needs(self) -> list[NeedView]:
-        """The list of needs as it stands, for pages."""
-        return build_needs_view(self.present.list_needs(), self.actions, time.time())
+    def build_needs(self, *, anew: bool = True) -> list[NeedView]:
+        """The list of needs as it stands, for pages; not `anew`: as the tiles were built last."""
+        return build_needs_view(self.present.list_needs(anew=anew), self.actions, time.time())
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
@@ -196,7 +196,7 @@ class Monitor:
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if every:
-            self._tell_needs()
+            self._tell_needs(anew=False)
             if self._told_newest != self.present.newest:
                 self._told_newest = self.present.newest
                 self.stream.publish("clocks", self.build_clocks(), whole=True)
@@ -205,8 +205,8 @@ class Monitor:
             self.stream.publish("rollout", self.rollouts.build_change())
             self.rollouts.touched = False
 
-    def _tell_needs(self) -> None:
-        needs = self.build_needs()
+    def _tell_needs(self, *, anew: bool = True) -> None:
+        needs = self.build_needs(anew=anew)
         if needs != self._shown_needs:
             self._shown_needs = needs
             self.stream.publish("needs", needs, whole=True)

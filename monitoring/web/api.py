@@ -64,7 +64,14 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             return _wrong(
                 503, f"the past cannot be read from the store ({error}); what is now is on the page of the city"
             )
-        return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
+        return JSONResponse(
+            {
+                "tile": monitor.present.tile(found),
+                "lines": lines,
+                "events": events,
+                "needs": [need for need in monitor.build_needs() if need["school"] == found.id],
+            }
+        )
 
     async def events(request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("last")

@@ -125,6 +125,7 @@ interface SchoolAnswer {
   tile: Tile;
   lines: LinePoints;
   events: SchoolEvent[];
+  needs: Need[];
 }
 
 interface RolloutDevice {
