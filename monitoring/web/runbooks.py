@@ -20,7 +20,7 @@ from controller.model.city import City
 from monitoring.web.pages import choose_language, describe_city, render_page
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
-_IN_LINE = re.compile(r"`([^`]+)`|\[([^\]]+)\]\(([\w./-]+)\)")
+_IN_LINE = re.compile(r"`([^`]+)`|\[([^\[\]]+)\]\(([\w./-]+)\)")
 
 
 def build_runbook_routes(city: City) -> list[BaseRoute]:
