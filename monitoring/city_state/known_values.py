@@ -22,7 +22,7 @@ from controller.telemetry.registry import (
     Metric,
 )
 from monitoring.limits import REORDERED_SECONDS
-from monitoring.timeseries.records import GaugeValue, SeriesKey
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
 
 _BAD_AT_ZERO = frozenset(one.name for one in (LINE_UP, PATH_UP, DNS_UP, HTTP_UP))
 _BAD_ABOVE_ZERO = frozenset(one.name for one in (LINE_SLOW, LINE_FLAPPING, DEVICE_DRIFT, DEVICE_UNCONFIRMED))
@@ -51,7 +51,8 @@ Clock = Callable[[], Moment]
 class KnownValue:
     """What is known of a series. `heard`: when its newest value arrived; None where that is not known.
 
-    `since`: from when on it has told the same state. `running` is its arrival by the clock that runs on.
+    `since`: from when on it has told the same state. `running` is its arrival by the clock that runs on. `ended`: who
+    sends it says that it has no value now, which is no good news.
     """
 
     key: SeriesKey
@@ -62,6 +63,7 @@ class KnownValue:
     heard: float | None
     since: float
     running: float
+    ended: bool = False
 
     def measure_age(self, now: Moment) -> float:
         """For how many seconds nothing newer has arrived: by the clock that says more, for either may be wrong."""
@@ -71,7 +73,7 @@ class KnownValue:
 
     def is_fresh(self, now: Moment) -> bool:
         """Whether it may stand for the present."""
-        return self.measure_age(now) <= self.key[0].fresh
+        return not self.ended and self.measure_age(now) <= self.key[0].fresh
 
 
 class KnownValues:
@@ -82,6 +84,8 @@ class KnownValues:
         """The city's regions, by their ids."""
         self.clock = clock
         self.by_key: dict[SeriesKey, KnownValue] = {}
+        self._by_values: dict[tuple[str, ...], KnownValue] = {}
+        """The same by the metric's name and the values of its attributes: a look at a city asks for thousands."""
 
     def may_stand(self, value: GaugeValue, now: Moment) -> bool:
         """Whether a value may be believed: one that is dated later than it came fills gaps only.
@@ -127,6 +131,20 @@ class KnownValues:
             taken.append(replace(one, heard=heard, since=since))
         return taken
 
+    def end(self, ends: Iterable[SeriesEnd]) -> list[SeriesEnd]:
+        """Series without a value from now on; gives those that are forgotten. Bad news stands, as in any silence."""
+        forgotten = []
+        for one in ends:
+            before = self.by_key.get(one.key)
+            if before is None or one.at < before.at:
+                continue
+            if is_bad_news(one.key[0], before.value):
+                self._put(replace(before, ended=True))
+            else:
+                del self.by_key[one.key], self._by_values[_index(one.key)]
+                forgotten.append(one)
+        return forgotten
+
     def load(self, values: Iterable[GaugeValue]) -> None:
         """Values as the store kept them; what it says of when they came holds."""
         now = self.clock()
@@ -147,8 +165,7 @@ class KnownValues:
 
     def find(self, metric: Metric, *attributes: str) -> KnownValue | None:
         """A metric's newest value, however old it is."""
-        names = [attribute.name for attribute in metric.attributes]
-        return self.by_key.get((metric, tuple(zip(names, attributes, strict=True))))
+        return self._by_values.get((metric.name, *attributes))
 
     @staticmethod
     def does_stand(known: KnownValue, now: Moment) -> bool:
@@ -159,7 +176,16 @@ class KnownValues:
         heard = one.heard or None
         running = now.running - max(0.0, now.wall - heard) if heard else now.running
         since = one.since if one.since is not None else heard or one.at
-        self.by_key[one.key] = KnownValue(one.key, one.at, one.value, one.early, one.sender, heard, since, running)
+        known = KnownValue(one.key, one.at, one.value, one.early, one.sender, heard, since, running)
+        self._put(known)
+
+    def _put(self, known: KnownValue) -> None:
+        self.by_key[known.key] = self._by_values[_index(known.key)] = known
+
+
+def _index(key: SeriesKey) -> tuple[str, ...]:
+    """What a series is looked up by: its metric's name and the values of its attributes."""
+    return key[0].name, *(value for _, value in key[1])
 
 
 def is_bad_news(metric: Metric, value: float) -> bool:

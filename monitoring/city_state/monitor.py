@@ -37,7 +37,7 @@ from monitoring.timeseries.time_series_store import TimeSeriesStore
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
 ROLLOUT_SECONDS = 0.5
-"""How often a rollout is told: it is told whole, and that of a whole city is long."""
+"""How often what changed of a rollout is told."""
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
@@ -73,7 +73,6 @@ class Monitor:
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._open = {school.id: school for school in self.present.list_open_schools()}
         """The schools that pages show: one is closed from a day on."""
-        self._needs = self.present.list_needs()
         self._shown_needs = self.build_needs()
         self._told_newest = self.present.newest
         self._looked = self._told_rollout = 0.0
@@ -94,8 +93,9 @@ class Monitor:
         early = len(batch.values) - len(believed)
         # All of it is of what the city has, and that bounds it.
         values = self.present.take(believed)
+        ends = self.present.end(batch.ends)
         self.rollouts.hear_life_signs(batch.signs)
-        kept = await self._write(replace(batch, values=values))
+        kept = await self._write(replace(batch, values=values, ends=ends))
         self.rollouts.take_spans(kept.spans)
         for event in batch.events:
             self.present.touched.add(event.school)
@@ -116,9 +116,9 @@ class Monitor:
         """A need of now by its id; None where there is none (any more)."""
         return next((one for one in self.present.list_needs() if one.id == identifier), None)
 
-    def build_needs(self) -> list[NeedView]:
-        """The list of needs as it stands, for pages."""
-        return build_needs_view(self._needs, self.actions, time.time())
+    def build_needs(self, *, anew: bool = True) -> list[NeedView]:
+        """The list of needs as it stands, for pages; not `anew`: as the tiles were built last."""
+        return build_needs_view(self.present.list_needs(anew=anew), self.actions, time.time())
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
@@ -196,18 +196,17 @@ class Monitor:
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if every:
-            self._needs = self.present.list_needs()
-            self._tell_needs()
+            self._tell_needs(anew=False)
             if self._told_newest != self.present.newest:
                 self._told_newest = self.present.newest
                 self.stream.publish("clocks", self.build_clocks(), whole=True)
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
-            self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
+            self.stream.publish("rollout", self.rollouts.build_change())
             self.rollouts.touched = False
 
-    def _tell_needs(self) -> None:
-        needs = self.build_needs()
+    def _tell_needs(self, *, anew: bool = True) -> None:
+        needs = self.build_needs(anew=anew)
         if needs != self._shown_needs:
             self._shown_needs = needs
             self.stream.publish("needs", needs, whole=True)

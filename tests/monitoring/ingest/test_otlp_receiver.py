@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.json_format import MessageToDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -39,6 +40,7 @@ from controller.telemetry.registry import (
 from controller.telemetry.timeline import Level, open_rollout_span
 from controller.telemetry.tracing import open_trace
 from monitoring.city_state.known_names import list_known_names
+from monitoring.ingest.answers import Status
 from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
 from monitoring.limits import MOST_SENT, MOST_UNPACKED
@@ -71,13 +73,13 @@ PATHS = ("/v1/traces", "/v1/metrics", "/v1/logs")
         (GZIP, b"not gzip at all", 400, b"the body is no gzip"),
         (GZIP, gzip.compress(b"")[:-4], 400, b"no whole gzip"),
         (GZIP, gzip.compress(b"") + b"more", 400, b"no whole gzip"),
-        ({**PROTOBUF, "Content-Type": "application/json"}, b"{}", 415, b"application/x-protobuf"),
+        ({**PROTOBUF, "Content-Type": "text/plain"}, b"{}", 415, b"application/x-protobuf or application/json"),
         (bearer(Writer.CONTROLLER), b"", 415, b"without a content type"),
         ({**PROTOBUF, "Content-Encoding": "br"}, b"", 415, b"gzip and identity"),
         (PROTOBUF, b"\0" * (MOST_SENT + 1), 413, b"at most"),
         (GZIP, gzip.compress(b"\0" * (MOST_UNPACKED + 1)), 413, b"at most"),
     ],
-    ids=["garbage", "no gzip", "half gzip", "more than gzip", "json", "no type", "brotli", "too large", "gzip bomb"],
+    ids=["garbage", "no gzip", "half gzip", "more than gzip", "text", "no type", "brotli", "too large", "gzip bomb"],
 )
 def test_what_is_no_otlp_is_refused_clearly(  # noqa: PLR0913, PLR0917 a table
     running: Running, path: str, headers: Mapping[str, str], body: bytes, status: int, said: bytes
@@ -85,6 +87,7 @@ def test_what_is_no_otlp_is_refused_clearly(  # noqa: PLR0913, PLR0917 a table
     found, _, answer = running.ask(path, "POST", body, headers)
     assert found == status
     assert said in answer
+    assert MessageToDict(Status.FromString(answer))["message"].find(said.decode()) >= 0
 
 
 def test_other_paths_and_methods_are_refused(running: Running) -> None:
@@ -115,7 +118,6 @@ NAMES = list_known_names(feed(1).city)
 WRONG = {
     "unknown metric": Metric(name="other.metric", gauge=Gauge(data_points=[point(1, NOW, UP)])),
     "a missing attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, {"school": "as-e04"})])),
-    "another attribute": Metric(name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"more": "x"})])),
     "a value outside the list": Metric(
         name=LINE_UP.name, gauge=Gauge(data_points=[point(1, NOW, UP | {"line": "fourth"})])
     ),
@@ -281,18 +283,31 @@ def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monke
                 assert [wave["name"] for wave in view["waves"]] == ["canary", "rest"]
                 assert view["waves"][0]["devices"][0]["outcome"] is None
                 assert view["waves"][1]["devices"] == [
-                    {"id": "kw-s01-core1", "school": "kw-s01", "outcome": None, "step": None, "seconds": None}
+                    {
+                        "id": "kw-s01-core1",
+                        "school": "kw-s01",
+                        "outcome": None,
+                        "step": None,
+                        "seconds": None,
+                        "error": None,
+                    }
                 ]
                 device.outcome = "applied"
             told = next(
                 one
                 for one in heard
-                if one.name == "rollout" and one.data["waves"][0]["devices"][0].get("outcome") == "applied"
+                if one.name == "rollout"
+                and any(device["outcome"] == "applied" for wave in one.data["waves"] for device in wave["devices"])
             )
         assert told.data["ended"] is None
     after = running.json("/api/rollout")
     assert after["ended"] is not None
     assert {span["level"] for span in after["spans"]} == {"rollout", "school", "device", "step"}
+    listed = [one["id"] for one in running.json("/api/rollouts")["rollouts"] if one["name"] == "live"]
+    assert listed == [after["id"]]
+    older = running.json("/api/rollouts")["rollouts"][-1]["id"]
+    assert running.json(f"/api/rollout?id={older}")["id"] == older
+    assert running.ask("/api/rollout?id=none")[0] == 404
 
 
 def test_a_whole_city_overflows_nothing_and_an_overflow_is_seen(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ type Measure = "throughput" | "latency" | "loss";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
-type NeedKind = "feeder-silent" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
+type NeedKind = "feeder-silent" | "region-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
 type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "loss" | "family" | "path" | "dns" | "http";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
@@ -71,6 +71,7 @@ interface Need {
   urgency: number;
   school: string | null;
   line: string | null;
+  region: string | null;
   count: number;
   since: string | null;
   heard: string | null;
@@ -124,6 +125,7 @@ interface SchoolAnswer {
   tile: Tile;
   lines: LinePoints;
   events: SchoolEvent[];
+  needs: Need[];
 }
 
 interface RolloutDevice {
@@ -132,6 +134,7 @@ interface RolloutDevice {
   outcome: string | null;
   step: string | null;
   seconds: number | null;
+  error: string | null;
 }
 
 interface RolloutWave {
@@ -149,15 +152,31 @@ interface RolloutSpan {
   start: string;
   end: string | null;
   outcome: string | null;
+  error: string | null;
 }
 
 interface Rollout {
   id: string;
+  version: number;
+  base: number | null;
   name: string;
   started: string;
   ended: string | null;
   lost: string | null;
   waits: string[];
+  about: Record<string, string>;
   waves: RolloutWave[];
   spans: RolloutSpan[];
+}
+
+interface ListedRollout {
+  id: string;
+  name: string;
+  started: string;
+  ended: string | null;
+  outcome: string | null;
+}
+
+interface RolloutsAnswer {
+  rollouts: ListedRollout[];
 }
