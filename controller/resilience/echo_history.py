@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import mean
 
-from controller.measure.loss_interval import LossCount
+from controller.measure.probes.loss_interval import LossCount
 
 _COUNTED = 600
 """Echoes that loss is counted over: with fewer than 500 a loss of 1 percent can be neither claimed nor denied."""

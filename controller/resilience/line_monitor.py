@@ -15,10 +15,10 @@ from threading import Event
 from controller.measure.assessment.assess import LineState, SchoolAssessment, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, name_family
 from controller.measure.latest_measurements import LatestMeasurements
-from controller.measure.loss_interval import LossCount
 from controller.measure.measurement import LinePath
 from controller.measure.measurement_round import ProbeSite
 from controller.measure.probes.icmp_prober import EchoRound, IcmpProber
+from controller.measure.probes.loss_interval import LossCount
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
@@ -106,7 +106,7 @@ class LineMonitor:
         policy = self.city.measurement
         before = self.line_under_test()
         found = self.prober.probe_all(min(policy.method.answer_within, _PART_OF_ROUND * policy.intervals.light))
-        changed = self._apply(found.heard)
+        changed = self._apply(found.fastest)
         self._record(found, {one for one in (before, self.line_under_test()) if one is not None})
         for school, line in self.egress.read_changes():
             self._tell(EventKind.FAILOVER, f"traffic leaves by the {line} line", school=school, line=line)
@@ -166,7 +166,7 @@ class LineMonitor:
         now, states = time.time(), self._paths.states
         for school, line in filled:
             self.prober.forget(school, line)
-        for path, fastest in found.heard.items():
+        for path, best in found.fastest.items():
             place = {
                 "school": path.school,
                 "line": path.line,
@@ -175,7 +175,7 @@ class LineMonitor:
             }
             dead = states.get(path) is LineState.DOWN
             record(PATH_UP, float(not dead), **place)
-            if fastest is not None:
+            if best is not None:
                 record(PROBE_LAST_SUCCESS, now, school=path.school)
             history = self._history_of(path)
             if (path.school, path.line) in filled:

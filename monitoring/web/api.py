@@ -64,10 +64,14 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             return _wrong(
                 503, f"the past cannot be read from the store ({error}); what is now is on the page of the city"
             )
-        return JSONResponse({"tile": monitor.present.tile(found), "lines": lines, "events": events})
-
-    async def rollout(_: Request) -> Response:
-        return JSONResponse(monitor.rollouts.build_view())
+        return JSONResponse(
+            {
+                "tile": monitor.present.tile(found),
+                "lines": lines,
+                "events": events,
+                "needs": [need for need in monitor.build_needs() if need["school"] == found.id],
+            }
+        )
 
     async def events(request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("last")
@@ -78,7 +82,6 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         Route("/api/city", city),
         Route("/api/needs", needs),
         Route("/api/schools/{school}", school),
-        Route("/api/rollout", rollout),
         Route("/api/events", events),
     ]
 

@@ -9,7 +9,6 @@ import pytest
 from controller.measure.assessment.assess import LineState, ShortfallCause, UnassessedReason, assess_school
 from controller.measure.assessment.json_documents import build_school_document
 from controller.measure.assessment.terminal_tables import explain_assessment
-from controller.measure.loss_interval import LossCount
 from controller.measure.measurement import (
     LATENCY_MS,
     MTU_BYTES,
@@ -19,6 +18,7 @@ from controller.measure.measurement import (
     ProbeOutcome,
     ProbeResult,
 )
+from controller.measure.probes.loss_interval import LossCount
 from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.measurement import Assessment

@@ -13,7 +13,6 @@ from enum import StrEnum
 from math import inf
 from types import MappingProxyType
 
-from controller.measure.loss_interval import NOTHING_SENT, LossCount
 from controller.measure.measurement import (
     ECHOES,
     LATENCY_MS,
@@ -25,7 +24,8 @@ from controller.measure.measurement import (
     MeasurementKind,
     ProbeOutcome,
 )
-from controller.measure.throughput_limit import ThroughputLimit, count_retransmissions, find_throughput_limit
+from controller.measure.probes.loss_interval import NOTHING_SENT, LossCount
+from controller.measure.probes.throughput_limit import ThroughputLimit, find_throughput_limit, sum_retransmissions
 from controller.model.measurement import Assessment, MeasurementFile, Method, Recommendation
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
@@ -347,7 +347,7 @@ def _find_limit(line: LineAssessment, policy: MeasurementFile) -> ThroughputLimi
 def _count_loss(line: LineAssessment, limit: ThroughputLimit | None, losses: Mapping[LinePath, LossCount]) -> LossCount:
     """The loss that is shown: TCP's own where that held the test back, or the worst path's of the most echoes."""
     if limit is ThroughputLimit.LOSS and line.assessed_bandwidth is not None:
-        return count_retransmissions(line.assessed_bandwidth.measurement.result.figures)
+        return sum_retransmissions(line.assessed_bandwidth.measurement.result.figures)
     seen = [loss for path, loss in losses.items() if path.line == line.line]
     return max(seen, key=lambda one: (one.ratio, one.sent), default=line.loss)
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from controller.measure.assessment.assess import Bandwidth, LineAssessment, SchoolAssessment
-from controller.measure.loss_interval import LossCount
 from controller.measure.measurement import Measurement
+from controller.measure.probes.loss_interval import LossCount
 
 
 def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str, object]:

@@ -48,11 +48,11 @@ class EchoRound:
     lost: Mapping[LinePath, int] = field(default_factory=dict)
 
     @property
-    def heard(self) -> dict[LinePath, float | None]:
+    def fastest(self) -> dict[LinePath, float | None]:
         """The fastest answer that came over each path in this round, late ones too; None where nothing came at all.
 
         >>> near, far = path("kw-s01"), path("kw-s01", "backup")
-        >>> list(EchoRound({near: None, far: 2.0}, late={near: [1900.0, 900.0]}).heard.values())
+        >>> list(EchoRound({near: None, far: 2.0}, late={near: [1900.0, 900.0]}).fastest.values())
         [900.0, 2.0]
         """
         return {

@@ -19,8 +19,8 @@ from controller.errors import TsunaguError
 from controller.inputs.character_classes import ShownText
 from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
+from controller.measure.probes.throughput_limit import summarize_sender
 from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
-from controller.measure.throughput_limit import summarize_sender
 from controller.model.measurement import Method
 
 PATIENCE_SECONDS = 60.0
@@ -94,7 +94,7 @@ class ThroughputProbe:
         moved = {name: after[name] - before[name] for name in after if name in before}
         found = self._found(route, kind, words, ran, moved)
         if found.outcome is ProbeOutcome.MEASURED:
-            sender = summarize_sender(found.raw, found.figures[MBPS], idle_ms)
+            sender = summarize_sender(json.loads(found.raw), found.figures[MBPS], idle_ms)
             found = replace(found, figures={**found.figures, **sender})
         return replace(found, began=began)
 

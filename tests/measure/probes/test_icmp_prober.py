@@ -111,7 +111,7 @@ def test_answers_in_time_and_none_at_all(sometimes: Sometimes) -> None:
     assert (found.late, dict(found.lost)) == ({}, {})
     at_once.append(False)
     found = prober.probe_all(WITHIN)
-    assert found.answers == found.heard == {V4: None, V6: None}
+    assert found.answers == found.fastest == {V4: None, V6: None}
     assert len(places.wires[V4]) == 1
     prober.probe_all(WITHIN)
     assert [one.closed for one in places.wires[V4]] == [True, False], "a silent path gets a new socket"
@@ -128,7 +128,7 @@ def test_an_answer_to_an_earlier_round_is_one_with_its_true_time(sometimes: Some
     assert found.answers == {V4: None, V6: None}
     [took] = found.late[V4]
     assert 1000 * WITHIN <= took < 5000
-    assert found.heard == {V4: took, V6: None}
+    assert found.fastest == {V4: took, V6: None}
     again = places.wires[V4][-1]
     again.answer(old.asked[0])  # a duplicate of what was counted
     again.answer(again.asked[0])
@@ -150,7 +150,7 @@ def test_what_answers_none_of_our_echoes_is_no_answer(sometimes: Sometimes) -> N
         wire.far.send(b"\x45")
         wire.far.send(b"")
     found = prober.probe_all(WITHIN)
-    assert found.heard == {V4: None, V6: None}
+    assert found.fastest == {V4: None, V6: None}
     assert found.late == {}
 
 
@@ -186,4 +186,4 @@ def test_what_is_forgotten_is_neither_late_nor_lost(sometimes: Sometimes) -> Non
     prober.forget("s1", "primary")
     [wire] = places.wires[V4]
     wire.answer(wire.asked[0])
-    assert prober.probe_all(WITHIN).heard == {V4: None, V6: None}
+    assert prober.probe_all(WITHIN).fastest == {V4: None, V6: None}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from controller.measure.assessment.assess import ShortfallCause, assess_school
 from controller.measure.assessment.terminal_tables import explain_assessment
 from controller.measure.measurement import MBPS, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.probes.throughput_limit import ThroughputLimit, find_throughput_limit, summarize_sender
 from controller.measure.probes.throughput_probe import ThroughputProbe
-from controller.measure.throughput_limit import ThroughputLimit, find_throughput_limit, summarize_sender
 from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.measurement import Assessment
@@ -82,7 +82,7 @@ def test_a_line_is_never_called_slow_where_its_capacity_is_not_known(city: City,
 
 def test_without_what_the_sender_said_nothing_is_claimed() -> None:
     assert find_throughput_limit({MBPS: 5.0}, 2) is None
-    assert summarize_sender("{}", 5.0, None) == summarize_sender('{"end": 1}', 5.0, 1.0) == {}
+    assert summarize_sender({}, 5.0, None) == summarize_sender({"end": 1}, 5.0, 1.0) == {}
 
 
 def test_a_far_target_is_given_the_time_that_its_round_trips_take(tmp_path: Path) -> None:

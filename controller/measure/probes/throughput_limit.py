@@ -13,8 +13,8 @@ from math import inf
 
 from pydantic import BaseModel, Field
 
-from controller.measure.loss_interval import LossCount
 from controller.measure.measurement import IDLE_MS, QUEUED_MS, RETRANSMITTED, SEGMENTS
+from controller.measure.probes.loss_interval import LossCount
 
 _ROUND_TRIPS_NEEDED = 20
 """Fewer round trips than that are in a test, and TCP has hardly begun when it ends."""
@@ -65,21 +65,20 @@ class _SenderReport(BaseModel):
     start: _Start = _Start()
     intervals: tuple[_Interval, ...] = ()
     end: _End = _End()
-    server_output_text: str = ""
 
-    def figures(self, mbps: float, idle_ms: float | None) -> dict[str, float]:
+    def figures(self, server: str, mbps: float, idle_ms: float | None) -> dict[str, float]:
         figures: dict[str, float] = {} if idle_ms is None else {IDLE_MS: idle_ms}
         if self.end.sum_sent.retransmits is not None and self.end.sum_sent.bytes:
             figures[SEGMENTS] = max(1, self.end.sum_sent.bytes // self.start.tcp_mss_default)
             figures[RETRANSMITTED] = min(self.end.sum_sent.retransmits, figures[SEGMENTS])
-        window = self._window()
+        window = self._window(server)
         if window and mbps > 0:
             figures[QUEUED_MS] = 8 * window / (1000 * mbps)
         return figures
 
-    def _window(self) -> float:
+    def _window(self, server: str) -> float:
         """The bytes in all the streams' windows at the end of the test."""
-        found = [_CWND.match(row) for row in self.server_output_text.splitlines()[:_MOST_ROWS]]
+        found = [_CWND.match(row) for row in server.splitlines()[:_MOST_ROWS]]
         rows = [float(one[1]) * _UNITS[one[2]] for one in found if one]
         if rows:  # a download: the server was the sender; of its rows the last ones, one a stream
             streams = len(self.intervals[-1].streams) if self.intervals else 1
@@ -87,26 +86,25 @@ class _SenderReport(BaseModel):
         return sum(one.snd_cwnd for one in self.intervals[-1].streams) if self.intervals else 0
 
 
-def summarize_sender(said: str, mbps: float, idle_ms: float | None) -> dict[str, float]:
+def summarize_sender(said: Mapping[str, object], mbps: float, idle_ms: float | None) -> dict[str, float]:
     """The figures that say what held a sender back, as far as iperf3 told them in its JSON.
 
     The windows over the throughput are the time that what was sent took: beyond the idle round trip it waited in the
     line's own queue, which only a filled line has.
 
-    >>> said = '{"end": {"sum_sent": {"bytes": 2896000, "retransmits": 4}}}'
-    >>> summarize_sender(said, 11.5, 20.0)
+    >>> summarize_sender({"end": {"sum_sent": {"bytes": 2896000, "retransmits": 4}}}, 11.5, 20.0)
     {'idle-ms': 20.0, 'segments': 2000, 'retransmitted': 4}
     """
     try:
-        return _SenderReport.model_validate_json(said).figures(mbps, idle_ms)
+        return _SenderReport.model_validate(said).figures(str(said.get("server_output_text", "")), mbps, idle_ms)
     except ValueError:
         return {}  # a part of it comes from the far end; the throughput itself was understood
 
 
-def count_retransmissions(figures: Mapping[str, float]) -> LossCount:
+def sum_retransmissions(figures: Mapping[str, float]) -> LossCount:
     """The segments that TCP sent again, of those that it sent.
 
-    >>> str(count_retransmissions({"segments": 7000, "retransmitted": 51}))
+    >>> str(sum_retransmissions({"segments": 7000, "retransmitted": 51}))
     '0.73% (0.55% to 0.96%, 51 of 7000)'
     """
     return LossCount(int(figures.get(RETRANSMITTED, 0)), int(figures.get(SEGMENTS, 0)))
@@ -123,7 +121,7 @@ def find_throughput_limit(figures: Mapping[str, float], seconds: float) -> Throu
     >>> find_throughput_limit({**lossy, "queued-ms": 92.0}, 2) is None  # the line's own queue was full
     True
     """
-    again = count_retransmissions(figures).ratio
+    again = sum_retransmissions(figures).ratio
     if again >= _HEAVY_LOSS:
         return ThroughputLimit.LOSS
     idle = figures.get(IDLE_MS)
