@@ -30,7 +30,7 @@ from controller.measure.measurement import (
     MeasurementKind,
     ProbeOutcome,
 )
-from controller.measure.probes.throughput_limit import ThroughputLimit, count_retransmissions, find_throughput_limit
+from controller.measure.probes.throughput_limit import ThroughputLimit, sum_retransmissions, find_throughput_limit
 from controller.model.measurement import MeasurementFile, Method
 from controller.model.sites.schools import School
 
@@ -175,7 +175,7 @@ def _read_loss(mine: Sequence[Measurement]) -> LossReading | None:
 def _read_held_back(mine: Sequence[Measurement], method: Method, slow: float) -> LossReading | None:
     """Return what TCP sent again in tests that carried too little because of it."""
     found = [
-        (one, count_retransmissions(one.result.figures))
+        (one, sum_retransmissions(one.result.figures))
         for one in mine
         if one.measured
         and 0 < one.result.figures.get(MBPS, 0.0) < slow

@@ -33,7 +33,7 @@ SCHOOL = "kw-s01"
 REGION = "tokyo"
 _SETTLED_SECONDS = 60.0
 _FULL_SECONDS = 10.0
-_ECHOES, _EVERY = 100, 0.01
+_ECHOES, _EVERY = 150, 0.01
 
 
 @dataclass(frozen=True, slots=True)
