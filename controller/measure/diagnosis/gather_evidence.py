@@ -30,7 +30,7 @@ from controller.measure.measurement import (
     MeasurementKind,
     ProbeOutcome,
 )
-from controller.measure.probes.throughput_limit import ThroughputLimit, sum_retransmissions, find_throughput_limit
+from controller.measure.probes.throughput_limit import ThroughputLimit, find_throughput_limit, sum_retransmissions
 from controller.model.measurement import MeasurementFile, Method
 from controller.model.sites.schools import School
 
