@@ -387,6 +387,8 @@ class EventKind(StrEnum):
     REGION_UP = "region-up"
     LINE_SLOW = "line-slow"
     LINE_FLAPPING = "line-flapping"
+    BROWN_OUT = "brown-out"
+    BROWN_OUT_OVER = "brown-out-over"
     PATH_DOWN = "path-down"
     PATH_UP = "path-up"
     SERVICE_DOWN = "service-down"

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.measure.assessment.assess import assess_school
+from controller.model.city import City
+from controller.model.network.packets import Family
 from controller.resilience.brown_out import BrownOutMachine, BrownOutRule, LineSupply, SupplyChange
+from controller.resilience.supply_events import SupplyEvents
+from controller.telemetry.registry import EventKind
+from tests.example_names import Recorder
+from tests.measure.findings import measurement, path, throughput
 
 SHARES = st.lists(st.one_of(st.none(), st.floats(0, 2)), max_size=40)
 
@@ -70,3 +77,20 @@ def test_begin_and_end_take_turns_each_with_as_many_slots_as_the_rule_says(share
 @given(SHARES)
 def test_it_never_changes_more_often_than_once_in_as_many_slots(shares: list[float | None]) -> None:
     assert len(play(shares)) <= len([share for share in shares if share is not None]) // BrownOutRule().slots
+
+
+def test_three_slow_tests_of_a_school_are_told_once_and_so_is_the_end(city: City) -> None:
+    told: list[tuple[EventKind, str, str]] = []
+    recorder = Recorder()
+    events = SupplyEvents(recorder, lambda kind, text, about: told.append((kind, text, about["line"])))  # type: ignore[arg-type]
+    school = city.school_by_id["kw-s01"]
+    for mbps in (40, 40, 40, 40, 200, 200, 200):
+        found = [measurement(path("kw-s01", family=family), throughput(mbps)) for family in Family]
+        events.apply_assessment(assess_school(school, found, city.measurement))
+        events.apply_assessment(assess_school(school, [], city.measurement))  # a slot that was missed
+    assert [(kind, line) for kind, _, line in told] == [
+        (EventKind.BROWN_OUT, "primary"),
+        (EventKind.BROWN_OUT_OVER, "primary"),
+    ]
+    assert told[0][1] == "the primary line is alive and carries too little: 21%, 21%, 21% of what is expected"
+    assert [name for name, _ in recorder.kept] == ["brown-out", "brown-out-over"]
