@@ -16,6 +16,8 @@ KEPT_CHARACTERS = 4_000_000
 """What a page that comes back can be given again: a minute or more of a city that changes every second."""
 BEHIND = 4 * MOST_SCHOOLS
 """A reader that is so many messages behind, some turns of the largest city, is let go and comes back."""
+BEHIND_CHARACTERS = KEPT_CHARACTERS
+"""So is one that has not taken so much: messages are small or the whole of a city, and memory counts characters."""
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT = ": alive\nevent: alive\ndata: {}\n\n"
 
@@ -26,6 +28,8 @@ class StreamReader:
 
     school: str | None
     queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BEHIND))
+    waiting: int = 0
+    """Characters that it has not taken yet."""
 
 
 class EventStream:
@@ -99,6 +103,7 @@ class EventStream:
                     continue
                 if text is None:
                     return
+                reader.waiting -= len(text)
                 yield text
         finally:
             self._readers.pop(reader, None)
@@ -122,10 +127,12 @@ class EventStream:
             self._kept_from = at + 1
 
     def _put(self, reader: StreamReader, text: str) -> None:
-        try:
-            reader.queue.put_nowait(text)
-        except asyncio.QueueFull:
+        # One message is taken whatever its size, or a page of a very large city would never get any.
+        if reader.queue.full() or (reader.waiting and reader.waiting + len(text) > BEHIND_CHARACTERS):
             self._end(reader)
+            return
+        reader.queue.put_nowait(text)
+        reader.waiting += len(text)
 
     def _end(self, reader: StreamReader) -> None:
         self._readers.pop(reader, None)

@@ -26,7 +26,7 @@ from controller.telemetry.registry import (
     Metric,
 )
 from controller.telemetry.units import bits_from_mbps
-from monitoring.city_state.event_stream import BEHIND, EventStream
+from monitoring.city_state.event_stream import BEHIND, BEHIND_CHARACTERS, EventStream
 from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_facts import SILENT_SECONDS
 from monitoring.city_state.school_tiles import CityState
@@ -253,6 +253,26 @@ def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
     assert view is not None
     assert sum(span["level"] == "device" for span in view["spans"]) == 5_000
     assert len(view["spans"]) <= 10_001 + 5
+
+
+def test_a_page_that_does_not_read_is_let_go_by_how_much_waits_for_it() -> None:
+    """A thousand turns of a city of a thousand schools were more than 500 MiB of one page that slept."""
+
+    async def story() -> list[int]:
+        stream, turn = EventStream(list), "x" * 500_000
+        sleeping, quick = stream.read(None), stream.read(None)
+        assert await anext(sleeping) == await anext(quick) == "retry: 1000\n\n"
+        readers = []
+        for _ in range(2 * BEHIND_CHARACTERS // len(turn)):
+            stream.publish("tiles", turn)
+            await anext(quick)
+            readers.append(stream.readers)
+        stream.publish("tiles", "y" * (BEHIND_CHARACTERS + 1))
+        assert "yyy" in await anext(quick)
+        return readers
+
+    readers = asyncio.run(story())
+    assert readers == [2] * 7 + [1] * 9
 
 
 def test_a_page_that_does_not_read_is_let_go_and_the_others_go_on() -> None:
