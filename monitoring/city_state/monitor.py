@@ -37,7 +37,7 @@ from monitoring.timeseries.time_series_store import TimeSeriesStore
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
 ROLLOUT_SECONDS = 0.5
-"""How often a rollout is told: it is told whole, and that of a whole city is long."""
+"""How often what changed of a rollout is told."""
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
@@ -202,7 +202,7 @@ class Monitor:
                 self.stream.publish("clocks", self.build_clocks(), whole=True)
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
-            self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
+            self.stream.publish("rollout", self.rollouts.build_change())
             self.rollouts.touched = False
 
     def _tell_needs(self, *, anew: bool = True) -> None:

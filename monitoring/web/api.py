@@ -74,9 +74,6 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             }
         )
 
-    async def rollout(_: Request) -> Response:
-        return JSONResponse(monitor.rollouts.build_view())
-
     async def events(request: Request) -> Response:
         last = request.headers.get("last-event-id") or request.query_params.get("last")
         stream = monitor.stream.read(last, request.query_params.get("school"))
@@ -86,7 +83,6 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         Route("/api/city", city),
         Route("/api/needs", needs),
         Route("/api/schools/{school}", school),
-        Route("/api/rollout", rollout),
         Route("/api/events", events),
     ]
 

@@ -13,6 +13,7 @@ OWN = {
     "controller/offline_google/": "the stand-in's own store and schema",
     "controller/storage/": "the stores and locks that everything else opens by them",
     "monitoring/alerts/rules.py": "the rules that it writes itself",
+    "monitoring/web/runbooks.py": "pages that are a part of the program",
     "tools/": "builds and checks this project, and reads its files",
     "playbooks/": "reads by the controller's packages",
 }

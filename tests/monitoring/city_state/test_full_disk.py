@@ -122,7 +122,7 @@ def test_pages_are_told_of_needs_and_of_the_newest_measurement(city: City, tmp_p
         await monitor.keep(TelemetryBatch(values=[GaugeValue(KEY, time.time(), 0.0)]))
         telling = asyncio.create_task(monitor.tell())
         async with asyncio.timeout(10):
-            told = [await anext(stream) for _ in range(4)]
+            told = [(await anext(stream)).decode() for _ in range(4)]
         telling.cancel()
         return told
 
