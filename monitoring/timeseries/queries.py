@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from controller.telemetry.registry import DIRECTION, Metric
 from monitoring.timeseries.records import (
@@ -42,10 +43,15 @@ def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
     )
 
 
-def read_events(store: TimeSeriesStore, school: str, since: float, most: int) -> list[EventRecord]:
-    """A school's newest events, the oldest of them first."""
-    query = "SELECT at, kind, school, line, text FROM event WHERE school = ? AND at >= ? ORDER BY at DESC LIMIT ?"
-    return [EventRecord(*row) for row in reversed(store.rows(query, school, since, most))]
+def read_events(
+    store: TimeSeriesStore, school: str, since: float, most: int, until: float = math.inf
+) -> list[EventRecord]:
+    """A school's newest events of a time, the oldest of them first."""
+    query = (
+        "SELECT at, kind, school, line, text FROM event "
+        "WHERE school = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?"
+    )
+    return [EventRecord(*row) for row in reversed(store.rows(query, school, since, until, most))]
 
 
 def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAction]:
@@ -57,19 +63,21 @@ def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAct
     return [OperatorAction(*row) for row in store.rows(query, most)]
 
 
-def read_newest_rollouts(store: TimeSeriesStore) -> list[SpanRecord]:
+def read_newest_rollouts(store: TimeSeriesStore, until: float = math.inf) -> list[SpanRecord]:
     """The spans of the rollout that began last, but for single commands, and those of rollouts themselves.
 
     Of these the ones that have not ended come first: one that is lost stays known, however many ended well after it.
+    What is dated later than `until` was so by a clock that was put back since.
     """
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
-        "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT 1) "
+        "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' AND start <= ?1 ORDER BY start DESC LIMIT 1) "
         "AND level != 'command') OR (trace, id) IN "
-        "(SELECT trace, id FROM span WHERE level = 'rollout' ORDER BY ended = 0 DESC, start DESC LIMIT ?) "
-        "ORDER BY level = 'step', start LIMIT ?"
+        "(SELECT trace, id FROM span WHERE level = 'rollout' AND start <= ?1 "
+        "ORDER BY ended = 0 DESC, start DESC LIMIT ?2) "
+        "ORDER BY level = 'step', start LIMIT ?3"
     )
-    rows = store.rows(query, ROLLOUTS_REMEMBERED, SPANS_SHOWN)
+    rows = store.rows(query, until, ROLLOUTS_REMEMBERED, SPANS_SHOWN)
     return [read_span(row) for row in rows]
 
 

@@ -105,10 +105,11 @@ class TimeSeriesStore:
         return kept
 
     def delete_unknown(self, find_unknown: Callable[[SeriesAttributes], str | None], now: float) -> list[str]:
-        """Delete the series of schools and regions that are gone, and what is dated later than now; gives the schools.
+        """Delete the series of schools and regions that are gone; gives the schools.
 
-        A newest value that is dated later than now, because this machine's clock was put back, stays what was last
-        known; when it was heard is not known any more, so it stands for the present nowhere.
+        Nothing is deleted for being dated later than now: a machine that starts with a wrong clock would forget its
+        past. A newest value that is dated later than now, because this machine's clock was put back, stays what was
+        last known; when it was heard is not known any more, so it stands for the present nowhere.
 
         Raises:
             MonitorError: the store has schools, and none of them is known: it is another city's.
@@ -126,8 +127,6 @@ class TimeSeriesStore:
                 query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
                 connection.executemany(query, [(number,) for number in gone.values()])
             self.future = connection.execute(schema.DATE_FUTURE, (now, now + CLOCK_SECONDS)).rowcount
-            connection.execute("DELETE FROM span WHERE start > ?", (now,))
-            connection.execute("DELETE FROM event WHERE at > ?", (now,))
         self.load_index()
         return sorted(str(school) for school in lost)
 
