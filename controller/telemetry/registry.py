@@ -22,7 +22,6 @@ from controller.telemetry.naming import prometheus_name
 MOST_SCHOOLS = 1_280
 """The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
 MOST_REGIONS = 4
-
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
@@ -33,12 +32,8 @@ class Writer(StrEnum):
     PROBE = "probe"
 
 
-CONTROLLER_ONLY, PROBE_ONLY, ANYBODY, NOBODY = (
-    frozenset({Writer.CONTROLLER}),
-    frozenset({Writer.PROBE}),
-    frozenset(Writer),
-    frozenset[Writer](),
-)
+CONTROLLER_ONLY, PROBE_ONLY = frozenset({Writer.CONTROLLER}), frozenset({Writer.PROBE})
+ANYBODY, NOBODY = frozenset(Writer), frozenset[Writer]()
 
 
 class InstrumentKind(StrEnum):

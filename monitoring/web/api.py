@@ -15,6 +15,7 @@ from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LI
 from controller.telemetry.units import mbps_from_bits, ms_from_seconds
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
+from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
 from monitoring.timeseries.retention import LEVELS
 
@@ -101,7 +102,7 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
     }
     events: list[object] = [
         {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
-        for one in queries.read_events(monitor.store, school, since, EVENTS_SHOWN)
+        for one in queries.read_events(monitor.store, school, since, EVENTS_SHOWN, time.time() + CLOCK_SECONDS)
     ]
     return lines, events
 
