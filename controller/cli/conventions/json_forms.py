@@ -32,7 +32,6 @@ from controller.cli.conventions.json_documents import (
     PlaybookDocument,
     ProofDocument,
     RenderedDocument,
-    ReportDocument,
     RoundDocument,
     StarterDocument,
     WatchedDocument,
@@ -137,7 +136,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "report-integration": JsonForm(
             ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
         ),
-        "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
+        "report-bandwidth": JsonForm(("report bandwidth",), "controller.cli.measurement.report:ReportDocument"),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),
     }
