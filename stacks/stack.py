@@ -24,6 +24,7 @@ from stacks.applications.application import DeployedApplication
 from stacks.applications.application_backend import ApplicationBackend, ApplicationBackendArgs
 from stacks.applications.application_data import ApplicationData, ApplicationDataArgs
 from stacks.applications.application_jobs import ApplicationJobs, ApplicationJobsArgs
+from stacks.applications.restore_test import RestoreTest, RestoreTestArgs
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -254,7 +255,11 @@ def _declare_application(
         if data is not None and data.database is not None and any(one.runs_as == SCHEMA for one in jobs.values()):
             accounts[SCHEMA] = data.add_schema_account(data.database)
         if jobs:
-            ApplicationJobs(name, ApplicationJobsArgs(application, accounts, environment), opts=opts)
+            declared = ApplicationJobs(name, ApplicationJobsArgs(application, accounts, environment), opts=opts)
+            test = None if settings.database is None else settings.database.restore_test
+            if test is not None and data is not None and data.database is not None:
+                checks = {region: job for (named, region), job in declared.jobs.items() if named == test.check}
+                RestoreTest(name, RestoreTestArgs(test, application, data.database, checks), opts=opts)
     return backend.backend
 
 

@@ -32,6 +32,8 @@ CITY, OWN_NETWORK = "lab and not own_network and not alone", "own_network and no
 """What chooses the tests of the virtual city, and those of the lab that need none."""
 SHOWN = 6.0
 """Seconds from which the summary names a folder."""
+FILES = 12
+"""As many files of a part are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class PartResult:
     seconds: float
     folders: Mapping[str, float] = field(default_factory=dict)
     """Seconds of the tests themselves, by the folder of `tests/` that they stand in."""
+    files: Mapping[str, float] = field(default_factory=dict)
+    """The same by their file."""
 
 
 def list_parts(processors: int) -> tuple[tuple[Part, ...], ...]:
@@ -91,7 +95,8 @@ class Running:
             sys.stdout.buffer.write(self.said.read_bytes())
             sys.stdout.flush()
         seconds = self.ended - self.began
-        return PartResult(self.part.title, code, count_tests(self.report), seconds, seconds_by_folder(self.report))
+        files = measure_files(self.report)
+        return PartResult(self.part.title, code, count_tests(self.report), seconds, sum_by_folder(files), files)
 
 
 def list_variables() -> dict[str, str]:
@@ -155,25 +160,40 @@ def count_tests(report: Path) -> Counter[str]:
     return counts
 
 
-def seconds_by_folder(report: Path) -> dict[str, float]:
-    """The seconds that the tests took, by their folder of `tests/`; a fixture counts where it is used."""
+def measure_files(report: Path) -> dict[str, float]:
+    """The seconds that the tests took, by their file (`tests.plan.test_select`); a fixture counts where it is used."""
     found: dict[str, float] = {}
     if report.exists():
         for case in parse(report).iter("testcase"):  # noqa: S314 pytest wrote it for us
-            words = case.get("classname", "").split(".")
-            folder = words[1] if words[0] == "tests" and len(words) > 1 else words[0]
-            found[folder] = found.get(folder, 0.0) + float(case.get("time", "0"))
+            words = [word for word in case.get("classname", "").split(".") if not word.startswith("Test")]
+            file = ".".join(words)
+            found[file] = found.get(file, 0.0) + float(case.get("time", "0"))
+    return found
+
+
+def sum_by_folder(files: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of files, by their folder of `tests/`.
+
+    >>> sum_by_folder({"tests.plan.test_a": 1.0, "tests.plan.deep.test_b": 2.0, "tests.test_c": 4.0})
+    {'plan': 3.0, 'test_c': 4.0}
+    """
+    found: dict[str, float] = {}
+    for file, seconds in files.items():
+        words = file.split(".")
+        folder = words[1] if words[0] == "tests" and len(words) > 1 else words[0]
+        found[folder] = found.get(folder, 0.0) + seconds
     return found
 
 
 def format_minutes(ran: list[PartResult]) -> str:
-    """For each part a line with the minutes of its folders, the longest first; below 6 s nothing is said."""
+    """For each part the minutes of its folders, then of its longest files; below 6 s nothing is said."""
     rows = []
     for row in ran:
-        longest_first = sorted(row.folders.items(), key=lambda entry: -entry[1])
-        long = [f"{folder} {seconds / 60:.1f}" for folder, seconds in longest_first if seconds >= SHOWN]
-        if long:
-            rows.append(f"test: minutes of {row.title}: {', '.join(long)}")
+        for kind, found, most in (("", row.folders, len(row.folders)), ("the longest files of ", row.files, FILES)):
+            longest_first = sorted(found.items(), key=lambda entry: -entry[1])[:most]
+            long = [f"{name} {seconds / 60:.1f}" for name, seconds in longest_first if seconds >= SHOWN]
+            if long:
+                rows.append(f"test: minutes of {kind}{row.title}: {', '.join(long)}")
     return "\n".join(rows)
 
 

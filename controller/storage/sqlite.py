@@ -29,6 +29,8 @@ _LOOK_EVERY_SECONDS = 0.05
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LEAST_BYTES = 512
 """Of the smallest page that a database can have."""
+_MAGIC, _HEADER_BYTES, _OWNER_AT = b"SQLite format 3\0", 100, 68
+"""The beginning of every database, and where in it the application id stands (SQLite's file format, 1.3)."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LEFT = "It was left as it is"
 
@@ -196,13 +198,15 @@ def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
 
 
 def _is_own(path: Path, store: StoreFormat) -> bool:
-    """Whether the beginning of a damaged file still says that it is a store of this program's."""
-    try:
-        with closing(_connect_read_only(path)) as connection:
-            [(owner,)] = connection.execute("PRAGMA application_id").fetchall()
-    except sqlite3.Error:
-        return False
-    return bool(owner == store.application_id)
+    """Whether the beginning of a damaged file still says that it is a store of this program's.
+
+    Read without SQLite, which says nothing of a file that is cut short. Closing it lets go this process's locks on it;
+    nobody has a use for those of a damaged file.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    owner = header[_OWNER_AT : _OWNER_AT + 4]
+    return header.startswith(_MAGIC) and owner == store.application_id.to_bytes(4, "big")
 
 
 @dataclass(frozen=True)

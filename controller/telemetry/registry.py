@@ -51,12 +51,16 @@ class InstrumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different."""
+    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different.
+
+    `convention` is its name in OpenTelemetry's semantic conventions, under which other senders may give it.
+    """
 
     name: str
     meaning: str
     values: tuple[str, ...] = ()
     bound: int = 0
+    convention: str = ""
 
     @property
     def most(self) -> int:
@@ -67,16 +71,18 @@ class Attribute:
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
 LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
 REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
-FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"))
+FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+FOREIGN = "foreign"
+"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
     "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
-    "the city does not have, or which its sender may not say",
-    ("malformed", "too-large", "busy", "unknown", "no-token"),
+    "the city does not have, or which its sender may not say; foreign: only what is another system's",
+    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
 )
 
 

@@ -1,10 +1,21 @@
 """The units of figures: what is measured and shown is in Mbit/s and milliseconds, what is sent and kept in base units.
 
 A figure is converted where it is recorded, and again where a person is shown it; between the two it is in base units.
+Each unit has a range: what lies outside was never measured.
 """
 
 from __future__ import annotations
 
+import math
+
+from controller.telemetry.registry import DAY, InstrumentKind, Metric
+
+_MOST = {"1": 1.0, "s": float(DAY), "bit/s": 1e12, "{line}": 1, "{path}": 1, "{target}": 1, "{assessment}": 3}
+"""The highest value of a gauge by its unit: a ratio, a duration, a rate (that of a terabit Ethernet).
+
+Of one line, path or target a gauge says yes or no.
+"""
+_MOST_COUNTED = 1e6
 _BITS_IN_MEGABIT = 1_000_000
 _MILLISECONDS_IN_SECOND = 1_000
 
@@ -43,3 +54,25 @@ def ms_from_seconds(seconds: float) -> float:
     250.0
     """
     return seconds * _MILLISECONDS_IN_SECOND
+
+
+def find_range_fault(metric: Metric, value: float) -> str | None:
+    """Why a metric cannot have a value, for a message after its name; None where it can. A total has no highest value.
+
+    >>> from controller.telemetry.registry import LINE_LOSS, LINE_UP
+    >>> find_range_fault(LINE_LOSS, 7.5), find_range_fault(LINE_UP, -1), find_range_fault(LINE_UP, 0.5)
+    ('of 7.5, not 0 to 1', 'of -1, not 0 to 1', 'of 0.5, not a whole number')
+    >>> find_range_fault(LINE_UP, math.nan), find_range_fault(LINE_UP, 1)
+    ('that is no number', None)
+    """
+    if not math.isfinite(value):
+        return "that is no number"
+    counts = metric.unit.startswith("{")
+    most = _MOST.get(metric.unit, _MOST_COUNTED)
+    if metric.kind is not InstrumentKind.GAUGE or metric.moment:
+        most = math.inf
+    if not 0 <= value <= most:
+        return f"of {value:g}, not 0 to {most:g}" if math.isfinite(most) else f"of {value:g}, below 0"
+    if counts and metric.kind is InstrumentKind.GAUGE and not float(value).is_integer():
+        return f"of {value:g}, not a whole number"
+    return None

@@ -15,6 +15,7 @@ from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
+    FOREIGN,
     LINE,
     LINE_FLAPPING,
     LINE_SLOW,
@@ -191,8 +192,8 @@ def _list_telemetry(silent: int) -> tuple[Alert, ...]:
     ours = f'{{__name__=~"{_common_prefix()}.+", {prometheus_label(OVERFLOW)}="true"}}'
     named = f'label_replace({ours}, "metric", "$1", "__name__", "(.+)")'
     up, served = f'up{{job="{MONITOR_JOB}"}}', f'{MONITOR_REFUSED.prometheus}{{job="{MONITOR_JOB}"}}'
-    # "unknown" is what other systems send through the same collector: left out, told back, and no fault of anybody.
-    refused = f'{MONITOR_REFUSED.prometheus}{{{REASON.name}!="unknown"}}'
+    # What other systems send through the same collector is left out and told back, and is no fault of anybody.
+    refused = f'{MONITOR_REFUSED.prometheus}{{{REASON.name}!="{FOREIGN}"}}'
     return (
         Alert(
             "CollectorAbsent",

@@ -22,7 +22,7 @@ from controller.telemetry.registry import (
     Metric,
 )
 from monitoring.limits import REORDERED_SECONDS
-from monitoring.timeseries.records import GaugeValue, SeriesKey
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
 
 _BAD_AT_ZERO = frozenset(one.name for one in (LINE_UP, PATH_UP, DNS_UP, HTTP_UP))
 _BAD_ABOVE_ZERO = frozenset(one.name for one in (LINE_SLOW, LINE_FLAPPING, DEVICE_DRIFT, DEVICE_UNCONFIRMED))
@@ -51,7 +51,8 @@ Clock = Callable[[], Moment]
 class KnownValue:
     """What is known of a series. `heard`: when its newest value arrived; None where that is not known.
 
-    `since`: from when on it has told the same state. `running` is its arrival by the clock that runs on.
+    `since`: from when on it has told the same state. `running` is its arrival by the clock that runs on. `ended`: who
+    sends it says that it has no value now, which is no good news.
     """
 
     key: SeriesKey
@@ -62,6 +63,7 @@ class KnownValue:
     heard: float | None
     since: float
     running: float
+    ended: bool = False
 
     def measure_age(self, now: Moment) -> float:
         """For how many seconds nothing newer has arrived: by the clock that says more, for either may be wrong."""
@@ -71,7 +73,7 @@ class KnownValue:
 
     def is_fresh(self, now: Moment) -> bool:
         """Whether it may stand for the present."""
-        return self.measure_age(now) <= self.key[0].fresh
+        return not self.ended and self.measure_age(now) <= self.key[0].fresh
 
 
 class KnownValues:
@@ -126,6 +128,20 @@ class KnownValues:
             self._remember(replace(one, heard=heard, since=since), now)
             taken.append(replace(one, heard=heard, since=since))
         return taken
+
+    def end(self, ends: Iterable[SeriesEnd]) -> list[SeriesEnd]:
+        """Series without a value from now on; gives those that are forgotten. Bad news stands, as in any silence."""
+        forgotten = []
+        for one in ends:
+            before = self.by_key.get(one.key)
+            if before is None or one.at < before.at:
+                continue
+            if is_bad_news(one.key[0], before.value):
+                self.by_key[one.key] = replace(before, ended=True)
+            else:
+                del self.by_key[one.key]
+                forgotten.append(one)
+        return forgotten
 
     def load(self, values: Iterable[GaugeValue]) -> None:
         """Values as the store kept them; what it says of when they came holds."""

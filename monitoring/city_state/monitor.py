@@ -73,7 +73,6 @@ class Monitor:
         self._shown: dict[str, Tile] = {tile["id"]: tile for tile in self.present.tiles()}
         self._open = {school.id: school for school in self.present.list_open_schools()}
         """The schools that pages show: one is closed from a day on."""
-        self._needs = self.present.list_needs()
         self._shown_needs = self.build_needs()
         self._told_newest = self.present.newest
         self._looked = self._told_rollout = 0.0
@@ -94,8 +93,9 @@ class Monitor:
         early = len(batch.values) - len(believed)
         # All of it is of what the city has, and that bounds it.
         values = self.present.take(believed)
+        ends = self.present.end(batch.ends)
         self.rollouts.hear_life_signs(batch.signs)
-        kept = await self._write(replace(batch, values=values))
+        kept = await self._write(replace(batch, values=values, ends=ends))
         self.rollouts.take_spans(kept.spans)
         for event in batch.events:
             self.present.touched.add(event.school)
@@ -118,7 +118,7 @@ class Monitor:
 
     def build_needs(self) -> list[NeedView]:
         """The list of needs as it stands, for pages."""
-        return build_needs_view(self._needs, self.actions, time.time())
+        return build_needs_view(self.present.list_needs(), self.actions, time.time())
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
@@ -196,7 +196,6 @@ class Monitor:
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if every:
-            self._needs = self.present.list_needs()
             self._tell_needs()
             if self._told_newest != self.present.newest:
                 self._told_newest = self.present.newest

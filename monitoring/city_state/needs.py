@@ -13,9 +13,12 @@ from controller.model.measurement import Assessment
 from monitoring.city_state.school_facts import Impairment, LineFacts, SchoolFacts, StandingFact
 from monitoring.city_state.shared_patterns import SharedPattern, find_patterns
 
-NeedKind = Literal["feeder-silent", "cut-off", "line-down", "unconfirmed", "brown-out", "drift", "silent", "below"]
+NeedKind = Literal[
+    "feeder-silent", "region-down", "cut-off", "line-down", "unconfirmed", "brown-out", "drift", "silent", "below"
+]
 URGENCY: tuple[NeedKind, ...] = (
     "feeder-silent",
+    "region-down",
     "cut-off",
     "line-down",
     "unconfirmed",
@@ -24,13 +27,14 @@ URGENCY: tuple[NeedKind, ...] = (
     "silent",
     "below",
 )
-"""The most urgent first. A feed of the whole city that fell silent comes before all: nothing else is known then."""
+"""The most urgent first. What is of the whole city comes before its parts: a feed that fell silent, a lost region."""
 Cause = Literal["site", "area", "carrier", "line", "region", "feeder", "probe", "contract"] | Impairment
 
 LEAST_SILENT = 3
 """So many silent schools at least, and most of those ever heard, are the feeder's silence and not theirs."""
 COMMANDS: dict[NeedKind, str] = {
     "feeder-silent": "systemctl status tsunagu-run",
+    "region-down": "tsunagu measure --all",
     "cut-off": "tsunagu measure --school {school}",
     "line-down": "tsunagu measure --school {school}",
     "unconfirmed": "tsunagu drift --school {school}",
@@ -45,6 +49,8 @@ COMMANDS: dict[NeedKind, str] = {
 class Need:
     """Something that needs somebody. `school` is empty where it is of the whole city, `line` where it is of no line.
 
+    `region` names the region where it is one's.
+
     `since`: from when on; None where that is not known. `heard`: when it was last heard, where it is `stale`, so only
     what was last known. `causes` are likely ones, the likeliest first; none where nothing is known.
     """
@@ -58,6 +64,7 @@ class Need:
     stale: bool
     causes: tuple[Cause, ...] = ()
     patterns: tuple[SharedPattern, ...] = ()
+    region: str = ""
 
     @property
     def id(self) -> str:
@@ -66,7 +73,7 @@ class Need:
         >>> Need("line-down", "as-e01", "primary", 1, None, None, False).id
         'line-down:as-e01:primary'
         """
-        return f"{self.kind}:{self.school}:{self.line}".rstrip(":")
+        return ":".join(part for part in (self.kind, self.school, self.line, self.region) if part)
 
     @property
     def command(self) -> str:
@@ -81,11 +88,32 @@ def list_needs(schools: Sequence[SchoolFacts]) -> list[Need]:
     heard = [one for one in schools if one.probe != "never"]
     is_feeder = len(silent) >= LEAST_SILENT and 2 * len(silent) > len(heard)
     found = [need for school in schools for need in _list_school_needs(school, patterns)]
+    found = _gather_regions(found)
     if is_feeder:
         found = [one for one in found if one.kind != "silent"]
         last = max((one.heard_at for one in silent if one.heard_at is not None), default=None)
         found.append(Need("feeder-silent", "", "", len(silent), last, last, stale=True, causes=("feeder",)))
     return sorted(found, key=lambda one: (URGENCY.index(one.kind), one.since or 0.0, one.school, one.line))
+
+
+def _gather_regions(needs: list[Need]) -> list[Need]:
+    """The needs with those that follow from one lost region as one."""
+    by_region: dict[SharedPattern, list[Need]] = {}
+    others = []
+    for one in needs:
+        shared = next((pattern for pattern in one.patterns if pattern.kind == "region"), None)
+        if shared is not None and one.kind == "brown-out" and one.causes == ("region",):
+            by_region.setdefault(shared, []).append(one)
+        else:
+            others.append(one)
+    return [*others, *(_gather_region(shared, parts) for shared, parts in by_region.items())]
+
+
+def _gather_region(shared: SharedPattern, parts: Sequence[Need]) -> Need:
+    since = min((one.since for one in parts if one.since is not None), default=None)
+    stale = all(one.stale for one in parts)
+    heard = max((one.heard for one in parts if one.heard is not None), default=None) if stale else None
+    return Need("region-down", "", "", shared.count, since, heard, stale, ("region",), (shared,), shared.name)
 
 
 def find_most_urgent(school: SchoolFacts) -> NeedKind | None:

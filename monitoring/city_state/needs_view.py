@@ -45,6 +45,7 @@ class NeedView(TypedDict):
     urgency: int
     school: str | None
     line: str | None
+    region: str | None
     count: int
     since: str | None
     heard: str | None
@@ -87,6 +88,7 @@ def _build_need(need: Need, actions: OperatorActions, now: float) -> NeedView:
         "urgency": URGENCY.index(need.kind),
         "school": need.school or None,
         "line": need.line or None,
+        "region": need.region or None,
         "count": need.count,
         "since": format_known_time(need.since),
         "heard": format_known_time(need.heard),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TypedDict
@@ -23,7 +23,7 @@ from monitoring.city_state.school_facts import (
     ProbeState,
     read_school_facts,
 )
-from monitoring.timeseries.records import GaugeValue, SeriesKey
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
 
 
 class LineTimes(TypedDict):
@@ -109,6 +109,11 @@ class CityState:
             for one in self.values.values()
             if one.is_fresh(now) or (self.known.does_stand(one, now) and _name_place(one.key) in had)
         ]
+
+    def end(self, ends: Sequence[SeriesEnd]) -> list[SeriesEnd]:
+        """Series that have no value any more, as they are to be kept: bad news stands, of the rest nobody knows."""
+        self.touched.update(value for one in ends for name, value in one.key[1][:1] if name == SCHOOL.name)
+        return self.known.end(ends)
 
     def list_line_arrivals(self) -> list[GaugeValue]:
         """When each line was last heard, in seconds since 1970: how old what is served of it is."""

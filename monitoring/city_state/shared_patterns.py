@@ -32,7 +32,7 @@ _Shared = tuple[PatternKind, str, str]
 
 
 def find_patterns(schools: Sequence[SchoolFacts]) -> dict[tuple[str, str], tuple[SharedPattern, ...]]:
-    """The patterns of each line that is down or impaired, by school and line; the one with the largest share first."""
+    """The patterns of each line in trouble, by school and line; the largest share first, of equal ones the widest."""
     total: Counter[_Shared] = Counter()
     troubled: Counter[_Shared] = Counter()
     places: dict[tuple[str, str], list[_Shared]] = {}
@@ -51,7 +51,7 @@ def find_patterns(schools: Sequence[SchoolFacts]) -> dict[tuple[str, str], tuple
     }
     return {
         place: tuple(
-            sorted((found[one] for one in shared if one in found), key=lambda one: (-one.count / one.total, one.total))
+            sorted((found[one] for one in shared if one in found), key=lambda one: (-one.count / one.total, -one.total))
         )
         for place, shared in places.items()
     }

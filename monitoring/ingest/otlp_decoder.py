@@ -1,11 +1,12 @@
-"""How OTLP's protobuf becomes what the monitor keeps."""
+"""How OTLP becomes what the monitor keeps."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
@@ -19,8 +20,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.registry import METRICS, SCHOOL, InstrumentKind, Metric
+from controller.telemetry.units import find_range_fault
 from monitoring.ingest.arrival import NOT_NOW, Arrival, clean_text
 from monitoring.ingest.attributes import read_texts
+from monitoring.ingest.json_request import parse_json_request
 from monitoring.ingest.span_decoder import decode_logs, decode_traces
 from monitoring.ingest.wire_scan import refuse_many_messages
 from monitoring.limits import AHEAD_SECONDS, LARGEST_NUMBER, LONGEST_NAME, MOST_ITEMS, MOST_MESSAGES
@@ -29,46 +32,62 @@ from monitoring.timeseries.records import (
     CumulativeTotal,
     GaugeValue,
     MalformedRequest,
+    SeriesEnd,
     SeriesKey,
     TelemetryBatch,
 )
 
 _CUMULATIVE = wire.AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
+_DELTA = wire.AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+_NO_RECORDED_VALUE = wire.DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 _LARGEST_COUNT = 2**53
+OWN_PREFIX = "tsunagu."
+"""What a name of ours begins with; every other name is another system's."""
 _LONGEST_UNIT = 20
 
 Point = TypeVar("Point", wire.NumberDataPoint, wire.HistogramDataPoint)
 
 
-def decode_request(signal: str, body: bytes, arrival: Arrival) -> TelemetryBatch:
+def decode_request(signal: str, body: bytes, arrival: Arrival, *, is_json: bool = False) -> TelemetryBatch:
     """The content of a request for one of the three signals.
 
     Raises:
-        MalformedRequest: it is no protobuf message of that signal, or holds more than is taken at once.
+        MalformedRequest: it is no message of that signal in protobuf, or in JSON, or holds more than is taken at once.
     """
     decode, kind = _DECODERS[signal]
-    refuse_many_messages(body, cast("Descriptor", kind.DESCRIPTOR), MOST_MESSAGES)
-    try:
-        batch = decode(body, arrival)
-    except (DecodeError, UnicodeDecodeError):
-        message = f"the body is no OTLP protobuf request for {signal}"
-        raise MalformedRequest(message) from None
+    batch = decode(_read_request(body, kind, signal, is_json=is_json), arrival)
     if len(batch) > MOST_ITEMS:
         message = f"a request has at most {MOST_ITEMS} data points, spans or records, not {len(batch)}"
         raise MalformedRequest(message)
     return batch
 
 
-def _metrics(body: bytes, arrival: Arrival) -> TelemetryBatch:
+def _read_request(body: bytes, kind: type[Message], signal: str, *, is_json: bool) -> Message:
+    """The message of a body.
+
+    Raises:
+        MalformedRequest: it is none, or holds more than is taken at once.
+    """
+    if is_json:
+        return parse_json_request(body, kind, MOST_MESSAGES)
+    refuse_many_messages(body, cast("Descriptor", kind.DESCRIPTOR), MOST_MESSAGES)
+    try:
+        return kind.FromString(body)
+    except (DecodeError, UnicodeDecodeError):
+        message = f"the body is no OTLP protobuf request for {signal}"
+        raise MalformedRequest(message) from None
+
+
+def _decode_metrics(request: ExportMetricsServiceRequest, arrival: Arrival) -> TelemetryBatch:
     batch = TelemetryBatch()
-    for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+    for resource in request.resource_metrics:
         process = f"{arrival.writer}/{_process(resource.resource)}"
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
                 old = _find_deprecated(metric)
                 known = old.metric if old else METRICS.get(metric.name)
                 if known is None:
-                    batch.refused["a metric that the registry does not have"] += _size(metric)
+                    _leave(batch, metric)
                 elif arrival.writer not in known.writers:
                     batch.refused[f"{known.name} from a {arrival.writer}"] += _size(metric)
                 elif old is None and not is_same_unit(metric.unit, known.unit):
@@ -77,6 +96,14 @@ def _metrics(body: bytes, arrival: Arrival) -> TelemetryBatch:
                 else:
                     _take(batch, known, metric if old is None else _in_present_unit(metric, old), process, arrival)
     return batch
+
+
+def _leave(batch: TelemetryBatch, metric: wire.Metric) -> None:
+    """Leave out a metric that the registry does not have: a fault where its name is like ours, else another's."""
+    if metric.name.startswith(OWN_PREFIX):
+        batch.refused["a metric that the registry does not have"] += _size(metric)
+    else:
+        batch.foreign["a metric of another system"] += _size(metric)
 
 
 def _find_deprecated(metric: wire.Metric) -> DeprecatedName | None:
@@ -113,29 +140,83 @@ def _take(batch: TelemetryBatch, known: Metric, metric: wire.Metric, process: st
     match metric.WhichOneof("data"), known.kind:
         case "gauge", InstrumentKind.GAUGE:
             for dated, key, point in _points(batch, known, metric.gauge.data_points, process, arrival):
+                if point.flags & _NO_RECORDED_VALUE:
+                    batch.ends.append(SeriesEnd(key, dated[0]))
+                    continue
                 waited = arrival.measure_wait(point.time_unix_nano)
                 value = GaugeValue(key, dated[0], _number(point), dated[1], process, waited)
                 _add_value(batch, value, arrival.measure_skew(point.time_unix_nano) or 0.0, arrival)
         case "sum", InstrumentKind.COUNTER if _adds_up(metric.sum):
             for (at, _), key, point in _points(batch, known, metric.sum.data_points, process, arrival):
-                _add(batch, CumulativeTotal(key, process, point.start_time_unix_nano, at, _number(point)), arrival)
+                told_by = _tell_apart(process, known, point.attributes)
+                _add(batch, CumulativeTotal(key, told_by, point.start_time_unix_nano, at, _number(point)), arrival)
         case "histogram", InstrumentKind.HISTOGRAM if metric.histogram.aggregation_temporality == _CUMULATIVE:
             for (at, _), key, found in _points(batch, known, metric.histogram.data_points, process, arrival):
+                if (fault := _find_bucket_fault(known, found)) is not None:
+                    batch.refused[f"{known.name} {fault}"] += 1
+                    continue
+                told_by = _tell_apart(process, known, found.attributes)
                 counts = tuple(found.bucket_counts)
-                if tuple(found.explicit_bounds) == known.boundaries and len(counts) == len(known.boundaries) + 1:
-                    total = CumulativeTotal(key, process, found.start_time_unix_nano, at, found.sum, counts)
-                    _add(batch, total, arrival)
-                else:
-                    batch.refused[f"{known.name} with other boundaries"] += 1
+                _add(batch, CumulativeTotal(key, told_by, found.start_time_unix_nano, at, found.sum, counts), arrival)
         case _:
-            batch.refused[f"{known.name} that is no cumulative {known.kind}"] += _size(metric)
+            sent, wanted = _name_data(metric), _WANTED[known.kind]
+            batch.refused[f"{known.name} as {sent}; send {wanted}"] += _size(metric)
+
+
+_WANTED = {
+    InstrumentKind.GAUGE: "a gauge",
+    InstrumentKind.COUNTER: "a cumulative sum that only rises",
+    InstrumentKind.HISTOGRAM: "a cumulative histogram",
+}
+
+
+_TEMPORALITIES: Mapping[int, str] = {_CUMULATIVE: "cumulative", _DELTA: "delta"}
+
+
+def _name_data(metric: wire.Metric) -> str:
+    """What a metric was sent as, for people."""
+    match metric.WhichOneof("data"):
+        case "sum":
+            kind = "a sum that only rises" if metric.sum.is_monotonic else "a sum that rises and falls"
+            return f"{kind} ({_name_temporality(metric.sum.aggregation_temporality)})"
+        case "histogram":
+            return f"a histogram ({_name_temporality(metric.histogram.aggregation_temporality)})"
+        case "exponential_histogram":
+            return "an exponential histogram"
+        case other:
+            return f"a {other}" if other else "nothing"
+
+
+def _name_temporality(number: int) -> str:
+    return _TEMPORALITIES.get(number, "neither cumulative nor delta")
+
+
+def _find_bucket_fault(known: Metric, point: wire.HistogramDataPoint) -> str | None:
+    """Why a point of a histogram is refused, or None."""
+    wanted = ", ".join(f"{boundary:g}" for boundary in known.boundaries)
+    if tuple(point.explicit_bounds) != known.boundaries:
+        return f"with other boundaries; its are {wanted} (a view of the SDK sets them)"
+    if len(point.bucket_counts) != len(known.boundaries) + 1:
+        return "with more or fewer counts than buckets"
+    if not point.HasField("sum"):
+        return "without a sum"
+    return None if point.count == sum(point.bucket_counts) else "whose counts do not add up"
+
+
+def _tell_apart(process: str, known: Metric, pairs: Iterable[KeyValue]) -> str:
+    """Whose total a point is: what its extra attributes tell apart adds up, as totals of different processes do."""
+    own = {attribute.name for attribute in known.attributes} | {one.convention for one in known.attributes}
+    extra = {name: value for name, value in read_texts(pairs).items() if name not in own}
+    if not extra:
+        return process
+    return f"{process}/{hashlib.sha256(repr(sorted(extra.items())).encode()).hexdigest()[:16]}"
 
 
 def _add_value(batch: TelemetryBatch, value: GaugeValue, skew: float, arrival: Arrival) -> None:
     """Take a value that is a number, and, where it is a time, one that can have been, by the monitor's own clock."""
     metric = value.key[0]
-    if not math.isfinite(value.value) or abs(value.value) > LARGEST_NUMBER:
-        batch.refused[f"{metric.name} that is no number"] += 1
+    if (fault := find_range_fault(metric, value.value)) is not None:
+        batch.refused[f"{metric.name} {fault}"] += 1
     elif metric.moment and not 0 < value.value <= arrival.at + AHEAD_SECONDS:
         batch.refused[NOT_NOW] += 1
     else:
@@ -169,29 +250,37 @@ def _points(
         if point.time_unix_nano and skew is not None:
             batch.skews[process] = max(skew, batch.skews.get(process, skew))
         key = _key(known, point.attributes)
-        if key is None:
-            batch.refused[f"{known.name} with other attributes"] += 1
+        if isinstance(key, str):
+            batch.refused[f"{known.name} {key}"] += 1
+        elif isinstance(point, wire.NumberDataPoint) and not (
+            point.flags & _NO_RECORDED_VALUE or point.WhichOneof("value")
+        ):
+            batch.refused[f"{known.name} without a value"] += 1
         elif (unknown := arrival.names.find_unknown(key[1])) is not None:
             batch.refused[unknown] += 1
         elif (foreign := arrival.find_foreign(dict(key[1]).get(SCHOOL.name, ""))) is not None:
             batch.refused[foreign] += 1
         elif (dated := arrival.date_event(point.time_unix_nano)) is None:
             batch.refused[NOT_NOW] += 1
-        else:
+        elif known.kind is InstrumentKind.GAUGE or not point.flags & _NO_RECORDED_VALUE:
             yield dated, key, point
+        # A total that has no value now is what it was: what was counted has been.
 
 
-def _key(metric: Metric, pairs: Iterable[KeyValue]) -> SeriesKey | None:
+def _key(metric: Metric, pairs: Iterable[KeyValue]) -> SeriesKey | str:
+    """The series of a point, or what is wrong with its attributes; others than the registry's count for nothing."""
     found = read_texts(pairs)
     if found.get(OVERFLOW) == "true":
         return metric, OVERFLOWN
     attributes: list[tuple[str, str]] = []
     for attribute in metric.attributes:
-        value = found.pop(attribute.name, "")
-        if not value or len(value) > LONGEST_NAME or (attribute.values and value not in attribute.values):
-            return None
+        value = found.get(attribute.name) or found.get(attribute.convention, "")
+        if not value:
+            return f"without the attribute {attribute.name}"
+        if len(value) > LONGEST_NAME or (attribute.values and value not in attribute.values):
+            return f"with a {attribute.name} that it cannot have"
         attributes.append((attribute.name, value))
-    return None if found else (metric, tuple(attributes))
+    return metric, tuple(attributes)
 
 
 def _number(point: wire.NumberDataPoint) -> float:
@@ -208,8 +297,8 @@ def _process(resource: Resource) -> str:
     return (found.get("service.instance.id") or found.get("service.name", ""))[:LONGEST_NAME]
 
 
-_DECODERS: Mapping[str, tuple[Callable[[bytes, Arrival], TelemetryBatch], type[Message]]] = {
-    "metrics": (_metrics, ExportMetricsServiceRequest),
+_DECODERS: Mapping[str, tuple[Callable[[Any, Arrival], TelemetryBatch], type[Message]]] = {
+    "metrics": (_decode_metrics, ExportMetricsServiceRequest),
     "traces": (decode_traces, ExportTraceServiceRequest),
     "logs": (decode_logs, ExportLogsServiceRequest),
 }

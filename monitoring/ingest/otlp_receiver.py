@@ -1,4 +1,4 @@
-"""OTLP/HTTP: from senders that show a token; protobuf, gzip, bounded; acknowledged only when it is on the disk."""
+"""OTLP/HTTP from senders that show a token: protobuf or JSON, gzip, bounded; acknowledged when it is on the disk."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import asyncio
 import sqlite3
 import time
 import zlib
-from collections import Counter
 from collections.abc import Mapping
 
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.probe_words import parse_probe_word
-from controller.telemetry.registry import SIGNAL
+from controller.telemetry.registry import FOREIGN, SIGNAL
 from monitoring.city_state.monitor import Monitor
+from monitoring.ingest.answers import JSON, PROTOBUF, answer_refusal, answer_taken
 from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
 from monitoring.ingest.sender_tokens import SenderTokens
@@ -26,8 +23,6 @@ from monitoring.limits import LEAST_UNPACKED, MOST_DECODED, MOST_RATIO, MOST_SEN
 from monitoring.timeseries.records import MalformedRequest, TelemetryBatch
 from monitoring.timeseries.store_writer import StoreBusy
 
-PROTOBUF = "application/x-protobuf"
-_REASONS_SHOWN = 5
 _LONGEST_LENGTH = 20
 """Digits of a length that is worth reading as a number."""
 
@@ -43,12 +38,13 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
     async def take(request: Request) -> Response:
         signal = request.path_params["signal"]
         if signal not in SIGNAL.values:
-            return _refuse("the paths are /v1/traces, /v1/metrics and /v1/logs", 404)
+            return _refuse(request, "the paths are /v1/traces, /v1/metrics and /v1/logs", 404)
         sender = tokens.find_sender(request.headers.getlist("authorization"))
         if sender is None:
             # Before a byte of the body is read: whoever is not known costs nothing.
             monitor.refuse(signal, "no-token")
-            return _refuse("show the token of a controller or a probe", 401, {"WWW-Authenticate": "Bearer"})
+            headers = {"WWW-Authenticate": "Bearer"}
+            return _refuse(request, "show the token of a controller or a probe", 401, headers)
         now = time.time()
         skew = parse_probe_word(sender.school, request.headers.get, now).skew if sender.school else None
         arrival = Arrival(sender.writer, monitor.names, now, sender.school, skew)
@@ -70,39 +66,47 @@ async def _take(
         packed = await _read_packed(request)
         is_gzip = request.headers.get("content-encoding", "identity").lower() == "gzip"
         async with decoding:  # not on the loop: pages are answered meanwhile
-            batch = await asyncio.to_thread(_decode, signal, packed, arrival, is_gzip=is_gzip)
+            is_json = _read_media_type(request) == JSON
+            batch = await asyncio.to_thread(_decode, signal, packed, arrival, is_gzip=is_gzip, is_json=is_json)
         batch.refused.update(await monitor.keep(batch))
     except RequestTooLarge as error:
         monitor.refuse(signal, "too-large")
-        return _refuse(str(error), 413)
+        return _refuse(request, str(error), 413)
     except MalformedRequest as error:
         monitor.refuse(signal, "malformed")
-        return _refuse(str(error), 400)
+        return _refuse(request, str(error), 400)
     except (StoreBusy, sqlite3.Error):
         monitor.refuse(signal, "busy")
-        return _refuse("the store does not keep up or cannot be written", 503, {"Retry-After": "1"})
+        return _refuse(request, "the store does not keep up or cannot be written", 503, {"Retry-After": "1"})
     except ClientDisconnect:
         return Response(status_code=400)
     if batch.refused:
         monitor.refuse(signal, "unknown")
-    return Response(_answer(signal, batch.refused), media_type=PROTOBUF)
+    elif batch.foreign:
+        monitor.refuse(signal, FOREIGN)
+    return answer_taken(signal, batch, _read_media_type(request))
 
 
-def _refuse(reason: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    return PlainTextResponse(f"{reason}\n", status, headers)
+def _refuse(request: Request, reason: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    return answer_refusal(reason, status, _read_media_type(request), headers)
+
+
+def _read_media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _unsupported(request: Request) -> Response | None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != PROTOBUF:
-        return _refuse(f"send OTLP as {PROTOBUF}, not {kind[:80] or 'without a content type'}", 415)
+    kind = _read_media_type(request)
+    if kind not in (PROTOBUF, JSON):
+        shown = kind[:80] or "without a content type"
+        return _refuse(request, f"send OTLP as {PROTOBUF} or {JSON}, not {shown}", 415)
     if request.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
-        return _refuse("the encodings are gzip and identity", 415, {"Accept-Encoding": "gzip"})
+        return _refuse(request, "the encodings are gzip and identity", 415, {"Accept-Encoding": "gzip"})
     return None
 
 
-def _decode(signal: str, packed: bytes, arrival: Arrival, *, is_gzip: bool) -> TelemetryBatch:
-    return decode_request(signal, _unpacked(packed) if is_gzip else packed, arrival)
+def _decode(signal: str, packed: bytes, arrival: Arrival, *, is_gzip: bool, is_json: bool) -> TelemetryBatch:
+    return decode_request(signal, _unpacked(packed) if is_gzip else packed, arrival, is_json=is_json)
 
 
 async def _read_packed(request: Request) -> bytes:
@@ -147,28 +151,3 @@ def _unpacked(packed: bytes) -> bytes:
         message = "the body is no whole gzip"
         raise MalformedRequest(message)
     return body
-
-
-def _answer(signal: str, refused: Counter[str]) -> bytes:
-    """OTLP's answer; it tells how much was not taken, and why."""
-    count = refused.total()
-    reasons = "; ".join(f"{reason} ({number})" for reason, number in refused.most_common(_REASONS_SHOWN))
-    match signal:
-        case "metrics":
-            metrics = ExportMetricsServiceResponse()
-            if count:
-                metrics.partial_success.rejected_data_points = count
-                metrics.partial_success.error_message = reasons
-            return metrics.SerializeToString()
-        case "traces":
-            traces = ExportTraceServiceResponse()
-            if count:
-                traces.partial_success.rejected_spans = count
-                traces.partial_success.error_message = reasons
-            return traces.SerializeToString()
-        case _:
-            logs = ExportLogsServiceResponse()
-            if count:
-                logs.partial_success.rejected_log_records = count
-                logs.partial_success.error_message = reasons
-            return logs.SerializeToString()

@@ -38,26 +38,29 @@ _PARENT = re.compile(r"[0-9a-f]{16}")
 _PLANNED = TypeAdapter(dict[str, dict[str, list[str]]])
 
 
-def decode_traces(body: bytes, arrival: Arrival) -> TelemetryBatch:
+def decode_traces(request: ExportTraceServiceRequest, arrival: Arrival) -> TelemetryBatch:
     """The spans that have ended."""
     batch = TelemetryBatch()
-    for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+    for resource in request.resource_spans:
         for scope in resource.scope_spans:
             for span in scope.spans:
-                _take(batch, _ended_span(span), arrival)
+                if any(one.key.startswith(_PREFIX) for one in span.attributes):
+                    _take(batch, _ended_span(span), arrival)
+                else:
+                    batch.foreign["a span of another system"] += 1
     return batch
 
 
-def decode_logs(body: bytes, arrival: Arrival) -> TelemetryBatch:
+def decode_logs(request: ExportLogsServiceRequest, arrival: Arrival) -> TelemetryBatch:
     """Events, and the spans that began."""
     batch = TelemetryBatch()
-    for resource in ExportLogsServiceRequest.FromString(body).resource_logs:
+    for resource in request.resource_logs:
         for scope in resource.scope_logs:
             for record in scope.log_records:
                 attributes = read_texts(record.attributes)
-                kind = _KINDS.get(attributes.get("event", ""))
+                kind = find_event_kind(record.event_name, attributes.get("event", ""))
                 if kind is None:
-                    batch.refused["a record whose event is none of ours"] += 1
+                    _leave(batch, record.event_name, attributes.get("event", ""))
                 elif arrival.writer not in EVENT_WRITERS[kind]:
                     batch.refused[f"the event {kind} from a {arrival.writer}"] += 1
                 elif kind is EventKind.SPAN_STARTED:
@@ -67,6 +70,25 @@ def decode_logs(body: bytes, arrival: Arrival) -> TelemetryBatch:
                 else:
                     _take_event(batch, kind, record, attributes, arrival)
     return batch
+
+
+def find_event_kind(name: str, attribute: str) -> EventKind | None:
+    """What an event is about: by its name, as OTLP has it, else by the attribute of senders that give none.
+
+    >>> find_event_kind("tsunagu.line-down", ""), find_event_kind("", "drift")
+    (<EventKind.LINE_DOWN: 'line-down'>, <EventKind.DRIFT: 'drift'>)
+    >>> find_event_kind("k8s.pod.started", "") is None
+    True
+    """
+    return _KINDS.get(name.removeprefix(_PREFIX) if name.startswith(_PREFIX) else attribute)
+
+
+def _leave(batch: TelemetryBatch, name: str, attribute: str) -> None:
+    """Leave out a record: a fault where it says that it is an event of ours, else another system's log."""
+    if name.startswith(_PREFIX) or (attribute and not name):
+        batch.refused["a record whose event is none of ours"] += 1
+    else:
+        batch.foreign["a record of another system"] += 1
 
 
 def _take_sign(batch: TelemetryBatch, record: LogRecord) -> None:

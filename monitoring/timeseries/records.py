@@ -64,6 +64,14 @@ class CumulativeTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesEnd:
+    """A series has no value any more from a time on: who sent it says so (OTLP's "no recorded value")."""
+
+    key: SeriesKey
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecord:
     """Something that people want to know of."""
 
@@ -125,12 +133,13 @@ class OperatorAction:
 
 @dataclass
 class TelemetryBatch:
-    """All of one request; `refused` counts what was not taken, by why.
+    """All of one request. `refused` counts what was not taken, by why; `foreign` what nobody meant for us.
 
     `skews`: by how many seconds each sender's clock is ahead of the monitor's, also of one whose values are refused.
     """
 
     values: list[GaugeValue] = field(default_factory=list)
+    ends: list[SeriesEnd] = field(default_factory=list)
     totals: list[CumulativeTotal] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     spans: list[SpanRecord] = field(default_factory=list)
@@ -138,10 +147,11 @@ class TelemetryBatch:
     actions: list[OperatorAction] = field(default_factory=list)
     skews: dict[str, float] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
-        kept = len(self.values) + len(self.totals) + len(self.events) + len(self.spans) + len(self.signs)
-        return kept + self.refused.total()
+        kept = (self.values, self.ends, self.totals, self.events, self.spans, self.signs)
+        return sum(len(one) for one in kept) + self.refused.total() + self.foreign.total()
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ SET at = excluded.at, value = excluded.value, heard = excluded.heard, since = ex
 DATE_FUTURE = """
 UPDATE latest SET at = min(at, ?1), heard = 0, since = min(since, ?1) WHERE heard > ?2 OR at > ?2
 """
+END_LATEST = "DELETE FROM latest WHERE series = ? AND at <= ?"
 ADD_BIN = """
 INSERT INTO bin (step, series, at, n, total, least, most) VALUES (1, ?, ?, 1, ?, ?, ?)
 ON CONFLICT (step, series, at) DO UPDATE SET n = n + 1, total = total + excluded.total,

@@ -134,6 +134,8 @@ class TimeSeriesStore:
     def _write_batch(self, connection: sqlite3.Connection, batch: TelemetryBatch) -> KeptBatch:
         refused = Counter[str]()
         values = self._write_values(connection, batch.values)
+        ended = [(self._ids[one.key], one.at) for one in batch.ends if one.key in self._ids]
+        connection.executemany(schema.END_LATEST, ended)
         self._write_totals(connection, batch.totals, refused)
         events = [(one.at, one.kind, one.school, one.line, one.text) for one in batch.events]
         connection.executemany(schema.ADD_EVENT, events)

@@ -38,6 +38,7 @@ ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "certificatemanager.DnsAuthorization": ("roles/certificatemanager.owner",),
     "cloudidentity.Group": (ADMIN_CONSOLE,),
     "cloudrunv2.Job": _RUN,
+    "cloudrunv2.JobIamMember": _RUN,
     "cloudrunv2.Service": _RUN,
     "cloudrunv2.ServiceIamMember": _RUN,
     "compute.BackendService": _BALANCER,

@@ -21,6 +21,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
                     service: {health-path: /healthz, start-seconds: 240, timeout-seconds: 300, requests-at-once: 80}}
           database: {edition: ..., tier: ..., availability: ..., disk-gigabytes: ..., backups: ..., log-days: ...,
                      primary: tokyo, standby: osaka, generation: 1, vault: attached,   # optional
+                     restore-test: {image: ..., check: look},   # optional; `look` is one of the jobs
                      operations: [{designate: osaka}, {switchover: osaka}]}   # optional: what was done since
           files: {old-versions-days: 90, copies: {region: osaka, retention-days: 30, locked: true}}   # optional
           jobs: {year-end: {image: ..., timeout-minutes: 60, retries: 1}}   # optional
@@ -58,8 +59,9 @@ from stacks.settings.regions import (
     choose_shared_location,
     choose_standby,
 )
-from stacks.settings.services.backups import CopiesSettings, Vaulting, VaultSettings
-from stacks.settings.services.containers import Resources, ServiceSettings
+from stacks.settings.services.backups import ATTACHED, CopiesSettings, RestoreTestSettings, Vaulting, VaultSettings
+from stacks.settings.services.containers import LONGEST_TASK, Resources, ServiceSettings
+from stacks.settings.services.images import Image
 from stacks.settings.services.web_firewall import WebFirewallSettings
 from stacks.unverified import UnverifiedProperty
 
@@ -69,10 +71,6 @@ Environment = Literal["lab", "staging", "production"]
 HostName = Annotated[
     str, Field(max_length=253, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
 ]
-Image = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
-]
-"""A container in a registry of one region, by its digest."""
 ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$")]
 ServiceAccount = Annotated[
     str,
@@ -82,8 +80,6 @@ ServiceAccount = Annotated[
 SCHEMA: Final = "schema"
 """Whoever makes a database's tables, in place of the application."""
 HALF_A_YEAR = 184
-LONGEST_TASK = 7 * 24 * 60
-"""Minutes: Google ends a task of a Cloud Run job after seven days."""
 MOST_LOG_DAYS: Mapping[str, int] = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
 """How many days of transaction logs Cloud SQL keeps in each edition."""
 
@@ -149,6 +145,7 @@ class DatabaseSettings(StrictModel):
     Left out, the engine gives a name that was never used, and no operation is possible: good for the lab alone.
     `connectors_only` refuses whoever does not come by Google's connectors or proxy. `query_insights` keeps what queries
     cost. `final_backup_days` is how long the last backup is kept that is made when an instance is deleted.
+    `restore_test` declares a job that restores the newest backup, beside what lives.
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]
@@ -165,6 +162,7 @@ class DatabaseSettings(StrictModel):
     connectors_only: bool = True
     query_insights: bool = True
     final_backup_days: int = Field(default=30, ge=1, le=365)
+    restore_test: RestoreTestSettings | None = None
 
 
 class FilesSettings(StrictModel):
@@ -264,7 +262,26 @@ class ApplicationSettings(StrictModel):
         if self.database is None and any(job.runs_as == SCHEMA for job in self.jobs.values()):
             message = f"`runs-as: {SCHEMA}` is for a job that makes tables, and this application has no `database`"
             raise ValueError(message)
+        message = self._find_restore_test_problem()
+        if message:
+            raise ValueError(message)
         return self
+
+    def _find_restore_test_problem(self) -> str:
+        """Why the database's restore test cannot be; "" where it can, or where there is none."""
+        database = self.database
+        if database is None or database.restore_test is None:
+            return ""
+        check = database.restore_test.check
+        if check not in self.jobs or self.jobs[check].runs_as == SCHEMA:
+            return f"`restore-test.check` is {check!r}: name a job of this application that runs as the application"
+        if database.generation is None:
+            return "`restore-test` needs `generation`: without it nobody knows the instance's name beforehand"
+        if database.vault == ATTACHED:
+            return (
+                "`restore-test` restores Cloud SQL's own backups, and `vault: attached` turns them off: leave one out"
+            )
+        return ""
 
 
 def _read_truth(value: object) -> object:

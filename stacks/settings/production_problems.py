@@ -88,6 +88,8 @@ def _find_instance_problems(place: tuple[str, ...], hosting: CloudRunHosting) ->
 
 def _list_images(place: tuple[str, ...], application: ApplicationSettings) -> Iterator[tuple[tuple[str, ...], str]]:
     yield from (((*place, "jobs", job, "image"), one.image) for job, one in application.jobs.items())
+    if application.database is not None and application.database.restore_test is not None:
+        yield (*place, "database", "restore-test", "image"), application.database.restore_test.image
     if isinstance(application.hosting, CloudRunHosting):
         yield (*place, "hosting", "image"), application.hosting.image
 

@@ -43,6 +43,8 @@ def find_region_problems(configured: StackConfiguration) -> Iterator[RegionProbl
         ]
         if isinstance(application.hosting, CloudRunHosting):
             images.append(((*place, "hosting", "image"), application.hosting.image))
+        if application.database is not None and application.database.restore_test is not None:
+            images.append(((*place, "database", "restore-test", "image"), application.database.restore_test.image))
         for where, image in images:
             yield from _find_image_problems(where, image, configured)
     yield from _find_names_given_twice(configured)

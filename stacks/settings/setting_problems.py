@@ -36,7 +36,9 @@ BLOCK_OF_A_REGION = 24
 """The part of the services' range that Cloud SQL takes in each region."""
 BRIDGE_OF_CLOUD_SQL = IPv4Network("172.17.0.0/16")
 """Cloud SQL's own containers stand there: an instance has no address in it, and answers nobody who has."""
-_PLUS = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)|db-c4a-highmem-(1|4|8|16|32|48|64|72)")
+_PLUS = re.compile(r"db-perf-optimized-N-(2|4|8|16|32|48|64|80|96|128)")
+_OTHER_DISKS = "db-c4a-"
+"""Machines that take no SSD persistent disk, which is what a database of the stack has: changed, it is another one."""
 _CUSTOM = re.compile(r"db-custom-([1-9]\d{0,2})-([1-9]\d{0,6})")
 MOST_PROCESSORS = 96
 LEAST_MEMORY, MEMORY_STEP = 3_840, 256
@@ -92,6 +94,7 @@ def count_needed_addresses(applications: Iterable[ApplicationSettings]) -> int:
     for application in applications:
         if isinstance(application.hosting, CloudRunHosting):
             needed += application.hosting.instances[1] * ADDRESSES_AN_INSTANCE * REVISIONS + len(application.jobs)
+            needed += application.database is not None and application.database.restore_test is not None
     return needed
 
 
@@ -186,14 +189,11 @@ def _find_client_problems(configured: StackConfiguration) -> Iterator[RegionProb
 def _find_tier_problems(place: tuple[str, ...], database: DatabaseSettings) -> Iterator[RegionProblem]:
     tier = database.tier
     if database.edition == "ENTERPRISE_PLUS":
-        if not _PLUS.fullmatch(tier):
-            yield (
-                place,
-                (
-                    f"edition ENTERPRISE_PLUS has no tier {tier!r}: take db-perf-optimized-N-2 (4, 8, 16, 32, 48, 64, "
-                    "80, 96, 128) or db-c4a-highmem-1 (4, 8, 16, 32, 48, 64, 72)"
-                ),
-            )
+        plus = "db-perf-optimized-N-2 (4, 8, 16, 32, 48, 64, 80, 96, 128)"
+        if tier.startswith(_OTHER_DISKS):
+            yield place, f"{tier!r} takes no disk of the kind PD_SSD, which the stack's databases have: take {plus}"
+        elif not _PLUS.fullmatch(tier):
+            yield place, f"edition ENTERPRISE_PLUS has no tier {tier!r}: take {plus}"
         return
     custom = _CUSTOM.fullmatch(tier)
     if custom is None:
@@ -215,6 +215,9 @@ def _find_log_problems(place: tuple[str, ...], database: DatabaseSettings) -> It
     most = MOST_LOG_DAYS[database.edition]
     if database.log_days > most:
         yield place, f"edition {database.edition} keeps transaction logs for at most {most} days"
+    if database.log_days > database.backups:
+        message = f"logs of {database.log_days} days need as many backups, and `backups` is {database.backups}"
+        yield place, f"{message}: keep fewer days of logs, or more backups"
 
 
 def _explain_custom_tier(processors: int, memory: int) -> str:

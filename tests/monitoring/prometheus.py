@@ -131,11 +131,12 @@ def watching(folder: Path, target: str) -> Iterator[Watch]:
 
 
 @contextmanager
-def process(folder: Path, *words: str) -> Iterator[None]:
+def process(folder: Path, *words: str) -> Iterator[int]:
+    """A program while it runs; gives its process id."""
     log = folder / f"{Path(words[0]).name}.log"
     with log.open("wb") as output, subprocess.Popen(words, stdout=output, stderr=output, cwd=folder) as started:
         try:
-            yield
+            yield started.pid
         finally:
             started.terminate()
             try:

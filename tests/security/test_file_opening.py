@@ -46,6 +46,7 @@ READS = {
     "controller/rollout/durable/rollout_store.py": "a record in the controller's own store",
     "controller/starter/write_city.py": "files that are a part of the program",
     "controller/telemetry/writer_tokens.py": "the operators' tokens: owner and mode are checked, by rules of their own",
+    "stacks/applications/restore_test.py": "the script that it hands over, a part of the program",
 }
 
 

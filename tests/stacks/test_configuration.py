@@ -86,12 +86,17 @@ def test_a_job_says_all_of_it(key: str) -> None:
     ("path", "taken", "refused"),
     [
         (f"{DATABASE}/disk-gigabytes", (10, 65_536), (9, 65_537)),
-        (f"{DATABASE}/backups", (7, 365), (6, 366)),
+        # Not fewer than there are days of logs: 14 in production.
+        (f"{DATABASE}/backups", (14, 365), (6, 366)),
         (f"{DATABASE}/log-days", (1, 35), (0, -1)),
         (f"{DATABASE}/generation", (1, 2), (0, -1)),
         (f"{DATABASE}/edition", ("ENTERPRISE_PLUS",), ("enterprise", "PLUS", "ENTERPRISE")),
         (f"{DATABASE}/availability", ("REGIONAL",), ("ZONAL", "zonal", "GLOBAL")),
-        (f"{DATABASE}/tier", ("db-perf-optimized-N-2", "db-c4a-highmem-72"), ("db-x", "x-db-1", "xdb-1", "")),
+        (
+            f"{DATABASE}/tier",
+            ("db-perf-optimized-N-2", "db-perf-optimized-N-128"),
+            ("db-c4a-highmem-72", "db-x", "x-db-1", "xdb-1", ""),
+        ),
         (f"{DATABASE}/primary", ("tokyo", "osaka"), ("seoul", "")),
         (f"{AFFAIRS}/files/old-versions-days", (7, 3650), (6, 3651)),
         (f"{AFFAIRS}/host", ("a", "a-b", "1"), ("-a", "a-", "A", "a.b", "")),

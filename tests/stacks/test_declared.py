@@ -122,6 +122,9 @@ def test_the_list_of_used_types_is_right(city: City, deployed: Deployed, tmp_pat
     used |= {one.type for one in declare(open_to_the_internet(tmp_path), configured("lab"))[0].declared}
     jobs = changed("lab", {"applications/staff-ai/jobs": {"year-end": JOB}})
     used |= {one.type for one in declare(city, jobs)[0].declared}
+    test = {"image": JOB["image"], "check": "look"}
+    tested = {"applications/affairs/jobs": {"look": JOB}, "applications/affairs/database/restore-test": test}
+    used |= {one.type for one in declare(city, changed("production", tested))[0].declared}
     used |= {one.type for hosting in (SAAS, ON_PREMISES) for one in declare(city, hosted("lab", hosting))[0].declared}
     listed = (ROOT / "tools/gcp_types.txt").read_text(encoding="utf-8").splitlines()
     assert sorted(one for one in used if one.startswith("gcp:")) == [one for one in listed if one.startswith("gcp:")]

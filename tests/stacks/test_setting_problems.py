@@ -326,3 +326,15 @@ def test_a_range_that_the_city_uses_is_refused(city: City) -> None:
     ):
         with pytest.raises(ConfigurationRefused, match=rf"network\.tokyo: {re.escape(block)} overlaps .* of {whose}"):
             declare(city, changed("lab", {"network/tokyo": block}))
+
+
+def test_logs_of_more_days_than_there_are_backups_are_refused() -> None:
+    """The generated configurations of the soak found it: Google refuses it in the middle of a deployment."""
+    assert changed("production", {f"{DATABASE}/backups": 13, f"{DATABASE}/log-days": 13})
+    message = refusal("production", {f"{DATABASE}/backups": 12, f"{DATABASE}/log-days": 13})
+    assert "logs of 13 days need as many backups, and `backups` is 12" in message
+
+
+def test_a_machine_that_takes_other_disks_is_refused() -> None:
+    message = refusal("production", {f"{DATABASE}/tier": "db-c4a-highmem-4"})
+    assert "'db-c4a-highmem-4' takes no disk of the kind PD_SSD" in message

@@ -72,13 +72,17 @@ def test_the_summary_says_where_the_minutes_went(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     cases = "".join(
         f'<testcase classname="{name}" name="x" time="{seconds}"/>'
-        for name, seconds in (("tests.lab.test_a", 60.0), ("tests.lab.test_b", 30.0), ("tests.plan.test_c", 0.5))
+        for name, seconds in (("tests.lab.test_a", 60.0), ("tests.lab.test_b.TestB", 30.0), ("tests.plan.test_c", 0.5))
     )
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
-    folders = run_tests.seconds_by_folder(report)
+    files = run_tests.measure_files(report)
+    folders = run_tests.sum_by_folder(files)
     assert folders == {"lab": 90.0, "plan": 0.5}
-    ran = run_tests.PartResult("the lab", 0, Counter(passed=3), 95.0, folders)
-    assert run_tests.format_minutes([ran]) == "test: minutes of the lab: lab 1.5"
+    ran = run_tests.PartResult("the lab", 0, Counter(passed=3), 95.0, folders, files)
+    assert run_tests.format_minutes([ran]).splitlines() == [
+        "test: minutes of the lab: lab 1.5",
+        "test: minutes of the longest files of the lab: tests.lab.test_a 1.0, tests.lab.test_b 0.5",
+    ]
 
 
 @pytest.mark.parametrize(("mark", "by_the_terminal"), [("", True), ("@pytest.mark.lab", False)])

@@ -51,6 +51,7 @@ _POLICIES = _compute("SecurityPolicy", "RegionSecurityPolicy")
 _MAP = ("gcp:certificatemanager/certificateMap:CertificateMap",)
 _KEY = ("gcp:kms/cryptoKey:CryptoKey",)
 _RUN = ("gcp:cloudrunv2/service:Service",)
+_JOB = ("gcp:cloudrunv2/job:Job",)
 _DATABASE = ("gcp:sql/databaseInstance:DatabaseInstance",)
 _VAULT = ("gcp:backupdisasterrecovery/backupVault:BackupVault",)
 _PLAN = ("gcp:backupdisasterrecovery/backupPlan:BackupPlan",)
@@ -109,6 +110,7 @@ TABLE: tuple[ReferenceRule, ...] = (
     ReferenceRule("cloudrunv2.*", "network", _NETWORK),
     ReferenceRule("cloudrunv2.*", "subnetwork", _SUBNETWORK),
     ReferenceRule("cloudrunv2.ServiceIam*", "name", _RUN, "belongs"),
+    ReferenceRule("cloudrunv2.JobIam*", "name", _JOB, "belongs"),
     ReferenceRule("iap.WebCloudRunServiceIam*", "cloudRunServiceName", _RUN, "belongs"),
     ReferenceRule("iap.WebBackendServiceIam*", "webBackendService", _compute("BackendService"), "belongs"),
     ReferenceRule(

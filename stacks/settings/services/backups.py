@@ -6,8 +6,11 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
+from stacks.settings.services.containers import LONGEST_TASK
+from stacks.settings.services.images import Image
 
 ATTACHED: Final = "attached"
 Vaulting = Literal["attached", "detached"]
@@ -24,6 +27,19 @@ class CopiesSettings(StrictModel):
     region: RegionId
     retention_days: int = Field(default=30, ge=1, le=3_650)
     locked: bool = True
+
+
+class RestoreTestSettings(StrictModel):
+    """A job that restores the newest backup into an instance of its own, has it looked at, and deletes it.
+
+    `image` is Google's command-line tool, in the stack's own registry. `check` names the application's job that looks:
+    it is run once more, with `DATABASE_INSTANCE` of the copy. A backup older than `most_hours` fails the test.
+    """
+
+    image: Image
+    check: Identifier
+    most_hours: int = Field(default=26, ge=1, le=8_784)
+    timeout_minutes: int = Field(default=360, ge=10, le=LONGEST_TASK)
 
 
 class VaultSettings(StrictModel):

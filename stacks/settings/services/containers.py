@@ -15,6 +15,8 @@ from pydantic import Field, model_validator
 
 from controller.model.yaml_source import StrictModel
 
+LONGEST_TASK = 7 * 24 * 60
+"""Minutes: Google ends a task of a Cloud Run job after seven days."""
 LEAST_MEMORY = 512
 MEMORY: Mapping[int, tuple[int, int]] = {
     1: (LEAST_MEMORY, 4_096),

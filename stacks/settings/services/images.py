@@ -6,6 +6,14 @@ the other one, and those must not ask the lost region for their image.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
+Image = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9-]{1,38}[0-9]-docker\.pkg\.dev/[a-z0-9._/-]{1,300}@sha256:[0-9a-f]{64}$")
+]
+"""A container in a registry of one region, by its digest."""
 REPOSITORY = "applications"
 """The stack's repository, by the same name in each of its regions."""
 _HOST = "-docker.pkg.dev"

@@ -20,7 +20,7 @@ APPLICATION = "ledger"
 POLICIES = "examples/minato"
 CHANGES = 4
 """Changes of one configuration, each a deployment."""
-_TIERS = ("db-perf-optimized-N-2", "db-perf-optimized-N-4", "db-perf-optimized-N-8", "db-c4a-highmem-4")
+_TIERS = ("db-perf-optimized-N-2", "db-perf-optimized-N-4", "db-perf-optimized-N-8")
 _NETWORK = {"tokyo": "10.250.32.0/22", "osaka": "10.250.40.0/21"}
 _GROWN = "10.250.32.0/21"
 _TAIPEI = {"id": "taipei", "location": "asia-east1", "name": "Taipei"}
@@ -96,7 +96,8 @@ def _resize_database(values: Values, rng: Random) -> None:
     database = _find_database(values)
     database["tier"] = rng.choice(_TIERS)
     database["disk-gigabytes"] += rng.choice((0, 10, 250))
-    database["backups"], database["log-days"] = rng.randint(7, 60), rng.randint(1, 14)
+    database["backups"] = rng.randint(7, 60)
+    database["log-days"] = rng.randint(1, min(14, database["backups"]))
 
 
 def _keep_longer(values: Values, rng: Random) -> None:
@@ -118,6 +119,16 @@ def _add_job(values: Values, rng: Random) -> None:
 
 def _drop_jobs(values: Values, _rng: Random) -> None:
     values["tsunagu:applications"][APPLICATION].pop("jobs", None)
+    _find_database(values).pop("restore-test", None)
+
+
+def _add_restore_test(values: Values, rng: Random) -> None:
+    """A restore test by one of the jobs, which is added where there is none."""
+    application = values["tsunagu:applications"][APPLICATION]
+    if not application.get("jobs"):
+        _add_job(values, rng)
+    test = {"image": application["hosting"]["image"], "check": rng.choice(sorted(application["jobs"]))}
+    _find_database(values)["restore-test"] = test
 
 
 def _grow_subnet(values: Values, _rng: Random) -> None:
@@ -180,6 +191,7 @@ CHANGING: Mapping[str, Change] = {
     "files": _add_files,
     "job": _add_job,
     "no jobs": _drop_jobs,
+    "restore test": _add_restore_test,
     "subnet": _grow_subnet,
     "second region": _add_second_region,
     "third region": _add_third_region,

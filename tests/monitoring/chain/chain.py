@@ -18,13 +18,21 @@ import yaml
 from controller.cloud.go_build import provide_go_program
 from monitoring.alerts.rules import render_rules
 from tests.monitoring.prometheus import free_port, get, process, program, ready, told
-from tests.monitoring.running import TOKENS, Running, monitor, until
+from tests.monitoring.running import POLICIES, TOKENS, Running, monitor, until
 from tools.collector.build import describe_collector
 
 CHAIN = Path(__file__).resolve().parents[3] / "monitoring" / "chain"
 FASTER = 100
 """So many times faster than in production are the alerts: silent is who was not heard of for 3 s."""
 START_SECONDS = 60.0
+SHORTER = {
+    "metric_expiration: 2m": "metric_expiration: 3s",
+    "scrape_interval: 5s": "scrape_interval: 500ms",
+    "evaluation_interval: 5s": "evaluation_interval: 500ms",
+    "group_wait: 30s": "group_wait: 1s",
+    "group_wait: 15s": "group_wait: 1s",
+    "group_interval: 5m": "group_interval: 1s",
+}
 SHIPPED_PORTS = (4318, 4319, 8600, 8888, 9090, 9093, 9464)
 
 
@@ -34,6 +42,8 @@ class Chain:
 
     ports: dict[int, int]
     messages: Queue[dict[str, Any]]
+    processes: dict[str, int] = field(default_factory=dict)
+    """Process ids of the Collector and of Prometheus."""
     heard: list[tuple[str, str]] = field(default_factory=list)
     """Alert and status of every message so far."""
 
@@ -86,20 +96,15 @@ class Chain:
             assert answer.status == 200
 
 
-def place(folder: Path, ports: dict[int, int], webhook: str) -> None:
-    """The shipped files, with this test's ports, folders and webhook in them, and shorter times."""
-    (folder / "rules.yaml").write_text(render_rules(FASTER), encoding="utf-8")
+def place(folder: Path, ports: dict[int, int], webhook: str, faster: int) -> None:
+    """The shipped files, with this test's ports, folders and webhook in them, and shorter times if it is faster."""
+    (folder / "rules.yaml").write_text(render_rules(faster), encoding="utf-8")
     changes = {
         "/var/lib/tsunagu/tokens": str(TOKENS),
         "/var/lib/tsunagu-collector": str(folder / "queue"),
         "port: 8888": f"port: {ports[8888]}",
-        "metric_expiration: 2m": "metric_expiration: 3s",
         "../alerts/tsunagu.yaml": "rules.yaml",
-        "scrape_interval: 5s": "scrape_interval: 500ms",
-        "evaluation_interval: 5s": "evaluation_interval: 500ms",
-        "group_wait: 30s": "group_wait: 1s",
-        "group_wait: 15s": "group_wait: 1s",
-        "group_interval: 5m": "group_interval: 1s",
+        **(SHORTER if faster > 1 else {}),
         **{f"127.0.0.1:{shipped}": f"127.0.0.1:{port}" for shipped, port in ports.items()},
     }
     used: set[str] = set()
@@ -117,15 +122,15 @@ def place(folder: Path, ports: dict[int, int], webhook: str) -> None:
 
 
 @contextmanager
-def running_chain(folder: Path) -> Iterator[tuple[Chain, Running]]:
+def running_chain(folder: Path, *, faster: int = FASTER, policies: Path = POLICIES) -> Iterator[tuple[Chain, Running]]:
     """The chain, ready; nothing of it is left afterwards."""
     collector = provide_go_program(describe_collector(), print)
     ports = {shipped: free_port() for shipped in SHIPPED_PORTS}
     with told() as (webhook, messages):
-        place(folder, ports, webhook)
+        place(folder, ports, webhook, faster)
         chain = Chain(ports, messages)
         with (
-            process(folder, str(collector), f"--config={folder}/collector.yaml"),
+            process(folder, str(collector), f"--config={folder}/collector.yaml") as collecting,
             process(
                 folder,
                 program("prometheus-alertmanager"),
@@ -140,8 +145,9 @@ def running_chain(folder: Path) -> Iterator[tuple[Chain, Running]]:
                 f"--config.file={folder}/prometheus.yml",
                 f"--storage.tsdb.path={folder}/prometheus",
                 f"--web.listen-address=127.0.0.1:{ports[9090]}",
-            ),
-            monitor(folder / "monitor.db", ports[8600]) as behind,
+            ) as storing,
+            monitor(folder / "monitor.db", ports[8600], policies=policies) as behind,
         ):
+            chain.processes = {"Collector": collecting, "Prometheus": storing}
             until(lambda: ready(chain.url(9090)) and ready(chain.url(9093)), START_SECONDS)
             yield chain, behind

@@ -131,7 +131,7 @@ def test_names_are_escaped(city: City) -> None:
 def test_the_modules_get_the_words_of_the_catalogue(reader: Reader, language: str) -> None:
     texts = json.loads(reader.get(f"/messages/{language}.json").text)
     assert texts["page.city"] == load_catalogue("ja" if language == "ja" else "en")["page.city"]
-    assert {key.split(".")[0] for key in texts} == {"page", "assessments"}
+    assert {key.split(".")[0] for key in texts} == {"page", "assessments", "needs"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from joserfc.jwk import ECKey
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.adoption.reading import can_read_existing
 from controller.cli.conventions.defaults import parse_defaults
@@ -49,14 +48,9 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.hash_chain import read_body
 from controller.storage.audit.segment_files import read_tail
-from controller.telemetry.registry import EventKind, Writer
 from monitoring.city_state.known_names import KnownNames
-from monitoring.ingest.arrival import Arrival
-from monitoring.ingest.otlp_decoder import decode_request
-from monitoring.timeseries.records import MalformedRequest
 from stacks.settings.outputs import parse_controller_outputs
 from stacks.settings.read_configuration import parse_stack_configuration
-from tests.monitoring import feed
 from tests.plan.test_plan_document import plan as make_plan
 from tests.policies import PolicyFolder
 from tests.security.fuzz import recovery_texts as recovery
@@ -66,6 +60,7 @@ from tests.security.fuzz.iam_exports import list_iam_readers
 from tests.security.fuzz.mac_tables import list_mac_readers
 from tests.security.fuzz.probe_texts import list_probe_readers
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
+from tests.security.fuzz.telemetry_requests import list_request_readers
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "platforms"
@@ -127,7 +122,7 @@ def make_targets(stage: Stage) -> list[Target]:
         *_list_policy_files(stage),
         *_list_documents(stage),
         *_list_device_texts(),
-        *_list_telemetry(stage),
+        *(Target(*one) for one in list_request_readers(stage.city, stage.names, MOMENT)),
         *_list_probes(stage),
     ]
 
@@ -335,30 +330,6 @@ _DIALECT = (
     "read_unmanaged_network", "parse_ssid",
 )  # fmt: skip
 """What the platforms' own readers are made of."""
-
-
-def _list_telemetry(stage: Stage) -> list[Target]:
-    fed = feed.Feed(stage.city, stage.city.schools[:2])
-    metrics = feed.metrics([*fed.light(MOMENT), *fed.heavy(MOMENT)], MOMENT).SerializeToString()
-    logs = feed.event(EventKind.LINE_DOWN, "down", MOMENT, school=stage.city.schools[0].id).SerializeToString()
-    traces = ExportTraceServiceRequest()
-    traces.resource_spans.add().scope_spans.add().spans.add(
-        name="rollout", trace_id=bytes(range(16)), span_id=bytes(range(8)), start_time_unix_nano=int(MOMENT * 1e9) - 10,
-        end_time_unix_nano=int(MOMENT * 1e9), attributes=feed.pairs({"school": "kw-s01", "outcome": "applied"}),
-    )  # fmt: skip
-
-    def decoding(signal: str) -> Callable[[bytes], object]:
-        def run(data: bytes) -> None:
-            for writer in Writer:
-                decode_request(signal, data, Arrival(writer, stage.names, MOMENT))
-
-        return run
-
-    seeds = {"metrics": metrics, "logs": logs, "traces": traces.SerializeToString()}
-    return [
-        Target(f"OTLP {signal}", (seed,), decoding(signal), ("decode_request", f"decode_{signal}"), (MalformedRequest,))
-        for signal, seed in seeds.items()
-    ]
 
 
 _counted = count(1, 10**12)

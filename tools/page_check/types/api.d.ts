@@ -5,7 +5,7 @@ type Measure = "throughput" | "latency" | "loss";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
-type NeedKind = "feeder-silent" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
+type NeedKind = "feeder-silent" | "region-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
 type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "loss" | "family" | "path" | "dns" | "http";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
@@ -71,6 +71,7 @@ interface Need {
   urgency: number;
   school: string | null;
   line: string | null;
+  region: string | null;
   count: number;
   since: string | null;
   heard: string | null;

@@ -191,7 +191,7 @@ def _check_settings_name(values: Values) -> Complaints:
 MEMBER_FORM = Rule(PRINCIPALS, _check_members)
 ROLE_OF_A_KEY = _make_role_rule(("roles/cloudkms.",), "a key")
 ROLE_OF_A_BUCKET = _make_role_rule(("roles/storage.",), "a bucket")
-ROLE_OF_A_RUN_SERVICE = _make_role_rule(("roles/run.",), "a service of Cloud Run")
+ROLE_OF_A_RUN_SERVICE = _make_role_rule(("roles/run.",), "a service or job of Cloud Run")
 ROLE_OF_AN_ACCOUNT = _make_role_rule(("roles/iam.",), "a service account")
 ROLE_OF_AN_ACCESS_POLICY = _make_role_rule(("roles/accesscontextmanager.",), "an access policy")
 ROLE_OF_A_SECRET = _make_role_rule(("roles/secretmanager.",), "a secret")

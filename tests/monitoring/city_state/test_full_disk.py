@@ -1,0 +1,173 @@
+"""What is now does not wait for the disk; what is kept is known again after a restart, also where clocks are wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.model.city import City
+from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP
+from monitoring.city_state.monitor import Monitor
+from monitoring.city_state.school_tiles import format_time
+from monitoring.timeseries.records import GaugeValue, OperatorAction, TelemetryBatch
+from monitoring.timeseries.time_series_store import TimeSeriesStore
+
+SCHOOL = "as-e04"
+KEY = (LINE_UP, (("school", SCHOOL), ("line", "primary")))
+FULL = "CREATE TRIGGER full BEFORE INSERT ON latest BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+
+
+@contextmanager
+def monitor_at(city: City, path: Path) -> Iterator[Monitor]:
+    with closing(TimeSeriesStore(path)) as store:
+        monitor = Monitor(city, store)
+        try:
+            yield monitor
+        finally:
+            monitor.close()
+
+
+def keep(monitor: Monitor, value: float, **more: Any) -> None:  # noqa: ANN401 fields of a value
+    asyncio.run(monitor.keep(TelemetryBatch(values=[GaugeValue(KEY, time.time(), value, **more)])))
+
+
+def line(monitor: Monitor) -> tuple[str, Any]:
+    tile = monitor.present.tile(monitor.city.school_by_id[SCHOOL])
+    return tile["lines"]["primary"], tile["line_times"].get("primary")
+
+
+def test_with_a_full_disk_the_page_shows_what_is_heard_now_and_the_sender_is_told(city: City, tmp_path: Path) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        keep(monitor, 1)
+        with monitor.store.writing() as connection:
+            connection.execute(FULL)
+        with pytest.raises(sqlite3.Error, match="full"):
+            keep(monitor, 0)
+        assert line(monitor)[0] == "down"
+        assert [one.kind for one in monitor.present.list_needs()] == ["line-down"]
+        assert monitor.store_fault == "monitor.db: database or disk is full"
+        with monitor.store.writing() as connection:
+            connection.execute("DROP TRIGGER full")
+        keep(monitor, 0)
+        assert monitor.store_fault is None
+
+
+def test_since_when_a_line_is_down_survives_a_restart(city: City, tmp_path: Path) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as first:
+        keep(first, 1)
+        keep(first, 0)
+        keep(first, 0)
+        state, times = line(first)
+        [before] = first.present.list_needs()
+    with monitor_at(city, tmp_path / "monitor.db") as second:
+        assert line(second) == (state, times)
+        assert second.present.list_needs() == [before]
+        keep(second, 0)
+        assert line(second) == (state, times)
+        assert second.store.future == 0
+
+
+def test_what_is_dated_later_than_now_is_counted_at_the_start_and_stands_for_no_present(
+    city: City, tmp_path: Path
+) -> None:
+    """The machine's clock was put back by an hour while the monitor did not run."""
+    later = time.time() + 3600
+    drift = (DEVICE_DRIFT, (("school", SCHOOL),))
+    with TimeSeriesStore(tmp_path / "monitor.db") as store:
+        store.write([TelemetryBatch(values=[GaugeValue(KEY, later, 1.0), GaugeValue(drift, later, 2.0)])])
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        assert monitor.store.future == 2
+        assert line(monitor)[0] == "stale"
+        assert [one.kind for one in monitor.present.list_needs()] == ["drift", "silent"]
+        keep(monitor, 0)
+        assert line(monitor)[0] == "down"
+
+
+def test_what_people_did_is_known_after_a_restart(city: City, tmp_path: Path) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as first:
+        keep(first, 0)
+        [need] = first.present.list_needs()
+        assert need.since is not None
+        now = time.time()
+        action = OperatorAction(
+            "a" * 12, now, "acknowledge", "Sato", "called", need.id, SCHOOL, "primary", need.since, now, now + 600
+        )
+        asyncio.run(first.record_action(action))
+    with monitor_at(city, tmp_path / "monitor.db") as second:
+        [view] = second.build_needs()
+        assert view["acknowledged"] is not None
+        assert (view["acknowledged"]["by"], view["acknowledged"]["until"]) == ("Sato", format_time(now + 600))
+        assert view["quiet"]
+
+
+def test_pages_are_told_of_needs_and_of_the_newest_measurement(city: City, tmp_path: Path) -> None:
+    async def watch(monitor: Monitor) -> list[str]:
+        stream = monitor.stream.read(None)
+        await anext(stream)
+        await monitor.keep(TelemetryBatch(values=[GaugeValue(KEY, time.time(), 0.0)]))
+        telling = asyncio.create_task(monitor.tell())
+        async with asyncio.timeout(10):
+            told = [await anext(stream) for _ in range(4)]
+        telling.cancel()
+        return told
+
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        told = asyncio.run(watch(monitor))
+        newest = monitor.present.newest
+    names = [text.split("event: ")[1].split("\n")[0] for text in told]
+    assert sorted(names) == ["clocks", "needs", "school", "tiles"]
+    assert newest is not None
+    assert f'"newest_at":"{format_time(newest)}"' in told[names.index("clocks")]
+    assert f'"id":"line-down:{SCHOOL}:primary"' in told[names.index("needs")]
+
+
+@pytest.mark.parametrize("skew", [240.0, -120.0])
+def test_a_senders_wrong_clock_is_told_and_is_a_metric(city: City, tmp_path: Path, skew: float) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        asyncio.run(monitor.keep(TelemetryBatch(skews={"probe/as-e04": skew, "probe/right": 0.2})))
+        assert monitor.build_clocks()["skewed"] == [{"sender": "probe/as-e04", "seconds": skew}]
+        told = {dict(one.key[1]).get("sender"): one.value for one in monitor.list_own_values()}
+    assert told == {"probe/as-e04": skew, "probe/right": 0.2}
+
+
+def damage_page(path: Path, find_root: str) -> None:
+    """Overwrite a page of a store with zeros, and its log away."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [(root,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (find_root,)).fetchall()
+        [(size,)] = connection.execute("PRAGMA page_size").fetchall()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(bytes(size))
+
+
+def cut_short(path: Path, _: str) -> None:
+    path.write_bytes(path.read_bytes()[:-4096])
+
+
+@pytest.mark.parametrize(("damage", "of"), [(damage_page, "bin"), (damage_page, "series"), (cut_short, "")])
+def test_a_damaged_store_is_moved_aside_and_a_new_one_begun(
+    city: City, tmp_path: Path, damage: Callable[[Path, str], None], of: str
+) -> None:
+    path = tmp_path / "monitor.db"
+    with monitor_at(city, path) as monitor:
+        keep(monitor, 0)
+    damage(path, of)
+    before = path.read_bytes()
+    with monitor_at(city, path) as monitor:
+        aside = monitor.store.moved_aside
+        assert aside is not None
+        assert aside.startswith("monitor.db.damaged-")
+        assert (tmp_path / aside).read_bytes() == before
+        assert "is damaged" in monitor.store.damage
+        assert line(monitor) == ("unknown", None)
+        keep(monitor, 0)
+    with monitor_at(city, path) as monitor:
+        assert (line(monitor)[0], monitor.store.moved_aside) == ("down", None)
