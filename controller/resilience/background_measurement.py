@@ -91,8 +91,8 @@ class BackgroundMeasurement:
         self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
-        if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
-            return
+        if not self.even_in_lessons:
+            asked = {name: site for name, site in asked.items() if not self._has_lessons(site, now)}
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
         latest = self.latest.list_all()
@@ -105,8 +105,12 @@ class BackgroundMeasurement:
             at = max(
                 (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
             )
-            if site.school.id not in asked and (at is None or at < oldest):
+            is_due = site.school.id not in asked and (at is None or at < oldest)
+            if is_due and (self.even_in_lessons or not self._has_lessons(site, now)):
                 yield site
+
+    def _has_lessons(self, site: ProbeSite, now: datetime) -> bool:
+        return is_lesson_time(now, self.city, site.school)
 
     def _throughput(self, site: ProbeSite) -> None:
         self._tried[site.school.id] = datetime.now(UTC)
