@@ -29,7 +29,7 @@ from controller.measure.schedule.day_plan import (
     Unplaced,
     plan_day,
 )
-from controller.measure.schedule.slot_records import SlotState, judge_slot, keep_missed_slots, list_missed_slots
+from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots, list_missed_slots
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.measurement import TestSchedule
@@ -228,7 +228,7 @@ def test_a_slot_is_done_missed_due_or_to_come() -> None:
         for school, moment in (("as-e04", at(8)), ("kw-s01", at(9)))
     ]
     now = at(10) + timedelta(seconds=30)
-    states = [judge_slot(one, made, now) for one in (done, missed, due, to_come)]
+    states = [find_slot_state(one, made, now) for one in (done, missed, due, to_come)]
     assert states == [SlotState.DONE, SlotState.MISSED, SlotState.DUE, SlotState.TO_COME]
 
 
@@ -244,7 +244,9 @@ def test_a_missed_slot_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    PolicyFolder(tmp_path)
+    work = tmp_path / "work"
+    work.mkdir()
+    PolicyFolder(work)
     (tmp_path / "office").mkdir(mode=0o700)
     operators = tmp_path / "office/operations.yaml"
     operators.write_text(f"format: 1\nstate: {tmp_path / 'state'}\n", encoding="utf-8")
@@ -252,16 +254,16 @@ def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monke
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
     past = date(2026, 5, 9)  # a Saturday of the calendar
     words = ("measure", "schedule", "--school", "as-e04", "--lang", "en")
+    listing = (*words, "--day", past.isoformat(), "--json")
+    first = datetime.fromisoformat(json.loads(here(*listing, cwd=work).said)["slots"][0]["begins"])
     with open_measurement_store(tmp_path / "state/measurements.sqlite") as store:
-        planned = plan_city_day(CITY, CITY.schools, past)
-        first = next(one for one in planned.slots if one.school == "as-e04")
-        store.add("r", first.begins, path("as-e04"), throughput(100), in_lessons=False)
-    done = json.loads(here(*words, "--day", past.isoformat(), "--json", cwd=tmp_path).said)
-    began = datetime.fromisoformat(done["slots"][0]["begins"])
-    assert (began, done["slots"][0]["state"], len(done["slots"])) == (first.begins, "done", 3)
+        store.add("r", first, path("as-e04"), throughput(100), in_lessons=False)
+    done = json.loads(here(*listing, cwd=work).said)
+    assert (done["slots"][0]["begins"], done["slots"][0]["state"]) == (first.isoformat(), "done")
+    assert len(done["slots"]) == 3
     if datetime.now(UTC) > at(24, past):
         assert [one["state"] for one in done["slots"][1:]] == ["missed", "missed"]
         kept = list_missed_slots(tmp_path / "state/measurements.sqlite", at(0, past), at(24, past))
         assert len(kept) == 2
-    none = here(*words, "--day", EXAMS.isoformat(), cwd=tmp_path)
+    none = here(*words, "--day", EXAMS.isoformat(), cwd=work)
     assert "3 tests outside lessons have no slot: 2026-12-02 is an exam day (2学期期末)" in none.said

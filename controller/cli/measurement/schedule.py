@@ -30,7 +30,7 @@ from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.schedule.city_day import plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, NoSlot, TestSlot
-from controller.measure.schedule.slot_records import SlotState, judge_slot, keep_missed_slots
+from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots
 from controller.model.city import City
 from controller.plan.select import select_schools_in_service
 
@@ -94,7 +94,7 @@ def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
     names = {one.id for one in chosen}
     everywhere = select_schools_in_service(city, choose_selection(None, None, everything=True))
     plan = _select(plan_city_day(city, everywhere, wanted), names)
-    states = _judge_slots(city, state, plan.slots, wanted, now)
+    states = _find_slot_states(city, state, plan.slots, wanted, now)
     counted = Counter((one.school, str(one.line), str(one.kind), one.reason, one.detail) for one in plan.unplaced)
     unplaced: list[UnplacedDocument] = [
         {"school": school, "line": line, "kind": kind, "count": count, "reason": reason, "detail": detail}
@@ -114,7 +114,7 @@ def _select(plan: DayPlan, names: set[str]) -> DayPlan:
     )
 
 
-def _judge_slots(
+def _find_slot_states(
     city: City, state: Path | None, slots: Sequence[TestSlot], day: date, now: datetime
 ) -> dict[TestSlot, SlotState]:
     """What became of the slots; those that were missed are kept, where there is a store."""
@@ -128,7 +128,7 @@ def _judge_slots(
     by_school: dict[str, list[Measurement]] = {}
     for one in measured:
         by_school.setdefault(one.path.school, []).append(one)
-    states = {slot: judge_slot(slot, by_school.get(slot.school, ()), now) for slot in slots}
+    states = {slot: find_slot_state(slot, by_school.get(slot.school, ()), now) for slot in slots}
     missed = [slot for slot, found in states.items() if found is SlotState.MISSED]
     if file.exists() and missed:
         keep_missed_slots(file, missed, now)

@@ -28,7 +28,7 @@ class SlotState(StrEnum):
     TO_COME = "to-come"
 
 
-def judge_slot(slot: TestSlot, measured: Iterable[Measurement], now: datetime) -> SlotState:
+def find_slot_state(slot: TestSlot, measured: Iterable[Measurement], now: datetime) -> SlotState:
     """Return what became of a slot: done where a download of its line was tested in it, whatever the test found."""
     if any(
         one.result.kind is MeasurementKind.DOWNLOAD
