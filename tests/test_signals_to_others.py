@@ -15,6 +15,7 @@ STOPPED = "waitpid has said that this fork is stopped, so it has not ended and k
 SENT = {
     "controller/lab/state/processes.py: signal_process": "the one helper: it asks for the start time right before",
     "controller/measure/probes/probe_path.py: _kill_group": "a Popen that has not been waited for; it looks",
+    "controller/probe_agent/probing/throughput.py: _kill_group": "a Popen that has not been waited for; it looks",
     'controller/platforms/common/own_restore.sh: kill -s TERM -- "-$pid"': "`alive` has compared the start time",
     'controller/platforms/common/own_restore.sh: kill -s TERM "$process"': "it looks at the command line right before",
     "tests/chaos/durable_chaos.py: run_process": STOPPED,

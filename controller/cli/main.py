@@ -62,6 +62,7 @@ GROUPS = {
     "playbook": CommandEntry("Playbooks for network operators.", "devices.playbook:playbook"),
     "backup": CommandEntry("The controller's own state: into one file, and back.", "recovery.backup:backup"),
     "drill": CommandEntry("Drills: lose something, bring it back, measure.", "recovery.drill:drill"),
+    "probe": CommandEntry("The probes at schools: enrol, list, revoke.", "measurement.probe:probe"),
     "audit": CommandEntry("The audit trail: verify it, remove what is old.", "audit:audit"),
     "report": CommandEntry("Reports: measured lines, and how far integration is.", "measurement.all_reports:report"),
 }

@@ -35,6 +35,8 @@ INPUTS = frozenset(
         "path",
         "plan_path",
         "playbooks",
+        "ca",
+        "release_key",
         "printers",
         "reservations",
         "sign_with",

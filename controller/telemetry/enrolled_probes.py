@@ -80,16 +80,19 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def enrol_probe(path: Path, school: str, now: datetime) -> str:
-    """Give a school a new token, end the one that it had, and return the new one: it is written nowhere else.
+def make_probe_token() -> str:
+    """A new token; nobody knows it before it is enrolled."""
+    return secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def enrol_probe(path: Path, school: str, token: str, now: datetime) -> None:
+    """Let a school's probe speak by this token, and end the one that it had: the token itself is not kept.
 
     Raises:
         TokenRefused: the list cannot be used or written.
     """
-    token = secrets.token_urlsafe(_RANDOM_BYTES)
     made = EnrolledProbe(school=school, token_sha256=hash_token(token), enrolled_at=now)
     _change(path, lambda probes: (*_revoke(probes, school, now), made))
-    return token
 
 
 def revoke_probe(path: Path, school: str, now: datetime) -> bool:

@@ -106,6 +106,8 @@ def describe_probes(enrolments: Path, words: Mapping[str, ProbeWord]) -> Iterato
     newest = {one.school: one for one in load_enrolled_probes(enrolments)}
     for school, one in sorted(newest.items()):
         word = words.get(school)
+        if word is not None and word.heard_at < one.enrolled_at.timestamp():
+            word = None  # of the probe that stood there before
         yield {
             "school": school,
             "enrolled_at": one.enrolled_at.isoformat(),

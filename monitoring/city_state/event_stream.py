@@ -9,23 +9,24 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from controller.telemetry.registry import MOST_SCHOOLS
 from monitoring.limits import MOST_READERS
 
-KEPT_CHARACTERS = 4_000_000
+KEPT_BYTES = 4_000_000
 """What a page that comes back can be given again: a minute or more of a city that changes every second."""
-BEHIND = 4 * MOST_SCHOOLS
-"""A reader that is so many messages behind, some turns of the largest city, is let go and comes back."""
+BEHIND_BYTES = 4_000_000
+"""A reader that has so much unread, some turns of the largest city, is let go and comes back. One message is always
+taken, however long it is."""
 HEARTBEAT_SECONDS = 5.0
-HEARTBEAT = ": alive\nevent: alive\ndata: {}\n\n"
+HEARTBEAT = b": alive\nevent: alive\ndata: {}\n\n"
 
 
 @dataclass(eq=False)
 class StreamReader:
-    """One open page."""
+    """One open page, or one browser with all its tabs. `unread` counts the bytes in its queue."""
 
     school: str | None
-    queue: asyncio.Queue[str | None] = field(default_factory=lambda: asyncio.Queue(BEHIND))
+    queue: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+    unread: int = 0
 
 
 class EventStream:
@@ -38,10 +39,10 @@ class EventStream:
         self._snapshot = snapshot
         self._run = uuid.uuid4().hex[:8]
         self._number = 0
-        self._kept: deque[tuple[int, str]] = deque()
+        self._kept: deque[tuple[int, bytes]] = deque()
         self._kept_from = 1
         self._size = 0
-        self._newest: dict[str, tuple[int, str]] = {}
+        self._newest: dict[str, tuple[int, bytes]] = {}
         self._readers: dict[StreamReader, None] = {}  # in the order in which they came
         self._closed = False
 
@@ -80,14 +81,14 @@ class EventStream:
         for reader in list(self._readers):
             self._end(reader)
 
-    async def read(self, last: str | None, school: str | None = None) -> AsyncIterator[str]:
+    async def read(self, last: str | None, school: str | None = None) -> AsyncIterator[bytes]:
         """What a page is sent. `last` is the id of the last message that it got before, if any."""
         reader = StreamReader(school)
         while len(self._readers) >= MOST_READERS:
             self._end(next(iter(self._readers)))
         self._readers[reader] = None
         try:
-            yield "retry: 1000\n\n"
+            yield b"retry: 1000\n\n"
             for missed in self._missed(last):
                 yield missed
             while not self._closed:
@@ -99,11 +100,12 @@ class EventStream:
                     continue
                 if text is None:
                     return
+                reader.unread -= len(text)
                 yield text
         finally:
             self._readers.pop(reader, None)
 
-    def _missed(self, last: str | None) -> list[str]:
+    def _missed(self, last: str | None) -> list[bytes]:
         """What came after a message; everything as it is where that is not known any more."""
         if last is None:
             return []
@@ -113,19 +115,20 @@ class EventStream:
         now = f"{self._run}-{self._number}"
         return [_message(event, data, now) for event, data in self._snapshot()]
 
-    def _keep(self, text: str) -> None:
+    def _keep(self, text: bytes) -> None:
         self._kept.append((self._number, text))
         self._size += len(text)
-        while self._size > KEPT_CHARACTERS:
+        while self._size > KEPT_BYTES:
             at, gone = self._kept.popleft()
             self._size -= len(gone)
             self._kept_from = at + 1
 
-    def _put(self, reader: StreamReader, text: str) -> None:
-        try:
-            reader.queue.put_nowait(text)
-        except asyncio.QueueFull:
+    def _put(self, reader: StreamReader, text: bytes) -> None:
+        if reader.unread and reader.unread + len(text) > BEHIND_BYTES:
             self._end(reader)
+            return
+        reader.unread += len(text)
+        reader.queue.put_nowait(text)
 
     def _end(self, reader: StreamReader) -> None:
         self._readers.pop(reader, None)
@@ -134,6 +137,7 @@ class EventStream:
         reader.queue.put_nowait(None)
 
 
-def _message(event: str, data: object, number: str = "") -> str:
+def _message(event: str, data: object, number: str = "") -> bytes:
+    """One text for all readers: what waits for many of them is in memory once."""
     head = f"id: {number}\n" if number else ""
-    return f"{head}event: {event}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"{head}event: {event}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()

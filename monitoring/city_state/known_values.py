@@ -84,6 +84,8 @@ class KnownValues:
         """The city's regions, by their ids."""
         self.clock = clock
         self.by_key: dict[SeriesKey, KnownValue] = {}
+        self._by_values: dict[tuple[str, ...], KnownValue] = {}
+        """The same by the metric's name and the values of its attributes: a look at a city asks for thousands."""
 
     def may_stand(self, value: GaugeValue, now: Moment) -> bool:
         """Whether a value may be believed: one that is dated later than it came fills gaps only.
@@ -137,9 +139,9 @@ class KnownValues:
             if before is None or one.at < before.at:
                 continue
             if is_bad_news(one.key[0], before.value):
-                self.by_key[one.key] = replace(before, ended=True)
+                self._put(replace(before, ended=True))
             else:
-                del self.by_key[one.key]
+                del self.by_key[one.key], self._by_values[_index(one.key)]
                 forgotten.append(one)
         return forgotten
 
@@ -163,8 +165,7 @@ class KnownValues:
 
     def find(self, metric: Metric, *attributes: str) -> KnownValue | None:
         """A metric's newest value, however old it is."""
-        names = [attribute.name for attribute in metric.attributes]
-        return self.by_key.get((metric, tuple(zip(names, attributes, strict=True))))
+        return self._by_values.get((metric.name, *attributes))
 
     @staticmethod
     def does_stand(known: KnownValue, now: Moment) -> bool:
@@ -175,7 +176,16 @@ class KnownValues:
         heard = one.heard or None
         running = now.running - max(0.0, now.wall - heard) if heard else now.running
         since = one.since if one.since is not None else heard or one.at
-        self.by_key[one.key] = KnownValue(one.key, one.at, one.value, one.early, one.sender, heard, since, running)
+        known = KnownValue(one.key, one.at, one.value, one.early, one.sender, heard, since, running)
+        self._put(known)
+
+    def _put(self, known: KnownValue) -> None:
+        self.by_key[known.key] = self._by_values[_index(known.key)] = known
+
+
+def _index(key: SeriesKey) -> tuple[str, ...]:
+    """What a series is looked up by: its metric's name and the values of its attributes."""
+    return key[0].name, *(value for _, value in key[1])
 
 
 def is_bad_news(metric: Metric, value: float) -> bool:

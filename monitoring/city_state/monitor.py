@@ -37,7 +37,7 @@ from monitoring.timeseries.time_series_store import TimeSeriesStore
 TURN_SECONDS = 0.25
 """What changes more often than this is told once."""
 ROLLOUT_SECONDS = 0.5
-"""How often a rollout is told: it is told whole, and that of a whole city is long."""
+"""How often what changed of a rollout is told."""
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
@@ -60,7 +60,7 @@ class Monitor:
         """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
         self.clocks = SenderClocks()
-        self.rollouts = RolloutViews(queries.read_newest_rollouts(store))
+        self.rollouts = RolloutViews(queries.read_newest_rollouts(store, time.time()))
         self.stream = EventStream(self._everything)
         self.actions = OperatorActions(queries.read_operator_actions(store, MOST_ACTIONS))
         self.store_fault: str | None = None
@@ -116,9 +116,9 @@ class Monitor:
         """A need of now by its id; None where there is none (any more)."""
         return next((one for one in self.present.list_needs() if one.id == identifier), None)
 
-    def build_needs(self) -> list[NeedView]:
-        """The list of needs as it stands, for pages."""
-        return build_needs_view(self.present.list_needs(), self.actions, time.time())
+    def build_needs(self, *, anew: bool = True) -> list[NeedView]:
+        """The list of needs as it stands, for pages; not `anew`: as the tiles were built last."""
+        return build_needs_view(self.present.list_needs(anew=anew), self.actions, time.time())
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
@@ -196,17 +196,17 @@ class Monitor:
         for name in touched & self._open.keys():
             self.stream.nudge(name, {"id": name})
         if every:
-            self._tell_needs()
+            self._tell_needs(anew=False)
             if self._told_newest != self.present.newest:
                 self._told_newest = self.present.newest
                 self.stream.publish("clocks", self.build_clocks(), whole=True)
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
-            self.stream.publish("rollout", self.rollouts.build_view(), whole=True)
+            self.stream.publish("rollout", self.rollouts.build_change())
             self.rollouts.touched = False
 
-    def _tell_needs(self) -> None:
-        needs = self.build_needs()
+    def _tell_needs(self, *, anew: bool = True) -> None:
+        needs = self.build_needs(anew=anew)
         if needs != self._shown_needs:
             self._shown_needs = needs
             self.stream.publish("needs", needs, whole=True)

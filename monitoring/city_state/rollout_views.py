@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypedDict
 
 from pydantic import TypeAdapter, ValidationError
 
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.timeline import Level
+from monitoring.city_state.rollout_changes import DeviceView, RolloutChanges, RolloutView, SpanView, WaveView
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.queries import SPANS_SHOWN
 from monitoring.timeseries.records import LifeSign, SpanRecord
@@ -25,53 +25,9 @@ _HEARTBEAT = "heartbeat"
 """The attribute by which a rollout says that signs of life come while it lasts."""
 SILENT_ROLLOUT_SECONDS = 1_800.0
 """A rollout that promises none is lost when nothing came of it for so long: the longest step, a restore, takes less."""
+ABOUT = ("planner", "approvers", "applier", "commit", "policy", "undo")
+"""What a rollout's span says of the plan, and people ask."""
 _PLANNED = TypeAdapter(dict[str, dict[str, list[str]]])
-
-
-class DeviceView(TypedDict):
-    """A device of a wave. `outcome` is None until it ends; `step` is what it is in; `seconds` since it began."""
-
-    id: str
-    school: str
-    outcome: str | None
-    step: str | None
-    seconds: float | None
-
-
-class WaveView(TypedDict):
-    """Devices that are changed side by side."""
-
-    name: str
-    devices: list[DeviceView]
-
-
-class SpanView(TypedDict):
-    """A span; `end` is None while it runs."""
-
-    id: str
-    parent: str | None
-    level: str
-    name: str
-    start: str
-    end: str | None
-    outcome: str | None
-
-
-class RolloutView(TypedDict):
-    """What `/api/rollout` gives.
-
-    `lost`: when whoever carries it out was last heard of, where that is too long ago; else None. `waits` says in words
-    what it waits for.
-    """
-
-    id: str
-    name: str
-    started: str
-    ended: str | None
-    lost: str | None
-    waits: list[str]
-    waves: list[WaveView]
-    spans: list[SpanView]
 
 
 class RolloutViews:
@@ -91,6 +47,7 @@ class RolloutViews:
         }
         self._began = now()
         self._lost_before = 0
+        self._changes = RolloutChanges()
 
     def take_spans(self, spans: Iterable[SpanRecord]) -> None:
         """Spans that began or ended, in any order: an end may come before its start, and both before the root's."""
@@ -162,15 +119,39 @@ class RolloutViews:
         root = self._find_newest()
         if root is None:
             return None
-        lost = self._find_lost_since(root)
-        spans = sorted(_list_below(root, self._traces[root.trace]), key=lambda span: span.start)
+        return self._changes.number(self._build(root, self._find_lost_since(root), self._traces[root.trace]))
+
+    def build_change(self) -> RolloutView | None:
+        """What of it changed since it was told last, as `RolloutChanges` says; None where there is no rollout."""
+        root = self._find_newest()
+        if root is None:
+            return None
+        return self._changes.take(self._build(root, self._find_lost_since(root), self._traces[root.trace]))
+
+    def build_older_view(self, spans: Sequence[SpanRecord]) -> RolloutView | None:
+        """A rollout by the spans of its trace, as the store has them; None where there is none among them."""
+        root = max((one for one in spans if one.level == ROLLOUT), key=lambda one: one.start, default=None)
+        if root is None:
+            return None
+        if (root.trace, root.id) in self._roots:
+            lost = self._find_lost_since(root)
+        else:
+            # Too many have begun since, and it has not ended: nothing is to be heard of it any more.
+            lost = None if root.end else max(max(one.start, one.end) for one in spans)
+        return self._build(root, lost, {one.id: one for one in spans})
+
+    def _build(self, root: SpanRecord, lost: float | None, known: Mapping[str, SpanRecord]) -> RolloutView:
+        spans = sorted(_list_below(root, known), key=lambda span: span.start)
         return {
             "id": root.trace,
+            "version": 0,
+            "base": None,
             "name": root.name,
             "started": format_time(root.start),
             "ended": format_time(root.end) if root.end else None,
             "lost": format_time(lost) if lost is not None else None,
             "waits": _list_waits(root, spans) if lost is None else [],
+            "about": {name: root.attributes[name] for name in ABOUT if root.attributes.get(name)},
             "waves": _waves(root, spans, self._now() if lost is None else lost),
             "spans": [_span(span) for span in spans],
         }
@@ -232,7 +213,7 @@ def _planned(root: SpanRecord) -> dict[str, list[DeviceView]] | None:
         return None
     return {
         name: [
-            {"id": device, "school": school, "outcome": None, "step": None, "seconds": None}
+            {"id": device, "school": school, "outcome": None, "step": None, "seconds": None, "error": None}
             for school, devices in schools.items()
             for device in devices
         ]
@@ -247,6 +228,7 @@ def _device(span: SpanRecord, step: SpanRecord | None, now: float) -> DeviceView
         "outcome": (span.outcome or "unknown") if span.end else None,
         "step": step.name if step is not None else None,
         "seconds": round((span.end or now) - span.start, 3),
+        "error": span.error or None,
     }
 
 
@@ -259,4 +241,5 @@ def _span(span: SpanRecord) -> SpanView:
         "start": format_time(span.start),
         "end": format_time(span.end) if span.end else None,
         "outcome": span.outcome or ("failed" if span.error else None),
+        "error": span.error or None,
     }

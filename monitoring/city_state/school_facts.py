@@ -101,6 +101,15 @@ class SchoolFacts:
         return next((one.state for one in self.lines if one.name == line), "none")
 
 
+@dataclass(frozen=True, slots=True)
+class _LostPaths:
+    """The dead paths of a line: by the regions and by the families that are dead as a whole, and the others."""
+
+    regions: dict[str, list[KnownValue]]
+    families: dict[str, list[KnownValue]]
+    others: list[KnownValue]
+
+
 def read_school_facts(known: KnownValues, school: School) -> SchoolFacts:
     """What is known of a school now."""
     assessment, doubt, assessed = _read_assessment(known, school.id)
@@ -173,14 +182,19 @@ def _read_line(known: KnownValues, school: str, line: str, kind: AccessLineKind)
     stale = not found.is_fresh(known.clock())
     if found.value <= 0:
         return LineFacts(line, kind, "down", found.since, found.heard, stale)
-    impaired = sorted(_find_impairments(known, school, line), key=lambda one: one[1].since)
-    regions = frozenset(one.key[1][_REGION][1] for one in _list_paths(known, PATH_UP, school, line))
-    lost = frozenset(_find_lost_paths(known, school, line)[0])
+    paths = list(_list_paths(known, PATH_UP, school, line))
+    lost = _find_lost_paths(paths)
+    impaired = sorted(_find_impairments(known, school, line, lost), key=lambda one: one[1].since)
+    regions = frozenset(one.key[1][_REGION][1] for one in paths)
     state: LineState = "stale" if stale else "up"
-    return LineFacts(line, kind, state, found.since, found.heard, stale, tuple(impaired), regions, lost)
+    return LineFacts(
+        line, kind, state, found.since, found.heard, stale, tuple(impaired), regions, frozenset(lost.regions)
+    )
 
 
-def _find_impairments(known: KnownValues, school: str, line: str) -> Iterator[tuple[Impairment, StandingFact]]:
+def _find_impairments(
+    known: KnownValues, school: str, line: str, lost: _LostPaths
+) -> Iterator[tuple[Impairment, StandingFact]]:
     """What is wrong with a line that is alive."""
     whole: tuple[tuple[Impairment, Metric], ...] = (("flapping", LINE_FLAPPING), ("slow", LINE_SLOW))
     for name, metric in whole:
@@ -193,35 +207,39 @@ def _find_impairments(known: KnownValues, school: str, line: str) -> Iterator[tu
             found = known.find_standing(metric, school, line, family)
             if found is not None and is_bad_news(metric, found.value):
                 yield name, _as_fact(known, found)
-    regions, families, paths = _find_lost_paths(known, school, line)
     named: tuple[tuple[Impairment, list[KnownValue]], ...] = (
-        ("region", [one for found in regions.values() for one in found]),
-        ("family", [one for found in families.values() for one in found]),
-        ("path", paths),
+        ("region", [one for found in lost.regions.values() for one in found]),
+        ("family", [one for found in lost.families.values() for one in found]),
+        ("path", lost.others),
     )
-    for name, lost in named:
-        if lost:
-            yield name, _as_fact(known, min(lost, key=lambda one: one.since))
+    for name, paths in named:
+        if paths:
+            yield name, _as_fact(known, min(paths, key=lambda one: one.since))
     losses = [one for one in _list_paths(known, LINE_LOSS, school, line) if one.is_fresh(known.clock())]
-    if losses and sum(one.value for one in losses) / len(losses) >= BROWN_OUT_LOSS and not (regions or families):
+    if (
+        losses
+        and sum(one.value for one in losses) / len(losses) >= BROWN_OUT_LOSS
+        and not (lost.regions or lost.families)
+    ):
         yield "loss", _as_fact(known, min(losses, key=lambda one: one.since))
 
 
-def _find_lost_paths(
-    known: KnownValues, school: str, line: str
-) -> tuple[dict[str, list[KnownValue]], dict[str, list[KnownValue]], list[KnownValue]]:
-    """The dead paths of a line: by the regions and by the families that are dead as a whole, and the others."""
-    found = list(_list_paths(known, PATH_UP, school, line))
-    whole: list[dict[str, list[KnownValue]]] = []
-    for place in (_REGION, _FAMILY):
-        by_name: dict[str, list[KnownValue]] = {}
-        for one in found:
-            by_name.setdefault(one.key[1][place][1], []).append(one)
-        lost = {name: paths for name, paths in by_name.items() if all(one.value <= 0 for one in paths)}
-        whole.append(lost if len(lost) < len(by_name) else {})
-    regions, families = whole
-    told = {one.key for group in whole for paths in group.values() for one in paths}
-    return regions, families, [one for one in found if one.value <= 0 and one.key not in told]
+def _find_lost_paths(paths: list[KnownValue]) -> _LostPaths:
+    """The dead ones of a line's paths."""
+    if all(one.value > 0 for one in paths):
+        return _LostPaths({}, {}, [])
+    regions, families = (_find_whole_lost(paths, place) for place in (_REGION, _FAMILY))
+    told = {one.key for group in (regions, families) for found in group.values() for one in found}
+    return _LostPaths(regions, families, [one for one in paths if one.value <= 0 and one.key not in told])
+
+
+def _find_whole_lost(paths: list[KnownValue], place: int) -> dict[str, list[KnownValue]]:
+    """The dead paths by the regions, or by the families, that are dead as a whole while others are not."""
+    by_name: dict[str, list[KnownValue]] = {}
+    for one in paths:
+        by_name.setdefault(one.key[1][place][1], []).append(one)
+    lost = {name: found for name, found in by_name.items() if all(one.value <= 0 for one in found)}
+    return lost if len(lost) < len(by_name) else {}
 
 
 def _list_paths(known: KnownValues, metric: Metric, school: str, line: str) -> Iterator[KnownValue]:

@@ -21,6 +21,7 @@ from monitoring.city_state.school_facts import (
     LineFacts,
     LineState,
     ProbeState,
+    SchoolFacts,
     read_school_facts,
 )
 from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
@@ -78,6 +79,7 @@ class CityState:
         self.city = city
         self.known = KnownValues([region.id for region in city.lines.regions], clock)
         self.known.load(values)
+        self._facts: dict[str, SchoolFacts] = {}
         self.touched: set[str] = set()
         """Schools that something came in for since it was emptied."""
         self.newest: float | None = max((one.heard for one in self.known.by_key.values() if one.heard), default=None)
@@ -128,9 +130,12 @@ class CityState:
         cut_offs = CutOffs(self.city.files.get(QUARANTINES), datetime.now(self.city.timezone).date())
         return [school for school in self.city.schools if school.id not in cut_offs.closed]
 
-    def list_needs(self) -> list[Need]:
-        """What needs somebody, the most urgent first."""
-        return list_needs([read_school_facts(self.known, school) for school in self.list_open_schools()])
+    def list_needs(self, *, anew: bool = True) -> list[Need]:
+        """What needs somebody, the most urgent first; not `anew`: by what was known when each tile was built last."""
+        schools = self.list_open_schools()
+        if anew:
+            return list_needs([read_school_facts(self.known, school) for school in schools])
+        return list_needs([self._facts[school.id] for school in schools if school.id in self._facts])
 
     def tiles(self) -> list[Tile]:
         """The tile of every school that is not closed, in the order of the policies."""
@@ -138,7 +143,7 @@ class CityState:
 
     def tile(self, school: School) -> Tile:
         """A school's tile."""
-        facts = read_school_facts(self.known, school)
+        facts = self._facts[school.id] = read_school_facts(self.known, school)
         recommended = facts.recommended_mbps
         ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)

@@ -358,7 +358,7 @@ def test_for_one_more_open_page_the_oldest_comes_back() -> None:
             await anext(reader)
         ended = [text async for text in readers[0]]
         stream.publish("tiles", 1)
-        assert "tiles" in await anext(readers[-1])
+        assert b"tiles" in await anext(readers[-1])
         stream.close()
         return len(ended)
 

@@ -136,6 +136,7 @@ WRITERS = {
     "controller/lab/virtual_switches/serve.py": "its own key, ports and processor time, for what started it",
     "controller/offline_google/provider/provider.py": "a port number and constant lines, for the engine",
     "controller/offline_google/world/world.py": "a tool of its own for its own file",
+    "controller/probe_agent/problems.py": "a school's probe has no console of ours; each line is escaped there",
     "monitoring/__main__.py": "its own address; its refusals are escaped there",
     "monitoring/alerts/rules.py": "constant lines for who maintains the rules",
 }

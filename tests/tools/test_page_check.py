@@ -12,7 +12,7 @@ from controller.model.measurement import Assessment
 from monitoring.city_state.monitor import ClockView
 from monitoring.city_state.needs import Cause, NeedKind
 from monitoring.city_state.needs_view import ActionView, NeedView, PatternView
-from monitoring.city_state.rollout_views import DeviceView, RolloutView, SpanView, WaveView
+from monitoring.city_state.rollout_changes import DeviceView, RolloutView, SpanView, WaveView
 from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, LineState, ProbeState
 from monitoring.city_state.school_tiles import LineTimes, Tile
 from monitoring.city_state.sender_clocks import SkewedSender

@@ -158,6 +158,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         ),
         "drill state": (Example("drill state", "lose the engine's record of a stack, and put it back"),),
         "drill list": (Example("drill list", "every drill, and how long ago each kind passed"),),
+        "probe enrol": (
+            Example("probe enrol as-e04 --monitor https://monitor.example.jp -o probe.json", "a probe for a school"),
+        ),
+        "probe list": (Example("probe list", "version, clock and last word of every school's probe"),),
+        "probe revoke": (Example("probe revoke as-e04", "the monitor takes nothing of it any more"),),
         "monitor": (Example("monitor --port 8600", "receiver, page and metrics on 127.0.0.1"),),
         "lab up": (Example("lab up --schools 3", "a virtual city of three schools"),),
         "lab down": (Example("lab down", "remove it"),),

@@ -286,10 +286,7 @@ class MonitorDocument(TypedDict):
 
 
 class RoundDocument(TypedDict):
-    """A round of measurements.
-
-    `diagnoses` has each school's faults with their causes; more than one cause: they are not told apart.
-    """
+    """A round of measurements; where a finding of a diagnosis has several causes, they are not told apart."""
 
     run: str
     store: str

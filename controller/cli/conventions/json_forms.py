@@ -132,6 +132,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
             ("drill restore", "drill line", "drill region", "drill state"), "controller.drills.drill_record:DrillRecord"
         ),
         "drill-list": JsonForm(("drill list",), "controller.cli.recovery.drill:DrillsDocument"),
+        "probe-enrol": JsonForm(("probe enrol",), "controller.cli.measurement.probe:ProbeEnrolledDocument"),
+        "probe-list": JsonForm(("probe list",), "controller.cli.measurement.probe:ProbesDocument"),
+        "probe-revoke": JsonForm(("probe revoke",), "controller.cli.measurement.probe:ProbeRevokedDocument"),
         "audit-verify": JsonForm(("audit verify",), AuditVerifiedDocument),
         "audit-prune": JsonForm(("audit prune",), AuditPrunedDocument),
         "report-integration": JsonForm(

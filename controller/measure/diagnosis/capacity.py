@@ -86,13 +86,10 @@ def _tell_apart(
     mtu_known = any(one.path.path_mtu is not None for one in slow)
     if worst < limits.NOTHING * expected and not mtu_known:
         yield Cause.PATH_MTU
-    directions = frozenset(one.kind for one in slow)
+    directions = frozenset(one.kind for one in mine if one.mbps < limits.CLEARED_BY * worst or one in slow)
     yield _EXPLAINS[directions]
-    tested = frozenset(one.kind for one in mine)
-    if directions == {MeasurementKind.DOWNLOAD} and MeasurementKind.UPLOAD not in tested:
-        yield Cause.LINE_SLOW
-    if directions == {MeasurementKind.UPLOAD} and MeasurementKind.DOWNLOAD not in tested:
-        yield Cause.LINE_SLOW
+    if len({one.kind for one in mine}) == 1:
+        yield Cause.LINE_SLOW  # nobody looked at the other direction
     needed = limits.CLEARED_BY * worst
     faster = [one for one in _list_throughputs(school.paths) if one.mbps >= needed]
     # What came through the same router faster clears the router; what came from the same region faster, the region.

@@ -34,10 +34,10 @@ def test_what_changed_in_a_turn_that_broke_off_is_told_in_the_next(
 
         monkeypatch.setattr(monitor.present, "tile", change_tile)
         stream = monitor.stream.read(None)
-        assert "retry" in await anext(stream)
+        assert b"retry" in await anext(stream)
         telling = asyncio.create_task(monitor.tell())
         async with asyncio.timeout(20):
-            told = await anext(stream)
+            told = (await anext(stream)).decode()
         telling.cancel()
         return told
 

@@ -45,12 +45,12 @@ def test_pages_begin_anew_on_the_day_on_which_a_school_is_closed(
         def now(cls, tz: tzinfo | None = None) -> Tomorrow:
             return super().now(tz) + timedelta(days=1)
 
-    async def watch(monitor: Monitor) -> list[str]:
+    async def watch(monitor: Monitor) -> list[bytes]:
         stream = monitor.stream.read(None)
-        assert "retry" in await anext(stream)
+        assert b"retry" in await anext(stream)
         telling = asyncio.create_task(monitor.tell())
         monitor.present.touched.add(SCHOOL)
-        assert f'event: school\ndata: {{"id":"{SCHOOL}"}}' in await anext(stream)
+        assert f'event: school\ndata: {{"id":"{SCHOOL}"}}' in (await anext(stream)).decode()
         monkeypatch.setattr(school_tiles, "datetime", Tomorrow)
         async with asyncio.timeout(10):
             rest = [text async for text in stream]

@@ -9,7 +9,8 @@ import pytest
 
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import ROLLOUT_LOST
-from monitoring.city_state.rollout_views import OPEN_TRACES_KEPT, SILENT_ROLLOUT_SECONDS, RolloutView, RolloutViews
+from monitoring.city_state.rollout_changes import RolloutView
+from monitoring.city_state.rollout_views import OPEN_TRACES_KEPT, SILENT_ROLLOUT_SECONDS, RolloutViews
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.records import GaugeValue, LifeSign, SpanRecord
 from monitoring.web.exposition import format_exposition

@@ -26,7 +26,7 @@ from controller.telemetry.registry import (
     Metric,
 )
 from controller.telemetry.units import bits_from_mbps
-from monitoring.city_state.event_stream import BEHIND, EventStream
+from monitoring.city_state.event_stream import BEHIND_BYTES, EventStream
 from monitoring.city_state.rollout_views import RolloutViews
 from monitoring.city_state.school_facts import SILENT_SECONDS
 from monitoring.city_state.school_tiles import CityState
@@ -256,21 +256,26 @@ def test_a_rollout_over_the_whole_city_keeps_every_device() -> None:
 
 
 def test_a_page_that_does_not_read_is_let_go_and_the_others_go_on() -> None:
-    async def story() -> tuple[int, list[str], int]:
+    """What it may leave unread is bounded by bytes: of long messages it is a few, of short ones many."""
+
+    async def story(text: str, many: int) -> tuple[int, list[bytes], int]:
         stream = EventStream(list)
         slow, quick = stream.read(None), stream.read(None)
-        assert await anext(slow) == await anext(quick) == "retry: 1000\n\n"
+        assert await anext(slow) == await anext(quick) == b"retry: 1000\n\n"
         heard = []
-        for number in range(BEHIND + 10):
-            stream.publish("tiles", number)
+        for _ in range(many):
+            stream.publish("tiles", text)
             heard.append(await anext(quick))
         readers = stream.readers
-        left = [text async for text in slow]
+        left = [one async for one in slow] if readers == 1 else []
         stream.close()
-        assert [text async for text in quick] == []
+        assert [one async for one in quick] == []
         return readers, heard, len(left)
 
-    readers, heard, left = asyncio.run(story())
-    assert len(heard) == BEHIND + 10
-    assert readers == 1
-    assert left == 0
+    text = "学" * 100_000
+    fit = BEHIND_BYTES // len(text.encode())
+    assert asyncio.run(story(text, fit - 1))[0] == 2
+    readers, heard, left = asyncio.run(story(text, fit + 1))
+    assert (readers, len(heard), left) == (1, fit + 1, 0)
+    assert asyncio.run(story("x", 2_000))[0] == 2
+    assert asyncio.run(story("x" * (BEHIND_BYTES + 1), 1))[0] == 2, "one message is taken, however long it is"

@@ -283,18 +283,31 @@ def test_a_rollout_is_seen_while_it_runs(running: Running, tmp_path: Path, monke
                 assert [wave["name"] for wave in view["waves"]] == ["canary", "rest"]
                 assert view["waves"][0]["devices"][0]["outcome"] is None
                 assert view["waves"][1]["devices"] == [
-                    {"id": "kw-s01-core1", "school": "kw-s01", "outcome": None, "step": None, "seconds": None}
+                    {
+                        "id": "kw-s01-core1",
+                        "school": "kw-s01",
+                        "outcome": None,
+                        "step": None,
+                        "seconds": None,
+                        "error": None,
+                    }
                 ]
                 device.outcome = "applied"
             told = next(
                 one
                 for one in heard
-                if one.name == "rollout" and one.data["waves"][0]["devices"][0].get("outcome") == "applied"
+                if one.name == "rollout"
+                and any(device["outcome"] == "applied" for wave in one.data["waves"] for device in wave["devices"])
             )
         assert told.data["ended"] is None
     after = running.json("/api/rollout")
     assert after["ended"] is not None
     assert {span["level"] for span in after["spans"]} == {"rollout", "school", "device", "step"}
+    listed = [one["id"] for one in running.json("/api/rollouts")["rollouts"] if one["name"] == "live"]
+    assert listed == [after["id"]]
+    older = running.json("/api/rollouts")["rollouts"][-1]["id"]
+    assert running.json(f"/api/rollout?id={older}")["id"] == older
+    assert running.ask("/api/rollout?id=none")[0] == 404
 
 
 def test_a_whole_city_overflows_nothing_and_an_overflow_is_seen(tmp_path: Path) -> None:

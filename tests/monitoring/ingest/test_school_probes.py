@@ -11,7 +11,13 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from controller.errors import TokenRefused
-from controller.telemetry.enrolled_probes import enrol_probe, find_enrolment_file, load_enrolled_probes, revoke_probe
+from controller.telemetry.enrolled_probes import (
+    enrol_probe,
+    find_enrolment_file,
+    load_enrolled_probes,
+    make_probe_token,
+    revoke_probe,
+)
 from controller.telemetry.registry import DAY, LINE_UP, TELEMETRY_DROPPED, EventKind, Writer
 from monitoring.ingest.sender_tokens import SchoolProbeTokens
 from tests.monitoring.feed import event, metrics
@@ -20,6 +26,12 @@ from tests.monitoring.running import TOKENS, Running, monitor, until
 NOW = datetime(2026, 4, 6, 9, 0, tzinfo=UTC)
 OWN, OTHER = "as-e04", "kw-s01"
 ENROLMENTS = find_enrolment_file(TOKENS / Writer.PROBE)
+
+
+def enrol(school: str, at: datetime = NOW, path: Path = ENROLMENTS) -> str:
+    token = make_probe_token()
+    enrol_probe(path, school, token, at)
+    return token
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,7 @@ def up(school: str, moment: float) -> bytes:
 
 def test_it_speaks_for_its_school_alone_until_it_is_revoked(running: Running) -> None:
     now = time.time()
-    token = enrol_probe(ENROLMENTS, OWN, NOW)
+    token = enrol(OWN)
     assert send(running, token, up(OWN, now)) == (200, 0)
     assert send(running, token, up(OTHER, now)) == (200, 1)
     foreign = event(EventKind.LINE_DOWN, "down", now, school=OTHER, line="primary").SerializeToString()
@@ -55,7 +67,7 @@ def test_it_speaks_for_its_school_alone_until_it_is_revoked(running: Running) ->
     assert send(running, token, dropped) == (200, 1)
     assert running.tile(OWN)["lines"]["primary"] == "up"
     assert running.tile(OTHER)["lines"]["primary"] == "unknown"
-    renewed = enrol_probe(ENROLMENTS, OWN, NOW + timedelta(hours=1))
+    renewed = enrol(OWN, NOW + timedelta(hours=1))
     assert send(running, token, up(OWN, now))[0] == 401
     assert send(running, renewed, up(OWN, now)) == (200, 0)
     assert revoke_probe(ENROLMENTS, OWN, NOW + timedelta(hours=2))
@@ -64,7 +76,7 @@ def test_it_speaks_for_its_school_alone_until_it_is_revoked(running: Running) ->
 
 
 def test_what_it_kept_for_days_is_taken_and_the_present_stays(running: Running) -> None:
-    token, now = enrol_probe(ENROLMENTS, OWN, NOW), time.time()
+    token, now = enrol(OWN), time.time()
     assert send(running, token, up(OWN, now)) == (200, 0)
     past = metrics([(LINE_UP, 0.0, {"school": OWN, "line": "primary"})], now - 6 * DAY).SerializeToString()
     assert send(running, token, past) == (200, 0)
@@ -73,7 +85,7 @@ def test_what_it_kept_for_days_is_taken_and_the_present_stays(running: Running) 
 
 
 def test_version_clock_and_last_word_are_shown_and_survive_a_kill(running: Running, tmp_path: Path) -> None:
-    token, now = enrol_probe(ENROLMENTS, OTHER, NOW), time.time()
+    token, now = enrol(OTHER), time.time()
     said = {"User_Agent": "tsunagu-probe/1.2.3", "Tsunagu_Sent": f"{now + 90:.3f}", "Tsunagu_Waiting": "17"}
     assert send(running, token, up(OTHER, now), **said) == (200, 0)
     [row] = [one for one in running.json("/api/probes")["probes"] if one["school"] == OTHER]
@@ -87,7 +99,7 @@ def test_version_clock_and_last_word_are_shown_and_survive_a_kill(running: Runni
 
 def test_a_list_that_is_damaged_lets_nobody_in(tmp_path: Path) -> None:
     path = find_enrolment_file(tmp_path / "probe")
-    token = enrol_probe(path, OWN, NOW)
+    token = enrol(OWN, path=path)
     tokens = SchoolProbeTokens(path)
     assert tokens.find_school(token) == OWN
     assert token not in path.read_text("utf-8")

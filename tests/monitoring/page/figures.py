@@ -50,6 +50,8 @@ class Figures:
     series: dict[str, dict[str, dict[str, list[list[float]]]]] = field(default_factory=dict)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     rollout: dict[str, Any] | None = None
+    older: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Rollouts that began before, by their ids."""
     broken: bool = False
     mute: bool = False
     """The streams go on, and whoever asks for figures gets an error."""
@@ -133,6 +135,7 @@ class Figures:
             Route("/api/city", self._city),
             Route("/api/schools/{school}", self._school),
             Route("/api/rollout", self._rollout),
+            Route("/api/rollouts", self._rollouts),
             Route("/api/events", self._events),
         ]
         return Starlette(routes=[*api, *pages.build_page_routes(self.city)], middleware=[Middleware(RequestGuard)])
@@ -155,8 +158,14 @@ class Figures:
         events = [one for one in self.events[school] if datetime.fromisoformat(one["at"]).timestamp() > since]
         return JSONResponse({"tile": self.tiles[school], "lines": lines, "events": events})
 
-    async def _rollout(self, _: Request) -> Response:
-        return JSONResponse(self.rollout)
+    async def _rollout(self, request: Request) -> Response:
+        wanted = request.query_params.get("id")
+        return JSONResponse(self.rollout if wanted is None else self.older.get(wanted, self.rollout))
+
+    async def _rollouts(self, _: Request) -> Response:
+        known = [*([] if self.rollout is None else [self.rollout]), *self.older.values()]
+        listed = [{name: one[name] for name in ("id", "name", "started", "ended")} for one in known]
+        return JSONResponse({"rollouts": [{**one, "outcome": None} for one in listed]})
 
     async def _events(self, _: Request) -> Response:
         if self.broken:

@@ -38,14 +38,61 @@ def rollout(city: City, after: float, now: datetime = NOW) -> dict[str, Any]:
     ended = _time(began, ends) if after >= ends else None
     return {
         "id": "rollout-1",
+        "version": 0,
+        "base": None,
         "name": "closed.json",
         "started": _time(began, 0.0),
         "ended": ended,
         "lost": None,
         "waits": [],
+        "about": {},
         "waves": waves,
         "spans": spans,
     }
+
+
+def large_rollout(city: City, devices: int, now: datetime = NOW) -> dict[str, Any]:
+    """A rollout of the whole city: most of its devices have ended, some failed, some run and some wait."""
+    schools = [school.id for school in city.schools]
+    spans: list[Span] = []
+    root = _span(spans, ("", "rollout", "city.json"), (0.0, 900.0), 600.0)
+    above = {school: _span(spans, (root, "school", school), (1.0, 900.0), 600.0) for school in schools}
+    found = []
+    for n in range(devices):
+        school = schools[n % len(schools)]
+        begins = 5.0 + n * 600.0 / devices
+        name = f"{school}-sw{n // len(schools)}"
+        outcome = None if n > devices * 0.9 else "failed" if n % 97 == 0 else "applied"
+        error = f"{name}: the device cannot be reached" if outcome == "failed" else None
+        seconds = None if n > devices * 0.95 else 12.5
+        if seconds is not None:
+            own = _span(spans, (above[school], "device", name), (begins, begins + 12.5), 1e6)
+            ended = spans[-1]["end"] if outcome else None
+            spans[-1].update(outcome=outcome or "", error=error, end=ended)
+            if outcome is None:
+                _span(spans, (own, "step", "push"), (begins + 1.0, 1e7), 1e6)
+        step = "push" if outcome is None and seconds is not None else None
+        device = {"id": name, "school": school, "outcome": outcome, "step": step, "seconds": seconds, "error": error}
+        found.append(device)
+    began = now - timedelta(seconds=600)
+    for span in spans:
+        span.update({edge: _time(began, span[edge]) for edge in ("start", "end") if span[edge] is not None})
+    whole = {**rollout(city, 1.0, now), "id": "large", "name": "city.json", "started": _time(began, 0.0)}
+    return {**whole, "waves": [{"name": "rest", "devices": found}], "spans": spans}
+
+
+def begin_rollout(whole: dict[str, Any]) -> dict[str, Any]:
+    """What the monitor tells when a rollout begins: not its devices, which are asked for."""
+    return {**whole, "base": whole["version"] - 1, "waves": [], "spans": []}
+
+
+def end_device(whole: dict[str, Any], number: int) -> dict[str, Any]:
+    """Let a device end well; what the monitor then tells of it."""
+    device = {**whole["waves"][0]["devices"][number], "outcome": "applied", "seconds": 13.0, "step": None}
+    whole["waves"][0]["devices"][number] = device
+    whole["version"] += 1
+    news = {"base": whole["version"] - 1, "waves": [{"name": "rest", "devices": [device]}], "spans": []}
+    return {**whole, **news}
 
 
 def _school(spans: list[Span], root: str, school: str, begins: float, after: float) -> dict[str, Any]:
@@ -66,7 +113,14 @@ def _school(spans: list[Span], root: str, school: str, begins: float, after: flo
         if one_span["id"] == own:
             one_span["outcome"] = outcome or ""
     seconds_so_far = min(LONG, after - begins) if after > begins else None
-    return {"id": device, "school": school, "outcome": outcome, "step": running, "seconds": seconds_so_far}
+    return {
+        "id": device,
+        "school": school,
+        "outcome": outcome,
+        "step": running,
+        "seconds": seconds_so_far,
+        "error": None,
+    }
 
 
 def _span(spans: list[Span], what: tuple[str, str, str], time: tuple[float, float], after: float) -> str:
@@ -75,7 +129,17 @@ def _span(spans: list[Span], what: tuple[str, str, str], time: tuple[float, floa
     number = f"{level} {name} {start:.3f}"
     if start <= after:
         times = {"start": start, "end": end if end <= after else None}
-        spans.append({"id": number, "parent": parent or None, "level": level, "name": name, **times, "outcome": ""})
+        spans.append(
+            {
+                "id": number,
+                "parent": parent or None,
+                "level": level,
+                "name": name,
+                **times,
+                "outcome": "",
+                "error": None,
+            }
+        )
     return number
 
 

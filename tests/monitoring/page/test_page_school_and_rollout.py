@@ -189,14 +189,77 @@ def test_of_a_large_rollout_schools_are_opened_first(visit: Visit, figures: Figu
     school = next(span for span in large["spans"] if span["level"] == "school")
     device = next(span for span in large["spans"] if span["level"] == "device")
     large["spans"] += [{**device, "id": f"more {n}", "parent": school["id"], "name": f"more-{n}"} for n in range(300)]
-    more = [{"id": f"more-{n}", "school": "x", "outcome": "applied", "step": None, "seconds": 1.0} for n in range(300)]
-    large["waves"][1]["devices"] += more
+    known = large["waves"][1]["devices"][0]
+    large["waves"][1]["devices"] += [{**known, "id": f"more-{n}", "outcome": "applied"} for n in range(300)]
     page = visit.open("/rollout?lang=en")
-    expect(page.locator(".device")).to_have_count(306)
+    expect(page.locator("#ends [data-outcome=applied] b")).to_have_text("304")
+    assert page.locator(".device").count() < 200, "only those in view have elements"
+    expect(page.locator(".device[aria-setsize='305']").first).to_be_visible()
     expect(page.locator("#spans tr")).to_have_count(7)
     page.locator("[data-level=school] .opener").first.click()
     expect(page.locator("#spans tr")).to_have_count(308)
+    frame = page.locator(".device-frame").last
+    frame.evaluate("(frame) => frame.scrollTo(0, frame.scrollHeight)")
+    expect(frame.locator(".device[aria-posinset='305']")).to_be_visible()
     assert visit.problems() == []
+
+
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+def test_failed_devices_come_first_and_say_why(visit: Visit, figures: Figures, city: City) -> None:
+    figures.rollout = failing = rollout(city, 60.0)
+    failing["about"] = {"planner": "山田", "approvers": "佐藤"}
+    devices = failing["waves"][1]["devices"]
+    for device in devices[-2:]:
+        device.update(outcome="failed", error=f"{device['id']}: the device refused {MARKUP}")
+    page = visit.open("/rollout?lang=en")
+    reasons = page.locator("#reasons li")
+    expect(reasons).to_have_count(1)
+    expect(reasons.first).to_contain_text(f"the device refused {MARKUP}")
+    expect(reasons.first).to_contain_text(f"{devices[-2]['id']}, {devices[-1]['id']}")
+    assert page.locator("#why img, .device img").count() == 0
+    last = page.locator(".wave").last.locator(".device")
+    assert [last.nth(n).get_attribute("data-outcome") for n in range(3)] == ["failed", "failed", "reverted"]
+    expect(last.first).to_contain_text("the device refused")
+    expect(page.locator("#rollout-about")).to_have_text("planned by 山田 · approved by 佐藤")
+    page.locator("#ends [data-end=failed]").click()
+    expect(page.locator(".device:visible")).to_have_count(2)
+    page.locator("#device-search").fill(devices[-1]["id"])
+    expect(page.locator(".device:visible")).to_have_count(1)
+    page.locator("#device-search").fill("no such device")
+    expect(page.locator("#no-devices")).to_be_visible()
+    assert visit.problems() == []
+
+
+def test_changes_are_taken_and_what_does_not_follow_is_fetched(visit: Visit, figures: Figures, city: City) -> None:
+    figures.rollout = rollout(city, 1.0)
+    page = visit.open("/rollout?lang=en")
+    known = figures.rollout["waves"][1]["devices"][0]
+    change = {**figures.rollout, "version": 1, "base": 0, "spans": []}
+    change["waves"] = [{"name": "rest", "devices": [{**known, "outcome": "failed", "seconds": 2.0, "error": "why"}]}]
+    figures.tell("rollout", change)
+    expect(page.locator(".device[data-outcome=failed]")).to_contain_text("why")
+    expect(page.locator("#ends [data-outcome=waiting] b")).to_have_text("4")
+    figures.rollout = {**rollout(city, 60.0), "version": 7}
+    figures.tell("rollout", {**change, "version": 7, "base": 6, "waves": []})
+    expect(page.locator("#ends [data-outcome=applied] b")).to_have_text("4")
+
+
+def test_an_older_rollout_can_be_chosen(visit: Visit, figures: Figures, city: City) -> None:
+    figures.rollout = rollout(city, 1.0)
+    figures.older["before"] = {**rollout(city, 60.0), "id": "before", "name": "the one before"}
+    page = visit.open("/rollout?lang=en")
+    expect(page.locator("#rollout-name")).to_have_text("closed.json")
+    page.locator("#which").select_option("before")
+    expect(page.locator("#rollout-name")).to_have_text("the one before")
+    figures.tell("rollout", rollout(city, 2.0))
+    page.reload()
+    expect(page.locator("#rollout-name")).to_have_text("the one before")
+    expect(page.locator("#which")).to_have_value("before")
+    page.locator("#which").select_option("")
+    expect(page.locator("#rollout-name")).to_have_text("closed.json")
+    assert page.url.endswith("/rollout")
 
 
 @pytest.mark.parametrize("path", ["/", f"/schools/{SCHOOL}", "/rollout"])

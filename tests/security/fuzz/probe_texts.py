@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from controller.errors import TsunaguError
+from controller.probe_agent.configuration import Configuration, ProbedPath, load_configuration, write_configuration
+from controller.probe_agent.otlp_encoding import read_refusal
+from controller.probe_agent.probing.throughput import read_received_rate
+from controller.probe_agent.problems import ProbeProblem
+from controller.probe_agent.updating.slots import load_slots
+from controller.probe_agent.version import parse_version
 from controller.telemetry.enrolled_probes import load_enrolled_probes
 from controller.telemetry.probe_words import load_probe_words, parse_probe_word
 from controller.telemetry.writer_tokens import read_token
 
+Run = Callable[[bytes], object]
 _ENROLLED = (
     b'{"format": 1, "probes": [{"school": "as-e04", "enrolled_at": "2026-04-06T09:00:00Z", "token_sha256": "'
     + b"0f" * 32
@@ -18,26 +26,47 @@ _WORDS = b'{"format": 1, "words": [{"school": "as-e04", "heard_at": 1764500000.5
 _HEADERS = (b"tsunagu-probe/1.0.0", b"1764500000.5", b"installed")
 
 
+_CONFIGURATION = write_configuration(
+    Configuration(
+        "as-e04", "t" * 43, "https://monitor.example.jp", (ProbedPath("primary", "tokyo", "ipv4", "192.0.2.1"),)
+    )
+)
+_IPERF3 = b'{"end": {"sum_received": {"bits_per_second": 93e6}}}'
+_SLOTS = b'{"active": "a", "version": "1.0.1", "trial": "", "starts": 0, "word": "installed", "refused": {}}'
+_REFUSAL = bytes.fromhex("0a0608021202") + b"no"
+
+
 def list_probe_readers(
     write: Callable[[str, bytes], Path],
-) -> Iterator[tuple[str, tuple[bytes, ...], Callable[[bytes], object], tuple[str, ...]]]:
-    """Yield name, seeds, reader and the functions that it is for."""
+) -> Iterator[tuple[str, tuple[bytes, ...], Run, tuple[str, ...], tuple[type[Exception], ...]]]:
+    """Yield name, seeds, reader, the functions that it is for, and its refusals."""
+    ours, probes = (TsunaguError,), (ProbeProblem,)
+    token = b"0123456789abcdef" * 4 + b"\n"
+    covers = ("read_token", "load_sender_tokens", "read_private_file")
+    yield "tokens of writers", (token,), lambda data: read_token(write("token", data)), covers, ours
+    enrolled = ("load_enrolled_probes",)
+    yield "enrolled probes", (_ENROLLED,), lambda data: load_enrolled_probes(write("enrolled", data)), enrolled, ours
+    yield "words of probes", (_WORDS,), lambda data: load_probe_words(write("w", data)), ("load_probe_words",), ours
+    yield "headers of probes", _HEADERS, _parse_headers, ("parse_probe_word",), ()
+    reading = ("load_configuration", "parse_configuration")
+    yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
+    yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
+    yield "iperf3 at a probe", (_IPERF3,), read_received_rate, ("read_received_rate",), ()
     yield (
-        "tokens of writers",
-        (b"0123456789abcdef" * 4 + b"\n",),
-        lambda data: read_token(write("token", data)),
-        ("read_token", "load_sender_tokens"),
+        "slots of a probe",
+        (_SLOTS,),
+        lambda data: load_slots(write("s/slots.json", data).parent),
+        ("load_slots",),
+        (),
     )
     yield (
-        "enrolled probes",
-        (_ENROLLED,),
-        lambda data: load_enrolled_probes(write("enrolled", data)),
-        ("load_enrolled_probes", "read_private_file"),
+        "versions",
+        (b"1.10.0",),
+        lambda data: parse_version(data.decode("latin-1")),
+        ("parse_version",),
+        (ValueError,),
     )
-    yield "words of probes", (_WORDS,), lambda data: load_probe_words(write("words", data)), ("load_probe_words",)
-    yield (
-        "headers of probes",
-        _HEADERS,
-        lambda data: parse_probe_word("as-e04", lambda _: data.decode("latin-1"), 1764500000.0),
-        ("parse_probe_word",),
-    )
+
+
+def _parse_headers(data: bytes) -> object:
+    return parse_probe_word("as-e04", lambda _: data.decode("latin-1"), 1764500000.0)

@@ -125,6 +125,7 @@ interface SchoolAnswer {
   tile: Tile;
   lines: LinePoints;
   events: SchoolEvent[];
+  needs: Need[];
 }
 
 interface RolloutDevice {
@@ -133,6 +134,7 @@ interface RolloutDevice {
   outcome: string | null;
   step: string | null;
   seconds: number | null;
+  error: string | null;
 }
 
 interface RolloutWave {
@@ -150,15 +152,31 @@ interface RolloutSpan {
   start: string;
   end: string | null;
   outcome: string | null;
+  error: string | null;
 }
 
 interface Rollout {
   id: string;
+  version: number;
+  base: number | null;
   name: string;
   started: string;
   ended: string | null;
   lost: string | null;
   waits: string[];
+  about: Record<string, string>;
   waves: RolloutWave[];
   spans: RolloutSpan[];
+}
+
+interface ListedRollout {
+  id: string;
+  name: string;
+  started: string;
+  ended: string | null;
+  outcome: string | null;
+}
+
+interface RolloutsAnswer {
+  rollouts: ListedRollout[];
 }

@@ -2,10 +2,7 @@
 import { find, findAll, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { traits } from "./tile.js";
-import { count } from "./words.js";
-
-/** @param {string} text */
-const plain = (text) => text.normalize("NFKC").toLowerCase();
+import { count, plain } from "./words.js";
 
 export class Filters {
   /** @param {() => void} changed is called when another set of schools is wanted */

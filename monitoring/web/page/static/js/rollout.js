@@ -1,154 +1,197 @@
-// The view of the running rollout: its waves, how each device ended, and its spans in time.
-import { find, icon, make, setAttribute, setIcon, setText } from "./elements.js";
-import { FrameBudget } from "./frame_budget.js";
+// The view of a rollout: its waves, how each device ended and why, and its spans in time.
+import { DeviceGrid, shape } from "./device_grid.js";
+import { find, findAll, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection } from "./frame.js";
+import { has, say } from "./messages.js";
+import { RolloutModel } from "./rollout_model.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
-import { has, say } from "./messages.js";
 import { Timeline } from "./timeline.js";
-import { count, day, stepWord } from "./words.js";
+import { count, day, plain } from "./words.js";
 
-const ENDS = ["applied", "unchanged", "reverted", "failed", "unknown", "running", "in-the-middle", "waiting"];
+/** More names than this beside a reason are only counted. */
+const NAMED = 6;
+const ABOUT = ["planner", "approvers", "applier", "commit", "policy", "undo"];
+
+/** @typedef {import("./rollout_model.js").KnownDevice} KnownDevice */
+/** @typedef {{ element: HTMLElement, done: HTMLElement, grid: DeviceGrid }} Wave */
+
+const model = new RolloutModel();
 const timeline = new Timeline(find("#spans", HTMLElement), find("#axis", HTMLElement));
-/** @type {Map<string, WaveView>} */
+/** @type {Map<string, Wave>} */
 const waves = new Map();
 /** @param {string} selector */
 const part = (selector) => find(selector, HTMLElement);
-
-/** @param {string} outcome */
-const shape = (outcome) => (outcome === "unknown" || outcome === "in-the-middle" ? "unsettled" : outcome);
-/** Whether whoever carries the rollout out gives no sign of life: then nothing of it is running. */
-let lost = false;
-
-/**
- * A device that has not ended is running once it has begun, and waits before that.
- * @param {RolloutDevice} device
- */
-const standing = (device) => device.outcome ?? (device.seconds === null ? "waiting" : lost ? "in-the-middle" : "running");
-
-class DeviceView {
-  constructor() {
-    this.mark = icon("waiting");
-    this.name = make("span", { class: "device-name" });
-    this.note = make("span", { class: "device-note" });
-    this.element = make("li", { class: "device" }, this.mark, this.name, this.note);
-  }
-
-  /** @param {RolloutDevice} device */
-  update(device) {
-    const outcome = standing(device);
-    setAttribute(this.element, "data-outcome", outcome);
-    setIcon(this.mark, shape(outcome));
-    setText(this.name, device.id);
-    const seconds = device.seconds === null || device.seconds === undefined ? "" : ` ${device.seconds.toFixed(1)} s`;
-    setText(this.note, outcome === "running" ? `${stepWord(device.step ?? "")}${seconds}` : `${say(`outcome-${outcome}`)}${seconds}`);
-  }
-}
-
-class WaveView {
-  /** @param {string} name */
-  constructor(name) {
-    /** @type {Map<string, DeviceView>} */
-    this.devices = new Map();
-    this.done = make("span", { class: "wave-done" });
-    this.list = make("ul");
-    this.element = make(
-      "article",
-      { class: "wave" },
-      make("h3", {}, has(`wave-${name}`) ? say(`wave-${name}`) : name, " ", this.done),
-      this.list,
-    );
-  }
-
-  /** @param {RolloutWave} wave */
-  update(wave) {
-    const ended = wave.devices.filter((device) => device.outcome !== null).length;
-    setText(this.done, say("wave-done", { count: count(ended), total: count(wave.devices.length) }));
-    wave.devices.forEach((device) => budget.add(device.id, () => this.show(device)));
-  }
-
-  /** @param {RolloutDevice} device */
-  show(device) {
-    let view = this.devices.get(device.id);
-    if (view === undefined) {
-      view = new DeviceView();
-      this.devices.set(device.id, view);
-      this.list.append(view.element);
-    }
-    view.update(device);
-  }
-}
-
-/**
- * A rollout may have thousands of devices; they come in frame by frame.
- * @type {FrameBudget<() => void>}
- */
-const budget = new FrameBudget(
-  (showDevice) => {
-    showDevice();
-    return true;
-  },
-  () => part("#waves").removeAttribute("aria-busy"),
-);
+const which = find("#which", HTMLSelectElement);
+const search = find("#device-search", HTMLInputElement);
+const buttons = findAll("#ends button", HTMLButtonElement);
+/** The rollout that was asked for; "" for the newest, whichever that is. */
+let wanted = new URLSearchParams(location.search).get("id") ?? "";
 /** @type {string | null} */
 let shown = null;
+let asked = false;
 
-/** @param {Rollout | null} rollout */
-function show(rollout) {
-  part("#rollout").hidden = rollout === null;
-  part("#nothing").hidden = rollout !== null;
-  if (rollout === null) {
-    return;
+/** @param {string} name */
+function makeWave(name) {
+  const label = has(`wave-${name}`) ? say(`wave-${name}`) : name;
+  const done = make("span", { class: "wave-done" });
+  const grid = new DeviceGrid(model, label);
+  const element = make("article", { class: "wave" }, make("h3", {}, label, " ", done), grid.frame);
+  part("#waves").append(element);
+  return { element, done, grid };
+}
+
+/** The devices that the filters leave. */
+function filterDevices() {
+  const ends = buttons.filter((button) => button.ariaPressed === "true").map((button) => button.dataset.end ?? "");
+  const text = plain(search.value.trim());
+  /** @param {KnownDevice} device */
+  return (device) =>
+    (ends.length === 0 || ends.includes(model.standing(device))) &&
+    (text === "" || plain(`${device.id} ${device.school} ${device.error ?? ""}`).includes(text));
+}
+
+function showWaves() {
+  const wants = filterDevices();
+  const devices = Map.groupBy(model.devices.values(), (device) => device.wave);
+  for (const [name, all] of devices) {
+    const wave = waves.get(name) ?? makeWave(name);
+    waves.set(name, wave);
+    const ended = all.filter((device) => device.outcome !== null).length;
+    setText(wave.done, say("wave-done", { count: count(ended), total: count(all.length) }));
+    const left = all.filter(wants);
+    wave.element.hidden = left.length === 0;
+    wave.grid.show(left);
   }
-  if (rollout.id !== shown) {
-    shown = rollout.id;
-    waves.clear();
-    part("#waves").replaceChildren();
-    timeline.clear();
-  }
-  lost = rollout.lost !== null;
-  showHead(rollout);
-  for (const wave of rollout.waves) {
-    let view = waves.get(wave.name);
-    if (view === undefined) {
-      view = new WaveView(wave.name);
-      waves.set(wave.name, view);
-      part("#waves").append(view.element);
-    }
-    view.update(wave);
-  }
-  timeline.show(rollout.spans);
+  part("#no-devices").hidden = [...waves.values()].some(({ element }) => !element.hidden) || devices.size === 0;
+}
+
+/** Why devices did not end well, each sentence once, as it was told: text and never markup. */
+function showReasons() {
+  const reasons = model.reasons();
+  part("#why").hidden = reasons.length === 0;
+  const key = JSON.stringify(reasons.map(({ text, devices }) => [text, devices.length]));
+  if (part("#why").dataset.shown === key) return;
+  part("#why").dataset.shown = key;
+  part("#reasons").replaceChildren(
+    ...reasons.map(({ text, devices }) => {
+      const names = devices.slice(0, NAMED).map(({ id }) => id).join(", ");
+      const more = devices.length > NAMED ? ` ${say("more-devices", { count: count(devices.length - NAMED) })}` : "";
+      return make(
+        "li",
+        {},
+        make("b", {}, count(devices.length)),
+        make("span", { class: "reason" }, text),
+        make("span", { class: "reason-devices" }, `${names}${more}`),
+      );
+    }),
+  );
 }
 
 /** @param {Rollout} rollout */
 function showHead(rollout) {
-  const outcomes = rollout.waves.flatMap((wave) => wave.devices.map(standing));
+  const numbers = model.count();
   setText(part("#rollout-name"), rollout.name);
-  const mark = lost
-    ? "failed"
-    : rollout.ended === null
-      ? "running"
-      : outcomes.includes("failed") || outcomes.includes("unknown")
-        ? "failed"
-        : "applied";
-  setIcon(find("#rollout h1 svg", SVGSVGElement), mark);
+  const bad = (numbers.get("failed") ?? 0) + (numbers.get("unknown") ?? 0) > 0;
+  const mark = model.lost ? "failed" : rollout.ended === null ? "running" : bad ? "failed" : "applied";
+  setIcon(find("#rollout h1 svg", SVGSVGElement), shape(mark));
   setAttribute(part("#rollout h1"), "data-outcome", mark);
   const facts = {
     start: day(rollout.started),
     end: rollout.ended === null ? "" : day(rollout.ended),
     lost: rollout.lost === null ? "" : day(rollout.lost),
-    count: count(outcomes.filter((outcome) => outcome === "in-the-middle").length),
+    count: count(numbers.get("in-the-middle") ?? 0),
   };
-  const key = lost ? "rollout-lost" : rollout.ended === null ? "rollout-running" : "rollout-ended";
+  const key = model.lost ? "rollout-lost" : rollout.ended === null ? "rollout-running" : "rollout-ended";
   setText(part("#rollout-facts"), say(key, facts));
+  const about = ABOUT.filter((name) => rollout.about[name]).map((name) => `${say(`about-${name}`)} ${rollout.about[name]}`);
+  part("#rollout-about").hidden = about.length === 0;
+  setText(part("#rollout-about"), about.join(" · "));
   part("#rollout-waits").hidden = rollout.waits.length === 0;
   setText(part("#rollout-waits"), rollout.waits.length === 0 ? "" : say("rollout-waits", { what: rollout.waits.join("; ") }));
-  for (const end of ENDS) {
-    const many = outcomes.filter((outcome) => outcome === end).length;
+  for (const [end, many] of numbers) {
     const item = part(`#ends [data-outcome="${end}"]`);
     setText(find("b", HTMLElement, item), count(many));
     setAttribute(item, "data-none", many === 0 ? "" : null);
   }
 }
 
-showConnection(new Live(async () => show(await read("/api/rollout")), { rollout: show }));
+/** Changes may come faster than frames; each part of the page has a frame of its own, so that none is long. */
+const parts = [() => model.head && showHead(model.head), showReasons, showWaves, () => timeline.show([...model.spans.values()])];
+let turn = parts.length;
+
+function show() {
+  const rollout = model.head;
+  part("#rollout").hidden = rollout === null;
+  part("#nothing").hidden = rollout !== null;
+  if (rollout === null) return;
+  if (rollout.id !== shown) {
+    shown = rollout.id;
+    waves.clear();
+    part("#waves").replaceChildren();
+    timeline.clear();
+    listRollouts();
+  }
+  const idle = turn >= parts.length;
+  turn = 0;
+  if (idle) showNext();
+}
+
+function showNext() {
+  parts[turn]();
+  turn += 1;
+  if (turn < parts.length) {
+    // A page that is not looked at has no frames.
+    if (document.visibilityState === "hidden") setTimeout(showNext);
+    else requestAnimationFrame(showNext);
+  }
+}
+
+async function load() {
+  model.replace(await read(wanted === "" ? "/api/rollout" : `/api/rollout?id=${encodeURIComponent(wanted)}`));
+  show();
+}
+
+/** @param {Rollout | null} change */
+async function take(change) {
+  if (change === null || (wanted !== "" && change.id !== wanted)) {
+    return;
+  }
+  if (model.merge(change)) {
+    show();
+  } else if (!asked) {
+    // Another rollout began, or a change was missed.
+    asked = true;
+    await load().catch(() => undefined);
+    asked = false;
+  }
+}
+
+/** Those that can be chosen; asked for anew when another one begins. */
+async function listRollouts() {
+  /** @type {RolloutsAnswer} */
+  const { rollouts } = await read("/api/rollouts");
+  const option = (/** @type {string} */ value, /** @type {string} */ text) => make("option", { value }, text);
+  const ends = (/** @type {ListedRollout} */ one) => (one.ended === null ? say("outcome-running") : "");
+  which.replaceChildren(
+    option("", say("newest-rollout")),
+    ...rollouts.map((one) => option(one.id, `${day(one.started)} ${one.name} ${ends(one)}`.trim())),
+  );
+  which.value = wanted;
+}
+
+which.addEventListener("change", () => {
+  wanted = which.value;
+  history.replaceState(null, "", wanted === "" ? location.pathname : `?id=${encodeURIComponent(wanted)}`);
+  load().catch(() => undefined);
+});
+search.addEventListener("input", showWaves);
+for (const button of buttons) {
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-pressed", String(button.ariaPressed !== "true"));
+    showWaves();
+  });
+}
+setInterval(() => waves.forEach(({ grid, element }) => !element.hidden && model.head?.ended === null && grid.draw()), 1000);
+
+showConnection(new Live(load, { rollout: take }));

@@ -9,11 +9,30 @@ const DEVICES_AT_ONCE = 60;
 const DEPTHS = { rollout: 0, school: 1, device: 2, step: 3, command: 4 };
 const KNOWN = new Set(["applied", "unchanged", "reverted", "failed", "unknown"]);
 
+/** New rows of one frame: to make them all at once would hold the page up. */
+const ROWS_AT_ONCE = 30;
+
+/** @type {WeakMap<RolloutSpan, [number, number | null]>} */
+const times = new WeakMap();
+
 /**
- * Seconds since 1970 of a time as the API writes it, or now where it has none.
- * @param {string | null} time
+ * When a span began and ended, in seconds since 1970; a text is taken apart once.
+ * @param {RolloutSpan} span
+ * @returns {[number, number | null]}
  */
-const seconds = (time) => (time === null ? Date.now() : new Date(time).getTime()) / 1000;
+function edges(span) {
+  const known = times.get(span);
+  if (known !== undefined) return known;
+  /** @type {[number, number | null]} */
+  const found = [Date.parse(span.start) / 1000, span.end === null ? null : Date.parse(span.end) / 1000];
+  times.set(span, found);
+  return found;
+}
+
+/** @param {RolloutSpan} span */
+const begin = (span) => edges(span)[0];
+/** When it ended, or now where it has not. @param {RolloutSpan} span */
+const end = (span) => edges(span)[1] ?? Date.now() / 1000;
 
 /** @typedef {ReturnType<Timeline["make"]>} Row */
 
@@ -46,15 +65,17 @@ export class Timeline {
     this.spans = spans;
     const children = Map.groupBy(spans, (span) => span.parent);
     const known = new Set(spans.map((span) => span.id));
-    const from = Math.min(...spans.map((span) => seconds(span.start)));
-    const to = Math.max(...spans.map((span) => seconds(span.end)), from + 0.001);
+    const from = spans.reduce((least, span) => Math.min(least, begin(span)), Infinity);
+    const to = spans.reduce((most, span) => Math.max(most, end(span)), from + 0.001);
     this.closedFrom =
       spans.filter((span) => span.level === "device").length > DEVICES_AT_ONCE ? DEPTHS.school : DEPTHS.device;
     /** @type {Element[]} */
     const wanted = [];
+    let fresh = 0;
     /** @param {RolloutSpan} span */
     const walk = (span) => {
-      const below = (children.get(span.id) ?? []).sort((a, b) => seconds(a.start) - seconds(b.start));
+      if (!this.rows.has(span.id) && ++fresh > ROWS_AT_ONCE) return;
+      const below = (children.get(span.id) ?? []).sort((a, b) => begin(a) - begin(b));
       wanted.push(this.row(span, below.length > 0, from, to));
       if (DEPTHS[span.level] < this.closedFrom || this.open.has(span.id)) {
         below.forEach(walk);
@@ -62,6 +83,7 @@ export class Timeline {
     };
     spans.filter((span) => span.parent === null || !known.has(span.parent)).forEach(walk);
     this.place(wanted);
+    if (fresh > ROWS_AT_ONCE) requestAnimationFrame(() => this.spans === spans && this.show(spans));
     setText(this.axis, spans.length > 0 ? `0–${(to - from).toFixed(1)} s` : "");
   }
 
@@ -97,9 +119,10 @@ export class Timeline {
     setAttribute(view.row, "data-outcome", outcome || "done");
     const told = outcome === "" ? "done" : outcome;
     setText(view.outcome, KNOWN.has(told) || told === "running" || told === "done" ? say(`outcome-${told}`) : told);
-    setText(view.seconds, (seconds(span.end) - seconds(span.start)).toFixed(1));
-    setProperty(view.bar, "--from", ((seconds(span.start) - from) / length).toFixed(4));
-    setProperty(view.bar, "--long", Math.max(0.002, (seconds(span.end) - seconds(span.start)) / length).toFixed(4));
+    setAttribute(view.row, "title", span.error);
+    setText(view.seconds, (end(span) - begin(span)).toFixed(1));
+    setProperty(view.bar, "--from", ((begin(span) - from) / length).toFixed(4));
+    setProperty(view.bar, "--long", Math.max(0.002, (end(span) - begin(span)) / length).toFixed(4));
     const opens = hasBelow && DEPTHS[span.level] >= this.closedFrom;
     if (view.button.hidden === opens) view.button.hidden = !opens;
     setAttribute(view.button, "aria-expanded", String(this.open.has(span.id)));

@@ -54,6 +54,11 @@ export function stepWord(name) {
   const key = `step-${name.replace(/[^a-z]+/g, "-")}`;
   return has(key) ? say(key) : name;
 }
+/**
+ * A text as searches compare it.
+ * @param {string} text
+ */
+export const plain = (text) => text.normalize("NFKC").toLowerCase();
 /** @param {number} milliseconds */
 export const clock = (milliseconds) => clockFormat.format(milliseconds);
 /** @param {string} iso */

@@ -1,0 +1,100 @@
+"""`tsunagu-probe.pyz`: run and check, for people; measure and fetch, for the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from controller.probe_agent.configuration import Configuration, load_configuration
+from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop, write_file
+from controller.probe_agent.problems import ProbeProblem, tell
+from controller.probe_agent.sender import Reception
+from controller.probe_agent.version import VERSION
+
+_GOOD, _FAILED = 0, 1
+
+
+def main(words: list[str]) -> int:
+    """Do one of the verbs; 0 when it went well."""
+    parser = argparse.ArgumentParser(prog="tsunagu-probe", description="The probe that stands at a school.")
+    parser.add_argument("--version", action="version", version=VERSION)
+    parser.add_argument(
+        "verb", choices=("run", "check", "measure", "fetch"), help="run: for ever; check: once, and say"
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the file that 'tsunagu probe enrol' wrote")
+    parser.add_argument("--state", type=Path, required=True, help="folder for what is kept")
+    parser.add_argument("--run", default="", help=argparse.SUPPRESS)
+    wanted = parser.parse_args(words)
+    os.umask(0o077)
+    try:
+        configuration = load_configuration(wanted.config)
+        wanted.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        match wanted.verb:
+            case "run":
+                return _supervise(configuration, wanted.config, wanted.state)
+            case "fetch":
+                return _fetch(configuration, wanted.state)
+            case "check":
+                return _check(configuration, wanted.state)
+            case _:
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(_GOOD))
+                # The supervisor holds the other end of standard input: however that ends, this ends, too.
+                MeasuringLoop(configuration, wanted.state, time.time, time.monotonic, wanted.run).work(0)
+    except ProbeProblem as problem:
+        tell(str(problem))
+        return _FAILED
+    except OSError as error:
+        tell(f"{error.filename or wanted.state}: {error.strerror or error}")
+        return _FAILED
+    return _GOOD
+
+
+def open_stop() -> int:
+    """A file descriptor that can be read from once this process is told to end."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return reading
+
+
+def _supervise(configuration: Configuration, path: Path, state: Path) -> int:
+    from controller.probe_agent.updating.supervisor import Supervisor  # noqa: PLC0415 the one that measures needs none
+
+    installed = Path(sys.argv[0]).resolve()
+    Supervisor(configuration, path, state, installed, open_stop(), time.monotonic).supervise()
+    return _GOOD
+
+
+def _fetch(configuration: Configuration, state: Path) -> int:
+    from controller.probe_agent.updating.fetch_update import NotUpdated, fetch_update, write_release  # noqa: PLC0415
+    from controller.probe_agent.updating.slots import UpdateWord, load_slots, save_slots  # noqa: PLC0415
+    from controller.probe_agent.updating.supervisor import FOUND_UPDATE, NO_UPDATE  # noqa: PLC0415
+
+    slots = load_slots(state)
+    try:
+        release = fetch_update(configuration, slots.version or VERSION, slots.refused)
+    except NotUpdated as why:
+        if why.word is not UpdateWord.NONE:
+            write_file(state / UPDATE_WORD, why.word.encode("ascii"))
+            tell(f"no update: {why}; version {slots.version or VERSION} runs on")
+        return NO_UPDATE
+    write_release(release, state / f"{slots.free}.pyz")
+    save_slots(state, slots.begin_trial(release.version, release.digest))
+    return FOUND_UPDATE
+
+
+def _check(configuration: Configuration, state: Path) -> int:
+    """Measure and send once."""
+    loop = MeasuringLoop(configuration, state, time.time, time.monotonic)
+    loop.measure()
+    answer = loop.send()
+    if answer.reception is not Reception.TAKEN or answer.refused:
+        return _FAILED
+    tell(f"{configuration.school}: {len(configuration.paths)} paths are measured, and the monitor has the results")
+    return _GOOD

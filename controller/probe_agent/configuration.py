@@ -1,0 +1,237 @@
+"""The probe's configuration: one JSON file, made by `tsunagu probe enrol`, readable for the probe's user alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import urlsplit
+
+from controller.probe_agent.problems import ProbeProblem
+
+Kind = TypeVar("Kind")
+FORMAT = 1
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_MOST_BYTES = 1024 * 1024
+_MOST_PATHS = 256
+_LONGEST_NAME = 64
+_LONGEST_TEXT = 4_096
+_LONGEST_CA = 200_000
+_REPEAT = "make it anew with 'tsunagu probe enrol'"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedPath:
+    """A line to a region over a family. `interface` is what it leaves by; empty where the routes decide."""
+
+    line: str
+    region: str
+    family: str
+    target: str
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LightTests:
+    """Echoes, a name and a page in every round; a port of 0 leaves out the name or the page."""
+
+    every_seconds: float = 60.0
+    echoes: int = 10
+    echo_every: float = 0.2
+    answer_within: float = 2.0
+    dns_port: int = 0
+    dns_name: str = ""
+    page_port: int = 0
+    page_path: str = "/"
+    page_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputTests:
+    """iperf3, one test after the other; every 0 seconds is never."""
+
+    every_seconds: float = 0.0
+    port: int = 5201
+    seconds: float = 2.0
+    streams: int = 4
+    connect_within: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """Where newer versions come from, and who must have signed them; an empty source is never.
+
+    `allowed_signers` is a line of that file of OpenSSH, `principal` the name in it.
+    """
+
+    source: str = ""
+    every_seconds: float = 3_600.0
+    confirm_seconds: float = 900.0
+    principal: str = "tsunagu-release"
+    allowed_signers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that a probe knows. `monitor` is an address without a path; `ca` certificates in PEM (or the system's)."""
+
+    school: str
+    token: str
+    monitor: str
+    paths: tuple[ProbedPath, ...]
+    ca: str = ""
+    keep_results: int = 200_000
+    light: LightTests = LightTests()
+    throughput: ThroughputTests = ThroughputTests()
+    updates: Updates = Updates()
+
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "keep_results": (100, 5_000_000),
+    "every_seconds": (0, 7 * 86_400),
+    "confirm_seconds": (1, 86_400),
+    "echoes": (1, 1_000),
+    "echo_every": (0.01, 10),
+    "answer_within": (0.1, 30),
+    "dns_port": (0, 65_535),
+    "page_port": (0, 65_535),
+    "port": (1, 65_535),
+    "seconds": (0.5, 30),
+    "streams": (1, 16),
+    "connect_within": (0.1, 30),
+}
+"""What each number may be."""
+
+
+def load_configuration(path: Path) -> Configuration:
+    """The configuration in a file.
+
+    Raises:
+        ProbeProblem: it cannot be read, others may read it, or it is none.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror}); {_REPEAT} and put it there"
+        raise ProbeProblem(message) from None
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        message = f"{path}: others may read the token in it (mode {mode:04o}); chmod 600 it"
+        raise ProbeProblem(message)
+    try:
+        return parse_configuration(content)
+    except ProbeProblem as problem:
+        message = f"{path}: {problem}"
+        raise ProbeProblem(message) from None
+
+
+def parse_configuration(content: bytes) -> Configuration:
+    """The configuration in a text.
+
+    Raises:
+        ProbeProblem: it is none; says which field, and what may stand there.
+    """
+    if len(content) > _MOST_BYTES:
+        message = f"is larger than {_MOST_BYTES} bytes; {_REPEAT}"
+        raise ProbeProblem(message)
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        message = f"is no JSON; {_REPEAT}"
+        raise ProbeProblem(message) from None
+    if not isinstance(document, dict) or document.pop("format", None) != FORMAT:
+        message = f"is not of format {FORMAT}; {_REPEAT}"
+        raise ProbeProblem(message)
+    found = _read_object("", document, Configuration)
+    _check_addresses(found)
+    return found
+
+
+def write_configuration(configuration: Configuration) -> bytes:
+    """The text that `parse_configuration` reads."""
+    document = {"format": FORMAT, **dataclasses.asdict(configuration)}
+    return f"{json.dumps(document, indent=1, ensure_ascii=False)}\n".encode()
+
+
+def _read_object(where: str, value: object, kind: type[Kind]) -> Kind:
+    """A dataclass of a JSON object: no field more than it has, each of its default's type and in its range."""
+    if not isinstance(value, dict):
+        _refuse(where, "an object")
+    fields = {one.name: one for one in dataclasses.fields(cast("Any", kind))}
+    if unknown := sorted(set(value) - set(fields)):
+        _refuse(f"{where}{unknown[0][:_LONGEST_NAME]}", f"nothing; {kind.__name__} has {', '.join(fields)}")
+    missing = [name for name, one in fields.items() if one.default is dataclasses.MISSING and name not in value]
+    if missing:
+        _refuse(f"{where}{missing[0]}", "a value")
+    return kind(**{name: _read_field(where, name, found, str(fields[name].type)) for name, found in value.items()})
+
+
+def _read_field(where: str, name: str, value: object, kind: str) -> object:
+    here = f"{where}{name}"
+    if kind in _PARTS:
+        return _read_object(f"{here}.", value, _PARTS[kind])
+    if name == "paths":
+        if not isinstance(value, list) or not 0 < len(value) <= _MOST_PATHS:
+            _refuse(here, f"a list of 1 to {_MOST_PATHS} paths")
+        return tuple(_read_object(f"{here}[{number}].", one, ProbedPath) for number, one in enumerate(value))
+    if kind == "bool":
+        return value if isinstance(value, bool) else _refuse(here, "true or false")
+    if kind == "str":
+        longest = _LONGEST_CA if name == "ca" else _LONGEST_TEXT
+        plain = isinstance(value, str) and len(value) <= longest and (name == "ca" or value.isprintable())
+        return value if plain else _refuse(here, f"a text of at most {longest} characters on one line")
+    least, most = _RANGES[name]
+    whole = isinstance(value, int) or kind == "float"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not whole or not least <= value <= most:
+        _refuse(here, f"a {'whole ' if kind == 'int' else ''}number from {least:g} to {most:g}")
+    return value
+
+
+def _check_addresses(found: Configuration) -> None:
+    try:
+        monitor = urlsplit(found.monitor)
+        known = monitor.scheme in ("http", "https") and bool(monitor.hostname) and monitor.port != 0
+    except ValueError:
+        known = False
+    if not known or monitor.path not in ("", "/") or monitor.query or monitor.username:
+        _refuse("monitor", "an address such as https://monitor.example.jp")
+    if monitor.scheme == "http" and monitor.hostname not in LOOPBACK:
+        _refuse("monitor", "an https address: only on this machine the token goes without TLS")
+    for number, path in enumerate(found.paths):
+        _check_target(number, path)
+    if found.light.every_seconds < 1:
+        _refuse("light.every_seconds", "at least 1")
+    if not 0 < len(found.school) <= _LONGEST_NAME or not found.token.isascii() or " " in found.token or not found.token:
+        _refuse("school and token", "what 'tsunagu probe enrol' wrote")
+    source = found.updates.source
+    if source and not source.startswith(("/", "https://")):
+        _refuse("updates.source", "an https address or a whole path")
+    if source and not found.updates.allowed_signers:
+        _refuse("updates.allowed_signers", "the key that signs releases")
+
+
+def _check_target(number: int, path: ProbedPath) -> None:
+    try:
+        family = {4: "ipv4", 6: "ipv6"}[ip_address(path.target).version]
+    except ValueError:
+        _refuse(f"paths[{number}].target", "an IP address")
+    if family != path.family:
+        _refuse(f"paths[{number}].family", f"{family}, as its target")
+
+
+def _refuse(where: str, expected: str) -> NoReturn:
+    message = f"{where or 'the document'}: expected {expected}; {_REPEAT}"
+    raise ProbeProblem(message)
+
+
+_PARTS: Mapping[str, type[LightTests | ThroughputTests | Updates]] = {
+    "LightTests": LightTests,
+    "ThroughputTests": ThroughputTests,
+    "Updates": Updates,
+}

@@ -1,0 +1,121 @@
+"""The probe at work: measure, keep, send, wait; for ever, or until it is told to stop."""
+
+from __future__ import annotations
+
+import json
+import select
+import sqlite3
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.probe_agent.configuration import Configuration
+from controller.probe_agent.probing.measuring_round import measure_heavy, measure_light, record_success
+from controller.probe_agent.problems import ProbeProblem, tell
+from controller.probe_agent.result_store import Result, ResultStore
+from controller.probe_agent.sender import Answer, ProbeStatus, Reception, Sender
+from controller.probe_agent.version import VERSION
+
+STORE, REPORTED, UPDATE_WORD = "results.db", "reported.json", "update-word"
+_BATCH = 500
+_MOST_BATCHES = 40
+"""How many requests a round sends at most: after a long time without the monitor it catches up over several rounds."""
+_LONGEST_WORD = 20
+
+
+@dataclass
+class MeasuringLoop:
+    """A probe. `clock` dates results, `timer` never goes back; `run` names this start to who waits for its word."""
+
+    configuration: Configuration
+    state: Path
+    clock: Callable[[], float]
+    timer: Callable[[], float]
+    run: str = ""
+
+    def __post_init__(self) -> None:
+        """Open what is kept."""
+        self._store = ResultStore(self.state / STORE, self.configuration.keep_results)
+        self._sender = Sender(self.configuration, self.clock)
+        self._said = ""
+        self._throughput_due = self.timer() + self._spread(self.configuration.throughput.every_seconds)
+
+    def work(self, parent: int) -> None:
+        """Go on until a file descriptor can be read from, or has no other end any more."""
+        due = self.timer()
+        while True:
+            self.measure()
+            self.send()
+            due = max(due + self.configuration.light.every_seconds, self.timer())
+            if select.select([parent], [], [], max(0.0, due - self.timer()))[0]:
+                break
+        self._store.close()
+
+    def measure(self) -> None:
+        """Measure what is due, and keep it."""
+        results: list[Result] = []
+        try:
+            results += measure_light(self.configuration, self.clock)
+            every = self.configuration.throughput.every_seconds
+            if every and self.timer() >= self._throughput_due:
+                self._throughput_due = self.timer() + every
+                results += measure_heavy(self.configuration, self.state, self.clock)
+        except ProbeProblem as problem:
+            self._say(str(problem))
+        if results:
+            results.append(record_success(self.configuration, self.clock))
+            try:
+                self._store.add(results)
+            except sqlite3.Error as error:
+                self._say(f"{len(results)} results cannot be kept ({error}); is the disk full?")
+
+    def send(self) -> Answer:
+        """Send what waits, the newest first, until all is sent or the monitor does not take it."""
+        answer = Answer(Reception.TAKEN)
+        for _ in range(_MOST_BATCHES):
+            waiting = self._store.take_newest(_BATCH)
+            if not waiting:
+                break
+            status = ProbeStatus(self._store.count_waiting(), self._store.dropped, self._read_update_word())
+            answer = self._sender.send([one for _, one in waiting], status)
+            if answer.reception is Reception.LATER:
+                self._say(f"{answer.reason}; {status.waiting} results wait")
+                break
+            self._finish(waiting, answer)
+        return answer
+
+    def _finish(self, waiting: list[tuple[int, Result]], answer: Answer) -> None:
+        """Forget what the monitor has, count what it does not want, and note that it was reached."""
+        lost = len(waiting) if answer.reception is Reception.REFUSED else answer.refused
+        if lost:
+            self._say(f"{lost} results are not wanted: {answer.reason}")
+            self._store.count_dropped(lost)
+        elif answer.reception is Reception.TAKEN:
+            self._say("")
+        self._store.remove([number for number, _ in waiting])
+        if answer.reception is Reception.TAKEN:
+            write_file(self.state / REPORTED, json.dumps({"run": self.run, "version": VERSION}).encode())
+
+    def _say(self, text: str) -> None:
+        """Tell what is wrong once, not in every round; and that it is over."""
+        if text != self._said:
+            tell(text or "the monitor has what was measured")
+            self._said = text
+
+    def _read_update_word(self) -> str:
+        try:
+            return (self.state / UPDATE_WORD).read_text("ascii")[:_LONGEST_WORD].strip() or "none"
+        except (OSError, ValueError):
+            return "none"
+
+    def _spread(self, every: float) -> float:
+        """When in an interval a school's turn is, so that not all of them begin at once."""
+        return zlib.crc32(self.configuration.school.encode()) / 2**32 * every
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file whole or not at all."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_bytes(content)
+    beside.replace(path)

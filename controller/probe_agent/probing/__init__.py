@@ -1,0 +1,1 @@
+"""How a probe measures: echoes, a name, a page, throughput."""

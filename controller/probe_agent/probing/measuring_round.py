@@ -1,0 +1,101 @@
+"""One round over all paths, as results in the registry's names and units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from controller.probe_agent.configuration import Configuration, ProbedPath
+from controller.probe_agent.probing.echoes import Echoes, measure_echoes
+from controller.probe_agent.probing.name_lookup import measure_lookup
+from controller.probe_agent.probing.page_request import PageTimes, measure_page
+from controller.probe_agent.probing.throughput import DIRECTIONS, hold_throughput_lock, measure_throughput
+from controller.probe_agent.problems import tell
+from controller.probe_agent.result_store import Result
+from controller.telemetry.registry import (
+    DNS_DURATION,
+    HTTP_DURATION,
+    LINE_JITTER,
+    LINE_LATENCY,
+    LINE_LOSS,
+    LINE_THROUGHPUT,
+    LINE_UP,
+    PROBE_LAST_SUCCESS,
+    Metric,
+)
+
+_SCALES = {"s": 1.0, "ms": 1e3, "bit/s": 1.0, "Mbit/s": 1e-6}
+"""How many of a unit are one second, or one bit a second."""
+Clock = Callable[[], float]
+
+
+class RoundRecorder:
+    """Makes results of a school's figures; a metric takes of a path what the registry tells its values apart by."""
+
+    def __init__(self, school: str, clock: Clock) -> None:
+        self._school = school
+        self._clock = clock
+
+    def record(self, metric: Metric, value: float, path: ProbedPath | None = None, **further: str) -> Result:
+        """A result of now; `value` is in seconds, bits a second, or without a unit."""
+        known = {"school": self._school, **further}
+        if path is not None:
+            known |= {"line": path.line, "region": path.region, "family": path.family}
+        attributes = tuple((one.name, known[one.name]) for one in metric.attributes)
+        return Result(metric.name, attributes, self._clock(), value * _SCALES.get(metric.unit, 1.0))
+
+
+def measure_light(configuration: Configuration, clock: Clock) -> list[Result]:
+    """Echoes over all paths at once, then a name and a page over one after the other.
+
+    Raises:
+        ProbeProblem: this user may send no echoes.
+    """
+    tests, recorder = configuration.light, RoundRecorder(configuration.school, clock)
+    found: list[Result] = []
+    alive: dict[str, bool] = {}
+    for path, echoes in measure_echoes(configuration.paths, tests).items():
+        page = measure_page(path, tests) if tests.page_port else PageTimes()
+        found += _record_echoes(recorder, path, echoes)
+        if page.answered is not None:
+            found.append(recorder.record(HTTP_DURATION, page.answered, path))
+        if tests.dns_port:
+            lookup = measure_lookup(path, tests.dns_port, tests.dns_name, tests.answer_within)
+            found += [] if lookup is None else [recorder.record(DNS_DURATION, lookup, path)]
+        # A line that filters echoes is not dead.
+        alive[path.line] = alive.get(path.line, False) or bool(echoes.times) or page.connected is not None
+    for line, is_alive in alive.items():
+        found.append(recorder.record(LINE_UP, float(is_alive), line=line))
+    return found
+
+
+def record_success(configuration: Configuration, clock: Clock) -> Result:
+    """That this probe lives and measured, now."""
+    return RoundRecorder(configuration.school, clock).record(PROBE_LAST_SUCCESS, clock())
+
+
+def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> list[Result]:
+    """Throughput of every path and direction, one test after the other.
+
+    Raises:
+        ProbeProblem: iperf3 is not installed.
+    """
+    recorder = RoundRecorder(configuration.school, clock)
+    with hold_throughput_lock(state) as is_alone:
+        if not is_alone:
+            tell("throughput is not measured: another probe on this machine does so now")
+            return []
+        return [
+            recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
+            for path in configuration.paths
+            for direction in DIRECTIONS
+            if (rate := measure_throughput(path, direction, configuration.throughput)) is not None
+        ]
+
+
+def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:
+    yield recorder.record(LINE_LOSS, echoes.loss, path)
+    if echoes.latency is not None:
+        yield recorder.record(LINE_LATENCY, echoes.latency, path)
+    if echoes.jitter is not None:
+        yield recorder.record(LINE_JITTER, echoes.jitter, path)

@@ -1,0 +1,121 @@
+"""Sends results to the monitor: out only, over TLS (or on this machine), with the school's token."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+from controller.probe_agent.configuration import Configuration
+from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal
+from controller.probe_agent.result_store import Result
+from controller.probe_agent.version import VERSION
+from controller.telemetry.registry import METRICS
+
+_TIMEOUT_SECONDS = 20.0
+_MOST_ANSWER = 64 * 1024
+_LATER = frozenset({401, 403, 404, 408, 421, 425, 429})
+"""Not the request's own fault: a token that is revoked or not known yet, a proxy set up wrongly, too much at once."""
+_OK, _CLIENT, _SERVER = 200, 400, 500
+
+
+class Reception(Enum):
+    """What became of a request: the monitor has it, will never take it, or must be asked again later."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    LATER = "later"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request's reception; `reason` is for people. `refused` counts the results in it that are not wanted."""
+
+    reception: Reception
+    reason: str = ""
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """What a probe says of itself with each request."""
+
+    waiting: int
+    dropped: int
+    update: str
+
+
+def build_tls(ca: str) -> ssl.SSLContext:
+    """How the other end is known: by the given certificate alone, or by those of the system.
+
+    Raises:
+        ssl.SSLError: the certificate is none.
+    """
+    context = ssl.create_default_context(cadata=ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+class Sender:
+    """Sends to one monitor; a connection for each request, so that a half-dead one is never waited for."""
+
+    def __init__(self, configuration: Configuration, clock: Callable[[], float]) -> None:
+        self._configuration = configuration
+        self._clock = clock
+        self._url = urlsplit(configuration.monitor)
+        self._tls = build_tls(configuration.ca) if self._url.scheme == "https" else None
+
+    def send(self, results: Sequence[Result], status: ProbeStatus) -> Answer:
+        """Send results once; never raises for what the network or the monitor does."""
+        connection = self._connect()
+        try:
+            connection.request("POST", "/v1/metrics", self._pack(results), self._write_headers(status))
+            answer = connection.getresponse()
+            return _judge(answer.status, answer.read(_MOST_ANSWER))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
+            return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port = str(self._url.hostname), self._url.port
+        if self._tls is None:
+            return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=self._tls)
+
+    def _pack(self, results: Sequence[Result]) -> bytes:
+        resource = {
+            "service.name": "tsunagu-probe",
+            "service.version": VERSION,
+            "service.instance.id": f"probe-{self._configuration.school}",
+        }
+        known = [one for one in results if one.metric in METRICS]
+        units = {one.metric: METRICS[one.metric].unit for one in known}
+        return gzip.compress(encode_metrics(resource, known, units), mtime=0)
+
+    def _write_headers(self, status: ProbeStatus) -> dict[str, str]:
+        return {
+            "Authorization": f"Bearer {self._configuration.token}",
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            "User-Agent": f"tsunagu-probe/{VERSION}",
+            "Tsunagu-Sent": f"{self._clock():.3f}",
+            "Tsunagu-Waiting": str(status.waiting),
+            "Tsunagu-Dropped": str(status.dropped),
+            "Tsunagu-Update": status.update,
+        }
+
+
+def _judge(status: int, body: bytes) -> Answer:
+    if status == _OK:
+        count, reason = read_refusal(body)
+        return Answer(Reception.TAKEN, reason, count)
+    said = f"the monitor answers {status}: {body[:200].decode('utf-8', 'replace').strip()}"
+    if _CLIENT <= status < _SERVER and status not in _LATER:
+        return Answer(Reception.REFUSED, said)
+    return Answer(Reception.LATER, said)

@@ -1,0 +1,1 @@
+"""How a probe renews itself: a signed file, two slots, and a trial that must report before it counts."""

@@ -1,0 +1,109 @@
+"""`tsunagu probe`: what it enrols is what a probe reads, and what it lists is what the monitor heard."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.probe_agent.configuration import load_configuration
+from controller.telemetry.enrolled_probes import find_enrolment_file, load_enrolled_probes
+from controller.telemetry.probe_words import ProbeWord, find_word_file, save_probe_words
+from tests.cli.running import Done, here
+from tests.policies import SHIPPED
+from tests.probe_agent.scene import ReleaseKey
+
+SCHOOL = "as-e04"
+BEGIN = ("probe", "enrol", SCHOOL, "--policies", str(SHIPPED), "--monitor", "https://monitor.example.jp")
+LIST = ("probe", "list", "--policies", str(SHIPPED))
+
+
+def run(*words: str) -> Done:
+    return here(*words, cwd=SHIPPED.parent)
+
+
+@pytest.fixture
+def enrolments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where probes are enrolled, by an operators' file of the test's own."""
+    office = tmp_path / "office"
+    office.mkdir(mode=0o700)
+    operators = office / "operations.yaml"
+    operators.write_text(f"format: 1\ntokens: {{probe: {office}/probe}}\n", "utf-8")
+    operators.chmod(0o600)
+    monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
+    return find_enrolment_file(office / "probe")
+
+
+def test_what_it_writes_is_for_its_owner_alone_and_says_every_path(tmp_path: Path, enrolments: Path) -> None:
+    key = ReleaseKey(tmp_path / "key")
+    key.make()
+    words = ("--release-key", f"{key.path}.pub", "--updates-from", "https://monitor.example.jp/probe.pyz")
+    done = run(*BEGIN, "-o", str(tmp_path / "probe.json"), "--throughput-every", "4", "--on-router", *words)
+    assert (done.code, done.errors) == (0, "")
+    assert stat.S_IMODE((tmp_path / "probe.json").stat().st_mode) == 0o600
+    found = load_configuration(tmp_path / "probe.json")
+    assert len({(one.line, one.region, one.family) for one in found.paths}) == 8
+    assert {(one.line, one.interface) for one in found.paths} == {("primary", "wan0"), ("backup", "wan1")}
+    assert found.throughput.every_seconds == 4 * 3600
+    assert found.updates.allowed_signers.startswith('tsunagu-release namespaces="tsunagu-probe" ssh-ed25519 ')
+    assert found.token not in done.said + enrolments.read_text("utf-8")
+
+
+def test_another_enrolment_ends_the_first_and_one_that_cannot_be_written_does_not(
+    tmp_path: Path, enrolments: Path
+) -> None:
+    def list_active() -> list[str]:
+        return [one.token_sha256 for one in load_enrolled_probes(enrolments) if one.revoked_at is None]
+
+    assert run(*BEGIN, "-o", str(tmp_path / "one.json")).code == 0
+    [first] = list_active()
+    refused = run(*BEGIN, "-o", str(tmp_path / "nowhere" / "two.json"))
+    assert refused.code == 1
+    assert "cannot be written" in refused.errors
+    assert list_active() == [first]
+    assert run(*BEGIN, "-o", str(tmp_path / "two.json")).code == 0
+    [second] = list_active()
+    assert first != second
+
+
+WRONG = {
+    "no TLS": (("--monitor", "http://monitor.example.jp"), "expected an https address"),
+    "half of updates": (("--updates-from", "/srv/probe.pyz"), "belong together"),
+    "a private key": (("--updates-from", "/srv/probe.pyz", "--release-key", "KEY"), "is no public key"),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG)
+def test_a_wish_that_no_probe_would_take_is_refused(
+    tmp_path: Path, enrolments: Path, words: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "KEY").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n", "ascii")
+    given = [str(tmp_path / "KEY") if one == "KEY" else one for one in words]
+    done = run(*BEGIN, *given, "-o", str(tmp_path / "probe.json"))
+    assert done.code == 1
+    assert message in done.errors
+    assert not (tmp_path / "probe.json").exists()
+    assert not enrolments.exists()
+
+
+def test_the_list_says_version_clock_and_last_word_in_both_languages(tmp_path: Path, enrolments: Path) -> None:
+    assert "No probe is enrolled" in run(*LIST, "--lang", "en").said
+    run(*BEGIN, "-o", str(tmp_path / "probe.json"))
+    assert "not heard yet" in run(*LIST, "--lang", "en").said
+    at = datetime.now(UTC).timestamp() + 1
+    word = ProbeWord(school=SCHOOL, heard_at=at, version="1.2.3", skew=90.04, waiting=7, dropped=2, update="older")
+    save_probe_words(find_word_file(enrolments), [word])
+    said = run(*LIST, "--lang", "en").said
+    for text in ("version 1.2.3", "heard 0 s ago", "clock +90.0 s", "waiting 7", "dropped 2", "is older"):
+        assert text in said
+    assert "版 1.2.3" in run(*LIST, "--lang", "ja").said
+    [row] = json.loads(run(*LIST, "--json").said)["probes"]
+    assert (row["version"], row["skew_seconds"], row["update"]) == ("1.2.3", 90.04, "older")
+    assert run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED)).code == 0
+    assert "revoked" in run(*LIST, "--lang", "en").said
+    again = run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED))
+    assert again.code == 1
+    assert "has no probe that could be revoked" in again.errors

@@ -1,0 +1,182 @@
+"""The parts of a probe: what it takes for a configuration, what it keeps, and how it speaks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+
+from controller.probe_agent.configuration import load_configuration, parse_configuration, write_configuration
+from controller.probe_agent.measuring_loop import MeasuringLoop
+from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal
+from controller.probe_agent.probing.echoes import measure_echoes
+from controller.probe_agent.probing.measuring_round import RoundRecorder
+from controller.probe_agent.probing.name_lookup import answers_query, build_query
+from controller.probe_agent.problems import ProbeProblem
+from controller.probe_agent.result_store import Result, ResultStore
+from controller.probe_agent.sender import Reception
+from controller.telemetry.registry import LINE_LATENCY, LINE_THROUGHPUT, METRICS
+from tests.probe_agent.scene import LIGHT, PATHS, configure, find_free_port
+
+NOW = 1_800_000_000.25
+
+
+def change(**fields: Any) -> bytes:  # noqa: ANN401 any JSON
+    return json.dumps({**json.loads(write_configuration(configure(8600, "t" * 43))), **fields}).encode()
+
+
+def test_what_enrolment_writes_is_what_a_probe_reads(tmp_path: Path) -> None:
+    wanted = configure(8600, "t" * 43)
+    path = tmp_path / "probe.json"
+    path.write_bytes(write_configuration(wanted))
+    path.chmod(0o600)
+    assert load_configuration(path) == wanted
+    path.chmod(0o644)
+    with pytest.raises(ProbeProblem, match="chmod 600"):
+        load_configuration(path)
+
+
+WRONG = {
+    "no JSON": (b"{", "is no JSON"),
+    "another format": (change(format=2), "not of format 1"),
+    "a field too much": (change(colour="red"), "colour: expected nothing"),
+    "no TLS": (change(monitor="http://monitor.example.jp"), "monitor: expected an https address"),
+    "a path of the monitor": (change(monitor="https://monitor.example.jp/v1"), "monitor: expected an address"),
+    "no paths": (change(paths=[]), "paths: expected a list of 1 to"),
+    "a name as a target": (
+        change(paths=[{"line": "primary", "region": "tokyo", "family": "ipv4", "target": "x.example.jp"}]),
+        r"paths\[0\].target: expected an IP address",
+    ),
+    "the other family": (
+        change(paths=[{"line": "primary", "region": "tokyo", "family": "ipv4", "target": "::1"}]),
+        r"paths\[0\].family: expected ipv6",
+    ),
+    "a text as a number": (change(keep_results="1"), "keep_results: expected a whole number"),
+    "too large a number": (change(light={"echoes": 10**9}), "light.echoes: expected a whole number from 1"),
+    "true as a number": (change(light={"echoes": True}), "light.echoes: expected"),
+    "an update without a key": (change(updates={"source": "/x"}), "updates.allowed_signers"),
+    "an update in the clear": (change(updates={"source": "http://x", "allowed_signers": "k"}), "updates.source"),
+    "a newline in a signer": (change(updates={"allowed_signers": "a\nb"}), "updates.allowed_signers: expected a text"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), WRONG.values(), ids=WRONG)
+def test_a_wrong_configuration_is_refused_by_its_field(content: bytes, message: str) -> None:
+    with pytest.raises(ProbeProblem, match=message):
+        parse_configuration(content)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_configuration_or_are_refused(content: bytes) -> None:
+    with pytest.raises(ProbeProblem):
+        parse_configuration(content)
+
+
+def result(number: int) -> Result:
+    return Result(LINE_LATENCY.name, (("school", "as-e04"),), NOW + number, float(number))
+
+
+def test_the_store_is_bounded_the_oldest_go_and_are_counted(tmp_path: Path) -> None:
+    store = ResultStore(tmp_path / "results.db", most=10)
+    for number in range(4):
+        store.add([result(4 * number + one) for one in range(4)])
+    assert store.dropped == 6
+    assert [one.value for _, one in store.take_newest(3)] == [15, 14, 13]
+    assert [one.value for _, one in store.take_newest(100)] == list(range(15, 5, -1))
+    store.remove([number for number, _ in store.take_newest(9)])
+    assert [one.value for _, one in store.take_newest(100)] == [6]
+    store.close()
+    again = ResultStore(tmp_path / "results.db", most=10)
+    assert (again.dropped, again.count_waiting()) == (6, 1)
+    again.close()
+
+
+def test_a_damaged_store_is_moved_aside_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "results.db"
+    path.write_bytes(b"no database" * 1_000)
+    store = ResultStore(path, most=10)
+    store.add([result(1)])
+    assert store.count_waiting() == 1
+    store.close()
+    assert "was damaged" in capsys.readouterr().err
+    assert len(list(tmp_path.glob("results.db.damaged-*"))) == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(METRICS)), st.text(max_size=20), st.floats(allow_nan=False)), max_size=9)
+)
+def test_google_s_own_protobuf_reads_what_it_writes(rows: list[tuple[str, str, float]]) -> None:
+    wanted = [Result(name, (("school", text), ("line", "primary")), NOW, value) for name, text, value in rows]
+    units = {name: metric.unit for name, metric in METRICS.items()}
+    request = ExportMetricsServiceRequest.FromString(encode_metrics({"service.name": "p"}, wanted, units))
+    [resource] = request.resource_metrics
+    found = [
+        Result(
+            metric.name,
+            tuple((one.key, one.value.string_value) for one in point.attributes),
+            point.time_unix_nano // 1_000 / 1e6,
+            point.as_double,
+        )
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.gauge.data_points
+    ]
+    assert sorted(found, key=repr) == sorted(wanted, key=repr)
+    assert all(metric.unit == METRICS[metric.name].unit for metric in resource.scope_metrics[0].metrics)
+
+
+@given(st.integers(0, 2**63 - 1), st.text(max_size=50), st.binary(max_size=40))
+def test_a_refusal_is_read_as_google_s_protobuf_writes_it(count: int, reason: str, noise: bytes) -> None:
+    answer = ExportMetricsServiceResponse()
+    answer.partial_success.rejected_data_points = count
+    answer.partial_success.error_message = reason
+    assert read_refusal(answer.SerializeToString()) == (count, reason)
+    read_refusal(noise)
+
+
+@given(st.binary(max_size=80))
+def test_no_other_packet_answers_a_query(packet: bytes) -> None:
+    query = build_query(7, "www.example.jp", 1)
+    assert not answers_query(query, packet)
+    answer = query[:2] + b"\x81\x80\x00\x01\x00\x01" + query[8:] + packet
+    assert answers_query(query, answer)
+    assert not answers_query(query, b"\x00\x08" + answer[2:])
+    assert not answers_query(query, answer[:3] + b"\x83" + answer[4:])  # NXDOMAIN
+
+
+def test_figures_are_in_the_registry_s_units() -> None:
+    recorder = RoundRecorder("as-e04", lambda: NOW)
+    latency = recorder.record(LINE_LATENCY, 0.012, PATHS[0])
+    rate = recorder.record(LINE_THROUGHPUT, 93e6, PATHS[0], direction="download")
+    assert latency.value == pytest.approx({"ms": 12.0, "s": 0.012}[LINE_LATENCY.unit])
+    assert rate.value == pytest.approx({"Mbit/s": 93.0, "bit/s": 93e6}[LINE_THROUGHPUT.unit])
+    for one, metric in ((latency, LINE_LATENCY), (rate, LINE_THROUGHPUT)):
+        assert one.at == NOW
+        assert metric.checked(dict(one.attributes)) == dict(one.attributes)
+
+
+def test_an_interface_that_is_not_there_is_a_line_without_answers() -> None:
+    gone = replace(PATHS[0], interface="nowhere0")
+    found = measure_echoes((PATHS[0], gone), LIGHT)
+    assert found[PATHS[0]].loss == 0
+    assert (found[gone].loss, found[gone].latency) == (1.0, None)
+
+
+def test_the_probe_s_clock_dates_what_it_measures(tmp_path: Path) -> None:
+    """Also a clock that is wrong by years: nothing waits by it."""
+    timer = iter(range(10_000))
+    loop = MeasuringLoop(configure(find_free_port(), "t" * 43), tmp_path, lambda: NOW, lambda: float(next(timer)))
+    loop.measure()
+    assert loop.send().reception is Reception.LATER
+    store = ResultStore(tmp_path / "results.db", most=1_000)
+    assert {one.at for _, one in store.take_newest(100)} == {NOW}
+    store.close()
