@@ -11,10 +11,18 @@ from functools import partial
 from itertools import product
 
 from controller.measure.lesson_hours import is_lesson_time
-from controller.measure.measurement import LinePath, Measurement, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.measurement import (
+    LATENCY_MS,
+    LinePath,
+    Measurement,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
+)
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
+from controller.measure.probes.mtu_probe import MtuProbe
 from controller.measure.probes.ping_probe import PingProbe
 from controller.measure.probes.probe_path import ProbeHost, ProbePath
 from controller.measure.probes.throughput_locks import LineBusy, hold_shared_lock
@@ -74,7 +82,8 @@ class MeasurementRound:
     def list_probe_paths(self, site: ProbeSite, wanted: RoundScope) -> Iterator[ProbePath]:
         """Every wanted path of a school, with the addresses that the policy gives it."""
         lines = self.city.lines
-        for line, region, family in product(wanted.lines, lines.regions, wanted.families):
+        used = [family for family in wanted.families if family in self.city.families]
+        for line, region, family in product(wanted.lines, lines.regions, used):
             if line in site.school.lines.by_name and (wanted.regions is None or region.id in wanted.regions):
                 yield ProbePath(
                     path=LinePath(site.school.id, line, region.id, family),
@@ -93,7 +102,9 @@ class MeasurementRound:
         }
         try:
             with hold_shared_lock(self.throughput.locks, name_line_lock(route.path), PATIENCE_SECONDS):
-                return [self._keep(route, probe) for probe in probes.values()]
+                found = [self._keep(route, probe) for probe in probes.values()]
+                # Where small packets do not pass, nothing is to be learnt of large ones.
+                return [*found, *([self._keep(route, MtuProbe(policy.method).measure)] if found[0].measured else ())]
         except LineBusy as busy:
             return [self._keep(route, partial(_busy, str(busy), kind)) for kind in probes]
 
@@ -103,9 +114,8 @@ class MeasurementRound:
         answering = {one.path for one in light if one.result.outcome in (ProbeOutcome.MEASURED, ProbeOutcome.REFUSED)}
         heard = {(path.school, path.line) for path in answering}
         gone: dict[tuple[str, AccessLineName], ProbeResult] = {}
-        kinds = (
-            (MeasurementKind.DOWNLOAD,) if wanted.only_assessed else (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
-        )
+        idle = {one.path: one.figure(LATENCY_MS) for one in light if one.result.kind is MeasurementKind.ECHO}
+        kinds = (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
         chosen = list(self._assessed(routes, answering)) if wanted.only_assessed else list(routes)
         for route, kind in product(chosen, kinds):
             line = (route.path.school, route.path.line)
@@ -113,7 +123,7 @@ class MeasurementRound:
             if line in gone:
                 yield self._keep(route, partial(_dead, gone[line], kind))
                 continue
-            one = self._keep(route, partial(self.throughput.measure, kind=kind))
+            one = self._keep(route, partial(self.throughput.measure, kind=kind, idle_ms=idle.get(route.path)))
             if line not in heard and one.result.outcome is ProbeOutcome.NO_ANSWER:
                 gone[line] = one.result
             yield one

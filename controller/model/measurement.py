@@ -201,8 +201,15 @@ class Intervals(StrictModel):
     throughput: float = Field(ge=10, le=86400)
 
 
+class Flapping(StrictModel):
+    """How many changes of a line within how many seconds make it a flapping one."""
+
+    changes: int = Field(ge=3, le=100)
+    within: float = Field(ge=5, le=3600)
+
+
 class MeasurementFile(StrictModel):
-    """`policies/measurement.yaml`."""
+    """`policies/measurement.yaml`. A file of before there were slow and flapping lines has the values written here."""
 
     recommended: RecommendationTable
     method: Method
@@ -210,8 +217,12 @@ class MeasurementFile(StrictModel):
     targets: Targets
     intervals: Intervals
     down_after: int = Field(ge=1, le=20)
+    slow_from: float = Field(default=500.0, gt=0, le=10_000)
+    flapping: Flapping = Flapping(changes=6, within=60)
     lessons: Hours
     loss_is_a_cause_from: float = Field(gt=0, le=100)
+    loss_needs: int = Field(default=500, ge=1, le=100_000)
+    upload_percent: float = Field(default=20.0, gt=0, le=100)
 
     @model_validator(mode="after")
     def _rounds_fit(self) -> Self:

@@ -22,7 +22,6 @@ from controller.telemetry.naming import prometheus_name
 MOST_SCHOOLS = 1_280
 """The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
 MOST_REGIONS = 4
-
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
@@ -33,12 +32,8 @@ class Writer(StrEnum):
     PROBE = "probe"
 
 
-CONTROLLER_ONLY, PROBE_ONLY, ANYBODY, NOBODY = (
-    frozenset({Writer.CONTROLLER}),
-    frozenset({Writer.PROBE}),
-    frozenset(Writer),
-    frozenset[Writer](),
-)
+CONTROLLER_ONLY, PROBE_ONLY = frozenset({Writer.CONTROLLER}), frozenset({Writer.PROBE})
+ANYBODY, NOBODY = frozenset(Writer), frozenset[Writer]()
 
 
 class InstrumentKind(StrEnum):
@@ -260,6 +255,14 @@ BANDWIDTH_ASSESSMENT = Metric(
     InstrumentKind.GAUGE,
     "{assessment}",
     "0: not measured, 1: below the recommendation, 2: within the method's error, 3: meets it",
+    (SCHOOL,),
+    fresh=7 * DAY,
+)
+UPLOAD_ASSESSMENT = Metric(
+    "tsunagu.school.upload.assessment",
+    InstrumentKind.GAUGE,
+    "{assessment}",
+    "the upload against its share of the recommendation: 0 not measured, 1 below, 2 within the method's error, 3 meets",
     (SCHOOL,),
     fresh=7 * DAY,
 )

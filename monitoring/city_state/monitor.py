@@ -60,7 +60,7 @@ class Monitor:
         """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
         self.clocks = SenderClocks()
-        self.rollouts = RolloutViews(queries.read_newest_rollouts(store))
+        self.rollouts = RolloutViews(queries.read_newest_rollouts(store, time.time()))
         self.stream = EventStream(self._everything)
         self.actions = OperatorActions(queries.read_operator_actions(store, MOST_ACTIONS))
         self.store_fault: str | None = None

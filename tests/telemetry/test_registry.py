@@ -40,6 +40,7 @@ PROMETHEUS = {
     "tsunagu.line.flapping": "tsunagu_line_flapping",
     "tsunagu.path.up": "tsunagu_path_up",
     "tsunagu.path.echoes": "tsunagu_path_echoes",
+    "tsunagu.school.upload.assessment": "tsunagu_school_upload_assessment",
     "tsunagu.dns.up": "tsunagu_dns_up",
     "tsunagu.http.up": "tsunagu_http_up",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
