@@ -4,7 +4,6 @@ A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is wh
 (`tsunagu_line_throughput_bit_per_second`), so a value has one name whichever way it is collected. Units are base units:
 seconds, and bits per second as contracts for lines have them. A ratio has the unit "1" and a name that ends in
 `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
-
 The semantic conventions' `dns.lookup.duration` and `http.client.request.duration` are histograms of a client's own
 work. Ours are gauges of a probe, so they may not have these names; they have the conventions' words and unit.
 """
@@ -365,6 +364,51 @@ MONITOR_REFUSED = Metric(
     fresh=DAY,
     writers=NOBODY,
 )
+MONITOR_MEMORY = Metric(
+    "tsunagu.monitor.memory.usage",
+    InstrumentKind.GAUGE,
+    "By",
+    "resident memory of the monitor's process",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_CPU = Metric(
+    "tsunagu.monitor.cpu.time",
+    InstrumentKind.COUNTER,
+    "s",
+    "processor time that the monitor's process has used since it began",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_SIZE = Metric(
+    "tsunagu.monitor.store.size",
+    InstrumentKind.GAUGE,
+    "By",
+    "size of the monitor's store on the disk, with what is not yet written into its main file",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_FAULT = Metric(
+    "tsunagu.monitor.store.fault",
+    InstrumentKind.GAUGE,
+    "{fault}",
+    "1: the last time something could not be kept in the monitor's store, or read from it, 0: all well",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_READERS = Metric(
+    "tsunagu.monitor.readers",
+    InstrumentKind.GAUGE,
+    "{reader}",
+    "browsers that hear the monitor's stream of events",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
@@ -382,6 +426,8 @@ class EventKind(StrEnum):
     REGION_UP = "region-up"
     LINE_SLOW = "line-slow"
     LINE_FLAPPING = "line-flapping"
+    BROWN_OUT = "brown-out"
+    BROWN_OUT_OVER = "brown-out-over"
     PATH_DOWN = "path-down"
     PATH_UP = "path-up"
     SERVICE_DOWN = "service-down"
