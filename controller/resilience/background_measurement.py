@@ -97,9 +97,7 @@ class BackgroundMeasurement:
         self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
-        if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
-            return
-        asked = {name: site for name, site in asked.items() if not self._is_unsteady(site)}
+        asked = {name: site for name, site in asked.items() if self._may_test(site, now)}
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
         latest = self.latest.list_all()
@@ -113,12 +111,14 @@ class BackgroundMeasurement:
                 (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
             )
             is_due = site.school.id not in asked and (at is None or at < oldest)
-            if is_due and not self._is_unsteady(site):
+            if is_due and self._may_test(site, now):
                 yield site
 
-    def _is_unsteady(self, site: ProbeSite) -> bool:
-        """Whether the line that is tested is dead or flaps: a test would say nothing, and is made when it is back."""
-        return self._states(site).get(self.city.measurement.judged.line) in (LineState.DOWN, LineState.FLAPPING)
+    def _may_test(self, site: ProbeSite, now: datetime) -> bool:
+        """Whether no lesson needs the line, and it is steady: a test of a dead or flapping line would say nothing."""
+        if not self.even_in_lessons and is_lesson_time(now, self.city, site.school):
+            return False
+        return self._states(site).get(self.city.measurement.judged.line) not in (LineState.DOWN, LineState.FLAPPING)
 
     def _states(self, site: ProbeSite) -> Mapping[AccessLineName, LineState]:
         return self.known_lines.states_of(site.school.id) if self.known_lines else {}
