@@ -365,6 +365,51 @@ MONITOR_REFUSED = Metric(
     fresh=DAY,
     writers=NOBODY,
 )
+MONITOR_MEMORY = Metric(
+    "tsunagu.monitor.memory.usage",
+    InstrumentKind.GAUGE,
+    "By",
+    "resident memory of the monitor's process",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_CPU = Metric(
+    "tsunagu.monitor.cpu.time",
+    InstrumentKind.COUNTER,
+    "s",
+    "processor time that the monitor's process has used since it began",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_SIZE = Metric(
+    "tsunagu.monitor.store.size",
+    InstrumentKind.GAUGE,
+    "By",
+    "size of the monitor's store on the disk, with what is not yet written into its main file",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_FAULT = Metric(
+    "tsunagu.monitor.store.fault",
+    InstrumentKind.GAUGE,
+    "{fault}",
+    "1: the last time something could not be kept in the monitor's store, or read from it, 0: all well",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_READERS = Metric(
+    "tsunagu.monitor.readers",
+    InstrumentKind.GAUGE,
+    "{reader}",
+    "browsers that hear the monitor's stream of events",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
