@@ -4,7 +4,6 @@ A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is wh
 (`tsunagu_line_throughput_bit_per_second`), so a value has one name whichever way it is collected. Units are base units:
 seconds, and bits per second as contracts for lines have them. A ratio has the unit "1" and a name that ends in
 `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
-
 The semantic conventions' `dns.lookup.duration` and `http.client.request.duration` are histograms of a client's own
 work. Ours are gauges of a probe, so they may not have these names; they have the conventions' words and unit.
 """
@@ -427,6 +426,8 @@ class EventKind(StrEnum):
     REGION_UP = "region-up"
     LINE_SLOW = "line-slow"
     LINE_FLAPPING = "line-flapping"
+    BROWN_OUT = "brown-out"
+    BROWN_OUT_OVER = "brown-out-over"
     PATH_DOWN = "path-down"
     PATH_UP = "path-up"
     SERVICE_DOWN = "service-down"
