@@ -12,12 +12,17 @@ import os
 import socket
 import time
 import uuid
+from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
 from opentelemetry._logs import Logger, LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
@@ -35,6 +40,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import Tracer
 
 from controller.errors import TsunaguError
+from controller.inputs.shown_text import shorten_text
 from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
@@ -51,6 +57,7 @@ EVENT = "event"
 INTERVAL_SECONDS = 1.0
 """How often metrics are sent: what the page shows shall not be older than a few seconds."""
 TIMEOUT_SECONDS = 3.0
+_LONGEST_REASON = 200
 CLOSE_SECONDS = 3.0
 
 _TEMPORALITY: dict[type, AggregationTemporality] = {
@@ -128,9 +135,10 @@ def open_telemetry(service: str = "tsunagu", *, token: Path | None = None) -> It
         if any(lost.values()):
             shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
             logging.getLogger("tsunagu").warning(
-                "telemetry is lost, because %s did not take it: %s; does %s name a monitor that runs%s?",
+                "telemetry is lost, because %s did not take it: %s%s; does %s name a monitor that runs%s?",
                 _receiver(),
                 shown,
+                f" (it says: {sending.refused.reason})" if sending.refused.reason else "",
                 ENDPOINT,
                 f" and made the token in {token}" if token is not None else "",
             )
@@ -166,9 +174,22 @@ class OtlpSender:
         # What the exporters log about each try is summed up in our own count.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         timeout = _timeout()
-        resource = Resource.create({"service.name": service, "service.instance.id": name_instance(service, role)})
-        spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip, session=_session("traces", token))
-        logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip, session=_session("logs", token))
+        self.refused = RefusedParts()
+        """What a monitor on this machine left out of what it took."""
+        resource = Resource.create(
+            {
+                "service.namespace": "tsunagu",
+                "service.name": service,
+                "service.version": version("tsunagu"),
+                "service.instance.id": name_instance(service, role),
+            }
+        )
+        sessions = {signal: _session(signal, token) for signal in SIGNAL.values}
+        for signal, session in sessions.items():
+            if session is not None:
+                session.hooks["response"].append(partial(self.refused.hear, signal))
+        spans = OTLPSpanExporter(timeout=timeout, compression=Compression.Gzip, session=sessions["traces"])
+        logs = OTLPLogExporter(timeout=timeout, compression=Compression.Gzip, session=sessions["logs"])
         self._exporters = (spans, logs)
         self._spans = Outbox[ReadableSpan]("traces", lambda batch: spans.export(batch).name == "SUCCESS")
         self._logs = Outbox[ReadableLogRecord]("logs", lambda batch: logs.export(batch).name == "SUCCESS")
@@ -177,7 +198,7 @@ class OtlpSender:
                 timeout=timeout,
                 compression=Compression.Gzip,
                 preferred_temporality=_TEMPORALITY,
-                session=_session("metrics", token),
+                session=sessions["metrics"],
             )
         )
         readers = [
@@ -205,8 +226,9 @@ class OtlpSender:
         )
 
     def lost(self) -> dict[str, int]:
-        """How much could not be sent so far, by signal."""
-        return {"traces": self._spans.dropped, "metrics": self._points.dropped, "logs": self._logs.dropped}
+        """How much could not be sent so far, or was left out where it came, by signal."""
+        unsent = {"traces": self._spans.dropped, "metrics": self._points.dropped, "logs": self._logs.dropped}
+        return {signal: count + self.refused.count(signal) for signal, count in unsent.items()}
 
     def close(self) -> dict[str, int]:
         """Send what waits, for at most `CLOSE_SECONDS`; gives what is lost."""
@@ -234,6 +256,38 @@ def name_instance(service: str, role: str) -> str:
 
 def _endpoint(signal: str) -> str:
     return os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT") or os.environ.get(ENDPOINT, "")
+
+
+class RefusedParts:
+    """Counts what a monitor leaves out of requests that it takes; the SDK takes such an answer for success."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Tally[str] = Tally()
+        self.reason = ""
+        """Why it left out the last one, as it says."""
+
+    def count(self, signal: str) -> int:
+        """How many items of a signal were left out so far."""
+        with self._lock:
+            return self._counts[signal]
+
+    def hear(self, signal: str, answer: requests.Response, **_: object) -> None:
+        """Take what an answer says; what is no answer of OTLP's says nothing."""
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (  # noqa: PLC0415 as the exporters
+            ExportMetricsServiceResponse,
+        )
+
+        if answer.status_code != HTTPStatus.OK or not answer.content:
+            return
+        try:
+            # The three signals' answers have the same form.
+            found = ExportMetricsServiceResponse.FromString(answer.content).partial_success
+        except (DecodeError, UnicodeDecodeError):
+            return
+        with self._lock:
+            self._counts[signal] += max(0, found.rejected_data_points)
+            self.reason = shorten_text(found.error_message, _LONGEST_REASON) or self.reason
 
 
 def _session(signal: str, token: str | None) -> requests.Session | None:

@@ -21,6 +21,8 @@ from monitoring.city_state.school_facts import SILENT_SECONDS
 FILE = Path(__file__).parent / "tsunagu.yaml"
 _HEAD = "# Made by `python -m monitoring.alerts.rules` from the registry and the message catalogue; do not edit.\n"
 _VALUE = "{{ $value | printf `%.0f` }}"
+_PAGE = "http://127.0.0.1:8600"
+"""Where links of alerts lead, unless Prometheus' external label `tsunagu_page` names another address of the monitor."""
 _FIRST_LANGUAGE: Language = "ja"
 """What a board's staff read: in it are the annotations that other programs show without being told to."""
 
@@ -60,20 +62,14 @@ def _annotations(alert: Alert) -> dict[str, str]:
         for part in ("summary", "action")
         for language in LANGUAGES
     }
-    runbooks, page = _external("runbooks", "docs/runbooks"), _external("page", "http://127.0.0.1:8600")
+    page = "{{ if $externalLabels.tsunagu_page }}{{ $externalLabels.tsunagu_page }}{{ else }}" + _PAGE + "{{ end }}"
     return {
         "summary": said["summary", _FIRST_LANGUAGE],
         "description": said["action", _FIRST_LANGUAGE],
         **{f"{part}_{language}": text for (part, language), text in said.items()},
-        "runbook_url": f"{runbooks}/{_FIRST_LANGUAGE}/{alert.key}.md",
+        "runbook_url": f"{page}/runbooks/{_FIRST_LANGUAGE}/{alert.key}.md",
         "dashboard_url": f"{page}{alert.page}",
     }
-
-
-def _external(name: str, default: str) -> str:
-    """An address that the external labels of Prometheus may name (`monitoring/chain/prometheus.yml`)."""
-    label = f"$externalLabels.tsunagu_{name}"
-    return f"{{{{ if {label} }}}}{{{{ {label} }}}}{{{{ else }}}}{default}{{{{ end }}}}"
 
 
 def _marks(alert: Alert, language: Language) -> dict[str, str]:

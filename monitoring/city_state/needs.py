@@ -43,6 +43,17 @@ COMMANDS: dict[NeedKind, str] = {
     "silent": "tsunagu measure --school {school}",
     "below": "tsunagu report bandwidth",
 }
+RUNBOOKS: dict[NeedKind, str] = {
+    "feeder-silent": "telemetry-stopped",
+    "region-down": "region-lost",
+    "cut-off": "school-cut-off",
+    "line-down": "line-down",
+    "unconfirmed": "device-unconfirmed",
+    "brown-out": "line-slow",
+    "drift": "drift-found",
+    "silent": "probe-silent",
+}
+"""The page of `docs/runbooks/` for each kind; below the recommendation is a matter of the contract and has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from controller.messages import LANGUAGES, load_catalogue
-from monitoring.city_state.needs import URGENCY, Need, NeedKind
+from monitoring.city_state.needs import RUNBOOKS, URGENCY, Need, NeedKind
 from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.school_tiles import format_known_time, format_time
 from monitoring.city_state.shared_patterns import PatternKind
@@ -37,6 +37,7 @@ class PatternView(TypedDict):
 class NeedView(TypedDict):
     """A need. `urgency`: 0 is the most urgent kind. `school` and `line` are None where it is of none.
 
+    `runbook`: the path of its page on this monitor; None where it has none.
     `quiet`: somebody has acknowledged it, or it falls into a window of maintenance; such ones stand after the others.
     """
 
@@ -54,6 +55,7 @@ class NeedView(TypedDict):
     patterns: list[PatternView]
     step: dict[str, str]
     command: str
+    runbook: str | None
     quiet: bool
     acknowledged: ActionView | None
     maintenance: ActionView | None
@@ -99,6 +101,7 @@ def _build_need(need: Need, actions: OperatorActions, now: float) -> NeedView:
         ],
         "step": {language: load_catalogue(language)[f"needs.step-{need.kind}"] for language in LANGUAGES},
         "command": need.command,
+        "runbook": f"/runbooks/{RUNBOOKS[need.kind]}" if need.kind in RUNBOOKS else None,
         "quiet": acknowledged is not None or maintenance is not None,
         "acknowledged": build_action_view(acknowledged) if acknowledged else None,
         "maintenance": build_action_view(maintenance) if maintenance else None,

@@ -18,7 +18,7 @@ from monitoring.ingest import otlp_receiver
 from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web import action_api, api, exposition, pages, probes_api, rollout_api
+from monitoring.web import action_api, api, exposition, pages, probes_api, rollout_api, runbooks
 from monitoring.web.request_guard import RequestGuard
 
 
@@ -50,6 +50,7 @@ def build_application(
         probes_api.build_probe_routes(tokens),
         exposition.build_metrics_routes(monitor),
         pages.build_page_routes(city),
+        runbooks.build_runbook_routes(city),
     )
 
     async def answer_store_fault(_: Request, error: Exception) -> Response:

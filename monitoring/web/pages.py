@@ -32,30 +32,23 @@ _YEAR = 365 * 24 * 3600
 
 def build_page_routes(city: City) -> list[BaseRoute]:
     """The pages of a city, to be served beside the API that they read."""
-    name, _, note = city.name.partition(" (")
-    shown: dict[str, Any] = {
-        "city": name,
-        "note": note.removesuffix(")"),
-        "wards": city.wards,
-        "zone": city.timezone.key,
-        "stages": STAGES if any(city.find_stage(school) for school in city.schools) else (),
-    }
+    shown = describe_city(city)
 
     async def city_page(request: Request) -> Response:
-        return _page(request, "city.html", **shown)
+        return render_page(request, "city.html", **shown)
 
     async def school_page(request: Request) -> Response:
         school = city.school_by_id.get(request.path_params["school"])
         if school is None:
-            return _page(request, "unknown.html", status=404, **shown)
+            return render_page(request, "unknown.html", status=404, **shown)
         ward = next(ward for ward in city.wards if ward.id == school.ward)
         kind = city.kinds[school.kind].get_name(choose_language(request))
-        return _page(
+        return render_page(
             request, "school.html", school=school, ward=ward, kind=kind, stage=city.find_stage(school), **shown
         )
 
     async def rollout_page(request: Request) -> Response:
-        return _page(request, "rollout.html", **shown)
+        return render_page(request, "rollout.html", **shown)
 
     return [
         Route("/", city_page),
@@ -64,6 +57,18 @@ def build_page_routes(city: City) -> list[BaseRoute]:
         Route("/messages/{language}.json", _messages),
         Mount("/static", StaticFiles(directory=FOLDER / "static")),
     ]
+
+
+def describe_city(city: City) -> dict[str, Any]:
+    """What every page shows of the city."""
+    name, _, note = city.name.partition(" (")
+    return {
+        "city": name,
+        "note": note.removesuffix(")"),
+        "wards": city.wards,
+        "zone": city.timezone.key,
+        "stages": STAGES if any(city.find_stage(school) for school in city.schools) else (),
+    }
 
 
 def choose_language(request: Request) -> Language:
@@ -78,8 +83,11 @@ def choose_language(request: Request) -> Language:
     return "ja"
 
 
-def _page(request: Request, template: str, *, status: int = 200, **shown: object) -> Response:
-    language = choose_language(request)
+def render_page(
+    request: Request, template: str, *, status: int = 200, language: Language | None = None, **shown: object
+) -> Response:
+    """A page in the reader's language, or in the one that is given."""
+    language = language or choose_language(request)
     theme = request.cookies.get(THEME_COOKIE)
     text = (
         _templates()

@@ -13,6 +13,7 @@ OWN = {
     "controller/offline_google/": "the stand-in's own store and schema",
     "controller/storage/": "the stores and locks that everything else opens by them",
     "monitoring/alerts/rules.py": "the rules that it writes itself",
+    "monitoring/web/runbooks.py": "pages that are a part of the program",
     "tools/": "builds and checks this project, and reads its files",
     "playbooks/": "reads by the controller's packages",
 }
@@ -52,6 +53,8 @@ READS = {
     "controller/rollout/durable/rollout_store.py": "a record in the controller's own store",
     "controller/starter/write_city.py": "files that are a part of the program",
     "controller/telemetry/writer_tokens.py": "the operators' tokens: owner and mode are checked, by rules of their own",
+    "monitoring/dashboards/grafana.py": "the dashboards that it writes itself",
+    "monitoring/web/own_health.py": "what Linux tells of this process",
     "stacks/applications/restore_test.py": "the script that it hands over, a part of the program",
 }
 

@@ -44,6 +44,12 @@ class Received:
             if pair.key == "service.instance.id"
         }
 
+    def read_resource(self) -> dict[str, str]:
+        """The attributes of the first sender of metrics."""
+        body = next(body for path, body in self.requests if path == "/v1/metrics")
+        resource = ExportMetricsServiceRequest.FromString(body).resource_metrics[0].resource
+        return {pair.key: pair.value.string_value for pair in resource.attributes}
+
     def events(self) -> list[LogRecord]:
         return [
             record
@@ -56,8 +62,8 @@ class Received:
 
 
 @contextmanager
-def keeping() -> Iterator[Received]:
-    """A real OTLP/HTTP endpoint that keeps what it is sent."""
+def keeping(answer: bytes = b"") -> Iterator[Received]:
+    """A real OTLP/HTTP endpoint that keeps what it is sent; `answer` is what it says to each request."""
     received = Received()
 
     class Handler(BaseHTTPRequestHandler):
@@ -67,8 +73,9 @@ def keeping() -> Iterator[Received]:
                 (self.path, gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
             )
             self.send_response(200)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it
             del format, args

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import logging
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from controller.errors import TsunaguError
@@ -61,6 +63,43 @@ def test_the_next_process_of_a_role_speaks_under_the_same_id_and_another_role_un
     assert len(probe) == 1
     assert probe == next_probe
     assert not probe & controller
+
+
+def test_a_sender_says_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping() as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        with open_telemetry() as sent:
+            sent.record(LINE_UP, 0, school="s1", line="primary")
+    said = received.read_resource()
+    assert (said["service.namespace"], said["service.name"]) == ("tsunagu", "tsunagu")
+    assert said["service.version"] == version("tsunagu")
+
+
+def test_what_is_left_out_of_a_request_that_is_taken_is_lost_and_said_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = ExportLogsServiceResponse()
+    answer.partial_success.rejected_log_records = 1
+    answer.partial_success.error_message = "a school that the city does not have (1)\x1b[2J"
+    with keeping(answer.SerializeToString()) as received:
+        for signal in ("TRACES", "METRICS"):
+            monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", f"{received.url}/v1/{signal.lower()}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", f"{received.url}/v1/logs")
+        with open_telemetry() as sent:
+            sent.event(EventKind.DRIFT, "drift", school="nowhere")
+    assert "1 logs" in caplog.text
+    assert "(it says: a school that the city does not have (1)\\x1b[2J)" in caplog.text
+
+
+@pytest.mark.parametrize("answer", [b"\xff", b"\x0a\x01", b"<html>", b"\x0a\x02\x08\x00"])
+def test_an_answer_that_is_none_of_otlp_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: bytes
+) -> None:
+    with keeping(answer) as received:
+        monkeypatch.setenv(ENDPOINT, received.url)
+        with open_telemetry() as sent:
+            sent.event(EventKind.DRIFT, "drift", school="s1")
+    assert "telemetry is lost" not in caplog.text
 
 
 def test_a_gauge_is_sent_once_for_each_measurement(monkeypatch: pytest.MonkeyPatch) -> None:
