@@ -70,6 +70,8 @@ def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figu
     figures.tell("clocks", {"newest_at": now.isoformat(), "skewed": []})
     expect(page.locator("#pulse time")).to_contain_text((now + timedelta(hours=9)).strftime("%H:%M:%S"))
     expect(page.locator("#pulse time[data-old]")).to_have_count(0)
+    # A view that was not told of any does not say that there is none.
+    expect(visit.open("/rollout?lang=en").locator("#pulse time")).to_have_text("")
 
 
 def test_the_command_is_copied(visits: Callable[..., Visit], figures: Figures) -> None:

@@ -52,8 +52,8 @@ failures.addEventListener("change", showFailures);
 
 /** Figures older than this are told to be old, in ms. */
 const OLD = 90_000;
-/** @type {string | null} */
-let newest = null;
+/** @type {string | null | undefined} undefined where this view was not told yet */
+let newest;
 
 /**
  * The clock beside "Live" is that of the newest measurement, not of the connection.
@@ -79,7 +79,7 @@ export function showConnection(live) {
     setAttribute(root, "data-connection", live.state);
     setIcon(find("svg", SVGSVGElement, pulse), ICONS[live.state]);
     setText(find(".pulse-word", HTMLElement, pulse), say(WORDS[live.state]));
-    if (live.state !== "connecting") showNewest(newest);
+    if (newest !== undefined) showNewest(newest);
     setText(
       old,
       live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",
