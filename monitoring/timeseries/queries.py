@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from controller.telemetry.registry import DIRECTION, Metric
+from controller.telemetry.registry import DIRECTION, EventKind, Metric
 from monitoring.timeseries.records import (
     CumulativeTotal,
     EventRecord,
@@ -48,6 +48,13 @@ def read_events(
         "WHERE school = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?"
     )
     return [EventRecord(*row) for row in reversed(store.rows(query, school, since, until, most))]
+
+
+def read_brown_outs(store: TimeSeriesStore) -> list[EventRecord]:
+    """Of each line the newest event of a brown-out: its beginning or its end."""
+    query = "SELECT MAX(at), kind, school, line, text FROM event WHERE kind IN (?, ?) GROUP BY school, line"
+    rows = store.rows(query, str(EventKind.BROWN_OUT), str(EventKind.BROWN_OUT_OVER))
+    return [EventRecord(*row) for row in rows]
 
 
 def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAction]:
