@@ -40,6 +40,8 @@ check: setup-check
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m tools.make_schemas --check
 	@$(PYTHON) -m monitoring.alerts.rules --check
+	@$(PYTHON) -m monitoring.dashboards.grafana --check
+	@$(PYTHON) -m tools.check_dashboards
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 	@$(PYTHON) -m tools.check_shell
 	@tools/page_check/node_modules/.bin/tsc --project tools/page_check
