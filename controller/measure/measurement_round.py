@@ -11,15 +11,22 @@ from functools import partial
 from itertools import product
 
 from controller.measure.lesson_hours import is_lesson_time
-from controller.measure.measurement import LinePath, Measurement, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.measurement import (
+    LATENCY_MS,
+    LinePath,
+    Measurement,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
+)
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
+from controller.measure.probes.mtu_probe import MtuProbe
 from controller.measure.probes.ping_probe import PingProbe
 from controller.measure.probes.probe_path import ProbeHost, ProbePath
 from controller.measure.probes.throughput_locks import LineBusy, hold_shared_lock
 from controller.measure.probes.throughput_probe import PATIENCE_SECONDS, ThroughputProbe, name_line_lock
-from controller.model.access.rules import Hours
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
@@ -51,14 +58,14 @@ class RoundScope:
 
 @dataclass(frozen=True)
 class MeasurementRound:
-    """One round; all of its measurements carry the name `run`. `lessons` is when pupils use the lines, if any do."""
+    """One round; all of its measurements carry the name `run`. `has_lessons`: pupils use these lines."""
 
     city: City
     store: MeasurementStore
     throughput: ThroughputProbe
     run: str
     on_measurement: OnMeasurement
-    lessons: Hours | None = None
+    has_lessons: bool = False
 
     def measure(self, sites: Sequence[ProbeSite], wanted: RoundScope) -> list[Measurement]:
         """Measure; what cannot be measured is a measurement too, and says why.
@@ -74,7 +81,8 @@ class MeasurementRound:
     def list_probe_paths(self, site: ProbeSite, wanted: RoundScope) -> Iterator[ProbePath]:
         """Every wanted path of a school, with the addresses that the policy gives it."""
         lines = self.city.lines
-        for line, region, family in product(wanted.lines, lines.regions, wanted.families):
+        used = [family for family in wanted.families if family in self.city.families]
+        for line, region, family in product(wanted.lines, lines.regions, used):
             if line in site.school.lines.by_name and (wanted.regions is None or region.id in wanted.regions):
                 yield ProbePath(
                     path=LinePath(site.school.id, line, region.id, family),
@@ -93,7 +101,9 @@ class MeasurementRound:
         }
         try:
             with hold_shared_lock(self.throughput.locks, name_line_lock(route.path), PATIENCE_SECONDS):
-                return [self._keep(route, probe) for probe in probes.values()]
+                found = [self._keep(route, probe) for probe in probes.values()]
+                # Where small packets do not pass, nothing is to be learnt of large ones.
+                return [*found, *([self._keep(route, MtuProbe(policy.method).measure)] if found[0].measured else ())]
         except LineBusy as busy:
             return [self._keep(route, partial(_busy, str(busy), kind)) for kind in probes]
 
@@ -103,9 +113,8 @@ class MeasurementRound:
         answering = {one.path for one in light if one.result.outcome in (ProbeOutcome.MEASURED, ProbeOutcome.REFUSED)}
         heard = {(path.school, path.line) for path in answering}
         gone: dict[tuple[str, AccessLineName], ProbeResult] = {}
-        kinds = (
-            (MeasurementKind.DOWNLOAD,) if wanted.only_assessed else (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
-        )
+        idle = {one.path: one.figure(LATENCY_MS) for one in light if one.result.kind is MeasurementKind.ECHO}
+        kinds = (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)
         chosen = list(self._assessed(routes, answering)) if wanted.only_assessed else list(routes)
         for route, kind in product(chosen, kinds):
             line = (route.path.school, route.path.line)
@@ -113,7 +122,7 @@ class MeasurementRound:
             if line in gone:
                 yield self._keep(route, partial(_dead, gone[line], kind))
                 continue
-            one = self._keep(route, partial(self.throughput.measure, kind=kind))
+            one = self._keep(route, partial(self.throughput.measure, kind=kind, idle_ms=idle.get(route.path)))
             if line not in heard and one.result.outcome is ProbeOutcome.NO_ANSWER:
                 gone[line] = one.result
             yield one
@@ -134,7 +143,7 @@ class MeasurementRound:
         asked = datetime.now(UTC)
         found = probe(route)
         at, found = found.began or asked, replace(found, began=None)
-        busy = self.lessons is not None and is_lesson_time(at, self.lessons, self.city.timezone)
+        busy = self.has_lessons and is_lesson_time(at, self.city, self.city.school_by_id[route.path.school])
         kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
         self.on_measurement(kept)
         return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,24 +11,22 @@ from queue import Empty, SimpleQueue
 from threading import Event
 
 from controller.errors import TsunaguError
-from controller.measure.assessment.assess import assess_school
-from controller.measure.assessment.metrics_export import (
-    AssessmentMetrics,
-    name_family,
-    send_measured_event,
-)
+from controller.measure.assessment.assess import LineState, assess_school
+from controller.measure.assessment.metrics_export import AssessmentMetrics, send_measured_event
 from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.lesson_hours import is_lesson_time
-from controller.measure.measurement import DURATION_MS, MeasurementKind, ProbeOutcome
+from controller.measure.measurement import MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
 from controller.measure.probes.probe_path import ProbePath
 from controller.model.city import City
-from controller.resilience.line_states import SchoolLine
+from controller.model.network.packets import Family
+from controller.model.sites.contracted_lines import AccessLineName
+from controller.resilience.line_parts import SchoolLine
+from controller.resilience.service_states import KnownLines, LineService, OnEvent, ServiceStates
+from controller.resilience.supply_events import SupplyEvents
 from controller.telemetry.otlp import Telemetry
-from controller.telemetry.registry import DNS_DURATION, HTTP_DURATION
-from controller.telemetry.units import seconds_from_ms
 
 _LOOK_EVERY = 0.5
 _AT_ONCE = 8
@@ -48,10 +46,18 @@ class BackgroundMeasurement:
     metrics: AssessmentMetrics
     new_round: Callable[[], MeasurementRound]
     even_in_lessons: bool
+    on_event: OnEvent = lambda *_: None
+    known_lines: KnownLines | None = None
     failure: TsunaguError | None = None
     _filling: SchoolLine | None = None
     _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
     _tried: dict[str, datetime] = field(default_factory=dict)
+    _services: ServiceStates = field(init=False)
+    _supply: SupplyEvents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._supply = SupplyEvents(self.telemetry, self.on_event)
+        self._services = ServiceStates(self.city.measurement, self.telemetry, self.on_event)
 
     def request_throughput(self, site: ProbeSite) -> None:
         """A school's throughput shall be measured anew, now."""
@@ -91,8 +97,7 @@ class BackgroundMeasurement:
         self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
-        if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
-            return
+        asked = {name: site for name, site in asked.items() if self._may_test(site, now)}
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
         latest = self.latest.list_all()
@@ -105,8 +110,18 @@ class BackgroundMeasurement:
             at = max(
                 (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
             )
-            if site.school.id not in asked and (at is None or at < oldest):
+            is_due = site.school.id not in asked and (at is None or at < oldest)
+            if is_due and self._may_test(site, now):
                 yield site
+
+    def _may_test(self, site: ProbeSite, now: datetime) -> bool:
+        """Whether no lesson needs the line, and it is steady: a test of a dead or flapping line would say nothing."""
+        if not self.even_in_lessons and is_lesson_time(now, self.city, site.school):
+            return False
+        return self._states(site).get(self.city.measurement.judged.line) not in (LineState.DOWN, LineState.FLAPPING)
+
+    def _states(self, site: ProbeSite) -> Mapping[AccessLineName, LineState]:
+        return self.known_lines.states_of(site.school.id) if self.known_lines else {}
 
     def _throughput(self, site: ProbeSite) -> None:
         self._tried[site.school.id] = datetime.now(UTC)
@@ -117,30 +132,44 @@ class BackgroundMeasurement:
         finally:
             self._filling = None
         self.latest.refresh()
-        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement)
+        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(site))
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
+        self._supply.apply_assessment(assessment)
 
     def _ask(self) -> None:
         """A name and a page over every line in each family, from the first region that answers."""
-        by_line: dict[tuple[str, str, int], list[ProbePath]] = {}
+        by_line: dict[tuple[str, AccessLineName, Family], list[ProbePath]] = {}
         for site in self.sites:
             for route in self.new_round().list_probe_paths(site, RoundScope()):
-                by_line.setdefault((route.path.school, route.path.line, int(route.path.family)), []).append(route)
+                path = route.path
+                by_line.setdefault((path.school, path.line, path.family), []).append(route)
+        # Over a line or a family over which nothing answers, that is what is told.
+        wanted = [routes for line, routes in by_line.items() if not self._is_silent(*line)]
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            list(pool.map(self._ask_one, by_line.values()))
+            self._services.apply_round(one for some in pool.map(self._ask_one, wanted) for one in some)
 
-    def _ask_one(self, routes: Sequence[ProbePath]) -> None:
-        policy = self.city.measurement
+    def _is_silent(self, school: str, line: AccessLineName, family: Family) -> bool:
+        return self.known_lines is not None and self.known_lines.is_family_silent(school, line, family)
+
+    def _ask_one(self, routes: Sequence[ProbePath]) -> list[tuple[LineService, ProbeResult]]:
+        policy, path = self.city.measurement, routes[0].path
         within = policy.method.answer_within
-        for metric, probe in (
-            (DNS_DURATION, DnsProbe(policy.targets.dns, within)),
-            (HTTP_DURATION, HttpProbe(policy.targets.proxy, within)),
-        ):
-            for route in routes:
-                found = probe.measure(route)
-                if found.outcome is ProbeOutcome.MEASURED:
-                    path = route.path
-                    place = {"school": path.school, "line": path.line, "family": name_family(path.family)}
-                    self.telemetry.record(metric, seconds_from_ms(found.figures[DURATION_MS]), **place)
-                    break
+        probes = {
+            MeasurementKind.DNS: DnsProbe(policy.targets.dns, within).measure,
+            MeasurementKind.HTTP: HttpProbe(policy.targets.proxy, within).measure,
+        }
+        return [
+            (LineService(path.school, path.line, path.family, kind), _ask_first(routes, ask))
+            for kind, ask in probes.items()
+        ]
+
+
+def _ask_first(routes: Sequence[ProbePath], ask: Callable[[ProbePath], ProbeResult]) -> ProbeResult:
+    """What the first region that answers well says; where none does, what the first one said."""
+    found: list[ProbeResult] = []
+    for route in routes:
+        found.append(ask(route))
+        if found[-1].outcome is ProbeOutcome.MEASURED:
+            return found[-1]
+    return found[0]

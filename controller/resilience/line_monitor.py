@@ -7,11 +7,9 @@ A change is told within `down-after` rounds. What takes longer than a round is m
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from statistics import mean
+from math import inf
 from threading import Event
 
 from controller.measure.assessment.assess import LineState, SchoolAssessment, assess_school
@@ -19,35 +17,39 @@ from controller.measure.assessment.metrics_export import AssessmentMetrics, name
 from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import LinePath
 from controller.measure.measurement_round import ProbeSite
-from controller.measure.probes.icmp_prober import IcmpProber
+from controller.measure.probes.icmp_prober import EchoRound, IcmpProber
+from controller.measure.probes.loss_interval import LossCount
 from controller.model.city import City
+from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
+from controller.resilience.echo_history import EchoHistory
 from controller.resilience.egress_tracker import EgressTracker
-from controller.resilience.line_states import (
-    LineStateMachine,
+from controller.resilience.line_events import describe_line_change, describe_part_change, describe_region_change
+from controller.resilience.line_parts import (
+    LinePart,
     SchoolLine,
-    StateChange,
+    find_lone_lines,
     summarize_lines,
+    summarize_parts,
     summarize_regions,
 )
+from controller.resilience.line_states import LineStateMachine, StateChange, StateLimits
+from controller.resilience.service_states import OnEvent
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
-    LINE_UP,
+    PATH_ECHOES,
+    PATH_UP,
     PROBE_LAST_SUCCESS,
     EventKind,
 )
 from controller.telemetry.units import seconds_from_ms
 
-_REMEMBERED = 10
-"""Rounds that loss and jitter are taken from."""
 _PART_OF_ROUND = 0.8
 _ASSESSED_EVERY = 5.0
-
-OnEvent = Callable[[EventKind, str, Mapping[str, str]], None]
-"""Tells people of a change: its kind, its text, and what it is about."""
+_UNSTEADY = (LineState.FLAPPING, LineState.DOWN)
 
 
 @dataclass
@@ -70,12 +72,20 @@ class LineMonitor:
     line_under_test: Callable[[], SchoolLine | None] = lambda: None
     lines: LineStateMachine[SchoolLine] = field(init=False)
     regions: LineStateMachine[str] = field(init=False)
-    _history: dict[LinePath, deque[float | None]] = field(default_factory=dict)
+    parts: LineStateMachine[LinePart] = field(init=False)
+    _paths: LineStateMachine[LinePath] = field(init=False)
+    _lone: Collection[SchoolLine] = field(init=False)
+    _history: dict[LinePath, EchoHistory] = field(default_factory=dict)
     _assessed_at: float = float("-inf")
 
     def __post_init__(self) -> None:
-        self.lines = LineStateMachine(self.city.measurement.down_after)
-        self.regions = LineStateMachine(self.city.measurement.down_after)
+        policy = self.city.measurement
+        limits = StateLimits(policy.down_after, policy.slow_from, policy.flapping.changes, policy.flapping.within)
+        # Whether a line is slow is said of the whole of it.
+        of_parts = StateLimits(policy.down_after, inf, policy.flapping.changes, policy.flapping.within)
+        self.lines, self.regions = LineStateMachine(limits), LineStateMachine(of_parts)
+        self.parts, self._paths = LineStateMachine(of_parts), LineStateMachine(of_parts)
+        self._lone = find_lone_lines(route.path for route in self.prober.list_probe_paths)
 
     def run(self, stop: Event) -> None:
         """Watch until `stop` is set. A round that took too long makes the next one late, never two at once.
@@ -95,13 +105,9 @@ class LineMonitor:
         """One round of echoes, and everything that follows from it."""
         policy = self.city.measurement
         before = self.line_under_test()
-        answers = self.prober.probe_all(min(policy.method.answer_within, _PART_OF_ROUND * policy.intervals.light))
-        self._record(answers, {before, self.line_under_test()})
-        changed = list(self.lines.apply_round(summarize_lines(answers)))
-        for one in changed:
-            self._line_changed(one)
-        for region in self.regions.apply_round(summarize_regions(answers)):
-            self._region_changed(region)
+        found = self.prober.probe_all(min(policy.method.answer_within, _PART_OF_ROUND * policy.intervals.light))
+        changed = self._apply(found.fastest)
+        self._record(found, {one for one in (before, self.line_under_test()) if one is not None})
         for school, line in self.egress.read_changes():
             self._tell(EventKind.FAILOVER, f"traffic leaves by the {line} line", school=school, line=line)
         if changed or time.monotonic() - self._assessed_at >= _ASSESSED_EVERY:
@@ -109,61 +115,99 @@ class LineMonitor:
             self.metrics.record_assessments(self.assess_schools())
 
     def assess_schools(self) -> list[SchoolAssessment]:
-        """The schools as they are now: their latest figures, and the states of their lines as the watch sees them."""
+        """The schools as they are now: their latest figures, and the states and losses as the watch sees them."""
         latest = self.latest.list_all()
         return [
-            assess_school(site.school, latest, self.city.measurement, self._states(site.school.id))
+            assess_school(
+                site.school,
+                latest,
+                self.city.measurement,
+                self.states_of(site.school.id),
+                self._losses(site.school.id),
+            )
             for site in self.sites
         ]
 
-    def _states(self, school: str) -> dict[AccessLineName, LineState]:
+    def is_family_silent(self, school: str, line: AccessLineName, family: Family) -> bool:
+        """Whether no region answers over a line in a family."""
+        part = LinePart(school, line, None, family)
+        return LineState.DOWN in (self.lines.states.get((school, line)), self.parts.states.get(part))
+
+    def states_of(self, school: str) -> dict[AccessLineName, LineState]:
+        """The state of each line of a school, as far as it is known."""
         return {line: state for (id_, line), state in self.lines.states.items() if id_ == school}
 
-    def _record(self, answers: Mapping[LinePath, float | None], filled: Collection[SchoolLine | None]) -> None:
+    def _losses(self, school: str) -> dict[LinePath, LossCount]:
+        return {path: history.loss for path, history in self._history.items() if path.school == school}
+
+    def _apply(self, heard: Mapping[LinePath, float | None]) -> bool:
+        """Bring every state up to a round; gives whether a line changed."""
+        at = time.monotonic()
+        changed = list(self.lines.apply_round(summarize_lines(heard), at, self._lone))
+        for line in changed:
+            self._line_changed(line)
+        for region in self.regions.apply_round(summarize_regions(heard), at):
+            kind, text = describe_region_change(region)
+            for site in self.sites:
+                self._tell(kind, text, school=site.school.id, region=region.key)
+        parts = summarize_parts(heard)
+        for part in self.parts.apply_round(parts, at, parts):
+            self._part_changed(part)
+        for path in self._paths.apply_round(heard, at, heard):
+            if path.before is LineState.DOWN:
+                self._history_of(path.key).forget()
+        return bool(changed)
+
+    def _history_of(self, path: LinePath) -> EchoHistory:
+        return self._history.setdefault(path, EchoHistory())
+
+    def _record(self, found: EchoRound, filled: Collection[SchoolLine]) -> None:
         record = self.telemetry.record
-        now = time.time()
-        for path, took in answers.items():
-            history = self._history.setdefault(path, deque(maxlen=_REMEMBERED))
-            if took is not None and (path.school, path.line) in filled:
-                record(PROBE_LAST_SUCCESS, now, school=path.school)
-                history.clear()
-                continue
-            history.append(took)
+        now, states = time.time(), self._paths.states
+        for school, line in filled:
+            self.prober.forget(school, line)
+        for path, best in found.fastest.items():
             place = {
                 "school": path.school,
                 "line": path.line,
                 "region": path.region,
                 "family": name_family(path.family),
             }
-            heard = [one for one in history if one is not None]
-            record(LINE_LOSS, 1 - len(heard) / len(history), **place)
-            if took is not None:
-                record(LINE_LATENCY, seconds_from_ms(took), **place)
+            dead = states.get(path) is LineState.DOWN
+            record(PATH_UP, float(not dead), **place)
+            if best is not None:
                 record(PROBE_LAST_SUCCESS, now, school=path.school)
-            if len(heard) > 1:
-                jitter = mean(abs(after - before) for before, after in pairwise(heard))
-                record(LINE_JITTER, seconds_from_ms(jitter), **place)
+            history = self._history_of(path)
+            if (path.school, path.line) in filled:
+                history.forget_times()
+                continue
+            took = found.answers[path]
+            answers = [*found.late.get(path, ()), *([took] if took is not None else [])]
+            for one in answers:
+                history.add_answer(one)
+            history.add_lost(found.lost.get(path, 0))
+            if answers:
+                record(LINE_LATENCY, seconds_from_ms(answers[-1]), **place)
+            if history.jitter is not None:
+                record(LINE_JITTER, seconds_from_ms(history.jitter), **place)
+            if dead or history.loss.sent:
+                record(LINE_LOSS, 1.0 if dead else history.loss.ratio, **place)
+                record(PATH_ECHOES, history.loss.sent, **place)
 
     def _line_changed(self, changed: StateChange[SchoolLine]) -> None:
         school, line = changed.key
-        up = changed.state is LineState.UP
-        self.telemetry.record(LINE_UP, float(up), school=school, line=line)
-        kind, text = (
-            (EventKind.LINE_UP, f"the {line} line answers again")
-            if up
-            else (EventKind.LINE_DOWN, f"the {line} line is down: no region answers over it")
-        )
+        kind, text = describe_line_change(changed, self.city.measurement.slow_from)
         self._tell(kind, text, school=school, line=line)
         self.egress.watch_school(school)
-        if up and line == self.city.measurement.judged.line:
+        back = changed.state is LineState.UP and changed.before in _UNSTEADY
+        if back and line == self.city.measurement.judged.line:
             self.request_throughput(next(site for site in self.sites if site.school.id == school))
 
-    def _region_changed(self, changed: StateChange[str]) -> None:
-        up = changed.state is LineState.UP
-        kind = EventKind.REGION_UP if up else EventKind.REGION_DOWN
-        text = f"{changed.key} answers again" if up else f"{changed.key} answers over no line of any school"
-        for site in self.sites:
-            self._tell(kind, text, school=site.school.id, region=changed.key)
+    def _part_changed(self, changed: StateChange[LinePart]) -> None:
+        part = changed.key
+        about = {"region": part.region, "family": name_family(part.family) if part.family else None}
+        kind, text = describe_part_change(changed)
+        self._tell(kind, text, school=part.school, line=part.line, **{key: one for key, one in about.items() if one})
 
     def _tell(self, kind: EventKind, text: str, **about: str) -> None:
         self.telemetry.event(kind, text, context=None, **about)

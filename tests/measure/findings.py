@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from controller.measure.measurement import (
+    ECHOES,
     JITTER_MS,
     LATENCY_MS,
     LOSS_RATIO,
@@ -35,17 +36,17 @@ def throughput(mbps: float, kind: MeasurementKind = MeasurementKind.DOWNLOAD) ->
     )
 
 
-def echo(loss: float = 0.0) -> ProbeResult:
+def echo(loss: float = 0.0, echoes: int = 10) -> ProbeResult:
     if loss == 1.0:
         return ProbeResult(
             MeasurementKind.ECHO,
             ProbeOutcome.NO_ANSWER,
             "100.64.0.1",
             "ping -c 10",
-            {LOSS_RATIO: 1.0},
+            {LOSS_RATIO: 1.0, ECHOES: echoes},
             "nobody answered",
         )
-    figures = {LATENCY_MS: 4.2, JITTER_MS: 0.3, LOSS_RATIO: loss}
+    figures = {LATENCY_MS: 4.2, JITTER_MS: 0.3, LOSS_RATIO: loss, ECHOES: echoes}
     return ProbeResult(MeasurementKind.ECHO, ProbeOutcome.MEASURED, "100.64.0.1", "ping -c 10", figures)
 
 

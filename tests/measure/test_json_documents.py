@@ -41,7 +41,7 @@ def test_a_school_s_document_says_what_decided_and_every_throughput(city: City) 
     found = [
         measurement(path("as-e04"), throughput(190.06)),
         measurement(path("as-e04", "backup", "osaka", Family.V6), throughput(48.55, MeasurementKind.UPLOAD)),
-        measurement(path("as-e04"), echo(0.2)),
+        measurement(path("as-e04"), echo(0.2, 500)),
     ]
     school = city.school_by_id["as-e04"]
     assessed = assess_school(school, found, city.measurement)
@@ -58,6 +58,11 @@ def test_a_school_s_document_says_what_decided_and_every_throughput(city: City) 
         "measured_at": "2026-11-21T12:00:00+09:00",
         "measurement": found[0].id,
         "causes": ["contract", "loss"],
+        "reasons": [],
+        "limited_by": None,
+        "loss": {"lost": 100, "sent": 500, "low": 0.16728, "high": 0.23729},
+        "upload_mbps": None,
+        "upload_assessment": "not-measured",
         "contract_mbps": 200,
         "lines": {"primary": "up", "backup": "up"},
         "assessments": {"primary": "below", "backup": "not-measured"},
@@ -113,7 +118,7 @@ def test_a_round_s_document_holds_every_school_and_measurement(city: City) -> No
         "family": 6,
         "kind": "echo",
         "outcome": "measured",
-        "figures": {"latency-ms": 4.2, "jitter-ms": 0.3, "loss-ratio": 0.2},
+        "figures": {"latency-ms": 4.2, "jitter-ms": 0.3, "loss-ratio": 0.2, "echoes": 10},
         "target": "100.64.0.1",
         "method": "ping -c 10",
         "reason": "",

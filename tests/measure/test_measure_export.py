@@ -23,6 +23,7 @@ from controller.telemetry.registry import (
     LINE_THROUGHPUT,
     LINE_UP,
     METRICS,
+    PATH_ECHOES,
     PROBE_LAST_SUCCESS,
     Metric,
 )
@@ -71,7 +72,7 @@ def test_what_was_not_measured_sends_no_figure_but_its_loss() -> None:
         measurement(path("as-e04"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.REFUSED)),
         measurement(path("as-e04"), echo(1.0)),
     )
-    assert [(metric, value) for metric, value, _ in recorded.values] == [(LINE_LOSS, 1.0)]
+    assert [(metric, value) for metric, value, _ in recorded.values] == [(LINE_LOSS, 1.0), (PATH_ECHOES, 10)]
 
 
 def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:

@@ -70,7 +70,7 @@ def measurements() -> list[Measurement]:
         measurement(path("nh-j05"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.NO_ANSWER)),
     ]
     for school, mbps in LAB.items():
-        found.append(measurement(path(school), echo(0.1 if school == "tk-e12" else 0.0)))
+        found.append(measurement(path(school), echo(0.1 if school == "tk-e12" else 0.0, 500)))
         found.append(measurement(path(school), throughput(mbps), in_lessons=school == "kw-s01"))
         found.append(measurement(path(school, family=Family.V6), throughput(mbps * 1.02)))
         found.append(measurement(path(school), throughput(mbps * 0.9, MeasurementKind.UPLOAD)))
@@ -111,6 +111,8 @@ def test_the_figures_of_a_plan(figures: CityFigures) -> None:
         ShortfallCause.CONTRACT: ["as-e04", "tk-e12"],
         ShortfallCause.LINE: ["sw-h01"],
         ShortfallCause.LOSS: ["tk-e12"],
+        ShortfallCause.UPLOAD: ["tk-e12"],
+        **{cause: [] for cause in (ShortfallCause.LATENCY, ShortfallCause.PATH_MTU, ShortfallCause.NO_DATA)},
     }
 
 

@@ -30,7 +30,7 @@ def test_a_table_fits_and_says_why(city: City) -> None:
             )
     found.append(measurement(path("kw-s01", "backup"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.REFUSED)))
     lines = shown(city, found)
-    assert "as-e04 primary up 190 190, 190 190 189 189, 189 189 4.2 0.30 0% - -" in lines
+    assert "as-e04 primary up 190 190, 190 190 189 189, 189 189 4.2 0.30 <30% - -" in lines
     assert "kw-s01 primary DOWN - - - - - - -" in lines
     assert "as-e04 312 421 (estimated) 190 11-21 12:00 below the recommendation" in lines
     assert "kw-s01 180 323 (anchor) - - not measured" in lines
@@ -60,7 +60,7 @@ def test_figures_are_means_of_the_paths_and_the_worst_loss(city: City) -> None:
         measurement(path("as-e04"), took(MeasurementKind.HTTP, 0.996)),
         measurement(path("as-e04", region="osaka", family=Family.V6), throughput(9.6, MeasurementKind.UPLOAD)),
     ]
-    assert "as-e04 primary up - - -, - 10 4.2 0.30 90% 1.0 1.00" in shown(city, found)
+    assert "as-e04 primary up - - -, - 10 4.2 0.30 90% (60-98) 1.0 1.00" in shown(city, found)
 
 
 def test_every_column_has_its_heading(city: City) -> None:
@@ -84,8 +84,8 @@ def test_a_line_is_shown_as_soon_as_anything_is_known_of_it(city: City) -> None:
 
 
 def test_several_causes_are_all_told(city: City) -> None:
-    found = [measurement(path("as-e04"), echo(0.2)), measurement(path("as-e04"), throughput(90))]
+    found = [measurement(path("as-e04"), echo(0.2, 500)), measurement(path("as-e04"), throughput(90))]
     texts = load_catalogue("en")
     causes = [texts.say("measure.cause-contract", contract=200), texts.say("measure.cause-line", contract=200)]
-    causes.append(texts.say("measure.cause-loss", loss="20"))
+    causes.append(texts.say("measure.cause-loss", loss="20% (17% to 24%, 100 of 500)"))
     assert " ".join(f"as-e04: {texts['measure.and'].join(causes)}".split()) in " ".join(shown(city, found))

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from controller.errors import TsunaguError
 from controller.measure.measurement import (
+    ECHOES,
     JITTER_MS,
     LATENCY_MS,
     LOSS_RATIO,
@@ -199,7 +200,7 @@ def test_interfaces_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
 def test_one_answer_of_ping_has_no_jitter() -> None:
     once = "64 bytes from 100.64.0.1: icmp_seq=1 ttl=64 time=1.50 ms\n"
     found = PingProbe(METHOD).measure(route(Stage(once, returncode=0)))
-    assert found.figures == {LATENCY_MS: 1.5, LOSS_RATIO: pytest.approx(1 - 1 / METHOD.echoes)}
+    assert found.figures == {LATENCY_MS: 1.5, LOSS_RATIO: pytest.approx(1 - 1 / METHOD.echoes), ECHOES: METHOD.echoes}
 
 
 def test_latency_jitter_and_loss_of_what_ping_said() -> None:
@@ -209,6 +210,7 @@ def test_latency_jitter_and_loss_of_what_ping_said() -> None:
         LATENCY_MS: pytest.approx(2.0),
         JITTER_MS: pytest.approx(1.5),
         LOSS_RATIO: pytest.approx(0.7),
+        ECHOES: 10,
     }
     assert found.raw == PINGED
 
@@ -228,7 +230,7 @@ def test_no_echo_is_a_dead_line_only_if_the_echo_was_sent(
 ) -> None:
     found = PingProbe(METHOD).measure(route(Stage(said, errors, code)))
     assert found.outcome is outcome
-    assert found.figures == ({LOSS_RATIO: 1.0} if outcome is ProbeOutcome.NO_ANSWER else {})
+    assert found.figures == ({LOSS_RATIO: 1.0, ECHOES: METHOD.echoes} if outcome is ProbeOutcome.NO_ANSWER else {})
 
 
 def test_an_interrupt_is_one_also_when_the_program_has_just_ended(monkeypatch: pytest.MonkeyPatch) -> None:

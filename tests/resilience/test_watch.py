@@ -29,7 +29,7 @@ from controller.model.policy_files import MEASUREMENT
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
-from controller.resilience.line_states import SchoolLine
+from controller.resilience.line_parts import SchoolLine
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
@@ -229,11 +229,11 @@ def test_a_pulse_hears_every_route_and_only_its_own_answers(lines: TwoLines) -> 
     pulses = [IcmpProber(routes), IcmpProber(routes)]
     for _ in range(3):
         found = [pulse.probe_all(1.0) for pulse in pulses]
-        assert all(took is not None and 0 < took < 1000 for one in found for took in one.values())
+        assert all(took is not None and 0 < took < 1000 for one in found for took in one.answers.values())
     with lines.cut("backup", lines.region):
         answers = pulses[0].probe_all(0.3)
-        assert {path.line for path, took in answers.items() if took is None} == {"backup"}
-    until(lambda: all(took is not None for took in pulses[0].probe_all(0.3).values()), 5.0)
+        assert {path.line for path, took in answers.answers.items() if took is None} == {"backup"}
+    until(lambda: all(took is not None for took in pulses[0].probe_all(0.3).answers.values()), 5.0)
     for pulse in pulses:
         pulse.close()
 

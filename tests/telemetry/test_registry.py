@@ -40,6 +40,7 @@ PROMETHEUS = {
     "tsunagu.line.flapping": "tsunagu_line_flapping",
     "tsunagu.path.up": "tsunagu_path_up",
     "tsunagu.path.echoes": "tsunagu_path_echoes",
+    "tsunagu.school.upload.assessment": "tsunagu_school_upload_assessment",
     "tsunagu.dns.up": "tsunagu_dns_up",
     "tsunagu.http.up": "tsunagu_http_up",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
@@ -49,6 +50,11 @@ PROMETHEUS = {
     "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
     "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",
     "tsunagu.telemetry.dropped": "tsunagu_telemetry_dropped_total",
+    "tsunagu.monitor.cpu.time": "tsunagu_monitor_cpu_time_seconds_total",
+    "tsunagu.monitor.memory.usage": "tsunagu_monitor_memory_usage_bytes",
+    "tsunagu.monitor.readers": "tsunagu_monitor_readers",
+    "tsunagu.monitor.store.fault": "tsunagu_monitor_store_fault",
+    "tsunagu.monitor.store.size": "tsunagu_monitor_store_size_bytes",
     "tsunagu.monitor.refused": "tsunagu_monitor_refused_total",
 }
 

@@ -183,12 +183,15 @@ def watch_lines(
             line = {"at": at.isoformat(timespec="milliseconds"), "event": str(kind), "text": text, **about}
             say_json_line(line, form="measure-watch")
         else:
-            print_line(f"{at:%H:%M:%S} {about['school']}: {text}", "red" if "down" in kind else None)
+            print_line(
+                f"{at:%H:%M:%S} {about['school']}: {text}",
+                "red" if "down" in kind or kind == EventKind.LINE_FLAPPING else None,
+            )
 
     # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
     latest = LatestMeasurements(store)
-    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True)
+    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
     routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
     exits = EgressTracker(sites, city.lines, choose_far_destination(city))
     quick = LineMonitor(
@@ -203,6 +206,7 @@ def watch_lines(
         tell,
         slow.line_under_test,
     )
+    slow.known_lines = quick
     thread = Thread(target=slow.run, args=(stop,), name="measuring")
     thread.start()
     errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)

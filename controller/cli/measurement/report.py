@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import (
@@ -25,7 +26,7 @@ from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.json_documents import build_measurement_document
-from controller.measure.manual.manual_document import build_manual_document
+from controller.measure.manual.manual_document import ManualDocument, build_manual_document
 from controller.measure.manual.manual_store import read_manual_measurements
 from controller.measure.measurement import MeasurementId
 from controller.measure.measurement_store import open_measurement_store
@@ -43,6 +44,16 @@ report = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Reports 
 
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurement's number, as reports give it.")]
+
+
+class ReportDocument(TypedDict):
+    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures."""
+
+    file: str
+    schools: int
+    measured: int
+    meets: int
+    manual_measurements: list[ManualDocument]
 
 
 @report.command("bandwidth")

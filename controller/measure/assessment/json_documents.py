@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from controller.measure.assessment.assess import Bandwidth, LineAssessment, SchoolAssessment
 from controller.measure.measurement import Measurement
+from controller.measure.probes.loss_interval import LossCount
 
 
 def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str, object]:
@@ -33,6 +34,11 @@ def build_school_document(one: SchoolAssessment, timezone: ZoneInfo) -> dict[str
         "measured_at": _time(one.measured_at, timezone),
         "measurement": one.assessed_bandwidth.measurement.id if one.assessed_bandwidth else None,
         "causes": [str(cause) for cause in one.causes],
+        "reasons": [str(reason) for reason in one.assessed_line.reasons],
+        "limited_by": str(one.limit) if one.limit else None,
+        "loss": _loss(one.loss),
+        "upload_mbps": round(one.assessed_line.upload.mbps, 1) if one.assessed_line.upload else None,
+        "upload_assessment": str(one.assessed_line.upload_assessment),
         "contract_mbps": one.contract_mbps,
         "lines": {line.line: str(line.state) for line in one.lines},
         "assessments": {line.line: str(line.assessment) for line in one.lines},
@@ -93,6 +99,14 @@ def _bandwidth(line: LineAssessment, one: Bandwidth) -> dict[str, object]:
         "mbps": round(one.mbps, 1),
         "measurement": one.measurement.id,
     }
+
+
+def _loss(found: LossCount) -> dict[str, object] | None:
+    """What was counted, and between which shares the truth lies."""
+    if not found.sent:
+        return None
+    low, high = found.interval
+    return {"lost": found.lost, "sent": found.sent, "low": round(low, 5), "high": round(high, 5)}
 
 
 def _time(at: datetime | None, timezone: ZoneInfo) -> str | None:

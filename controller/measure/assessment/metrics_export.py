@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from controller.measure.assessment.assess import LineState, SchoolAssessment
+from controller.measure.assessment.assess import LineAssessment, LineState, SchoolAssessment
 from controller.measure.measurement import (
     DURATION_MS,
+    ECHOES,
     JITTER_MS,
     LATENCY_MS,
     LOSS_RATIO,
@@ -17,6 +18,7 @@ from controller.measure.measurement import (
     MeasurementId,
     MeasurementKind,
 )
+from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
 from controller.telemetry.otlp import Telemetry
 from controller.telemetry.registry import (
@@ -25,12 +27,16 @@ from controller.telemetry.registry import (
     BANDWIDTH_RECOMMENDED,
     DNS_DURATION,
     HTTP_DURATION,
+    LINE_FLAPPING,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
+    LINE_SLOW,
     LINE_THROUGHPUT,
     LINE_UP,
+    PATH_ECHOES,
     PROBE_LAST_SUCCESS,
+    UPLOAD_ASSESSMENT,
     EventKind,
     Metric,
 )
@@ -58,7 +64,9 @@ def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
             telemetry.record(_DURATIONS[one.result.kind], seconds_from_ms(value), **place)
         elif name == LOSS_RATIO:
             telemetry.record(LINE_LOSS, value, **place, region=path.region)
-        else:
+        elif name == ECHOES:
+            telemetry.record(PATH_ECHOES, value, **place, region=path.region)
+        elif name in _ROUND_TRIPS:  # the others say how sure a figure is, and stay in the store
             telemetry.record(_ROUND_TRIPS[name], seconds_from_ms(value), **place, region=path.region)
     if one.measured:
         telemetry.record(PROBE_LAST_SUCCESS, one.at.timestamp(), school=path.school)
@@ -83,12 +91,23 @@ class AssessmentMetrics:
         for one in assessments:
             self._school(BANDWIDTH_RECOMMENDED, bits_from_mbps(one.recommended.mbps), one)
             self._school(BANDWIDTH_ASSESSMENT, one.assessment.number, one)
+            self._school(UPLOAD_ASSESSMENT, one.assessed_line.upload_assessment.number, one)
             if one.assessed_bandwidth and self._is_new(one.assessed_bandwidth.measurement):
                 self._school(BANDWIDTH_MEASURED, bits_from_mbps(one.assessed_bandwidth.mbps), one)
             for line in one.lines:
-                if line.state is not LineState.UNKNOWN:
-                    up = float(line.state is LineState.UP)
-                    self.telemetry.record(LINE_UP, up, school=one.school.id, line=line.line)
+                self._line(one, line)
+
+    def _line(self, one: SchoolAssessment, line: LineAssessment) -> None:
+        if line.state is LineState.UNKNOWN:
+            return
+        # A slow line answers, and so does a flapping one at times; what else they are has metrics of its own.
+        states = {
+            LINE_UP: line.state is not LineState.DOWN,
+            LINE_SLOW: line.state is LineState.SLOW,
+            LINE_FLAPPING: line.state is LineState.FLAPPING,
+        }
+        for metric, holds in states.items():
+            self.telemetry.record(metric, float(holds), school=one.school.id, line=line.line)
 
     def _is_new(self, measurement: Measurement) -> bool:
         school = measurement.path.school
@@ -109,9 +128,18 @@ def send_measured_event(telemetry: Telemetry, one: SchoolAssessment) -> None:
     >>> heard.kept[0][1]
     'measured 400 of 323 Mbit/s: meets'
     """
+    line = one.assessed_line
     if one.assessed_bandwidth:
         text = f"measured {one.assessed_bandwidth.mbps:.0f} of {one.recommended.mbps:.0f} Mbit/s: {one.assessment}"
-        telemetry.event(EventKind.MEASURED, text, school=one.school.id, line=one.assessed_line.line)
+    elif line.reasons:
+        text = f"{one.assessment}: {', '.join(line.reasons)}"
+    else:
+        return
+    if one.limit is not None:
+        text += f", limited by {one.limit}: the line's capacity is not known"
+    if line.upload is not None and line.upload_assessment is Assessment.BELOW:
+        text += f"; upload {line.upload.mbps:.1f} Mbit/s: {line.upload_assessment}"
+    telemetry.event(EventKind.MEASURED, text, school=one.school.id, line=line.line)
 
 
 def name_family(family: Family) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import mean
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,14 @@ from rich.text import Text
 
 from controller.measure.assessment.assess import Bandwidth, LineAssessment, LineState, SchoolAssessment, ShortfallCause
 from controller.measure.assessment.format_share import format_share
-from controller.measure.measurement import DURATION_MS, JITTER_MS, LATENCY_MS, LOSS_RATIO, Measurement, MeasurementKind
+from controller.measure.measurement import (
+    DURATION_MS,
+    JITTER_MS,
+    LATENCY_MS,
+    MTU_BYTES,
+    Measurement,
+    MeasurementKind,
+)
 from controller.messages import Catalogue
 from controller.model.city import City
 from controller.model.measurement import Assessment
@@ -25,6 +32,13 @@ STYLES = {
     Assessment.BELOW: "red",
     Assessment.WITHIN_ERROR: "yellow",
     Assessment.NOT_MEASURED: "dim",
+}
+_STATE_STYLES = {
+    LineState.UP: "green",
+    LineState.SLOW: "yellow",
+    LineState.FLAPPING: "bold red",
+    LineState.DOWN: "bold red",
+    LineState.UNKNOWN: "dim",
 }
 _HEADINGS = ("school", "line", "state", "down", "up", "latency", "jitter", "loss", "dns", "http")
 _ASSESSMENT_HEADINGS = ("school", "pupils", "recommended", "measured", "measured-at", "assessment")
@@ -66,18 +80,16 @@ def _lines(assessments: Sequence[SchoolAssessment], regions: Sequence[str], text
 
 
 def _state(line: LineAssessment, texts: Catalogue) -> Text:
-    style = {LineState.UP: "green", LineState.DOWN: "bold red", LineState.UNKNOWN: "dim"}[line.state]
-    return Text(texts[f"measure.line-{line.state}"], style)
+    return Text(texts[f"measure.line-{line.state}"], _STATE_STYLES[line.state])
 
 
 def _figures(line: LineAssessment, regions: Sequence[str]) -> list[str]:
-    losses = line.figures(MeasurementKind.ECHO, LOSS_RATIO)
     return [
         _by_path(line.downloads, regions),
         _by_path(line.uploads, regions),
         _mean(line.figures(MeasurementKind.ECHO, LATENCY_MS)),
         _mean(line.figures(MeasurementKind.ECHO, JITTER_MS)),
-        f"{100 * max(losses):.0f}%" if losses else NOTHING,
+        line.loss.short if line.loss.sent else NOTHING,
         _mean(line.figures(MeasurementKind.DNS, DURATION_MS)),
         _mean(line.figures(MeasurementKind.HTTP, DURATION_MS)),
     ]
@@ -116,20 +128,33 @@ def _assessments(assessments: Sequence[SchoolAssessment], timezone: ZoneInfo, te
 
 
 def explain_assessment(one: SchoolAssessment, texts: Catalogue) -> str:
-    """Why a school is below its recommendation or not measured, in words.
+    """Why a school is below its recommendation or not measured, and what else is wrong with its line, in words.
 
     >>> explain_assessment(assess_example(measurement(path("kw-s01"), throughput(100))), texts)
     'its contract of 200 Mbit/s is below the recommendation; the line carries less than its contract of 200 Mbit/s'
     """
-    if one.assessment is Assessment.NOT_MEASURED:
-        return texts["assessments.line-down"] if one.assessed_line.state is LineState.DOWN else ""
-    losses = one.assessed_line.figures(MeasurementKind.ECHO, LOSS_RATIO)
+    return texts["measure.and"].join(_explanations(one, texts))
+
+
+def _explanations(one: SchoolAssessment, texts: Catalogue) -> Iterator[str]:
+    line = one.assessed_line
+    if line.state is LineState.DOWN:
+        yield texts["assessments.line-down"]
+    elif one.assessment is not Assessment.MEETS:
+        yield from (texts[f"measure.reason-{reason}"] for reason in line.reasons)
+    latencies = line.figures(MeasurementKind.ECHO, LATENCY_MS)
+    bytes_ = line.figures(MeasurementKind.PATH_MTU, MTU_BYTES)
     marks: dict[ShortfallCause, dict[str, object]] = {
         ShortfallCause.CONTRACT: {"contract": one.contract_mbps},
         ShortfallCause.LINE: {"contract": one.contract_mbps},
-        ShortfallCause.LOSS: {"loss": f"{100 * max(losses, default=0.0):.0f}"},
+        ShortfallCause.LOSS: {"loss": one.loss},
+        ShortfallCause.LATENCY: {"latency": _mean(latencies)},
+        ShortfallCause.PATH_MTU: {"bytes": f"{min(bytes_, default=0):.0f}"},
+        ShortfallCause.UPLOAD: {"mbps": f"{line.upload.mbps:.1f}" if line.upload else NOTHING},
     }
-    return texts["measure.and"].join(texts.say(f"measure.cause-{cause}", **marks[cause]) for cause in one.causes)
+    for cause in one.causes:
+        limited = cause in (ShortfallCause.LOSS, ShortfallCause.LATENCY) and one.limit is not None
+        yield texts.say(f"measure.{'limited-by' if limited else 'cause'}-{cause}", **marks.get(cause, {}))
 
 
 def _reasons(assessments: Sequence[SchoolAssessment], texts: Catalogue) -> list[Text]:

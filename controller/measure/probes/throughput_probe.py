@@ -1,5 +1,6 @@
 """How much a line carries: iperf3, several TCP streams for some seconds, one direction after the other.
 
+What the sender says of its retransmissions and windows is kept beside the figure: it tells whether that is the line's.
 Its error was measured on shaped lines (`tests/benchmarks/throughput.py`); `policies/measurement.yaml` states it.
 """
 
@@ -18,6 +19,7 @@ from controller.errors import TsunaguError
 from controller.inputs.character_classes import ShownText
 from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
+from controller.measure.probes.throughput_limit import summarize_sender
 from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
 from controller.model.measurement import Method
 
@@ -28,6 +30,9 @@ _BUSY_EVERY_SECONDS = 0.2
 _SPARE_SECONDS = 5.0
 """Beyond the test itself, for its beginning and its end."""
 _SHOWN = 200
+_ROUND_TRIPS = 20
+"""That iperf3 takes to begin and to end a test: a far target is given the time for them."""
+_REPORT_EVERY = 0.5
 
 _NOBODY = (
     "timed out",
@@ -70,26 +75,31 @@ class ThroughputProbe:
     locks: Path
     everywhere: tuple[str, ...] = ()
 
-    def measure(self, route: ProbePath, kind: MeasurementKind) -> ProbeResult:
-        """Download or upload over a route.
+    def measure(self, route: ProbePath, kind: MeasurementKind, idle_ms: float | None = None) -> ProbeResult:
+        """Download or upload over a route; `idle_ms` is the round trip over it while nothing else uses it.
 
         Raises:
             TsunaguError: the program or the place is missing.
         """
-        words = self._words(route, kind)
+        words = self._words(route, kind, idle_ms or 0.0)
         target = f"{route.target} port {self.port}"
         mine = (name_line_lock(route.path), f"server {target}", *self.everywhere)
         try:
             with hold_exclusive_locks(self.locks, mine, PATIENCE_SECONDS):
                 before = read_interface_counters(route.host)
-                began, ran = self._run(route, words)
+                began, ran = self._run(route, words, idle_ms or 0.0)
                 after = read_interface_counters(route.host)
         except LineBusy as busy:
             return ProbeResult(kind, ProbeOutcome.FAILED, target, " ".join(words), reason=str(busy))
         moved = {name: after[name] - before[name] for name in after if name in before}
-        return replace(self._found(route, kind, words, ran, moved), began=began)
+        found = self._found(route, kind, words, ran, moved)
+        if found.outcome is ProbeOutcome.MEASURED:
+            sender = summarize_sender(json.loads(found.raw), found.figures[MBPS], idle_ms)
+            found = replace(found, figures={**found.figures, **sender})
+        return replace(found, began=began)
 
-    def _words(self, route: ProbePath, kind: MeasurementKind) -> tuple[str, ...]:
+    def _words(self, route: ProbePath, kind: MeasurementKind, idle_ms: float) -> tuple[str, ...]:
+        connect = max(1000 * self.method.connect_within, 3 * idle_ms)
         return (
             "iperf3",
             "--json",
@@ -99,14 +109,15 @@ class ThroughputProbe:
             *("--bind-dev", route.interface),
             *("--parallel", str(self.method.streams)),
             *("--time", str(self.method.seconds)),
-            *("--interval", "0"),
-            *("--connect-timeout", f"{1000 * self.method.connect_within:.0f}"),
+            *("--interval", f"{_REPORT_EVERY:g}"),
+            "--get-server-output",
+            *("--connect-timeout", f"{connect:.0f}"),
             *(("--reverse",) if kind is MeasurementKind.DOWNLOAD else ()),
         )
 
-    def _run(self, route: ProbePath, words: tuple[str, ...]) -> tuple[datetime, CompletedProcess]:
+    def _run(self, route: ProbePath, words: tuple[str, ...], idle_ms: float) -> tuple[datetime, CompletedProcess]:
         """When the test began that came to something, and what the program said."""
-        timeout = self.method.seconds + self.method.connect_within + _SPARE_SECONDS
+        timeout = self.method.seconds + self.method.connect_within + _SPARE_SECONDS + _ROUND_TRIPS * idle_ms / 1000
         deadline = time.monotonic() + _BUSY_SECONDS
         while True:
             began = datetime.now(UTC)

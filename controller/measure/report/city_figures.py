@@ -82,9 +82,8 @@ class CityFigures:
 
     @cached_property
     def causes(self) -> dict[ShortfallCause, list[SchoolAssessment]]:
-        """Schools below their recommendation, by cause; a school may stand at several."""
-        below = [one for one in self.assessments if one.assessment is Assessment.BELOW]
-        return {cause: [one for one in below if cause in one.causes] for cause in ShortfallCause}
+        """Schools below their recommendation, by cause; a school may stand at several. An upload may be below alone."""
+        return {cause: [one for one in self.assessments if cause in one.causes] for cause in ShortfallCause}
 
     @cached_property
     def sources(self) -> list[Measurement]:

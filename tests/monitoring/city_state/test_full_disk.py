@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from controller.model.city import City
-from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP
+from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP, EventKind
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
-from monitoring.timeseries.records import GaugeValue, OperatorAction, TelemetryBatch
+from monitoring.timeseries import queries
+from monitoring.timeseries.records import EventRecord, GaugeValue, OperatorAction, SpanRecord, TelemetryBatch
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 SCHOOL = "as-e04"
@@ -74,6 +75,20 @@ def test_since_when_a_line_is_down_survives_a_restart(city: City, tmp_path: Path
         assert second.store.future == 0
 
 
+def test_a_brown_out_is_known_after_a_restart(city: City, tmp_path: Path) -> None:
+    now = time.time()
+    kinds = {"primary": (EventKind.BROWN_OUT,), "backup": (EventKind.BROWN_OUT, EventKind.BROWN_OUT_OVER)}
+    events = [
+        EventRecord(now + number, str(kind), SCHOOL, line, "x")
+        for line, told in kinds.items()
+        for number, kind in enumerate(told)
+    ]
+    with monitor_at(city, tmp_path / "monitor.db") as first:
+        asyncio.run(first.keep(TelemetryBatch(events=events)))
+    with monitor_at(city, tmp_path / "monitor.db") as second:
+        assert second.present.known.brown_outs == {(SCHOOL, "primary"): now}
+
+
 def test_what_is_dated_later_than_now_is_counted_at_the_start_and_stands_for_no_present(
     city: City, tmp_path: Path
 ) -> None:
@@ -81,11 +96,18 @@ def test_what_is_dated_later_than_now_is_counted_at_the_start_and_stands_for_no_
     later = time.time() + 3600
     drift = (DEVICE_DRIFT, (("school", SCHOOL),))
     with TimeSeriesStore(tmp_path / "monitor.db") as store:
-        store.write([TelemetryBatch(values=[GaugeValue(KEY, later, 1.0), GaugeValue(drift, later, 2.0)])])
+        values = [GaugeValue(KEY, later, 1.0), GaugeValue(drift, later, 2.0)]
+        event = EventRecord(later, "line-down", SCHOOL, "primary", "down")
+        rollout = SpanRecord("t" * 32, "1", "", "rollout", "later", later)
+        store.write([TelemetryBatch(values=values, events=[event], spans=[rollout])])
     with monitor_at(city, tmp_path / "monitor.db") as monitor:
         assert monitor.store.future == 2
         assert line(monitor)[0] == "stale"
         assert [one.kind for one in monitor.present.list_needs()] == ["drift", "silent"]
+        # A machine that starts with a wrong clock forgets nothing: its clock is put right some time.
+        assert queries.read_events(monitor.store, SCHOOL, 0, 9, time.time()) == []
+        assert [one.text for one in queries.read_events(monitor.store, SCHOOL, 0, 9)] == ["down"]
+        assert monitor.rollouts.build_view() is None
         keep(monitor, 0)
         assert line(monitor)[0] == "down"
 
