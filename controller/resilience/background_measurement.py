@@ -25,6 +25,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.resilience.line_parts import SchoolLine
 from controller.resilience.service_states import KnownLines, LineService, OnEvent, ServiceStates
+from controller.resilience.supply_events import SupplyEvents
 from controller.telemetry.otlp import Telemetry
 
 _LOOK_EVERY = 0.5
@@ -52,8 +53,10 @@ class BackgroundMeasurement:
     _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
     _tried: dict[str, datetime] = field(default_factory=dict)
     _services: ServiceStates = field(init=False)
+    _supply: SupplyEvents = field(init=False)
 
     def __post_init__(self) -> None:
+        self._supply = SupplyEvents(self.telemetry, self.on_event)
         self._services = ServiceStates(self.city.measurement, self.telemetry, self.on_event)
 
     def request_throughput(self, site: ProbeSite) -> None:
@@ -132,6 +135,7 @@ class BackgroundMeasurement:
         assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(site))
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
+        self._supply.apply_assessment(assessment)
 
     def _ask(self) -> None:
         """A name and a page over every line in each family, from the first region that answers."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from itertools import accumulate
 
 from anyio.to_thread import run_sync
@@ -27,6 +28,12 @@ from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesAtt
 from monitoring.web.own_health import list_health, measure_processor
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TARGET = (
+    "# HELP target_info which program this is, as OpenTelemetry's exporters for Prometheus say it\n"
+    "# TYPE target_info gauge\n"
+    'target_info{service_namespace="tsunagu",service_name="tsunagu-monitor",'
+    f'service_version="{version("tsunagu")}"}} 1\n'
+)
 
 
 def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
@@ -40,7 +47,7 @@ def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
         values = [*known, *monitor.list_own_values(), *list_health(monitor)]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
         text = await run_sync(format_exposition, values, totals, time.time())
-        return _answer(text)
+        return _answer(text + _TARGET)
 
     return [Route("/metrics", metrics)]
 
