@@ -215,6 +215,9 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("measure import records.csv --check", "what would be taken in, and what is wrong"),
             Example("measure import records.csv --skip-bad", "the good rows, and a list of the others"),
         ),
+        "report availability": (
+            Example("report availability --lab", "what part of the probes was answered, by month"),
+        ),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),
     }

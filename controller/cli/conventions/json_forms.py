@@ -140,6 +140,9 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "report-integration": JsonForm(
             ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
         ),
+        "report-availability": JsonForm(
+            ("report availability",), "controller.cli.measurement.availability:AvailabilityDocument"
+        ),
         "report-bandwidth": JsonForm(("report bandwidth",), "controller.cli.measurement.report:ReportDocument"),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),

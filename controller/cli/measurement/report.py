@@ -71,7 +71,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
-    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
+    with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
         latest = store.read_latest()
         wanted = {school.id for school in chosen}
         manual = [one for one in read_manual_measurements(Path(store.file)) if one.school in wanted]
@@ -108,12 +108,17 @@ def measurement(
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)
-    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
+    with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 
-def _find_store(city: City, state: Path | None) -> Path:
+def find_measured_store(city: City, state: Path | None) -> Path:
+    """Return the store of an estate's measurements.
+
+    Raises:
+        TsunaguError: nothing was measured yet.
+    """
     lab = isinstance(city, VirtualCity)
     kept = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
     file = kept / (LAB_STORE if lab else STORE)

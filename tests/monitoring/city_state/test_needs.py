@@ -24,7 +24,7 @@ from controller.telemetry.registry import (
     PROBE_LAST_SUCCESS,
     EventKind,
 )
-from monitoring.city_state.needs import COMMANDS, URGENCY, Need, NeedKind
+from monitoring.city_state.needs import COMMANDS, RUNBOOKS, URGENCY, Need, NeedKind
 from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.school_tiles import CityState
 from monitoring.timeseries.records import EventRecord, GaugeValue, OperatorAction
@@ -242,6 +242,7 @@ def test_a_line_of_which_an_event_tells_is_browned_out_until_another_one_ends_it
 
 def test_every_kind_has_its_place_its_command_and_its_words() -> None:
     assert set(COMMANDS) == set(URGENCY)
+    assert set(URGENCY) - set(RUNBOOKS) == {"below"}
     for language in LANGUAGES:
         texts = load_catalogue(language)
         for kind in URGENCY:
