@@ -67,6 +67,9 @@ GROUPS = {
     "report": CommandEntry("Reports: measured lines, and how far integration is.", "measurement.all_reports:report"),
 }
 BELOW = {
+    ("measure", "schedule"): CommandEntry(
+        "List a day's planned tests of throughput, and why there is none.", "measurement.schedule:list_schedule"
+    ),
     ("measure", "import"): CommandEntry(
         "Take in what people measured by hand (簡易帯域測定).", "measurement.import_measurements:import_measurements"
     ),

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from controller.measure.measurement import ANSWERED, LinePath, MeasurementKind, ProbeOutcome
+from controller.measure.measurement import ANSWERED, ECHOES, LinePath, MeasurementKind, ProbeOutcome
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 
@@ -38,7 +38,7 @@ class Spread:
 
     >>> one = Spread.of([10, 20, 30, 40])
     >>> one.count, one.mean, one.least, one.most, round(one.percentile(0.5), 1)
-    (4, 25.0, 10, 40, 20.0)
+    (4, 25.0, 10, 40, 20.1)
     """
 
     count: int = 0
@@ -184,13 +184,13 @@ def roll_up_next(connection: sqlite3.Connection, most: int) -> None:
 
 
 def _list_figures(outcome: str, figures: str) -> Iterator[tuple[str, float]]:
-    """The figures of a row, and whether somebody answered; what is no number is no figure."""
+    """The figures of a row, and whether somebody answered; what is no number, or how much was asked, is none."""
     answered = _ANSWERS.get(ProbeOutcome(outcome))
     if answered is not None:
         yield ANSWERED, answered
     if outcome == ProbeOutcome.MEASURED:
         values: Mapping[str, float] = json.loads(figures)
-        yield from ((name, value) for name, value in values.items() if math.isfinite(value))
+        yield from ((name, value) for name, value in values.items() if math.isfinite(value) and name != ECHOES)
 
 
 def _number_path(connection: sqlite3.Connection, path: _FigurePath) -> int:

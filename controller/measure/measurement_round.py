@@ -27,7 +27,6 @@ from controller.measure.probes.ping_probe import PingProbe
 from controller.measure.probes.probe_path import ProbeHost, ProbePath
 from controller.measure.probes.throughput_locks import LineBusy, hold_shared_lock
 from controller.measure.probes.throughput_probe import PATIENCE_SECONDS, ThroughputProbe, name_line_lock
-from controller.model.access.rules import Hours
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
@@ -59,14 +58,14 @@ class RoundScope:
 
 @dataclass(frozen=True)
 class MeasurementRound:
-    """One round; all of its measurements carry the name `run`. `lessons` is when pupils use the lines, if any do."""
+    """One round; all of its measurements carry the name `run`. `has_lessons`: pupils use these lines."""
 
     city: City
     store: MeasurementStore
     throughput: ThroughputProbe
     run: str
     on_measurement: OnMeasurement
-    lessons: Hours | None = None
+    has_lessons: bool = False
 
     def measure(self, sites: Sequence[ProbeSite], wanted: RoundScope) -> list[Measurement]:
         """Measure; what cannot be measured is a measurement too, and says why.
@@ -144,7 +143,7 @@ class MeasurementRound:
         asked = datetime.now(UTC)
         found = probe(route)
         at, found = found.began or asked, replace(found, began=None)
-        busy = self.lessons is not None and is_lesson_time(at, self.lessons, self.city.timezone)
+        busy = self.has_lessons and is_lesson_time(at, self.city, self.city.school_by_id[route.path.school])
         kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
         self.on_measurement(kept)
         return kept

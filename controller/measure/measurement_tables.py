@@ -3,7 +3,7 @@
 `measurement` holds the rows, chained by `seal`; `output` what the programs said, `carried` the newest row of a path
 whose part retention removed, `measured_path` every path and kind, so that the index alone finds the newest of each.
 `hour_figures` and `day_figures` are the roll-ups; `rolled_up` is the last row that is in them. What people measured by
-hand stands in `manual_measurement`, and nowhere else.
+hand stands in `manual_measurement`, and nowhere else; `missed_slot` has the planned tests that nobody made.
 """
 
 from __future__ import annotations
@@ -145,6 +145,21 @@ BEGIN
   SELECT RAISE(ABORT, 'a record stays');
 END;
 """
+_MISSED_SLOTS = """
+CREATE TABLE missed_slot (
+  school TEXT NOT NULL,
+  line TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  begins TEXT NOT NULL,
+  ends TEXT NOT NULL,
+  noticed_at TEXT NOT NULL,
+  PRIMARY KEY (school, line, begins)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER missed_slot_never_changes BEFORE UPDATE ON missed_slot
+BEGIN
+  SELECT RAISE(ABORT, 'a missed slot never changes');
+END;
+"""
 MEASUREMENT_STORE = StoreFormat(
     name="store of measurements",
     application_id=0x54534E6D,  # "TSNm"
@@ -163,6 +178,7 @@ UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
         NUMBER_TRIGGER,
         _LATEST_AND_ROLLUPS,
         _MANUAL_MEASUREMENTS,
+        _MISSED_SLOTS,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),

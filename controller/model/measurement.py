@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import time
 from enum import StrEnum
 from itertools import pairwise
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from controller.inputs.character_classes import AnsweredFor, HostName, UrlPath
 from controller.model.access.rules import Hours
+from controller.model.sites.calendar import ClockField
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.schools import Identifier
 from controller.model.yaml_source import LocatedItem, StrictModel
@@ -208,6 +210,55 @@ class Flapping(StrictModel):
     within: float = Field(ge=5, le=3600)
 
 
+class SharedLink(LocatedItem):
+    """A part of the network that several schools' lines go through, so that two tests at once would measure each other.
+
+    `schools` and `wards` say whose `line` goes through it.
+    """
+
+    name: Identifier
+    line: AccessLineName = "primary"
+    schools: tuple[Identifier, ...] = ()
+    wards: tuple[Identifier, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not (self.schools or self.wards):
+            message = "name the schools or the wards whose lines go through it"
+            raise ValueError(message)
+        return self
+
+    def carries(self, school: str, ward: str, line: AccessLineName) -> bool:
+        """Tell if a school's line goes through it."""
+        return line == self.line and (school in self.schools or ward in self.wards)
+
+
+class TestSchedule(StrictModel):
+    """When throughput is tested: how often a day in lesson hours (`peak`) and outside them, and within what bounds.
+
+    `from` and `until` are the hours of the day for tests. `slot_seconds` is what a test may take, `at_once` how many
+    may run side by side, `megabytes_a_day` what all tests of a line may carry on a day.
+    """
+
+    __test__ = False
+
+    from_: ClockField = Field(default=time(7), alias="from")
+    until: ClockField = time(22)
+    peak: int = Field(default=0, ge=0, le=24)
+    off_peak: int = Field(default=3, ge=0, le=48)
+    slot_seconds: int = Field(default=60, ge=10, le=3600)
+    at_once: int = Field(default=4, ge=1, le=100)
+    megabytes_a_day: int = Field(default=10_000, ge=1, le=10_000_000)
+    shared: tuple[SharedLink, ...] = Field(default=(), max_length=500)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ >= self.until:
+            message = "'from' must stand before 'until'"
+            raise ValueError(message)
+        return self
+
+
 class MeasurementFile(StrictModel):
     """`policies/measurement.yaml`. A file of before there were slow and flapping lines has the values written here."""
 
@@ -220,6 +271,7 @@ class MeasurementFile(StrictModel):
     slow_from: float = Field(default=500.0, gt=0, le=10_000)
     flapping: Flapping = Flapping(changes=6, within=60)
     lessons: Hours
+    schedule: TestSchedule = TestSchedule()
     loss_is_a_cause_from: float = Field(gt=0, le=100)
     loss_needs: int = Field(default=500, ge=1, le=100_000)
     upload_percent: float = Field(default=20.0, gt=0, le=100)

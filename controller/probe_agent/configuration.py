@@ -57,7 +57,7 @@ class ThroughputTests:
 
     every_seconds: float = 0.0
     port: int = 5201
-    seconds: float = 2.0
+    seconds: int = 2
     streams: int = 4
     connect_within: float = 2.0
 
@@ -101,7 +101,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "dns_port": (0, 65_535),
     "page_port": (0, 65_535),
     "port": (1, 65_535),
-    "seconds": (0.5, 30),
+    "seconds": (1, 60),
     "streams": (1, 16),
     "connect_within": (0.1, 30),
 }

@@ -74,8 +74,8 @@ class Sender:
         connection = self._connect()
         try:
             connection.request("POST", "/v1/metrics", self._pack(results), self._write_headers(status))
-            answer = connection.getresponse()
-            return _judge(answer.status, answer.read(_MOST_ANSWER))
+            with connection.getresponse() as answer:
+                return _judge(answer.status, answer.read(_MOST_ANSWER))
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
             return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")

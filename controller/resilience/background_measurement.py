@@ -25,6 +25,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.resilience.line_parts import SchoolLine
 from controller.resilience.service_states import KnownLines, LineService, OnEvent, ServiceStates
+from controller.resilience.supply_events import SupplyEvents
 from controller.telemetry.otlp import Telemetry
 
 _LOOK_EVERY = 0.5
@@ -52,8 +53,10 @@ class BackgroundMeasurement:
     _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
     _tried: dict[str, datetime] = field(default_factory=dict)
     _services: ServiceStates = field(init=False)
+    _supply: SupplyEvents = field(init=False)
 
     def __post_init__(self) -> None:
+        self._supply = SupplyEvents(self.telemetry, self.on_event)
         self._services = ServiceStates(self.city.measurement, self.telemetry, self.on_event)
 
     def request_throughput(self, site: ProbeSite) -> None:
@@ -94,9 +97,7 @@ class BackgroundMeasurement:
         self.latest.refresh()
         now = datetime.now(UTC)
         policy = self.city.measurement
-        if not self.even_in_lessons and is_lesson_time(now, policy.lessons, self.city.timezone):
-            return
-        asked = {name: site for name, site in asked.items() if not self._is_unsteady(site)}
+        asked = {name: site for name, site in asked.items() if self._may_test(site, now)}
         yield from asked.values()
         oldest = now - timedelta(seconds=policy.intervals.throughput)
         latest = self.latest.list_all()
@@ -110,12 +111,14 @@ class BackgroundMeasurement:
                 (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
             )
             is_due = site.school.id not in asked and (at is None or at < oldest)
-            if is_due and not self._is_unsteady(site):
+            if is_due and self._may_test(site, now):
                 yield site
 
-    def _is_unsteady(self, site: ProbeSite) -> bool:
-        """Whether the line that is tested is dead or flaps: a test would say nothing, and is made when it is back."""
-        return self._states(site).get(self.city.measurement.judged.line) in (LineState.DOWN, LineState.FLAPPING)
+    def _may_test(self, site: ProbeSite, now: datetime) -> bool:
+        """Whether no lesson needs the line, and it is steady: a test of a dead or flapping line would say nothing."""
+        if not self.even_in_lessons and is_lesson_time(now, self.city, site.school):
+            return False
+        return self._states(site).get(self.city.measurement.judged.line) not in (LineState.DOWN, LineState.FLAPPING)
 
     def _states(self, site: ProbeSite) -> Mapping[AccessLineName, LineState]:
         return self.known_lines.states_of(site.school.id) if self.known_lines else {}
@@ -132,6 +135,7 @@ class BackgroundMeasurement:
         assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(site))
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
+        self._supply.apply_assessment(assessment)
 
     def _ask(self) -> None:
         """A name and a page over every line in each family, from the first region that answers."""

@@ -4,7 +4,6 @@ A name is OpenTelemetry's (`tsunagu.line.throughput`); `Metric.prometheus` is wh
 (`tsunagu_line_throughput_bit_per_second`), so a value has one name whichever way it is collected. Units are base units:
 seconds, and bits per second as contracts for lines have them. A ratio has the unit "1" and a name that ends in
 `.ratio`; a count of things has an annotation (`{device}`), which no name shows.
-
 The semantic conventions' `dns.lookup.duration` and `http.client.request.duration` are histograms of a client's own
 work. Ours are gauges of a probe, so they may not have these names; they have the conventions' words and unit.
 """
@@ -12,55 +11,27 @@ work. Ours are gauges of a probe, so they may not have these names; they have th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from math import prod
 from types import MappingProxyType
 
-from controller.telemetry.naming import prometheus_name
+from controller.telemetry.metric_form import (
+    ANYBODY,
+    CONTROLLER_ONLY,
+    NOBODY,
+    PROBE_ONLY,
+    Attribute,
+    InstrumentKind,
+    Metric,
+    Writer,
+)
+
+__all__ = ["ANYBODY", "CONTROLLER_ONLY", "NOBODY", "PROBE_ONLY", "Attribute", "InstrumentKind", "Metric", "Writer"]
+# What a metric is stands in a file of its own; who asks the registry for one asks for these here, too.
 
 MOST_SCHOOLS = 1_280
 """The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
 MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-
-
-class Writer(StrEnum):
-    """Who sends telemetry to the monitor; each shows a token of its own."""
-
-    CONTROLLER = "controller"
-    PROBE = "probe"
-
-
-CONTROLLER_ONLY, PROBE_ONLY = frozenset({Writer.CONTROLLER}), frozenset({Writer.PROBE})
-ANYBODY, NOBODY = frozenset(Writer), frozenset[Writer]()
-
-
-class InstrumentKind(StrEnum):
-    """What kind of instrument measures it."""
-
-    GAUGE = "gauge"
-    COUNTER = "counter"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """What values are told apart by: it is one of `values`, or, where those are open, of at most `bound` different.
-
-    `convention` is its name in OpenTelemetry's semantic conventions, under which other senders may give it.
-    """
-
-    name: str
-    meaning: str
-    values: tuple[str, ...] = ()
-    bound: int = 0
-    convention: str = ""
-
-    @property
-    def most(self) -> int:
-        """How many different values it can have."""
-        return len(self.values) or self.bound
 
 
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
@@ -79,60 +50,6 @@ REASON = Attribute(
     "the city does not have, or which its sender may not say; foreign: only what is another system's",
     ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
-
-    `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
-    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
-    """
-
-    name: str
-    kind: InstrumentKind
-    unit: str
-    meaning: str
-    attributes: tuple[Attribute, ...]
-    fresh: int
-    boundaries: tuple[float, ...] = ()
-    history: bool = False
-    writers: frozenset[Writer] = PROBE_ONLY
-    moment: bool = False
-
-    def __hash__(self) -> int:
-        """By the name, which no other has: every look-up of a series hashes its metric."""
-        return hash(self.name)
-
-    @property
-    def limit(self) -> int:
-        """How many attribute sets it can have at most; more than that is an overflow, and an alert."""
-        return prod(attribute.most for attribute in self.attributes)
-
-    @property
-    def prometheus(self) -> str:
-        """Its name at Prometheus."""
-        return prometheus_name(
-            self.name, self.unit, gauge=self.kind is InstrumentKind.GAUGE, counter=self.kind is InstrumentKind.COUNTER
-        )
-
-    def checked(self, attributes: Mapping[str, str]) -> dict[str, str]:
-        """The attributes of a value, in the registry's order.
-
-        Raises:
-            ValueError: one is missing, unknown, or has a value outside its closed list.
-        """
-        names = [attribute.name for attribute in self.attributes]
-        if set(names) != set(attributes):
-            message = f"{self.name}: takes the attributes {', '.join(names)}; got {', '.join(attributes) or 'none'}"
-            raise ValueError(message)
-        for attribute in self.attributes:
-            if attribute.values and attributes[attribute.name] not in attribute.values:
-                allowed = ", ".join(attribute.values)
-                message = f"{self.name}: {attribute.name} is one of {allowed}; got {attributes[attribute.name]!r}"
-                raise ValueError(message)
-        return {name: attributes[name] for name in names}
-
 
 PATH = (SCHOOL, LINE, REGION, FAMILY)
 
@@ -365,6 +282,51 @@ MONITOR_REFUSED = Metric(
     fresh=DAY,
     writers=NOBODY,
 )
+MONITOR_MEMORY = Metric(
+    "tsunagu.monitor.memory.usage",
+    InstrumentKind.GAUGE,
+    "By",
+    "resident memory of the monitor's process",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_CPU = Metric(
+    "tsunagu.monitor.cpu.time",
+    InstrumentKind.COUNTER,
+    "s",
+    "processor time that the monitor's process has used since it began",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_SIZE = Metric(
+    "tsunagu.monitor.store.size",
+    InstrumentKind.GAUGE,
+    "By",
+    "size of the monitor's store on the disk, with what is not yet written into its main file",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_STORE_FAULT = Metric(
+    "tsunagu.monitor.store.fault",
+    InstrumentKind.GAUGE,
+    "{fault}",
+    "1: the last time something could not be kept in the monitor's store, or read from it, 0: all well",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_READERS = Metric(
+    "tsunagu.monitor.readers",
+    InstrumentKind.GAUGE,
+    "{reader}",
+    "browsers that hear the monitor's stream of events",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
@@ -382,6 +344,8 @@ class EventKind(StrEnum):
     REGION_UP = "region-up"
     LINE_SLOW = "line-slow"
     LINE_FLAPPING = "line-flapping"
+    BROWN_OUT = "brown-out"
+    BROWN_OUT_OVER = "brown-out-over"
     PATH_DOWN = "path-down"
     PATH_UP = "path-up"
     SERVICE_DOWN = "service-down"

@@ -29,6 +29,10 @@ from controller.telemetry.registry import (
 
 KEPT = (LINE_UP, LINE_SLOW, LINE_FLAPPING, PATH_UP, DEVICE_DRIFT, DEVICE_UNCONFIRMED, BANDWIDTH_ASSESSMENT)
 """What stands as it was last known."""
+PARTS = tuple(metric for metric in KEPT if metric.attributes != (SCHOOL,))
+"""Those of a line or a path: a school may have one less of these, and goes on."""
+PART_DAYS = 1
+"""A line or a path that telemetry of its school has not named for so long, while it came, is not there any more."""
 KEPT_DAYS = 90
 """A school of which nothing was heard for so long is not of this city any more."""
 _AWAY = "1h"
@@ -72,6 +76,7 @@ def list_recordings() -> tuple[Recording, ...]:
     return (
         Recording(SERVED, _keep(served, SERVED)),
         Recording(HEARD, _keep(heard, HEARD)),
+        *(Recording(_name_named(metric), _keep(_name_now(metric), _name_named(metric))) for metric in PARTS),
         *(Recording(name_kept(metric), _keep_figure(metric)) for metric in KEPT),
         Recording(REACHED, f"max by ({SCHOOL.name}) ({name_kept(LINE_UP)})"),
         Recording(BELOW, f"count({assessment} == {Assessment.BELOW.number}) or count({assessment}) * 0"),
@@ -84,7 +89,23 @@ def _keep(expression: str, name: str) -> str:
 
 
 def _keep_figure(metric: Metric) -> str:
-    labels = ", ".join(attribute.name for attribute in metric.attributes)
+    labels = _list_labels(metric)
     newest = f"max by ({labels}) ({metric.prometheus}{_OF_SCHOOLS})"
     before = f"last_over_time({name_kept(metric)}[{_AWAY}])"
-    return f"{newest} or ({before} and on ({SCHOOL.name}) {SERVED})"
+    if metric not in PARTS:
+        return f"{newest} or ({before} and on ({SCHOOL.name}) {SERVED})"
+    last_word = f"on ({SCHOOL.name}) group_left () (({HEARD} or {SERVED}) - {PART_DAYS * DAY})"
+    return f"{newest} or ({before} and on ({labels}) ({_name_named(metric)} > {last_word}))"
+
+
+def _name_named(metric: Metric) -> str:
+    """The series that says when telemetry last named a line or a path."""
+    return name_kept(metric).removesuffix("last") + "named"
+
+
+def _name_now(metric: Metric) -> str:
+    return f"max by ({_list_labels(metric)}) ({metric.prometheus}{_OF_SCHOOLS}) * 0 + time()"
+
+
+def _list_labels(metric: Metric) -> str:
+    return ", ".join(attribute.name for attribute in metric.attributes)

@@ -19,10 +19,11 @@ from controller.telemetry.registry import (
     LINE_SLOW,
     LINE_UP,
     PATH_UP,
+    EventKind,
     Metric,
 )
 from monitoring.limits import REORDERED_SECONDS
-from monitoring.timeseries.records import GaugeValue, SeriesEnd, SeriesKey
+from monitoring.timeseries.records import EventRecord, GaugeValue, SeriesEnd, SeriesKey
 
 _BAD_AT_ZERO = frozenset(one.name for one in (LINE_UP, PATH_UP, DNS_UP, HTTP_UP))
 _BAD_ABOVE_ZERO = frozenset(one.name for one in (LINE_SLOW, LINE_FLAPPING, DEVICE_DRIFT, DEVICE_UNCONFIRMED))
@@ -86,6 +87,8 @@ class KnownValues:
         self.by_key: dict[SeriesKey, KnownValue] = {}
         self._by_values: dict[tuple[str, ...], KnownValue] = {}
         """The same by the metric's name and the values of its attributes: a look at a city asks for thousands."""
+        self.brown_outs: dict[tuple[str, str], float] = {}
+        """The lines, by school and name, of which an event told that they carry too little, and since when."""
 
     def may_stand(self, value: GaugeValue, now: Moment) -> bool:
         """Whether a value may be believed: one that is dated later than it came fills gaps only.
@@ -144,6 +147,14 @@ class KnownValues:
                 del self.by_key[one.key], self._by_values[_index(one.key)]
                 forgotten.append(one)
         return forgotten
+
+    def hear_events(self, events: Iterable[EventRecord]) -> None:
+        """What events tell of lines that lasts until another one ends it; the later one counts."""
+        for one in events:
+            if one.kind == EventKind.BROWN_OUT:
+                self.brown_outs.setdefault((one.school, one.line), one.at)
+            elif one.kind == EventKind.BROWN_OUT_OVER:
+                self.brown_outs.pop((one.school, one.line), None)
 
     def load(self, values: Iterable[GaugeValue]) -> None:
         """Values as the store kept them; what it says of when they came holds."""

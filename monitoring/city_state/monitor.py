@@ -59,6 +59,7 @@ class Monitor:
         self.gone = store.delete_unknown(self.names.find_unknown, time.time())
         """Schools whose series were deleted at the start, because the city does not have them any more."""
         self.present = CityState(city, queries.read_latest_values(store))
+        self.present.known.hear_events(queries.read_brown_outs(store))
         self.clocks = SenderClocks()
         self.rollouts = RolloutViews(queries.read_newest_rollouts(store, time.time()))
         self.stream = EventStream(self._everything)
@@ -94,6 +95,7 @@ class Monitor:
         # All of it is of what the city has, and that bounds it.
         values = self.present.take(believed)
         ends = self.present.end(batch.ends)
+        self.present.known.hear_events(batch.events)
         self.rollouts.hear_life_signs(batch.signs)
         kept = await self._write(replace(batch, values=values, ends=ends))
         self.rollouts.take_spans(kept.spans)

@@ -45,6 +45,7 @@ COMMANDS: dict[NeedKind, str] = {
 }
 RUNBOOKS: dict[NeedKind, str] = {
     "feeder-silent": "telemetry-stopped",
+    "region-down": "region-lost",
     "cut-off": "school-cut-off",
     "line-down": "line-down",
     "unconfirmed": "device-unconfirmed",

@@ -42,7 +42,7 @@ ProbeState = Literal["never", "now", "silent"]
 AssessmentDoubt = Literal["no-figure", "contradicted"]
 _REGION, _FAMILY = (PATH.index(one) for one in (REGION, FAMILY))
 """Where these stand among the attributes of a path."""
-Impairment = Literal["flapping", "slow", "loss", "region", "family", "path", "dns", "http"]
+Impairment = Literal["flapping", "slow", "capacity", "loss", "region", "family", "path", "dns", "http"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +201,8 @@ def _find_impairments(
         found = known.find_standing(metric, school, line)
         if found is not None and is_bad_news(metric, found.value):
             yield name, _as_fact(known, found)
+    if (began := known.brown_outs.get((school, line))) is not None:
+        yield "capacity", StandingFact(1, began, None, stale=False)
     services: tuple[tuple[Impairment, Metric], ...] = (("dns", DNS_UP), ("http", HTTP_UP))
     for name, metric in services:
         for family in FAMILY.values:

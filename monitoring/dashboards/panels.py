@@ -14,7 +14,7 @@ from controller.telemetry.registry import InstrumentKind, Metric
 from monitoring.alerts.recordings import BELOW, HEARD, REACHED, name_kept
 
 Kind = Literal["stat", "table", "timeseries", "state-timeline"]
-Unit = Literal["short", "bps", "s", "percentunit"]
+Unit = Literal["short", "bps", "bytes", "s", "percentunit"]
 SCHOOL_VARIABLE = "$school"
 """What Grafana puts the chosen school for."""
 _WIDE, _HALF, _THIRD, _SIXTH = 24, 12, 8, 4
@@ -181,7 +181,20 @@ def _list_operation_panels() -> tuple[Panel, ...]:
         ),
         Panel("dropped", "timeseries", (_total(r.TELEMETRY_DROPPED),)),
         Panel("refused", "timeseries", (_total(r.MONITOR_REFUSED),)),
+        Panel("monitor-bytes", "timeseries", (_own(r.MONITOR_MEMORY), _own(r.MONITOR_STORE_SIZE)), unit="bytes"),
+        Panel(
+            "monitor-processor",
+            "timeseries",
+            (Query(f"max by (instance) (rate({r.MONITOR_CPU.prometheus}[5m]))", "{{instance}}"),),
+            unit="percentunit",
+        ),
+        Panel("monitor-readers", "timeseries", (_own(r.MONITOR_READERS), _own(r.MONITOR_STORE_FAULT))),
     )
+
+
+def _own(metric: Metric) -> Query:
+    """A figure of the monitor's own, by its process."""
+    return Query(f"max by (instance) ({metric.prometheus})", f"{metric.name.removeprefix('tsunagu.')} {{{{instance}}}}")
 
 
 def _total(metric: Metric) -> Query:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from controller.telemetry.registry import DIRECTION, Metric
+from controller.telemetry.registry import DIRECTION, EventKind, Metric
 from monitoring.timeseries.records import (
     CumulativeTotal,
     EventRecord,
@@ -15,7 +15,7 @@ from monitoring.timeseries.records import (
     add_up_totals,
 )
 from monitoring.timeseries.retention import STEPS
-from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span
+from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span, read_total
 
 ROLLOUTS_REMEMBERED = 16
 """Of which it is known whether they have ended."""
@@ -29,18 +29,14 @@ def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
     return [
         GaugeValue(key, at, value, heard=heard, since=since)
         for metric, attributes, at, value, heard, since in store.rows(query)
-        if (key := parse_series_key(metric, attributes))
+        if (key := parse_series_key(metric, attributes)) and math.isfinite(at + value + heard + since)
     ]
 
 
 def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
     """What counters and histograms have come to, over all processes."""
     query = "SELECT metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series"
-    return add_up_totals(
-        CumulativeTotal(key, "", 0, at, value, tuple(json.loads(counts)))
-        for metric, attributes, at, value, counts in store.rows(query)
-        if (key := parse_series_key(metric, attributes))
-    )
+    return add_up_totals(total for row in store.rows(query) if (total := read_total(row)) is not None)
 
 
 def read_events(
@@ -52,6 +48,13 @@ def read_events(
         "WHERE school = ? AND at BETWEEN ? AND ? ORDER BY at DESC LIMIT ?"
     )
     return [EventRecord(*row) for row in reversed(store.rows(query, school, since, until, most))]
+
+
+def read_brown_outs(store: TimeSeriesStore) -> list[EventRecord]:
+    """Of each line the newest event of a brown-out: its beginning or its end."""
+    query = "SELECT MAX(at), kind, school, line, text FROM event WHERE kind IN (?, ?) GROUP BY school, line"
+    rows = store.rows(query, str(EventKind.BROWN_OUT), str(EventKind.BROWN_OUT_OVER))
+    return [EventRecord(*row) for row in rows]
 
 
 def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAction]:
@@ -71,9 +74,9 @@ def read_newest_rollouts(store: TimeSeriesStore, until: float = math.inf) -> lis
     """
     query = (
         "SELECT trace, id, parent, level, name, start, ended, outcome, error, attributes FROM span "
-        "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' AND start <= ?1 ORDER BY start DESC LIMIT 1) "
-        "AND level != 'command') OR (trace, id) IN "
-        "(SELECT trace, id FROM span WHERE level = 'rollout' AND start <= ?1 "
+        "WHERE (trace = (SELECT trace FROM span WHERE level = 'rollout' AND start BETWEEN 0 AND ?1 "
+        "ORDER BY start DESC LIMIT 1) AND level != 'command') OR (trace, id) IN "
+        "(SELECT trace, id FROM span WHERE level = 'rollout' AND start BETWEEN 0 AND ?1 "
         "ORDER BY ended = 0 DESC, start DESC LIMIT ?2) "
         "ORDER BY level = 'step', start LIMIT ?3"
     )
@@ -89,12 +92,12 @@ def read_line_history(
     `place` is a school and one of its lines.
     """
     query = "SELECT id, attributes FROM series WHERE school = ? AND line = ? AND metric = ?"
-    known = store.rows(query, *place, metric.name)
-    wanted = [number for number, attributes in known if dict(json.loads(attributes)).get(DIRECTION.name) != "upload"]
+    known = [(number, parse_series_key(metric.name, text)) for number, text in store.rows(query, *place, metric.name)]
+    wanted = [number for number, key in known if key and dict(key[1]).get(DIRECTION.name) != "upload"]
     query = (
         "SELECT at / ?1 * ?1 AS slot, SUM(total) / SUM(n), MAX(most) FROM bin "
         "WHERE step IN (SELECT value FROM json_each(?2)) AND series IN (SELECT value FROM json_each(?3)) AND at >= ?4 "
         "GROUP BY slot ORDER BY slot"
     )
     rows = store.rows(query, step, json.dumps(STEPS), json.dumps(wanted), int(since))
-    return [(slot, mean, most) for slot, mean, most in rows]
+    return [(slot, mean, most) for slot, mean, most in rows if mean is not None and math.isfinite(mean + most)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +59,8 @@ class TimeSeriesStore:
             self._writer = opened.enter_context(closing(self._open_writer()))
             self._reader = opened.enter_context(closing(open_store(path, schema.TIME_SERIES_STORE)))
             try:
+                # A text that is damaged is shown damaged; it stops nothing.
+                self._reader.text_factory = self._writer.text_factory = _decode_text
                 self._reader.execute("PRAGMA query_only=ON")
                 self.load_index()
             except sqlite3.Error as error:
@@ -275,9 +278,33 @@ def _hold_store(path: Path) -> Iterator[None]:
 
 
 def parse_series_key(metric: str, attributes: str) -> SeriesKey | None:
-    """A series as the registry knows it, or None where the metric has gone from it."""
+    """A series as the registry knows it, or None where the metric has gone from it, or what is kept is unreadable."""
     known = METRICS.get(metric)
-    return (known, tuple((name, value) for name, value in json.loads(attributes))) if known else None
+    if known is None:
+        return None
+    try:
+        return known, tuple((str(name), str(value)) for name, value in json.loads(attributes))
+    except (ValueError, TypeError):
+        return None
+
+
+def read_total(row: tuple[Any, ...]) -> CumulativeTotal | None:
+    """A total from its metric, attributes, time, value and counts; None where what is kept is none (any more)."""
+    metric, attributes, at, value, text = row
+    key = parse_series_key(metric, attributes)
+    if key is None:
+        return None
+    try:
+        counts = tuple(int(count) for count in json.loads(text))
+    except (ValueError, TypeError):
+        return None
+    boundaries = key[0].boundaries
+    whole = len(counts) == (len(boundaries) + 1 if boundaries else 0)
+    return CumulativeTotal(key, "", 0, at, value, counts) if whole and math.isfinite(at + value) else None
+
+
+def _decode_text(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _read_time(pair: tuple[GaugeValue, tuple[int, float, float]]) -> float:
@@ -301,7 +328,11 @@ def _span_row(span: SpanRecord) -> tuple[object, ...]:
 
 def read_span(row: tuple[Any, ...]) -> SpanRecord:
     """A span from its row."""
-    return replace(SpanRecord(*row[:-1]), attributes=json.loads(row[-1]))
+    try:
+        attributes = {str(name): str(value) for name, value in json.loads(row[-1]).items()}
+    except (ValueError, AttributeError):
+        attributes = {}
+    return replace(SpanRecord(*row[:-1]), attributes=attributes)
 
 
 def add_up_ended(connection: sqlite3.Connection, before: float, series: int | None = None) -> None:
@@ -312,11 +343,7 @@ def add_up_ended(connection: sqlite3.Connection, before: float, series: int | No
     )
     ended = connection.execute(query, (before, series)).fetchall()
     known: Mapping[SeriesKey, int] = {key: row[0] for row in ended if (key := parse_series_key(row[1], row[2]))}
-    parts = [
-        CumulativeTotal(key, "", 0, row[3], row[4], tuple(json.loads(row[5])))
-        for row in ended
-        if (key := parse_series_key(*row[1:3]))
-    ]
+    parts = [total for row in ended if (total := read_total(row[1:])) is not None]
     connection.execute("DELETE FROM part WHERE at < ?1 AND (?2 IS NULL OR series = ?2)", (before, series))
     for one in add_up_totals(parts):
         row = (known[one.key], "", 0, one.at, one.value, json.dumps(one.counts))

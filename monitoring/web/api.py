@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlite3
 import time
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT
+from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT, MINUTE, EventKind
 from controller.telemetry.units import mbps_from_bits, ms_from_seconds
 from monitoring.city_state.monitor import Monitor
-from monitoring.city_state.school_tiles import format_time
+from monitoring.city_state.school_tiles import Tile, format_time
 from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
 from monitoring.timeseries.retention import LEVELS
@@ -65,11 +66,12 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             return _wrong(
                 503, f"the past cannot be read from the store ({error}); what is now is on the page of the city"
             )
+        tile = monitor.present.tile(found)
         return JSONResponse(
             {
-                "tile": monitor.present.tile(found),
+                "tile": tile,
                 "lines": lines,
-                "events": events,
+                "events": _add_untold(events, tile, format_time(since)),
                 "needs": [need for need in monitor.build_needs() if need["school"] == found.id],
             }
         )
@@ -87,7 +89,38 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     ]
 
 
-def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[str, list[list[float]]]], list[object]]:
+class EventView(TypedDict):
+    """An event of a school; `line` is None where it is of none."""
+
+    at: str
+    kind: str
+    line: str | None
+    text: str
+
+
+def _add_untold(events: list[EventView], tile: Tile, since: str) -> list[EventView]:
+    """The events, and the beginning of each outage that lasts and that only measurements told.
+
+    Nobody need send an event for a line that is down; "nothing happened" would be false all the same.
+    """
+    down = {line: times["since"] for line, times in tile["line_times"].items() if tile["lines"][line] == "down"}
+    untold: list[EventView] = [
+        {"at": began, "kind": str(EventKind.LINE_DOWN), "line": line, "text": "told by measurements, not by an event"}
+        for line, began in down.items()
+        if began is not None and began >= since and not any(_is_told(one, line, began) for one in events)
+    ]
+    return sorted([*events, *untold], key=lambda one: one["at"])
+
+
+def _is_told(event: EventView, line: str, began: str) -> bool:
+    """Whether an event tells that a line went down about then."""
+    apart = datetime.fromisoformat(event["at"]) - datetime.fromisoformat(began)
+    return event["kind"] == EventKind.LINE_DOWN and event["line"] == line and abs(apart.total_seconds()) <= MINUTE
+
+
+def _past(
+    monitor: Monitor, school: str, since: float
+) -> tuple[dict[str, dict[str, list[list[float]]]], list[EventView]]:
     """What was measured on a school's lines, and its events; in a thread, for the disk may be slow."""
     step = next((level.step for level in LEVELS if since >= time.time() - level.kept), LEVELS[-1].step)
     lines = {
@@ -100,7 +133,7 @@ def _past(monitor: Monitor, school: str, since: float) -> tuple[dict[str, dict[s
         }
         for line in monitor.present.lines
     }
-    events: list[object] = [
+    events: list[EventView] = [
         {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
         for one in queries.read_events(monitor.store, school, since, EVENTS_SHOWN, time.time() + CLOCK_SECONDS)
     ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
 from itertools import accumulate
 
 from anyio.to_thread import run_sync
@@ -24,8 +25,15 @@ from controller.telemetry.registry import METRICS, InstrumentKind, Metric
 from monitoring.city_state.monitor import Monitor
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesAttributes
+from monitoring.web.own_health import list_health, measure_processor
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TARGET = (
+    "# HELP target_info which program this is, as OpenTelemetry's exporters for Prometheus say it\n"
+    "# TYPE target_info gauge\n"
+    'target_info{service_namespace="tsunagu",service_name="tsunagu-monitor",'
+    f'service_version="{version("tsunagu")}"}} 1\n'
+)
 
 
 def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
@@ -35,11 +43,11 @@ def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
         known = monitor.present.list_served()
         if request.query_params.get("names") == "old":
             return _answer(await run_sync(format_deprecated, known, time.time()))
-        totals = [*await run_sync(_read_totals, monitor), *monitor.refused()]
-        values = [*known, *monitor.list_own_values()]
+        totals = [*await run_sync(_read_totals, monitor), *monitor.refused(), measure_processor()]
+        values = [*known, *monitor.list_own_values(), *list_health(monitor)]
         # A copy, written out in a thread: a whole city takes long enough to keep pages waiting.
         text = await run_sync(format_exposition, values, totals, time.time())
-        return _answer(text)
+        return _answer(text + _TARGET)
 
     return [Route("/metrics", metrics)]
 

@@ -4,17 +4,15 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from controller.errors import TsunaguError
 from controller.measure.assessment.format_share import format_share
-from controller.measure.lesson_hours import is_lesson_time
 from controller.measure.measurement import Measurement, MeasurementId, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_store import open_measurement_store
-from controller.model.city import City
 from controller.model.network.packets import Family
 from tests.measure.findings import NOON, echo, failed, path, throughput
 
@@ -102,11 +100,3 @@ def test_a_share_never_looks_fuller_than_it_is() -> None:
     for whole in range(1, 400):
         assert [part for part in range(whole + 1) if format_share(part, whole) == "100.0%"] == [whole]
         assert [part for part in range(whole + 1) if format_share(part, whole) == "0.0%"] == [0]
-
-
-def test_lessons_are_meant_in_the_city_s_time(city: City) -> None:
-    lessons = city.measurement.lessons
-    tuesday = datetime(2026, 11, 24, tzinfo=UTC)
-    times = {hour: is_lesson_time(tuesday + timedelta(hours=hour), lessons, city.timezone) for hour in (-1, 0, 6, 7)}
-    assert times == {-1: False, 0: True, 6: True, 7: False}  # 8:00, 9:00, 15:00, 16:00 in Tokyo
-    assert not is_lesson_time(NOON, lessons, city.timezone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 
 from controller.telemetry.deprecated_names import DEPRECATED_NAMES
-from controller.telemetry.registry import BANDWIDTH_MEASURED, HTTP_DURATION, LINE_LATENCY
+from controller.telemetry.registry import BANDWIDTH_MEASURED, HTTP_DURATION, LINE_LATENCY, METRICS, InstrumentKind
 from monitoring.timeseries import queries
+from monitoring.timeseries.records import CumulativeTotal, GaugeValue
 from monitoring.timeseries.time_series_store import TimeSeriesStore
+from monitoring.web.exposition import format_deprecated, format_exposition
 from tests.monitoring.feed import point
+from tests.monitoring.prometheus import program
 from tests.monitoring.running import PROTOBUF, Running
 from tests.storage.old_stores import make_old_monitor
 
@@ -85,3 +89,30 @@ def test_the_past_of_an_old_store_is_served_in_today_s_names_and_units(tmp_path:
         assert store.rows("SELECT DISTINCT total FROM bin WHERE series = 1") == [(190_500_000,)]
         [(_, mean, highest)] = queries.read_line_history(store, ("as-e04", "primary"), LINE_LATENCY, 0, 3600)
         assert [mean, highest] == pytest.approx([0.0203, 0.0303])
+
+
+def check_with_promtool(text: str) -> list[str]:
+    """What Prometheus' own tool says of a page of metrics."""
+    done = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=text.encode(), capture_output=True, check=False, timeout=60
+    )
+    return (done.stdout + done.stderr).decode().splitlines()
+
+
+def test_promtool_has_nothing_to_say_of_any_metric_and_of_old_names_their_units_alone() -> None:
+    now = time.time()
+    values: list[GaugeValue] = []
+    totals: list[CumulativeTotal] = []
+    for metric in METRICS.values():
+        key = metric, tuple((one.name, one.values[0] if one.values else "x") for one in metric.attributes)
+        if metric.kind is InstrumentKind.GAUGE:
+            values.append(GaugeValue(key, now, 1.0))
+        else:
+            counts = tuple(1 for _ in range(len(metric.boundaries) + 1)) if metric.boundaries else ()
+            totals.append(CumulativeTotal(key, "", 0, now, 1.0, counts))
+    text = format_exposition(values, totals, now)
+    assert text.count("# TYPE ") == len(METRICS)
+    assert check_with_promtool(text) == []
+    said = check_with_promtool(format_deprecated(values, now))
+    assert said
+    assert all("use base unit" in line for line in said)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,23 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from controller.probe_agent.configuration import load_configuration, parse_configuration, write_configuration
+from controller.probe_agent.configuration import (
+    ThroughputTests,
+    load_configuration,
+    parse_configuration,
+    write_configuration,
+)
 from controller.probe_agent.measuring_loop import MeasuringLoop
 from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal
 from controller.probe_agent.probing.echoes import measure_echoes
 from controller.probe_agent.probing.measuring_round import RoundRecorder
 from controller.probe_agent.probing.name_lookup import answers_query, build_query
+from controller.probe_agent.probing.throughput import measure_throughput
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result, ResultStore
 from controller.probe_agent.sender import Reception
 from controller.telemetry.registry import LINE_LATENCY, LINE_THROUGHPUT, METRICS
+from tests.monitoring.running import until
 from tests.probe_agent.scene import LIGHT, PATHS, configure, find_free_port
 
 NOW = 1_800_000_000.25
@@ -162,6 +171,25 @@ def test_figures_are_in_the_registry_s_units() -> None:
     for one, metric in ((latency, LINE_LATENCY), (rate, LINE_THROUGHPUT)):
         assert one.at == NOW
         assert metric.checked(dict(one.attributes)) == dict(one.attributes)
+
+
+def test_a_server_that_is_busy_is_asked_again() -> None:
+    """One test after the other, also of two schools that come at once: iperf3 serves one, and refuses the other."""
+    tests = ThroughputTests(port=find_free_port(), seconds=1, streams=1)
+    words = ["iperf3", "--server", "--port", str(tests.port)]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(words, stdout=quiet, stderr=quiet) as server, ThreadPoolExecutor(2) as pool:
+        try:
+            until(lambda: is_listening(tests.port))
+            found = list(pool.map(lambda one: measure_throughput(PATHS[0], one, tests), ("download", "upload")))
+        finally:
+            server.terminate()
+    assert all(rate is not None and rate > 1e6 for rate in found)
+
+
+def is_listening(port: int) -> bool:
+    rows = Path("/proc/net/tcp6").read_text("ascii") + Path("/proc/net/tcp").read_text("ascii")
+    return any(f":{port:04X} " in line and " 0A " in line for line in rows.splitlines())
 
 
 def test_an_interface_that_is_not_there_is_a_line_without_answers() -> None:

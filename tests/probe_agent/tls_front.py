@@ -24,6 +24,25 @@ def make_certificate(folder: Path, address: str) -> Path:
     return certificate
 
 
+class TlsServer(ThreadingHTTPServer):
+    """Ends TLS in the thread of each connection: who breaks it off harms nobody else, and no socket is left open."""
+
+    context: ssl.SSLContext
+    daemon_threads = False  # its end waits for them
+
+    def use(self, certificate: Path) -> None:
+        """Show this certificate, with the key beside it."""
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        plain, address = super().get_request()
+        return self.context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: who hangs up is a part of the tests."""
+
+
 @contextmanager
 def tls_front(namespace: str, address: str, port: int, monitor: int, certificate: Path) -> Iterator[None]:
     """A front in a namespace, before the monitor at a port of this machine's loopback."""
@@ -46,12 +65,11 @@ def tls_front(namespace: str, address: str, port: int, monitor: int, certificate
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
     listener = run_in_namespace(namespace, lambda: socket.create_server((address, port)))
-    server = ThreadingHTTPServer((address, port), Passing, bind_and_activate=False)
+    server = TlsServer((address, port), Passing, bind_and_activate=False)
+    server.use(certificate)
     server.socket.close()
-    server.socket = context.wrap_socket(listener, server_side=True)
+    server.socket = listener
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -131,6 +131,8 @@ WRITERS = {
     "controller/cloud/installation.py": "the path of the engine, for the Makefile",
     "controller/cloud/pulumi_engine.py": "where the engine itself writes, instead of the standard output",
     "controller/cloud/state_record.py": "a record as JSON in ASCII, for the engine; its refusals are escaped there",
+    "controller/lab/faults/delay_relay.py": "a process number, for the lab that started it",
+    "controller/lab/faults/translation_filler.py": "a process number, for the lab that started it",
     "controller/lab/network/virtual_cores/core_program.py": "its number and own errors, into files of the lab",
     "controller/lab/services/http_server.py": "a process number, for the lab that started it",
     "controller/lab/virtual_switches/serve.py": "its own key, ports and processor time, for what started it",
@@ -139,6 +141,7 @@ WRITERS = {
     "controller/probe_agent/problems.py": "a school's probe has no console of ours; each line is escaped there",
     "monitoring/__main__.py": "its own address; its refusals are escaped there",
     "monitoring/alerts/rules.py": "constant lines for who maintains the rules",
+    "monitoring/dashboards/grafana.py": "constant lines for who maintains the dashboards",
 }
 """Files that write to standard output or standard error themselves, and why nothing of others is in it."""
 

@@ -350,8 +350,10 @@ def test_a_damaged_page_of_a_store_too_large_to_look_through_is_refused_when_it_
     path = tmp_path / "m.sqlite"
     MAKERS["measurements"](path)
     open_store(path, MEASUREMENT_STORE).close()
+    with closing(sqlite3.connect(path)) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'measurement'").fetchall()
     whole = path.read_bytes()
-    path.write_bytes(whole[:-4096] + b"\0" * 4096)
+    path.write_bytes(whole[: 4096 * (page - 1)] + b"\0" * 4096 + whole[4096 * page :])
     open_store(path, replace(MEASUREMENT_STORE, checked_bytes=len(whole) - 1)).close()
     assert "damaged" in refusal(path, replace(MEASUREMENT_STORE, checked_bytes=len(whole)))
 

@@ -50,6 +50,11 @@ PROMETHEUS = {
     "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
     "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",
     "tsunagu.telemetry.dropped": "tsunagu_telemetry_dropped_total",
+    "tsunagu.monitor.cpu.time": "tsunagu_monitor_cpu_time_seconds_total",
+    "tsunagu.monitor.memory.usage": "tsunagu_monitor_memory_usage_bytes",
+    "tsunagu.monitor.readers": "tsunagu_monitor_readers",
+    "tsunagu.monitor.store.fault": "tsunagu_monitor_store_fault",
+    "tsunagu.monitor.store.size": "tsunagu_monitor_store_size_bytes",
     "tsunagu.monitor.refused": "tsunagu_monitor_refused_total",
 }
 

@@ -207,9 +207,16 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "audit verify": (Example("audit verify --json", "whether the trail is as it was written"),),
         "audit prune": (Example("audit prune --keep-days 400", "remove what is older"),),
         "report integration": (Example("report integration -o integration.html --lang ja", "one HTML file"),),
+        "measure schedule": (
+            Example("measure schedule --all", "today's tests of all schools"),
+            Example("measure schedule --school kw-s01 --day 2026-12-02 --json", "of one school on another day"),
+        ),
         "measure import": (
             Example("measure import records.csv --check", "what would be taken in, and what is wrong"),
             Example("measure import records.csv --skip-bad", "the good rows, and a list of the others"),
+        ),
+        "report availability": (
+            Example("report availability --lab", "what part of the probes was answered, by month"),
         ),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),

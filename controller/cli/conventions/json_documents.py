@@ -6,8 +6,6 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from controller.measure.manual.manual_document import ManualDocument
-
 
 class UnjudgedDocument(TypedDict):
     """A way of others that touches ours and that no proof follows; `more` are interfaces of the same kind."""
@@ -325,16 +323,6 @@ class MeasurementDocument(TypedDict):
     reason: str
     in_lessons: bool
     raw: str
-
-
-class ReportDocument(TypedDict):
-    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures."""
-
-    file: str
-    schools: int
-    measured: int
-    meets: int
-    manual_measurements: list[ManualDocument]
 
 
 class CloudDocument(TypedDict):

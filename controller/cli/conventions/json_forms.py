@@ -32,7 +32,6 @@ from controller.cli.conventions.json_documents import (
     PlaybookDocument,
     ProofDocument,
     RenderedDocument,
-    ReportDocument,
     RoundDocument,
     StarterDocument,
     WatchedDocument,
@@ -101,6 +100,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
+        "measure-schedule": JsonForm(("measure schedule",), "controller.cli.measurement.schedule:TestScheduleDocument"),
         "measure-import": JsonForm(
             ("measure import",), "controller.cli.measurement.import_measurements:ManualImportDocument"
         ),
@@ -140,7 +140,10 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "report-integration": JsonForm(
             ("report integration",), "controller.cli.integration.report:IntegrationReportDocument"
         ),
-        "report-bandwidth": JsonForm(("report bandwidth",), ReportDocument),
+        "report-availability": JsonForm(
+            ("report availability",), "controller.cli.measurement.availability:AvailabilityDocument"
+        ),
+        "report-bandwidth": JsonForm(("report bandwidth",), "controller.cli.measurement.report:ReportDocument"),
         "report-measurement": JsonForm(("report measurement",), MeasurementDocument),
         "error": JsonForm((), ErrorDocument),
     }

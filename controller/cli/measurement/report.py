@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typing_extensions import TypedDict
 
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import (
@@ -25,7 +26,7 @@ from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
 from controller.measure.assessment.json_documents import build_measurement_document
-from controller.measure.manual.manual_document import build_manual_document
+from controller.measure.manual.manual_document import ManualDocument, build_manual_document
 from controller.measure.manual.manual_store import read_manual_measurements
 from controller.measure.measurement import MeasurementId
 from controller.measure.measurement_store import open_measurement_store
@@ -45,6 +46,16 @@ Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to w
 Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurement's number, as reports give it.")]
 
 
+class ReportDocument(TypedDict):
+    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures."""
+
+    file: str
+    schools: int
+    measured: int
+    meets: int
+    manual_measurements: list[ManualDocument]
+
+
 @report.command("bandwidth")
 def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     output: Output,
@@ -60,7 +71,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
-    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
+    with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
         latest = store.read_latest()
         wanted = {school.id for school in chosen}
         manual = [one for one in read_manual_measurements(Path(store.file)) if one.school in wanted]
@@ -97,12 +108,17 @@ def measurement(
 ) -> None:
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)
-    with open_measurement_store(_find_store(city, state), must_exist=True) as store:
+    with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
         found = store.get(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 
-def _find_store(city: City, state: Path | None) -> Path:
+def find_measured_store(city: City, state: Path | None) -> Path:
+    """Return the store of an estate's measurements.
+
+    Raises:
+        TsunaguError: nothing was measured yet.
+    """
     lab = isinstance(city, VirtualCity)
     kept = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
     file = kept / (LAB_STORE if lab else STORE)

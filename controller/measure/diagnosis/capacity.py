@@ -36,10 +36,10 @@ def find_slowness(school: SchoolEvidence, *, hidden_by: Finding | None) -> Itera
     line = school.assessed_line
     expected = school.expected_mbps.get(line, 0.0)
     mine = [one for one in _list_throughputs(school.paths) if one.path.line == line]
-    slow = [one for one in mine if one.mbps < expected]
+    slow = [one for one in mine if _is_slow(school, one)]
     if not slow or hidden_by is not None:
         return
-    region = _find_slow_region(mine, expected)
+    region = _find_slow_region(mine, slow)
     if region is not None:
         there = [one for one in slow if one.path.region == region]
         yield Finding((Cause.UPSTREAM_SLOW,), region, tuple(_describe(there, mine, expected)))
@@ -49,9 +49,14 @@ def find_slowness(school: SchoolEvidence, *, hidden_by: Finding | None) -> Itera
 
 def is_throughput_hidden(school: SchoolEvidence) -> bool:
     """Whether the assessed line showed less than expected at all."""
-    line = school.assessed_line
-    expected = school.expected_mbps.get(line, 0.0)
-    return any(one.mbps < expected for one in _list_throughputs(school.paths) if one.path.line == line)
+    mine = [one for one in _list_throughputs(school.paths) if one.path.line == school.assessed_line]
+    return any(_is_slow(school, one) for one in mine)
+
+
+def _is_slow(school: SchoolEvidence, one: _Throughput) -> bool:
+    download = one.kind is MeasurementKind.DOWNLOAD
+    expected = school.expected_mbps if download else school.expected_upload_mbps
+    return one.mbps < expected.get(one.path.line, 0.0)
 
 
 def _list_throughputs(paths: Sequence[PathEvidence]) -> list[_Throughput]:
@@ -67,12 +72,11 @@ def _list_throughputs(paths: Sequence[PathEvidence]) -> list[_Throughput]:
     return found
 
 
-def _find_slow_region(mine: Sequence[_Throughput], expected: float) -> str | None:
+def _find_slow_region(mine: Sequence[_Throughput], slow: Sequence[_Throughput]) -> str | None:
     """The one region towards which the line is slow in a direction in which it is well towards another."""
-    for one in mine:
-        if one.mbps < expected and any(
-            other.mbps >= expected and other.kind is one.kind and other.path.region != one.path.region for other in mine
-        ):
+    well = {(one.kind, one.path.region) for one in mine if one not in slow}
+    for one in slow:
+        if any(kind is one.kind and region != one.path.region for kind, region in well):
             return one.path.region
     return None
 

@@ -93,6 +93,7 @@ class Fact(StrEnum):
     UPLOAD = "upload"
     EXPECTED = "expected"
     LOSS = "loss"
+    RETRANSMITTED = "retransmitted"
     LATENCY = "latency"
     PATH_MTU = "path-mtu"
     SERVICE = "service"

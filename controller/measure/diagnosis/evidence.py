@@ -33,7 +33,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class LossReading:
-    """Of `sent` packets on an otherwise idle line `lost` did not come back."""
+    """Of `sent` packets `lost` did not arrive."""
 
     lost: int
     sent: int
@@ -42,14 +42,20 @@ class LossReading:
 
 @dataclass(frozen=True, slots=True)
 class PathEvidence:
-    """What was seen over one line to one region in one family. `path_mtu` is the largest packet that came through."""
+    """What was seen over one line to one region in one family.
+
+    `path_mtu` is the largest packet that came through, `swallowed` the smallest that vanished without a word.
+    `held_back_by_loss`: a test of throughput whose figure the loss of packets explains, by TCP's own count.
+    """
 
     line: AccessLineName
     region: str
     family: Family
     echo: Reading | None = None
     loss: LossReading | None = None
+    held_back_by_loss: LossReading | None = None
     path_mtu: Reading | None = None
+    swallowed: Reading | None = None
     download: Reading | None = None
     upload: Reading | None = None
     dns: Reading | None = None
@@ -103,7 +109,8 @@ class SchoolEvidence:
     """All that is known of a school at one time.
 
     `expected_mbps`: what each line has to carry (the contract less headers, or the recommendation where that is
-    less), with the method's error taken off. `groups`: what it shares with others, as ward and carrier.
+    less), with the method's error taken off; `expected_upload_mbps`: the same of the upload, of which less is
+    recommended. `groups`: what it shares with others, as ward and carrier.
     """
 
     school: str
@@ -111,6 +118,7 @@ class SchoolEvidence:
     recommended_mbps: float
     contract_mbps: Mapping[AccessLineName, float]
     expected_mbps: Mapping[AccessLineName, float]
+    expected_upload_mbps: Mapping[AccessLineName, float]
     paths: tuple[PathEvidence, ...]
     outside: OutsideReadings = field(default_factory=OutsideReadings)
     groups: Mapping[str, str] = field(default_factory=dict)

@@ -19,14 +19,18 @@ from controller.measure.diagnosis.evidence import (
 )
 from controller.measure.measurement import (
     DURATION_MS,
+    ECHOES,
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
+    MTU_BYTES,
+    VANISHED_BYTES,
     LinePath,
     Measurement,
     MeasurementKind,
     ProbeOutcome,
 )
+from controller.measure.probes.throughput_limit import ThroughputLimit, find_throughput_limit, sum_retransmissions
 from controller.model.measurement import MeasurementFile, Method
 from controller.model.sites.schools import School
 
@@ -39,6 +43,7 @@ _FIGURES = {
     MeasurementKind.DOWNLOAD: MBPS,
     MeasurementKind.UPLOAD: MBPS,
     MeasurementKind.ECHO: LATENCY_MS,
+    MeasurementKind.PATH_MTU: MTU_BYTES,
     MeasurementKind.DNS: DURATION_MS,
     MeasurementKind.HTTP: DURATION_MS,
 }
@@ -65,16 +70,19 @@ def gather_evidence(
             by_path.setdefault(one.path, []).append(one)
     recommended = policy.recommended.recommend_bandwidth(school.pupils).mbps
     contracts = {name: float(line.mbps) for name, line in school.lines.by_name.items()}
+    expected = {
+        name: _without_error(min(mbps * CARRIED, recommended), policy.method) for name, mbps in contracts.items()
+    }
+    upload = _without_error(recommended * policy.upload_percent / 100, policy.method)
     judged = policy.judged.line if policy.judged.line in contracts else "primary"
     return SchoolEvidence(
         school=school.id,
         assessed_line=judged,
         recommended_mbps=recommended,
         contract_mbps=contracts,
-        expected_mbps={
-            name: _without_error(min(mbps * CARRIED, recommended), policy.method) for name, mbps in contracts.items()
-        },
-        paths=tuple(_gather_path(path, mine) for path, mine in by_path.items()),
+        expected_mbps=expected,
+        expected_upload_mbps={name: min(mbps, upload) for name, mbps in expected.items()},
+        paths=tuple(_gather_path(path, mine, policy, expected.get(path.line, 0.0)) for path, mine in by_path.items()),
         outside=outside,
         groups={"ward": school.ward, "carrier": f"{school.lines.by_name[judged].kind}"},
     )
@@ -128,7 +136,7 @@ def _without_error(mbps: float, method: Method) -> float:
     return mbps / (1 + method.relative_error(mbps))
 
 
-def _gather_path(path: LinePath, mine: Sequence[Measurement]) -> PathEvidence:
+def _gather_path(path: LinePath, mine: Sequence[Measurement], policy: MeasurementFile, slow: float) -> PathEvidence:
     readings = {kind: _read(mine, kind) for kind in _FIGURES}
     return PathEvidence(
         line=path.line,
@@ -136,6 +144,9 @@ def _gather_path(path: LinePath, mine: Sequence[Measurement]) -> PathEvidence:
         family=path.family,
         echo=readings[MeasurementKind.ECHO],
         loss=_read_loss(mine),
+        held_back_by_loss=_read_held_back(mine, policy.method, slow),
+        path_mtu=readings[MeasurementKind.PATH_MTU],
+        swallowed=_read_swallowed(mine),
         download=readings[MeasurementKind.DOWNLOAD],
         upload=readings[MeasurementKind.UPLOAD],
         dns=readings[MeasurementKind.DNS],
@@ -154,15 +165,28 @@ def _read(mine: Sequence[Measurement], kind: MeasurementKind) -> Reading | None:
 
 
 def _read_loss(mine: Sequence[Measurement]) -> LossReading | None:
+    """Return the lost echoes; where none was answered the line is silent, which is no loss."""
     read = [one for one in mine if one.result.kind is MeasurementKind.ECHO and one.measured]
-    counted = [(one, _count_echoes(one)) for one in read]
-    sent = sum(count for _, count in counted)
-    lost = sum(round((one.figure(LOSS_RATIO) or 0.0) * count) for one, count in counted)
+    sent = sum(round(one.figure(ECHOES) or 0) for one in read)
+    lost = sum(round((one.figure(LOSS_RATIO) or 0.0) * (one.figure(ECHOES) or 0)) for one in read)
     return LossReading(lost, sent, tuple(one.id for one in read)) if sent else None
 
 
-def _count_echoes(one: Measurement) -> int:
-    """How many echoes a probe sent, by the words that it ran."""
-    words = one.result.method.split()
-    following = words[words.index("-c") + 1 : words.index("-c") + 2] if "-c" in words else []
-    return int(following[0]) if following and following[0].isdecimal() else 0
+def _read_held_back(mine: Sequence[Measurement], method: Method, slow: float) -> LossReading | None:
+    """Return what TCP sent again in tests that carried too little because of it."""
+    found = [
+        (one, sum_retransmissions(one.result.figures))
+        for one in mine
+        if one.measured
+        and 0 < one.result.figures.get(MBPS, 0.0) < slow
+        and find_throughput_limit(one.result.figures, method.seconds) is ThroughputLimit.LOSS
+    ]
+    if not found:
+        return None
+    lost, sent = sum(count.lost for _, count in found), sum(count.sent for _, count in found)
+    return LossReading(lost, sent, tuple(one.id for one, _ in found))
+
+
+def _read_swallowed(mine: Sequence[Measurement]) -> Reading | None:
+    found = [(size, one.id) for one in mine if (size := one.figure(VANISHED_BYTES)) is not None]
+    return Reading(Answer.ANSWERED, min(found)[0], tuple(number for _, number in found)) if found else None

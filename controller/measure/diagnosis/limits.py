@@ -12,7 +12,6 @@ DELAY_FROM_MS = 50.0
 """A round trip that no line between a school and a region of the same country has."""
 LEAST_MTU = 1400
 """Less than any access line leaves: PPPoE has 1454 octets, MAP-E 1460."""
-FULL_MTU = 1500
 DNS_FROM_MS = 150.0
 """How long a name server may take beyond the line's own round trip."""
 TABLE_FULL_FROM = 0.95

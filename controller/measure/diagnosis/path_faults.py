@@ -8,7 +8,7 @@ from statistics import median
 
 from controller.measure.diagnosis import limits
 from controller.measure.diagnosis.causes import Cause, Fact, Finding, Proof
-from controller.measure.diagnosis.evidence import Answer, PathEvidence, SchoolEvidence
+from controller.measure.diagnosis.evidence import Answer, LossReading, PathEvidence, SchoolEvidence
 from controller.model.sites.contracted_lines import AccessLineName
 
 
@@ -25,34 +25,43 @@ def find_small_mtu(school: SchoolEvidence, line: AccessLineName) -> Finding | No
 
 def _is_small(school: SchoolEvidence, one: PathEvidence) -> bool:
     mtu = one.path_mtu.value if one.path_mtu is not None else None
-    if mtu is None:
+    if mtu is None or one.swallowed is None:  # who says what was too large lets TCP take smaller ones
         return False
     if mtu < limits.LEAST_MTU:
         return True
-    # A tunnel's own size is no fault, unless nothing large comes through any more.
-    carried = [read.value for read in (one.download, one.upload) if read is not None and read.value is not None]
-    nothing = bool(carried) and max(carried) < limits.NOTHING * school.expected_mbps.get(one.line, 0.0)
-    return mtu < limits.FULL_MTU and nothing
+    # Of a line that loses packets a few large ones are missing by chance.
+    return not _is_lossy(school.of_line(one.line))
 
 
 def find_loss(school: SchoolEvidence, line: AccessLineName) -> Finding | None:
     """A line whose packets are lost while it is otherwise idle."""
     lossy = _Comparison(school, line, _is_lossy, _is_clean, (Cause.LINE_LOSS, Cause.ROUTER_LOSS, Cause.UPSTREAM_LOSS))
     mine = [one for one in school.of_line(line) if one.alive]
-    lost, sent = _sum_loss(mine)
-    if not limits.is_lossy(lost, sent):
+    if not _is_lossy(mine):
         return None
+    causes, about = lossy.tell_apart()
+    return Finding(causes, about, tuple(_describe_loss(mine)))
+
+
+def _describe_loss(mine: Sequence[PathEvidence]) -> Iterator[Proof]:
+    tests = _list_held_back(mine)
+    echoes = [one.loss for one in mine if one.loss is not None]
+    for fact, readings in ((Fact.LOSS, echoes), (Fact.RETRANSMITTED, tests)):
+        if readings:
+            yield _describe_count(fact, readings)
+
+
+def _describe_count(fact: Fact, readings: Sequence[LossReading]) -> Proof:
+    lost, sent = sum(one.lost for one in readings), sum(one.sent for one in readings)
     low, high = limits.bound_loss(lost, sent)
     figures = {
         "lost": str(lost),
         "sent": str(sent),
-        "percent": f"{100 * lost / sent:.1f}",
+        "percent": f"{100 * lost / max(1, sent):.1f}",
         "low": f"{100 * low:.1f}",
         "high": f"{100 * high:.1f}",
     }
-    numbers = tuple(number for one in mine if one.loss is not None for number in one.loss.measurements)
-    causes, about = lossy.tell_apart()
-    return Finding(causes, about, (Proof(Fact.LOSS, figures, numbers),))
+    return Proof(fact, figures, tuple(number for one in readings for number in one.measurements))
 
 
 def find_delay(school: SchoolEvidence, line: AccessLineName) -> Finding | None:
@@ -109,11 +118,18 @@ def _sum_loss(paths: Sequence[PathEvidence]) -> tuple[int, int]:
 
 
 def _is_lossy(paths: Sequence[PathEvidence]) -> bool:
-    return limits.is_lossy(*_sum_loss(paths))
+    return limits.is_lossy(*_sum_loss(paths)) or bool(_list_held_back(paths))
+
+
+def _list_held_back(paths: Sequence[PathEvidence]) -> list[LossReading]:
+    """Return TCP's counts that the echoes do not contradict: a slow line's full queue loses what the line does not."""
+    _, most = limits.bound_loss(*_sum_loss(paths))
+    read = [one.held_back_by_loss for one in paths if one.held_back_by_loss is not None]
+    return [one for one in read if one.lost <= most * one.sent]
 
 
 def _is_clean(paths: Sequence[PathEvidence]) -> bool:
-    return limits.is_clean(*_sum_loss(paths))
+    return limits.is_clean(*_sum_loss(paths)) and not _is_lossy(paths)
 
 
 def _latency(paths: Sequence[PathEvidence]) -> float | None:

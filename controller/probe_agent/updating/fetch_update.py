@@ -129,8 +129,9 @@ def _download(source: str, ca: str, most: int) -> bytes:
     connection = http.client.HTTPSConnection(str(url.hostname), url.port, timeout=_TIMEOUT_SECONDS, context=context)
     try:
         connection.request("GET", url.path or "/")
-        answer = connection.getresponse()
-        content = answer.read(most + 1)
+        # Closed by itself: a connection that ends with its answer has handed its socket over.
+        with connection.getresponse() as answer:
+            content = answer.read(most + 1)
         if answer.status != _OK:
             raise NotUpdated(UpdateWord.UNREACHABLE, f"{source} answers {answer.status}")
         declared = answer.headers.get("content-length", "")

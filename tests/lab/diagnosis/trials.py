@@ -18,7 +18,7 @@ from controller.lab.state.layout import Layout
 from controller.lab.state.processes import wait_until
 from controller.measure.diagnosis.causes import Cause, Diagnosis, Fact
 from controller.measure.diagnosis.gather_evidence import diagnose_round
-from controller.measure.measurement import LOSS_RATIO, Measurement, MeasurementKind, ProbeOutcome
+from controller.measure.measurement import LATENCY_MS, LOSS_RATIO, Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.ping_probe import PingProbe
@@ -33,7 +33,7 @@ SCHOOL = "kw-s01"
 REGION = "tokyo"
 _SETTLED_SECONDS = 60.0
 _FULL_SECONDS = 10.0
-_ECHOES, _EVERY = 100, 0.01
+_ECHOES, _EVERY = 150, 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ class TrialBench:
         """All light probes, and of throughput what tells the parts apart: both directions, and the other line."""
         one_round = self._new_round()
         light = one_round.measure([self.site], RoundScope(throughput=False))
-        alive = {one.path for one in light if one.result.outcome is ProbeOutcome.MEASURED}
+        alive = {one.path for one in light if one.result.kind is MeasurementKind.ECHO and one.measured}
         routes = list(one_round.list_probe_paths(self.site, RoundScope(families=(Family.V4,))))
         tested: list[Measurement] = []
         for line, kinds in (
@@ -194,10 +194,17 @@ class TrialBench:
             ("backup", (MeasurementKind.DOWNLOAD,)),
         ):
             for route in [one for one in routes if one.path.line == line and one.path in alive][:1]:
-                tested += [self._test(one_round, route, kind) for kind in kinds]
+                idle = next(one.figure(LATENCY_MS) for one in light if _is_echo(one, route))
+                tested += [self._test(one_round, route, kind, idle) for kind in kinds]
         return [*light, *tested]
 
-    def _test(self, one_round: MeasurementRound, route: ProbePath, kind: MeasurementKind) -> Measurement:
-        found = one_round.throughput.measure(route, kind)
+    def _test(
+        self, one_round: MeasurementRound, route: ProbePath, kind: MeasurementKind, idle_ms: float | None
+    ) -> Measurement:
+        found = one_round.throughput.measure(route, kind, idle_ms=idle_ms)
         began = found.began or datetime.now(UTC)
         return self.store.add(one_round.run, began, route.path, replace(found, began=None), in_lessons=False)
+
+
+def _is_echo(one: Measurement, route: ProbePath) -> bool:
+    return one.path == route.path and one.result.kind is MeasurementKind.ECHO

@@ -53,6 +53,7 @@ def healthy() -> SchoolEvidence:
         recommended_mbps=323,
         contract_mbps={"primary": 200.0, "backup": 100.0},
         expected_mbps={"primary": 180.0, "backup": 90.0},
+        expected_upload_mbps={"primary": 60.0, "backup": 60.0},
         paths=tuple(healthy_path(*one) for one in product(LINES, REGIONS, Family)),
         outside=OutsideReadings(router=RouterReadings(1000, 200, 4000, "SNMP")),
         groups={"ward": "kawasaki", "carrier": "fixed-ip"},
@@ -63,6 +64,10 @@ def change(school: SchoolEvidence, chosen: Callable[[PathEvidence], bool], chang
     """Change the chosen paths; one that is dead already stays so."""
     paths = (changed(one) if chosen(one) and one.echo != SILENT else one for one in school.paths)
     return replace(school, paths=tuple(paths))
+
+
+def swallow(largest: float, **more: Reading) -> Change:
+    return lambda one: replace(one, path_mtu=answered(largest), swallowed=answered(largest + 8), **more)  # type: ignore[arg-type]
 
 
 def on_primary(one: PathEvidence) -> bool:

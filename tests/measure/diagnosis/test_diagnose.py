@@ -24,6 +24,7 @@ from tests.measure.diagnosis.cases import (
     kill,
     on_primary,
     read_router,
+    swallow,
 )
 
 Fault = Callable[[SchoolEvidence], SchoolEvidence]
@@ -47,17 +48,21 @@ NAMED: dict[str, tuple[Fault, Cause]] = {
     "slow from the school": (primary(upload=answered(2)), Cause.UPLOAD_SLOW),
     "lossy": (primary(loss=LossReading(9, 500)), Cause.LINE_LOSS),
     "lossy, and slow by it": (primary(loss=LossReading(25, 500), download=answered(8)), Cause.LINE_LOSS),
+    "lossy by TCP's own count": (
+        primary(held_back_by_loss=LossReading(20, 7000), download=answered(50)),
+        Cause.LINE_LOSS,
+    ),
     "late": (later(120), Cause.LINE_DELAY),
     "late, and slow by it": (
         lambda school: later(300)(primary(download=answered(60), upload=answered(60))(school)),
         Cause.LINE_DELAY,
     ),
     "swallows large packets": (
-        primary(path_mtu=answered(1300), download=answered(0), upload=SILENT, http=answered(9)),
+        lambda school: change(school, on_primary, swallow(1300, download=answered(0), upload=SILENT)),
         Cause.PATH_MTU,
     ),
-    "a tunnel's size, and nothing large comes through": (
-        primary(path_mtu=answered(1454), download=answered(0.0), upload=answered(0.0)),
+    "a tunnel's size, and nobody says so": (
+        lambda school: change(school, on_primary, swallow(1454, download=answered(0.0))),
         Cause.PATH_MTU,
     ),
     "line cut": (lambda school: change(school, on_primary, kill), Cause.LINE_DOWN),
@@ -177,6 +182,21 @@ def test_every_cause_has_a_part_a_name_and_a_next_step(cause: Cause) -> None:
         assert texts[f"diagnosis.{cause}"]
         assert texts[f"diagnosis.next-{cause}"]
         assert texts[f"diagnosis.part-{PART_OF[cause]}"]
+
+
+def test_a_tunnel_s_size_that_somebody_tells_is_no_fault() -> None:
+    assert diagnose_school(primary(path_mtu=answered(1390))(healthy())).findings == ()
+
+
+def test_large_packets_that_a_lossy_line_lost_by_chance_are_no_small_mtu() -> None:
+    school = change(healthy(), on_primary, swallow(1454))
+    assert name_causes(primary(loss=LossReading(90, 500))(school)) == [Cause.LINE_LOSS]
+
+
+def test_a_slow_line_s_full_queue_is_no_loss_of_the_line() -> None:
+    queue = LossReading(700, 5000)  # none of the 500 echoes before it was lost
+    school = primary(download=answered(37), upload=answered(37), held_back_by_loss=queue)(healthy())
+    assert name_causes(school) == [Cause.LINE_SLOW]
 
 
 def test_a_loss_hides_the_capacity_and_that_is_said() -> None:

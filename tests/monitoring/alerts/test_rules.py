@@ -27,7 +27,7 @@ from tests.monitoring.prometheus import program, watching
 from tests.monitoring.running import OPERATORS, POLICIES, Running, monitor, until
 
 PATIENCE = 120.0
-TESTS = Path(__file__).parent / "alerts_test.yaml"
+TESTS, FORGOTTEN = Path(__file__).parent / "alerts_test.yaml", Path(__file__).parent / "forgotten_test.yaml"
 CHAIN = Path(__file__).resolve().parents[3] / "monitoring" / "chain"
 
 
@@ -55,7 +55,7 @@ def test_rules_use_only_names_of_the_registry() -> None:
 
 
 def test_prometheus_accepts_the_rules_and_they_do_what_is_wanted() -> None:
-    for words in (["check", "rules", str(FILE)], ["test", "rules", str(TESTS)]):
+    for words in (["check", "rules", str(FILE)], ["test", "rules", str(TESTS), str(FORGOTTEN)]):
         done = subprocess.run([program("promtool"), *words], capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
 

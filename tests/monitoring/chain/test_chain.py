@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.otlp import ENDPOINT, open_telemetry
-from controller.telemetry.registry import LINE_UP
+from controller.telemetry.registry import FOREIGN, LINE_UP, MONITOR_REFUSED
 from monitoring.alerts.recordings import name_kept
 from tests.monitoring.chain.chain import Chain, running_chain
 from tests.monitoring.feed import pairs, point
@@ -79,10 +79,10 @@ def test_people_are_told_the_truth_by_the_chain_as_it_is_shipped(
         down.clear()
         with probing(chain, monkeypatch, down):
             chain.wait_for("TsunaguLineDown", "resolved")
-            assert chain.value(f'count({LINE_UP.prometheus}{{job="tsunagu"}})') == len(SCHOOLS) * len(LINES)
+            assert chain.value(f'count({LINE_UP.prometheus}{{job!="tsunagu-monitor"}})') == len(SCHOOLS) * len(LINES)
 
             chain.post(4318, "/v1/metrics", foreign(), PROTOBUF)
-            until(lambda: chain.value('sum(tsunagu_monitor_refused_total{reason="unknown"})') == 1, 30)
+            until(lambda: chain.value(f'sum({MONITOR_REFUSED.prometheus}{{reason="{FOREIGN}"}})') == 1, 30)
             until(
                 lambda: (chain.value("max_over_time(scrape_samples_scraped{job='tsunagu-collector'}[1m])") or 0) > 8, 30
             )
@@ -99,7 +99,7 @@ def test_people_are_told_the_truth_by_the_chain_as_it_is_shipped(
 
         # The feeder is dead: that is one alert, and what was known to be down stays so.
         chain.wait_for("TsunaguTelemetryStopped", "firing")
-        until(lambda: chain.value(f"count({LINE_UP.prometheus}{{job='tsunagu'}})") is None, 30)
+        until(lambda: chain.value(f"count({LINE_UP.prometheus}{{job!='tsunagu-monitor'}})") is None, 30)
         until(lambda: chain.standing("TsunaguProbeSilent", "suppressed") == len(SCHOOLS), 30)
         assert chain.standing("TsunaguSchoolCutOff", "active") == 1
         assert chain.firing() == {

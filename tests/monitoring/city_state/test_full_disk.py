@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from controller.model.city import City
-from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP
+from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP, EventKind
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries import queries
@@ -73,6 +73,20 @@ def test_since_when_a_line_is_down_survives_a_restart(city: City, tmp_path: Path
         keep(second, 0)
         assert line(second) == (state, times)
         assert second.store.future == 0
+
+
+def test_a_brown_out_is_known_after_a_restart(city: City, tmp_path: Path) -> None:
+    now = time.time()
+    kinds = {"primary": (EventKind.BROWN_OUT,), "backup": (EventKind.BROWN_OUT, EventKind.BROWN_OUT_OVER)}
+    events = [
+        EventRecord(now + number, str(kind), SCHOOL, line, "x")
+        for line, told in kinds.items()
+        for number, kind in enumerate(told)
+    ]
+    with monitor_at(city, tmp_path / "monitor.db") as first:
+        asyncio.run(first.keep(TelemetryBatch(events=events)))
+    with monitor_at(city, tmp_path / "monitor.db") as second:
+        assert second.present.known.brown_outs == {(SCHOOL, "primary"): now}
 
 
 def test_what_is_dated_later_than_now_is_counted_at_the_start_and_stands_for_no_present(

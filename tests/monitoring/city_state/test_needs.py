@@ -22,11 +22,12 @@ from controller.telemetry.registry import (
     LINE_UP,
     PATH_UP,
     PROBE_LAST_SUCCESS,
+    EventKind,
 )
-from monitoring.city_state.needs import COMMANDS, URGENCY, Need, NeedKind
+from monitoring.city_state.needs import COMMANDS, RUNBOOKS, URGENCY, Need, NeedKind
 from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.school_tiles import CityState
-from monitoring.timeseries.records import GaugeValue, OperatorAction
+from monitoring.timeseries.records import EventRecord, GaugeValue, OperatorAction
 from tests.monitoring.city_state.made_clock import BEGAN, MadeClock, tell
 
 CUT, DOWN, DRIFT, BELOW, LONE = "as-e01", "as-e02", "as-e03", "as-e04", "as-e05"
@@ -224,8 +225,24 @@ def test_a_line_that_loses_much_or_whose_dns_is_dead_is_browned_out(state: CityS
     assert (need.kind, need.causes, need.since) == ("brown-out", ("loss", "dns"), BEGAN + 7)
 
 
+def test_a_line_of_which_an_event_tells_is_browned_out_until_another_one_ends_it(
+    state: CityState, clock: MadeClock
+) -> None:
+    def tell_event(kind: EventKind) -> None:
+        state.known.hear_events([EventRecord(clock.wall, str(kind), LONE, "primary", "carries too little")])
+
+    tell_event(EventKind.BROWN_OUT)
+    clock.pass_time(30)
+    tell_event(EventKind.BROWN_OUT)
+    need = only(state)
+    assert (need.kind, need.line, need.causes, need.since) == ("brown-out", "primary", ("capacity",), BEGAN)
+    tell_event(EventKind.BROWN_OUT_OVER)
+    assert state.list_needs() == []
+
+
 def test_every_kind_has_its_place_its_command_and_its_words() -> None:
     assert set(COMMANDS) == set(URGENCY)
+    assert set(URGENCY) - set(RUNBOOKS) == {"below"}
     for language in LANGUAGES:
         texts = load_catalogue(language)
         for kind in URGENCY:

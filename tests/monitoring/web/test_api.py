@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 import time
+from importlib.metadata import version
 from itertools import islice
 
 import pytest
@@ -156,3 +158,11 @@ def test_a_name_that_was_made_to_point_here_is_refused(running: Running, host: s
 def test_another_site_cannot_post(running: Running) -> None:
     headers = {"Content-Type": "application/x-protobuf", "Origin": "https://evil.example"}
     assert running.ask("/v1/metrics", "POST", b"", headers)[0] == 403
+
+
+def test_metrics_say_which_program_and_release_they_are_of(running: Running) -> None:
+    text = running.ask("/metrics")[2].decode()
+    said = re.findall(
+        r'^target_info\{.*service_name="tsunagu-monitor",service_version="(.+?)"\} 1$', text, re.MULTILINE
+    )
+    assert said == [version("tsunagu")]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from controller.telemetry.registry import LINE_UP, PROBE_LAST_SUCCESS
-from tests.monitoring.feed import Feed, metrics, post
+from controller.telemetry.registry import LINE_UP, PROBE_LAST_SUCCESS, EventKind
+from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.running import Running, listening, monitor
 
 DOWN, CUT = "as-e02", "as-e01"
@@ -97,6 +97,16 @@ def test_maintenance_is_announced_and_shown_with_the_need(running: Running) -> N
 
 def is_quiet(needs: list[dict[str, Any]], identifier: str) -> bool:
     return any(one["id"] == identifier and one["quiet"] for one in needs)
+
+
+def test_an_outage_that_only_measurements_told_is_among_the_events_once(running: Running) -> None:
+    now = time.time()
+    break_lines(running, as_e06=("primary",), as_e07=("primary",))
+    post(running.url, event(EventKind.LINE_DOWN, "the primary line is down", now, school="as-e07", line="primary"))
+    for school, text in (("as-e06", "told by measurements, not by an event"), ("as-e07", "the primary line is down")):
+        [found] = running.json(f"/api/schools/{school}")["events"]
+        assert (found["kind"], found["line"], found["text"]) == ("line-down", "primary", text)
+        assert running.json(f"/api/schools/{school}?since={now + 300}")["events"] == []
 
 
 GOOD = {"need": f"line-down:{DOWN}:primary", "by": "x", "reason": "y", "until": LATER}

@@ -56,6 +56,8 @@ OWN: Mapping[str, str] = {
     "load_playbook_host": "variables of the inventory that the command itself has built; policies by load_city",
     "read_playbook": "what a playbook that the user runs says of itself: a part of a program that is trusted as one",
     "read_prompt": "the last line of an answer, bounded before; tests/platforms/test_cli_dialogue.py",
+    "read_resident_bytes": "numbers of the kernel about the monitor itself",
+    "read_rollout_spans": "a store of ours",
     "read_rules": "faults that a test of the offline Google asks for",
     "read_stack_organisation": "the stack's file, which parse_stack_configuration has read before",
     "read_taken_record": "the controller's own record, of its user alone; damage is refused",

@@ -6,7 +6,7 @@ type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
 type NeedKind = "feeder-silent" | "region-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
-type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "loss" | "family" | "path" | "dns" | "http";
+type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "capacity" | "loss" | "family" | "path" | "dns" | "http";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
@@ -80,6 +80,7 @@ interface Need {
   patterns: NeedPattern[];
   step: Record<"ja" | "en", string>;
   command: string;
+  runbook: string | null;
   quiet: boolean;
   acknowledged: NeedAction | null;
   maintenance: NeedAction | null;

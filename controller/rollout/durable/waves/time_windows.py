@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
+from controller.measure.lesson_hours import list_lesson_hours
 from controller.model.access.rules import DAYS, Hours
 from controller.model.city import City
-from controller.model.sites.calendar import DayKind
 from controller.model.sites.schools import School
 from controller.model.virtual_city import VirtualCity
 
@@ -43,24 +43,10 @@ def _explain_day(city: City, school: School, day: date, local: datetime, end: da
         return f"the calendar says nothing of {day}: it may be an exam day; lead calendar.yaml on"
     if city.calendar is not None and city.calendar.is_exam_day(day, school.kind, school.id):
         return f"{day} is an exam day of {school.id}"
-    if kind is DayKind.FREE:
-        return ""
-    for begins, ends in _list_lessons(city, school, day):
+    for begins, ends in list_lesson_hours(city, school, day):
         if _to_local(city, day, begins) < end and local < _to_local(city, day, ends):
             return f"{begins:%H:%M} to {ends:%H:%M} are lesson hours of {school.id} on {day}"
     return ""
-
-
-def _list_lessons(city: City, school: School, day: date) -> Iterator[tuple[time, time]]:
-    """The lesson hours of a school on a day that may be a school day: the calendar's, else those of measuring."""
-    own = city.calendar.find_lesson_hours(school.kind, school.id) if city.calendar is not None else ()
-    if own:
-        yield from ((one.from_, one.until) for one in own)
-        return
-    general = city.measurement.lessons
-    known = city.calendar is not None
-    if known or DAYS[day.weekday()] in general.weekdays:
-        yield general.from_, general.until
 
 
 def _is_inside(city: City, window: Hours, local: datetime, end: datetime) -> bool:

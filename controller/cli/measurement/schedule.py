@@ -1,0 +1,178 @@
+"""`tsunagu measure schedule`: a day's planned tests of throughput, what became of them, and why there is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typing_extensions import TypedDict
+
+from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
+from controller.cli.measurement.import_measurements import STORE
+from controller.cli.options import (
+    DEFAULT_POLICIES,
+    All,
+    Json,
+    Lang,
+    Policies,
+    Schools,
+    State,
+    Wards,
+    choose_selection,
+    speak,
+)
+from controller.cli.output import get_words, print_message, say_json
+from controller.measure.measurement import Measurement, MeasurementKind
+from controller.measure.measurement_store import open_measurement_store
+from controller.measure.schedule.city_day import plan_city_day
+from controller.measure.schedule.day_plan import DayPlan, NoSlot, TestSlot
+from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots
+from controller.model.city import City
+from controller.plan.select import select_schools_in_service
+
+Day = Annotated[
+    datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="The day; today in the city if left out.")
+]
+
+
+class SlotDocument(TypedDict):
+    """A planned test, and what became of it."""
+
+    school: str
+    line: str
+    kind: str
+    begins: str
+    ends: str
+    state: SlotState
+
+
+class UnplacedDocument(TypedDict):
+    """Tests of a line that have no slot, how many, and why."""
+
+    school: str
+    line: str
+    kind: str
+    count: int
+    reason: NoSlot
+    detail: str
+
+
+class TestScheduleDocument(TypedDict):
+    """A day's tests of throughput."""
+
+    day: str
+    slots: list[SlotDocument]
+    unplaced: list[UnplacedDocument]
+
+
+def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
+    schools: Schools = None,
+    wards: Wards = None,
+    day: Day = None,
+    policies: Policies = DEFAULT_POLICIES,
+    state: State = None,
+    lang: Lang = None,
+    *,
+    everything: All = False,
+    as_json: Json = False,
+) -> None:
+    """List the tests of throughput that are planned for a day, what became of them, and why a school has none.
+
+    Tests are planned by `schedule` of policies/measurement.yaml and the school calendar: none on exam days, never two
+    at once on one line or shared link. Slots that passed without a test are kept as missed where something is measured.
+    """
+    speak(lang)
+    city = load_estate_city(policies, lab=False)
+    chosen = select_schools_in_service(city, choose_selection(schools, wards, everything=everything))
+    now = datetime.now(UTC)
+    wanted = day.date() if day is not None else now.astimezone(city.timezone).date()
+    # The plan is the whole city's: what others do decides when a school is tested.
+    names = {one.id for one in chosen}
+    everywhere = select_schools_in_service(city, choose_selection(None, None, everything=True))
+    plan = _select(plan_city_day(city, everywhere, wanted), names)
+    states = _find_slot_states(city, state, plan.slots, wanted, now)
+    counted = Counter((one.school, str(one.line), str(one.kind), one.reason, one.detail) for one in plan.unplaced)
+    unplaced: list[UnplacedDocument] = [
+        {"school": school, "line": line, "kind": kind, "count": count, "reason": reason, "detail": detail}
+        for (school, line, kind, reason, detail), count in sorted(counted.items())
+    ]
+    if as_json:
+        slots = [_build_slot(one, states[one], city) for one in plan.slots]
+        say_json({"day": wanted.isoformat(), "slots": slots, "unplaced": unplaced})
+        return
+    _say_schedule(city, wanted, states, unplaced, len(names))
+
+
+def _select(plan: DayPlan, names: set[str]) -> DayPlan:
+    return DayPlan(
+        tuple(one for one in plan.slots if one.school in names),
+        tuple(one for one in plan.unplaced if one.school in names),
+    )
+
+
+def _find_slot_states(
+    city: City, state: Path | None, slots: Sequence[TestSlot], day: date, now: datetime
+) -> dict[TestSlot, SlotState]:
+    """What became of the slots; those that were missed are kept, where there is a store."""
+    folder = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
+    file = folder / STORE
+    measured: list[Measurement] = []
+    midnight = datetime.combine(day, datetime.min.time(), city.timezone)
+    if file.exists():
+        with open_measurement_store(file, must_exist=True) as store:
+            measured = store.read_period(midnight, midnight + timedelta(days=1), [MeasurementKind.DOWNLOAD])
+    by_school: dict[str, list[Measurement]] = {}
+    for one in measured:
+        by_school.setdefault(one.path.school, []).append(one)
+    states = {slot: find_slot_state(slot, by_school.get(slot.school, ()), now) for slot in slots}
+    missed = [slot for slot, found in states.items() if found is SlotState.MISSED]
+    if file.exists() and missed:
+        keep_missed_slots(file, missed, now)
+    return states
+
+
+def _build_slot(one: TestSlot, state: SlotState, city: City) -> SlotDocument:
+    begins, ends = (at.astimezone(city.timezone).isoformat(timespec="seconds") for at in (one.begins, one.ends))
+    return {
+        "school": one.school,
+        "line": one.line,
+        "kind": str(one.kind),
+        "begins": begins,
+        "ends": ends,
+        "state": state,
+    }
+
+
+def _say_schedule(
+    city: City, day: date, states: dict[TestSlot, SlotState], unplaced: Sequence[UnplacedDocument], schools: int
+) -> None:
+    words = get_words()
+    for one, state in states.items():
+        print_message(
+            "measure.slot",
+            "yellow" if state is SlotState.MISSED else None,
+            at=f"{one.begins.astimezone(city.timezone):%H:%M:%S}",
+            school=one.school,
+            line=one.line,
+            kind=words[f"measure.slot-{one.kind}"],
+            state=words[f"measure.slot-{state}"],
+        )
+    for none in unplaced:
+        why = words.say(f"measure.no-slot-{none['reason']}", day=day.isoformat(), detail=none["detail"])
+        kind = words[f"measure.slot-{none['kind']}"]
+        print_message(
+            "measure.no-slot",
+            "yellow",
+            school=none["school"],
+            line=none["line"],
+            kind=kind,
+            count=none["count"],
+            why=why,
+        )
+    total = sum(none["count"] for none in unplaced)
+    counts = {"slots": len(states), "unplaced": total, "schools": schools}
+    print_message("measure.slots-counted", None, day=day.isoformat(), **counts)

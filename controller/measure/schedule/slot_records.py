@@ -1,0 +1,94 @@
+"""Which planned tests were made, and which were missed; the missed ones are kept in the store of measurements."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from controller.errors import TsunaguError
+from controller.measure.measurement import Measurement, MeasurementKind
+from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.schedule.day_plan import SlotKind, TestSlot
+from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
+from controller.storage.sqlite import open_store
+
+_LINES: dict[str, AccessLineName] = {name: name for name in ACCESS_LINE_NAMES}
+
+
+class SlotState(StrEnum):
+    """What became of a slot."""
+
+    DONE = "done"
+    MISSED = "missed"
+    DUE = "due"
+    TO_COME = "to-come"
+
+
+def find_slot_state(slot: TestSlot, measured: Iterable[Measurement], now: datetime) -> SlotState:
+    """Return what became of a slot: done where a download of its line was tested in it, whatever the test found."""
+    if any(
+        one.result.kind is MeasurementKind.DOWNLOAD
+        and (one.path.school, one.path.line) == (slot.school, slot.line)
+        and slot.begins <= one.at < slot.ends
+        for one in measured
+    ):
+        return SlotState.DONE
+    if now >= slot.ends:
+        return SlotState.MISSED
+    return SlotState.DUE if now >= slot.begins else SlotState.TO_COME
+
+
+def keep_missed_slots(file: Path, slots: Sequence[TestSlot], now: datetime) -> None:
+    """Keep slots that were missed, each once.
+
+    Raises:
+        StoreRefused: it is no store of measurements, or of a newer format, or damaged.
+        TsunaguError: the store cannot be written.
+    """
+    rows = [
+        (one.school, one.line, one.kind, *(at.astimezone(UTC).isoformat() for at in (one.begins, one.ends, now)))
+        for one in slots
+    ]
+    try:
+        with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany("INSERT OR IGNORE INTO missed_slot VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        message = f"{file}: the missed slots cannot be kept: {error}"
+        raise TsunaguError(message) from None
+
+
+def list_missed_slots(file: Path, since: datetime, until: datetime) -> list[TestSlot]:
+    """Return the slots that began in a time and were missed, in order.
+
+    Raises:
+        StoreRefused: it is no store of measurements, or of a newer format, or damaged.
+        TsunaguError: the store cannot be read.
+    """
+    query = (
+        "SELECT school, line, kind, begins, ends FROM missed_slot WHERE begins >= ? AND begins < ? "
+        "ORDER BY begins, school, line"
+    )
+    span = [at.astimezone(UTC).isoformat() for at in (since, until)]
+    try:
+        with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+            rows = connection.execute(query, span).fetchall()
+    except sqlite3.Error as error:
+        message = f"{file}: the missed slots cannot be read: {error}"
+        raise TsunaguError(message) from None
+    return [
+        TestSlot(
+            school,
+            _LINES[line],
+            SlotKind(kind),
+            datetime.fromisoformat(begins),
+            datetime.fromisoformat(ends),
+            frozenset(),
+        )
+        for school, line, kind, begins, ends in rows
+    ]
