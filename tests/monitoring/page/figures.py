@@ -55,6 +55,10 @@ class Figures:
     broken: bool = False
     mute: bool = False
     """The streams go on, and whoever asks for figures gets an error."""
+    needs: list[dict[str, Any]] = field(default_factory=list)
+    newest: str | None = STARTED.isoformat()
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """What pages asked to be done: the path and the body."""
     _listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[str]]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -81,6 +85,17 @@ class Figures:
         for school, tile in list(self.tiles.items()):
             self.tiles[school] = self.measure(school, random.uniform(0.2, 1.4) * tile["recommended_mbps"])
         self.tell("tiles", list(self.tiles.values()))
+
+    def need(self, kind: str, school: str, line: str | None = None, **more: object) -> dict[str, Any]:
+        """A need of a school, added to the list; everyone hears of it."""
+        step = {"ja": f"{kind}の次の手順", "en": f"the next step of {kind}"}
+        own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
+        found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
+        found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
+        found |= {"command": f"tsunagu measure --school {school}", "acknowledged": None, "maintenance": None, **more}
+        self.needs.append(found)
+        self.tell("needs", self.needs)
+        return found
 
     def happened(self, school: str, kind: str, line: str | None, at: datetime) -> None:
         """An event of a school."""
@@ -136,6 +151,10 @@ class Figures:
             Route("/api/schools/{school}", self._school),
             Route("/api/rollout", self._rollout),
             Route("/api/rollouts", self._rollouts),
+            *(
+                Route(path, self._act, methods=["POST"])
+                for path in ("/api/needs/acknowledge", "/api/needs/note", "/api/maintenance")
+            ),
             Route("/api/events", self._events),
         ]
         return Starlette(routes=[*api, *pages.build_page_routes(self.city)], middleware=[Middleware(RequestGuard)])
@@ -144,7 +163,23 @@ class Figures:
         if self.broken:
             return JSONResponse({"error": "broken"}, 503)
         wards = [{"id": ward.id, "name": ward.name} for ward in self.city.wards]
-        return JSONResponse({"city": self.city.name, "wards": wards, "schools": list(self.tiles.values())})
+        return JSONResponse(
+            {
+                "city": self.city.name,
+                "wards": wards,
+                "schools": list(self.tiles.values()),
+                "needs": self.needs,
+                "clocks": {"newest_at": self.newest, "skewed": []},
+                "store": {"moved_aside": None, "fault": None},
+            }
+        )
+
+    async def _act(self, request: Request) -> Response:
+        body = await request.json()
+        if "refuse" in body["reason"]:
+            return JSONResponse({"error": "it is refused"}, 400)
+        self.asked.append((request.url.path, body))
+        return JSONResponse({"action": {}})
 
     async def _school(self, request: Request) -> Response:
         if self.mute:
@@ -208,6 +243,11 @@ class Figures:
             "measured_mbps": measured,
             "assessment": _assessed(measured, recommended.mbps),
             "lines": {"primary": "up", "backup": "up" if random.random() > 0.02 else "unknown"},
+            "line_times": {},
+            "doubt": None,
+            "heard": "now",
+            "heard_at": STARTED.isoformat(),
+            "need": None,
             "unconfirmed": 0,
             "drift": 2 if random.random() < 0.02 else 0,
             "measured_at": None if measured is None else STARTED.isoformat(),

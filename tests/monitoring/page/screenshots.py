@@ -11,17 +11,18 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from controller.messages import LANGUAGES, load_catalogue
 from controller.model.loading.load_city import load_city
 from tests.chromium import ARGUMENTS
 from tests.monitoring.page.conftest import opened
-from tests.monitoring.page.figures import Figures
+from tests.monitoring.page.figures import STARTED, Figures
 from tests.monitoring.page.rollouts import rollout
 from tests.monitoring.page.serving import served
 
@@ -38,7 +39,20 @@ def staged(figures: Figures) -> Figures:
     """A city on an ordinary day: one line is cut; the school that is looked at had its own cut a while ago."""
     figures.past(SCHOOL, datetime.now(UTC))
     figures.change(CUT, lines={"primary": "down", "backup": "up"}, **NOT_MEASURED)
+    now = datetime.now(UTC)
+    figures.newest = now.isoformat()
+    since = (now - timedelta(minutes=12)).isoformat()
+    _need(figures, "line-down", CUT, "primary", since=since, causes=["line"])
+    for school, tile in figures.tiles.items():
+        if tile["assessment"] == "below":
+            _need(figures, "below", school, None, since=STARTED.isoformat(), causes=["contract"])
     return figures
+
+
+def _need(figures: Figures, kind: str, school: str, line: str | None, **more: object) -> None:
+    step = {language: load_catalogue(language)[f"needs.step-{kind}"] for language in LANGUAGES}
+    command = "tsunagu report bandwidth" if kind == "below" else f"tsunagu measure --school {school}"
+    figures.need(kind, school, line, step=step, command=command, **more)
 
 
 def taken(browser: Browser, base: str, figures: Figures, folder: Path) -> Iterator[Path]:

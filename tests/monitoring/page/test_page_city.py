@@ -135,7 +135,7 @@ def test_filters_stay_in_the_address(visit: Visit, figures: Figures) -> None:
 
 
 def test_every_school_is_reached_by_keys_alone(visit: Visit) -> None:
-    page = visit.open()
+    page = visit.open("/?density=full")
     page.keyboard.press("Tab")
     expect(page.locator(".skip")).to_be_focused()
     page.keyboard.press("/")
@@ -163,6 +163,23 @@ def test_every_school_is_reached_by_keys_alone(visit: Visit) -> None:
     assert outline == "solid"
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/schools/{boards[1][-1]}")
+
+
+def test_keys_go_from_ward_to_ward_among_small_tiles(visit: Visit) -> None:
+    page = visit.open("/?density=compact")
+    places = page.locator(".tile").evaluate_all(
+        "(all) => all.map((t) => [t.getBoundingClientRect().left, t.dataset.school])"
+    )
+    page.locator(".tile a").first.focus()
+    # The ward's name takes the first place.
+    below = next(n for n, (left, _) in enumerate(places) if n > 0 and left == places[0][0])
+    for key, at in (("ArrowDown", below), ("ArrowRight", below + 1), ("ArrowLeft", below), ("ArrowUp", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate("document.activeElement.closest('.tile').dataset.school") == places[at][1], key
+    ward = places[-1][1]
+    page.locator(f".tile[data-school={ward}] a").focus()
+    page.keyboard.press("Home")
+    assert page.evaluate("document.activeElement.closest('.board').querySelector('h2').textContent") == "麻生区"
 
 
 def test_keys_go_where_the_eye_goes_in_a_ward_alone(visit: Visit) -> None:

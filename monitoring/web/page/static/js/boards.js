@@ -1,5 +1,5 @@
 // The wards with their schools; moving among them by keys.
-import { findAll, make, setAttribute, setText } from "./elements.js";
+import { findAll, make, scaleToFit, setAttribute, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { TileView } from "./tile.js";
 import { count } from "./words.js";
@@ -10,6 +10,9 @@ import { count } from "./words.js";
  * @returns {(other: Element) => boolean}
  */
 const below = (link) => (other) => other.getBoundingClientRect().left === link.getBoundingClientRect().left;
+
+/** Sizes of small tiles: as large as the window lets all of them be. */
+const SCALES = [2.2, 1.9, 1.6, 1.4, 1.2, 1];
 
 /** @typedef {{ element: HTMLElement, list: HTMLUListElement, meet: HTMLParagraphElement }} Board */
 
@@ -40,6 +43,7 @@ export class Boards {
       const view = school === undefined ? undefined : this.views.get(school);
       if (view !== undefined && "skipped" in event) view.skipped = event.skipped === true;
     });
+    addEventListener("resize", () => this.fit());
     root.addEventListener("keydown", (event) => this.move(event));
     root.addEventListener("focusin", (event) => this.enter(closest(event.target, "a", HTMLAnchorElement)));
   }
@@ -145,6 +149,17 @@ export class Boards {
     setAttribute(this.root, "data-alone", wards === 1 ? "" : null);
   }
 
+  /** Where the tiles do not fit into the window they are small ones: every school is to be in view. */
+  fit() {
+    const wanted = new URLSearchParams(location.search).get("density");
+    const fits = () => this.root.getBoundingClientRect().bottom + scrollY <= innerHeight;
+    setAttribute(this.root, "data-compact", null);
+    const small = wanted === null ? !fits() : wanted === "compact";
+    if (!small || this.alone()) return;
+    setAttribute(this.root, "data-compact", "");
+    scaleToFit(this.root, SCALES, fits);
+  }
+
   /** A ward is one stop of the tab key, so each has one school that can be reached by it. */
   retab() {
     for (const { list } of this.wards.values()) {
@@ -158,7 +173,7 @@ export class Boards {
     }
   }
 
-  /** @param {HTMLUListElement} list */
+  /** @param {HTMLElement} list */
   links(list) {
     return findAll(".tile:not([hidden]) > a", HTMLAnchorElement, list);
   }
@@ -181,22 +196,29 @@ export class Boards {
     if (link === null || list === null || event.altKey || event.ctrlKey || event.metaKey) {
       return;
     }
-    const links = this.links(list);
+    const own = this.links(list);
+    // Small tiles flow on from ward to ward.
+    const links = "compact" in this.root.dataset ? this.links(this.root) : own;
     const place = links.indexOf(link);
     /** @type {Record<string, () => HTMLAnchorElement | undefined>} */
     const moves = {
       ArrowDown: () => links.slice(place + 1).find(below(link)),
       ArrowUp: () => links.slice(0, place).findLast(below(link)),
-      Home: () => links[0],
-      End: () => links.at(-1),
-      ArrowRight: () => (this.alone() ? links[place + 1] : this.across(list, place, 1)),
-      ArrowLeft: () => (this.alone() ? links[place - 1] : this.across(list, place, -1)),
+      Home: () => own[0],
+      End: () => own.at(-1),
+      ArrowRight: () => (this.flows() ? links[place + 1] : this.across(list, place, 1)),
+      ArrowLeft: () => (this.flows() ? links[place - 1] : this.across(list, place, -1)),
     };
     const to = Object.hasOwn(moves, event.key) ? moves[event.key]() : undefined;
     if (to !== undefined) {
       event.preventDefault();
       to.focus();
     }
+  }
+
+  /** Whether the schools of a ward stand beside each other. */
+  flows() {
+    return this.alone() || "compact" in this.root.dataset;
   }
 
   alone() {

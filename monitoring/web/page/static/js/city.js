@@ -3,15 +3,24 @@ import { Boards } from "./boards.js";
 import { find, setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
-import { showConnection } from "./frame.js";
+import { showConnection, showNewest } from "./frame.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
+import { NeedsList } from "./needs.js";
 import { Summary } from "./summary.js";
+import { startWall } from "./wall.js";
 
 /** @type {Map<string, Tile>} */
 const tiles = new Map();
 const boards = new Boards(find("#boards", HTMLElement));
 const summary = new Summary();
+/** @type {Map<string, string>} */
+const wards = new Map();
+const needs = new NeedsList((id) => tiles.get(id)?.name ?? wards.get(id) ?? id);
+/** @type {Need[]} */
+let needed = [];
+/** @type {Clocks} */
+let clocks = { newest_at: null, skewed: [] };
 const filters = new Filters(() => tiles.forEach((tile) => budget.add(tile.id, tile)));
 /** @type {FrameBudget<Tile>} */
 const budget = new FrameBudget(showTile, settle);
@@ -33,6 +42,7 @@ function settle(all) {
   boards.count();
   if (revealed) {
     boards.retab();
+    boards.fit();
     revealed = false;
   }
   summary.show(tiles.values());
@@ -49,6 +59,23 @@ function take(changed) {
   }
 }
 
+function showNeeds() {
+  needs.show(needed, clocks);
+  showNewest(clocks.newest_at);
+}
+
+/** @param {Need[]} all */
+function takeNeeds(all) {
+  needed = all;
+  showNeeds();
+}
+
+/** @param {Clocks} newer */
+function takeClocks(newer) {
+  clocks = newer;
+  showNeeds();
+}
+
 async function snapshot() {
   /** @type {CityAnswer} */
   const city = await read("/api/city");
@@ -58,6 +85,10 @@ async function snapshot() {
   boards.keepOnly(ids);
   summary.begin(city.schools);
   take(city.schools);
+  city.wards.forEach(({ id, name }) => wards.set(id, name));
+  clocks = city.clocks;
+  takeNeeds(city.needs);
 }
 
-showConnection(new Live(snapshot, { tiles: take }));
+startWall();
+showConnection(new Live(snapshot, { tiles: take, needs: takeNeeds, clocks: takeClocks }));

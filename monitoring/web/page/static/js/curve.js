@@ -11,6 +11,7 @@ const STROKES = { primary: { width: 2.2 }, backup: { dash: [7, 4] }, third: { da
 const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const days = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "numeric", day: "numeric" });
 const long = new Intl.DateTimeFormat(locale, {
   timeZone: zone,
   hour: "2-digit",
@@ -88,7 +89,10 @@ export class Curve {
       font: "11px system-ui, sans-serif",
     };
     /** @param {number[]} ticks */
-    const seconds = (ticks) => ticks.length > 1 && ticks[1] - ticks[0] < 60;
+    const scaleOf = (ticks) => {
+      const apart = ticks.length > 1 ? ticks[1] - ticks[0] : 60;
+      return apart < 60 ? long : apart < 43_200 ? short : days;
+    };
     const top = this.measure === "throughput" ? 50 : 1;
     return {
       width: Math.max(200, this.place.clientWidth),
@@ -106,7 +110,7 @@ export class Curve {
       axes: [
         {
           ...axis,
-          values: (_, ticks) => ticks.map((at) => (seconds(ticks) ? long : short).format(at * 1000)),
+          values: (_, ticks) => ticks.map((at) => scaleOf(ticks).format(at * 1000)),
           space: 70,
           size: 24,
         },

@@ -108,3 +108,16 @@ export function setProperty(element, name, value) {
     element.style.setProperty(name, value);
   }
 }
+
+/**
+ * Make something as large as it may be: of some scales, the largest first, the first with which it fits.
+ * @param {HTMLElement} element has the scale as `--scale`
+ * @param {number[]} scales
+ * @param {() => boolean} fits
+ */
+export function scaleToFit(element, scales, fits) {
+  scales.some((scale) => {
+    setProperty(element, "--scale", String(scale));
+    return fits();
+  });
+}

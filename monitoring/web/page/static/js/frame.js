@@ -50,6 +50,24 @@ function showFailures() {
 }
 failures.addEventListener("change", showFailures);
 
+/** Figures older than this are told to be old, in ms. */
+const OLD = 90_000;
+/** @type {string | null | undefined} undefined where this view was not told yet */
+let newest;
+
+/**
+ * The clock beside "Live" is that of the newest measurement, not of the connection.
+ * @param {string | null} at
+ */
+export function showNewest(at) {
+  newest = at;
+  const time = find("#pulse time", HTMLTimeElement);
+  const old = at === null ? 0 : Date.now() - Date.parse(at);
+  const words = at === null ? say("no-newest") : say("newest", { time: clock(Date.parse(at)) });
+  setText(time, old > OLD ? `${words} ${say("old", { age: age(old) })}` : words);
+  setAttribute(time, "data-old", at === null || old > OLD ? "" : null);
+}
+
 /**
  * Show in the masthead whether the stream is alive, and plainly above the figures when it is not.
  * @param {import("./stream/live.js").Live} live
@@ -61,7 +79,7 @@ export function showConnection(live) {
     setAttribute(root, "data-connection", live.state);
     setIcon(find("svg", SVGSVGElement, pulse), ICONS[live.state]);
     setText(find(".pulse-word", HTMLElement, pulse), say(WORDS[live.state]));
-    setText(find("time", HTMLElement, pulse), live.freshAt === null ? "" : clock(live.freshAt));
+    if (newest !== undefined) showNewest(newest);
     setText(
       old,
       live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",

@@ -1,7 +1,7 @@
 // The view of a rollout: its waves, how each device ended and why, and its spans in time.
 import { DeviceGrid, shape } from "./device_grid.js";
 import { find, findAll, make, setAttribute, setIcon, setText } from "./elements.js";
-import { showConnection } from "./frame.js";
+import { showConnection, showNewest } from "./frame.js";
 import { has, say } from "./messages.js";
 import { RolloutModel } from "./rollout_model.js";
 import { read } from "./stream/fetching.js";
@@ -194,4 +194,7 @@ for (const button of buttons) {
 }
 setInterval(() => waves.forEach(({ grid, element }) => !element.hidden && model.head?.ended === null && grid.draw()), 1000);
 
-showConnection(new Live(load, { rollout: take }));
+/** @param {Clocks} clocks */
+const takeClocks = ({ newest_at: at }) => showNewest(at);
+
+showConnection(new Live(load, { rollout: take, clocks: takeClocks }));

@@ -1,13 +1,13 @@
 // The view of one school: its assessment, its lines over time, its events.
 import { Curve } from "./curve.js";
 import { find, findAll, icon, make, setAttribute, setIcon, setText } from "./elements.js";
-import { showConnection } from "./frame.js";
+import { showConnection, showNewest } from "./frame.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { has, say } from "./messages.js";
 import { LINES, MEASURES, Series } from "./series.js";
 import { showGauge } from "./tile.js";
-import { clock, day, exact } from "./words.js";
+import { clock, day, exact, moment } from "./words.js";
 
 const page = find("#school", HTMLElement);
 const id = page.dataset.school ?? "";
@@ -53,7 +53,9 @@ function showTile(tile) {
   setText(part("#measured"), exact(tile.measured_mbps));
   setText(part("#recommended"), exact(tile.recommended_mbps));
   showGauge(part("#assessment-gauge"), tile);
-  const when = tile.measured_at === null ? say("never-measured") : say("measured-at", { time: day(tile.measured_at) });
+  const past = LINES.some((line) => MEASURES.some((measure) => series.latest(line, measure) !== null));
+  const none = past ? say("not-measured-now") : say("never-measured");
+  const when = tile.measured_at === null ? none : say("measured-at", { time: day(tile.measured_at) });
   setText(part("#assessment-note"), `${when} · ${basisWords(tile)}`);
   setText(
     part("#drift"),
@@ -66,9 +68,35 @@ function showTile(tile) {
   const unconfirmed = tile.unconfirmed ?? 0;
   part("#unconfirmed").hidden = unconfirmed === 0;
   setText(part("#unconfirmed"), unconfirmed === 0 ? "" : say("unconfirmed-found", { count: unconfirmed }));
-  setText(part("#silent"), say(tile.silent ? "probe-silent" : "probe-heard"));
+  setText(part("#silent"), probeWords(tile));
+  showNewest(tile.heard_at);
   setAttribute(part("[data-line='devices']"), "data-state", unconfirmed > 0 || (tile.drift ?? 0) > 0 ? "drift" : "up");
-  lines.forEach((line) => showLine(line, tile.lines[line] ?? "none"));
+  lines.forEach((line) => {
+    showLine(line, tile.lines[line] ?? "none");
+    showSince(line, tile.line_times[line]);
+  });
+}
+
+/**
+ * What is known of the probe: that nothing was ever heard of it is no report.
+ * @param {Tile} tile
+ */
+function probeWords(tile) {
+  if (tile.heard === "never") return say("probe-never");
+  return tile.heard === "now" ? say("probe-now") : say("probe-silent-since", { time: tile.heard_at === null ? "–" : moment(tile.heard_at) });
+}
+
+/**
+ * Since when a line is down or not heard, and when it was last heard.
+ * @param {LineName} line
+ * @param {LineTimes | undefined} times
+ */
+function showSince(line, times) {
+  const place = find(`.strand[data-line="${line}"] .strand-since`, HTMLElement);
+  place.hidden = times === undefined;
+  if (times === undefined) return;
+  const since = times.since === null ? say("since-unknown") : say("since-when", { time: moment(times.since) });
+  setText(place, times.heard === null ? since : `${since} · ${say("last-heard", { time: moment(times.heard) })}`);
 }
 
 /**
@@ -157,6 +185,9 @@ function showEvents() {
     );
   }
   part("#no-events").hidden = events.length > 0;
+  // A line may be down without an event that says so.
+  const down = shown !== null && Object.values(shown.lines).some((state) => state === "down" || state === "stale");
+  setText(part("#no-events"), say(down ? "no-events-yet-down" : "no-events"));
 }
 
 /** @param {Tile} tile */

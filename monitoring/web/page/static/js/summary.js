@@ -4,13 +4,13 @@ import { say } from "./messages.js";
 import { isDown, traits } from "./tile.js";
 import { count, share } from "./words.js";
 
-/** @type {Assessment[]} */
-const PARTS = ["meets", "within-error", "below", "not-measured"];
+/** The parts of the bar: each school once, a dead line before everything else. */
+const PARTS = ["line-down", "below", "not-measured", "within-error", "meets"];
 
 export class Summary {
   constructor() {
     this.figures = findAll(".figure", HTMLElement);
-    this.parts = new Map(PARTS.map((one) => [one, find(`#proportion i[data-assessment="${one}"]`, HTMLElement)]));
+    this.parts = new Map(PARTS.map((one) => [one, find(`#proportion i[data-part="${one}"]`, HTMLElement)]));
     /** @type {number | null} */
     this.down = null;
     this.title = document.title;
@@ -29,9 +29,13 @@ export class Summary {
     /** @type {Map<string, number>} */
     const numbers = new Map();
     const read = (/** @type {string | undefined} */ trait) => numbers.get(trait ?? "") ?? 0;
+    /** @type {Map<string, number>} */
+    const parts = new Map();
     let all = 0;
     for (const tile of tiles) {
       all += 1;
+      const part = isDown(tile) ? "line-down" : tile.assessment;
+      parts.set(part, (parts.get(part) ?? 0) + 1);
       traits(tile).forEach((trait) => numbers.set(trait, read(trait) + 1));
     }
     setText(find("#whole", HTMLElement), say("whole", { count: count(all) }));
@@ -41,7 +45,7 @@ export class Summary {
       setText(find(".figure-share", HTMLElement, figure), share(number, all));
       setAttribute(figure, "data-some", number > 0 ? "" : null);
     }
-    this.parts.forEach((part, one) => setProperty(part, "--count", String(read(one))));
+    this.parts.forEach((part, one) => setProperty(part, "--count", String(parts.get(one) ?? 0)));
     this.announce(read("line-down"));
   }
 

@@ -2,7 +2,7 @@
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { LINES } from "./series.js";
-import { measuredRate, wantedRate } from "./words.js";
+import { measuredRate, shortName, wantedRate } from "./words.js";
 
 /** The bar ends at one and a half times the recommendation, so the recommendation stands at two thirds. */
 const FULL = 1.5;
@@ -61,12 +61,13 @@ export class TileView {
     this.unconfirmed = make("span", { class: "drift" });
     this.link = make(
       "a",
-      { href: `/schools/${tile.id}`, tabindex: "-1" },
+      { href: `/schools/${tile.id}`, tabindex: "-1", title: tile.name },
       this.mark,
       make(
         "span",
         { class: "head" },
         make("span", { class: "name", lang: "ja" }, tile.name),
+        make("span", { class: "short-name", lang: "ja", "aria-hidden": "true" }, shortName(tile.name)),
         " ",
         make(
           "span",

@@ -64,13 +64,40 @@ export const clock = (milliseconds) => clockFormat.format(milliseconds);
 /** @param {string} iso */
 export const day = (iso) => dayFormat.format(new Date(iso));
 
+const today = new Intl.DateTimeFormat("en-CA", { timeZone: zone, dateStyle: "short" });
+const minuteFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayMinuteFormat = new Intl.DateTimeFormat(locale, {
+  timeZone: zone,
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
+/**
+ * A moment to the minute, with its day where that is not today.
+ * @param {string} iso
+ */
+export function moment(iso) {
+  const at = new Date(iso);
+  return (today.format(at) === today.format(new Date()) ? minuteFormat : dayMinuteFormat).format(at);
+}
+/**
+ * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小.
+ * @param {string} name
+ */
+export const shortName = (name) => name.replace(/^仮・/, "").replace(/学校$/, "");
+
 /** @param {number} milliseconds */
 export function age(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 90) {
     return say("age-seconds", { count: seconds });
   }
-  return seconds < 5400
-    ? say("age-minutes", { count: Math.floor(seconds / 60) })
-    : say("age-hours", { count: Math.floor(seconds / 3600) });
+  if (seconds < 5400) {
+    return say("age-minutes", { count: Math.floor(seconds / 60) });
+  }
+  return seconds < 48 * 3600
+    ? say("age-hours", { count: Math.floor(seconds / 3600) })
+    : say("age-days", { count: Math.floor(seconds / 86_400) });
 }

@@ -55,3 +55,22 @@ export async function read(path) {
     throw error;
   }
 }
+
+/**
+ * Ask the API to do something; what it refuses, it says why, and that is the error.
+ * @param {string} path
+ * @param {Record<string, unknown>} body
+ */
+export async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    throw new Error(found.error ?? `HTTP ${answer.status}`);
+  }
+  return found;
+}

@@ -1,0 +1,187 @@
+// First what needs you: the needs by urgency, each with since when, why, what it shares with others and what comes next.
+import { find, icon, make, setAttribute, setText } from "./elements.js";
+import { has, language, say } from "./messages.js";
+import { groupNeeds } from "./need_groups.js";
+import { NeedDialog } from "./need_dialog.js";
+import { age, count, moment } from "./words.js";
+
+/** Names beside an entry; the others are behind it. */
+const NAMED = 4;
+/** @type {Record<NeedKind, string>} */
+const ICONS = {
+  "feeder-silent": "silent",
+  "region-down": "line-down",
+  "cut-off": "line-down",
+  "line-down": "line-down",
+  unconfirmed: "unconfirmed",
+  "brown-out": "within-error",
+  drift: "drift",
+  silent: "silent",
+  below: "below",
+};
+
+/** @typedef {import("./need_groups.js").NeedGroup} NeedGroup */
+/** @typedef {(id: string) => string} NameOf the name of a school or a ward */
+
+/** @param {string} key */
+const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
+
+/**
+ * When something began and how long that is.
+ * @param {string | null} since
+ */
+const sinceWords = (since) =>
+  since === null
+    ? say("since-unknown")
+    : say("since", { time: moment(since), age: age(Date.now() - Date.parse(since)) });
+
+export class NeedsList {
+  /** @param {NameOf} nameOf */
+  constructor(nameOf) {
+    this.nameOf = nameOf;
+    this.list = find("#needs-list", HTMLOListElement);
+    this.dialog = new NeedDialog(nameOf);
+    /** @type {Set<string>} the groups that the reader has opened */
+    this.open = new Set();
+    /** @type {NeedGroup[]} */
+    this.groups = [];
+    this.shown = "";
+    /** @type {Map<HTMLElement, Need>} */
+    this.times = new Map();
+    setInterval(() => this.showTimes(), 10_000);
+  }
+
+  /**
+   * @param {Need[]} needs
+   * @param {Clocks} clocks
+   */
+  show(needs, clocks) {
+    // What is a matter of months belongs in a report; it is listed last and not counted.
+    const loud = needs.filter((need) => !need.quiet && need.kind !== "below").length;
+    setText(find("#needs-count", HTMLElement), count(loud));
+    setAttribute(find("#needs", HTMLElement), "data-some", loud > 0 ? "" : null);
+    find("#needs-none", HTMLElement).hidden = needs.length > 0 || clocks.newest_at === null;
+    find("#never-heard", HTMLElement).hidden = clocks.newest_at !== null;
+    this.groups = groupNeeds(needs);
+    const key = JSON.stringify([this.groups, [...this.open]]);
+    if (key === this.shown) return;
+    this.shown = key;
+    const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.focus : undefined;
+    this.times.clear();
+    this.list.replaceChildren(...this.groups.map((group) => this.entry(group)));
+    if (focused !== undefined) {
+      [...this.list.querySelectorAll("[data-focus]")].forEach(
+        (element) => element instanceof HTMLElement && element.dataset.focus === focused && element.focus(),
+      );
+    }
+  }
+
+  /** @param {NeedGroup} group */
+  entry(group) {
+    const { first, needs } = group;
+    const entry = make(
+      "li",
+      { class: "need", "data-kind": first.kind, "data-need": first.id },
+      make("p", { class: "need-what" }, icon(ICONS[first.kind]), make("b", {}, needsSay(`kind-${first.kind}`)), ...this.who(group)),
+      this.since(first),
+      ...this.why(first),
+      make("p", { class: "need-step" }, first.step[language === "ja" ? "ja" : "en"]),
+      this.command(first),
+      ...this.done(first),
+      needs.length === 1 ? this.actions(first) : this.members(group),
+    );
+    setAttribute(entry, "data-quiet", group.quiet ? "" : null);
+    return entry;
+  }
+
+  /** Whom it is about. @param {NeedGroup} group */
+  who({ first, needs }) {
+    if (needs.length > 1) {
+      return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
+    }
+    if (first.school === null) return [];
+    const line = first.line === null ? "" : ` ${has(first.line) ? say(first.line) : first.line}`;
+    return [" ", this.link(first), line];
+  }
+
+  /** @param {Need} need */
+  link(need) {
+    const school = need.school ?? "";
+    return make("a", { href: `/schools/${encodeURIComponent(school)}`, lang: "ja", "data-focus": `link ${need.id}` }, this.nameOf(school));
+  }
+
+  /** @param {Need} need */
+  since(need) {
+    const place = make("p", { class: "need-since" });
+    this.times.set(place, need);
+    this.showTime(place, need);
+    return place;
+  }
+
+  /**
+   * @param {HTMLElement} place
+   * @param {Need} need
+   */
+  showTime(place, need) {
+    const heard = need.stale ? ` · ${need.heard === null ? say("never-heard-again") : say("last-heard", { time: moment(need.heard) })}` : "";
+    setText(place, `${sinceWords(need.since)}${heard}`);
+  }
+
+  showTimes() {
+    this.times.forEach((need, place) => this.showTime(place, need));
+  }
+
+  /** The likely cause, and what it shares with others. @param {Need} need */
+  why(need) {
+    const causes = need.causes.map((cause) => needsSay(`cause-${cause}`));
+    const patterns = need.patterns.map((one) =>
+      needsSay(`pattern-${one.kind}`, {
+        name: one.kind === "ward" ? this.nameOf(one.name) : has(`line-${one.name}`) ? say(`line-${one.name}`) : one.name,
+        count: count(one.count),
+        total: count(one.total),
+      }),
+    );
+    const told = [...causes, ...patterns];
+    return told.length === 0 ? [] : [make("p", { class: "need-why" }, told.join(" · "))];
+  }
+
+  /** @param {Need} need */
+  command(need) {
+    const button = make("button", { type: "button", class: "quiet", "data-focus": `copy ${need.id}` }, say("copy"));
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(need.command);
+      setText(button, say("copied"));
+    });
+    return make("p", { class: "need-command" }, make("code", {}, need.command), button);
+  }
+
+  /** What people did about it. @param {Need} need */
+  done(need) {
+    /** @param {NeedAction | null} action */
+    const told = (action) =>
+      action === null
+        ? []
+        : [say(`did-${action.kind}`, { by: action.by, until: action.until === null ? "" : moment(action.until), reason: action.reason })];
+    return [...told(need.acknowledged), ...told(need.maintenance), ...need.notes.flatMap(told)].map((text) =>
+      make("p", { class: "need-done" }, text),
+    );
+  }
+
+  /** @param {Need} need */
+  actions(need) {
+    const button = make("button", { type: "button", class: "quiet", "data-focus": `act ${need.id}` }, say("act"));
+    button.addEventListener("click", () => this.dialog.open(need));
+    return make("p", { class: "need-act" }, button);
+  }
+
+  /** @param {NeedGroup} group */
+  members(group) {
+    const names = group.needs.slice(0, NAMED).flatMap((need) => [this.link(need), " "]);
+    const rest = group.needs.length > NAMED ? say("more-schools", { count: count(group.needs.length - NAMED) }) : "";
+    const all = make("ul", {}, ...group.needs.map((need) => make("li", {}, this.link(need), " ", sinceWords(need.since), " ", this.actions(need))));
+    const details = make("details", { class: "need-members" }, make("summary", { "data-focus": `open ${group.key}` }, say("each-of-them")), all);
+    details.open = this.open.has(group.key);
+    details.addEventListener("toggle", () => (details.open ? this.open.add(group.key) : this.open.delete(group.key)));
+    return make("div", {}, make("p", { class: "need-names" }, ...names, rest), details);
+  }
+}

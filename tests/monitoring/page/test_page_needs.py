@@ -1,0 +1,205 @@
+"""First what needs you: the list, what can be done there, and that it and every school are seen at one look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.monitoring.page.conftest import Visit
+from tests.monitoring.page.figures import STARTED, Figures
+
+SCHOOL = "as-e04"
+IN_VIEW = """() => [...document.querySelectorAll(".tile")].filter((tile) => {
+  const { top, bottom, width, height } = tile.getBoundingClientRect();
+  return width > 0 && height > 0 && top >= 0 && bottom <= innerHeight;
+}).length"""
+AREA = [{"kind": "ward", "name": "asao", "count": 3, "total": 23}]
+DOWN = {"primary": "down", "backup": "down"}
+BOTH = pytest.mark.parametrize("scheme", ["light", "dark"])
+
+
+def trouble(figures: Figures) -> None:
+    """Three schools of a ward are cut off, one line is down and was not heard since, and many are below."""
+    for school in ("as-e01", "as-e02", "as-e03"):
+        figures.change(school, lines=DOWN)
+        figures.need("cut-off", school, patterns=AREA, causes=["area"])
+    figures.change(SCHOOL, lines={"primary": "down", "backup": "up"})
+    figures.need("line-down", SCHOOL, "primary", stale=True, heard=(STARTED + timedelta(minutes=5)).isoformat())
+    for school, tile in figures.tiles.items():
+        if tile["assessment"] == "below":
+            figures.need("below", school, causes=["contract"])
+
+
+def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Figures) -> None:
+    trouble(figures)
+    page = visit.open("/?lang=en")
+    entries = page.locator(".need")
+    assert [one.get_attribute("data-kind") for one in entries.all()] == ["cut-off", "line-down", "below"]
+    first, second, third = entries.all()
+    expect(first).to_contain_text("School cut off (all lines down) 3 schools")
+    expect(first).to_contain_text("probably the area (same ward) · 麻生区: 3 of 23 lines")
+    expect(second).to_contain_text(figures.tiles[SCHOOL]["name"])
+    expect(second).to_contain_text("since 26 Nov, 10:00")
+    expect(second).to_contain_text("last heard 26 Nov, 10:05")
+    expect(second).to_contain_text("the next step of line-down")
+    expect(second.locator("code")).to_have_text(f"tsunagu measure --school {SCHOOL}")
+    assert third.locator("a").count() >= 4
+    expect(page.locator("#needs-count")).to_have_text("4")
+    figures.needs.clear()
+    figures.tell("needs", [])
+    expect(page.locator("#needs-none")).to_have_text("Nothing needs you now.")
+    assert visit.problems() == []
+
+
+def test_nothing_heard_yet_says_what_to_start(visit: Visit, figures: Figures) -> None:
+    figures.newest = None
+    page = visit.open("/?lang=en")
+    expect(page.locator("#never-heard")).to_contain_text("tsunagu measure --lab --all --watch")
+    expect(page.locator("#needs-none")).to_be_hidden()
+    expect(page.locator("#pulse")).to_contain_text("nothing measured yet")
+
+
+def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figures) -> None:
+    page = visit.open("/?lang=en")
+    expect(page.locator("#pulse time")).to_contain_text("newest measurement 10:00:00")
+    expect(page.locator("#pulse time")).to_have_attribute("data-old", "")
+    now = datetime.now(UTC)
+    figures.tell("clocks", {"newest_at": now.isoformat(), "skewed": []})
+    expect(page.locator("#pulse time")).to_contain_text((now + timedelta(hours=9)).strftime("%H:%M:%S"))
+    expect(page.locator("#pulse time[data-old]")).to_have_count(0)
+    # A view that was not told of any does not say that there is none.
+    expect(visit.open("/rollout?lang=en").locator("#pulse time")).to_have_text("")
+
+
+def test_the_command_is_copied(visits: Callable[..., Visit], figures: Figures) -> None:
+    figures.need("line-down", SCHOOL, "primary")
+    page = visits(permissions=["clipboard-read", "clipboard-write"]).open("/?lang=en")
+    page.locator(".need-command button").click()
+    expect(page.locator(".need-command button")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"tsunagu measure --school {SCHOOL}"
+
+
+@pytest.mark.parametrize("kind", ["acknowledge", "note", "maintenance"])
+def test_what_is_done_is_recorded(visit: Visit, figures: Figures, kind: str) -> None:
+    need = figures.need("line-down", SCHOOL, "primary")
+    page = visit.open("/?lang=en")
+    page.locator(".need-act button").click()
+    page.locator("#need-kind").select_option(kind)
+    page.locator("#need-by").fill("Sato")
+    page.locator("#need-reason").fill("refuse this")
+    page.locator("#need-form [type=submit]").click()
+    expect(page.locator("#need-wrong")).to_have_text("Not recorded: it is refused")
+    page.locator("#need-reason").fill("<b>called</b>")
+    page.locator("#need-form [type=submit]").click()
+    expect(page.locator("#need-dialog")).to_be_hidden()
+    (path, body) = figures.asked[0]
+    assert (body.pop("by"), body.pop("reason")) == ("Sato", "<b>called</b>")
+    until = body.pop("until", None)
+    assert (until is None) is (kind == "note")
+    if until is not None:
+        assert timedelta(0) < datetime.fromisoformat(until) - datetime.now(UTC) < timedelta(hours=1.1)
+    wanted = {"school": SCHOOL, "line": "primary"} if kind == "maintenance" else {"need": need["id"]}
+    assert body == wanted
+    assert path == ("/api/maintenance" if kind == "maintenance" else f"/api/needs/{kind}")
+    done = {"id": "1", "kind": kind, "at": until, "by": "Sato", "reason": "<b>called</b>", "starts": None}
+    need["notes"] = [{**done, "until": until}]
+    figures.tell("needs", figures.needs)
+    expect(page.locator(".need-done")).to_contain_text("Sato")
+    expect(page.locator(".need-done")).to_contain_text("<b>called</b>")
+    # Chromium says so of every answer that is not 2xx.
+    assert all("400" in one for one in visit.problems())
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_school_is_in_view_beside_the_list(visits: Callable[..., Visit], figures: Figures, language: str) -> None:
+    trouble(figures)
+    visit = visits(viewport={"width": 1280, "height": 800})
+    page = visit.open(f"/?lang={language}")
+    assert page.evaluate(IN_VIEW) == len(figures.tiles) == 176
+    expect(page.locator(".need").first).to_be_in_viewport()
+    page.locator("#ward").select_option("asao")
+    expect(page.locator("#boards")).not_to_have_attribute("data-compact", "")
+    assert visit.problems() == []
+
+
+def luminance(colour: str, *, deutan: bool) -> float:
+    """How light a colour is, 0 to 1; also as seen by somebody without green cones (Viénot 1999)."""
+    parts = [float(one) / 255 for one in colour.removeprefix("rgb(").removesuffix(")").split(",")]
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    if deutan:
+        red = green = 0.29275 * red + 0.70725 * green
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str, *, deutan: bool) -> float:
+    lighter, darker = sorted((luminance(one, deutan=deutan), luminance(other, deutan=deutan)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@BOTH
+def test_the_alarm_stands_out_most_and_not_by_its_hue_alone(
+    visits: Callable[..., Visit], figures: Figures, scheme: str
+) -> None:
+    trouble(figures)
+    page = visits(color_scheme=scheme, viewport={"width": 1280, "height": 800}).open("/?lang=en")
+    ground = read_colour(page, ".tile:not([data-down])", "backgroundColor")
+    alarm = read_colour(page, ".tile[data-down]", "backgroundColor")
+    others = [
+        read_colour(page, f".tile[data-assessment={one}]:not([data-down], [data-silent]) .mark", "color")
+        for one in ("below", "within-error", "not-measured")
+    ]
+    for deutan in (False, True):
+        told = contrast(alarm, ground, deutan=deutan)
+        assert told >= 4.5
+        assert all(told > 1.3 * contrast(one, ground, deutan=deutan) for one in others), (told, others)
+        ink = read_colour(page, ".tile[data-down] .short-name", "color")
+        assert contrast(ink, alarm, deutan=deutan) >= 4.5
+
+
+def read_colour(page: Page, selector: str, name: str) -> str:
+    found: str = page.locator(selector).first.evaluate("(one, name) => getComputedStyle(one)[name]", name)
+    return found
+
+
+def test_a_wall_is_filled_and_turns_between_needs_and_wards(visits: Callable[..., Visit], figures: Figures) -> None:
+    trouble(figures)
+    visit = visits(viewport={"width": 3840, "height": 2160})
+    visit.page.clock.install()
+    page = visit.open("/?wall=1&lang=en")
+    expect(page.locator(".need").first).to_be_visible()
+    expect(page.locator("#boards")).to_be_hidden()
+    assert page.locator("#needs").evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") > 48
+    page.clock.fast_forward(20_000)
+    expect(page.locator("#boards")).to_be_visible()
+    assert page.evaluate(IN_VIEW) == 176
+    assert page.locator("#boards").evaluate("(one) => one.getBoundingClientRect().bottom") > 0.8 * 2160
+    assert page.locator(".short-name").first.evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") > 36
+    still = visits(viewport={"width": 3840, "height": 2160}, reduced_motion="reduce").open("/?wall=1")
+    expect(still.locator(".need").first).to_be_visible()
+    assert still.evaluate(IN_VIEW) == 176
+
+
+def test_twice_the_text_size_is_readable(visit: Visit, figures: Figures) -> None:
+    trouble(figures)
+    session = visit.page.context.new_cdp_session(visit.page)
+    session.send("Page.enable")
+    session.send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    page = visit.open("/?lang=en")
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == 28
+    tile = page.locator(".tile[data-down]").first
+    heights = tile.evaluate("(one) => [one.clientHeight, one.querySelector('.head').scrollHeight]")
+    assert heights[0] >= heights[1] >= 28, heights
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+
+
+def test_on_paper_there_is_nothing_to_press(visit: Visit, figures: Figures) -> None:
+    trouble(figures)
+    page = visit.open("/?lang=en")
+    page.emulate_media(media="print")
+    expect(page.locator(".need").first).to_be_visible()
+    for hidden in ("#theme", ".filters", ".need-command button", "nav"):
+        expect(page.locator(hidden).first).to_be_hidden()
+    assert page.locator(".needs").evaluate("(one) => getComputedStyle(one).maxHeight") == "none"
