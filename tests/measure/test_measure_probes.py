@@ -16,6 +16,7 @@ import pytest
 from controller.errors import TsunaguError
 from controller.measure.measurement import (
     DURATION_MS,
+    ECHOES,
     JITTER_MS,
     LATENCY_MS,
     LOSS_RATIO,
@@ -107,7 +108,7 @@ def test_a_dead_line_is_not_measured_over_the_other_one(
                 HttpProbe(city.measurement.targets.proxy, 0.3).measure(route),
             ]
             assert [one.outcome for one in found] == [ProbeOutcome.NO_ANSWER] * 4, found
-            assert found[1].figures == {LOSS_RATIO: 1.0}
+            assert found[1].figures == {LOSS_RATIO: 1.0, ECHOES: method.echoes}
         assert lines.received("primary") - before < 1000
 
 
@@ -116,7 +117,7 @@ def test_a_dead_line_is_not_measured_over_the_other_one(
 def test_latency_names_and_pages(lines: TwoLines, city: City, family: Family) -> None:
     route = lines.route("primary", family)
     echo = PingProbe(city.measurement.method).measure(route)
-    assert set(echo.figures) == {LATENCY_MS, JITTER_MS, LOSS_RATIO}
+    assert set(echo.figures) == {LATENCY_MS, JITTER_MS, LOSS_RATIO, ECHOES}
     assert (echo.outcome, echo.figures[LOSS_RATIO]) == (ProbeOutcome.MEASURED, 0.0)
     assert 0 < echo.figures[LATENCY_MS] < 100
     for found in (

@@ -29,6 +29,7 @@ SCHOOL = "kw-s01"
 """180 pupils: 323 Mbit/s are recommended, 64.6 of upload; its contract is 200."""
 DOWN, UP = MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD
 V4, V6 = Family
+CONTRACT_AND_LINE = (ShortfallCause.CONTRACT, ShortfallCause.LINE)
 NO_ANSWER, REFUSED = ProbeOutcome.NO_ANSWER, ProbeOutcome.REFUSED
 
 
@@ -106,6 +107,9 @@ def test_the_upload_has_a_figure_and_a_cause_of_its_own(city: City) -> None:
     assert [document[key] for key in ("upload_mbps", "upload_assessment", "causes")] == [1.0, "below", ["upload"]]
     good = assess_school(school, [*both(400), *both(80, UP)], city.measurement)
     assert (good.assessed_line.upload_assessment, good.causes) == (Assessment.MEETS, ())
+    whole = assess_school(school, [*both(60), *both(58, UP)], city.measurement)  # the line is slow, either way
+    assert (whole.causes, whole.assessed_line.upload_assessment) == (CONTRACT_AND_LINE, Assessment.BELOW)
+    assert ShortfallCause.UPLOAD in assess_school(school, [*both(60), *both(30, UP)], city.measurement).causes
     assert assess_school(school, both(400), city.measurement).assessed_line.upload_assessment is Assessment.NOT_MEASURED
 
 

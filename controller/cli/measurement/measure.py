@@ -100,7 +100,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
 ) -> None:
     """Measure schools' lines and assess them; exit code 1 if something that was asked for could not be measured.
 
-    Throughput is measured one line at a time, so a school takes about 40 s (5 s with --quick). --watch says what
+    Throughput is measured one line at a time, so a school takes about 40 s (10 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything)

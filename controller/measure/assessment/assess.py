@@ -365,9 +365,9 @@ def _causes(
     policy: MeasurementFile,
     limit: ThroughputLimit | None,
 ) -> Iterable[ShortfallCause]:
-    if line.upload_assessment is Assessment.BELOW:
-        yield ShortfallCause.UPLOAD
     found = line.assessed_bandwidth
+    if _is_upload_worse(line, found, policy.method):
+        yield ShortfallCause.UPLOAD
     if line.assessment is not Assessment.BELOW or found is None:
         return
     contract = school.lines.by_name[line.line]
@@ -378,6 +378,15 @@ def _causes(
     promised = min(contract.mbps * CARRIED, recommended.mbps)
     if assess_bandwidth(found.mbps, promised, policy.method) is Assessment.BELOW:
         yield _explain_shortfall(line, found, limit)
+
+
+def _is_upload_worse(line: LineAssessment, found: Bandwidth | None, method: Method) -> bool:
+    """Whether the upload is below its share, and not only because the whole line is."""
+    if line.upload is None or line.upload_assessment is not Assessment.BELOW:
+        return False
+    if line.assessment is not Assessment.BELOW or found is None:
+        return True
+    return line.upload.mbps < found.mbps * (1 - 3 * method.relative_error(found.mbps))
 
 
 def _explain_shortfall(line: LineAssessment, found: Bandwidth, limit: ThroughputLimit | None) -> ShortfallCause:
