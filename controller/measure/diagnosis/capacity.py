@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from controller.measure.diagnosis import limits
 from controller.measure.diagnosis.causes import Cause, Fact, Finding, Proof
-from controller.measure.diagnosis.evidence import PathEvidence, Reading, SchoolEvidence
+from controller.measure.diagnosis.evidence import Answer, PathEvidence, Reading, SchoolEvidence
 from controller.measure.measurement import MeasurementId, MeasurementKind
 
 _EXPLAINS = {
@@ -48,9 +48,11 @@ def find_slowness(school: SchoolEvidence, *, hidden_by: Finding | None) -> Itera
 
 
 def is_throughput_hidden(school: SchoolEvidence) -> bool:
-    """Whether the assessed line showed less than expected at all."""
+    """Whether a test of the assessed line showed less than expected, or came to no end."""
     mine = [one for one in _list_throughputs(school.paths) if one.path.line == school.assessed_line]
-    return any(_is_slow(school, one) for one in mine)
+    tests = [test for one in school.of_line(school.assessed_line) for test in (one.download, one.upload)]
+    stuck = any(test is not None and test.answer is Answer.SILENT for test in tests)
+    return stuck or any(_is_slow(school, one) for one in mine)
 
 
 def _is_slow(school: SchoolEvidence, one: _Throughput) -> bool:

@@ -199,6 +199,12 @@ def test_a_slow_line_s_full_queue_is_no_loss_of_the_line() -> None:
     assert name_causes(school) == [Cause.LINE_SLOW]
 
 
+def test_a_test_that_came_to_no_end_hides_the_capacity_too() -> None:
+    diagnosis = diagnose_school(NAMED["swallows large packets"][0](healthy()))
+    finding = next(one for one in diagnosis.findings if one.named is Cause.PATH_MTU)
+    assert finding.proofs[-1].fact is Fact.CAPACITY_UNKNOWN
+
+
 def test_a_loss_hides_the_capacity_and_that_is_said() -> None:
     (finding,) = diagnose_school(NAMED["lossy, and slow by it"][0](healthy())).findings
     assert finding.proofs[-1].fact is Fact.CAPACITY_UNKNOWN
