@@ -8,6 +8,7 @@ The bytes follow from the sources alone: no time, no user and no order of a disk
 from __future__ import annotations
 
 import argparse
+import ast
 import gzip
 import hashlib
 import io
@@ -21,9 +22,6 @@ from controller.probe_agent.version import VERSION, parse_version
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "controller" / "probe_agent"
-SHARED = ("controller/__init__.py", "controller/telemetry/__init__.py", "controller/telemetry/naming.py",
-          "controller/telemetry/registry.py")  # fmt: skip
-"""What the probe shares with the controller: names and units of metrics."""
 UNIT = PACKAGE / "tsunagu-probe.service"
 NAME = "tsunagu-probe.pyz"
 _SHEBANG = b"#!/usr/bin/env -S python3 -I -S\n"
@@ -48,7 +46,7 @@ _AFTER = "#!/bin/sh\nset -e\nif [ -d /run/systemd/system ]; then systemctl daemo
 def build_probe(version: str = VERSION) -> bytes:
     """The bytes of the one file."""
     parse_version(version)
-    sources = sorted([*PACKAGE.rglob("*.py"), *(ROOT / one for one in SHARED)])
+    sources = find_sources()
     files = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sources}
     mark = f'VERSION = "{VERSION}"\n'
     place = "controller/probe_agent/version.py"
@@ -64,6 +62,24 @@ def build_probe(version: str = VERSION) -> bytes:
             entry.external_attr = _FILE << 16
             file.writestr(entry, text)
     return written.getvalue()
+
+
+def find_sources() -> list[Path]:
+    """The files of the probe, and of ours what they import: names and units of metrics, which need nothing else."""
+    found: set[Path] = set()
+    waiting = [*PACKAGE.rglob("*.py")]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        waiting += [
+            one for folder in path.parents if (one := folder / "__init__.py").is_relative_to(ROOT) and one.is_file()
+        ]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("controller."):
+                waiting.append(ROOT / f"{str(node.module).replace('.', '/')}.py")
+    return sorted(found)
 
 
 def build_package(probe: bytes, version: str = VERSION) -> bytes:

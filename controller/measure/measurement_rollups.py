@@ -15,7 +15,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from controller.measure.measurement import ANSWERED, ECHOES, LinePath, MeasurementKind, ProbeOutcome
+from controller.measure.measurement import (
+    ANSWERED,
+    DURATION_MS,
+    JITTER_MS,
+    LATENCY_MS,
+    LOSS_RATIO,
+    MBPS,
+    LinePath,
+    MeasurementKind,
+    ProbeOutcome,
+)
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 
@@ -24,6 +34,8 @@ _WIDTH = math.log(1.02)
 ROLLED_UP_AT_ONCE = 20_000
 """Rows of one transaction where a store of an older release is rolled up."""
 _EPOCH = date(1970, 1, 1)
+_ROLLED = frozenset({MBPS, LATENCY_MS, JITTER_MS, LOSS_RATIO, DURATION_MS})
+"""The figures that roll-ups have; the others explain one measurement."""
 _LINES: dict[str, AccessLineName] = {name: name for name in ACCESS_LINE_NAMES}
 _ANSWERS = {ProbeOutcome.MEASURED: 1.0, ProbeOutcome.REFUSED: 1.0, ProbeOutcome.NO_ANSWER: 0.0}
 """A probe that failed by itself says nothing of the line."""
@@ -172,7 +184,7 @@ def roll_up_next(connection: sqlite3.Connection, most: int) -> None:
     for _, at, *path, outcome, figures in rows:
         moment = datetime.fromisoformat(at)
         spans = ((HOURS, hour_number(moment)), (DAYS, day_number(moment.astimezone(zone).date())))
-        for figure, value in _list_figures(outcome, figures):
+        for figure, value in _list_figures(path[-1], outcome, figures):
             for table, span in spans:
                 found.setdefault((table, (*path, figure), span), Spread()).add(value)
     numbers: dict[_FigurePath, int] = {}
@@ -183,14 +195,14 @@ def roll_up_next(connection: sqlite3.Connection, most: int) -> None:
     connection.execute("UPDATE rolled_up SET up_to = ?", (rows[-1][0],))
 
 
-def _list_figures(outcome: str, figures: str) -> Iterator[tuple[str, float]]:
-    """The figures of a row, and whether somebody answered; what is no number, or how much was asked, is none."""
+def _list_figures(kind: str, outcome: str, figures: str) -> Iterator[tuple[str, float]]:
+    """The figures of a row that are rolled up, and of an echo whether somebody answered; what is no number is none."""
     answered = _ANSWERS.get(ProbeOutcome(outcome))
-    if answered is not None:
+    if answered is not None and kind == MeasurementKind.ECHO:
         yield ANSWERED, answered
     if outcome == ProbeOutcome.MEASURED:
         values: Mapping[str, float] = json.loads(figures)
-        yield from ((name, value) for name, value in values.items() if math.isfinite(value) and name != ECHOES)
+        yield from ((name, value) for name, value in values.items() if math.isfinite(value) and name in _ROLLED)
 
 
 def _number_path(connection: sqlite3.Connection, path: _FigurePath) -> int:

@@ -106,8 +106,8 @@ class Retention(StrictModel):
     events_days: int = Field(default=400, ge=1, le=3660)
     rollouts_days: int = Field(default=90, ge=1, le=3660)
     audit_days: int = Field(default=400, ge=1, le=3660)
-    measurements_days: int = Field(default=7, ge=1, le=3660)
-    outputs_days: int = Field(default=2, ge=1, le=3660)
+    measurements_days: int = Field(default=5, ge=1, le=3660)
+    outputs_days: int = Field(default=1, ge=1, le=3660)
     hourly_figures_days: int = Field(default=30, ge=1, le=3660)
     daily_figures_days: int = Field(default=400, ge=1, le=3660)
 

@@ -131,11 +131,15 @@ def _list_school_panels() -> tuple[Panel, ...]:
         Query(_ask(one, name_kept(one)).expression, f"{_name_legend(one)} {one.name.rpartition('.')[2]}")
         for one in (r.LINE_SLOW, r.LINE_FLAPPING)
     )
+    assessments = (
+        _ask(r.BANDWIDTH_ASSESSMENT, name_kept(r.BANDWIDTH_ASSESSMENT)),
+        Query(_ask(r.UPLOAD_ASSESSMENT).expression, "upload"),
+    )
     return (
         Panel("line-states", "state-timeline", states, width=_WIDE),
         Panel("line-troubles", "state-timeline", unwell, width=_HALF, bad_from=1),
         Panel("services-over-lines", "state-timeline", (_ask(r.DNS_UP), _ask(r.HTTP_UP)), width=_HALF),
-        Panel("assessment", "state-timeline", (_ask(r.BANDWIDTH_ASSESSMENT, name_kept(r.BANDWIDTH_ASSESSMENT)),)),
+        Panel("assessment", "state-timeline", assessments),
         Panel("bandwidth", "timeseries", (_ask(r.BANDWIDTH_MEASURED), _ask(r.BANDWIDTH_RECOMMENDED)), unit="bps"),
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),
         Panel("latency", "timeseries", (_ask(r.LINE_LATENCY),), unit="s"),

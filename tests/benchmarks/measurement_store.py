@@ -1,6 +1,6 @@
 """What a store of measurements of 176 schools costs after 400 days: its size, and how long the newest take to read.
 
-Rows are made as the line monitor keeps them, 14 a school and quarter of an hour, for as many days as the operators'
+Rows are made as the line monitor keeps them, 20 a school and quarter of an hour, for as many days as the operators'
 file keeps them by default; what their programs said, the roll-ups of 30 days of hours and of 400 of days stand beside
 them. Roll-ups older than the rows are written directly, those of the rows by the store's own code. The old query looked
 at every row; it is asked of the same store in the same run.
@@ -55,8 +55,11 @@ def list_probes() -> Iterator[tuple[str, int, str, dict[str, float], int]]:
         yield region, family, "echo", {"latency-ms": near, "jitter-ms": near / 10, "loss-ratio": 0.0}, 600
         yield region, family, "dns", {"duration-ms": near * 2}, 200
         yield region, family, "http", {"duration-ms": near * 4}, 200
+        yield region, family, "path-mtu", {"mtu-bytes": 1500}, 200
     for family in (4, 6):
-        yield "tokyo", family, "download", {"mbps": random.uniform(80, 900)}, 4_500  # noqa: S311
+        for kind in ("download", "upload"):
+            figures = {"mbps": random.uniform(80, 900), "segments": 20_000, "retransmitted": 3, "idle-ms": 4.1}  # noqa: S311
+            yield "tokyo", family, kind, figures, 4_500
 
 
 def fill_rows(connection: sqlite3.Connection, schools: list[str], days: int, outputs_days: int) -> int:

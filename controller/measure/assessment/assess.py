@@ -263,10 +263,8 @@ def _assess_line(
     reasons = tuple(_find_reasons(carried, tested, slowest, state))
     if reasons and assessment is not Assessment.BELOW:  # what was measured is below already, whatever the rest is
         slowest, assessment = None, Assessment.NOT_MEASURED
-    upload = _decisive(
-        _bandwidths(_newest_run([one for one in carried if one.result.kind is MeasurementKind.UPLOAD]), _THROUGHPUT[1]),
-        policy.judged.regions,
-    )
+    sent = _newest_run([one for one in carried if one.result.kind is MeasurementKind.UPLOAD])
+    upload = _decisive(_bandwidths(sent, MeasurementKind.UPLOAD), policy.judged.regions)
     wanted = recommended.mbps * policy.upload_percent / 100
     return LineAssessment(
         line=name,
@@ -353,9 +351,8 @@ def _count_loss(line: LineAssessment, limit: ThroughputLimit | None, losses: Map
 
 
 def _is_lossy(loss: LossCount, limit: ThroughputLimit | None, policy: MeasurementFile) -> bool:
-    if limit is ThroughputLimit.LOSS:
-        return True
-    return loss.decide_loss(policy.loss_is_a_cause_from / 100, policy.loss_needs) is True
+    shown = loss.decide_loss(policy.loss_is_a_cause_from / 100, policy.loss_needs)
+    return limit is ThroughputLimit.LOSS or shown is True
 
 
 def _causes(
