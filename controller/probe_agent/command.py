@@ -66,7 +66,7 @@ def open_stop() -> int:
 def _supervise(configuration: Configuration, path: Path, state: Path) -> int:
     from controller.probe_agent.updating.supervisor import Supervisor  # noqa: PLC0415 the one that measures needs none
 
-    installed = Path(sys.argv[0]).resolve()
+    installed = Path(os.path.realpath(sys.argv[0]))
     Supervisor(configuration, path, state, installed, open_stop(), time.monotonic).supervise()
     return _GOOD
 
