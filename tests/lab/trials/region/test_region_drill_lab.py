@@ -36,6 +36,10 @@ start()
 """
 
 
+def is_inside(process: int, namespace: Path) -> bool:
+    return os.path.samestat(Path(f"/proc/{process}/ns/net").stat(), namespace.stat())
+
+
 def nothing_is_left() -> bool:
     return not list_drill_namespaces() and not STATE.exists()
 
@@ -108,10 +112,12 @@ def test_what_a_killed_drill_has_left_is_removed_by_the_next_one() -> None:
     left = subprocess.Popen(("ip", "netns", "exec", "tsd-tokyo", "sleep", "600"))
     told: list[str] = []
     try:
+        # Before that it is nobody's: what is started a moment later in a namespace was not left in it.
+        assert wait_until(lambda: is_inside(left.pid, Path("/run/netns/tsd-tokyo")), UP_SECONDS)
         with hold_drill_folder(STATE, told.append) as folder:
             assert list(folder.iterdir()) == []
             assert list_drill_namespaces() == []
-            assert left.wait(10) != 0
+            assert left.wait(UP_SECONDS) != 0
     finally:
         left.kill()
         left.wait()
