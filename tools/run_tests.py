@@ -68,7 +68,7 @@ def list_parts(processors: int) -> tuple[tuple[Part, ...], ...]:
     return (
         (
             # Not the least: a command line that gets no processor for half a minute is given up by who asks it.
-            Part(f"without the lab, in {workers} processes", many, niceness=10),
+            Part(f"without the lab, in {workers} processes", many, niceness=15),
             Part("the virtual city (real switches and routers in network namespaces)", ("-m", CITY)),
             Part("real switches and routers without a city around them", ("-m", OWN_NETWORK)),
         ),

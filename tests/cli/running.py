@@ -46,7 +46,14 @@ def here(*arguments: str, cwd: Path) -> Done:
     """The same without starting Python anew; what would be a traceback there is an exception here."""
     out, errors = StringIO(), StringIO()
     code: object = 0
-    with chdir(cwd), redirect_stdout(out), redirect_stderr(errors), patch.object(sys, "argv", ["tsunagu", *arguments]):
+    with (
+        chdir(cwd),
+        redirect_stdout(out),
+        redirect_stderr(errors),
+        patch.object(sys, "argv", ["tsunagu", *arguments]),
+        # Threads that stand here are other tests', and an end at once would end them all.
+        patch("controller.cli.main._leave_threads"),
+    ):
         try:
             main()
         except SystemExit as leave:
