@@ -233,7 +233,7 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     assert (real.code, "no real school was measured yet" in real.errors) == (Exit.FAILED, True)
     with open_measurement_store(tmp_path / ".tsunagu" / "measurements-lab.sqlite") as store:
         kept = [
-            store.add("r", NOON + timedelta(seconds=one.id), one.path, one.result, in_lessons=False)
+            store.add_measurement("r", NOON + timedelta(seconds=one.id), one.path, one.result, in_lessons=False)
             for one in measurements()
         ]
     done = here("report", "bandwidth", "--lab", "--lang", "en", "-o", "r.html", cwd=tmp_path)

@@ -122,11 +122,11 @@ class LineAssessment:
         ]
         return max(counts, key=lambda one: (one.ratio, one.sent), default=NOTHING_SENT)
 
-    def other(self, kind: MeasurementKind, path: LinePath) -> Measurement | None:
+    def find_other(self, kind: MeasurementKind, path: LinePath) -> Measurement | None:
         """The measurement of a kind on a path, where there is one with figures."""
         return next((one for one in self.others if one.result.kind is kind and one.path == path), None)
 
-    def figures(self, kind: MeasurementKind, name: str) -> list[float]:
+    def list_figures(self, kind: MeasurementKind, name: str) -> list[float]:
         """A figure of every measurement of a kind that has it."""
         found = (one.figure(name) for one in self.others if one.result.kind is kind)
         return [figure for figure in found if figure is not None]
@@ -389,7 +389,7 @@ def _is_upload_worse(line: LineAssessment, found: Bandwidth | None, method: Meth
 
 def _explain_shortfall(line: LineAssessment, found: Bandwidth, limit: ThroughputLimit | None) -> ShortfallCause:
     """Why a line with a large enough contract carried less in a test."""
-    probed = line.other(MeasurementKind.PATH_MTU, found.measurement.path)
+    probed = line.find_other(MeasurementKind.PATH_MTU, found.measurement.path)
     if probed is not None and probed.figure(VANISHED_BYTES) is not None:
         return ShortfallCause.PATH_MTU
     if found.mbps == 0:
