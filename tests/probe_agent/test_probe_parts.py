@@ -107,7 +107,7 @@ NO_FILES = (
 
 @pytest.mark.parametrize("source", NO_FILES)
 def test_a_source_whose_signature_has_no_place_beside_it_is_refused(source: str) -> None:
-    with pytest.raises(ProbeProblem, match="updates.source: expected the address of a file"):
+    with pytest.raises(ProbeProblem, match=r"updates\.source: expected the address of a file"):
         parse_configuration(change(updates={"source": source, "allowed_signers": "k"}))
 
 

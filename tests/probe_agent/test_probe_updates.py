@@ -182,7 +182,7 @@ def test_slots_that_cannot_be_read_mean_the_installed_version(tmp_path: Path, te
 def test_a_trial_that_the_machine_did_not_survive_ends_after_some_starts(scene: Scene, running: Running) -> None:
     scene.installed.install(scene.configure(running.port, confirm=60))
     scene.key.publish(scene.source, build_probe("1.0.0"))  # nothing newer is there
-    scene.installed.state.mkdir()
+    scene.installed.state.mkdir(mode=0o700)
     slots = Slots().begin_trial("1.0.1", "0" * 64)
     save_slots(scene.installed.state, replace(slots, starts=MOST_STARTS))
     with scene.installed.running():
@@ -215,7 +215,9 @@ def test_what_another_start_reported_speaks_for_no_version_on_trial(scene: Scene
     before = {"run": f"{os.getpid()}-1", "version": "1.0.0"}
     (state / "reported.json").write_text(json.dumps(before), "ascii")
     config, program = scene.installed.folder / "probe.json", scene.installed.program
-    with supervised(lambda stop: Supervisor(scene.configure(confirm=0.5), config, state, program, stop, time.monotonic)):
+    with supervised(
+        lambda stop: Supervisor(scene.configure(confirm=0.5), config, state, program, stop, time.monotonic)
+    ):
         until(lambda: load_slots(state).trial == "")
     assert load_slots(state).word == UpdateWord.NOT_REPORTED
 
