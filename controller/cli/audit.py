@@ -21,7 +21,7 @@ from controller.measure.measurement_retention import (
     remove_expired_measurements,
     remove_expired_outputs,
 )
-from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.storage.audit.audit_retention import remove_expired, remove_leftovers
@@ -208,16 +208,21 @@ def _prune_store(trail: AuditTrail, name: str, now: datetime, kept: KeptDays) ->
         details: dict[str, str | int] = {"number": part.last, "last": part.hash}
         trail.record(AuditKind.REMOVED, store=name, **details, first=part.first, count=part.count, carried=part.carried)
 
-    with closing(open_store(trail.state / name, MEASUREMENT_STORE)) as connection:
-        outputs = remove_expired_outputs(connection, now - timedelta(days=kept.outputs), record_outputs)
-        if outputs is not None:
-            print_line(f"removed {name}: what programs said up to measurement {outputs}")
-        part = remove_expired_measurements(connection, now - timedelta(days=kept.rows), record)
-        if part is not None:
-            print_line(f"removed {name}: measurements up to {part.last} ({part.count} from {part.first} on)")
-        figures = remove_expired_figures(connection, now, kept)
-        if figures:
-            print_line(f"removed {name}: {figures} roll-ups")
+    path = trail.state / name
+    try:
+        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
+            outputs = remove_expired_outputs(connection, now - timedelta(days=kept.outputs), record_outputs)
+            if outputs is not None:
+                print_line(f"removed {name}: what programs said up to measurement {outputs}")
+            part = remove_expired_measurements(connection, now - timedelta(days=kept.rows), record)
+            if part is not None:
+                print_line(f"removed {name}: measurements up to {part.last} ({part.count} from {part.first} on)")
+            figures = remove_expired_figures(connection, now, kept)
+            if figures:
+                print_line(f"removed {name}: {figures} roll-ups")
+    except UNREADABLE as error:
+        what = f"{path}: what is too old cannot be removed"
+        raise explain_unreadable(what, error) from None
 
 
 def _list_stores(report: AuditReport) -> list[str]:

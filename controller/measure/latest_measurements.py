@@ -39,6 +39,8 @@ class LatestMeasurements:
             for one in found:
                 self._last = max(self._last, one.id)
                 before = self._newest.get((one.path, one.result.kind))
-                # What claims to be of a time to come would hide everything until then.
-                if one.at <= now and (before is None or (before.at, before.id) < (one.at, one.id)):
+                # What claims to be of a time to come would hide everything until then; so would what was of now before
+                # the clock was put back.
+                outdone = before is None or before.at > now or (before.at, before.id) < (one.at, one.id)
+                if one.at <= now and outdone:
                     self._newest[one.path, one.result.kind] = one

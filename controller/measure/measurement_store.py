@@ -35,12 +35,13 @@ from controller.measure.measurement_rollups import (
     roll_up_measurements,
     roll_up_next,
 )
-from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.sqlite import open_store
 
+_CANNOT = "the measurements cannot be read or kept"
 TOLD_EVERY = 1_000
 """After so many measurements the audit trail is told how far they go; and at the end."""
 _SAID = (
@@ -196,17 +197,16 @@ class MeasurementStore:
 
     def _read(self, query: str, values: Sequence[object]) -> list[Measurement]:
         with self._refusing():
-            rows = self._connection.execute(query, values).fetchall()
-        return [_measurement(row) for row in rows]
+            return [_measurement(row) for row in self._connection.execute(query, values).fetchall()]
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
         try:
             with self._lock:
                 yield
-        except sqlite3.Error as error:
-            message = f"{self.file}: the measurements cannot be read or kept: {error}"
-            raise TsunaguError(message) from None
+        except UNREADABLE as error:
+            what = f"{self.file}: {_CANNOT}"
+            raise explain_unreadable(what, error) from None
 
 
 @contextmanager
@@ -230,9 +230,9 @@ def open_measurement_store(
             if timezone is not None:
                 choose_zone(connection, timezone)
             roll_up_measurements(connection)
-        except sqlite3.Error as error:
-            message = f"{file}: the measurements cannot be read or kept: {error}"
-            raise TsunaguError(message) from None
+        except UNREADABLE as error:
+            what = f"{file}: {_CANNOT}"
+            raise explain_unreadable(what, error) from None
         store = MeasurementStore(connection, str(file), trail)
         try:
             yield store
@@ -275,9 +275,17 @@ def _measurement(row: Sequence[object]) -> Measurement:
             outcome=_OUTCOMES[outcome],
             target=str(target),
             method=str(method),
-            figures=json.loads(str(figures)),
+            figures=_read_figures(str(figures)),
             reason=str(reason),
             raw=str(raw),
         ),
         in_lessons=bool(lessons),
     )
+
+
+def _read_figures(text: str) -> dict[str, float]:
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(one, int | float) for one in found.values()):
+        message = f"{text[:80]} are no figures by their names"
+        raise ValueError(message)
+    return found

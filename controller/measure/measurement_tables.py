@@ -8,8 +8,28 @@ hand stands in `manual_measurement`, and nowhere else; `missed_slot` has the pla
 
 from __future__ import annotations
 
+import sqlite3
+
+from controller.errors import TsunaguError
+from controller.inputs.shown_text import shorten_value
 from controller.measure.measurement_chain import CHAIN_TABLES, NUMBER_TRIGGER
 from controller.storage.sqlite import StoreFormat
+
+UNREADABLE = (sqlite3.Error, LookupError, TypeError, ValueError)
+"""What reading a store raises: SQLite's own, or what a row leads to that somebody changed past SQLite."""
+
+
+def explain_unreadable(what: str, error: Exception) -> TsunaguError:
+    """The refusal of a store that cannot be read or written; `what` names its file and what was to be done.
+
+    >>> print(explain_unreadable("m.sqlite: the records cannot be read", KeyError("x")))
+    m.sqlite: the records cannot be read: something in it is not what was written ("'x'"); restore it from a backup
+    """
+    if isinstance(error, sqlite3.Error):
+        return TsunaguError(f"{what}: {error}")
+    said = shorten_value(str(error))
+    return TsunaguError(f"{what}: something in it is not what was written ({said}); restore it from a backup")
+
 
 _NEVER_CHANGES = """
 CREATE TRIGGER kept_as_it_was BEFORE UPDATE ON measurement

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event
 
@@ -51,7 +52,7 @@ class BackgroundMeasurement:
     failure: TsunaguError | None = None
     _filling: SchoolLine | None = None
     _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
-    _tried: dict[str, datetime] = field(default_factory=dict)
+    _tried: dict[str, float] = field(default_factory=dict)
     _services: ServiceStates = field(init=False)
     _supply: SupplyEvents = field(init=False)
 
@@ -99,19 +100,20 @@ class BackgroundMeasurement:
         policy = self.city.measurement
         asked = {name: site for name, site in asked.items() if self._may_test(site, now)}
         yield from asked.values()
-        oldest = now - timedelta(seconds=policy.intervals.throughput)
-        latest = self.latest.list_all()
-        measured = {
-            one.path.school: one.at
-            for one in latest
-            if one.result.kind is MeasurementKind.DOWNLOAD and one.path.line == policy.judged.line
+        every = timedelta(seconds=policy.intervals.throughput)
+        # What was measured at a time to come was measured before the clock was put back: nobody knows how old it is.
+        fresh = {
+            one.path.school
+            for one in self.latest.list_all()
+            if one.result.kind is MeasurementKind.DOWNLOAD
+            and one.path.line == policy.judged.line
+            and now - every <= one.at <= now
         }
         for site in self.sites:
-            at = max(
-                (one for one in (measured.get(site.school.id), self._tried.get(site.school.id)) if one), default=None
-            )
-            is_due = site.school.id not in asked and (at is None or at < oldest)
-            if is_due and self._may_test(site, now):
+            school = site.school.id
+            # No clock that somebody sets: a school would be left alone until then.
+            tried = time.monotonic() - self._tried.get(school, -inf) <= every.total_seconds()
+            if school not in asked and school not in fresh and not tried and self._may_test(site, now):
                 yield site
 
     def _may_test(self, site: ProbeSite, now: datetime) -> bool:
@@ -124,7 +126,7 @@ class BackgroundMeasurement:
         return self.known_lines.states_of(site.school.id) if self.known_lines else {}
 
     def _throughput(self, site: ProbeSite) -> None:
-        self._tried[site.school.id] = datetime.now(UTC)
+        self._tried[site.school.id] = time.monotonic()
         line = self.city.measurement.judged.line
         self._filling = (site.school.id, line)
         try:

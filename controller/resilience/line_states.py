@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from controller.measure.assessment.assess import LineState
 
 Key = TypeVar("Key", bound=Hashable)
 _CALM_ROUNDS = 10
-"""Rounds in a row that bring a slow line back to up, and, all silent, a flapping one to down."""
+"""Rounds in a row that bring a slow line back to up, and, all silent, a flapping one to down at the earliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,13 @@ class StateChange(Generic[Key]):
     seconds: float = 0.0
 
 
+class _Change(NamedTuple):
+    """When a thing changed, and how many silent rounds that ended."""
+
+    at: float
+    silent: int
+
+
 @dataclass(slots=True)
 class _Thing:
     """What is known of one thing. `state` is that of the last rounds; `shown` is what is told, flapping too."""
@@ -52,7 +59,7 @@ class _Thing:
     silent: int = 0
     slow: int = 0
     fast: int = 0
-    changed: deque[float] = field(default_factory=deque)
+    changed: deque[_Change] = field(default_factory=deque)
     flapping_since: float = 0.0
     flaps: int = 0
 
@@ -82,11 +89,12 @@ class LineStateMachine(Generic[Key]):
         """
         for key, took in heard.items():
             thing = self._things.setdefault(key, _Thing())
-            blip = took is not None and 0 < thing.silent < self.limits.down_after and key not in lone
+            ended = thing.silent if took is not None else 0
+            blip = 0 < ended < self.limits.down_after and key not in lone
             before, thing.state = thing.state, self._next_state(thing, took)
             known = before is not LineState.UNKNOWN
             if (known and (before is LineState.DOWN) != (thing.state is LineState.DOWN)) or (known and blip):
-                self._count_change(thing, at)
+                self._count_change(thing, _Change(at, ended))
             yield from self._tell(key, thing, at)
 
     def _next_state(self, thing: _Thing, took: float | None) -> LineState:
@@ -102,10 +110,10 @@ class LineStateMachine(Generic[Key]):
             return LineState.UP if thing.fast >= _CALM_ROUNDS else LineState.SLOW
         return LineState.SLOW if late else LineState.UP
 
-    def _count_change(self, thing: _Thing, at: float) -> None:
-        thing.changed.append(at)
+    def _count_change(self, thing: _Thing, change: _Change) -> None:
+        thing.changed.append(change)
         thing.flaps += 1
-        while at - thing.changed[0] > self.limits.within:
+        while change.at - thing.changed[0].at > self.limits.within:
             thing.changed.popleft()
 
     def _tell(self, key: Key, thing: _Thing, at: float) -> Iterator[StateChange[Key]]:
@@ -114,8 +122,8 @@ class LineStateMachine(Generic[Key]):
                 thing.shown = thing.state
                 thing.changed.clear()
                 yield StateChange(key, LineState.FLAPPING, thing.state, thing.flaps, at - thing.flapping_since)
-        elif len(thing.changed) >= self.limits.changes and at - thing.changed[0] <= self.limits.within:
-            thing.flaps, thing.flapping_since = len(thing.changed), thing.changed[0]
+        elif len(thing.changed) >= self.limits.changes and at - thing.changed[0].at <= self.limits.within:
+            thing.flaps, thing.flapping_since = len(thing.changed), thing.changed[0].at
             before, thing.shown = thing.shown, LineState.FLAPPING
             yield StateChange(key, before, LineState.FLAPPING, thing.flaps, at - thing.flapping_since)
         elif thing.state is not thing.shown:
@@ -124,6 +132,9 @@ class LineStateMachine(Generic[Key]):
                 yield StateChange(key, before, thing.state)
 
     def _is_steady(self, thing: _Thing, at: float) -> bool:
-        if thing.state is LineState.DOWN:
-            return thing.silent >= max(_CALM_ROUNDS, self.limits.down_after)
-        return thing.silent == 0 and at - thing.changed[-1] >= self.limits.within / 2
+        calm = at - thing.changed[-1].at >= self.limits.within / 2
+        if thing.state is not LineState.DOWN:
+            return calm and thing.silent == 0
+        # A line that is silent for long each time it flaps is dead only after a silence that none of those had.
+        longest = max(one.silent for one in thing.changed)
+        return thing.silent >= max(_CALM_ROUNDS, self.limits.down_after) and (calm or thing.silent >= 2 * longest)

@@ -194,7 +194,11 @@ def _list_operation_panels() -> tuple[Panel, ...]:
             (Query(f"max by (instance) (rate({r.MONITOR_CPU.prometheus}[5m]))", "{{instance}}"),),
             unit="percentunit",
         ),
-        Panel("monitor-readers", "timeseries", (_own(r.MONITOR_READERS), _own(r.MONITOR_STORE_FAULT))),
+        Panel(
+            "monitor-readers",
+            "timeseries",
+            (_own(r.MONITOR_READERS), _own(r.MONITOR_STORE_FAULT), _own(r.MONITOR_PAGE_FAULT)),
+        ),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -143,3 +145,13 @@ def test_a_prune_that_was_cut_off_is_made_up_by_the_next(state: Path) -> None:
     assert run("verify", "--state", state)[0] == 1
     assert run("prune", "--state", state)[0] == 0
     assert run("verify", "--state", state)[0] == 0
+
+
+def test_a_store_that_cannot_be_pruned_is_named(state: Path) -> None:
+    """Roll-ups are in no chain, so the verification before it finds nothing."""
+    with closing(sqlite3.connect(state / "lab.sqlite")) as connection:
+        connection.execute("UPDATE rolled_up SET zone = 'No/Where'")
+        connection.commit()
+    code, said = run("prune", "--state", state)
+    assert code == 1
+    assert "lab.sqlite: what is too old cannot be removed: something in it is not what was written" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import unicodedata
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +17,13 @@ from controller.errors import Origin
 from controller.importing.cell_values import CellRefused
 from controller.importing.source_table import Cell
 from controller.measure.manual.manual_cells import MOST_MBPS, read_rate_mbps
-from controller.measure.manual.manual_store import read_manual_measurements
+from controller.measure.manual.manual_store import keep_manual_measurements, read_manual_measurements
 from controller.measure.manual.manual_table import HEADERS, MOST_ROWS, ManualTable, parse_manual_table
 from controller.measure.measurement_store import open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
+from controller.storage.sqlite import open_store
 from tests.cli.running import here
 from tests.measure.findings import NOON, path, throughput
 from tests.policies import SHIPPED, PolicyFolder
@@ -76,6 +79,12 @@ REFUSED = {
     "as-e04,図書室,2027-11-20 15:52,x,88,40": "2: 測定日時: 2027-11-20 15:52 is to come",
     "as-e04,図書室,2024-02-30 15:52,x,88,40": "2: 測定日時: '2024-02-30 15:52' is no time that there is",
     "as-e04,図書室,2024-11-20 25:52,x,88,40": "2: 測定日時: '2024-11-20 25:52' is no time that there is",
+    "as-e04,図書室,0001-01-01 00:00,x,88,40": "2: 測定日時: 1-01-01 00:00 is before pupils had devices (2019-12)",
+    "as-e04,図書室,1026-11-20 15:52,x,88,40": "2: 測定日時: 1026-11-20 15:52 is before pupils had devices (2019-12)",
+    "as-e04,図書室,202\u2464-11-20 15:52,x,88,40": "2: 測定日時: '202\u2464-11-20 15:52' is no time",
+    "as-e04,図書室,2024-11-20 15:52,x,93.5\u00b2,40": "2: 下り(Mbps): '93.5\u00b2' is no measured rate",
+    "as-e04,図書室,2024-11-20 15:52,x,\u2460,40": "2: 下り(Mbps): '\u2460' is no measured rate",
+    HEADER: "2: the header stands here again; delete this row",
     "as-e04,図書室,2024-11-20,x,88,40": "2: 測定日時: '2024-11-20' is no time",
     "as-e04,図書室,2024-11-20 15:52,=1+1,88,40": "2: 端末: '=1+1' is a formula",
     "as-e04,図書室,2024-11-20 15:52,x,88": "2: this row has 5 cells, and the header 6",
@@ -94,6 +103,26 @@ def test_a_school_that_stands_twice_at_one_time_and_place_is_answered_and_elsewh
     assert [one.source for one in table.records] == ["r.csv:2", "r.csv:4"]
     assert [one.origin.line for one in table.problems] == [3]
     assert "stands in r.csv:2 already" in table.problems[0].message
+
+
+def test_a_row_that_another_program_writes_otherwise_is_the_same_record(tmp_path: Path) -> None:
+    """Full or half width, capitals, and the letters that one machine keeps in two parts (NFD)."""
+    rows = [f"as-e04,{place},2024-11-20 15:52,{device},88,40" for place, device in WRITTEN_OTHERWISE]
+    table = read("\n".join([HEADER, *rows, ""]))
+    assert [one.origin.line for one in table.problems] == [3, 4, 5]
+    file = tmp_path / "m.sqlite"
+    for row in rows:
+        with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+            keep_manual_measurements(connection, file, read(f"{HEADER}\n{row}\n").records, NOW, dry_run=False)
+    assert len(read_manual_measurements(file)) == 1
+
+
+WRITTEN_OTHERWISE = [
+    ("ガイド室1", "GIGA-1"),
+    (unicodedata.normalize("NFD", "ガイド室1"), "GIGA-1"),
+    ("ｶﾞｲﾄﾞ室1", "giga-1"),
+    ("ガイド室\uff11", "\uff27\uff29\uff27\uff21-1"),
+]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import TsunaguError
+from controller.measure import latest_measurements
 from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import ANSWERED, LATENCY_MS, MBPS, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_retention import (
@@ -22,7 +24,7 @@ from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.operations.operations import Retention
 from controller.storage.sqlite import open_store
-from tests.measure.findings import NOON, echo, failed, path, throughput
+from tests.measure.findings import NOON, AnHourAhead, echo, failed, path, throughput
 
 DAY = timedelta(days=1)
 DOWNLOADS = [(MeasurementKind.DOWNLOAD, MBPS)]
@@ -129,6 +131,58 @@ def test_the_latest_is_the_newest_by_its_time_however_late_it_arrives(tmp_path: 
         assert [one.id for one in in_memory.list_all()] == [new.id]
         in_memory.refresh()
         assert [one.id for one in in_memory.list_all()] == [newer.id]
+
+
+def test_what_was_kept_before_the_clock_was_put_back_hides_nothing_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_measurement_store(tmp_path / "m.sqlite") as store:
+        in_memory = LatestMeasurements(store)
+        before = store.add("r", datetime.now(UTC) + timedelta(minutes=59), path("a"), throughput(20), in_lessons=False)
+        with monkeypatch.context() as an_hour_ahead:
+            an_hour_ahead.setattr(latest_measurements, "datetime", AnHourAhead)
+            in_memory.refresh()
+        assert [one.id for one in in_memory.list_all()] == [before.id]
+        after = store.add("r", datetime.now(UTC), path("a"), throughput(10), in_lessons=False)
+        in_memory.refresh()
+        assert [one.id for one in in_memory.list_all()] == [after.id]
+
+
+CHANGED = [
+    "UPDATE measurement SET figures = '{'",
+    "UPDATE measurement SET figures = '[]'",
+    """UPDATE measurement SET figures = '{"mbps": "9"}'""",
+    "UPDATE measurement SET outcome = 'x'",
+    "UPDATE rolled_up SET up_to = 0, zone = '../x'",
+    "UPDATE rolled_up SET zone = 'No/Where'",
+    "UPDATE hour_figures SET spread = 'x'",
+    "UPDATE figure_path SET line = 'x'",
+    "DELETE FROM rolled_up",
+]
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_what_somebody_changed_past_the_store_is_refused_by_its_name(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "m.sqlite"
+    with open_measurement_store(file) as store:
+        store.add("r", NOON, path("a"), throughput(20), in_lessons=False)
+    change_past_the_store(file, change)
+    with pytest.raises(TsunaguError, match=r"m\.sqlite: .* is not what was written"):
+        read_all(file)
+
+
+def read_all(file: Path) -> None:
+    with open_measurement_store(file) as store:
+        store.read_latest()
+        store.read_rollups(HOURS_ASKED)
+
+
+def change_past_the_store(file: Path, change: str) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(change)
+        connection.commit()
 
 
 def test_the_documentation_says_how_long_what_is_kept() -> None:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.measure.lesson_hours import is_lesson_time, list_lesson_hours
+from controller.measure.measurement import MeasurementKind, ProbeOutcome
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import (
@@ -36,7 +37,7 @@ from controller.model.measurement import TestSchedule
 from controller.model.policy_files import CALENDAR, MEASUREMENT
 from controller.model.sites.calendar import CalendarFile
 from tests.cli.running import here
-from tests.measure.findings import measurement, path, throughput
+from tests.measure.findings import failed, measurement, path, throughput
 from tests.policies import SHIPPED, PolicyFolder
 from tests.soak import examples
 
@@ -228,6 +229,7 @@ def test_a_slot_is_done_missed_due_or_to_come() -> None:
         for school, moment in (("as-e04", at(8)), ("kw-s01", at(9)))
     ]
     now = at(10) + timedelta(seconds=30)
+    made.append(replace(measurement(path("as-e04"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.FAILED)), at=at(9)))
     states = [find_slot_state(one, made, now) for one in (done, missed, due, to_come)]
     assert states == [SlotState.DONE, SlotState.MISSED, SlotState.DUE, SlotState.TO_COME]
 

@@ -62,7 +62,25 @@ def duty(silent: int, whole: int, seconds: int) -> list[Took]:
     return [None if second % whole < silent else FAST for second in range(seconds)]
 
 
-@pytest.mark.parametrize(("silent", "whole"), [(1, 2), (1, 3), (2, 3), (2, 4), (3, 6), (4, 8), (1, 5), (7, 9)])
+FLAPS = [
+    (1, 2),
+    (1, 3),
+    (2, 3),
+    (2, 4),
+    (3, 6),
+    (4, 8),
+    (1, 5),
+    (7, 9),
+    (10, 12),
+    (14, 15),
+    (10, 20),
+    (19, 20),
+    (5, 20),
+]
+"""Silent seconds of how many; some are silent for longer than a line that died at last is called flapping."""
+
+
+@pytest.mark.parametrize(("silent", "whole"), FLAPS)
 def test_a_flapping_line_is_one_event_with_its_count(silent: int, whole: int) -> None:
     """Also one that flaps between the rounds: with one silent round of two it was neither down nor up."""
     found = changes([FAST, *duty(silent, whole, 600)])
@@ -86,6 +104,10 @@ def test_a_flapping_line_that_is_steady_again_says_so_once_with_the_whole_count(
     gone = changes([*rounds, *[None] * 60])
     assert [one.state for _, one in gone][-2:] == [FLAPPING, DOWN]
     assert gone[-1][0] <= len(rounds) + 10, "a line that died at last is not called flapping for long"
+    rounds = [FAST, *duty(19, 20, 120)]
+    gone = changes([*rounds, *[None] * 60])
+    assert [one.state for _, one in gone][-2:] == [FLAPPING, DOWN]
+    assert gone[-1][0] <= len(rounds) + 35, "nor is one that was silent for long each time"
 
 
 def test_a_lost_packet_of_a_lone_path_is_no_flap() -> None:

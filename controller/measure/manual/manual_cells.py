@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,8 @@ MOST_MBPS = 2_402.0
 """What the fastest radio of a school's device carries: two streams of Wi-Fi 6 in 160 MHz."""
 TOLERATED = timedelta(minutes=5)
 """So far a device's clock may be ahead."""
+EARLIEST = datetime(2019, 12, 1, tzinfo=UTC)
+"""Before that month, when the GIGA School programme was decided, no pupil had a device of their own."""
 UNITS: Mapping[str, float] = MappingProxyType(
     {
         **dict.fromkeys(("bps", "bit/s", "b/s"), 1e-6),
@@ -32,6 +33,8 @@ _TIME = re.compile(
     r"([0-9]{4})[-/年]([0-9]{1,2})[-/月]([0-9]{1,2})日?(?:T| {1,3})"
     r"([0-9]{1,2})[:時]([0-9]{1,2})分?(?::([0-9]{2}))?(Z|[+-][0-9]{2}:[0-9]{2})?"
 )
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+"""Full-width signs, as they are without it. No other letter is read as a digit: 93.5² is no 93.52."""
 _EXAMPLE = "93.5 Mbps"
 _TIME_EXAMPLE = "2026-11-20 15:40"
 
@@ -47,7 +50,7 @@ def read_rate_mbps(cell: Cell, unit: str | None) -> float:
     Raises:
         CellRefused: it is none, has no unit, or is none that a device can have measured.
     """
-    text = unicodedata.normalize("NFKC", read_plain_text(cell)).strip()
+    text = read_plain_text(cell).translate(_FULL_WIDTH).strip()
     found = _RATE.fullmatch(text)
     if found is None:
         message = f"{shorten_value(text)} is no measured rate; write a number above zero, e.g. {_EXAMPLE}"
@@ -77,9 +80,9 @@ def read_moment_of_test(cell: Cell, zone: ZoneInfo, now: datetime) -> datetime:
     """Return when something was measured; without an offset it is meant in the city's zone.
 
     Raises:
-        CellRefused: it is no time, or one to come.
+        CellRefused: it is no time, one to come, or of before there were devices.
     """
-    text = unicodedata.normalize("NFKC", read_plain_text(cell)).strip()
+    text = read_plain_text(cell).translate(_FULL_WIDTH).strip()
     found = _TIME.fullmatch(text)
     if found is None:
         message = f"{shorten_value(text)} is no time; write day and time, e.g. {_TIME_EXAMPLE}"
@@ -92,6 +95,9 @@ def read_moment_of_test(cell: Cell, zone: ZoneInfo, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         message = f"{shorten_value(text)} is no time that there is; write day and time, e.g. {_TIME_EXAMPLE}"
         raise CellRefused(message) from None
+    if moment < EARLIEST:
+        message = f"{moment:%Y-%m-%d %H:%M} is before pupils had devices ({EARLIEST:%Y-%m}); write when it was"
+        raise CellRefused(message)
     if moment > now + TOLERATED:
         message = f"{moment:%Y-%m-%d %H:%M} is to come (it is {now.astimezone(zone):%Y-%m-%d %H:%M}); write when it was"
         raise CellRefused(message)

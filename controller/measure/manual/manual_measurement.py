@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from controller.importing.cell_values import simplify_name
+
 
 @dataclass(frozen=True, slots=True)
 class ManualMeasurement:
@@ -24,8 +26,14 @@ class ManualMeasurement:
 
     @property
     def key(self) -> tuple[str, str, datetime, str]:
-        """What makes a record one: its school, place, time and device."""
-        return self.school, self.place, self.at, self.device
+        """What makes a record one: its school, place, time and device, however the two names are written.
+
+        >>> at = datetime(2026, 11, 20, 15, 40)
+        >>> one = ManualMeasurement("as-e04", "ガイド室 1", at, "GIGA-1", 88, 40, "a.csv:2")
+        >>> one.key == replace(one, place="ｶﾞｲﾄﾞ室1", device="giga-1").key
+        True
+        """
+        return self.school, simplify_name(self.place), self.at, simplify_name(self.device)
 
     @property
     def figures(self) -> tuple[float, float]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from controller.errors import TsunaguError
 from controller.measure.manual.manual_measurement import ManualMeasurement
-from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.storage.sqlite import open_store
 
 _COLUMNS = "school, place, at, device, download_mbps, upload_mbps, source"
@@ -55,9 +54,9 @@ def keep_manual_measurements(
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-    except sqlite3.Error as error:
-        message = f"{file}: the records cannot be kept: {error}"
-        raise TsunaguError(message) from None
+    except UNREADABLE as error:
+        what = f"{file}: the records cannot be kept"
+        raise explain_unreadable(what, error) from None
     return ImportResult(len(new), len(records) - len(new) - len(corrected), corrected)
 
 
@@ -71,9 +70,9 @@ def read_manual_measurements(file: Path) -> list[ManualMeasurement]:
     try:
         with closing(open_store(file, MEASUREMENT_STORE)) as connection:
             return sorted(_read(connection), key=lambda one: (one.school, one.at, one.place, one.device))
-    except sqlite3.Error as error:
-        message = f"{file}: the records cannot be read: {error}"
-        raise TsunaguError(message) from None
+    except UNREADABLE as error:
+        what = f"{file}: the records cannot be read"
+        raise explain_unreadable(what, error) from None
 
 
 def _read(connection: sqlite3.Connection) -> list[ManualMeasurement]:

@@ -83,6 +83,7 @@ class _Header:
     columns: Mapping[ManualColumn, int]
     units: Mapping[ManualColumn, str]
     shown: Mapping[ManualColumn, str]
+    written: Mapping[int, str]
 
 
 def read_manual_table(path: Path, city: City, now: datetime, told: TextEncoding | None = None) -> ManualTable:
@@ -164,7 +165,10 @@ def _read_header(line: TableLine, path: Path) -> _Header:
             message = f"there is no column for the {column.value}: write the header {one} (also: {', '.join(others)})"
             problems.add(origin, "", message + meant)
     problems.refuse(f"{path}: its columns are not those of speed tests; nothing was imported:")
-    return _Header(len(line.cells), columns, units, {column: _show(line.cells[at]) for column, at in columns.items()})
+    written = {at: line.cells[at].strip() for at in columns.values()}
+    return _Header(
+        len(line.cells), columns, units, {column: _show(written[at]) for column, at in columns.items()}, written
+    )
 
 
 class _RecordReader:
@@ -185,6 +189,9 @@ class _RecordReader:
             message = f"this row has {len(line.cells)} cells, and the header {width}: leave no cell out"
             message = f'{message}, and put one that holds a comma in quotes ("...")'
             self._problems.append(Problem(origin, "", message))
+            return None
+        if all(line.cells[at].strip() == word for at, word in self._header.written.items()):
+            self._problems.append(Problem(origin, "", "the header stands here again; delete this row"))
             return None
         units = self._header.units
         school = self._read(line, origin, ManualColumn.SCHOOL, self._school)

@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from controller.errors import TsunaguError
-from controller.measure.measurement import Measurement, MeasurementKind
-from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
+from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.measure.schedule.day_plan import SlotKind, TestSlot
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.storage.sqlite import open_store
@@ -29,9 +29,13 @@ class SlotState(StrEnum):
 
 
 def find_slot_state(slot: TestSlot, measured: Iterable[Measurement], now: datetime) -> SlotState:
-    """Return what became of a slot: done where a download of its line was tested in it, whatever the test found."""
+    """Return what became of a slot: done where a download of its line was tested in it, whatever the test found.
+
+    A test that could not be made, because another one held the line or the program is missing, is none.
+    """
     if any(
         one.result.kind is MeasurementKind.DOWNLOAD
+        and one.result.outcome is not ProbeOutcome.FAILED
         and (one.path.school, one.path.line) == (slot.school, slot.line)
         and slot.begins <= one.at < slot.ends
         for one in measured
@@ -78,17 +82,13 @@ def list_missed_slots(file: Path, since: datetime, until: datetime) -> list[Test
     try:
         with closing(open_store(file, MEASUREMENT_STORE)) as connection:
             rows = connection.execute(query, span).fetchall()
-    except sqlite3.Error as error:
-        message = f"{file}: the missed slots cannot be read: {error}"
-        raise TsunaguError(message) from None
-    return [
-        TestSlot(
-            school,
-            _LINES[line],
-            SlotKind(kind),
-            datetime.fromisoformat(begins),
-            datetime.fromisoformat(ends),
-            frozenset(),
-        )
-        for school, line, kind, begins, ends in rows
-    ]
+            return [_read_slot(row) for row in rows]
+    except UNREADABLE as error:
+        what = f"{file}: the missed slots cannot be read"
+        raise explain_unreadable(what, error) from None
+
+
+def _read_slot(row: Sequence[str]) -> TestSlot:
+    school, line, kind, *span = row
+    begins, ends = (datetime.fromisoformat(one) for one in span)
+    return TestSlot(school, _LINES[line], SlotKind(kind), begins, ends, frozenset())
