@@ -23,6 +23,7 @@ from controller.probe_agent.version import VERSION, parse_version
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "controller" / "probe_agent"
 UNIT = PACKAGE / "tsunagu-probe.service"
+USERS = PACKAGE / "tsunagu-probe.sysusers"
 NAME = "tsunagu-probe.pyz"
 _SHEBANG = b"#!/usr/bin/env -S python3 -I -S\n"
 _MAIN = "import sys\n\nfrom controller.probe_agent.command import main\n\nsys.exit(main(sys.argv[1:]))\n"
@@ -40,7 +41,12 @@ Description: probe of a school's lines
  Measures a school's lines, keeps what it measured while the monitor
  cannot be reached, and renews itself by signed files.
 """
-_AFTER = "#!/bin/sh\nset -e\nif [ -d /run/systemd/system ]; then systemctl daemon-reload; fi\n"
+_AFTER = """\
+#!/bin/sh
+set -e
+if command -v systemd-sysusers >/dev/null; then systemd-sysusers tsunagu-probe.conf; fi
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+"""
 
 
 def build_probe(version: str = VERSION) -> bytes:
@@ -91,6 +97,7 @@ def build_package(probe: bytes, version: str = VERSION) -> bytes:
         {
             f"usr/lib/tsunagu-probe/{NAME}": (probe, _PROGRAM),
             f"usr/lib/systemd/system/{UNIT.name}": (UNIT.read_bytes(), _FILE),
+            "usr/lib/sysusers.d/tsunagu-probe.conf": (USERS.read_bytes(), _FILE),
         }
     )
     parts = {"debian-binary": b"2.0\n", "control.tar.gz": control, "data.tar.gz": data}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -33,6 +34,7 @@ def main(words: list[str]) -> int:
     try:
         configuration = load_configuration(wanted.config)
         wanted.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_open_folder(wanted.state)
         match wanted.verb:
             case "run":
                 return _supervise(configuration, wanted.config, wanted.state)
@@ -51,6 +53,18 @@ def main(words: list[str]) -> int:
         tell(f"{error.filename or wanted.state}: {error.strerror or error}")
         return _FAILED
     return _GOOD
+
+
+def refuse_open_folder(state: Path) -> None:
+    """Refuse a folder that others can write into: versions that were verified are begun from there.
+
+    Raises:
+        ProbeProblem: it is another user's, or open to others.
+    """
+    found = state.stat()
+    if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        message = f"{state}: others may write there (mode {stat.S_IMODE(found.st_mode):04o}); chown it and chmod 700 it"
+        raise ProbeProblem(message)
 
 
 def open_stop() -> int:

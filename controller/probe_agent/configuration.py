@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ _MOST_PATHS = 256
 _LONGEST_NAME = 64
 _LONGEST_TEXT = 4_096
 _LONGEST_CA = 200_000
+_LONGEST_LABEL = 63
+_LEAST_LOOK = 0.1
+"""Seconds between looks for a newer version: none between them would be an attack on the source."""
 _REPEAT = "make it anew with 'tsunagu probe enrol'"
 
 
@@ -116,7 +121,7 @@ def load_configuration(path: Path) -> Configuration:
     """
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(path.stat().st_mode)
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             content = file.read(_MOST_BYTES + 1)
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror}); {_REPEAT} and put it there"
@@ -209,11 +214,50 @@ def _check_addresses(found: Configuration) -> None:
         _refuse("light.every_seconds", "at least 1")
     if not 0 < len(found.school) <= _LONGEST_NAME or not found.token.isascii() or " " in found.token or not found.token:
         _refuse("school and token", "what 'tsunagu probe enrol' wrote")
-    source = found.updates.source
-    if source and not source.startswith(("/", "https://")):
+    if found.light.dns_port and not _is_name(found.light.dns_name):
+        _refuse("light.dns_name", "a name such as www.example.jp")
+    if found.ca and not _are_certificates(found.ca):
+        _refuse("ca", "certificates in PEM (-----BEGIN CERTIFICATE-----)")
+    if found.updates.source:
+        _check_updates(found.updates)
+
+
+def _check_updates(updates: Updates) -> None:
+    source = updates.source
+    if not source.startswith(("/", "https://")):
         _refuse("updates.source", "an https address or a whole path")
-    if source and not found.updates.allowed_signers:
+    if not source.startswith("/") and not _is_file_address(source):
+        _refuse("updates.source", "the address of a file, such as https://monitor.example.jp/tsunagu-probe.pyz")
+    if not updates.allowed_signers:
         _refuse("updates.allowed_signers", "the key that signs releases")
+    if updates.every_seconds < _LEAST_LOOK:
+        _refuse("updates.every_seconds", f"at least {_LEAST_LOOK}")
+
+
+def _is_file_address(source: str) -> bool:
+    """Whether the name of the signature, which is this one with `.sig`, is of the same server, and a file's."""
+    try:
+        address = urlsplit(source)
+        port = address.port
+    except ValueError:
+        return False
+    plain = source.isascii() and " " not in source and not (address.query or address.fragment or "@" in address.netloc)
+    return plain and bool(address.hostname) and port != 0 and not address.path.endswith("/") and address.path != ""
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return all(0 < len(one.encode("idna")) <= _LONGEST_LABEL for one in name.rstrip(".").split("."))
+    except UnicodeError:
+        return False
+
+
+def _are_certificates(text: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_target(number: int, path: ProbedPath) -> None:

@@ -39,6 +39,7 @@ class MeasuringLoop:
         self._store = ResultStore(self.state / STORE, self.configuration.keep_results)
         self._sender = Sender(self.configuration, self.clock)
         self._said = ""
+        self._unkept: list[Result] = []
         self._throughput_due = self.timer() + self._spread(self.configuration.throughput.every_seconds)
 
     def work(self, parent: int) -> None:
@@ -68,16 +69,32 @@ class MeasuringLoop:
             try:
                 self._store.add(results)
             except sqlite3.Error as error:
-                self._say(f"{len(results)} results cannot be kept ({error}); is the disk full?")
+                self._unkept = results
+                self._say_unwritten(error)
 
     def send(self) -> Answer:
-        """Send what waits, the newest first, until all is sent or the monitor does not take it."""
+        """Send what waits, the newest first, until all is sent or the monitor does not take it.
+
+        What the disk did not take goes first, once: the present is told also while nothing can be kept.
+
+        Raises:
+            ProbeProblem: the file of results is damaged; the next start moves it aside.
+        """
+        try:
+            if self._unkept:
+                unkept, self._unkept = self._unkept, []
+                self._sender.send(unkept, self._describe_status())
+            return self._send_waiting()
+        except (sqlite3.Error, OSError) as error:
+            return Answer(Reception.LATER, self._say_unwritten(error))
+
+    def _send_waiting(self) -> Answer:
         answer = Answer(Reception.TAKEN)
         for _ in range(_MOST_BATCHES):
             waiting = self._store.take_newest(_BATCH)
             if not waiting:
                 break
-            status = ProbeStatus(self._store.count_waiting(), self._store.dropped, self._read_update_word())
+            status = self._describe_status()
             answer = self._sender.send([one for _, one in waiting], status)
             if answer.reception is Reception.LATER:
                 self._say(f"{answer.reason}; {status.waiting} results wait")
@@ -91,11 +108,27 @@ class MeasuringLoop:
         if lost:
             self._say(f"{lost} results are not wanted: {answer.reason}")
             self._store.count_dropped(lost)
-        elif answer.reception is Reception.TAKEN:
-            self._say("")
         self._store.remove([number for number, _ in waiting])
+        if answer.reception is Reception.TAKEN and not lost:
+            self._say("")
         if answer.reception is Reception.TAKEN:
             write_file(self.state / REPORTED, json.dumps({"run": self.run, "version": VERSION}).encode())
+
+    def _describe_status(self) -> ProbeStatus:
+        return ProbeStatus(self._store.count_waiting(), self._store.dropped, self._read_update_word())
+
+    def _say_unwritten(self, error: Exception) -> str:
+        """Say that the disk does not take what it should.
+
+        Raises:
+            ProbeProblem: the file of results is damaged.
+        """
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            message = f"{self.state / STORE} is damaged ({error}); the probe begins anew"
+            raise ProbeProblem(message) from None
+        reason = f"results cannot be written down ({error}); is the disk full?"
+        self._say(reason)
+        return reason
 
     def _say(self, text: str) -> None:
         """Tell what is wrong once, not in every round; and that it is over."""

@@ -18,6 +18,7 @@ from controller.telemetry.registry import METRICS
 
 _TIMEOUT_SECONDS = 20.0
 _MOST_ANSWER = 64 * 1024
+PROTOBUF = "application/x-protobuf"
 _LATER = frozenset({401, 403, 404, 408, 421, 425, 429})
 """Not the request's own fault: a token that is revoked or not known yet, a proxy set up wrongly, too much at once."""
 _OK, _CLIENT, _SERVER = 200, 400, 500
@@ -75,7 +76,8 @@ class Sender:
         try:
             connection.request("POST", "/v1/metrics", self._pack(results), self._write_headers(status))
             with connection.getresponse() as answer:
-                return _judge(answer.status, answer.read(_MOST_ANSWER))
+                kind = answer.headers.get_content_type()
+                return _judge(answer.status, kind, answer.read(_MOST_ANSWER))
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
             return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")
@@ -101,7 +103,7 @@ class Sender:
     def _write_headers(self, status: ProbeStatus) -> dict[str, str]:
         return {
             "Authorization": f"Bearer {self._configuration.token}",
-            "Content-Type": "application/x-protobuf",
+            "Content-Type": PROTOBUF,
             "Content-Encoding": "gzip",
             "User-Agent": f"tsunagu-probe/{VERSION}",
             "Tsunagu-Sent": f"{self._clock():.3f}",
@@ -111,7 +113,10 @@ class Sender:
         }
 
 
-def _judge(status: int, body: bytes) -> Answer:
+def _judge(status: int, kind: str, body: bytes) -> Answer:
+    if status == _OK and kind != PROTOBUF:
+        # A page of a proxy: who has not said so in OTLP's words has nothing of it.
+        return Answer(Reception.LATER, f"what answers is no monitor ({kind}); is the proxy before it set up?")
     if status == _OK:
         count, reason = read_refusal(body)
         return Answer(Reception.TAKEN, reason, count)

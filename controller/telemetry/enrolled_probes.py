@@ -25,8 +25,10 @@ from controller.telemetry.writer_tokens import read_private_file
 FILE_NAME = "enrolled-probes.json"
 SCHOOL_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 """An id of a school, as the policy writes it."""
-_MOST_BYTES = 2 * 1024 * 1024
+_MOST_BYTES = 4 * 1024 * 1024
 _MOST_PROBES = 10_000
+_KEPT_ENDED = 3
+"""How many ended tokens of a school stay in the list when it is enrolled anew."""
 _RANDOM_BYTES = 32
 _PATIENCE_SECONDS = 10.0
 
@@ -59,7 +61,7 @@ def find_enrolment_file(probe_token: Path) -> Path:
 
 
 def load_enrolled_probes(path: Path) -> tuple[EnrolledProbe, ...]:
-    """Every probe that was ever enrolled, the revoked ones too; none where there is no file.
+    """Every probe that is enrolled, and of each school the last ones that were revoked; none where there is no file.
 
     Raises:
         TokenRefused: the file is another user's, open to others, or damaged.
@@ -92,7 +94,7 @@ def enrol_probe(path: Path, school: str, token: str, now: datetime) -> None:
         TokenRefused: the list cannot be used or written.
     """
     made = EnrolledProbe(school=school, token_sha256=hash_token(token), enrolled_at=now)
-    _change(path, lambda probes: (*_revoke(probes, school, now), made))
+    _change(path, lambda probes: (*_drop_oldest(_revoke(probes, school, now), school), made))
 
 
 def revoke_probe(path: Path, school: str, now: datetime) -> bool:
@@ -112,6 +114,12 @@ def _revoke(probes: Sequence[EnrolledProbe], school: str, now: datetime) -> tupl
         one.model_copy(update={"revoked_at": now}) if one.school == school and one.revoked_at is None else one
         for one in probes
     )
+
+
+def _drop_oldest(probes: Sequence[EnrolledProbe], school: str) -> tuple[EnrolledProbe, ...]:
+    """Without the oldest of a school's probes: the list stays small enough to be read."""
+    kept = [one for one in probes if one.school == school][-_KEPT_ENDED:]
+    return tuple(one for one in probes if one.school != school or one in kept)
 
 
 def _change(path: Path, change: Callable[[Sequence[EnrolledProbe]], tuple[EnrolledProbe, ...]]) -> None:

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from controller.probe_agent.configuration import load_configuration
-from controller.telemetry.enrolled_probes import find_enrolment_file, load_enrolled_probes
+from controller.telemetry.enrolled_probes import (
+    enrol_probe,
+    find_enrolment_file,
+    load_enrolled_probes,
+    make_probe_token,
+)
 from controller.telemetry.probe_words import ProbeWord, find_word_file, save_probe_words
 from tests.cli.running import Done, here
 from tests.policies import SHIPPED
@@ -72,6 +77,9 @@ def test_another_enrolment_ends_the_first_and_one_that_cannot_be_written_does_no
 WRONG = {
     "no TLS": (("--monitor", "http://monitor.example.jp"), "expected an https address"),
     "half of updates": (("--updates-from", "/srv/probe.pyz"), "belong together"),
+    "a certificate that is none": (("--ca", "KEY"), "ca: expected certificates"),
+    "half a key": (("--updates-from", "/srv/probe.pyz", "--release-key", "HALF"), "is no public key"),
+    "a server without a file": (("--updates-from", "https://a.example.jp", "--release-key", "WHOLE"), "updates.source"),
     "a private key": (("--updates-from", "/srv/probe.pyz", "--release-key", "KEY"), "is no public key"),
 }
 
@@ -81,7 +89,10 @@ def test_a_wish_that_no_probe_would_take_is_refused(
     tmp_path: Path, enrolments: Path, words: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "KEY").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n", "ascii")
-    given = [str(tmp_path / "KEY") if one == "KEY" else one for one in words]
+    whole = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 42 + "A"
+    (tmp_path / "WHOLE").write_text(f"ssh-ed25519 {whole} release\n", "ascii")
+    (tmp_path / "HALF").write_text(f"ssh-ed25519 {whole[:40]} release\n", "ascii")
+    given = [str(tmp_path / one) if one in {"KEY", "HALF", "WHOLE"} else one for one in words]
     done = run(*BEGIN, *given, "-o", str(tmp_path / "probe.json"))
     assert done.code == 1
     assert message in done.errors
@@ -107,3 +118,13 @@ def test_the_list_says_version_clock_and_last_word_in_both_languages(tmp_path: P
     again = run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED))
     assert again.code == 1
     assert "has no probe that could be revoked" in again.errors
+
+
+def test_the_probe_of_a_school_that_was_closed_can_be_revoked(enrolments: Path) -> None:
+    """The policy has it no more; its token is still out there."""
+    enrol_probe(enrolments, "as-e99", make_probe_token(), datetime.now(UTC))
+    assert run("probe", "revoke", "as-e99", "--policies", str(SHIPPED)).code == 0
+    assert [one.revoked_at is None for one in load_enrolled_probes(enrolments)] == [False]
+    unknown = run("probe", "revoke", "as-e98", "--policies", str(SHIPPED))
+    assert unknown.code == 1
+    assert "there is no school" in unknown.errors

@@ -25,13 +25,18 @@ class Source(TlsServer):
 
     files: dict[str, bytes]
     short = 0
+    elsewhere = ""
 
 
 class Answering(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Source)
         content = self.server.files.get(self.path)
-        self.send_response(404 if content is None else 200)
+        if self.server.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", self.server.elsewhere)
+        else:
+            self.send_response(404 if content is None else 200)
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()
         whole = content or b""
@@ -93,3 +98,9 @@ def test_who_is_not_there_or_not_known_is_unreachable(source: Source, key: Relea
     found = build(source, key, certificate)
     gone = replace(found, updates=replace(found.updates, source=f"https://{ADDRESS}:1/probe.pyz"))
     assert name_refusal(gone) is UpdateWord.UNREACHABLE
+
+
+@pytest.mark.parametrize("elsewhere", ["file:///etc/passwd", "http://127.0.0.1/probe.pyz", "/probe.pyz"])
+def test_nobody_is_followed_elsewhere(source: Source, key: ReleaseKey, certificate: Path, elsewhere: str) -> None:
+    source.elsewhere = elsewhere
+    assert name_refusal(build(source, key, certificate)) is UpdateWord.UNREACHABLE

@@ -74,6 +74,14 @@ WRONG = {
     "true as a number": (change(light={"echoes": True}), "light.echoes: expected"),
     "an update without a key": (change(updates={"source": "/x"}), "updates.allowed_signers"),
     "an update in the clear": (change(updates={"source": "http://x", "allowed_signers": "k"}), "updates.source"),
+    "no certificate": (change(ca="hello"), "ca: expected certificates in PEM"),
+    "a certificate in another script": (change(ca="\u8a3c\u660e\u66f8"), "ca: expected certificates in PEM"),
+    "half a name": (change(light={"dns_port": 53, "dns_name": "a..jp"}), "light.dns_name: expected a name"),
+    "too long a name": (change(light={"dns_port": 53, "dns_name": "a" * 64}), "light.dns_name: expected a name"),
+    "updates without a pause": (
+        change(updates={"source": "/x", "allowed_signers": "k", "every_seconds": 0}),
+        "updates.every_seconds: expected at least",
+    ),
     "a newline in a signer": (change(updates={"allowed_signers": "a\nb"}), "updates.allowed_signers: expected a text"),
 }
 
@@ -82,6 +90,25 @@ WRONG = {
 def test_a_wrong_configuration_is_refused_by_its_field(content: bytes, message: str) -> None:
     with pytest.raises(ProbeProblem, match=message):
         parse_configuration(content)
+
+
+NO_FILES = (
+    "https://monitor.example.jp",  # its signature would be another server's: monitor.example.jp.sig
+    "https://monitor.example.jp:8443",
+    "https://monitor.example.jp:99999/probe.pyz",
+    "https://monitor.example.jp/folder/",
+    "https://monitor.example.jp/get?name=probe.pyz",
+    "https://user@monitor.example.jp/probe.pyz",
+    "https:///probe.pyz",
+    "https://[::1/probe.pyz",
+    "https://monitor.example.jp/\u7248.pyz",
+)
+
+
+@pytest.mark.parametrize("source", NO_FILES)
+def test_a_source_whose_signature_has_no_place_beside_it_is_refused(source: str) -> None:
+    with pytest.raises(ProbeProblem, match=r"updates\.source: expected the address of a file"):
+        parse_configuration(change(updates={"source": source, "allowed_signers": "k"}))
 
 
 @given(st.binary(max_size=300))

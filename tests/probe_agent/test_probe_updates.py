@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from controller.lab.state.processes import signal_process
 from controller.probe_agent.configuration import Configuration
 from controller.probe_agent.updating.fetch_update import NotUpdated, check_release, fetch_update
 from controller.probe_agent.updating.slots import MOST_STARTS, Slots, UpdateWord, load_slots, save_slots
+from controller.probe_agent.updating.supervisor import Supervisor
 from controller.telemetry.probe_words import UPDATE_WORDS
 from tests.monitoring.running import Running, until
 from tests.probe_agent.scene import Installed, ReleaseKey, broken_release, configure, enrol, row, updates
+from tests.started_processes import find_processes
 from tools.make_probe import build_probe
 
 
@@ -114,6 +123,10 @@ def same_version(scene: Scene) -> None:
     scene.key.publish(scene.source, build_probe("1.0.0"))
 
 
+def same_version_in_other_digits(scene: Scene) -> None:
+    scene.key.publish(scene.source, build_probe("01.0.00"))
+
+
 BAD = {
     other_key: UpdateWord.WRONG_KEY,
     other_namespace: UpdateWord.WRONG_KEY,
@@ -123,6 +136,7 @@ BAD = {
     signature_missing: UpdateWord.UNREACHABLE,
     older_version: UpdateWord.OLDER,
     same_version: UpdateWord.NONE,
+    same_version_in_other_digits: UpdateWord.NONE,
 }
 
 
@@ -152,22 +166,77 @@ def test_a_signature_of_another_file_is_none(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"active": "../x"}', '{"active": "a", "trial": "a"}', '{"refused": {"0": "?"}}']
+    "text",
+    [
+        *("", "[]", "{", '{"active": "../x"}', '{"active": "a", "trial": "a"}', '{"refused": {"0": "?"}}'),
+        *('{"refused": {"0": []}}', '{"refused": {"0": {}}}', '{"word": "\u3042"}', '{"word": []}', '{"active": []}'),
+        *('{"version": "x"}', '{"active": "a"}', '{"active": "a", "version": "1.0"}', '{"trial": "a"}'),
+        *('{"trial": "a", "trial_version": "?"}', '{"version": "9.9.9"}'),
+    ],
 )
 def test_slots_that_cannot_be_read_mean_the_installed_version(tmp_path: Path, text: str) -> None:
-    (tmp_path / "slots.json").write_text(text, encoding="ascii")
+    (tmp_path / "slots.json").write_text(text, encoding="utf-8")
     assert load_slots(tmp_path) == Slots()
 
 
 def test_a_trial_that_the_machine_did_not_survive_ends_after_some_starts(scene: Scene, running: Running) -> None:
     scene.installed.install(scene.configure(running.port, confirm=60))
     scene.key.publish(scene.source, build_probe("1.0.0"))  # nothing newer is there
-    scene.installed.state.mkdir()
+    scene.installed.state.mkdir(mode=0o700)
     slots = Slots().begin_trial("1.0.1", "0" * 64)
     save_slots(scene.installed.state, replace(slots, starts=MOST_STARTS))
     with scene.installed.running():
         until(lambda: row(running)["update"] == "not-reported" and row(running)["version"] == "1.0.0")
     assert load_slots(scene.installed.state).trial == ""
+
+
+@contextmanager
+def supervised(supervisor: Callable[[int], Supervisor]) -> Iterator[None]:
+    """A supervisor in a thread of this process."""
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=supervisor(reading).supervise)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.close(writing)
+        thread.join(30)
+        os.close(reading)
+    assert not thread.is_alive()
+
+
+def test_what_another_start_reported_speaks_for_no_version_on_trial(scene: Scene) -> None:
+    """A supervisor that starts with its machine gets the number that it had before."""
+    scene.installed.install(scene.configure(confirm=0.5))
+    state = scene.installed.state
+    state.mkdir(mode=0o700)
+    (state / "a.pyz").write_bytes(broken_release("2.0.0", DEAD["it lives and does not report"]))
+    save_slots(state, Slots().begin_trial("2.0.0", "0" * 64))
+    before = {"run": f"{os.getpid()}-1", "version": "1.0.0"}
+    (state / "reported.json").write_text(json.dumps(before), "ascii")
+    config, program = scene.installed.folder / "probe.json", scene.installed.program
+    with supervised(
+        lambda stop: Supervisor(scene.configure(confirm=0.5), config, state, program, stop, time.monotonic)
+    ):
+        until(lambda: load_slots(state).trial == "")
+    assert load_slots(state).word == UpdateWord.NOT_REPORTED
+
+
+def test_a_source_that_never_ends_does_not_keep_the_probe_from_beginning_anew(scene: Scene) -> None:
+    os.mkfifo(scene.source)
+    scene.installed.install(scene.configure())
+    state, program = scene.installed.state, scene.installed.program
+    state.mkdir(mode=0o700)
+    config = scene.installed.folder / "probe.json"
+
+    def build(stop: int) -> Supervisor:
+        return Supervisor(scene.configure(), config, state, program, stop, time.monotonic, look_seconds=0.5)
+
+    with supervised(build):
+        until(lambda: find_processes(str(program), "fetch") != [])
+        [measuring] = find_processes(str(program), "measure")
+        assert signal_process(measuring, signal.SIGKILL)
+        until(lambda: find_processes(str(program), "measure") not in ([], [measuring]))
 
 
 def test_the_monitor_knows_every_word_of_an_update() -> None:

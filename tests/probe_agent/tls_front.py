@@ -58,6 +58,7 @@ def tls_front(namespace: str, address: str, port: int, monitor: int, certificate
                 answer = behind.getresponse()
                 content = answer.read()
             self.send_response(answer.status)
+            self.send_header("Content-Type", answer.headers["Content-Type"])
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

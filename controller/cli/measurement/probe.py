@@ -139,14 +139,18 @@ def revoke(
 ) -> None:
     """End the token of a school's probe: from now on the monitor does not take its results."""
     speak(lang)
-    _, found = _find_school(policies, school)
-    if not revoke_probe(_find_enrolments(policies), found.id, datetime.now(UTC)):
-        message = f"{found.id} has no probe that could be revoked; see: tsunagu probe list"
-        raise ProbeRefused(message)
+    enrolments, now = _find_enrolments(policies), datetime.now(UTC)
+    revoked = school
+    # By its id first, as the list has it: also of a school that was closed, and is in the policy no more.
+    if not revoke_probe(enrolments, school, now):
+        revoked = _find_school(policies, school)[1].id
+        if not revoke_probe(enrolments, revoked, now):
+            message = f"{revoked} has no probe that could be revoked; see: tsunagu probe list"
+            raise ProbeRefused(message)
     if as_json:
-        say_json(ProbeRevokedDocument(school=found.id, revoked=True))
+        say_json(ProbeRevokedDocument(school=revoked, revoked=True))
         return
-    print_message("probe.revoked", school=found.id)
+    print_message("probe.revoked", school=revoked)
 
 
 def _find_school(policies: Path, name: str) -> tuple[City, School]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -109,8 +111,26 @@ def _build_updates(wishes: EnrolmentWishes) -> Updates:
         message = "--updates-from and --release-key belong together: where newer versions are, and whose they must be"
         raise ProbeRefused(message)
     words = read_input_text(wishes.release_key).split()
-    if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):  # noqa: PLR2004 kind and key
+    if not _is_public_key(words):
         message = f"{wishes.release_key}: is no public key of OpenSSH (ssh-ed25519 AAAA...); name the .pub file"
         raise ProbeRefused(message)
     signers = f'{PRINCIPAL} namespaces="tsunagu-probe" {words[0]} {words[1]}'
     return Updates(source=wishes.updates, principal=PRINCIPAL, allowed_signers=signers)
+
+
+def _is_public_key(words: Sequence[str]) -> bool:
+    """Whether words begin with a kind of key and a key of that kind (RFC 4253, 6.6); half a key is none."""
+    if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):  # noqa: PLR2004 kind and key
+        return False
+    try:
+        left = base64.b64decode(words[1], validate=True)
+    except ValueError:
+        return False
+    parts: list[bytes] = []
+    while left:
+        length = int.from_bytes(left[:4])
+        parts.append(left[4 : 4 + length])
+        if len(left) < 4 + length:
+            return False
+        left = left[4 + length :]
+    return len(parts) > 1 and parts[0] == words[0].encode()

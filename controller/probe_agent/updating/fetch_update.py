@@ -64,7 +64,7 @@ def fetch_update(configuration: Configuration, running: str, refused: Mapping[st
     release = check_release(
         content, _read_source(source + SIGNATURE, configuration.ca, _MOST_SIGNATURE), configuration.updates
     )
-    if release.version == running:
+    if parse_version(release.version) == parse_version(running):
         raise NotUpdated(UpdateWord.NONE, f"{source} holds {running}, which runs")
     if parse_version(release.version) < parse_version(running):
         raise NotUpdated(UpdateWord.OLDER, f"{source} holds {release.version}, which is older than {running}")
@@ -103,6 +103,8 @@ def _is_signed(content: bytes, signature: bytes, updates: Updates) -> bool:
             raise NotUpdated(UpdateWord.UNREACHABLE, "ssh-keygen is missing; apt-get install openssh-client") from None
         except (subprocess.TimeoutExpired, BrokenPipeError):
             return False
+    if done.returncode:
+        tell(f"ssh-keygen says: {done.stderr.decode('utf-8', 'replace').strip() or done.returncode}")
     return done.returncode == 0
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from controller.probe_agent.problems import tell
+from controller.probe_agent.version import VERSION, parse_version
 
 STATE = "slots.json"
 INSTALLED, SLOTS = "installed", ("a", "b")
@@ -88,7 +89,10 @@ def load_slots(state: Path) -> Slots:
     except (OSError, ValueError, TypeError, RecursionError):
         tell(f"{state / STATE} cannot be read: the installed version runs")
         return Slots()
-    return slots if _is_sound(slots) else Slots()
+    if not _is_sound(slots):
+        tell(f"{state / STATE} is damaged: the installed version runs")
+        return Slots()
+    return slots
 
 
 def save_slots(state: Path, slots: Slots) -> None:
@@ -102,13 +106,25 @@ def save_slots(state: Path, slots: Slots) -> None:
 
 
 def _is_sound(slots: Slots) -> bool:
-    texts = (slots.version, slots.trial_version, slots.trial_digest, slots.word)
     return (
         slots.active in (INSTALLED, *SLOTS)
         and slots.trial in ("", *SLOTS)
         and (slots.trial != slots.active)
-        and all(isinstance(one, str) for one in texts)
+        and _is_version(slots.version, needed=slots.active != INSTALLED)
+        and _is_version(slots.trial_version, needed=slots.trial != "")
+        and isinstance(slots.trial_digest, str)
         and isinstance(slots.starts, int)
+        and slots.word in list(UpdateWord)
         and isinstance(slots.refused, dict)
-        and set(slots.refused.values()) <= set(UpdateWord)
+        and all(word in list(UpdateWord) for word in slots.refused.values())
     )
+
+
+def _is_version(text: object, *, needed: bool) -> bool:
+    if not isinstance(text, str) or bool(text) != needed:
+        return False
+    try:
+        parse_version(text or VERSION)
+    except ValueError:
+        return False
+    return True

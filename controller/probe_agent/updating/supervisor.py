@@ -7,6 +7,7 @@ one counts once it has reported to the monitor; until then it is on trial, and t
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import subprocess
 import sys
@@ -34,7 +35,10 @@ FOUND_UPDATE, NO_UPDATE = 0, 3
 
 @dataclass
 class Supervisor:
-    """One supervisor. `stop` can be read from once it shall end; `timer` never goes back."""
+    """One supervisor. `stop` can be read from once it shall end; `timer` never goes back.
+
+    A look for a newer version has `look_seconds`: meanwhile nobody begins a probe anew that ended.
+    """
 
     configuration: Configuration
     path: Path
@@ -42,8 +46,8 @@ class Supervisor:
     installed: Path
     stop: int
     timer: Callable[[], float]
+    look_seconds: float = 300.0
     _short: int = field(default=0, init=False)
-    _starts: int = field(default=0, init=False)
 
     def supervise(self) -> None:
         """Run the probe until `stop`."""
@@ -51,8 +55,8 @@ class Supervisor:
         while True:
             slots = self._prepare()
             began = self.timer()
-            self._starts += 1
-            run = f"{os.getpid()}-{self._starts}"
+            # Of chance: what an earlier start reported, before the machine went down, speaks for no other version.
+            run = secrets.token_hex(8)
             child = self._begin(slots, run)
             try:
                 ended = self._watch(child, slots, run)
@@ -140,12 +144,16 @@ class Supervisor:
         return isinstance(found, dict) and found.get("run") == run
 
     def _look_for_update(self) -> bool:
-        """Look at the source, in a process of its own; whether a newer version is to be tried."""
+        """Look at the source, in a process of its own that has its time; whether a newer version is to be tried."""
         self._update_due = self.timer() + self.configuration.updates.every_seconds
         looking = self._run(self.installed, "fetch")
         try:
-            select.select([self.stop, (ended := os.pidfd_open(looking.pid))], [], [])
-            os.close(ended)
+            ended = os.pidfd_open(looking.pid)
+            try:
+                if not select.select([self.stop, ended], [], [], self.look_seconds)[0]:
+                    tell(f"{self.configuration.updates.source} was not read in {self.look_seconds:.0f} s")
+            finally:
+                os.close(ended)
         finally:
             _end(looking)
         return looking.returncode == FOUND_UPDATE

@@ -19,6 +19,9 @@ from controller.telemetry.enrolled_probes import (
     revoke_probe,
 )
 from controller.telemetry.registry import DAY, LINE_UP, TELEMETRY_DROPPED, EventKind, Writer
+from monitoring.city_state.known_names import KnownNames
+from monitoring.ingest.arrival import Arrival
+from monitoring.ingest.otlp_decoder import decode_request
 from monitoring.ingest.sender_tokens import SchoolProbeTokens
 from tests.monitoring.feed import event, metrics
 from tests.monitoring.running import TOKENS, Running, monitor, until
@@ -95,6 +98,36 @@ def test_version_clock_and_last_word_are_shown_and_survive_a_kill(running: Runni
     assert abs(row["heard_at"] - now) < 30
     with monitor(tmp_path / "other.db") as second:
         until(lambda: any(one["version"] == "1.2.3" for one in second.json("/api/probes")["probes"]))
+
+
+def test_it_speaks_for_no_other_sender_s_clock() -> None:
+    moment = time.time()
+    request = metrics([(LINE_UP, 1.0, {"school": OWN, "line": "primary"})], moment)
+    [resource] = request.resource_metrics
+    resource.resource.attributes.add(key="service.instance.id").value.string_value = f"probe-{OTHER}"
+    names = KnownNames(frozenset({OWN, OTHER}), frozenset(), frozenset({"primary"}), {})
+    told = {
+        school: decode_request(
+            "metrics", request.SerializeToString(), Arrival(Writer.PROBE, names, moment, school, 90.0)
+        )
+        for school in (OWN, "")
+    }
+    assert told[OWN].skews == {f"probe/{OWN}": 90.0}
+    assert [one.sender for one in told[OWN].values] == [f"probe/{OWN}"]
+    assert told[""].skews == {f"probe/probe-{OTHER}": 90.0}  # the controller's own probes name themselves
+
+
+def test_a_list_keeps_of_each_school_the_last_that_ended(tmp_path: Path) -> None:
+    """Also of one that is enrolled again and again: a list that grows beyond what is read would let nobody in."""
+    path = find_enrolment_file(tmp_path / "probe")
+    other = enrol(OTHER, path=path)
+    for hour in range(6):
+        last = enrol(OWN, NOW + timedelta(hours=hour), path)
+    kept = [one for one in load_enrolled_probes(path) if one.school == OWN]
+    assert [one.enrolled_at for one in kept] == [NOW + timedelta(hours=hour) for hour in (2, 3, 4, 5)]
+    assert [one.revoked_at is None for one in kept] == [False, False, False, True]
+    tokens = SchoolProbeTokens(path)
+    assert (tokens.find_school(last), tokens.find_school(other)) == (OWN, OTHER)
 
 
 def test_a_list_that_is_damaged_lets_nobody_in(tmp_path: Path) -> None:
