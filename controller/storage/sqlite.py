@@ -31,7 +31,10 @@ _LEAST_BYTES = 512
 """Of the smallest page that a database can have."""
 _MAGIC, _HEADER_BYTES, _OWNER_AT = b"SQLite format 3\0", 100, 68
 """The beginning of every database, and where in it the application id stands (SQLite's file format, 1.3)."""
+_PAGE_BYTES, _TABLE_PAGES = 4096, (5, 13)
+"""Of a page as this program's stores have it; what the first byte of one of a table says (the same, 1.6)."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_BLOCK_BYTES = 1024 * 1024
 _LEFT = "It was left as it is"
 
 
@@ -40,6 +43,7 @@ class StoreFormat:
     """What a program's stores are. `name` is for people; `advice` says what they can do about a file that is none.
 
     Before stores had an application id they were of the format `unstamped`, and had the tables `unstamped_tables`.
+    By `inside`, which stands in every store that holds something, one is known whose first page is destroyed.
     Every opening looks through the whole file for damage if it has at most `checked_bytes` (None: whatever it has).
     """
 
@@ -50,6 +54,7 @@ class StoreFormat:
     unstamped_tables: frozenset[str]
     advice: str
     checked_bytes: int | None = None
+    inside: bytes = b""
 
     @property
     def newest(self) -> int:
@@ -192,6 +197,8 @@ def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
         raise
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            if _is_own_without_beginning(path, store):
+                _refuse(path, "is damaged (its first page)", f"restore it from a backup; {store.advice}", ours=True)
             _refuse(path, "is no SQLite file", store.advice)
         problem = f"is damaged or cut short ({size} bytes: {error})"
         _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
@@ -207,6 +214,27 @@ def _is_own(path: Path, store: StoreFormat) -> bool:
         header = file.read(_HEADER_BYTES)
     owner = header[_OWNER_AT : _OWNER_AT + 4]
     return header.startswith(_MAGIC) and owner == store.application_id.to_bytes(4, "big")
+
+
+def _is_own_without_beginning(path: Path, store: StoreFormat) -> bool:
+    """Whether a file that does not begin as a database does goes on as a store of this program's.
+
+    Its second page is a table's, and what stands in every such store stands in it. Read as in `_is_own`.
+    """
+    if not store.inside:
+        return False
+    with path.open("rb") as file:
+        file.seek(_PAGE_BYTES)
+        block = file.read(_BLOCK_BYTES)
+        if block[:1] not in [bytes([kind]) for kind in _TABLE_PAGES]:
+            return False
+        before = b""
+        while block:
+            if store.inside in before + block:
+                return True
+            before = block[-len(store.inside) :]
+            block = file.read(_BLOCK_BYTES)
+    return False
 
 
 @dataclass(frozen=True)

@@ -313,7 +313,16 @@ MONITOR_STORE_FAULT = Metric(
     "tsunagu.monitor.store.fault",
     InstrumentKind.GAUGE,
     "{fault}",
-    "1: the last time something could not be kept in the monitor's store, or read from it, 0: all well",
+    "1: something cannot be kept in the monitor's store, read from it or tidied up in it, 0: all well",
+    (),
+    fresh=MINUTE,
+    writers=NOBODY,
+)
+MONITOR_PAGE_FAULT = Metric(
+    "tsunagu.monitor.page.fault",
+    InstrumentKind.GAUGE,
+    "{fault}",
+    "1: the last time the pages could not be told what changed, 0: all well",
     (),
     fresh=MINUTE,
     writers=NOBODY,

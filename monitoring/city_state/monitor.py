@@ -41,6 +41,10 @@ ROLLOUT_SECONDS = 0.5
 LOOK_AGAIN_SECONDS = 1.0
 """How often every tile is looked at: one also changes by nothing coming in."""
 
+BROKEN_SECONDS = 5.0
+"""For so long pages wait for a turn that does not break off; then they begin anew."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
 
 class ClockView(TypedDict):
     """When anything was last heard, None where nothing ever was; and the senders whose clocks are wrong."""
@@ -64,8 +68,11 @@ class Monitor:
         self.rollouts = RolloutViews(queries.read_newest_rollouts(store, time.time()))
         self.stream = EventStream(self._everything)
         self.actions = OperatorActions(queries.read_operator_actions(store, MOST_ACTIONS))
-        self.store_fault: str | None = None
-        """Why something could not be read from the store, or kept in it the last time; None: all well."""
+        self._write_fault: str | None = None
+        self._lasting_fault: str | None = None
+        self.page_fault: str | None = None
+        """Why the pages could not be told the last time what changed; None: all well."""
+        self._broken_since: float | None = None
         self._writer = StoreWriter(store, kept)
         # All from the start: Prometheus sees a rise only from a value that it knows.
         self._refused: Counter[SeriesKey] = Counter(
@@ -77,6 +84,15 @@ class Monitor:
         self._shown_needs = self.build_needs()
         self._told_newest = self.present.newest
         self._looked = self._told_rollout = 0.0
+
+    @property
+    def store_fault(self) -> str | None:
+        """Why the store is not well; None: it is.
+
+        What could not be kept, e.g. on a full disk, is over with the next thing that is kept. What could not be read,
+        or is damaged, lasts until the monitor starts again, for what is kept meanwhile says nothing of that.
+        """
+        return self._lasting_fault or self._write_fault or self._writer.fault
 
     async def keep(self, batch: TelemetryBatch) -> Counter[str]:
         """Keep a batch; when it returns, it is on the disk. Gives what was not kept, by why.
@@ -129,8 +145,8 @@ class Monitor:
     def note_store_fault(self, error: sqlite3.Error) -> None:
         """Remember and log, once, that the store cannot be read."""
         text = f"{self.store.path.name}: {error}"
-        if text != self.store_fault:
-            self.store_fault = text
+        if text != self._lasting_fault:
+            self._lasting_fault = text
             logging.getLogger("tsunagu").warning(
                 "%s: cannot be read (%s); restart the monitor, which moves a damaged store aside",
                 self.store.path,
@@ -159,20 +175,39 @@ class Monitor:
         """Tell pages what changed, for ever."""
         while True:
             await asyncio.sleep(TURN_SECONDS)
+            now = time.monotonic()
             try:
-                self._turn(time.monotonic())
-            except Exception:
-                # Whatever it is: pages that are told nothing any more look like a city where nothing happens.
-                logging.getLogger("tsunagu").exception("a change could not be told to the pages")
+                self._turn(now)
+            except Exception as error:  # noqa: BLE001 whatever it is, see there
+                self._note_broken_turn(error, now)
+            else:
+                self.page_fault = self._broken_since = None
+
+    def _note_broken_turn(self, error: Exception, now: float) -> None:
+        """Log once why a turn broke off. Where it goes on so, pages begin anew, and see what then can be seen.
+
+        Pages that are told nothing any more would look like a city where nothing happens.
+        """
+        fault = f"{type(error).__name__}: {error}"
+        if fault != self.page_fault:
+            self.page_fault = fault
+            logging.getLogger("tsunagu").error("a change could not be told to the pages", exc_info=error)
+        if self._broken_since is None:
+            self._broken_since = now
+        elif now >= self._broken_since + BROKEN_SECONDS:
+            self._broken_since = now
+            self.stream.let_go()
 
     async def _write(self, batch: TelemetryBatch) -> KeptBatch:
         # Shielded: a sender that hangs up does not undo what is being written.
         try:
             kept = await asyncio.shield(asyncio.wrap_future(self._writer.submit(batch)))
         except sqlite3.Error as error:
-            self.store_fault = f"{self.store.path.name}: {error}"
+            self._write_fault = f"{self.store.path.name}: {error}"
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+                self.note_store_fault(error)
             raise
-        self.store_fault = None
+        self._write_fault = None
         return kept
 
     def close(self) -> None:

@@ -295,7 +295,8 @@ def _size(metric: wire.Metric) -> int:
 
 def _process(resource: Resource) -> str:
     found = read_texts(resource.attributes)
-    return (found.get("service.instance.id") or found.get("service.name", ""))[:LONGEST_NAME]
+    # People read it, and so do Prometheus and the page: a name of hidden characters would pass for another one.
+    return clean_text(found.get("service.instance.id") or found.get("service.name", ""), LONGEST_NAME)
 
 
 _DECODERS: Mapping[str, tuple[Callable[[Any, Arrival], TelemetryBatch], type[Message]]] = {

@@ -80,9 +80,9 @@ async def _take(
         return _refuse(request, "the store does not keep up or cannot be written", 503, {"Retry-After": "1"})
     except ClientDisconnect:
         return Response(status_code=400)
-    if batch.refused:
+    if batch.refused.total():  # a metric without points is nothing that was refused
         monitor.refuse(signal, "unknown")
-    elif batch.foreign:
+    elif batch.foreign.total():
         monitor.refuse(signal, FOREIGN)
     return answer_taken(signal, batch, _read_media_type(request))
 

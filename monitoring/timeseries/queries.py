@@ -6,6 +6,7 @@ import json
 import math
 
 from controller.telemetry.registry import DIRECTION, EventKind, Metric
+from controller.telemetry.units import find_range_fault
 from monitoring.timeseries.records import (
     CumulativeTotal,
     EventRecord,
@@ -13,6 +14,7 @@ from monitoring.timeseries.records import (
     OperatorAction,
     SpanRecord,
     add_up_totals,
+    can_be_time,
 )
 from monitoring.timeseries.retention import STEPS
 from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span, read_total
@@ -24,12 +26,21 @@ SPANS_SHOWN = 10_000
 
 
 def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
-    """The newest value of every gauge."""
+    """The newest value of every gauge.
+
+    What is damaged is none: a value that the metric cannot have is left out, and when it was heard is then not known.
+    """
     query = "SELECT metric, attributes, at, value, heard, since FROM latest JOIN series ON series.id = latest.series"
     return [
-        GaugeValue(key, at, value, heard=heard, since=since)
+        GaugeValue(
+            key,
+            at,
+            value,
+            heard=heard if can_be_time(heard) else 0.0,
+            since=since if can_be_time(since) else None,
+        )
         for metric, attributes, at, value, heard, since in store.rows(query)
-        if (key := parse_series_key(metric, attributes)) and math.isfinite(at + value + heard + since)
+        if (key := parse_series_key(metric, attributes)) and can_be_time(at) and find_range_fault(key[0], value) is None
     ]
 
 
@@ -54,7 +65,7 @@ def read_brown_outs(store: TimeSeriesStore) -> list[EventRecord]:
     """Of each line the newest event of a brown-out: its beginning or its end."""
     query = "SELECT MAX(at), kind, school, line, text FROM event WHERE kind IN (?, ?) GROUP BY school, line"
     rows = store.rows(query, str(EventKind.BROWN_OUT), str(EventKind.BROWN_OUT_OVER))
-    return [EventRecord(*row) for row in rows]
+    return [EventRecord(*row) for row in rows if can_be_time(row[0])]
 
 
 def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAction]:
@@ -63,7 +74,8 @@ def read_operator_actions(store: TimeSeriesStore, most: int) -> list[OperatorAct
         "SELECT id, at, kind, by, reason, need, school, line, since, starts, until, ends FROM operator_action "
         "ORDER BY at DESC, rowid DESC LIMIT ?"
     )
-    return [OperatorAction(*row) for row in store.rows(query, most)]
+    found = (OperatorAction(*row) for row in store.rows(query, most))
+    return [one for one in found if all(can_be_time(time) for time in (one.at, one.since, one.starts, one.until))]
 
 
 def read_newest_rollouts(store: TimeSeriesStore, until: float = math.inf) -> list[SpanRecord]:

@@ -15,6 +15,9 @@ from controller.errors import TsunaguError
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.registry import Metric
 
+_LAST_SECOND = 253_402_300_799.0
+"""Of the year 9999: no calendar goes beyond it."""
+
 OVERFLOWN: tuple[tuple[str, str], ...] = ((OVERFLOW, "true"),)
 
 SeriesAttributes = tuple[tuple[str, str], ...]
@@ -164,6 +167,15 @@ class KeptBatch:
     values: Sequence[GaugeValue] = ()
     spans: Sequence[SpanRecord] = ()
     refused: Counter[str] = field(default_factory=Counter)
+
+
+def can_be_time(seconds: float) -> bool:
+    """Whether a number is a time since 1970 that can be shown; what is damaged, or nonsense, is none.
+
+    >>> can_be_time(1_800_000_000.5), can_be_time(1e300), can_be_time(-1.0)
+    (True, False, False)
+    """
+    return 0 <= seconds <= _LAST_SECOND
 
 
 def add_up_totals(parts: Iterable[CumulativeTotal]) -> list[CumulativeTotal]:

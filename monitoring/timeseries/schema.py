@@ -113,6 +113,7 @@ TIME_SERIES_STORE = StoreFormat(
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
     advice="name another file with --store",
+    inside=b'[["school", "',  # the attributes of a series
 )
 
 ADD_SERIES = "INSERT INTO series (id, metric, attributes, school, line) VALUES (?, ?, ?, ?, ?)"

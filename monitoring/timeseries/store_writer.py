@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, Full, Queue
 from threading import Thread
@@ -33,7 +34,13 @@ class StoreWriter:
         self._queue: Queue[_Waiting | None] = Queue(WAITING)
         self._thread = Thread(target=self._work, name="store", daemon=True)
         self._next_roll_up = self._next_clear = 0.0
+        self._faults: dict[str, str] = {}
         self._thread.start()
+
+    @property
+    def fault(self) -> str | None:
+        """Why the store was not tidied up the last time; None: all well. It grows until it is."""
+        return next(iter(self._faults.copy().values()), None)
 
     def submit(self, batch: TelemetryBatch) -> Future[KeptBatch]:
         """Queue a batch; the future gives what was kept, when it is on the disk, or the error that kept it off.
@@ -90,15 +97,24 @@ class StoreWriter:
 
     def _keep_house(self) -> None:
         now = time.monotonic()
+        if now >= self._next_clear:
+            self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
+            self._try("the roll-up", lambda: roll_up(self._store, time.time()))
+            self._try("the deletion of what is old", lambda: delete_expired(self._store, time.time(), self._kept))
+        elif now >= self._next_roll_up:
+            self._next_roll_up = now + ROLL_UP_SECONDS
+            # Seconds fill quickly; minutes and hours can wait.
+            self._try("the roll-up of seconds", lambda: roll_up(self._store, time.time(), levels=1))
+
+    def _try(self, what: str, work: Callable[[], None]) -> None:
+        """Do something with the store; what fails is remembered until it succeeds, and logged once."""
         try:
-            if now >= self._next_clear:
-                self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
-                roll_up(self._store, time.time())
-                delete_expired(self._store, time.time(), self._kept)
-            elif now >= self._next_roll_up:
-                self._next_roll_up = now + ROLL_UP_SECONDS
-                # Seconds fill quickly; minutes and hours can wait.
-                roll_up(self._store, time.time(), levels=1)
+            work()
         except Exception as error:  # noqa: BLE001 this thread goes on, whatever it is
             # E.g. a full disk: what was kept is not touched, and the next turn tries again.
-            logging.getLogger("tsunagu").warning("%s: the roll-up failed: %s", self._store.path, error)
+            fault = f"{self._store.path.name}: {what} failed: {error}"
+            if self._faults.get(what) != fault:
+                logging.getLogger("tsunagu").warning("%s: %s failed: %s", self._store.path, what, error)
+            self._faults[what] = fault
+        else:
+            self._faults.pop(what, None)

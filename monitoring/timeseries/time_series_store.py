@@ -29,6 +29,7 @@ from monitoring.timeseries.records import (
     SpanRecord,
     TelemetryBatch,
     add_up_totals,
+    can_be_time,
 )
 
 
@@ -327,12 +328,14 @@ def _span_row(span: SpanRecord) -> tuple[object, ...]:
 
 
 def read_span(row: tuple[Any, ...]) -> SpanRecord:
-    """A span from its row."""
+    """A span from its row; a time that is none (any more) is 0."""
     try:
         attributes = {str(name): str(value) for name, value in json.loads(row[-1]).items()}
     except (ValueError, AttributeError):
         attributes = {}
-    return replace(SpanRecord(*row[:-1]), attributes=attributes)
+    span = SpanRecord(*row[:-1])
+    start, end = (time if can_be_time(time) else 0.0 for time in (span.start, span.end))
+    return replace(span, start=start, end=end, attributes=attributes)
 
 
 def add_up_ended(connection: sqlite3.Connection, before: float, series: int | None = None) -> None:

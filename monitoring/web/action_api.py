@@ -17,7 +17,7 @@ from typing import Annotated, Literal, TypeVar
 from anyio.to_thread import run_sync
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
@@ -110,6 +110,8 @@ def build_action_routes(monitor: Monitor) -> list[BaseRoute]:
                 return _answer_error(refused.status, str(refused))
             except (StoreBusy, sqlite3.Error):
                 return _answer_error(503, "the store does not keep up or cannot be written; nothing was changed")
+            except ClientDisconnect:
+                return Response(status_code=400)
             return JSONResponse({"action": build_action_view(action)})
 
         return answer
@@ -155,6 +157,8 @@ def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAct
     if asked.line and asked.line not in school.lines.by_name:
         raise ActionRefused(404, "the school has no such line")
     starts = now if asked.starts is None else asked.starts.timestamp()
+    if starts < now - LONGEST_ACTION:
+        raise ActionRefused(400, f"starts: lies more than {LONGEST_ACTION // 86_400} days back; give a later time")
     until = _check_until(asked.until, starts, now)
     _check_room(monitor, now)
     return OperatorAction(

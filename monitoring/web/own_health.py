@@ -9,6 +9,7 @@ from pathlib import Path
 from controller.telemetry.registry import (
     MONITOR_CPU,
     MONITOR_MEMORY,
+    MONITOR_PAGE_FAULT,
     MONITOR_READERS,
     MONITOR_STORE_FAULT,
     MONITOR_STORE_SIZE,
@@ -29,6 +30,7 @@ def list_health(monitor: Monitor) -> list[GaugeValue]:
         (MONITOR_MEMORY, resident),
         (MONITOR_STORE_SIZE, measure_store(monitor.store.path)),
         (MONITOR_STORE_FAULT, float(monitor.store_fault is not None)),
+        (MONITOR_PAGE_FAULT, float(monitor.page_fault is not None)),
         (MONITOR_READERS, float(monitor.stream.readers)),
     ]
     now = time.time()

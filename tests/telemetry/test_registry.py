@@ -52,6 +52,7 @@ PROMETHEUS = {
     "tsunagu.telemetry.dropped": "tsunagu_telemetry_dropped_total",
     "tsunagu.monitor.cpu.time": "tsunagu_monitor_cpu_time_seconds_total",
     "tsunagu.monitor.memory.usage": "tsunagu_monitor_memory_usage_bytes",
+    "tsunagu.monitor.page.fault": "tsunagu_monitor_page_fault",
     "tsunagu.monitor.readers": "tsunagu_monitor_readers",
     "tsunagu.monitor.store.fault": "tsunagu_monitor_store_fault",
     "tsunagu.monitor.store.size": "tsunagu_monitor_store_size_bytes",

@@ -12,16 +12,19 @@ from typing import Any
 
 import pytest
 
+from controller.errors import StoreRefused
 from controller.model.city import City
 from controller.telemetry.registry import DEVICE_DRIFT, LINE_UP, EventKind
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import format_time
-from monitoring.timeseries import queries
+from monitoring.timeseries import queries, store_writer
 from monitoring.timeseries.records import EventRecord, GaugeValue, OperatorAction, SpanRecord, TelemetryBatch
 from monitoring.timeseries.time_series_store import TimeSeriesStore
+from tests.monitoring.running import until
 
 SCHOOL = "as-e04"
 KEY = (LINE_UP, (("school", SCHOOL), ("line", "primary")))
+STUCK = "CREATE TRIGGER stuck BEFORE DELETE ON bin BEGIN SELECT RAISE(ABORT, 'damaged'); END"
 FULL = "CREATE TRIGGER full BEFORE INSERT ON latest BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
 
 
@@ -39,6 +42,13 @@ def keep(monitor: Monitor, value: float, **more: Any) -> None:  # noqa: ANN401 f
     asyncio.run(monitor.keep(TelemetryBatch(values=[GaugeValue(KEY, time.time(), value, **more)])))
 
 
+def change_store(monitor: Monitor, *statements: str) -> None:
+    """Change a store under a running monitor."""
+    with closing(sqlite3.connect(monitor.store.path, timeout=30, isolation_level=None)) as other:
+        for statement in statements:
+            other.execute(statement)
+
+
 def line(monitor: Monitor) -> tuple[str, Any]:
     tile = monitor.present.tile(monitor.city.school_by_id[SCHOOL])
     return tile["lines"]["primary"], tile["line_times"].get("primary")
@@ -47,15 +57,13 @@ def line(monitor: Monitor) -> tuple[str, Any]:
 def test_with_a_full_disk_the_page_shows_what_is_heard_now_and_the_sender_is_told(city: City, tmp_path: Path) -> None:
     with monitor_at(city, tmp_path / "monitor.db") as monitor:
         keep(monitor, 1)
-        with monitor.store.writing() as connection:
-            connection.execute(FULL)
+        change_store(monitor, FULL)
         with pytest.raises(sqlite3.Error, match="full"):
             keep(monitor, 0)
         assert line(monitor)[0] == "down"
         assert [one.kind for one in monitor.present.list_needs()] == ["line-down"]
         assert monitor.store_fault == "monitor.db: database or disk is full"
-        with monitor.store.writing() as connection:
-            connection.execute("DROP TRIGGER full")
+        change_store(monitor, "DROP TRIGGER full")
         keep(monitor, 0)
         assert monitor.store_fault is None
 
@@ -174,7 +182,23 @@ def cut_short(path: Path, _: str) -> None:
     path.write_bytes(path.read_bytes()[:-4096])
 
 
-@pytest.mark.parametrize(("damage", "of"), [(damage_page, "bin"), (damage_page, "series"), (cut_short, "")])
+def destroy_first_page(path: Path, fill: str) -> None:
+    """Overwrite the first page of a store, or its beginning alone, which says that it is one."""
+    with path.open("r+b") as file:
+        file.write({"zeros": bytes(4096), "garbage": b"\xa5" * 4096, "beginning": bytes(16)}[fill])
+
+
+@pytest.mark.parametrize(
+    ("damage", "of"),
+    [
+        (damage_page, "bin"),
+        (damage_page, "series"),
+        (cut_short, ""),
+        (destroy_first_page, "zeros"),
+        (destroy_first_page, "garbage"),
+        (destroy_first_page, "beginning"),
+    ],
+)
 def test_a_damaged_store_is_moved_aside_and_a_new_one_begun(
     city: City, tmp_path: Path, damage: Callable[[Path, str], None], of: str
 ) -> None:
@@ -193,3 +217,61 @@ def test_a_damaged_store_is_moved_aside_and_a_new_one_begun(
         keep(monitor, 0)
     with monitor_at(city, path) as monitor:
         assert (line(monitor)[0], monitor.store.moved_aside) == ("down", None)
+
+
+def test_a_file_of_somebody_else_is_no_damaged_store(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text('[["school", "as-e04"]]: somebody may need this. ' * 500, encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(StoreRefused, match="is no SQLite file"):
+        TimeSeriesStore(path)
+    assert path.read_bytes() == before
+
+
+def test_what_cannot_be_read_is_told_until_a_restart_whatever_is_kept_meanwhile(
+    city: City, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        change_store(monitor, "DROP TABLE part")
+        for value in (1, 0):
+            with pytest.raises(sqlite3.Error) as raised:
+                queries.read_totals(monitor.store)
+            monitor.note_store_fault(raised.value)
+            keep(monitor, value)
+            assert monitor.store_fault == "monitor.db: no such table: part"
+    assert caplog.text.count("cannot be read (no such table: part)") == 1
+
+
+def test_a_page_that_is_damaged_where_it_is_written_is_told_until_a_restart(
+    city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+
+        def fail(_: object) -> None:
+            error = sqlite3.DatabaseError("database disk image is malformed")
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
+
+        with monkeypatch.context() as broken:
+            broken.setattr(monitor.store, "write", fail)
+            with pytest.raises(sqlite3.Error, match="malformed"):
+                keep(monitor, 0)
+        keep(monitor, 0)
+        assert monitor.store_fault == "monitor.db: database disk image is malformed"
+
+
+def test_what_cannot_be_rolled_up_is_told_until_it_can(
+    city: City, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody may learn only from a log that the store grows for ever."""
+    for name in ("ROLL_UP_SECONDS", "CLEAR_SECONDS"):
+        monkeypatch.setattr(store_writer, name, 0.02)
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        keep(monitor, 1)
+        change_store(monitor, "INSERT INTO bin SELECT 1, id, 0, 1, 0, 0, 0 FROM series", STUCK)
+        until(lambda: monitor.store_fault is not None)
+        keep(monitor, 0)
+        assert monitor.store_fault in {f"monitor.db: the roll-up{one} failed: damaged" for one in ("", " of seconds")}
+        change_store(monitor, "DROP TRIGGER stuck")
+        until(lambda: monitor.store_fault is None)
+    assert 1 <= caplog.text.count("the roll-up") <= 2

@@ -303,3 +303,24 @@ def test_every_gauge_has_a_range() -> None:
             names = place_of(metric) if {one.name for one in metric.attributes} <= PLACE.keys() else {}
             batch = decoded(gauge_of(metric, point(1e14, NOW, names)), next(iter(metric.writers)))
             assert (batch.values, batch.refused.total()) == ([], 1)
+
+
+@pytest.mark.parametrize("name", ["other.system.metric", "tsunagu.nothing", LINE_UP.name])
+def test_a_metric_without_points_is_nothing_that_was_refused(running: Running, name: str) -> None:
+    """Counted as a refusal, it was an alert about a request of which nothing was left out."""
+
+    def count() -> str:
+        lines = running.ask("/metrics")[2].decode().splitlines()
+        return "".join(line for line in lines if line.startswith("tsunagu_monitor_refused_total"))
+
+    before = count()
+    body = request_of(wire.Metric(name=name, unit="s", gauge=wire.Gauge())).SerializeToString()
+    assert running.ask("/v1/metrics", "POST", body, PROTOBUF)[::2] == (200, b"")
+    assert count() == before
+
+
+def test_a_senders_name_is_shown_without_what_nobody_sees() -> None:
+    request = gauge_of(LINE_UP, point(1, NOW, place_of(LINE_UP)))
+    request.resource_metrics[0].resource.attributes.extend(pairs({"service.instance.id": "a\x00b\u202e\n\x1bc" * 20}))
+    [sender] = decoded(request).skews
+    assert sender == ("probe/" + "a\ufffdb\ufffd \ufffdc" * 20)[: len("probe/") + 64]

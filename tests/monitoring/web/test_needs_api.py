@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import time
 from contextlib import closing
@@ -110,6 +111,7 @@ def test_an_outage_that_only_measurements_told_is_among_the_events_once(running:
 
 
 GOOD = {"need": f"line-down:{DOWN}:primary", "by": "x", "reason": "y", "until": LATER}
+WINDOW = {"school": CUT, "by": "x", "reason": "y", "until": LATER}
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,8 @@ GOOD = {"need": f"line-down:{DOWN}:primary", "by": "x", "reason": "y", "until": 
             404,
             "no such line",
         ),
+        ("/api/maintenance", WINDOW | {"starts": "0001-01-01T00:00:00+23:59"}, 400, "starts"),
+        ("/api/maintenance", WINDOW | {"starts": 0}, 400, "starts"),
         ("/api/actions/end", {"id": "0" * 12, "by": "x", "reason": "y"}, 404, "to end"),
     ],
 )
@@ -141,6 +145,7 @@ def test_what_cannot_be_done_is_refused_by_name(
     found, answer = ask(running, path, body)
     assert found == status
     assert says in answer["error"]
+    assert running.ask("/api/actions")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -194,3 +199,15 @@ def test_a_damaged_store_is_named_at_the_start_on_the_page_and_at_the_end(tmp_pa
         said = running.process.stderr.read()
     assert said.count(f"moved aside as {aside}") == 2
     assert "Traceback" not in said
+
+
+def test_who_hangs_up_in_the_middle_of_a_request_is_no_fault_of_the_monitor(tmp_path: Path) -> None:
+    head = "POST /api/needs/note HTTP/1.1\r\nHost: 127.0.0.1:{0}\r\nOrigin: http://127.0.0.1:{0}\r\n"
+    with monitor(tmp_path / "monitor.db") as running:
+        with socket.create_connection(("127.0.0.1", running.port)) as connection:
+            more = 'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{"need"'
+            connection.sendall(f"{head.format(running.port)}{more}".encode())
+        assert running.json("/api/actions") == {"actions": []}
+        running.stop()
+        assert running.process.stderr is not None
+        assert running.process.stderr.read() == ""
