@@ -180,7 +180,7 @@ def _list_devices() -> tuple[Alert, ...]:
         Alert(
             "RolloutLost",
             "rollout-lost",
-            f"max({ROLLOUT_LOST.prometheus}) > 0",
+            f"{name_kept(ROLLOUT_LOST)} > 0",
             0,
             "critical",
             "operations",
@@ -215,7 +215,7 @@ def _list_telemetry(silent: int) -> tuple[Alert, ...]:
         Alert(
             "StoreFault",
             "store-fault",
-            f"max({MONITOR_STORE_FAULT.prometheus}) > 0",
+            f"{name_kept(MONITOR_STORE_FAULT)} > 0",
             60,
             "critical",
             "monitoring",

@@ -22,13 +22,17 @@ from controller.telemetry.registry import (
     LINE_LAST_HEARD,
     LINE_SLOW,
     LINE_UP,
+    MONITOR_STORE_FAULT,
     PATH_UP,
+    ROLLOUT_LOST,
     SCHOOL,
     Metric,
 )
 
 KEPT = (LINE_UP, LINE_SLOW, LINE_FLAPPING, PATH_UP, DEVICE_DRIFT, DEVICE_UNCONFIRMED, BANDWIDTH_ASSESSMENT)
 """What stands as it was last known."""
+TOLD_BY_MONITOR = (ROLLOUT_LOST, MONITOR_STORE_FAULT)
+"""What the monitor itself says, of the whole; a monitor that is gone has not said that it is over."""
 PARTS = tuple(metric for metric in KEPT if metric.attributes != (SCHOOL,))
 """Those of a line or a path: a school may have one less of these, and goes on."""
 PART_DAYS = 1
@@ -59,8 +63,10 @@ def name_kept(metric: Metric) -> str:
 
     >>> name_kept(LINE_UP)
     'school_line:tsunagu_line_up:last'
+    >>> name_kept(ROLLOUT_LOST)
+    'city:tsunagu_rollout_lost:last'
     """
-    return f"{'_'.join(attribute.name for attribute in metric.attributes)}:{metric.prometheus}:last"
+    return f"{'_'.join(attribute.name for attribute in metric.attributes) or 'city'}:{metric.prometheus}:last"
 
 
 def list_recordings() -> tuple[Recording, ...]:
@@ -78,6 +84,7 @@ def list_recordings() -> tuple[Recording, ...]:
         Recording(HEARD, _keep(heard, HEARD)),
         *(Recording(_name_named(metric), _keep(_name_now(metric), _name_named(metric))) for metric in PARTS),
         *(Recording(name_kept(metric), _keep_figure(metric)) for metric in KEPT),
+        *(Recording(name_kept(metric), _keep_last(metric)) for metric in TOLD_BY_MONITOR),
         Recording(REACHED, f"max by ({SCHOOL.name}) ({name_kept(LINE_UP)})"),
         Recording(BELOW, f"count({assessment} == {Assessment.BELOW.number}) or count({assessment}) * 0"),
     )
@@ -96,6 +103,12 @@ def _keep_figure(metric: Metric) -> str:
         return f"{newest} or ({before} and on ({SCHOOL.name}) {SERVED})"
     last_word = f"on ({SCHOOL.name}) group_left () (({HEARD} or {SERVED}) - {PART_DAYS * DAY})"
     return f"{newest} or ({before} and on ({labels}) ({_name_named(metric)} > {last_word}))"
+
+
+def _keep_last(metric: Metric) -> str:
+    # A monitor that answers and names no rollout has none any more.
+    before = f"last_over_time({name_kept(metric)}[{_AWAY}]) unless on () max({MONITOR_STORE_FAULT.prometheus})"
+    return f"max({metric.prometheus}) or ({before})"
 
 
 def _name_named(metric: Metric) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from controller.telemetry import registry
 from controller.telemetry.registry import InstrumentKind, Metric
 from monitoring.alerts.recordings import BELOW, HEARD, REACHED, name_kept
+from monitoring.city_state.school_facts import SILENT_SECONDS
 
 Kind = Literal["stat", "table", "timeseries", "state-timeline"]
 Unit = Literal["short", "bps", "bytes", "s", "percentunit"]
@@ -80,9 +81,9 @@ def _ask(metric: Metric, name: str = "") -> Query:
     return Query(select_school(metric, name), _name_legend(metric))
 
 
-def _count(condition: str) -> Query:
-    """How many series hold; 0 where none does."""
-    return Query(f"count({condition}) or vector(0)")
+def _count(condition: str, known: str) -> Query:
+    """How many series hold; 0 where none does of those that are known, and nothing where none is known."""
+    return Query(f"count({condition}) or count({known}) * 0")
 
 
 def _list_city_panels() -> tuple[Panel, ...]:
@@ -94,10 +95,10 @@ def _list_city_panels() -> tuple[Panel, ...]:
         Query(f"quantile({share}, max by (school, line) ({latency}))", f"{share:.0%}") for share in (0.5, 0.95)
     )
     return (
-        Panel("cut-off", "stat", (_count(f"{REACHED} == 0"),), width=_SIXTH, bad_from=1),
-        Panel("lines-down", "stat", (_count(f"{line_up} == 0"),), width=_SIXTH, bad_from=1),
-        Panel("silent", "stat", (_count(f"time() - {HEARD} > 300"),), width=_SIXTH, bad_from=1),
-        Panel("slow-or-flapping", "stat", (_count(_list_unwell()),), width=_SIXTH, bad_from=1),
+        Panel("cut-off", "stat", (_count(f"{REACHED} == 0", REACHED),), width=_SIXTH, bad_from=1),
+        Panel("lines-down", "stat", (_count(f"{line_up} == 0", line_up),), width=_SIXTH, bad_from=1),
+        Panel("silent", "stat", (_count(f"time() - {HEARD} > {SILENT_SECONDS}", HEARD),), width=_SIXTH, bad_from=1),
+        Panel("slow-or-flapping", "stat", (_count_unwell(),), width=_SIXTH, bad_from=1),
         Panel("below", "stat", (Query(f"max({BELOW})"),), width=_SIXTH),
         Panel("drifted", "stat", (Query(f"sum({drift})"),), width=_SIXTH, bad_from=1),
         Panel("down-now", "table", (Query(f"{line_up} == 0 or {path_up} == 0"),), width=_HALF),
@@ -119,9 +120,10 @@ def _list_city_panels() -> tuple[Panel, ...]:
     )
 
 
-def _list_unwell() -> str:
+def _count_unwell() -> Query:
     slow, flapping = name_kept(registry.LINE_SLOW), name_kept(registry.LINE_FLAPPING)
-    return f"max by (school, line) ({slow} or {flapping}) == 1"
+    # Compared before they are joined: of two series of one line `or` takes the first, whatever its figure.
+    return _count(f"{slow} == 1 or {flapping} == 1", f"{slow} or {flapping}")
 
 
 def _list_school_panels() -> tuple[Panel, ...]:
@@ -164,7 +166,7 @@ def _list_operation_panels() -> tuple[Panel, ...]:
         Panel(
             "rollouts-lost",
             "stat",
-            (Query(f"max({r.ROLLOUT_LOST.prometheus}) or vector(0)"),),
+            (Query(f"{name_kept(r.ROLLOUT_LOST)} or {name_kept(r.MONITOR_STORE_FAULT)} * 0"),),
             bad_from=1,
             width=_SIXTH,
         ),

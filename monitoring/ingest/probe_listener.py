@@ -32,15 +32,19 @@ class ProbeListener:
         self._record = find_word_file(enrolments)
         self._words = load_probe_words(self._record)
         self._saved = 0.0
+        self._news: dict[str, float] = {}
 
     def hear(self, school: str, header: Callable[[str], str | None], at: float) -> None:
         """Take what the headers of a school's request say of its probe."""
         word = parse_probe_word(school, header, at)
         before = self._words.get(school)
         self._words[school] = word
-        # A clock that was put back is no reason to write nothing.
-        if before is None or before.version != word.version or abs(at - self._saved) >= SAVED_SECONDS:
+        # A probe whose version changes with each request is no reason to write with each: all others wait for the disk.
+        is_news = (before is None or before.version != word.version) and _is_over(self._news.get(school, 0.0), at)
+        if is_news or _is_over(self._saved, at):
             self._saved = at
+            if is_news:
+                self._news[school] = at
             try:
                 save_probe_words(self._record, self._words.values())
             except OSError as error:
@@ -52,3 +56,8 @@ class ProbeListener:
             return list(describe_probes(self._enrolments, self._words))
         except TokenRefused:
             return []
+
+
+def _is_over(last: float, at: float) -> bool:
+    """Whether a file may be written again; a clock that was put back is no reason to write nothing."""
+    return abs(at - last) >= SAVED_SECONDS

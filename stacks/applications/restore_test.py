@@ -24,6 +24,7 @@ from stacks.settings.services.containers import Resources
 
 SCRIPT = Path(__file__).with_name("restore_test.sh")
 LONGEST_ACCOUNT = 30
+LONGEST_JOB = 49
 MOST_OF_A_NAME = 40
 """Of an application's id in the names of copies: with the project's, Google takes 98 characters."""
 ON_THE_CHECK = ("roles/run.jobsExecutorWithOverrides", "roles/run.viewer")
@@ -104,6 +105,8 @@ class RestoreTest(pulumi.ComponentResource):
         container["commands"], container["args"] = ["bash"], ["-c", SCRIPT.read_text(encoding="utf-8")]
         return gcp.cloudrunv2.Job(
             f"{self._name}-restore-test",
+            # People and schedulers start it by its name.
+            name=make_google_name(f"{self._name}-restore-test", LONGEST_JOB),
             location=foundation.regions.get_location(region),
             # It keeps nothing: what it found is in its log.
             deletion_protection=False,

@@ -18,11 +18,16 @@ fail() {
     exit 1
 }
 delete() { sql instances delete "$1" >&2; }
+list() { sql instances list --filter="$1" --format="value(name)"; }
 
 # An earlier test that was killed may have left its copy.
-for left in $(sql instances list --filter="name:$COPIES*" --format="value(name)"); do
+earlier=$(list "name:$COPIES*") || fail "nobody knows whether an earlier test left a copy: the instances cannot be listed"
+for left in $earlier; do
     case $left in
-    "$COPIES"*) delete "$left" || fail "the copy $left of an earlier test cannot be deleted" ;;
+    "$COPIES"[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9])
+        delete "$left" || fail "the copy $left of an earlier test cannot be deleted"
+        ;;
+    "$COPIES"*) ;; # of another application, whose name begins as this one's does: its own test deletes it
     *) fail "the filter of instances found $left, which is no copy" ;;
     esac
 done
@@ -38,7 +43,8 @@ clean_up() {
     code=$?
     trap - EXIT
     # A creation that was refused has made nothing; one that was cut off may have.
-    if [ -n "$(sql instances list --filter="name=$copy" --format="value(name)")" ]; then
+    there=$(list "name=$copy") || fail "nobody knows whether the copy $copy is gone: delete it by hand, it holds everybody's data"
+    if [ -n "$there" ]; then
         delete "$copy" || fail "the copy $copy cannot be deleted: delete it by hand, it holds everybody's data"
     fi
     [ "$code" -ne 0 ] || printf '{"restore_test": "passed", "source": "%s", "backup": "%s", "backup_ended": "%s", "restored_seconds": %d, "seconds": %d}\n' \

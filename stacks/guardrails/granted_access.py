@@ -82,7 +82,8 @@ _ALL_DATA = frozenset(
 COPIES_ROLE = "roles/cloudsql.admin"
 _ONLY_COPIES = re.compile(
     r'resource\.type == "sqladmin\.googleapis\.com/Instance" && '
-    r'resource\.name\.startsWith\("projects/[a-z][a-z0-9-]{4,28}[a-z0-9]/instances/restore-test-[a-z0-9-]{1,40}-"\)'
+    r'resource\.name\.startsWith\("projects/(?P<project>[a-z][a-z0-9-]{4,28}[a-z0-9])/instances/'
+    r'restore-test-[a-z0-9-]{1,40}-"\)'
 )
 """The condition of a job that makes and deletes instances whose names begin so: nothing that lives has such a name."""
 WIDE = ("folder.", "organizations.", "projects.")
@@ -245,7 +246,8 @@ def forbid_wide_roles(resource: CheckedResource) -> Violations:
         # Said by the rule on members.
         return
     for grant in grants:
-        if not is_deployers_grant(resource.stack, grant.role, grant.members, grant.condition):
+        known = is_deployers_grant(resource.stack, grant.role, grant.members, grant.condition)
+        if not known and not _holds_for_copies(resource, grant):
             yield from _check_role(grant, wide=wide)
 
 
@@ -257,8 +259,6 @@ def _check_role(grant: GrantedRole, *, wide: bool) -> Violations:
         yield say("role-acts-as-all", role=role)
     elif wide and role == PROXY_ROLE:
         yield say("role-opens-proxy", role=role)
-    elif role == COPIES_ROLE and _holds_for_copies(grant):
-        return
     elif wide and (role in _CHANGING_GRANTS | _ALL_DATA or _CHANGING_ALL.fullmatch(role)):
         yield say("role-too-wide", role=role)
     if role == INVOKER and not wide:
@@ -267,15 +267,20 @@ def _check_role(grant: GrantedRole, *, wide: bool) -> Violations:
                 yield say("invoked-past-proxy", member=member)
 
 
-def _holds_for_copies(grant: GrantedRole) -> bool:
-    """Whether a grant holds for copies that are restored and deleted again, and for service accounts alone.
+def _holds_for_copies(resource: CheckedResource, grant: GrantedRole) -> bool:
+    """Whether a grant holds for a project's copies that are restored and deleted again, and for service accounts alone.
 
     A condition that is not known yet is looked at again when it is.
     """
-    expression = get_value(grant.condition, "expression")
+    if grant.role != COPIES_ROLE or not resource.kind.startswith("projects."):
+        return False
     if not all(member.startswith("serviceAccount:") for member in grant.members):
         return False
-    return expression is UNKNOWN or (isinstance(expression, str) and _ONLY_COPIES.fullmatch(expression) is not None)
+    expression, project = get_value(grant.condition, "expression"), resource.get_input("project")
+    if expression is UNKNOWN:
+        return True
+    found = _ONLY_COPIES.fullmatch(expression) if isinstance(expression, str) else None
+    return found is not None and (not isinstance(project, str) or found["project"] == project)
 
 
 def forbid_keys_of_persons(resource: CheckedResource) -> Violations:

@@ -49,6 +49,8 @@ def test_what_enrolment_writes_is_what_a_probe_reads(tmp_path: Path) -> None:
     path.write_bytes(write_configuration(wanted))
     path.chmod(0o600)
     assert load_configuration(path) == wanted
+    path.chmod(0o440)  # as systemd's LoadCredential shows it
+    assert load_configuration(path) == wanted
     path.chmod(0o644)
     with pytest.raises(ProbeProblem, match="chmod 600"):
         load_configuration(path)

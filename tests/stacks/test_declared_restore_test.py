@@ -23,6 +23,7 @@ def test_a_restore_test_is_a_job_that_may_touch_nothing_but_its_copies(city: Cit
     assert complaints(recorder.declared) == []
     assert list_twice_named(recorder.declared) == []
     (job,) = (one.inputs for one in recorder.of("Job") if one.name == "affairs-restore-test")
+    assert (job["name"], job["location"]) == ("affairs-restore-test", "asia-northeast1")
     (container,) = job["template"]["template"]["containers"]
     told = {one["name"]: one["value"] for one in container["envs"]}
     assert job["template"]["template"]["maxRetries"] == 0

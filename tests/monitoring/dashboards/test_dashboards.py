@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 
 from controller.telemetry.registry import METRICS, InstrumentKind
-from monitoring.alerts.recordings import KEPT, name_kept
+from monitoring.alerts.recordings import HEARD, KEPT, REACHED, name_kept
 from monitoring.dashboards import grafana
 from monitoring.dashboards.panels import SCHOOL_VARIABLE, list_dashboards
 from tests.monitoring.dashboards.every_metric import SCHOOL_ID, build_requests
 from tests.monitoring.feed import post
-from tests.monitoring.prometheus import Watch, watching
+from tests.monitoring.prometheus import Watch, program, watching
 from tests.monitoring.running import monitor, until
 from tools import check_dashboards
 
@@ -102,6 +104,51 @@ def test_the_choice_of_schools_has_them(watched: Watch) -> None:
     series = variable["query"].removeprefix("label_values(").partition(",")[0]
     until(lambda: len(watched.samples(quote(series))) == 2, ANSWER_SECONDS)
     assert SCHOOL_ID in {one["metric"]["school"] for one in watched.samples(quote(series))}
+
+
+FIGURES = {
+    panel.key: panel.queries[0].expression for shown in list_dashboards() for panel in shown.panels if panel.bad_from
+}
+UP, SLOW, FLAPPING = (name_kept(METRICS[f"tsunagu.line.{one}"]) for one in ("up", "slow", "flapping"))
+LOST, FAULT = (name_kept(METRICS[f"tsunagu.{one}"]) for one in ("rollout.lost", "monitor.store.fault"))
+SCHOOL, LINE = '{school="as-e04"}', '{school="as-e04", line="primary"}'
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        ({}, {}),
+        ({f"{UP}{LINE}": 1, f"{REACHED}{SCHOOL}": 1}, {"lines-down": 0, "cut-off": 0}),
+        ({f"{UP}{LINE}": 0, f"{REACHED}{SCHOOL}": 0}, {"lines-down": 1, "cut-off": 1}),
+        ({f"{SLOW}{LINE}": 0, f"{FLAPPING}{LINE}": 0}, {"slow-or-flapping": 0}),
+        ({f"{SLOW}{LINE}": 0, f"{FLAPPING}{LINE}": 1}, {"slow-or-flapping": 1}),
+        ({f"{SLOW}{LINE}": 1, f"{FLAPPING}{LINE}": 0}, {"slow-or-flapping": 1}),
+        ({f"{HEARD}{SCHOOL}": 0}, {"silent": 1}),
+        ({FAULT: 0}, {"rollouts-lost": 0}),
+        ({FAULT: 0, LOST: 2}, {"rollouts-lost": 2}),
+    ],
+)
+def test_a_figure_is_of_what_is_known_and_where_nothing_is_known_there_is_none(
+    series: dict[str, int], expected: dict[str, int], tmp_path: Path
+) -> None:
+    """A panel whose 0 is green says nothing where nobody has said anything."""
+    asked = {key: FIGURES[key] for key in ("lines-down", "cut-off", "slow-or-flapping", "silent", "rollouts-lost")}
+    test = {
+        "interval": "5s",
+        "input_series": [{"series": name, "values": f"{value}x120"} for name, value in series.items()],
+        "promql_expr_test": [
+            {
+                "expr": f"sum({expression})",
+                "eval_time": "10m",
+                "exp_samples": [{"labels": "{}", "value": expected[key]}] if key in expected else [],
+            }
+            for key, expression in asked.items()
+        ],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"tests": [test]}), encoding="utf-8")
+    words = [program("promtool"), "test", "rules", str(tmp_path / "test.yaml")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_kind_of_instrument_was_sent() -> None:

@@ -194,10 +194,18 @@ class Figures:
         return JSONResponse({"tile": self.tiles[school], "lines": lines, "events": events})
 
     async def _rollout(self, request: Request) -> Response:
+        if self.mute:
+            return JSONResponse({"error": "mute"}, 503)
         wanted = request.query_params.get("id")
-        return JSONResponse(self.rollout if wanted is None else self.older.get(wanted, self.rollout))
+        if wanted is None or (self.rollout is not None and self.rollout["id"] == wanted):
+            return JSONResponse(self.rollout)
+        if wanted not in self.older:
+            return JSONResponse({"error": "no rollout of this id is kept"}, 404)
+        return JSONResponse(self.older[wanted])
 
     async def _rollouts(self, _: Request) -> Response:
+        if self.mute:
+            return JSONResponse({"error": "mute"}, 503)
         known = [*([] if self.rollout is None else [self.rollout]), *self.older.values()]
         listed = [{name: one[name] for name in ("id", "name", "started", "ended")} for one in known]
         return JSONResponse({"rollouts": [{**one, "outcome": None} for one in listed]})

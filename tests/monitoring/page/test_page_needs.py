@@ -82,6 +82,18 @@ def test_the_command_is_copied(visits: Callable[..., Visit], figures: Figures) -
     assert page.evaluate("navigator.clipboard.readText()") == f"tsunagu measure --school {SCHOOL}"
 
 
+def test_where_copying_is_not_allowed_the_command_is_selected(visit: Visit, figures: Figures) -> None:
+    figures.need("line-down", SCHOOL, "primary")
+    page = visit.open("/?lang=en")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+    button = page.locator(".need-command button")
+    button.click()
+    page.wait_for_function("getSelection().toString() !== ''")
+    assert page.evaluate("getSelection().toString()") == f"tsunagu measure --school {SCHOOL}"
+    expect(button).to_have_text("Copy")
+    assert visit.problems() == []
+
+
 @pytest.mark.parametrize("kind", ["acknowledge", "note", "maintenance"])
 def test_what_is_done_is_recorded(visit: Visit, figures: Figures, kind: str) -> None:
     need = figures.need("line-down", SCHOOL, "primary")

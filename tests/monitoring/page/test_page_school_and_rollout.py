@@ -262,6 +262,33 @@ def test_an_older_rollout_can_be_chosen(visit: Visit, figures: Figures, city: Ci
     assert page.url.endswith("/rollout")
 
 
+def test_a_rollout_that_is_not_kept_is_said_to_be_none_and_the_monitor_is_not_lost(
+    visit: Visit, figures: Figures, city: City
+) -> None:
+    figures.rollout = rollout(city, 1.0)
+    page = visit.open("/rollout?lang=en&id=pruned")
+    expect(page.locator("#gone")).to_contain_text("No record of this rollout is kept.")
+    expect(page.locator("html")).to_have_attribute("data-connection", "live")
+    expect(page.locator("#unfetched")).to_have_text("")
+    page.locator("#gone a").click()
+    expect(page.locator("#rollout-name")).to_have_text("closed.json")
+
+
+def test_a_rollout_that_could_not_be_fetched_is_asked_for_until_it_comes(
+    visit: Visit, figures: Figures, city: City
+) -> None:
+    figures.rollout = rollout(city, 1.0)
+    figures.older["before"] = {**rollout(city, 60.0), "id": "before", "name": "the one before"}
+    page = visit.open("/rollout?lang=en")
+    expect(page.locator("#which option[value=before]")).to_be_attached()
+    figures.mute = True
+    page.locator("#which").select_option("before")
+    expect(page.locator("#unfetched")).to_contain_text("HTTP 503")
+    figures.mute = False
+    expect(page.locator("#rollout-name")).to_have_text("the one before")
+    expect(page.locator("#unfetched")).to_have_text("")
+
+
 @pytest.mark.parametrize("path", ["/", f"/schools/{SCHOOL}", "/rollout"])
 def test_nothing_hangs_over_a_narrow_window(
     visits: Callable[..., Visit], figures: Figures, city: City, path: str

@@ -7,6 +7,7 @@ and `gcloud run jobs execute`. What Google would do it does not prove. Its state
      "jobs": {"look": "rows"}, "fails": ["instances delete"], "asked": []}
 
 `jobs` says which data a job finds right. A command in `fails` ends with 1, one in `hangs` (if given) never.
+`fails_from` (if given) says what fails from the end of another command on.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ def run(words: list[str], state: dict[str, Any]) -> list[str]:
     if command in state["fails"]:
         message = f"{command}: Google refused it"
         raise Refused(message)
-    return CARRY_OUT[command](state, names, flags)
+    said = CARRY_OUT[command](state, names, flags)
+    if command in state.get("fails_from", ()):
+        state["fails"].append(state["fails_from"][command])
+    return said
 
 
 def write_state(state: dict[str, Any]) -> None:

@@ -174,6 +174,28 @@ def test_a_copy_that_cannot_be_deleted_is_no_success(cloud: Cloud) -> None:
     assert found["reason"].endswith("cannot be deleted: delete it by hand, it holds everybody's data")
 
 
+def test_where_instances_cannot_be_listed_nothing_is_begun(cloud: Cloud) -> None:
+    cloud.state["fails"] = ["sql instances list"]
+    code, found, _ = cloud.run()
+    assert (code, cloud.list_asked()) == (1, ["sql instances list"])
+    assert found["reason"].startswith("nobody knows whether an earlier test left a copy")
+
+
+def test_a_copy_of_which_nobody_knows_whether_it_is_gone_is_no_success(cloud: Cloud) -> None:
+    cloud.state["fails_from"] = {"run jobs execute": "sql instances list"}
+    code, found, _ = cloud.run()
+    assert (code, found["restore_test"]) == (1, "failed")
+    assert found["reason"].endswith("is gone: delete it by hand, it holds everybody's data")
+
+
+def test_the_copy_of_an_application_whose_name_begins_the_same_is_left_alone(cloud: Cloud) -> None:
+    cloud.state["instances"]["restore-test-affairs-archive-0101000000"] = {"data": "of another test that runs"}
+    before = dict(cloud.state["instances"])
+    code, _, said = cloud.run()
+    assert code == 0, said
+    assert cloud.state["instances"] == before
+
+
 def test_a_variable_that_is_missing_stops_it_before_anything(cloud: Cloud) -> None:
     code, found, said = cloud.run(KEY="")
     assert (code != 0, found, cloud.state["asked"]) == (True, {}, [])

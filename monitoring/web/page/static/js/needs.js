@@ -148,11 +148,17 @@ export class NeedsList {
   /** @param {Need} need */
   command(need) {
     const button = make("button", { type: "button", class: "quiet", "data-focus": `copy ${need.id}` }, say("copy"));
+    const code = make("code", {}, need.command);
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(need.command);
-      setText(button, say("copied"));
+      try {
+        await navigator.clipboard.writeText(need.command);
+        setText(button, say("copied"));
+      } catch {
+        // Not allowed here, or no clipboard without TLS: the reader copies what is selected.
+        getSelection()?.selectAllChildren(code);
+      }
     });
-    return make("p", { class: "need-command" }, make("code", {}, need.command), button);
+    return make("p", { class: "need-command" }, code, button);
   }
 
   /** What people did about it. @param {Need} need */

@@ -11,6 +11,8 @@ import { count, day, plain } from "./words.js";
 
 /** More names than this beside a reason are only counted. */
 const NAMED = 6;
+/** What could not be fetched is asked for again after so many ms. */
+const AGAIN = 1000;
 const ABOUT = ["planner", "approvers", "applier", "commit", "policy", "undo"];
 
 /** @typedef {import("./rollout_model.js").KnownDevice} KnownDevice */
@@ -123,14 +125,15 @@ let turn = parts.length;
 function show() {
   const rollout = model.head;
   part("#rollout").hidden = rollout === null;
-  part("#nothing").hidden = rollout !== null;
+  part("#nothing").hidden = rollout !== null || wanted !== "";
+  part("#gone").hidden = rollout !== null || wanted === "";
   if (rollout === null) return;
   if (rollout.id !== shown) {
     shown = rollout.id;
     waves.clear();
     part("#waves").replaceChildren();
     timeline.clear();
-    listRollouts();
+    keepFetching(listRollouts);
   }
   const idle = turn >= parts.length;
   turn = 0;
@@ -148,8 +151,21 @@ function showNext() {
 }
 
 async function load() {
-  model.replace(await read(wanted === "" ? "/api/rollout" : `/api/rollout?id=${encodeURIComponent(wanted)}`));
+  const chosen = wanted;
+  const path = chosen === "" ? "/api/rollout" : `/api/rollout?id=${encodeURIComponent(chosen)}`;
+  const found = await read(path, { orNull: true });
+  // Another one was chosen meanwhile: that one is shown, whichever answer comes first.
+  if (chosen !== wanted) return;
+  model.replace(found);
   show();
+}
+
+/**
+ * Fetch, and again until it succeeds; the page tells meanwhile that it failed.
+ * @param {() => Promise<void>} fetching
+ */
+function keepFetching(fetching) {
+  fetching().catch(() => setTimeout(() => keepFetching(fetching), AGAIN));
 }
 
 /** @param {Rollout | null} change */
@@ -183,7 +199,10 @@ async function listRollouts() {
 which.addEventListener("change", () => {
   wanted = which.value;
   history.replaceState(null, "", wanted === "" ? location.pathname : `?id=${encodeURIComponent(wanted)}`);
-  load().catch(() => undefined);
+  const chosen = wanted;
+  keepFetching(async () => {
+    if (chosen === wanted) await load();
+  });
 });
 search.addEventListener("input", showWaves);
 for (const button of buttons) {

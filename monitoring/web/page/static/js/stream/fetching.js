@@ -39,15 +39,17 @@ export const failures = new Failures();
 /**
  * JSON of the API; an answer that is not 2xx is an error, and every failure is noted until the path answers again.
  * @param {string} path
+ * @param {{ orNull?: boolean }} how `orNull`: what is not there (404) is null, and no failure
  */
-export async function read(path) {
+export async function read(path, { orNull = false } = {}) {
   const [name] = path.split("?");
   try {
     const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
-    if (!answer.ok) {
+    const none = orNull && answer.status === 404;
+    if (!answer.ok && !none) {
       throw new Error(`HTTP ${answer.status}`);
     }
-    const found = await answer.json();
+    const found = none ? null : await answer.json();
     failures.forget(name);
     return found;
   } catch (error) {
