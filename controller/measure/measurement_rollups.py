@@ -48,7 +48,7 @@ _FigurePath = tuple[str, str, str, int, str, str]
 class Spread:
     """Values of a figure, as far as a roll-up remembers them. `classes` counts the values of each class.
 
-    >>> one = Spread.of([10, 20, 30, 40])
+    >>> one = Spread.from_values([10, 20, 30, 40])
     >>> one.count, one.mean, one.least, one.most, round(one.percentile(0.5), 1)
     (4, 25.0, 10, 40, 20.1)
     """
@@ -60,11 +60,11 @@ class Spread:
     classes: dict[int | None, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Iterable[float]) -> Spread:
+    def from_values(cls, values: Iterable[float]) -> Spread:
         """The spread of some values."""
         made = cls()
         for value in values:
-            made.add(value)
+            made.add_value(value)
         return made
 
     @property
@@ -72,7 +72,7 @@ class Spread:
         """The mean; of no value there is none."""
         return self.total / self.count
 
-    def add(self, value: float) -> None:
+    def add_value(self, value: float) -> None:
         """Count a value in."""
         self.count += 1
         self.total += value
@@ -80,7 +80,7 @@ class Spread:
         key = math.ceil(math.log(value) / _WIDTH) if value > 0 else None
         self.classes[key] = self.classes.get(key, 0) + 1
 
-    def merge(self, other: Spread) -> None:
+    def add_spread(self, other: Spread) -> None:
         """Count the values of another one in."""
         self.count += other.count
         self.total += other.total
@@ -186,7 +186,7 @@ def roll_up_next(connection: sqlite3.Connection, most: int) -> None:
         spans = ((HOURS, hour_number(moment)), (DAYS, day_number(moment.astimezone(zone).date())))
         for figure, value in _list_figures(path[-1], outcome, figures):
             for table, span in spans:
-                found.setdefault((table, (*path, figure), span), Spread()).add(value)
+                found.setdefault((table, (*path, figure), span), Spread()).add_value(value)
     numbers: dict[_FigurePath, int] = {}
     for (table, path, span), spread in found.items():
         if path not in numbers:
@@ -219,7 +219,7 @@ def _merge(connection: sqlite3.Connection, table: str, path: int, span: int, spr
     query = f"SELECT count, total, least, most, spread FROM {table} WHERE path = ? AND span = ?"  # noqa: S608 ours
     row = connection.execute(query, (path, span)).fetchone()
     if row is not None:
-        spread.merge(read_spread(row))
+        spread.add_spread(read_spread(row))
     values = (path, span, spread.count, spread.total, spread.least, spread.most, spread.write_classes())
     connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608 ours
 

@@ -144,7 +144,7 @@ class MeasurementRound:
         found = probe(route)
         at, found = found.began or asked, replace(found, began=None)
         busy = self.has_lessons and is_lesson_time(at, self.city, self.city.school_by_id[route.path.school])
-        kept = self.store.add(self.run, at, route.path, found, in_lessons=busy)
+        kept = self.store.add_measurement(self.run, at, route.path, found, in_lessons=busy)
         self.on_measurement(kept)
         return kept
 

@@ -71,7 +71,9 @@ class MeasurementStore:
         self._lock = Lock()
         self.file = file
 
-    def add(self, run: str, at: datetime, path: LinePath, found: ProbeResult, *, in_lessons: bool) -> Measurement:
+    def add_measurement(
+        self, run: str, at: datetime, path: LinePath, found: ProbeResult, *, in_lessons: bool
+    ) -> Measurement:
         """Keep a finding; it is on the disk when this returns.
 
         Raises:
@@ -137,7 +139,7 @@ class MeasurementStore:
             raise
         return done.lastrowid
 
-    def get(self, number: MeasurementId) -> Measurement:
+    def read_measurement(self, number: MeasurementId) -> Measurement:
         """One measurement.
 
         Raises:

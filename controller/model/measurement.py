@@ -276,6 +276,14 @@ class MeasurementFile(StrictModel):
     loss_needs: int = Field(default=500, ge=1, le=100_000)
     upload_percent: float = Field(default=20.0, gt=0, le=100)
 
+    @field_validator("lessons")
+    @classmethod
+    def _are_on_school_days(cls, lessons: Hours) -> Hours:
+        if lessons.days in ("exam-days", "free-days"):
+            message = f"there are no lessons on {lessons.days}; write days of the week, or school-days"
+            raise ValueError(message)
+        return lessons
+
     @model_validator(mode="after")
     def _rounds_fit(self) -> Self:
         if self.intervals.throughput < self.intervals.light:

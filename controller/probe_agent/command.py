@@ -63,7 +63,8 @@ def refuse_open_folder(state: Path) -> None:
     """
     found = state.stat()
     if found.st_uid not in (0, os.geteuid()) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        message = f"{state}: others may write there (mode {stat.S_IMODE(found.st_mode):04o}); chown it and chmod 700 it"
+        owner = f"it is of user {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}"
+        message = f"{state}: others may write there ({owner}); run it as that user, or name a folder of your own, 0700"
         raise ProbeProblem(message)
 
 

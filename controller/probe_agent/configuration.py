@@ -126,6 +126,7 @@ def load_configuration(path: Path) -> Configuration:
     except OSError as error:
         message = f"{path}: cannot be read ({error.strerror}); {_REPEAT} and put it there"
         raise ProbeProblem(message) from None
+    # systemd gives its copy to the service by an access control list, which shows as reading by the group.
     if mode & (stat.S_IRWXO | stat.S_IWGRP):
         message = f"{path}: others may read the token in it (mode {mode:04o}); chmod 600 it"
         raise ProbeProblem(message)

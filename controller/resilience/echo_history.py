@@ -53,7 +53,7 @@ class EchoHistory:
         """Something else filled the line: what comes next is not compared with what came before."""
         self._took.clear()
 
-    def forget(self) -> None:
+    def forget_echoes(self) -> None:
         """The path was dead, and is another one now."""
         self._lost.clear()
         self._lost_count = 0

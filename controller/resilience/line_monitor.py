@@ -85,7 +85,7 @@ class LineMonitor:
         of_parts = StateLimits(policy.down_after, inf, policy.flapping.changes, policy.flapping.within)
         self.lines, self.regions = LineStateMachine(limits), LineStateMachine(of_parts)
         self.parts, self._paths = LineStateMachine(of_parts), LineStateMachine(of_parts)
-        self._lone = find_lone_lines(route.path for route in self.prober.list_probe_paths)
+        self._lone = find_lone_lines(route.path for route in self.prober.probe_paths)
 
     def run(self, stop: Event) -> None:
         """Watch until `stop` is set. A round that took too long makes the next one late, never two at once.
@@ -155,7 +155,7 @@ class LineMonitor:
             self._part_changed(part)
         for path in self._paths.apply_round(heard, at, heard):
             if path.before is LineState.DOWN:
-                self._history_of(path.key).forget()
+                self._history_of(path.key).forget_echoes()
         return bool(changed)
 
     def _history_of(self, path: LinePath) -> EchoHistory:
@@ -165,7 +165,7 @@ class LineMonitor:
         record = self.telemetry.record
         now, states = time.time(), self._paths.states
         for school, line in filled:
-            self.prober.forget(school, line)
+            self.prober.forget_line(school, line)
         for path, best in found.fastest.items():
             place = {
                 "school": path.school,

@@ -21,26 +21,31 @@ SAVED_SECONDS = 10.0
 
 
 class ProbeListener:
-    """The words of all schools' probes. Its methods belong to the event loop's thread.
-
-    Raises:
-        TokenRefused: the record cannot be used.
-    """
+    """The words of all schools' probes. Its methods belong to the event loop's thread."""
 
     def __init__(self, enrolments: Path) -> None:
         self._enrolments = enrolments
         self._record = find_word_file(enrolments)
-        self._words = load_probe_words(self._record)
+        try:
+            self._words = load_probe_words(self._record)
+        except TokenRefused as error:
+            # It is written anew with the next words; the city is watched meanwhile.
+            self._words = {}
+            logging.getLogger("tsunagu").error("%s; it begins anew", error)  # noqa: TRY400
         self._saved = 0.0
+        self._news: dict[str, float] = {}
 
     def hear(self, school: str, header: Callable[[str], str | None], at: float) -> None:
         """Take what the headers of a school's request say of its probe."""
         word = parse_probe_word(school, header, at)
         before = self._words.get(school)
         self._words[school] = word
-        # A clock that was put back is no reason to write nothing.
-        if before is None or before.version != word.version or abs(at - self._saved) >= SAVED_SECONDS:
+        # A probe whose version changes with each request is no reason to write with each: all others wait for the disk.
+        is_news = (before is None or before.version != word.version) and _is_over(self._news.get(school, 0.0), at)
+        if is_news or _is_over(self._saved, at):
             self._saved = at
+            if is_news:
+                self._news[school] = at
             try:
                 save_probe_words(self._record, self._words.values())
             except OSError as error:
@@ -52,3 +57,8 @@ class ProbeListener:
             return list(describe_probes(self._enrolments, self._words))
         except TokenRefused:
             return []
+
+
+def _is_over(last: float, at: float) -> bool:
+    """Whether a file may be written again; a clock that was put back is no reason to write nothing."""
+    return abs(at - last) >= SAVED_SECONDS

@@ -97,7 +97,7 @@ def fill_rollups(connection: sqlite3.Connection, rows_days: int, kept: Retention
         (DAYS, 96, day_number((NOW - timedelta(days=days)).date()), day_number(began.date())),
     ):
         for span in range(first, last):
-            spread = Spread.of(random.gauss(100, 4) for _ in range(values))
+            spread = Spread.from_values(random.gauss(100, 4) for _ in range(values))
             text = spread.write_classes()
             row = (span, spread.count, spread.total, spread.least, spread.most, text)
             connection.execute("BEGIN")

@@ -41,7 +41,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             timeline.write({"event": "end"})
         with open_measurement_store(folder / "lab.sqlite", trail=trail) as store:
             for _ in range(3):
-                store.add("run", day, PATH, FOUND, in_lessons=False)
+                store.add_measurement("run", day, PATH, FOUND, in_lessons=False)
     return folder
 
 

@@ -223,7 +223,7 @@ def test_a_report_is_written_of_what_was_measured(
         for school, mbps in (("mn-01", 187.0), ("mn-30", 420.0)):
             where = LinePath(school, "primary", "dc", Family.V4)
             for found in (throughput(mbps), throughput(mbps, MeasurementKind.UPLOAD), echo()):
-                store.add("run-1", at, where, found, in_lessons=False)
+                store.add_measurement("run-1", at, where, found, in_lessons=False)
     run(folder, "report", "bandwidth", "--lang", "ja", "-o", "report.html")
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert "仮・みなと特別支援学校" in html

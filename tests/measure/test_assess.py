@@ -202,9 +202,9 @@ def test_one_echo_answer_has_no_jitter_and_is_left_out_of_it(city: City) -> None
     alone = ProbeResult(MeasurementKind.ECHO, ProbeOutcome.MEASURED, "t", "ping", {LATENCY_MS: 4.0, LOSS_RATIO: 0.9})
     found = [measurement(path(one.id), alone), measurement(path(one.id, region="osaka"), echo())]
     line = assess_school(one, found, city.measurement).line("primary")
-    assert line.figures(MeasurementKind.ECHO, LATENCY_MS) == [4.0, 4.2]
-    assert line.figures(MeasurementKind.ECHO, JITTER_MS) == [0.3]
-    assert line.figures(MeasurementKind.DNS, LATENCY_MS) == []
+    assert line.list_figures(MeasurementKind.ECHO, LATENCY_MS) == [4.0, 4.2]
+    assert line.list_figures(MeasurementKind.ECHO, JITTER_MS) == [0.3]
+    assert line.list_figures(MeasurementKind.DNS, LATENCY_MS) == []
 
 
 def test_every_public_function_of_the_assessment_has_an_example() -> None:

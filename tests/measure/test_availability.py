@@ -20,8 +20,8 @@ DAY = timedelta(days=1)
 def test_a_month_counts_answers_and_names_its_worst_day(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         for days, lost in ((0, False), (0, True), (1, False), (1, False), (40, True)):
-            store.add("r", NOON - days * DAY, path("a"), echo(1.0 if lost else 0.0), in_lessons=False)
-        store.add("r", NOON, path("a", "backup"), echo(), in_lessons=False)
+            store.add_measurement("r", NOON - days * DAY, path("a"), echo(1.0 if lost else 0.0), in_lessons=False)
+        store.add_measurement("r", NOON, path("a", "backup"), echo(), in_lessons=False)
         query = RollupQuery("day", NOON - 60 * DAY, NOON + 2 * DAY, [(MeasurementKind.ECHO, ANSWERED)])
         backup, october, november = summarize_months(store.read_rollups(query))
     assert (backup.line, backup.available, backup.probes) == ("backup", 1.0, 1)
@@ -33,8 +33,10 @@ def test_a_month_counts_answers_and_names_its_worst_day(tmp_path: Path) -> None:
 def test_busy_hours_are_percentiles_over_many_days_by_the_city_s_clock(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         for days in range(20):
-            store.add("r", NOON - days * DAY, path("a"), throughput(100 - days), in_lessons=False)
-            store.add("r", NOON - days * DAY + timedelta(hours=7), path("a"), throughput(200), in_lessons=False)
+            store.add_measurement("r", NOON - days * DAY, path("a"), throughput(100 - days), in_lessons=False)
+            store.add_measurement(
+                "r", NOON - days * DAY + timedelta(hours=7), path("a"), throughput(200), in_lessons=False
+            )
         query = RollupQuery("hour", NOON - 60 * DAY, NOON + 2 * DAY, [(MeasurementKind.DOWNLOAD, MBPS)])
         noon, evening = summarize_hours(store.read_rollups(query))
     assert (noon.hour, noon.count, evening.hour, evening.count) == (12, 20, 19, 20)
@@ -46,8 +48,8 @@ def test_the_command_reports_what_the_store_has(tmp_path: Path) -> None:
     PolicyFolder(tmp_path)
     now = datetime.now(UTC)
     with open_measurement_store(tmp_path / ".tsunagu/measurements-lab.sqlite") as store:
-        store.add("r", now, path("as-e04"), echo(), in_lessons=False)
-        store.add("r", now, path("as-e04"), echo(1.0), in_lessons=False)
+        store.add_measurement("r", now, path("as-e04"), echo(), in_lessons=False)
+        store.add_measurement("r", now, path("as-e04"), echo(1.0), in_lessons=False)
     said = here("report", "availability", "--lab", "--lang", "en", cwd=tmp_path)
     assert said.code == 0, said
     assert "as-e04 primary: 50.0% answered (2 probes on 1 days)" in said.said

@@ -193,7 +193,7 @@ def test_a_file_may_come_again_and_a_later_one_corrects(tmp_path: Path) -> None:
 def test_the_report_shows_them_beside_and_no_figure_of_it_changes(tmp_path: Path) -> None:
     PolicyFolder(tmp_path)
     with open_measurement_store(tmp_path / ".tsunagu/measurements-lab.sqlite") as store:
-        store.add("r", NOON, path("as-e04"), throughput(500), in_lessons=False)
+        store.add_measurement("r", NOON, path("as-e04"), throughput(500), in_lessons=False)
     words = ("report", "bandwidth", "--lab", "--lang", "ja", "-o", "r.html", "--json")
     before = json.loads(here(*words, cwd=tmp_path).said)
     page = (tmp_path / "r.html").read_text(encoding="utf-8")

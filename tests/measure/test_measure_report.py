@@ -24,6 +24,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
+from controller.model.policy_files import MEASUREMENT
 from tests.cli.running import here
 from tests.measure.findings import NOON, echo, failed, measurement, path, throughput
 from tests.policies import SHIPPED, PolicyFolder
@@ -177,6 +178,17 @@ def test_what_a_policy_or_a_program_says_is_escaped(city: City, figures: CityFig
     assert html.count("&lt;script&gt;") >= 2  # in the table and in the chart
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "Lesson hours are school days, 08:30 to 16:00"), ("ja", "授業のある日")]
+)
+def test_lessons_may_be_on_the_calendar_s_school_days(
+    city: City, figures: CityFigures, language: Language, said: str
+) -> None:
+    lessons = city.measurement.lessons.model_copy(update={"days": "school-days"})
+    asked = city.replace_file(MEASUREMENT, city.measurement.model_copy(update={"lessons": lessons}))
+    assert said in report(asked, figures, language)
+
+
 def test_nothing_measured_makes_a_report_too(city: City) -> None:
     page = outline(report(city, CityFigures(assessed(city, [], ("as-e04", "kw-s01"))), "en"))
     assert "Of 2 schools, 0 have the bandwidth they need (the recommended bandwidth): -." in page.text
@@ -221,7 +233,7 @@ def test_the_command_writes_it_from_the_store(tmp_path: Path) -> None:
     assert (real.code, "no real school was measured yet" in real.errors) == (Exit.FAILED, True)
     with open_measurement_store(tmp_path / ".tsunagu" / "measurements-lab.sqlite") as store:
         kept = [
-            store.add("r", NOON + timedelta(seconds=one.id), one.path, one.result, in_lessons=False)
+            store.add_measurement("r", NOON + timedelta(seconds=one.id), one.path, one.result, in_lessons=False)
             for one in measurements()
         ]
     done = here("report", "bandwidth", "--lab", "--lang", "en", "-o", "r.html", cwd=tmp_path)

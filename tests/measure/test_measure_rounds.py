@@ -78,7 +78,8 @@ def test_both_lines_and_the_verdict_on_the_primary(
     (backup,) = assessed.line("backup").downloads
     assert backup.mbps == pytest.approx(BACKUP * TRUTH[Family.V4], rel=0.1)
     assert (
-        store.get(assessed.assessed_bandwidth.measurement.id).result.figures[MBPS] == assessed.assessed_bandwidth.mbps
+        store.read_measurement(assessed.assessed_bandwidth.measurement.id).result.figures[MBPS]
+        == assessed.assessed_bandwidth.mbps
     )
 
 

@@ -23,28 +23,34 @@ from controller.measure.measurement_store import open_measurement_store
 from tests.measure.findings import NOON, path, throughput
 with open_measurement_store(Path(sys.argv[1])) as store:
     for number in range(10):
-        store.add(sys.argv[2], NOON, path("s"), throughput(number), in_lessons=False)
+        store.add_measurement(sys.argv[2], NOON, path("s"), throughput(number), in_lessons=False)
 """
 
 
 def test_what_is_kept_comes_back_as_it_was(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "new" / "m.sqlite") as store:
         kept = [
-            store.add("r", NOON, path("a", "backup", "osaka", Family.V6), throughput(93.25), in_lessons=True),
-            store.add("r", NOON, path("a"), echo(1.0), in_lessons=False),
-            store.add("r", NOON, path("a"), failed(MeasurementKind.UPLOAD, ProbeOutcome.REFUSED), in_lessons=False),
+            store.add_measurement(
+                "r", NOON, path("a", "backup", "osaka", Family.V6), throughput(93.25), in_lessons=True
+            ),
+            store.add_measurement("r", NOON, path("a"), echo(1.0), in_lessons=False),
+            store.add_measurement(
+                "r", NOON, path("a"), failed(MeasurementKind.UPLOAD, ProbeOutcome.REFUSED), in_lessons=False
+            ),
         ]
     with open_measurement_store(tmp_path / "new" / "m.sqlite", must_exist=True) as store:
         assert store.read_run("r") == kept
-        assert [store.get(one.id) for one in kept] == kept
+        assert [store.read_measurement(one.id) for one in kept] == kept
 
 
 def test_the_latest_of_each_path_and_kind_as_of_a_time(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
-        old = store.add("1", NOON, path("a"), throughput(10), in_lessons=False)
-        echoed = store.add("1", NOON, path("a"), echo(), in_lessons=False)
-        new = store.add("2", NOON + timedelta(hours=1), path("a"), throughput(20), in_lessons=False)
-        other = store.add("2", NOON + timedelta(hours=1), path("a", "backup"), throughput(5), in_lessons=False)
+        old = store.add_measurement("1", NOON, path("a"), throughput(10), in_lessons=False)
+        echoed = store.add_measurement("1", NOON, path("a"), echo(), in_lessons=False)
+        new = store.add_measurement("2", NOON + timedelta(hours=1), path("a"), throughput(20), in_lessons=False)
+        other = store.add_measurement(
+            "2", NOON + timedelta(hours=1), path("a", "backup"), throughput(5), in_lessons=False
+        )
         assert store.read_latest() == without_words(echoed, new, other)
         assert store.read_latest(NOON) == without_words(old, echoed)
         assert store.read_latest() == without_words(echoed, new, other)
@@ -59,7 +65,7 @@ def without_words(*kept: Measurement) -> list[Measurement]:
 def test_nothing_in_it_can_be_changed(tmp_path: Path) -> None:
     file = tmp_path / "m.sqlite"
     with open_measurement_store(file) as store:
-        store.add("1", NOON, path("a"), throughput(10), in_lessons=False)
+        store.add_measurement("1", NOON, path("a"), throughput(10), in_lessons=False)
     connection = sqlite3.connect(file)
     with pytest.raises(sqlite3.IntegrityError, match="never changes"):
         connection.execute("UPDATE measurement SET run = '2'")
@@ -91,7 +97,7 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 
 def test_a_number_that_nothing_has(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store, pytest.raises(TsunaguError, match="no measurement 7"):
-        store.get(MeasurementId(7))
+        store.read_measurement(MeasurementId(7))
 
 
 def test_a_share_never_looks_fuller_than_it_is() -> None:

@@ -77,14 +77,14 @@ class Stage:
         self._carried += self.carries
         return CompletedProcess(self.returncode, self.stdout, self.stderr)
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         raise NotImplementedError
 
 
 class Deaf(Stage):
     """A place whose network takes nothing but the programs'."""
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         del family, kind, protocol
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
 

@@ -35,8 +35,8 @@ DAYS_ASKED = RollupQuery("day", NOON - 400 * DAY, NOON + 2 * DAY, DOWNLOADS)
 def test_a_spread_says_percentiles_within_one_percent_whatever_the_order() -> None:
     chance = random.Random(7)  # noqa: S311 figures of a test
     values = [chance.lognormvariate(4, 1) for _ in range(5_000)]
-    halves = Spread.of(values[:2_000])
-    halves.merge(Spread.of(values[2_000:]))
+    halves = Spread.from_values(values[:2_000])
+    halves.add_spread(Spread.from_values(values[2_000:]))
     again = read_spread((halves.count, halves.total, halves.least, halves.most, halves.write_classes()))
     for part in (0.05, 0.5, 0.95, 0.99):
         true = sorted(values)[max(0, round(part * len(values)) - 1)]
@@ -45,7 +45,7 @@ def test_a_spread_says_percentiles_within_one_percent_whatever_the_order() -> No
 
 
 def test_nothing_and_less_than_nothing_are_values_too() -> None:
-    one = Spread.of([0.0, 0.0, 0.0, 5.0])
+    one = Spread.from_values([0.0, 0.0, 0.0, 5.0])
     assert (one.percentile(0.5), one.percentile(1.0), one.write_classes().startswith("-:3")) == (0.0, 5.0, True)
 
 
@@ -54,7 +54,7 @@ def test_every_measurement_is_in_the_roll_ups_of_its_hour_and_of_its_day_in_japa
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         for minutes, mbps in ((0, 10), (1, 30), (2, 50)):
             at = evening + timedelta(minutes=minutes)
-            store.add("r", at, path("a"), throughput(mbps), in_lessons=False)
+            store.add_measurement("r", at, path("a"), throughput(mbps), in_lessons=False)
         hours, days = store.read_rollups(HOURS_ASKED), store.read_rollups(DAYS_ASKED)
     assert [(one.begins.isoformat(), one.spread.count, one.spread.mean) for one in hours] == [
         ("2026-11-21T23:00:00+09:00", 1, 10),
@@ -69,7 +69,7 @@ def test_every_measurement_is_in_the_roll_ups_of_its_hour_and_of_its_day_in_japa
 def test_what_arrives_late_is_added_to_its_own_day(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         for days in (2, 0, 2):
-            store.add("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
+            store.add_measurement("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
         assert [one.spread.count for one in store.read_rollups(DAYS_ASKED)] == [2, 1]
 
 
@@ -78,8 +78,8 @@ def test_how_often_somebody_answered_is_a_figure_and_a_probe_that_failed_is_none
     latency = RollupQuery("day", NOON - DAY, NOON + DAY, [(MeasurementKind.ECHO, LATENCY_MS)])
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         for found in (echo(), echo(), echo(1.0), failed(MeasurementKind.ECHO, ProbeOutcome.FAILED)):
-            store.add("r", NOON, path("a"), found, in_lessons=False)
-        store.add("r", NOON, path("b"), echo(1.0), in_lessons=False)
+            store.add_measurement("r", NOON, path("a"), found, in_lessons=False)
+        store.add_measurement("r", NOON, path("b"), echo(1.0), in_lessons=False)
         [answered], [measured] = store.read_rollups(asked), store.read_rollups(latency)
     assert (answered.spread.count, answered.spread.total, measured.spread.count) == (3, 2, 2)
 
@@ -88,7 +88,7 @@ def test_roll_ups_outlive_rows_and_go_by_their_own_age(tmp_path: Path) -> None:
     file = tmp_path / "m.sqlite"
     with open_measurement_store(file) as store:
         for days in (50, 20, 0):
-            store.add("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
+            store.add_measurement("r", NOON - days * DAY, path("a"), throughput(10), in_lessons=False)
     with closing(open_store(file, MEASUREMENT_STORE)) as connection:
         remove_expired_outputs(connection, NOON - 7 * DAY, lambda _: None)
         removed = remove_expired_measurements(connection, NOON - 7 * DAY, lambda _: None)
@@ -104,7 +104,7 @@ def test_a_store_of_an_older_release_is_rolled_up_when_it_is_opened(tmp_path: Pa
     file = tmp_path / "m.sqlite"
     with open_measurement_store(file) as store:
         for hours in range(3):
-            store.add("r", NOON + timedelta(hours=hours), path("a"), throughput(10), in_lessons=False)
+            store.add_measurement("r", NOON + timedelta(hours=hours), path("a"), throughput(10), in_lessons=False)
         expected = store.read_rollups(HOURS_ASKED)
     with closing(sqlite3.connect(file)) as connection:
         for table in ("hour_figures", "day_figures", "figure_path"):
@@ -118,16 +118,16 @@ def test_a_store_of_an_older_release_is_rolled_up_when_it_is_opened(tmp_path: Pa
 
 def test_the_latest_is_the_newest_by_its_time_however_late_it_arrives(tmp_path: Path) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
-        new = store.add("r", NOON, path("a"), throughput(20), in_lessons=False)
+        new = store.add_measurement("r", NOON, path("a"), throughput(20), in_lessons=False)
         in_memory = LatestMeasurements(store)
-        late = store.add("r", NOON - DAY, path("a"), throughput(10), in_lessons=False)
+        late = store.add_measurement("r", NOON - DAY, path("a"), throughput(10), in_lessons=False)
         far = datetime.now(UTC) + 10 * DAY
-        store.add("r", far, path("a"), throughput(30), in_lessons=False)
+        store.add_measurement("r", far, path("a"), throughput(30), in_lessons=False)
         assert [one.id for one in store.read_latest()] == [new.id]
         assert [one.id for one in store.read_latest(NOON - DAY)] == [late.id]
         in_memory.refresh()
         assert [one.id for one in in_memory.list_all()] == [new.id]
-        newer = store.add("r", NOON + timedelta(hours=1), path("a"), throughput(5), in_lessons=False)
+        newer = store.add_measurement("r", NOON + timedelta(hours=1), path("a"), throughput(5), in_lessons=False)
         assert [one.id for one in in_memory.list_all()] == [new.id]
         in_memory.refresh()
         assert [one.id for one in in_memory.list_all()] == [newer.id]
@@ -138,12 +138,14 @@ def test_what_was_kept_before_the_clock_was_put_back_hides_nothing_in_memory(
 ) -> None:
     with open_measurement_store(tmp_path / "m.sqlite") as store:
         in_memory = LatestMeasurements(store)
-        before = store.add("r", datetime.now(UTC) + timedelta(minutes=59), path("a"), throughput(20), in_lessons=False)
+        before = store.add_measurement(
+            "r", datetime.now(UTC) + timedelta(minutes=59), path("a"), throughput(20), in_lessons=False
+        )
         with monkeypatch.context() as an_hour_ahead:
             an_hour_ahead.setattr(latest_measurements, "datetime", AnHourAhead)
             in_memory.refresh()
         assert [one.id for one in in_memory.list_all()] == [before.id]
-        after = store.add("r", datetime.now(UTC), path("a"), throughput(10), in_lessons=False)
+        after = store.add_measurement("r", datetime.now(UTC), path("a"), throughput(10), in_lessons=False)
         in_memory.refresh()
         assert [one.id for one in in_memory.list_all()] == [after.id]
 
@@ -165,7 +167,7 @@ CHANGED = [
 def test_what_somebody_changed_past_the_store_is_refused_by_its_name(tmp_path: Path, change: str) -> None:
     file = tmp_path / "m.sqlite"
     with open_measurement_store(file) as store:
-        store.add("r", NOON, path("a"), throughput(20), in_lessons=False)
+        store.add_measurement("r", NOON, path("a"), throughput(20), in_lessons=False)
     change_past_the_store(file, change)
     with pytest.raises(TsunaguError, match=r"m\.sqlite: .* is not what was written"):
         read_all(file)

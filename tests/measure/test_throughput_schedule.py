@@ -259,7 +259,7 @@ def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monke
     listing = (*words, "--day", past.isoformat(), "--json")
     first = datetime.fromisoformat(json.loads(here(*listing, cwd=work).said)["slots"][0]["begins"])
     with open_measurement_store(tmp_path / "state/measurements.sqlite") as store:
-        store.add("r", first, path("as-e04"), throughput(100), in_lessons=False)
+        store.add_measurement("r", first, path("as-e04"), throughput(100), in_lessons=False)
     done = json.loads(here(*listing, cwd=work).said)
     assert (done["slots"][0]["begins"], done["slots"][0]["state"]) == (first.isoformat(), "done")
     assert len(done["slots"]) == 3

@@ -97,6 +97,17 @@ def test_a_family_that_died_after_the_test_is_missing(city: City) -> None:
     assert assess_school(city.school_by_id[SCHOOL], without, city.measurement).assessment is Assessment.MEETS
 
 
+@pytest.mark.parametrize("outcome", [REFUSED, NO_ANSWER, ProbeOutcome.FAILED])
+def test_an_upload_that_one_family_alone_has_does_not_meet(city: City, outcome: ProbeOutcome) -> None:
+    """The server went away, or the test broke off, after one family's figure was there."""
+    school, found = city.school_by_id[SCHOOL], [*both(400), of(V4, throughput(90, UP)), of(V6, failed(UP, outcome))]
+    assessed = assess_school(school, found, city.measurement).assessed_line
+    assert (assessed.upload_assessment, assessed.upload) == (Assessment.NOT_MEASURED, None)
+    assert assessed.uploads[0].mbps == 90, "what was measured is still shown"
+    slow = [*both(400), of(V4, throughput(1, UP)), of(V6, failed(UP, outcome))]
+    assert assess_school(school, slow, city.measurement).assessed_line.upload_assessment is Assessment.BELOW
+
+
 def test_the_upload_has_a_figure_and_a_cause_of_its_own(city: City) -> None:
     school = city.school_by_id[SCHOOL]
     slow = assess_school(school, [*both(400), *both(1.04, UP)], city.measurement)

@@ -201,7 +201,7 @@ def _names(names: TwoLines, done: threading.Event) -> None:
     with ExitStack() as closing, selectors.DefaultSelector() as selector:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
-            opened = closing.enter_context(NamespaceHost(names.region).socket(family, socket.SOCK_DGRAM))
+            opened = closing.enter_context(NamespaceHost(names.region).open_socket(family, socket.SOCK_DGRAM))
             opened.bind((address, NAME_PORT))
             selector.register(opened, selectors.EVENT_READ)
         while not done.is_set():

@@ -93,6 +93,7 @@ def test_one_row_of_error_holds_everywhere(city: City) -> None:
         ("regions: [tokyo, osaka]", "regions: [tokyo, nagoya]", "unknown region 'nagoya'; allowed: osaka, tokyo"),
         ("program: iperf3", "program: iperf3\n  speed: 9", "unknown field; allowed: answer-within, connect-within"),
         ("throughput: 900", "throughput: 0.5", "write 10 or more"),
+        ("days: [mon, tue, wed, thu, fri]", "days: free-days", "there are no lessons on free-days"),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(policies: PolicyFolder, old: str, new: str, said: str) -> None:

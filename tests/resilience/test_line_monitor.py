@@ -56,7 +56,7 @@ class MadeUp(IcmpProber):
         assert within > 0
         return self.next
 
-    def forget(self, school: str, line: str) -> None:
+    def forget_line(self, school: str, line: str) -> None:
         self.forgotten.append((school, line))
 
 

@@ -60,9 +60,9 @@ def test_due_is_what_was_never_measured_what_is_old_and_what_is_wanted(city: Cit
     assert due(one) == ["as-e04", "kw-s01"]
     now = datetime.now(UTC)
     old = now - timedelta(seconds=city.measurement.intervals.throughput + 1)
-    store.add("r", now, path("as-e04"), throughput(100), in_lessons=False)
-    store.add("r", old, path("kw-s01"), throughput(100), in_lessons=False)
-    store.add("r", now, path("kw-s01", "backup"), throughput(100), in_lessons=False)
+    store.add_measurement("r", now, path("as-e04"), throughput(100), in_lessons=False)
+    store.add_measurement("r", old, path("kw-s01"), throughput(100), in_lessons=False)
+    store.add_measurement("r", now, path("kw-s01", "backup"), throughput(100), in_lessons=False)
     assert due(one) == ["kw-s01"]
     one.request_throughput(one.sites[0])
     one.request_throughput(one.sites[0])
@@ -88,7 +88,9 @@ def test_a_clock_that_is_put_back_delays_no_test(
     one = measuring(city, store, even_in_lessons=True)
     throughput_probe = ThroughputProbe(city.measurement.method, 5201, tmp_path)
     one.new_round = lambda: NoTest(city, store, throughput_probe, "r", lambda _: None)
-    store.add("r", datetime.now(UTC) + timedelta(minutes=59), path("kw-s01"), throughput(100), in_lessons=False)
+    store.add_measurement(
+        "r", datetime.now(UTC) + timedelta(minutes=59), path("kw-s01"), throughput(100), in_lessons=False
+    )
     with monkeypatch.context() as an_hour_ahead:
         for module in (background_measurement, latest_measurements):
             an_hour_ahead.setattr(module, "datetime", AnHourAhead)

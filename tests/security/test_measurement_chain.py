@@ -31,7 +31,7 @@ def measure(state: Path, number: int, *, days: int = 0) -> Path:
     file = state / "m.sqlite"
     with open_measurement_store(file, trail=AuditTrail(state)) as store:
         for _ in range(number):
-            store.add("run", NOW - days * DAY, PATH, FOUND, in_lessons=False)
+            store.add_measurement("run", NOW - days * DAY, PATH, FOUND, in_lessons=False)
     return file
 
 
@@ -222,9 +222,9 @@ def test_the_newest_of_a_path_is_carried_on_and_cannot_be_changed(tmp_path: Path
     with open_measurement_store(file, trail=AuditTrail(tmp_path)) as store:
         [carried] = store.read_latest(NOW)
         assert (carried.id, carried.figure("mbps"), carried.result.raw) == (5, 9.5, "")
-        assert store.get(carried.id) == carried
+        assert store.read_measurement(carried.id) == carried
         with pytest.raises(TsunaguError, match="there is no measurement 4: retention removed it"):
-            store.get(MeasurementId(4))
+            store.read_measurement(MeasurementId(4))
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for statement in ("UPDATE carried SET figures = '{}'", "DELETE FROM carried"):
             with pytest.raises(sqlite3.IntegrityError):

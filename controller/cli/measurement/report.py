@@ -109,7 +109,7 @@ def measurement(
     """Show one measurement with everything that its program said, as JSON."""
     city = load_estate_city(policies, lab=lab)
     with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
-        found = store.get(MeasurementId(number))
+        found = store.read_measurement(MeasurementId(number))
     say_json({**build_measurement_document(found, city.timezone), "raw": found.result.raw})
 
 

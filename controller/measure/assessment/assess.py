@@ -122,11 +122,11 @@ class LineAssessment:
         ]
         return max(counts, key=lambda one: (one.ratio, one.sent), default=NOTHING_SENT)
 
-    def other(self, kind: MeasurementKind, path: LinePath) -> Measurement | None:
+    def find_other(self, kind: MeasurementKind, path: LinePath) -> Measurement | None:
         """The measurement of a kind on a path, where there is one with figures."""
         return next((one for one in self.others if one.result.kind is kind and one.path == path), None)
 
-    def figures(self, kind: MeasurementKind, name: str) -> list[float]:
+    def list_figures(self, kind: MeasurementKind, name: str) -> list[float]:
         """A figure of every measurement of a kind that has it."""
         found = (one.figure(name) for one in self.others if one.result.kind is kind)
         return [figure for figure in found if figure is not None]
@@ -266,6 +266,11 @@ def _assess_line(
     sent = _newest_run([one for one in carried if one.result.kind is MeasurementKind.UPLOAD])
     upload = _decisive(_bandwidths(sent, MeasurementKind.UPLOAD), policy.judged.regions)
     wanted = recommended.mbps * policy.upload_percent / 100
+    upload_assessment = assess_bandwidth(upload.mbps if upload else None, wanted, policy.method)
+    # Both families are meant here, too: what one of them sent says nothing of the other.
+    is_half = upload and any(one.path.region == upload.measurement.path.region and not one.measured for one in sent)
+    if is_half and upload_assessment is not Assessment.BELOW:
+        upload, upload_assessment = None, Assessment.NOT_MEASURED
     return LineAssessment(
         line=name,
         state=state,
@@ -273,7 +278,7 @@ def _assess_line(
         assessed_bandwidth=slowest,
         reasons=reasons,
         upload=upload,
-        upload_assessment=assess_bandwidth(upload.mbps if upload else None, wanted, policy.method),
+        upload_assessment=upload_assessment,
         downloads=_bandwidths(carried, MeasurementKind.DOWNLOAD),
         uploads=_bandwidths(carried, MeasurementKind.UPLOAD),
         others=tuple(one for one in carried if one.measured and one.result.kind not in _THROUGHPUT),
@@ -319,21 +324,17 @@ def _find_reasons(
         downloads = [one for one in mine if one.run == run and one.result.kind is MeasurementKind.DOWNLOAD]
         # A family that was measured, and answers no more since then, is as silent.
         measured = max((one.id for one in downloads if one.measured), default=0)
-        silent_since = [one for one in mine if _is_silent_echo(one) and one.id > measured]
+        silent_since = [one for one in mine if _is_silent(one, MeasurementKind.ECHO) and one.id > measured]
         if not mine or (measured and not silent_since):
             continue
         silent = silent_since or any(one.result.outcome is ProbeOutcome.NO_ANSWER for one in downloads or mine)
         yield UnassessedReason(f"ipv{int(family)}-{'no-answer' if silent else 'no-figure'}")
-    if any(_is_silent_upload(one) for one in asked if one.run == run):
+    if any(_is_silent(one, MeasurementKind.UPLOAD) for one in asked if one.run == run):
         yield UnassessedReason.UPLOAD_NO_ANSWER  # it answered when the download was tested, and no more
 
 
-def _is_silent_echo(one: Measurement) -> bool:
-    return one.result.kind is MeasurementKind.ECHO and one.result.outcome is ProbeOutcome.NO_ANSWER
-
-
-def _is_silent_upload(one: Measurement) -> bool:
-    return one.result.kind is MeasurementKind.UPLOAD and one.result.outcome is ProbeOutcome.NO_ANSWER
+def _is_silent(one: Measurement, kind: MeasurementKind) -> bool:
+    return one.result.kind is kind and one.result.outcome is ProbeOutcome.NO_ANSWER
 
 
 def _find_limit(line: LineAssessment, policy: MeasurementFile) -> ThroughputLimit | None:
@@ -388,7 +389,7 @@ def _is_upload_worse(line: LineAssessment, found: Bandwidth | None, method: Meth
 
 def _explain_shortfall(line: LineAssessment, found: Bandwidth, limit: ThroughputLimit | None) -> ShortfallCause:
     """Why a line with a large enough contract carried less in a test."""
-    probed = line.other(MeasurementKind.PATH_MTU, found.measurement.path)
+    probed = line.find_other(MeasurementKind.PATH_MTU, found.measurement.path)
     if probed is not None and probed.figure(VANISHED_BYTES) is not None:
         return ShortfallCause.PATH_MTU
     if found.mbps == 0:

@@ -87,11 +87,11 @@ def _figures(line: LineAssessment, regions: Sequence[str]) -> list[str]:
     return [
         _by_path(line.downloads, regions),
         _by_path(line.uploads, regions),
-        _mean(line.figures(MeasurementKind.ECHO, LATENCY_MS)),
-        _mean(line.figures(MeasurementKind.ECHO, JITTER_MS)),
+        _mean(line.list_figures(MeasurementKind.ECHO, LATENCY_MS)),
+        _mean(line.list_figures(MeasurementKind.ECHO, JITTER_MS)),
         line.loss.short if line.loss.sent else NOTHING,
-        _mean(line.figures(MeasurementKind.DNS, DURATION_MS)),
-        _mean(line.figures(MeasurementKind.HTTP, DURATION_MS)),
+        _mean(line.list_figures(MeasurementKind.DNS, DURATION_MS)),
+        _mean(line.list_figures(MeasurementKind.HTTP, DURATION_MS)),
     ]
 
 
@@ -142,8 +142,8 @@ def _explanations(one: SchoolAssessment, texts: Catalogue) -> Iterator[str]:
         yield texts["assessments.line-down"]
     elif one.assessment is not Assessment.MEETS:
         yield from (texts[f"measure.reason-{reason}"] for reason in line.reasons)
-    latencies = line.figures(MeasurementKind.ECHO, LATENCY_MS)
-    bytes_ = line.figures(MeasurementKind.PATH_MTU, MTU_BYTES)
+    latencies = line.list_figures(MeasurementKind.ECHO, LATENCY_MS)
+    bytes_ = line.list_figures(MeasurementKind.PATH_MTU, MTU_BYTES)
     marks: dict[ShortfallCause, dict[str, object]] = {
         ShortfallCause.CONTRACT: {"contract": one.contract_mbps},
         ShortfallCause.LINE: {"contract": one.contract_mbps},

@@ -18,12 +18,20 @@ _EACH_SCHOOL_S = frozenset({NetworkPart.CONTRACT, NetworkPart.LAN, NetworkPart.S
 
 @dataclass(frozen=True, slots=True)
 class CommonCause:
-    """A cause of many schools. `shared` is what they have in common; several where they are not told apart."""
+    """A fault of many schools: its one cause, or the causes that no school's evidence tells apart.
 
-    cause: Cause
+    `shared` is what the schools have in common; several where they are not told apart.
+    """
+
+    causes: tuple[Cause, ...]
     shared: tuple[tuple[str, str], ...]
     schools: tuple[str, ...]
     asked: int
+
+    @property
+    def named(self) -> Cause | None:
+        """The cause, if it is told apart from every other."""
+        return self.causes[0] if len(self.causes) == 1 else None
 
 
 def find_common_causes(diagnoses: Sequence[Diagnosis]) -> list[CommonCause]:
@@ -34,19 +42,40 @@ def find_common_causes(diagnoses: Sequence[Diagnosis]) -> list[CommonCause]:
     >>> down = Finding((Cause.LINE_DOWN,), "primary", ())
     >>> of = lambda school, ward, *found: Diagnosis(school, found, {"ward": ward, "carrier": "fixed-ip"})
     >>> city_ = [of("a", "asao", down), of("b", "asao", down), of("c", "asao", down), of("d", "tama"), of("e", "tama")]
-    >>> [(str(one.cause), one.shared, len(one.schools)) for one in find_common_causes(city_)]
+    >>> [(str(one.named), one.shared, len(one.schools)) for one in find_common_causes(city_)]
     [('line-down', (('ward', 'asao'),), 3)]
     """
-    affected: dict[Cause, dict[str, str]] = {}
-    for one in diagnoses:
-        for finding in one.findings:
-            if PART_OF[finding.causes[0]] not in _EACH_SCHOOL_S:
-                affected.setdefault(finding.causes[0], {}).setdefault(one.school, finding.about)
-    found = [common for cause, schools in affected.items() for common in _explain(cause, schools, diagnoses)]
-    return sorted(found, key=lambda common: (-len(common.schools), common.cause))
+    affected = _list_affected(diagnoses)
+    found: list[CommonCause] = []
+    for causes in sorted(affected, key=len):
+        for common in _explain(causes, affected[causes], diagnoses):
+            # What a named cause explains at the same schools is not told a second time as a guess.
+            if not any(one.named in causes and set(common.schools) <= set(one.schools) for one in found):
+                found.append(common)
+    return sorted(found, key=lambda common: (-len(common.schools), common.causes))
 
 
-def _explain(cause: Cause, schools: Mapping[str, str], diagnoses: Sequence[Diagnosis]) -> Iterator[CommonCause]:
+def _list_affected(diagnoses: Sequence[Diagnosis]) -> dict[tuple[Cause, ...], dict[str, str]]:
+    """The schools with each cause or with the same causes that are not told apart, and what it is about there.
+
+    A cause that enough schools name alone is that of schools, too, that cannot tell it apart from others.
+    """
+    affected: dict[tuple[Cause, ...], dict[str, str]] = {}
+    findings = [(one.school, finding) for one in diagnoses for finding in one.findings]
+    for school, finding in findings:
+        if not all(PART_OF[cause] in _EACH_SCHOOL_S for cause in finding.causes):
+            affected.setdefault(finding.causes, {}).setdefault(school, finding.about)
+    for school, finding in findings:
+        for cause in finding.causes:
+            alone = affected.get((cause,), {})
+            if finding.named is None and len(alone) >= LEAST_SCHOOLS:
+                alone.setdefault(school, finding.about)
+    return affected
+
+
+def _explain(
+    causes: tuple[Cause, ...], schools: Mapping[str, str], diagnoses: Sequence[Diagnosis]
+) -> Iterator[CommonCause]:
     if len(schools) < LEAST_SCHOOLS:
         return
     groups: dict[tuple[str, str], set[str]] = {}
@@ -57,9 +86,10 @@ def _explain(cause: Cause, schools: Mapping[str, str], diagnoses: Sequence[Diagn
     if len(schools) >= _MOST_OF_GROUP * len(everybody) and all(
         len(set(schools) & members) >= _MOST_OF_GROUP * len(members) for members in groups.values()
     ):
-        regions = set(schools.values()) if PART_OF[cause] is NetworkPart.UPSTREAM else set()
+        is_upstream = all(PART_OF[cause] is NetworkPart.UPSTREAM for cause in causes)
+        regions = set(schools.values()) if is_upstream else set()
         shared = ("region", regions.pop()) if len(regions) == 1 and all(regions) else (CITY, "")
-        yield CommonCause(cause, (shared,), tuple(sorted(schools)), len(everybody))
+        yield CommonCause(causes, (shared,), tuple(sorted(schools)), len(everybody))
         return
     fitting = [(group, members) for group, members in groups.items() if _fits(set(schools), members, everybody)]
     if not fitting:
@@ -68,7 +98,7 @@ def _explain(cause: Cause, schools: Mapping[str, str], diagnoses: Sequence[Diagn
     best = [(group, members) for group, members in fitting if len(set(schools) & members) == most]
     mine = set.intersection(*(members for _, members in best)) & set(schools)
     asked = len(set.union(*(members for _, members in best)))
-    yield CommonCause(cause, tuple(sorted(group for group, _ in best)), tuple(sorted(mine)), asked)
+    yield CommonCause(causes, tuple(sorted(group for group, _ in best)), tuple(sorted(mine)), asked)
 
 
 def _fits(affected: set[str], members: set[str], everybody: set[str]) -> bool:

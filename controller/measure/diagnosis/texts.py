@@ -95,7 +95,7 @@ def build_diagnosis_document(one: Diagnosis) -> dict[str, object]:
     }
 
 
-def build_diagnoses_document(diagnoses: Sequence[Diagnosis]) -> dict[str, object]:
+def build_diagnoses_document(diagnoses: Sequence[Diagnosis]) -> dict[str, list[dict[str, object]]]:
     """What a round's document says of causes: each school's, and those that schools have in common.
 
     >>> build_diagnoses_document([Diagnosis("kw-s01", ())])
@@ -108,13 +108,15 @@ def build_diagnoses_document(diagnoses: Sequence[Diagnosis]) -> dict[str, object
 
 
 def build_common_cause_document(one: CommonCause) -> dict[str, object]:
-    """A cause that schools share as JSON.
+    """A cause that schools share as JSON; `cause` is null where the causes are not told apart.
 
-    >>> build_common_cause_document(CommonCause(Cause.REGION_DOWN, (("region", "tokyo"),), ("a", "b", "c"), 6))
-    {'cause': 'region-down', 'shared': [{'kind': 'region', 'name': 'tokyo'}], 'schools': ['a', 'b', 'c'], 'asked': 6}
+    >>> document = build_common_cause_document(CommonCause((Cause.REGION_DOWN,), (("region", "tokyo"),), ("a", "b"), 6))
+    >>> document["cause"], document["causes"], document["shared"], document["schools"], document["asked"]
+    ('region-down', ['region-down'], [{'kind': 'region', 'name': 'tokyo'}], ['a', 'b'], 6)
     """
     return {
-        "cause": str(one.cause),
+        "cause": None if one.named is None else str(one.named),
+        "causes": [str(cause) for cause in one.causes],
         "shared": [{"kind": kind, "name": name} for kind, name in one.shared],
         "schools": list(one.schools),
         "asked": one.asked,
@@ -126,9 +128,10 @@ def _say_common(one: CommonCause, texts: Catalogue) -> str:
         texts["diagnosis.shared-city"] if kind == CITY else texts.say(f"diagnosis.shared-{kind}", name=name)
         for kind, name in one.shared
     ]
+    cause = texts["diagnosis.or"].join(texts[f"diagnosis.{cause}"] for cause in one.causes)
     return texts.say(
         "diagnosis.common",
-        cause=texts[f"diagnosis.{one.cause}"],
+        cause=cause if one.named is not None else texts.say("diagnosis.not-told-apart", causes=cause),
         shared=texts["diagnosis.or"].join(shared),
         schools=len(one.schools),
         asked=one.asked,

@@ -76,7 +76,7 @@ class IcmpProber:
     A socket lives in the place that it was made in; one of a city that was taken down would never answer again.
     """
 
-    list_probe_paths: Sequence[ProbePath]
+    probe_paths: Sequence[ProbePath]
     _sockets: dict[LinePath, socket.socket] = field(default_factory=dict)
     _silent: set[LinePath] = field(default_factory=set)
     _waiting: dict[int, _SentRound] = field(default_factory=dict)
@@ -91,10 +91,10 @@ class IcmpProber:
         """
         self._round = (self._round + 1) & 0xFFFF
         mine = self._waiting[self._round] = _SentRound(secrets.token_bytes(_MARK_BYTES))
-        answers: dict[LinePath, float | None] = {route.path: None for route in self.list_probe_paths}
+        answers: dict[LinePath, float | None] = {route.path: None for route in self.probe_paths}
         late: dict[LinePath, list[float]] = {}
         lost: Counter[LinePath] = Counter()
-        for route in self.list_probe_paths:
+        for route in self.probe_paths:
             for _, took in self._renew(route.path):
                 late.setdefault(route.path, []).append(took)
             if (at := self._send(route, mine.mark)) is None:
@@ -110,7 +110,7 @@ class IcmpProber:
         lost.update(self._give_up())
         return EchoRound(answers, late, lost)
 
-    def forget(self, school: str, line: str) -> None:
+    def forget_line(self, school: str, line: str) -> None:
         """Wait no more for the echoes that are on their way over a line: they say something else than the line."""
         for one in self._waiting.values():
             for path in [path for path in one.sent if (path.school, path.line) == (school, line)]:

@@ -46,7 +46,7 @@ class ProbeHost(Protocol):
             TsunaguError: there is no such program or no such place.
         """
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A new socket there.
 
         Raises:
@@ -89,7 +89,7 @@ class NamespaceHost:
         _check(self.name, words[0], errors)
         return CompletedProcess(running.returncode, said, errors)
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         """A socket that lives in the namespace."""
         return run_in_namespace(self.name, lambda: socket.socket(family, kind, protocol))
 
@@ -111,7 +111,7 @@ class ProbePath:
             OSError: the line's interface is gone, or this program may not bind to it.
         """
         family = socket.AF_INET6 if ":" in self.target else socket.AF_INET
-        made = self.host.socket(family, kind, protocol)
+        made = self.host.open_socket(family, kind, protocol)
         try:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode() + b"\0")
         except BaseException:

@@ -49,7 +49,7 @@ def summarize_months(rolled: Iterable[RolledFigure]) -> list[LineMonth]:
     for one in rolled:
         if (one.kind, one.figure) == (MeasurementKind.ECHO, ANSWERED):
             key = (one.path.school, one.path.line, one.begins.date())
-            days.setdefault(key, Spread()).merge(one.spread)
+            days.setdefault(key, Spread()).add_spread(one.spread)
     months: dict[tuple[str, AccessLineName, str], dict[date, Spread]] = {}
     for (school, line, day), spread in days.items():
         months.setdefault((school, line, f"{day:%Y-%m}"), {})[day] = spread
@@ -69,7 +69,7 @@ def summarize_hours(rolled: Iterable[RolledFigure]) -> list[HourSpread]:
     for one in rolled:
         if one.figure != ANSWERED:
             key = (one.path.school, one.path.line, one.kind, one.figure, one.begins.hour)
-            hours.setdefault(key, Spread()).merge(one.spread)
+            hours.setdefault(key, Spread()).add_spread(one.spread)
     return [
         HourSpread(*key, spread.count, spread.percentile(0.05), spread.percentile(0.5), spread.percentile(0.95))
         for key, spread in sorted(hours.items())

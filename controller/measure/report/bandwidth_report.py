@@ -142,7 +142,7 @@ class _Page:
         yield self.say("method-values")
         yield self.say("method-simple")
         hours = policy.lessons
-        days = self.say("comma").join(self.say(f"day-{day}") for day in hours.days)
+        days = self.say("comma").join(self.say(f"day-{day}") for day in hours.list_named_days())
         yield self.say("method-lessons", days=days, start=f"{hours.from_:%H:%M}", end=f"{hours.until:%H:%M}")
 
     def warnings(self) -> Iterator[str]:

@@ -189,6 +189,10 @@ class Hours(StrictModel):
             raise ValueError(message)
         return self
 
+    def list_named_days(self) -> tuple[Day, ...] | tuple[SchoolDays]:
+        """The days as they are written: days of the week, or one kind of days."""
+        return (self.days,) if isinstance(self.days, str) else self.days
+
     @property
     def weekdays(self) -> tuple[Day, ...]:
         """The days of the week that can be meant."""

@@ -203,7 +203,9 @@ class TrialBench:
     ) -> Measurement:
         found = one_round.throughput.measure(route, kind, idle_ms=idle_ms)
         began = found.began or datetime.now(UTC)
-        return self.store.add(one_round.run, began, route.path, replace(found, began=None), in_lessons=False)
+        return self.store.add_measurement(
+            one_round.run, began, route.path, replace(found, began=None), in_lessons=False
+        )
 
 
 def _is_echo(one: Measurement, route: ProbePath) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from controller.measure.diagnosis.causes import Cause, Diagnosis, Finding
 from controller.measure.diagnosis.common_causes import find_common_causes
-from controller.measure.diagnosis.texts import build_diagnosis_lines
+from controller.measure.diagnosis.texts import build_diagnoses_document, build_diagnosis_lines
 from controller.messages import load_catalogue
 
 WARDS, CARRIERS = ("asao", "tama", "nakahara", "saiwai"), ("fixed-ip", "map-e")
@@ -46,6 +46,31 @@ def test_a_ward_whose_schools_all_have_one_carrier_is_not_told_apart_from_it() -
         load_catalogue("en"),
     )[:1]
     assert line == "4 of 4 schools have in common (kind of line map-e; or ward asao): the line is down"
+
+
+SILENT = (Cause.LINE_DOWN, Cause.ROUTER_FAULT, Cause.REGION_DOWN)
+
+
+def test_causes_that_no_school_tells_apart_are_not_told_as_one_of_them() -> None:
+    """One region was asked and nobody answered: the first of the causes was told as that of the whole city."""
+    nobody = Finding(SILENT, "primary", ())
+    everywhere = [Diagnosis(one.school, (nobody,), one.groups) for one in city(set())]
+    (found,) = find_common_causes(everywhere)
+    assert (found.named, found.causes, found.shared) == (None, SILENT, (("city", ""),))
+    said = build_diagnosis_lines(everywhere, load_catalogue("en"))[0]
+    assert said.startswith("40 of 40 schools have in common (the whole city): not told apart: the line is down; or ")
+    assert build_diagnoses_document(everywhere)["common_causes"][0]["cause"] is None
+
+
+def test_a_cause_that_enough_schools_name_is_that_of_those_that_cannot_tell_it_apart() -> None:
+    both, one_line = (Cause.REGION_DOWN,), (Cause.REGION_DOWN, Cause.LINE_ROUTE)
+    schools = [
+        Diagnosis(one.school, (Finding(both if number < 3 else one_line, "tokyo", ()),), one.groups)
+        for number, one in enumerate(city(set()))
+    ]
+    (found,) = find_common_causes(schools)
+    assert (found.named, len(found.schools), found.shared) == (Cause.REGION_DOWN, 40, (("region", "tokyo"),))
+    assert [one.named for one in find_common_causes(schools[1:])] == [None], "two schools may be chance"
 
 
 def test_what_schools_do_not_share_has_no_common_cause() -> None:

@@ -30,7 +30,7 @@ class Loopback:
     def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
         raise NotImplementedError
 
-    def socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         return socket.socket(family, kind, protocol)
 
 

@@ -183,7 +183,7 @@ def test_what_is_forgotten_is_neither_late_nor_lost(sometimes: Sometimes) -> Non
     at_once, places, prober = sometimes
     at_once.append(False)
     prober.probe_all(WITHIN)
-    prober.forget("s1", "primary")
+    prober.forget_line("s1", "primary")
     [wire] = places.wires[V4]
     wire.answer(wire.asked[0])
     assert prober.probe_all(WITHIN).fastest == {V4: None, V6: None}

@@ -18,10 +18,12 @@ from controller.telemetry.enrolled_probes import (
     make_probe_token,
     revoke_probe,
 )
+from controller.telemetry.probe_words import find_word_file, load_probe_words
 from controller.telemetry.registry import DAY, LINE_UP, TELEMETRY_DROPPED, EventKind, Writer
 from monitoring.city_state.known_names import KnownNames
 from monitoring.ingest.arrival import Arrival
 from monitoring.ingest.otlp_decoder import decode_request
+from monitoring.ingest.probe_listener import SAVED_SECONDS, ProbeListener
 from monitoring.ingest.sender_tokens import SchoolProbeTokens
 from tests.monitoring.feed import event, metrics
 from tests.monitoring.running import TOKENS, Running, monitor, until
@@ -115,6 +117,45 @@ def test_it_speaks_for_no_other_sender_s_clock() -> None:
     assert told[OWN].skews == {f"probe/{OWN}": 90.0}
     assert [one.sender for one in told[OWN].values] == [f"probe/{OWN}"]
     assert told[""].skews == {f"probe/probe-{OTHER}": 90.0}  # the controller's own probes name themselves
+
+
+def test_a_version_that_changes_with_each_request_is_not_written_with_each(tmp_path: Path) -> None:
+    path = find_enrolment_file(tmp_path / "probe")
+    listener, at = ProbeListener(path), NOW.timestamp()
+
+    def hear(school: str, version: str, later: float) -> None:
+        listener.hear(school, {"user-agent": f"tsunagu-probe/{version}"}.get, at + later)
+
+    def read_versions() -> dict[str, str]:
+        return {school: word.version for school, word in load_probe_words(find_word_file(path)).items()}
+
+    hear(OWN, "1.0.0", 0)
+    hear(OWN, "1.0.1", 1)
+    assert read_versions() == {OWN: "1.0.0"}
+    hear(OTHER, "1.0.0", 2)  # another's news does not wait
+    assert read_versions() == {OWN: "1.0.1", OTHER: "1.0.0"}
+    hear(OWN, "1.0.2", 3)
+    assert read_versions()[OWN] == "1.0.1"
+    hear(OWN, "1.0.2", 2 + SAVED_SECONDS)
+    assert read_versions()[OWN] == "1.0.2"
+    hear(OWN, "1.0.3", -3600)
+    assert read_versions()[OWN] == "1.0.3"
+
+
+@pytest.mark.parametrize(("content", "mode"), [("{", 0o600), ('{"words": 3}', 0o600), ("{}", 0o644)])
+def test_a_record_of_words_that_cannot_be_used_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, mode: int
+) -> None:
+    """The monitor starts: what probes said last is no reason to watch nothing."""
+    path = find_enrolment_file(tmp_path / "probe")
+    enrol(OWN, path=path)
+    record = find_word_file(path)
+    record.write_text(content, "ascii")
+    record.chmod(mode)
+    listener = SchoolProbeTokens(path).listener
+    assert str(record) in caplog.text
+    listener.hear(OWN, {"user-agent": "tsunagu-probe/1.0.0"}.get, NOW.timestamp())
+    assert load_probe_words(record)[OWN].version == "1.0.0"
 
 
 def test_a_list_keeps_of_each_school_the_last_that_ended(tmp_path: Path) -> None:

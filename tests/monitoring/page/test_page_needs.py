@@ -229,3 +229,15 @@ def test_on_paper_there_is_nothing_to_press(visit: Visit, figures: Figures) -> N
     for hidden in ("#theme", ".filters", ".need-command button", "nav"):
         expect(page.locator(hidden).first).to_be_hidden()
     assert page.locator(".needs").evaluate("(one) => getComputedStyle(one).maxHeight") == "none"
+
+
+def test_a_fault_of_the_monitors_store_is_on_the_page_until_it_is_over(visit: Visit, figures: Figures) -> None:
+    page = visit.open("/?lang=en")
+    told = page.locator("#store")
+    expect(told).to_have_text("")
+    assert told.evaluate("(one) => one.offsetHeight") == 0
+    figures.tell("store", {"moved_aside": None, "fault": "monitor.db: database or disk is full"})
+    expect(told).to_contain_text("The monitor's store has a fault (monitor.db: database or disk is full)")
+    figures.tell("store", {"moved_aside": None, "fault": None})
+    expect(told).to_have_text("")
+    assert visit.problems() == []

@@ -196,7 +196,9 @@ def measure(folder: Path, wave: GateWave, rows: Sequence[tuple[int, MeasurementK
             for school in wave.schools:
                 path = LinePath(school, "primary", "tokyo", Family.V4)
                 at = wave.ended + timedelta(minutes=minutes)
-                store.add("run", at, path, ProbeResult(kind, outcome, "t", "m", {MBPS: mbps}), in_lessons=False)
+                store.add_measurement(
+                    "run", at, path, ProbeResult(kind, outcome, "t", "m", {MBPS: mbps}), in_lessons=False
+                )
     return replace(wave, scene=replace(wave.scene, measurements=file))
 
 
@@ -304,7 +306,7 @@ def test_services_are_judged_for_each_school_and_each_of_its_paths(
     path, at = LinePath(second, "backup", "tokyo", Family.V4), whole.ended + timedelta(minutes=6)
     for outcome, verdict in ((ProbeOutcome.FAILED, NOT_JUDGED), (ProbeOutcome.NO_ANSWER, FAILED)):
         with open_measurement_store(file) as store:
-            store.add("run", at, path, ProbeResult(DNS, outcome, "t", "m"), in_lessons=False)
+            store.add_measurement("run", at, path, ProbeResult(DNS, outcome, "t", "m"), in_lessons=False)
         found = ask(whole, GateKind.SERVICES)
         assert found[0] is verdict
         assert f"dns of {second} backup line" in found[1]
@@ -384,7 +386,7 @@ def test_a_gate_waits_for_what_is_measured_as_long_as_the_operators_say(tmp_path
                     for kind in (DNS, HTTP):
                         path = LinePath(worker.scene.record.waves[0].schools[0].school, "primary", "tokyo", Family.V4)
                         at = worker.scene.clock.now() + timedelta(seconds=90)
-                        store.add("run", at, path, ProbeResult(kind, OK, "t", "m"), in_lessons=False)
+                        store.add_measurement("run", at, path, ProbeResult(kind, OK, "t", "m"), in_lessons=False)
 
         worker.say = say
 

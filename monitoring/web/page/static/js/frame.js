@@ -47,9 +47,16 @@ function showFailures() {
   const failure = failures.oldest;
   const text = failure === null ? "" : say("unfetched", { time: clock(failure.since), why: failure.why });
   setText(find("#unfetched", HTMLElement), text);
-  setAttribute(root, "data-unfetched", failure === null ? null : "");
 }
 failures.addEventListener("change", showFailures);
+
+/**
+ * What is wrong with the monitor's store: the figures are of now, and of what comes in no past is kept.
+ * @param {StoreState} store
+ */
+export function showStore(store) {
+  setText(find("#store", HTMLElement), store.fault === null ? "" : say("store-fault", { why: store.fault }));
+}
 
 /** Figures older than this are told to be old, in ms. */
 const OLD = 90_000;
