@@ -22,7 +22,7 @@ from controller.telemetry.registry import (
     EventKind,
     Metric,
 )
-from monitoring.limits import REORDERED_SECONDS
+from monitoring.limits import CLOCK_SECONDS, REORDERED_SECONDS
 from monitoring.timeseries.records import EventRecord, GaugeValue, SeriesEnd, SeriesKey
 
 _BAD_AT_ZERO = frozenset(one.name for one in (LINE_UP, PATH_UP, DNS_UP, HTTP_UP))
@@ -135,17 +135,22 @@ class KnownValues:
         return taken
 
     def end(self, ends: Iterable[SeriesEnd]) -> list[SeriesEnd]:
-        """Series without a value from now on; gives those that are forgotten. Bad news stands, as in any silence."""
+        """Series without a value from now on; gives those that are forgotten. Bad news stands, as in any silence.
+
+        An end that is older than the newest value is passed over; not where that one is dated later than now, because
+        the monitor's clock was put back since.
+        """
         forgotten = []
+        latest = self.clock().wall + CLOCK_SECONDS
         for one in ends:
             before = self.by_key.get(one.key)
-            if before is None or one.at < before.at:
+            if before is None or one.at < before.at <= latest:
                 continue
             if is_bad_news(one.key[0], before.value):
                 self._put(replace(before, ended=True))
             else:
                 del self.by_key[one.key], self._by_values[_index(one.key)]
-                forgotten.append(one)
+                forgotten.append(replace(one, at=max(one.at, before.at)))
         return forgotten
 
     def hear_events(self, events: Iterable[EventRecord]) -> None:

@@ -53,6 +53,13 @@ class ClockView(TypedDict):
     skewed: list[SkewedSender]
 
 
+class StoreState(TypedDict):
+    """The name that a damaged store was moved to at the start, and why the store is not well now; None: it is."""
+
+    moved_aside: str | None
+    fault: str | None
+
+
 class Monitor:
     """All parts of a running monitor. Its methods belong to the event loop's thread."""
 
@@ -83,6 +90,7 @@ class Monitor:
         """The schools that pages show: one is closed from a day on."""
         self._shown_needs = self.build_needs()
         self._told_newest = self.present.newest
+        self._told_fault: str | None = None
         self._looked = self._told_rollout = 0.0
 
     @property
@@ -141,6 +149,10 @@ class Monitor:
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
         return {"newest_at": format_known_time(self.present.newest), "skewed": self.clocks.list_skewed()}
+
+    def build_store_state(self) -> StoreState:
+        """What is wrong with the store, or was when it was opened."""
+        return {"moved_aside": self.store.moved_aside, "fault": self.store_fault}
 
     def note_store_fault(self, error: sqlite3.Error) -> None:
         """Remember and log, once, that the store cannot be read."""
@@ -237,6 +249,9 @@ class Monitor:
             if self._told_newest != self.present.newest:
                 self._told_newest = self.present.newest
                 self.stream.publish("clocks", self.build_clocks(), whole=True)
+            if self._told_fault != self.store_fault:
+                self._told_fault = self.store_fault
+                self.stream.publish("store", self.build_store_state(), whole=True)
         if self.rollouts.touched and now >= self._told_rollout + ROLLOUT_SECONDS:
             self._told_rollout = now
             self.stream.publish("rollout", self.rollouts.build_change())
@@ -261,6 +276,7 @@ class Monitor:
             ("rollout", self.rollouts.build_view()),
             ("needs", self.build_needs()),
             ("clocks", self.build_clocks()),
+            ("store", self.build_store_state()),
         ]
 
 

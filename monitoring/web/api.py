@@ -44,7 +44,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
                 "schools": monitor.present.tiles(),
                 "needs": monitor.build_needs(),
                 "clocks": monitor.build_clocks(),
-                "store": {"moved_aside": monitor.store.moved_aside, "fault": monitor.store_fault},
+                "store": monitor.build_store_state(),
             }
         )
 

@@ -68,6 +68,34 @@ def test_with_a_full_disk_the_page_shows_what_is_heard_now_and_the_sender_is_tol
         assert monitor.store_fault is None
 
 
+def test_pages_are_told_of_a_fault_of_the_store_and_of_its_end(city: City, tmp_path: Path) -> None:
+    async def watch(monitor: Monitor) -> list[str]:
+        async def hear() -> str:
+            while "event: store" not in (text := (await anext(stream)).decode()):
+                pass
+            return text
+
+        stream = monitor.stream.read(None)
+        telling = asyncio.create_task(monitor.tell())
+        await anext(stream)
+        batch = TelemetryBatch(values=[GaugeValue(KEY, time.time(), 0.0)])
+        async with asyncio.timeout(20):
+            change_store(monitor, FULL)
+            with pytest.raises(sqlite3.Error, match="full"):
+                await monitor.keep(batch)
+            told = [await hear()]
+            change_store(monitor, "DROP TRIGGER full")
+            await monitor.keep(batch)
+            told.append(await hear())
+        telling.cancel()
+        return told
+
+    with monitor_at(city, tmp_path / "monitor.db") as monitor:
+        broken, well = asyncio.run(watch(monitor))
+    assert '"fault":"monitor.db: database or disk is full"' in broken
+    assert '"fault":null' in well
+
+
 def test_since_when_a_line_is_down_survives_a_restart(city: City, tmp_path: Path) -> None:
     with monitor_at(city, tmp_path / "monitor.db") as first:
         keep(first, 1)

@@ -21,7 +21,7 @@ from controller.telemetry.registry import (
 )
 from monitoring.city_state.known_values import KnownValues
 from monitoring.city_state.school_tiles import CityState, format_time
-from monitoring.timeseries.records import GaugeValue
+from monitoring.timeseries.records import GaugeValue, SeriesEnd
 from monitoring.web.exposition import format_exposition
 from tests.monitoring.city_state.made_clock import BEGAN, MadeClock, tell
 from tests.monitoring.city_state.test_closed_schools import close_in
@@ -195,3 +195,16 @@ def test_a_probe_that_is_cut_off_with_its_school_is_not_silent(city: City, clock
     clock.pass_time(1000)
     state.take([tell(clock, LINE_UP, 0, place=PRIMARY), tell(clock, LINE_UP, 0, school=SCHOOL, line="backup")])
     assert (show(state)["heard"], show(state)["need"]) == ("now", "cut-off")
+
+
+def test_a_series_ends_also_where_the_monitors_clock_was_put_back(city: City, clock: MadeClock) -> None:
+    """Read as older than the last "no drift", the end counted for nothing: "no drift" stood for a week."""
+    state = CityState(city, clock=clock)
+    key = tell(clock, DEVICE_DRIFT, 0, school=SCHOOL).key
+    state.take([tell(clock, DEVICE_DRIFT, 0, school=SCHOOL)])
+    assert state.end([SeriesEnd(key, clock.wall - 5)]) == []
+    clock.put(-3600)
+    clock.pass_time(10)
+    # The store has the value under the time that it was dated with, and forgets it by that.
+    assert state.end([SeriesEnd(key, clock.wall)]) == [SeriesEnd(key, BEGAN)]
+    assert show(state)["drift"] is None

@@ -74,6 +74,20 @@ def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figu
     expect(visit.open("/rollout?lang=en").locator("#pulse time")).to_have_text("")
 
 
+@pytest.mark.parametrize(("wrong", "age", "old"), [(-600_000, 300, True), (600_000, 0, False)])
+def test_how_old_the_newest_is_does_not_hang_on_the_readers_clock(
+    visit: Visit, figures: Figures, *, wrong: int, age: int, old: bool
+) -> None:
+    figures.newest = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
+    figures.need(
+        "line-down", SCHOOL, "primary", since=(datetime.now(UTC) - timedelta(minutes=7, seconds=5)).isoformat()
+    )
+    visit.page.add_init_script(f"const right = Date.now; Date.now = () => right() + {wrong};")
+    page = visit.open("/?lang=en")
+    expect(page.locator("#pulse time[data-old]")).to_have_count(int(old))
+    expect(page.locator(".need-since")).to_contain_text("7 min")
+
+
 def test_the_command_is_copied(visits: Callable[..., Visit], figures: Figures) -> None:
     figures.need("line-down", SCHOOL, "primary")
     page = visits(permissions=["clipboard-read", "clipboard-write"]).open("/?lang=en")
@@ -215,3 +229,15 @@ def test_on_paper_there_is_nothing_to_press(visit: Visit, figures: Figures) -> N
     for hidden in ("#theme", ".filters", ".need-command button", "nav"):
         expect(page.locator(hidden).first).to_be_hidden()
     assert page.locator(".needs").evaluate("(one) => getComputedStyle(one).maxHeight") == "none"
+
+
+def test_a_fault_of_the_monitors_store_is_on_the_page_until_it_is_over(visit: Visit, figures: Figures) -> None:
+    page = visit.open("/?lang=en")
+    told = page.locator("#store")
+    expect(told).to_have_text("")
+    assert told.evaluate("(one) => one.offsetHeight") == 0
+    figures.tell("store", {"moved_aside": None, "fault": "monitor.db: database or disk is full"})
+    expect(told).to_contain_text("The monitor's store has a fault (monitor.db: database or disk is full)")
+    figures.tell("store", {"moved_aside": None, "fault": None})
+    expect(told).to_have_text("")
+    assert visit.problems() == []

@@ -3,7 +3,7 @@ import { Boards } from "./boards.js";
 import { find, setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
-import { showConnection, showNewest } from "./frame.js";
+import { showConnection, showNewest, showStore } from "./frame.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { NeedsList } from "./needs.js";
@@ -88,7 +88,8 @@ async function snapshot() {
   city.wards.forEach(({ id, name }) => wards.set(id, name));
   clocks = city.clocks;
   takeNeeds(city.needs);
+  showStore(city.store);
 }
 
 startWall();
-showConnection(new Live(snapshot, { tiles: take, needs: takeNeeds, clocks: takeClocks }));
+showConnection(new Live(snapshot, { tiles: take, needs: takeNeeds, clocks: takeClocks, store: showStore }));

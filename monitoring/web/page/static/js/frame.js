@@ -2,6 +2,7 @@
 import { find, setAttribute, setIcon, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { failures } from "./stream/fetching.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 import { age, clock } from "./words.js";
 
 const root = document.documentElement;
@@ -46,9 +47,16 @@ function showFailures() {
   const failure = failures.oldest;
   const text = failure === null ? "" : say("unfetched", { time: clock(failure.since), why: failure.why });
   setText(find("#unfetched", HTMLElement), text);
-  setAttribute(root, "data-unfetched", failure === null ? null : "");
 }
 failures.addEventListener("change", showFailures);
+
+/**
+ * What is wrong with the monitor's store: the figures are of now, and of what comes in no past is kept.
+ * @param {StoreState} store
+ */
+export function showStore(store) {
+  setText(find("#store", HTMLElement), store.fault === null ? "" : say("store-fault", { why: store.fault }));
+}
 
 /** Figures older than this are told to be old, in ms. */
 const OLD = 90_000;
@@ -62,7 +70,7 @@ let newest;
 export function showNewest(at) {
   newest = at;
   const time = find("#pulse time", HTMLTimeElement);
-  const old = at === null ? 0 : Date.now() - Date.parse(at);
+  const old = at === null ? 0 : monitorNow() - Date.parse(at);
   const words = at === null ? say("no-newest") : say("newest", { time: clock(Date.parse(at)) });
   setText(time, old > OLD ? `${words} ${say("old", { age: age(old) })}` : words);
   setAttribute(time, "data-old", at === null || old > OLD ? "" : null);

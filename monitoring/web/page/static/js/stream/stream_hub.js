@@ -5,7 +5,7 @@ const RETRY_AT_MOST = 8000;
 /** The monitor says every 5 s that it is alive; one that is silent for so long hangs. */
 export const SILENCE = 15_000;
 /** The events that the monitor sends. */
-const NAMES = ["tiles", "school", "rollout", "needs", "clocks"];
+const NAMES = ["tiles", "school", "rollout", "needs", "clocks", "store"];
 
 /** @typedef {"connecting" | "open" | "lost"} StreamState */
 /**
