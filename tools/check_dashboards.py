@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE_CHECK = ROOT / "tools" / "page_check"
 FOLDER = ROOT / "monitoring" / "dashboards" / "grafana"
+_COMPILER = "node_modules/.bin/tsc"
 _TYPES = "@grafana/schema/dist/esm/raw/composable"
 _HEAD = f"""\
 import type {{ Dashboard, DataQuery }} from "@grafana/schema";
@@ -54,7 +55,7 @@ def check_dashboards(files: dict[str, str]) -> str:
     with tempfile.TemporaryDirectory(prefix=".dashboards-", dir=PAGE_CHECK) as folder:
         program = Path(folder) / "dashboards.ts"
         program.write_text(render_typescript(files), encoding="utf-8")
-        command = [str(PAGE_CHECK / "node_modules/.bin/tsc"), "--noEmit", "--strict", "--skipLibCheck"]
+        command = [str(PAGE_CHECK / _COMPILER), "--noEmit", "--strict", "--skipLibCheck"]
         command += ["--target", "es2024", "--module", "es2022", "--moduleResolution", "bundler", str(program)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 our own compiler
     return (
@@ -69,6 +70,9 @@ def main() -> int:
     files = {one.name: one.read_text(encoding="utf-8") for one in FOLDER.glob("*.json")}
     if not files:
         sys.stderr.write(f"{FOLDER}: there are no dashboards; run python -m monitoring.dashboards.grafana\n")
+        return 1
+    if not (PAGE_CHECK / _COMPILER).exists():
+        sys.stderr.write(f"{PAGE_CHECK / _COMPILER}: is not there; run npm ci --ignore-scripts in tools/page_check\n")
         return 1
     wrong = check_dashboards(files)
     if wrong:

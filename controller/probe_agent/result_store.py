@@ -71,14 +71,26 @@ class ResultStore:
                 self.count_dropped(over)
 
     def take_newest(self, most: int) -> list[tuple[int, Result]]:
-        """The newest results with their numbers: the present is told before the past."""
+        """The newest results with their numbers: the present is told before the past.
+
+        A row that is no result any more, which SQLite itself does not notice, is lost and counted.
+        """
         rows = self._connection.execute(
             "SELECT id, metric, attributes, at, value FROM result ORDER BY id DESC LIMIT ?", (most,)
         )
-        return [
-            (number, Result(metric, tuple((name, text) for name, text in json.loads(attributes)), at, value))
-            for number, metric, attributes, at, value in rows
-        ]
+        found: list[tuple[int, Result]] = []
+        broken: list[int] = []
+        for number, metric, attributes, at, value in rows.fetchall():
+            try:
+                named = tuple((str(name), str(text)) for name, text in json.loads(attributes))
+                found.append((number, Result(str(metric), named, float(at), float(value))))
+            except (ValueError, TypeError, RecursionError):
+                broken.append(number)
+        if broken:
+            tell(f"{len(broken)} results that waited cannot be read any more: they are lost")
+            self.count_dropped(len(broken))
+            self.remove(broken)
+        return found
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Forget what the monitor has."""
@@ -107,6 +119,7 @@ class ResultStore:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS)
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         # What is kept is on the disk: a school's power is cut in the evening.

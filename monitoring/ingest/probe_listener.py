@@ -21,16 +21,17 @@ SAVED_SECONDS = 10.0
 
 
 class ProbeListener:
-    """The words of all schools' probes. Its methods belong to the event loop's thread.
-
-    Raises:
-        TokenRefused: the record cannot be used.
-    """
+    """The words of all schools' probes. Its methods belong to the event loop's thread."""
 
     def __init__(self, enrolments: Path) -> None:
         self._enrolments = enrolments
         self._record = find_word_file(enrolments)
-        self._words = load_probe_words(self._record)
+        try:
+            self._words = load_probe_words(self._record)
+        except TokenRefused as error:
+            # It is written anew with the next words; the city is watched meanwhile.
+            self._words = {}
+            logging.getLogger("tsunagu").error("%s; it begins anew", error)  # noqa: TRY400
         self._saved = 0.0
         self._news: dict[str, float] = {}
 

@@ -128,3 +128,14 @@ def test_the_probe_of_a_school_that_was_closed_can_be_revoked(enrolments: Path) 
     unknown = run("probe", "revoke", "as-e98", "--policies", str(SHIPPED))
     assert unknown.code == 1
     assert "there is no school" in unknown.errors
+
+
+def test_a_list_that_cannot_be_used_leaves_the_file_that_was_there(tmp_path: Path, enrolments: Path) -> None:
+    output = tmp_path / "probe.json"
+    assert run(*BEGIN, "-o", str(output)).code == 0
+    before = output.read_bytes()
+    enrolments.write_text("{", "ascii")
+    refused = run(*BEGIN, "-o", str(output))
+    assert refused.code == 1
+    assert "is no list of enrolled probes" in refused.errors
+    assert output.read_bytes() == before

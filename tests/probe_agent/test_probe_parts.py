@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,17 @@ def test_a_damaged_store_is_moved_aside_and_named(tmp_path: Path, capsys: pytest
     store.close()
     assert "was damaged" in capsys.readouterr().err
     assert len(list(tmp_path.glob("results.db.damaged-*"))) == 1
+
+
+@pytest.mark.parametrize("attributes", [b"{", b"[1]", b"[[1]]", b"\xff", b"\0"])
+def test_a_row_that_is_no_result_is_lost_and_counted(tmp_path: Path, attributes: bytes) -> None:
+    store = ResultStore(tmp_path / "results.db", most=10)
+    store.add([result(1), result(2)])
+    with closing(sqlite3.connect(tmp_path / "results.db")) as other, other:
+        other.execute("UPDATE result SET attributes = CAST(? AS TEXT) WHERE id = 2", (attributes,))
+    assert [one.value for _, one in store.take_newest(10)] == [1]
+    assert (store.dropped, store.count_waiting()) == (1, 1)
+    store.close()
 
 
 @given(

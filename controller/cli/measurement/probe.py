@@ -20,7 +20,13 @@ from controller.operations.operators_file import load_operations
 from controller.plan.select import find_named
 from controller.probe_agent.configuration import write_configuration
 from controller.storage.whole_file import write_whole
-from controller.telemetry.enrolled_probes import enrol_probe, find_enrolment_file, make_probe_token, revoke_probe
+from controller.telemetry.enrolled_probes import (
+    enrol_probe,
+    find_enrolment_file,
+    load_enrolled_probes,
+    make_probe_token,
+    revoke_probe,
+)
 from controller.telemetry.probe_words import describe_probes, find_word_file, load_probe_words
 from controller.telemetry.registry import Writer
 
@@ -102,13 +108,16 @@ def enrol(  # noqa: PLR0913, PLR0917 the options of a command
     token = make_probe_token()
     wishes = EnrolmentWishes(monitor, ca, on_router, throughput_every, updates_from, release_key)
     configuration = build_probe_configuration(city, found, token, wishes)
+    enrolments = _find_enrolments(policies)
+    # Before the file is: one with a token that is never enrolled would take the place of one that counts.
+    load_enrolled_probes(enrolments)
     try:
         write_whole(write_configuration(configuration), output)
     except OSError as error:
         message = f"{output}: cannot be written ({error.strerror or error}); name another file"
         raise ProbeRefused(message) from None
     # Only now: where the file could not be written, the probe that stands there goes on.
-    enrol_probe(_find_enrolments(policies), found.id, token, datetime.now(UTC))
+    enrol_probe(enrolments, found.id, token, datetime.now(UTC))
     if as_json:
         paths = len(configuration.paths)
         say_json(ProbeEnrolledDocument(school=found.id, file=str(output), monitor=monitor, paths=paths))

@@ -76,6 +76,14 @@ def test_grafana_s_types_refuse_what_is_planted() -> None:
     assert ("colourMode" in said, "VariableRefresh" in said, "'w' is missing" in said) == (True, True, True), said
 
 
+def test_without_the_compiler_the_check_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check_dashboards, "PAGE_CHECK", tmp_path)
+    assert check_dashboards.main() == 1
+    assert "run npm ci --ignore-scripts in tools/page_check" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 what it yields is typed where it is used
     """A real Prometheus that scrapes a monitor which was told every metric, with the project's rules."""

@@ -142,6 +142,22 @@ def test_a_version_that_changes_with_each_request_is_not_written_with_each(tmp_p
     assert read_versions()[OWN] == "1.0.3"
 
 
+@pytest.mark.parametrize(("content", "mode"), [("{", 0o600), ('{"words": 3}', 0o600), ("{}", 0o644)])
+def test_a_record_of_words_that_cannot_be_used_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, mode: int
+) -> None:
+    """The monitor starts: what probes said last is no reason to watch nothing."""
+    path = find_enrolment_file(tmp_path / "probe")
+    enrol(OWN, path=path)
+    record = find_word_file(path)
+    record.write_text(content, "ascii")
+    record.chmod(mode)
+    listener = SchoolProbeTokens(path).listener
+    assert str(record) in caplog.text
+    listener.hear(OWN, {"user-agent": "tsunagu-probe/1.0.0"}.get, NOW.timestamp())
+    assert load_probe_words(record)[OWN].version == "1.0.0"
+
+
 def test_a_list_keeps_of_each_school_the_last_that_ended(tmp_path: Path) -> None:
     """Also of one that is enrolled again and again: a list that grows beyond what is read would let nobody in."""
     path = find_enrolment_file(tmp_path / "probe")

@@ -74,6 +74,20 @@ def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figu
     expect(visit.open("/rollout?lang=en").locator("#pulse time")).to_have_text("")
 
 
+@pytest.mark.parametrize(("wrong", "age", "old"), [(-600_000, 300, True), (600_000, 0, False)])
+def test_how_old_the_newest_is_does_not_hang_on_the_readers_clock(
+    visit: Visit, figures: Figures, *, wrong: int, age: int, old: bool
+) -> None:
+    figures.newest = (datetime.now(UTC) - timedelta(seconds=age)).isoformat()
+    figures.need(
+        "line-down", SCHOOL, "primary", since=(datetime.now(UTC) - timedelta(minutes=7, seconds=5)).isoformat()
+    )
+    visit.page.add_init_script(f"const right = Date.now; Date.now = () => right() + {wrong};")
+    page = visit.open("/?lang=en")
+    expect(page.locator("#pulse time[data-old]")).to_have_count(int(old))
+    expect(page.locator(".need-since")).to_contain_text("7 min")
+
+
 def test_the_command_is_copied(visits: Callable[..., Visit], figures: Figures) -> None:
     figures.need("line-down", SCHOOL, "primary")
     page = visits(permissions=["clipboard-read", "clipboard-write"]).open("/?lang=en")

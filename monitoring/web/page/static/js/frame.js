@@ -2,6 +2,7 @@
 import { find, setAttribute, setIcon, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { failures } from "./stream/fetching.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 import { age, clock } from "./words.js";
 
 const root = document.documentElement;
@@ -69,7 +70,7 @@ let newest;
 export function showNewest(at) {
   newest = at;
   const time = find("#pulse time", HTMLTimeElement);
-  const old = at === null ? 0 : Date.now() - Date.parse(at);
+  const old = at === null ? 0 : monitorNow() - Date.parse(at);
   const words = at === null ? say("no-newest") : say("newest", { time: clock(Date.parse(at)) });
   setText(time, old > OLD ? `${words} ${say("old", { age: age(old) })}` : words);
   setAttribute(time, "data-old", at === null || old > OLD ? "" : null);

@@ -2,6 +2,7 @@
 import { find, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { post } from "./stream/fetching.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 
 const HOUR = 3600 * 1000;
 /** @type {Record<string, string>} */
@@ -49,7 +50,7 @@ export class NeedDialog {
   async send() {
     if (this.need === null) return;
     const who = { by: this.by.value, reason: this.reason.value };
-    const until = { until: new Date(Date.now() + Number(this.until.value) * HOUR).toISOString() };
+    const until = { until: new Date(monitorNow() + Number(this.until.value) * HOUR).toISOString() };
     const bodies = {
       acknowledge: { ...who, ...until, need: this.need.id },
       note: { ...who, need: this.need.id },

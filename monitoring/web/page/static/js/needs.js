@@ -3,6 +3,7 @@ import { find, icon, make, setAttribute, setText } from "./elements.js";
 import { has, language, say } from "./messages.js";
 import { groupNeeds } from "./need_groups.js";
 import { NeedDialog } from "./need_dialog.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 import { age, count, moment } from "./words.js";
 
 /** Names beside an entry; the others are behind it. */
@@ -33,7 +34,7 @@ const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
 const sinceWords = (since) =>
   since === null
     ? say("since-unknown")
-    : say("since", { time: moment(since), age: age(Date.now() - Date.parse(since)) });
+    : say("since", { time: moment(since), age: age(monitorNow() - Date.parse(since)) });
 
 export class NeedsList {
   /** @param {NameOf} nameOf */

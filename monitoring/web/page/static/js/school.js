@@ -4,6 +4,7 @@ import { find, findAll, icon, make, setAttribute, setIcon, setText } from "./ele
 import { showConnection, showNewest } from "./frame.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 import { has, say } from "./messages.js";
 import { LINES, MEASURES, Series } from "./series.js";
 import { showGauge } from "./tile.js";
@@ -42,7 +43,7 @@ let again = false;
 
 /** @param {string} selector */
 const part = (selector) => find(selector, HTMLElement);
-const start = () => Date.now() / 1000 - minutes * 60;
+const start = () => monitorNow() / 1000 - minutes * 60;
 
 /** @param {Tile} tile */
 function showTile(tile) {
@@ -129,7 +130,7 @@ function showLine(line, state) {
 
 function showCurves() {
   /** @type {[number, number]} */
-  const period = [start(), Date.now() / 1000];
+  const period = [start(), monitorNow() / 1000];
   curves.forEach((curve) => curve.show(series, period, shown?.recommended_mbps ?? null));
 }
 

@@ -1,6 +1,7 @@
 // The spans of a rollout as rows of a table; bars beside them show when. Devices open to their steps and commands.
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 import { stepWord } from "./words.js";
 
 /** More devices than this are shown only when their school is opened. */
@@ -32,7 +33,7 @@ function edges(span) {
 /** @param {RolloutSpan} span */
 const begin = (span) => edges(span)[0];
 /** When it ended, or now where it has not. @param {RolloutSpan} span */
-const end = (span) => edges(span)[1] ?? Date.now() / 1000;
+const end = (span) => edges(span)[1] ?? monitorNow() / 1000;
 
 /** @typedef {ReturnType<Timeline["make"]>} Row */
 

@@ -1,4 +1,5 @@
 // Asking the API, and what could not be fetched: that is told in the page, with since when.
+import { hearClock, monitorNow } from "./monitor_clock.js";
 
 /** A fetch that takes longer than this has failed. */
 const PATIENCE = 15_000;
@@ -18,7 +19,7 @@ class Failures extends EventTarget {
    * @param {string} why
    */
   note(path, why) {
-    const since = this.open.get(path)?.since ?? Date.now();
+    const since = this.open.get(path)?.since ?? monitorNow();
     this.open.set(path, { since, why });
     this.dispatchEvent(new Event("change"));
   }
@@ -45,6 +46,7 @@ export async function read(path, { orNull = false } = {}) {
   const [name] = path.split("?");
   try {
     const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+    hearClock(answer);
     const none = orNull && answer.status === 404;
     if (!answer.ok && !none) {
       throw new Error(`HTTP ${answer.status}`);
