@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,10 @@ def _has_header(text: str) -> bool:
     return any(sum(find_column(cell) is not None for cell in line.split(",")) >= _ENOUGH for line in lines)
 
 
+def _is_known(cell: str) -> bool:
+    return find_column(cell) is not None
+
+
 def split_table(text: str, path: Path) -> Iterator[TableLine]:
     """Yield the rows of a CSV text, blank ones too.
 
@@ -149,7 +153,7 @@ def _read_header(
     """Return which column stands where, and the headers that say nothing here."""
     origin = Origin(str(path), header.number)
     found = {at: named for at, cell in enumerate(header.cells) if (named := find_column(cell)) is not None}
-    if len(found) < _ENOUGH and (wrong := _explain_no_header(header, rows)) is not None:
+    if len(found) < _ENOUGH and (wrong := explain_missing_header(header, rows, _is_known)) is not None:
         problems.add(origin, "", wrong)
         return found, ()
     first: dict[Column, int] = {}
@@ -191,13 +195,18 @@ def _suggest_header(column: Column, cells: Sequence[str], found: dict[int, Named
     return ""
 
 
-def _explain_no_header(header: TableLine, rows: Sequence[TableLine]) -> str | None:
+def explain_missing_header(header: TableLine, rows: Sequence[TableLine], is_known: Callable[[str], bool]) -> str | None:
+    """Say why a first row is no header, where that is seen: another sign between the cells, or lines above it.
+
+    >>> explain_missing_header(TableLine(1, ["a;b"]), [], {"a", "b"}.__contains__)
+    "the cells stand between semicolons; save the table as CSV, with commas (in Excel: 'CSV UTF-8')"
+    """
     text = "".join(header.cells)
     for sign, name in _WRONG.items():
-        if sum(find_column(part) is not None for part in text.split(sign)) >= _ENOUGH:
+        if sum(is_known(part) for part in text.split(sign)) >= _ENOUGH:
             return f"the cells stand between {name}; save the table as CSV, with commas (in Excel: 'CSV UTF-8')"
     for row in rows[:_HEADER_WITHIN]:
-        if sum(find_column(cell) is not None for cell in row.cells) >= _ENOUGH:
+        if sum(map(is_known, row.cells)) >= _ENOUGH:
             return f"the header stands in line {row.number}; delete the lines above it"
     return None
 

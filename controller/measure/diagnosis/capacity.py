@@ -75,10 +75,11 @@ def _list_throughputs(paths: Sequence[PathEvidence]) -> list[_Throughput]:
 
 
 def _find_slow_region(mine: Sequence[_Throughput], slow: Sequence[_Throughput]) -> str | None:
-    """The one region towards which the line is slow in a direction in which it is well towards another."""
-    well = {(one.kind, one.path.region) for one in mine if one not in slow}
+    """The one region towards which the line is slow in a direction and family in which it is well towards another."""
+    well = {(one.kind, one.path.family, one.path.region) for one in mine if one not in slow}
     for one in slow:
-        if any(kind is one.kind and region != one.path.region for kind, region in well):
+        here = (one.kind, one.path.family)
+        if any((kind, family) == here and region != one.path.region for kind, family, region in well):
             return one.path.region
     return None
 
@@ -88,7 +89,7 @@ def _tell_apart(
 ) -> Iterator[Cause]:
     """Return the causes that are left: of the line, and of parts that nothing else is seen to go through faster."""
     worst = min(one.mbps for one in slow)
-    region_seen = {one.path.region for one in slow}
+    region_seen, families = {one.path.region for one in slow}, {one.path.family for one in slow}
     mtu_known = any(one.path.path_mtu is not None for one in slow)
     if worst < limits.NOTHING * expected and not mtu_known:
         yield Cause.PATH_MTU
@@ -97,12 +98,14 @@ def _tell_apart(
     if len({one.kind for one in mine}) == 1:
         yield Cause.LINE_SLOW  # nobody looked at the other direction
     needed = limits.CLEARED_BY * worst
-    faster = [one for one in _list_throughputs(school.paths) if one.mbps >= needed]
-    # What came through the same router faster clears the router; what came from the same region faster, the region.
+    faster = [one for one in _list_throughputs(school.paths) if one.mbps >= needed and one.path.family in families]
+    # What came through the same router faster clears the router; what came from the same region faster, the region. Of
+    # a family that is slow alone only that family does; of which one others had their figure nobody knows.
     if not faster:
         yield Cause.ROUTER_SLOW
     from_region = any(one.path.region in region_seen for one in faster)
-    by_others = any(school.outside.carried_by_region.get(region, 0.0) >= needed for region in region_seen)
+    alone = families < {one.path.family for one in mine}
+    by_others = not alone and any(school.outside.carried_by_region.get(region, 0.0) >= needed for region in region_seen)
     if not from_region and not by_others:
         yield Cause.UPSTREAM_SLOW
 

@@ -69,13 +69,15 @@ def _find_slow_names(asked: Sequence[Asked]) -> Iterator[Finding]:
     slow = {path for path, took in late.items() if took >= limits.DNS_FROM_MS}
     middle = median(late.values())
     numbers = tuple(number for path, reading in asked if path in slow for number in reading.measurements)
-    if middle >= limits.DNS_FROM_MS:
+    regions: dict[str, list[float]] = {}
+    for path, took in late.items():
+        regions.setdefault(path.region, []).append(took)
+    behind = {one: there for one, there in regions.items() if len(there) > 1 and min(there) >= limits.DNS_FROM_MS}
+    if middle >= limits.DNS_FROM_MS and (len(behind) == len(regions) or {path.region for path in slow} - behind.keys()):
         yield Finding((Cause.DNS_SLOW,), "", (_slow_names(middle, numbers),))
         return
-    for region in dict.fromkeys(path.region for path in late):
-        there = [took for path, took in late.items() if path.region == region]
-        if len(there) > 1 and min(there) >= limits.DNS_FROM_MS:
-            yield Finding((Cause.DNS_SLOW,), region, (_slow_names(median(there), numbers),))
+    for region, there in behind.items():
+        yield Finding((Cause.DNS_SLOW,), region, (_slow_names(median(there), numbers),))
 
 
 def _server_ms(path: PathEvidence, reading: Reading) -> float | None:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from controller.errors import InputRefused, Origin, Problem
 from controller.importing.cell_values import CellRefused, read_plain_text
 from controller.importing.column_names import simplify_header
-from controller.importing.csv_table import TableLine, split_table
+from controller.importing.csv_table import TableLine, explain_missing_header, split_table
 from controller.importing.known_names import KnownNames
 from controller.importing.source_table import Cell, ProblemList
 from controller.importing.table_encoding import decode_table
@@ -114,7 +114,7 @@ def parse_manual_table(
     if len(lines) - 1 > MOST_ROWS:
         message = f"holds {len(lines) - 1:,} rows; at most {MOST_ROWS:,} are read; divide it"
         raise InputRefused(path, message, lines[MOST_ROWS + 1].number)
-    header = _read_header(lines[0], path)
+    header = _read_header(lines[0], lines[1:], path)
     problems: list[Problem] = []
     reader = _RecordReader(city, now, header, problems)
     found = [(line.number, one) for line in lines[1:] if (one := reader.read_line(line, path)) is not None]
@@ -127,7 +127,7 @@ def parse_manual_table(
 
 def _has_header(text: str) -> bool:
     lines = text.splitlines()[:_HEADER_WITHIN]
-    return any(sum(_find_column(cell) is not None for cell in line.split(",")) >= _ENOUGH for line in lines)
+    return any(sum(map(_is_known, line.split(","))) >= _ENOUGH for line in lines)
 
 
 def _find_column(header: str) -> tuple[ManualColumn, str | None] | None:
@@ -139,8 +139,14 @@ def _find_column(header: str) -> tuple[ManualColumn, str | None] | None:
     return None if column is None else (column, unit)
 
 
-def _read_header(line: TableLine, path: Path) -> _Header:
+def _is_known(cell: str) -> bool:
+    return _find_column(cell) is not None
+
+
+def _read_header(line: TableLine, rows: Sequence[TableLine], path: Path) -> _Header:
     problems, origin = ProblemList(), Origin(str(path), line.number)
+    if sum(map(_is_known, line.cells)) < _ENOUGH and (wrong := explain_missing_header(line, rows, _is_known)):
+        raise InputRefused(path, wrong, line.number)
     columns: dict[ManualColumn, int] = {}
     units: dict[ManualColumn, str] = {}
     for at, cell in enumerate(line.cells):

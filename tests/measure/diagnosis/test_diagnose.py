@@ -85,6 +85,14 @@ NAMED: dict[str, tuple[Fault, Cause]] = {
         lambda school: change(school, lambda one: on_primary(one) and one.family == Family.V6, kill),
         Cause.LINE_ROUTE,
     ),
+    "IPv6 slow over one line": (
+        lambda school: change(
+            school,
+            lambda one: on_primary(one) and one.family == Family.V6,
+            lambda one: replace(one, download=answered(40)),
+        ),
+        Cause.DOWNLOAD_SLOW,
+    ),
     "name server silent": (every_path(dns=SILENT), Cause.DNS_DOWN),
     "name server refuses": (every_path(dns=REFUSED), Cause.DNS_DOWN),
     "name server slow": (every_path(dns=answered(400)), Cause.DNS_SLOW),
@@ -102,6 +110,14 @@ NOT_TOLD_APART: dict[str, tuple[Fault, set[Cause]]] = {
     "IPv6 dead over all lines": (
         lambda school: change(school, lambda one: one.family == Family.V6, kill),
         {Cause.ROUTER_FAULT, Cause.LINE_ROUTE},
+    ),
+    "IPv6 slow over all lines": (
+        lambda school: change(
+            school,
+            lambda one: one.family == Family.V6,
+            lambda one: replace(one, download=answered(40), upload=answered(40)),
+        ),
+        {Cause.LINE_SLOW, Cause.ROUTER_SLOW, Cause.UPSTREAM_SLOW},
     ),
     "everything slow": (
         every_path(download=answered(40), upload=answered(40)),
@@ -182,6 +198,21 @@ def test_every_cause_has_a_part_a_name_and_a_next_step(cause: Cause) -> None:
         assert texts[f"diagnosis.{cause}"]
         assert texts[f"diagnosis.next-{cause}"]
         assert texts[f"diagnosis.part-{PART_OF[cause]}"]
+
+
+def test_a_name_server_that_is_slow_in_one_region_is_that_region_s() -> None:
+    """The median of two regions is as late as half of it."""
+    slow = change(healthy(), lambda one: one.region == "osaka", lambda one: replace(one, dns=answered(400)))
+    [found] = diagnose_school(slow).findings
+    assert (found.named, found.about) == (Cause.DNS_SLOW, "osaka")
+    one_more = change(
+        slow, lambda one: one.dns == answered(6.0) and on_primary(one), lambda one: replace(one, dns=LATE)
+    )
+    [found] = diagnose_school(one_more).findings
+    assert (found.named, found.about) == (Cause.DNS_SLOW, "")
+
+
+LATE = answered(300)
 
 
 def test_a_tunnel_s_size_that_somebody_tells_is_no_fault() -> None:
