@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.model.city import City
 from controller.model.virtual_city import list_estates
@@ -13,12 +13,16 @@ from monitoring.timeseries.records import OVERFLOWN, SeriesAttributes
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """A city's names. `devices` gives each device's school, of all estates: a rollout may be of any of them."""
+    """A city's names. `devices` gives each device's school, of all estates: a rollout may be of any of them.
+
+    `lines_by_school` has the lines of each school; `lines` those that some school has.
+    """
 
     schools: frozenset[str]
     regions: frozenset[str]
     lines: frozenset[str]
     devices: Mapping[str, str]
+    lines_by_school: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def find_unknown(self, attributes: SeriesAttributes) -> str | None:
         """What of a series' attributes the city does not have, for a message; None where it has everything.
@@ -43,6 +47,17 @@ class KnownNames:
             return "a school that the city does not have"
         if line and line not in self.lines:
             return "a line that the city does not have"
+        return self.find_missing_line(school, line)
+
+    def find_missing_line(self, school: str, line: str) -> str | None:
+        """Whether a school has not this line, for a message; what was kept of one that it had is no such fault.
+
+        >>> names = KnownNames(frozenset(), frozenset(), frozenset(), {}, {"as-e04": frozenset({"primary"})})
+        >>> names.find_missing_line("as-e04", "third"), names.find_missing_line("as-e04", "primary")
+        ('a line that the school does not have', None)
+        """
+        if line and line not in self.lines_by_school.get(school, (line,)):
+            return "a line that the school does not have"
         return None
 
 
@@ -58,4 +73,5 @@ def list_known_names(city: City) -> KnownNames:
             for school in estate.estate_schools
             for device in estate.list_devices(school)
         },
+        {school.id: frozenset(school.lines.by_name) for school in city.schools},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from controller.model.measurement import Assessment
+from controller.model.measurement import Assessment, Method
 from controller.model.sites.contracted_lines import AccessLineKind
 from controller.model.sites.schools import School
 from controller.telemetry.registry import (
@@ -110,9 +110,9 @@ class _LostPaths:
     others: list[KnownValue]
 
 
-def read_school_facts(known: KnownValues, school: School) -> SchoolFacts:
-    """What is known of a school now."""
-    assessment, doubt, assessed = _read_assessment(known, school.id)
+def read_school_facts(known: KnownValues, school: School, method: Method) -> SchoolFacts:
+    """What is known of a school now; `method` is how its bandwidth was measured."""
+    assessment, doubt, assessed = _read_assessment(known, school.id, method)
     measured = known.find(BANDWIDTH_MEASURED, school.id)
     # A school that is "not measured" has no figure; the one from before its line went down is history.
     shown = assessment is not Assessment.NOT_MEASURED and measured is not None
@@ -137,7 +137,9 @@ def read_school_facts(known: KnownValues, school: School) -> SchoolFacts:
     )
 
 
-def _read_assessment(known: KnownValues, school: str) -> tuple[Assessment, AssessmentDoubt | None, KnownValue | None]:
+def _read_assessment(
+    known: KnownValues, school: str, method: Method
+) -> tuple[Assessment, AssessmentDoubt | None, KnownValue | None]:
     """The assessment that is believed: one without its figure, or that its figure contradicts, is never a good one."""
     found = known.find_standing(BANDWIDTH_ASSESSMENT, school)
     sent = (Assessment.from_number(found.value) if found else None) or Assessment.NOT_MEASURED
@@ -149,7 +151,9 @@ def _read_assessment(known: KnownValues, school: str) -> tuple[Assessment, Asses
     )
     if measured is None:
         return Assessment.NOT_MEASURED, "no-figure", found
-    if sent is Assessment.MEETS and recommended is not None and measured.value < recommended.value:
+    # Twice the method's error: who measured may have another edition of the policies, with another error.
+    error = 2 * method.relative_error(mbps_from_bits(measured.value)) if sent is Assessment.WITHIN_ERROR else 0.0
+    if recommended is not None and measured.value * (1 + error) < recommended.value:
         return Assessment.BELOW, "contradicted", found
     return sent, None, found
 

@@ -134,7 +134,7 @@ class CityState:
         """What needs somebody, the most urgent first; not `anew`: by what was known when each tile was built last."""
         schools = self.list_open_schools()
         if anew:
-            return list_needs([read_school_facts(self.known, school) for school in schools])
+            return list_needs([self._read_facts(school) for school in schools])
         return list_needs([self._facts[school.id] for school in schools if school.id in self._facts])
 
     def tiles(self) -> list[Tile]:
@@ -143,7 +143,7 @@ class CityState:
 
     def tile(self, school: School) -> Tile:
         """A school's tile."""
-        facts = self._facts[school.id] = read_school_facts(self.known, school)
+        facts = self._facts[school.id] = self._read_facts(school)
         recommended = facts.recommended_mbps
         ours = self.city.measurement.recommended.recommend_bandwidth(school.pupils)
         same = recommended == round(ours.mbps, 1)
@@ -172,6 +172,9 @@ class CityState:
             "need": find_most_urgent(facts),
             "stage": self.city.find_stage(school),
         }
+
+    def _read_facts(self, school: School) -> SchoolFacts:
+        return read_school_facts(self.known, school, self.city.measurement.method)
 
     @cached_property
     def lines(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.registry import METRICS, SCHOOL, InstrumentKind, Metric
+from controller.telemetry.registry import LINE, METRICS, SCHOOL, InstrumentKind, Metric
 from controller.telemetry.units import find_range_fault
 from monitoring.ingest.arrival import NOT_NOW, Arrival, clean_text
 from monitoring.ingest.attributes import read_texts
@@ -257,7 +257,7 @@ def _points(
             point.flags & _NO_RECORDED_VALUE or point.WhichOneof("value")
         ):
             batch.refused[f"{known.name} without a value"] += 1
-        elif (unknown := arrival.names.find_unknown(key[1])) is not None:
+        elif (unknown := _find_unknown(arrival, key)) is not None:
             batch.refused[unknown] += 1
         elif (foreign := arrival.find_foreign(dict(key[1]).get(SCHOOL.name, ""))) is not None:
             batch.refused[foreign] += 1
@@ -266,6 +266,13 @@ def _points(
         elif known.kind is InstrumentKind.GAUGE or not point.flags & _NO_RECORDED_VALUE:
             yield dated, key, point
         # A total that has no value now is what it was: what was counted has been.
+
+
+def _find_unknown(arrival: Arrival, key: SeriesKey) -> str | None:
+    """What of a series the city, or its school, does not have; None where they have everything."""
+    named = dict(key[1])
+    place = named.get(SCHOOL.name, ""), named.get(LINE.name, "")
+    return arrival.names.find_unknown(key[1]) or arrival.names.find_missing_line(*place)
 
 
 def _key(metric: Metric, pairs: Iterable[KeyValue]) -> SeriesKey | str:

@@ -59,14 +59,27 @@ def test_a_good_assessment_without_a_figure_is_not_shown_as_one(city: City, asse
     assert (shown["assessment"], shown["doubt"], shown["measured_mbps"]) == ("not-measured", "no-figure", None)
 
 
-def test_an_assessment_that_its_own_figure_contradicts_is_not_shown_green(city: City) -> None:
+@pytest.mark.parametrize("assessment", [Assessment.MEETS, Assessment.WITHIN_ERROR])
+def test_an_assessment_that_its_own_figure_contradicts_is_not_shown_as_a_good_one(
+    city: City, assessment: Assessment
+) -> None:
     shown = tile(
         city,
         value(BANDWIDTH_MEASURED, bits_from_mbps(141.0)),
         value(BANDWIDTH_RECOMMENDED, bits_from_mbps(519.0)),
-        value(BANDWIDTH_ASSESSMENT, Assessment.MEETS.number),
+        value(BANDWIDTH_ASSESSMENT, assessment.number),
     )
     assert (shown["assessment"], shown["doubt"], shown["measured_mbps"]) == ("below", "contradicted", 141.0)
+
+
+def test_what_is_within_the_method_s_error_is_not_contradicted(city: City) -> None:
+    shown = tile(
+        city,
+        value(BANDWIDTH_MEASURED, bits_from_mbps(96.0)),
+        value(BANDWIDTH_RECOMMENDED, bits_from_mbps(100.0)),
+        value(BANDWIDTH_ASSESSMENT, Assessment.WITHIN_ERROR.number),
+    )
+    assert (shown["assessment"], shown["doubt"]) == ("within-error", None)
 
 
 def test_the_recommendation_is_the_one_that_the_assessment_was_made_against(city: City) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -324,3 +325,14 @@ def test_a_senders_name_is_shown_without_what_nobody_sees() -> None:
     request.resource_metrics[0].resource.attributes.extend(pairs({"service.instance.id": "a\x00b\u202e\n\x1bc" * 20}))
     [sender] = decoded(request).skews
     assert sender == ("probe/" + "a\ufffdb\ufffd \ufffdc" * 20)[: len("probe/") + 64]
+
+
+def test_a_line_that_its_school_does_not_have_is_refused_also_where_another_has_it() -> None:
+    """It stood in `/metrics` and fired an alert, and was on no page."""
+    place = {"school": SCHOOL, "line": "third"}
+    arrival = Arrival(Writer.PROBE, replace(NAMES, lines=NAMES.lines | {"third"}), NOW)
+    batch = decode_request("metrics", gauge_of(LINE_UP, point(0, NOW, place)).SerializeToString(), arrival)
+    assert (batch.values, dict(batch.refused)) == ([], {"a line that the school does not have": 1})
+    body = event(EventKind.LINE_DOWN, "down", NOW, **place).SerializeToString()
+    batch = decode_request("logs", body, arrival)
+    assert (batch.events, dict(batch.refused)) == ([], {"a line that the school does not have": 1})
