@@ -112,10 +112,16 @@ def remove_expired_figures(connection: sqlite3.Connection, now: datetime, kept: 
 
 
 def _find_last_before(connection: sqlite3.Connection, moment: str) -> int:
-    """The last row such that it and all before it are older than a moment; 0 where there is none."""
-    first_kept = connection.execute(
-        "SELECT id FROM measurement WHERE at >= ? ORDER BY +id LIMIT 1", (moment,)
-    ).fetchone()
+    """The last row such that it and all before it are older than a moment; 0 where there is none.
+
+    A row of a time to come, kept while a clock was wrong, is as old as those that were kept after it: else it would hold
+    everything after it for ever.
+    """
+    query = (
+        "SELECT id FROM measurement kept WHERE at >= ? AND NOT (at > ? AND EXISTS "
+        "(SELECT 1 FROM measurement WHERE id > kept.id AND at < ?)) ORDER BY +id LIMIT 1"
+    )
+    first_kept = connection.execute(query, (moment, _text(datetime.now(UTC)), moment)).fetchone()
     if first_kept is None:
         [(last,)] = connection.execute("SELECT COALESCE(MAX(id), 0) FROM measurement").fetchall()
     else:

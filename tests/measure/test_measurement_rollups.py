@@ -100,6 +100,21 @@ def test_roll_ups_outlive_rows_and_go_by_their_own_age(tmp_path: Path) -> None:
         assert len(store.read_latest(NOON)) == 1
 
 
+def test_a_row_of_a_wrong_clock_holds_no_others(tmp_path: Path) -> None:
+    """A machine that began with another century would have filled its store for ever."""
+    file, now = tmp_path / "m.sqlite", datetime.now(UTC)
+    with open_measurement_store(file) as store:
+        for at in (now - 50 * DAY, now + 9_999 * DAY, now - 49 * DAY, now - DAY, now + 9_999 * DAY):
+            store.add_measurement("r", at, path("a"), throughput(10), in_lessons=False)
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        assert remove_expired_outputs(connection, now - 7 * DAY, lambda _: None) == 3
+        removed = remove_expired_measurements(connection, now - 7 * DAY, lambda _: None)
+        assert removed is not None
+        assert (removed.last, removed.count) == (3, 3)
+        # What nothing old was kept after may be of today.
+        assert remove_expired_measurements(connection, now - 7 * DAY, lambda _: None) is None
+
+
 def test_a_store_of_an_older_release_is_rolled_up_when_it_is_opened(tmp_path: Path) -> None:
     file = tmp_path / "m.sqlite"
     with open_measurement_store(file) as store:
