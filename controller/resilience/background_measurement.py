@@ -11,7 +11,6 @@ from math import inf
 from queue import Empty, SimpleQueue
 from threading import Event
 
-from controller.errors import TsunaguError
 from controller.measure.assessment.assess import LineState, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, send_measured_event
 from controller.measure.latest_measurements import LatestMeasurements
@@ -49,7 +48,7 @@ class BackgroundMeasurement:
     even_in_lessons: bool
     on_event: OnEvent = lambda *_: None
     known_lines: KnownLines | None = None
-    failure: TsunaguError | None = None
+    failure: Exception | None = None
     _filling: SchoolLine | None = None
     _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
     _tried: dict[str, float] = field(default_factory=dict)
@@ -82,7 +81,7 @@ class BackgroundMeasurement:
                         return
                     self._throughput(site)
                 stop.wait(_LOOK_EVERY)
-        except TsunaguError as error:
+        except Exception as error:  # noqa: BLE001 whoever waits for the thread raises it; else it would be dead unseen
             self.failure = error
             stop.set()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import accumulate
 
@@ -21,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 
 from controller.telemetry.deprecated_names import DEPRECATED_NAMES, DeprecatedName
 from controller.telemetry.naming import prometheus_label
-from controller.telemetry.registry import METRICS, InstrumentKind, Metric
+from controller.telemetry.registry import METRICS, SIGNAL, TELEMETRY_DROPPED, InstrumentKind, Metric
 from monitoring.city_state.monitor import Monitor
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import CumulativeTotal, GaugeValue, SeriesAttributes
@@ -55,10 +56,22 @@ def build_metrics_routes(monitor: Monitor) -> list[BaseRoute]:
 def _read_totals(monitor: Monitor) -> list[CumulativeTotal]:
     """The totals that are kept; none where the store cannot be read: what is now is told all the same."""
     try:
-        return queries.read_totals(monitor.store)
+        return complete_losses(queries.read_totals(monitor.store), time.time())
     except sqlite3.Error as error:
         monitor.note_store_fault(error)
         return []
+
+
+def complete_losses(totals: Iterable[CumulativeTotal], now: float) -> list[CumulativeTotal]:
+    """The totals, with what senders lost of every signal, however old it is.
+
+    Prometheus sees a rise only from a value that it knows: a loss that is the first in a day would be none.
+    """
+    known = {total.key: total for total in totals}
+    for signal in SIGNAL.values:
+        key = (TELEMETRY_DROPPED, ((SIGNAL.name, signal),))
+        known[key] = replace(known[key], at=now) if key in known else CumulativeTotal(key, "", 0, now, 0)
+    return [*known.values()]
 
 
 def format_exposition(values: Iterable[GaugeValue], totals: Iterable[CumulativeTotal], now: float) -> str:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pytest
 
@@ -77,7 +76,7 @@ def test_what_was_not_measured_sends_no_figure_but_its_loss() -> None:
 
 def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:
     recorded = Recorded()
-    metrics = AssessmentMetrics(recorded.telemetry(), since=NOON)
+    metrics = AssessmentMetrics(recorded.telemetry(), after=0)
     found = [measurement(path("kw-s01"), echo()), measurement(path("kw-s01"), throughput(400))]
     for _ in range(3):
         metrics.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])
@@ -85,7 +84,7 @@ def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:
     assert [value for value, _ in recorded.of(BANDWIDTH_RECOMMENDED)] == [323_000_000] * 3
     assert recorded.of(BANDWIDTH_MEASURED) == [(400_000_000, {"school": "kw-s01"})]
     assert recorded.of(LINE_UP) == [(1.0, {"school": "kw-s01", "line": "primary"})] * 3
-    late = AssessmentMetrics(recorded.telemetry(), since=NOON + timedelta(seconds=1))
+    late = AssessmentMetrics(recorded.telemetry(), after=found[-1].id)
     late.record_assessments([assess_school(city.school_by_id["kw-s01"], found, city.measurement)])
     assert len(recorded.of(BANDWIDTH_MEASURED)) == 1
 
@@ -93,7 +92,7 @@ def test_verdicts_are_sent_each_time_and_a_figure_once(city: City) -> None:
 def test_a_dead_line_sends_not_measured_and_down(city: City) -> None:
     recorded = Recorded()
     found = [measurement(path("kw-s01"), throughput(400), run="before"), measurement(path("kw-s01"), echo(1.0))]
-    AssessmentMetrics(recorded.telemetry(), since=NOON).record_assessments(
+    AssessmentMetrics(recorded.telemetry(), after=0).record_assessments(
         [assess_school(city.school_by_id["kw-s01"], found, city.measurement)]
     )
     assert [value for value, _ in recorded.of(BANDWIDTH_ASSESSMENT)] == [0]

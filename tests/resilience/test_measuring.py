@@ -40,7 +40,7 @@ def no_round() -> MeasurementRound:
 def measuring(city: City, store: MeasurementStore, *, even_in_lessons: bool) -> BackgroundMeasurement:
     sites = [ProbeSite(city.school_by_id[name], NamespaceHost(name)) for name in ("as-e04", "kw-s01")]
     sent = Telemetry({}, None, None)
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=0)
     return BackgroundMeasurement(
         city, sites, LatestMeasurements(store), sent, metrics, no_round, even_in_lessons=even_in_lessons
     )
@@ -101,6 +101,13 @@ def test_a_clock_that_is_put_back_delays_no_test(
     after = time_module.monotonic() + city.measurement.intervals.throughput + 1
     monkeypatch.setattr(background_measurement, "time", SimpleNamespace(monotonic=lambda: after))
     assert due(one) == ["as-e04", "kw-s01"]
+
+
+def test_whatever_ends_the_measuring_ends_the_watch_and_is_told(city: City, store: MeasurementStore) -> None:
+    one, stop = measuring(city, store, even_in_lessons=True), Event()
+    one.run(stop)
+    assert isinstance(one.failure, NotImplementedError)
+    assert stop.is_set()
 
 
 def test_in_lessons_nothing_is_due_where_pupils_need_the_lines(city: City, store: MeasurementStore) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -115,7 +114,7 @@ def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
         probe = ThroughputProbe(quick.measurement.method, PORT, tmp_path / "locks")
         return MeasurementRound(quick, store, probe, f"run-{time.monotonic()}", lambda _: None)
 
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=0)
     latest = LatestMeasurements(store)
     slow = BackgroundMeasurement(quick, [site], latest, sent, metrics, new_round, even_in_lessons=True)
     pulse = IcmpProber(list(new_round().list_probe_paths(site, RoundScope())))
@@ -174,7 +173,7 @@ def test_a_lost_region_is_told_and_no_line_is_blamed(
     routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
     exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=0)
     watch = LineMonitor(
         quick, [site], LatestMeasurements(store), sent, metrics, IcmpProber(routes), exits, lambda _: None, recorded.say
     )
@@ -198,7 +197,7 @@ def test_an_echo_beside_a_test_of_throughput_is_no_latency_of_the_line(
     routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
     exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=0)
     filled: list[SchoolLine | None] = [(SCHOOL, "primary")]
     watch = LineMonitor(
         *(
@@ -247,7 +246,7 @@ def test_a_place_that_is_gone_says_nothing_of_its_lines(
     routes = list(MeasurementRound(quick, store, probe, "r", lambda _: None).list_probe_paths(site, RoundScope()))
     exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     sent = recorded.telemetry()
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=0)
     watch = LineMonitor(
         quick, [site], LatestMeasurements(store), sent, metrics, IcmpProber(routes), exits, lambda _: None, recorded.say
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
@@ -115,7 +114,7 @@ class DaemonDuties:
             open_telemetry(token=token) as sent,
             open_measurement_store(place.folder / LAB_STORE, trail=trail, timezone=city.timezone) as store,
         ):
-            metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+            metrics = AssessmentMetrics(sent, after=store.read_last_number())
             name, probe = make_run_name(self.clock.now()), make_throughput_probe(city)
             run = MeasurementRound(city, store, probe, name, lambda one: record_measurement(sent, one))
             for site in sites:

@@ -128,7 +128,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             watch_lines(city, sites, store, sent, as_json=as_json)
             raise typer.Exit(Exit.GOOD)
 
-        metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+        metrics = AssessmentMetrics(sent, after=store.read_last_number())
 
         def told(one: Measurement) -> None:
             record_measurement(sent, one)
@@ -189,7 +189,7 @@ def watch_lines(
             )
 
     # In the virtual city no pupil needs the lines.
-    metrics = AssessmentMetrics(sent, since=datetime.now(UTC))
+    metrics = AssessmentMetrics(sent, after=store.read_last_number())
     latest = LatestMeasurements(store)
     slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
     routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]

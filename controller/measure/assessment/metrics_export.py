@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from controller.measure.assessment.assess import LineAssessment, LineState, SchoolAssessment
 from controller.measure.measurement import (
@@ -76,11 +75,11 @@ def record_measurement(telemetry: Telemetry, one: Measurement) -> None:
 class AssessmentMetrics:
     """Sends an assessment as often as one likes, but a measured figure once: its time is taken for the measurement's.
 
-    Figures from before `since` are not sent at all.
+    Figures up to the measurement `after` are not sent at all: by its number, for a clock may be put back.
     """
 
     telemetry: Telemetry
-    since: datetime
+    after: int
     _sent: dict[str, MeasurementId] = field(default_factory=dict)
 
     def record_assessments(self, assessments: Iterable[SchoolAssessment]) -> None:
@@ -111,7 +110,7 @@ class AssessmentMetrics:
 
     def _is_new(self, measurement: Measurement) -> bool:
         school = measurement.path.school
-        new = measurement.at >= self.since and self._sent.get(school) != measurement.id
+        new = measurement.id > self.after and self._sent.get(school) != measurement.id
         if new:
             self._sent[school] = measurement.id
         return new

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from controller.telemetry.registry import DAY, SIGNAL, TELEMETRY_DROPPED
+from monitoring.timeseries.records import CumulativeTotal
+from monitoring.web.exposition import complete_losses, format_exposition
 from monitoring.web.own_health import measure_store, read_resident_bytes
 from tests.monitoring.running import Running, until
 
@@ -37,3 +40,17 @@ def test_a_store_is_measured_with_what_is_beside_it(tmp_path: Path) -> None:
 
 def test_another_system_tells_no_memory(tmp_path: Path) -> None:
     assert read_resident_bytes(tmp_path / "statm") is None
+
+
+def test_losses_are_served_before_the_first_one(running: Running) -> None:
+    text = running.ask("/metrics")[2].decode()
+    for signal in SIGNAL.values:
+        assert f'tsunagu_telemetry_dropped_total{{signal="{signal}"}} 0\n' in text
+
+
+def test_a_loss_is_served_however_old_it_is() -> None:
+    old = CumulativeTotal((TELEMETRY_DROPPED, ((SIGNAL.name, "traces"),)), "", 0, 1_000.0, 12)
+    now = 1_000.0 + 7 * DAY
+    text = format_exposition([], complete_losses([old], now), now)
+    assert 'tsunagu_telemetry_dropped_total{signal="traces"} 12\n' in text
+    assert 'tsunagu_telemetry_dropped_total{signal="logs"} 0\n' in text
