@@ -276,11 +276,12 @@ def _holds_for_copies(resource: CheckedResource, grant: GrantedRole) -> bool:
         return False
     if not all(member.startswith("serviceAccount:") for member in grant.members):
         return False
-    expression, project = get_value(grant.condition, "expression"), resource.get_input("project")
+    expression, given = get_value(grant.condition, "expression"), resource.get_input("project")
     if expression is UNKNOWN:
         return True
     found = _ONLY_COPIES.fullmatch(expression) if isinstance(expression, str) else None
-    return found is not None and (not isinstance(project, str) or found["project"] == project)
+    project = given if isinstance(given, str) else resource.project
+    return found is not None and project in ("", found["project"])
 
 
 def forbid_keys_of_persons(resource: CheckedResource) -> Violations:

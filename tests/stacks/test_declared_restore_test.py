@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from controller.model.city import City
-from stacks.guardrails.granted_access import COPIES_ROLE
+from stacks.guardrails.granted_access import COPIES_ROLE, forbid_wide_roles
 from stacks.guardrails.guardrail import CheckedResource
 from stacks.guardrails.pack import GUARDRAILS
 from stacks.settings.read_configuration import ConfigurationRefused
@@ -98,3 +98,27 @@ def test_a_restore_test_that_cannot_be_is_refused(changes: dict[str, object], wo
     with pytest.raises(ConfigurationRefused) as refused:
         changed("production", changes)
     assert words in "\n".join(map(str, refused.value.problems))
+
+
+@pytest.mark.parametrize(("given", "passes"), [({}, True), ({"project": "school-lab"}, True), ({}, False)])
+def test_the_condition_names_the_project_that_the_role_is_granted_on(given: dict[str, str], *, passes: bool) -> None:
+    """A grant that names no project is one on the stack's own."""
+    named = "school-lab" if passes else "school-other"
+    expression = (
+        'resource.type == "sqladmin.googleapis.com/Instance" && '
+        f'resource.name.startsWith("projects/{named}/instances/restore-test-affairs-")'
+    )
+    inputs = {
+        "role": COPIES_ROLE,
+        "member": "serviceAccount:app@school-lab.example",
+        "condition": {"expression": expression},
+    }
+    grant = CheckedResource(
+        "gcp:projects/iAMMember:IAMMember",
+        "it",
+        {**inputs, **given},
+        "production",
+        protected=False,
+        project="school-lab",
+    )
+    assert ([*forbid_wide_roles(grant)] == []) is passes
