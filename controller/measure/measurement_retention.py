@@ -114,8 +114,8 @@ def remove_expired_figures(connection: sqlite3.Connection, now: datetime, kept: 
 def _find_last_before(connection: sqlite3.Connection, moment: str) -> int:
     """The last row such that it and all before it are older than a moment; 0 where there is none.
 
-    A row of a time to come, kept while a clock was wrong, is as old as those that were kept after it: else it would hold
-    everything after it for ever.
+    A row of a time to come, kept while a clock was wrong, is as old as those that were kept after it: else it would
+    hold everything after it for ever.
     """
     query = (
         "SELECT id FROM measurement kept WHERE at >= ? AND NOT (at > ? AND EXISTS "
