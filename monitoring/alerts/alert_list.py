@@ -21,6 +21,7 @@ from controller.telemetry.registry import (
     LINE_SLOW,
     LINE_UP,
     METRICS,
+    MONITOR_PAGE_FAULT,
     MONITOR_REFUSED,
     MONITOR_STORE_FAULT,
     PATH_UP,
@@ -220,6 +221,7 @@ def _list_telemetry(silent: int) -> tuple[Alert, ...]:
             "critical",
             "monitoring",
         ),
+        Alert("PageFault", "page-fault", f"{name_kept(MONITOR_PAGE_FAULT)} > 0", 60, "critical", "monitoring"),
         Alert(
             "ProbeSilent",
             "probe-silent",

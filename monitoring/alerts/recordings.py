@@ -22,6 +22,7 @@ from controller.telemetry.registry import (
     LINE_LAST_HEARD,
     LINE_SLOW,
     LINE_UP,
+    MONITOR_PAGE_FAULT,
     MONITOR_STORE_FAULT,
     PATH_UP,
     ROLLOUT_LOST,
@@ -31,7 +32,7 @@ from controller.telemetry.registry import (
 
 KEPT = (LINE_UP, LINE_SLOW, LINE_FLAPPING, PATH_UP, DEVICE_DRIFT, DEVICE_UNCONFIRMED, BANDWIDTH_ASSESSMENT)
 """What stands as it was last known."""
-TOLD_BY_MONITOR = (ROLLOUT_LOST, MONITOR_STORE_FAULT)
+TOLD_BY_MONITOR = (ROLLOUT_LOST, MONITOR_STORE_FAULT, MONITOR_PAGE_FAULT)
 """What the monitor itself says, of the whole; a monitor that is gone has not said that it is over."""
 PARTS = tuple(metric for metric in KEPT if metric.attributes != (SCHOOL,))
 """Those of a line or a path: a school may have one less of these, and goes on."""
