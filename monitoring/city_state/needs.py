@@ -40,7 +40,7 @@ COMMANDS: dict[NeedKind, str] = {
     "unconfirmed": "tsunagu drift --school {school}",
     "brown-out": "tsunagu measure --school {school}",
     "drift": "tsunagu drift --school {school}",
-    "silent": "tsunagu measure --school {school}",
+    "silent": "tsunagu probe list",
     "below": "tsunagu report bandwidth",
 }
 RUNBOOKS: dict[NeedKind, str] = {

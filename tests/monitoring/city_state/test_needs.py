@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +32,7 @@ from monitoring.city_state.school_tiles import CityState
 from monitoring.timeseries.records import EventRecord, GaugeValue, OperatorAction
 from tests.monitoring.city_state.made_clock import BEGAN, MadeClock, tell
 
+ROOT = Path(__file__).resolve().parents[3]
 CUT, DOWN, DRIFT, BELOW, LONE = "as-e01", "as-e02", "as-e03", "as-e04", "as-e05"
 REGIONS = ("tokyo", "osaka")
 
@@ -299,3 +302,18 @@ def test_a_window_covers_its_school_or_its_line_from_its_beginning(
     actions = OperatorActions([window])
     found = [actions.find_maintenance(only(state), BEGAN + seconds) for seconds in (9, 10, 19, 20)]
     assert found == ([None, window, window, None] if covers else [None] * 4)
+
+
+def test_the_command_of_a_need_is_one_and_takes_its_options() -> None:
+    table = json.loads((ROOT / "controller/cli/conventions/option_table.json").read_text(encoding="utf-8"))
+    for kind, command in COMMANDS.items():
+        program, *words = command.split()
+        if program != "tsunagu":
+            continue
+        named = max((one for one in table if [*words[: one.count(" ") + 1]] == one.split()), key=len, default="")
+        assert named, (kind, command)
+        assert {word.removeprefix("--") for word in words if word.startswith("--")} <= set(table[named]), (
+            kind,
+            command,
+        )
+    assert COMMANDS["silent"] == "tsunagu probe list", "measure cannot look at a school that is silent"
