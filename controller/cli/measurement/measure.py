@@ -31,7 +31,7 @@ from controller.cli.output import Exit, errors, print_line, say_json, say_json_l
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
-from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe, open_timetable
 from controller.lab.faults.router_readings import ask_routers
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
@@ -188,33 +188,33 @@ def watch_lines(
                 "red" if "down" in kind or kind == EventKind.LINE_FLAPPING else None,
             )
 
-    # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, after=store.read_last_number())
     latest = LatestMeasurements(store)
-    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
-    routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
-    exits = EgressTracker(sites, city.lines, choose_far_destination(city))
-    quick = LineMonitor(
-        city,
-        sites,
-        latest,
-        sent,
-        metrics,
-        IcmpProber(routes),
-        exits,
-        slow.request_throughput,
-        tell,
-        slow.line_under_test,
-    )
-    slow.known_lines = quick
-    thread = Thread(target=slow.run, args=(stop,), name="measuring")
-    thread.start()
-    errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
-    try:
-        quick.run(stop)
-    finally:
-        stop.set()
-        thread.join()
+    with open_timetable(city, sites, store, latest) as timetable:
+        slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, timetable, on_event=tell)
+        routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
+        exits = EgressTracker(sites, city.lines, choose_far_destination(city))
+        quick = LineMonitor(
+            city,
+            sites,
+            latest,
+            sent,
+            metrics,
+            IcmpProber(routes),
+            exits,
+            slow.request_throughput,
+            tell,
+            slow.line_under_test,
+        )
+        slow.known_lines = quick
+        thread = Thread(target=slow.run, args=(stop,), name="measuring")
+        thread.start()
+        errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
+        try:
+            quick.run(stop)
+        finally:
+            stop.set()
+            thread.join()
     if slow.failure is not None:
         raise slow.failure
 
