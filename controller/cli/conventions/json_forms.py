@@ -100,6 +100,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
+        "measure-probes": JsonForm(("measure",), "controller.cli.measurement.probe_measurements:ProbedSchoolsDocument"),
         "measure-schedule": JsonForm(("measure schedule",), "controller.cli.measurement.schedule:TestScheduleDocument"),
         "measure-import": JsonForm(
             ("measure import",), "controller.cli.measurement.import_measurements:ManualImportDocument"

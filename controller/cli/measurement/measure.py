@@ -13,6 +13,11 @@ import typer
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
+from controller.cli.measurement.probe_measurements import (
+    DEFAULT_MONITOR_STORE,
+    MonitorStore,
+    show_probe_measurements,
+)
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -25,6 +30,7 @@ from controller.cli.options import (
     State,
     Wards,
     choose_language,
+    speak,
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
@@ -53,6 +59,7 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
+from controller.plan.select import select_schools_in_service
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
@@ -89,6 +96,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
+    monitor_store: MonitorStore = DEFAULT_MONITOR_STORE,
     lang: Lang = None,
     *,
     everything: All = False,
@@ -100,6 +108,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
 ) -> None:
     """Measure schools' lines and assess them; exit code 1 if something that was asked for could not be measured.
 
+    Without --lab it shows what each real school's own probe measured last, on the machine that the monitor runs on.
     Throughput is measured one line at a time, so a school takes about 40 s (10 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
@@ -113,8 +122,15 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     city = load_estate_city(policies, lab=lab)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
-        print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
-        raise typer.Exit(Exit.NOT_SUPPORTED)
+        if watch or quick or light or lines or regions or families:
+            message = (
+                "a real school's probe measures by itself: leave out --watch, --quick, --light, --line, --region and "
+                "--family, or add --lab"
+            )
+            raise typer.BadParameter(message)
+        speak(lang)
+        schools_asked = select_schools_in_service(city, chosen)
+        raise typer.Exit(show_probe_measurements(city, schools_asked, policies, monitor_store, as_json=as_json))
     sites = list_probe_sites(city, chosen)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)

@@ -129,8 +129,8 @@ def find_measured_store(city: City, state: Path | None) -> Path:
     file = kept / (LAB_STORE if lab else STORE)
     if not lab and not file.exists():
         message = (
-            f"no real school was measured yet ({file}: no such file), for no probe stands at one; "
-            "with --lab it is the virtual city's measurements"
+            f"no real school was measured yet ({file}: no such file); what schools' own probes measured is the "
+            "monitor's ('tsunagu measure --all'); with --lab it is the virtual city's measurements"
         )
         raise TsunaguError(message)
     if not file.exists():

@@ -124,7 +124,7 @@ class SlotLedger:
             # A test in a claimed slot is counted by what it may carry.
             if not any(begins <= at < ends for begins, ends, _ in claimed):
                 besides += float(json.loads(figures).get(MBPS, 0.0)) * seconds / _BITS
-        return besides + sum(megabytes for _, _, megabytes in claimed)
+        return besides + sum(float(megabytes) for _, _, megabytes in claimed)
 
     def _find_day(self, slot: TestSlot) -> date:
         return slot.begins.astimezone(self._timezone).date()
