@@ -1,7 +1,8 @@
 // What the monitor's API hands to the page. A test holds the names against the monitor's own types.
 
 type LineName = "primary" | "backup" | "third";
-type Measure = "throughput" | "latency" | "loss";
+type Measure = "throughput" | "upload" | "latency" | "jitter" | "loss" | "dns" | "http";
+type ServiceName = "dns" | "http";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
@@ -122,9 +123,73 @@ interface SchoolEvent {
   text: string;
 }
 
-interface SchoolAnswer {
-  tile: Tile;
+/** Seconds of the period that something is known to have been up, known to have been down, and neither. */
+interface Availability {
+  up: number;
+  down: number;
+  unknown: number;
+}
+
+interface LinePast {
+  line: LineName;
+  contract_mbps: number;
+  availability: Availability;
+  outages: number;
+}
+
+/** A region over a line in a family, over the period; rates in Mbit/s, durations in ms, loss as a share. */
+interface PathPast {
+  line: LineName;
+  region: string;
+  family: string;
+  availability: Availability;
+  latency: number | null;
+  latency_most: number | null;
+  jitter: number | null;
+  loss: number | null;
+  download: number | null;
+  download_least: number | null;
+  upload: number | null;
+}
+
+interface ServicePast {
+  line: LineName;
+  service: ServiceName;
+  family: string;
+  availability: Availability;
+  duration: number | null;
+  duration_most: number | null;
+}
+
+/** `ended` is null where it lasts, or where nothing was heard after it. */
+interface Outage {
+  line: LineName;
+  began: string;
+  ended: string | null;
+  seconds: number;
+}
+
+/** Seconds since 1970; `step` is how long a slot is. */
+interface Period {
+  since: number;
+  until: number;
+  step: number;
+}
+
+/** `unknown`: from when to when nothing is known of a line. */
+interface SchoolPast {
+  period: Period;
   lines: LinePoints;
+  line_totals: LinePast[];
+  paths: PathPast[];
+  services: ServicePast[];
+  outages: Outage[];
+  unknown: Partial<Record<LineName, Point[]>>;
+}
+
+interface SchoolAnswer extends SchoolPast {
+  tile: Tile;
+  recommended_upload_mbps: number | null;
   events: SchoolEvent[];
   needs: Need[];
 }

@@ -47,6 +47,22 @@ export function share(part, all) {
   return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
 }
 /**
+ * How much of the time that is known something was up, rounded down: only what was never down has 100%.
+ * @param {number} up seconds
+ * @param {number} down seconds
+ */
+export function availability(up, down) {
+  if (up + down === 0) return say("not-known");
+  const hundredths = Math.floor((10_000 * up) / (up + down));
+  const known = down > 0 ? Math.min(hundredths, 9_999) : hundredths;
+  return `${Math.floor(known / 100)}.${String(known % 100).padStart(2, "0")}%`;
+}
+/**
+ * How long something was, in seconds where that is short.
+ * @param {number} seconds
+ */
+export const duration = (seconds) => age(seconds * 1000);
+/**
  * A step of a device by the reader's word; one that the page does not know (a playbook's task) by its own.
  * @param {string} name
  */
