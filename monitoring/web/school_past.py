@@ -206,7 +206,7 @@ def read_school_past(
     Raises:
         sqlite3.Error: the store cannot be read.
     """
-    since = min(since, now)
+    now = max(since, now)
     step = choose_step(since, now)
     had = school.lines.by_name
     known = _read_known(store, school, since, now)

@@ -61,6 +61,8 @@ class Figures:
     """What is known of a period of a school, beside its lines over time."""
     needs: list[dict[str, Any]] = field(default_factory=list)
     newest: str | None = STARTED.isoformat()
+    skewed: list[dict[str, Any]] = field(default_factory=list)
+    moved_aside: str | None = None
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """What pages asked to be done: the path and the body."""
     fetched: list[dict[str, str]] = field(default_factory=list)
@@ -98,7 +100,13 @@ class Figures:
         own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
         found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
         found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
-        found |= {"command": f"tsunagu measure --school {school}", "acknowledged": None, "maintenance": None, **more}
+        found |= {
+            "command": f"tsunagu measure --school {school}",
+            "runbook": "/runbooks/line-down",
+            "acknowledged": None,
+            "maintenance": None,
+            **more,
+        }
         self.needs.append(found)
         self.tell("needs", self.needs)
         return found
@@ -181,8 +189,8 @@ class Figures:
                 "wards": wards,
                 "schools": list(self.tiles.values()),
                 "needs": self.needs,
-                "clocks": {"newest_at": self.newest, "skewed": []},
-                "store": {"moved_aside": None, "fault": None},
+                "clocks": {"newest_at": self.newest, "skewed": self.skewed},
+                "store": {"moved_aside": self.moved_aside, "fault": None},
             }
         )
 

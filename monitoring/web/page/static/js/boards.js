@@ -44,6 +44,9 @@ export class Boards {
       if (view !== undefined && "skipped" in event) view.skipped = event.skipped === true;
     });
     addEventListener("resize", () => this.fit());
+    // What is told above takes room from the boards.
+    const bands = new ResizeObserver(() => this.fit());
+    findAll(".unfetched, .lost", HTMLElement).forEach((band) => bands.observe(band));
     root.addEventListener("keydown", (event) => this.move(event));
     root.addEventListener("focusin", (event) => this.enter(closest(event.target, "a", HTMLAnchorElement)));
   }

@@ -12,6 +12,8 @@ const NAMED = 4;
 const ICONS = {
   "feeder-silent": "silent",
   "region-down": "line-down",
+  "dns-down": "line-down",
+  "http-down": "line-down",
   "cut-off": "line-down",
   "line-down": "line-down",
   unconfirmed: "unconfirmed",
@@ -88,6 +90,7 @@ export class NeedsList {
       ...this.why(first),
       make("p", { class: "need-step" }, first.step[language === "ja" ? "ja" : "en"]),
       this.command(first),
+      ...this.runbook(first),
       ...this.done(first),
       needs.length === 1 ? this.actions(first) : this.members(group),
     );
@@ -100,7 +103,9 @@ export class NeedsList {
     if (needs.length > 1) {
       return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
     }
-    if (first.school === null) return [];
+    if (first.school === null) {
+      return first.kind === "feeder-silent" ? [] : [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(first.count) }))];
+    }
     const line = first.line === null ? "" : ` ${has(first.line) ? say(first.line) : first.line}`;
     return [" ", this.link(first), line];
   }
@@ -160,6 +165,13 @@ export class NeedsList {
       }
     });
     return make("p", { class: "need-command" }, code, button);
+  }
+
+  /** @param {Need} need */
+  runbook(need) {
+    if (need.runbook === null) return [];
+    const link = make("a", { href: need.runbook, "data-focus": `runbook ${need.id}` }, say("runbook"));
+    return [make("p", { class: "need-runbook" }, link)];
   }
 
   /** What people did about it. @param {Need} need */
