@@ -48,6 +48,8 @@ OWN: Mapping[str, str] = {
     "read_events": "a store of ours",
     "read_key": "the lab's own key, of root alone",
     "read_line_history": "a store of ours",
+    "read_periods": "a store of ours",
+    "read_school_past": "a store of ours",
     "read_lab_status": "the lab's own record, of root alone",
     "read_manual_measurements": "a store of ours",
     "read_measured_interruptions": "a record of the lab that is shipped with us",
