@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from controller.telemetry.registry import Metric
 from controller.telemetry.units import bits_from_mbps, seconds_from_ms
 from monitoring.timeseries.records import GaugeValue, TelemetryBatch
 from monitoring.timeseries.retention import roll_up
+from monitoring.timeseries.school_queries import ANY
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.school_past import Measure, SchoolPast, read_school_past
 from tests.monitoring.feed import Feed, metrics, post
@@ -60,7 +61,7 @@ def fill(store: TimeSeriesStore) -> None:
     store.write([TelemetryBatch(values=values)])
 
 
-def read(store: TimeSeriesStore, city: City, hours: int = 2, **only: str) -> SchoolPast:
+def read(store: TimeSeriesStore, city: City, hours: int = 2, only: Mapping[str, str] = ANY) -> SchoolPast:
     return read_school_past(store, city.school_by_id[SCHOOL], NOW - hours * HOUR, NOW, only)
 
 
@@ -123,7 +124,7 @@ def test_a_line_is_shown_of_all_paths_or_of_one(
     store: TimeSeriesStore, city: City, measure: Measure, only: dict[str, str], expected: float | None
 ) -> None:
     fill(store)
-    points = read(store, city, **only)["lines"]["primary"][measure]
+    points = read(store, city, only=only)["lines"]["primary"][measure]
     assert (points[-1][1] if points else None) == expected
 
 
