@@ -31,7 +31,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     """The paths below /api."""
 
     async def city(_: Request) -> Response:
-        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
+        wards = [{"id": one.id, "name": one.name, "english": one.english} for one in monitor.city.wards]
         return JSONResponse(
             {
                 "city": monitor.city.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -120,6 +120,8 @@ def render_page(
             other=next(one for one in LANGUAGES if one != language),
             theme=theme if theme in THEMES else "",
             path=request.url.path,
+            name_for=lambda named: find_name(named, language),
+            name_language=lambda named: "ja" if language == "ja" or named.english is None else "en",
             **shown,
         )
     )
@@ -127,6 +129,23 @@ def render_page(
     if request.query_params.get("lang") == language:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
     return response
+
+
+class Named(Protocol):
+    """A school, a ward or a region."""
+
+    @property
+    def name(self) -> str:
+        """Its Japanese name."""
+
+    @property
+    def english(self) -> str | None:
+        """Its English name, where it has one."""
+
+
+def find_name(named: Named, language: Language) -> str:
+    """The name for a reader; without an English one a reader of English has the Japanese one."""
+    return named.name if language == "ja" or named.english is None else named.english
 
 
 async def _messages(request: Request) -> Response:

@@ -182,7 +182,7 @@ class Figures:
     async def _city(self, _: Request) -> Response:
         if self.broken:
             return JSONResponse({"error": "broken"}, 503)
-        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.wards]
+        wards = [{"id": one.id, "name": one.name, "english": one.english} for one in self.city.wards]
         return JSONResponse(
             {
                 "city": self.city.name,
@@ -278,6 +278,7 @@ class Figures:
         return {
             "id": school.id,
             "name": school.name,
+            "english": school.english,
             "ward": school.ward,
             "kind": school.kind,
             "pupils": school.pupils,

@@ -21,6 +21,7 @@ interface LineTimes {
 interface Tile {
   id: string;
   name: string;
+  english: string | null;
   ward: string;
   kind: string;
   pupils: number;
@@ -45,6 +46,7 @@ interface Tile {
 interface Ward {
   id: string;
   name: string;
+  english: string | null;
 }
 
 /** `count` troubled lines of the `total` that share it. */

@@ -4,7 +4,7 @@ import { has, language, say } from "./messages.js";
 import { groupNeeds } from "./need_groups.js";
 import { NeedDialog } from "./need_dialog.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { age, count, moment } from "./words.js";
+import { age, count, moment, nameFor, nameLanguage } from "./words.js";
 
 /** Names beside an entry; the others are behind it. */
 const NAMED = 4;
@@ -24,7 +24,7 @@ const ICONS = {
 };
 
 /** @typedef {import("./need_groups.js").NeedGroup} NeedGroup */
-/** @typedef {(id: string) => string} NameOf the name of a school or a ward */
+/** @typedef {(id: string) => import("./words.js").Named} NameOf a school or a ward with its names */
 
 /** @param {string} key */
 const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
@@ -113,7 +113,8 @@ export class NeedsList {
   /** @param {Need} need */
   link(need) {
     const school = need.school ?? "";
-    return make("a", { href: `/schools/${encodeURIComponent(school)}`, lang: "ja", "data-focus": `link ${need.id}` }, this.nameOf(school));
+    const named = this.nameOf(school);
+    return make("a", { href: `/schools/${encodeURIComponent(school)}`, lang: nameLanguage(named), "data-focus": `link ${need.id}` }, nameFor(named));
   }
 
   /** @param {Need} need */
@@ -142,7 +143,7 @@ export class NeedsList {
     const causes = need.causes.map((cause) => needsSay(`cause-${cause}`));
     const patterns = need.patterns.map((one) =>
       needsSay(`pattern-${one.kind}`, {
-        name: one.kind === "ward" ? this.nameOf(one.name) : has(`line-${one.name}`) ? say(`line-${one.name}`) : one.name,
+        name: one.kind === "ward" ? nameFor(this.nameOf(one.name)) : has(`line-${one.name}`) ? say(`line-${one.name}`) : one.name,
         count: count(one.count),
         total: count(one.total),
       }),

@@ -98,11 +98,30 @@ export function moment(iso) {
   const at = new Date(iso);
   return (today.format(at) === today.format(new Date()) ? minuteFormat : dayMinuteFormat).format(at);
 }
+/** @typedef {{ name: string, english: string | null }} Named a school or a ward */
 /**
- * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小.
+ * The name for the reader, and its language: without an English one a reader of English has the Japanese one.
+ * @param {Named} named
+ */
+export const nameFor = ({ name, english }) => (language === "ja" || english === null ? name : english);
+/** @param {Named} named */
+export const nameLanguage = ({ english }) => (language === "ja" || english === null ? "ja" : "en");
+/** Words of English names that are shorter on a small tile. */
+const SHORTER = [
+  [/^Provisional /, ""],
+  [/ School$/, ""],
+  [/\bNo\. /, ""],
+  [/\bElementary\b/, "El."],
+  [/\bJunior High\b/, "JH"],
+  [/\bSpecial-Needs\b/, "SN"],
+  [/^仮・/, ""],
+  [/学校$/, ""],
+].map(([from, to]) => ({ from: new RegExp(from), to: String(to) }));
+/**
+ * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小, and in English Asao 1 El.
  * @param {string} name
  */
-export const shortName = (name) => name.replace(/^仮・/, "").replace(/学校$/, "");
+export const shortName = (name) => SHORTER.reduce((text, { from, to }) => text.replace(from, to), name);
 
 /** @param {number} milliseconds */
 export function age(milliseconds) {
