@@ -113,8 +113,9 @@ CREATE TABLE state_period (
   value REAL NOT NULL,
   PRIMARY KEY (series, began)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX span_of_device ON span (name, start) WHERE level = 'device';
 """
-"""From when to when a series told the same. Nothing is known of the time before this format."""
+"""From when to when a series told the same (not before this format); and an index of what was done with a device."""
 
 TIME_SERIES_STORE = StoreFormat(
     name="store of the monitor",

@@ -20,6 +20,7 @@ from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import Tile, format_time
 from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
+from monitoring.web.school_devices import SchoolDeviceView, list_school_devices
 from monitoring.web.school_past import SchoolPast, read_school_past
 
 EVENTS_SHOWN = 200
@@ -59,7 +60,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         except ValueError as error:
             return _wrong(400, str(error))
         try:
-            past, events = await run_sync(_past, monitor, found, since, only)
+            past, devices, events = await run_sync(_past, monitor, found, since, only)
         except sqlite3.Error as error:
             monitor.note_store_fault(error)
             return _wrong(
@@ -70,6 +71,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
             {
                 "tile": tile,
                 **past,
+                "devices": devices,
                 "recommended_upload_mbps": _find_upload(monitor.city, tile),
                 "events": _add_untold(events, tile, format_time(since)),
                 "needs": [need for need in monitor.build_needs() if need["school"] == found.id],
@@ -126,14 +128,15 @@ def _is_told(event: EventView, line: str, began: str) -> bool:
 
 def _past(
     monitor: Monitor, school: School, since: float, only: Mapping[str, str]
-) -> tuple[SchoolPast, list[EventView]]:
-    """What was measured on a school's lines, and its events; in a thread, for the disk may be slow."""
+) -> tuple[SchoolPast, list[SchoolDeviceView], list[EventView]]:
+    """What was measured on a school's lines, its devices and its events; in a thread, for the disk may be slow."""
     now = time.time()
     events: list[EventView] = [
         {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
         for one in queries.read_events(monitor.store, school.id, since, EVENTS_SHOWN, now + CLOCK_SECONDS)
     ]
-    return read_school_past(monitor.store, school, since, now, only), events
+    past = read_school_past(monitor.store, school, since, now, only)
+    return past, list_school_devices(monitor.city, school, monitor.store), events
 
 
 def _read_path(request: Request, city: City) -> dict[str, str]:

@@ -37,6 +37,7 @@ PAST_TABLES = {
         *("of-contract", "of-recommended", "slowest", "upload", "latency", "latency-most", "jitter", "loss"),
     ),
     "services": ("service", *_STATES, "duration", "duration-most"),
+    "devices": ("device", "role", "platform", "last-rollout", "outcome", "error"),
     "outages": ("began", "line", "ended", "seconds"),
 }
 """The tables of a school's past, and the columns of each in the order in which the page's module fills them."""

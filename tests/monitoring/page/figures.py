@@ -59,6 +59,7 @@ class Figures:
     """The streams go on, and whoever asks for figures gets an error."""
     pasts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is known of a period of a school, beside its lines over time."""
+    devices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     needs: list[dict[str, Any]] = field(default_factory=list)
     newest: str | None = STARTED.isoformat()
     skewed: list[dict[str, Any]] = field(default_factory=list)
@@ -222,6 +223,7 @@ class Figures:
             "unknown": {line: [] for line in lines},
             **self.pasts.get(school, {}),
             "tile": self.tiles[school],
+            "devices": self.devices.get(school, []),
             "recommended_upload_mbps": round(self.tiles[school]["recommended_mbps"] / 5, 1),
             "events": events,
             "needs": [one for one in self.needs if one["school"] == school],

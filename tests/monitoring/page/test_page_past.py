@@ -36,7 +36,7 @@ def test_availability_tells_what_is_not_known_apart(visit: Visit, figures: Figur
     told = dict(zip(heads, first, strict=True))
     rate = figures.pasts[SCHOOL]["paths"][0]["download"]
     wanted = figures.tiles[SCHOOL]["recommended_mbps"]
-    assert told["Line, region, IP"] == "Primary line · 東京 · IPv4"
+    assert told["Line, region, IP"] == "Primary line · Tokyo · IPv4"
     assert told["Mean download, Mbit/s (of contract)"] == f"{rate:,.1f} ({int(rate / 10)}%)"
     assert told["Mean download, Mbit/s (of recommended)"].endswith(f"({int(100 * rate / wanted)}%)")
     assert told["Mean upload, Mbit/s (of recommended)"].startswith(f"{rate * 0.6:,.1f} (")
@@ -83,7 +83,7 @@ def test_the_charts_are_of_one_path_where_one_is_chosen(visit: Visit, figures: F
     page = visit.open(f"/schools/{SCHOOL}?lang=en")
     assert "region" not in figures.fetched[-1]
     with page.expect_response(lambda answer: "region=osaka" in answer.url):
-        page.locator("#path").select_option(label="大阪 · IPv6")
+        page.locator("#path").select_option(label="Osaka · IPv6")
     assert {name: figures.fetched[-1][name] for name in ("region", "family")} == {"region": "osaka", "family": "ipv6"}
 
 
@@ -93,3 +93,48 @@ def test_the_past_hangs_over_no_window(visits: Callable[..., Visit], figures: Fi
     page = visits(viewport={"width": width, "height": 800}).open(f"/schools/{SCHOOL}?lang=en")
     expect(page.locator("[data-table=paths] tbody tr")).to_have_count(8)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_each_device_tells_how_its_last_rollout_ended_the_bad_ones_first(visit: Visit, figures: Figures) -> None:
+    last = {"rollout": "1" * 32, "started": "2026-11-26T01:00:00+00:00", "error": None}
+    figures.devices[SCHOOL] = [
+        {"id": "r1", "role": "router", "platform": "vyos", "last": {**last, "outcome": "applied"}},
+        {"id": "c1", "role": "core", "platform": "arista_eos", "last": None},
+        {
+            "id": "f1",
+            "role": "floor",
+            "platform": "catalyst",
+            "last": {**last, "outcome": "failed", "error": "<no answer>"},
+        },
+        {"id": "f2", "role": "floor", "platform": "catalyst", "last": {**last, "outcome": None}},
+    ]
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("[data-table=devices] tbody tr")).to_have_count(4)
+    assert [[row[0], *row[3:]] for row in read_rows(page, "devices")] == [
+        ["f1", "26 Nov, 10:00:00", "failed", "<no answer>"],
+        ["f2", "26 Nov, 10:00:00", "not heard to have ended", ""],
+        ["r1", "26 Nov, 10:00:00", "applied", ""],
+        ["c1", "no rollout is kept", "\N{EN DASH}", ""],
+    ]
+
+
+def test_names_are_those_of_the_readers_language(visit: Visit, figures: Figures) -> None:
+    school = figures.city.school_by_id[SCHOOL]
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("h1")).to_have_text("Provisional Asao No. 4 Elementary School")
+    assert page.locator("h1").get_attribute("lang") == "en"
+    page = visit.open("/?lang=en")
+    expect(page.locator(f"[data-school={SCHOOL}] .name")).to_have_text(school.english or "")
+    expect(page.locator(f"[data-school={SCHOOL}] .short-name")).to_have_text("Asao 4 El.")
+    page.locator("#search").fill("no. 4 elementary")
+    expect(page.locator(".tile:visible")).to_have_count(7)
+    page = visit.open("/?lang=ja")
+    expect(page.locator(f"[data-school={SCHOOL}] .name")).to_have_text(school.name)
+
+
+def test_without_an_english_name_the_japanese_one_is_shown_as_japanese(visit: Visit, figures: Figures) -> None:
+    figures.tiles[SCHOOL]["english"] = None
+    page = visit.open("/?lang=en")
+    name = page.locator(f"[data-school={SCHOOL}] .name")
+    expect(name).to_have_text("仮・麻生第四小学校")
+    expect(name).to_have_attribute("lang", "ja")

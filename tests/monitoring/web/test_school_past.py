@@ -13,10 +13,11 @@ from controller.model.city import City
 from controller.telemetry import registry
 from controller.telemetry.registry import Metric
 from controller.telemetry.units import bits_from_mbps, seconds_from_ms
-from monitoring.timeseries.records import GaugeValue, TelemetryBatch
+from monitoring.timeseries.records import GaugeValue, SpanRecord, TelemetryBatch
 from monitoring.timeseries.retention import roll_up
 from monitoring.timeseries.school_queries import ANY
 from monitoring.timeseries.time_series_store import TimeSeriesStore
+from monitoring.web.school_devices import list_school_devices
 from monitoring.web.school_past import Measure, SchoolPast, read_school_past
 from tests.monitoring.feed import Feed, metrics, post
 from tests.monitoring.running import Running
@@ -157,3 +158,28 @@ def test_the_api_gives_the_past_and_refuses_a_path_that_is_none(running: Running
         status, _, body = running.ask(f"/api/schools/{school.id}?{wrong}")
         assert status == 400
         assert said in body.decode()
+
+
+def test_each_device_has_what_was_done_with_it_last(store: TimeSeriesStore, city: City) -> None:
+    first, second, third, *_ = city.list_devices(city.school_by_id[SCHOOL])
+    done = [
+        SpanRecord("a" * 32, "1" * 16, "", "device", first.id, NOW, NOW + 5, "applied"),
+        SpanRecord("b" * 32, "2" * 16, "", "device", first.id, NOW + 60, NOW + 65, "failed", "no answer"),
+        SpanRecord("b" * 32, "3" * 16, "", "device", second.id, NOW + 61),
+    ]
+    store.write([TelemetryBatch(spans=done)])
+    found = {one["id"]: one["last"] for one in list_school_devices(city, city.school_by_id[SCHOOL], store)}
+    assert found[first.id] == {
+        "rollout": "b" * 32,
+        "started": "2027-01-15T08:01:00.000+00:00",
+        "outcome": "failed",
+        "error": "no answer",
+    }
+    running = found[second.id]
+    assert running is not None
+    assert running["outcome"] is None
+    assert found[third.id] is None
+    plan = store.rows(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM span WHERE level = 'device' AND name = ? ORDER BY start", first.id
+    )
+    assert "span_of_device" in str(plan)

@@ -189,8 +189,25 @@ interface SchoolPast {
   unknown: Partial<Record<LineName, Point[]>>;
 }
 
+/** `outcome` is null where it has not ended, or gave no sign of life any more. */
+interface DeviceRollout {
+  rollout: string;
+  started: string | null;
+  outcome: string | null;
+  error: string | null;
+}
+
+/** `last` is null where no rollout with it is kept. */
+interface SchoolDevice {
+  id: string;
+  role: string;
+  platform: string;
+  last: DeviceRollout | null;
+}
+
 interface SchoolAnswer extends SchoolPast {
   tile: Tile;
+  devices: SchoolDevice[];
   recommended_upload_mbps: number | null;
   events: SchoolEvent[];
   needs: Need[];

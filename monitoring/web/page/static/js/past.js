@@ -89,6 +89,26 @@ function showTables(past, wanted) {
 }
 
 /**
+ * What the policies say of each device, and how its last rollout ended; one that ended badly first.
+ * @param {SchoolDevice[]} devices
+ */
+export function showDevices(devices) {
+  const well = (/** @type {SchoolDevice} */ { last }) => last === null || last.outcome === "applied" || last.outcome === "unchanged";
+  const rows = [...devices].sort((a, b) => Number(well(a)) - Number(well(b)));
+  fill(
+    "devices",
+    rows.map(({ id, role, platform, last }) => [
+      id,
+      say(`role-${role}`),
+      platform,
+      last === null || last.started === null ? say("device-no-rollout") : day(last.started),
+      last === null ? "–" : last.outcome === null ? say("device-not-ended") : say(`outcome-${last.outcome}`),
+      last?.error ?? "",
+    ]),
+  );
+}
+
+/**
  * A strip a line, as wide as the charts: where it was down, where nothing is known of it, and up else.
  * @param {SchoolPast} past
  */
