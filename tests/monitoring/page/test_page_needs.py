@@ -41,7 +41,7 @@ def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Fi
     first, second, third = entries.all()
     expect(first).to_contain_text("School cut off (all lines down) 3 schools")
     expect(first).to_contain_text("probably the area (same ward) · Asao Ward: 3 of 23 lines")
-    expect(second).to_contain_text(figures.tiles[SCHOOL]["name"])
+    expect(second).to_contain_text(figures.tiles[SCHOOL]["english"])
     expect(second).to_contain_text("since 26 Nov, 10:00")
     expect(second).to_contain_text("last heard 26 Nov, 10:05")
     expect(second).to_contain_text("the next step of line-down")

@@ -48,6 +48,7 @@ OWN: Mapping[str, str] = {
     "read_events": "a store of ours",
     "read_key": "the lab's own key, of root alone",
     "read_line_history": "a store of ours",
+    "read_newest_device_spans": "a store of ours",
     "read_periods": "a store of ours",
     "read_school_past": "a store of ours",
     "read_lab_status": "the lab's own record, of root alone",
