@@ -44,7 +44,6 @@ OWN: Mapping[str, str] = {
     "parse_fault": "two words of the command line, compared with known ones",
     "parse_series_key": "a row of the monitor's own store",
     "read_active_record": "the lab's own record, of root alone",
-    "read_caller_context": "OpenTelemetry's own reader of a variable; tests/telemetry/test_rollout_trace.py",
     "read_committed_files": "bytes by their sizes: tests/security/test_policy_repository.py",
     "read_events": "a store of ours",
     "read_key": "the lab's own key, of root alone",
