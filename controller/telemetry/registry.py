@@ -43,6 +43,12 @@ FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+TASK = Attribute(
+    "task",
+    "a command that operators are to run again and again, with its group before it",
+    ("check", "prove", "backup-create", "audit-verify", "drill-line", "drill-region", "drill-restore", "drill-state"),
+)
+RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
 FOREIGN = "foreign"
 """Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
@@ -106,7 +112,6 @@ LINE_LAST_HEARD = Metric(
     "s",
     "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
     (SCHOOL, LINE),
-    # Its age is what is of interest, as with the probe's last success.
     fresh=400 * DAY,
     writers=NOBODY,
     moment=True,
@@ -219,7 +224,6 @@ PROBE_LAST_SUCCESS = Metric(
     "s",
     "when a school's probe last got through, in seconds since 1970",
     (SCHOOL,),
-    # Its age is what is of interest, so an old one is not stale but news.
     fresh=400 * DAY,
     moment=True,
 )
@@ -240,6 +244,16 @@ DEVICE_UNCONFIRMED = Metric(
     (SCHOOL,),
     fresh=7 * DAY,
     writers=CONTROLLER_ONLY,
+)
+TASK_LAST_END = Metric(
+    "tsunagu.task.last.end",
+    InstrumentKind.GAUGE,
+    "s",
+    "when a task last ended so, in seconds since 1970",
+    (TASK, RESULT),
+    fresh=400 * DAY,
+    writers=CONTROLLER_ONLY,
+    moment=True,
 )
 ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",
