@@ -25,6 +25,7 @@ from pathlib import Path
 from random import Random
 
 from controller.errors import TsunaguError
+from controller.rollout.ending_signals import end_like_interrupt
 from tests.chaos.run import find_commit
 from tests.cloud.lives.generated import play_generated
 from tests.cloud.lives.played_jobs import (
@@ -209,6 +210,7 @@ def main(words: list[str]) -> int:
     run = SoakRun(list_jobs(asked.seed, asked.generated))
     try:
         with ExitStack() as cleanup:
+            cleanup.enter_context(end_like_interrupt())
             folder = cleanup.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
             commit = find_clean_commit() if asked.keep else find_commit()
             if asked.keep:

@@ -149,7 +149,8 @@ def run_until_interrupted(keep: str) -> None:
     sys.exit(soak.main(["--seed", "7", "--generated", "3", "--processes", "1", "--keep", keep]))
 
 
-def test_ctrl_c_ends_the_engines_and_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_engines_and_says_how_to_go_on(tmp_path: Path, number: signal.Signals) -> None:
     keep = tmp_path / "kept"
     program = f"from tests.cloud.lives.test_soak import *; run_until_interrupted({str(keep)!r})"
     with subprocess.Popen(
@@ -166,7 +167,7 @@ def test_ctrl_c_ends_the_engines_and_says_how_to_go_on(tmp_path: Path) -> None:
         assert "of which 0 are kept; seed 7" in next(lines)
         engine = Path("/proc") / next(lines).strip()
         assert engine.exists()
-        signal_group(process, signal.SIGINT)
+        signal_group(process, number)
         said = "".join(lines)
         assert process.wait() == 130
     assert wait_until(lambda: not engine.exists(), 10.0)
