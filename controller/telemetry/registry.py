@@ -32,6 +32,8 @@ MOST_SCHOOLS = 1_280
 """The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
 MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+ROUNDS = 150
+"""A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
 
 
 SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
@@ -72,7 +74,13 @@ LINE_LATENCY = Metric(
     history=True,
 )
 LINE_JITTER = Metric(
-    "tsunagu.line.jitter", InstrumentKind.GAUGE, "s", "how much the round trip varies", PATH, fresh=5 * MINUTE
+    "tsunagu.line.jitter",
+    InstrumentKind.GAUGE,
+    "s",
+    "how much the round trip varies",
+    PATH,
+    fresh=5 * MINUTE,
+    history=True,
 )
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
@@ -89,7 +97,8 @@ LINE_UP = Metric(
     "{line}",
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 LINE_LAST_HEARD = Metric(
     "tsunagu.line.last.heard",
@@ -108,7 +117,7 @@ LINE_SLOW = Metric(
     "{line}",
     "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 LINE_FLAPPING = Metric(
     "tsunagu.line.flapping",
@@ -116,7 +125,7 @@ LINE_FLAPPING = Metric(
     "{line}",
     "1: the line goes down and comes back again and again, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 PATH_UP = Metric(
     "tsunagu.path.up",
@@ -124,7 +133,8 @@ PATH_UP = Metric(
     "{path}",
     "1: the region answers over this line in this family, 0: it does not",
     PATH,
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 PATH_ECHOES = Metric(
     "tsunagu.path.echoes",
@@ -141,6 +151,7 @@ DNS_UP = Metric(
     "1: a name server answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 HTTP_UP = Metric(
     "tsunagu.http.up",
@@ -149,6 +160,7 @@ HTTP_UP = Metric(
     "1: a page answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
@@ -190,6 +202,7 @@ DNS_DURATION = Metric(
     "how long a name took to be looked up",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 HTTP_DURATION = Metric(
     "tsunagu.http.duration",
@@ -198,6 +211,7 @@ HTTP_DURATION = Metric(
     "how long a page took to be answered",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 PROBE_LAST_SUCCESS = Metric(
     "tsunagu.probe.last.success",
