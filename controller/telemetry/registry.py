@@ -62,6 +62,22 @@ LINE_THROUGHPUT = Metric(
     fresh=7 * DAY,
     history=True,
 )
+LINE_HTTPS_THROUGHPUT = Metric(
+    "tsunagu.line.https.throughput",
+    InstrumentKind.GAUGE,
+    "bit/s",
+    "what a line carried in a test by HTTPS streams, where iperf3 cannot be; never one series with iperf3's",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+LINE_HTTPS_LIMIT = Metric(
+    "tsunagu.line.https.limit",
+    InstrumentKind.GAUGE,
+    "{limit}",
+    "what held the test by HTTPS back: 0 the line itself, 1 loss, 2 delay; of 1 and 2 the line's capacity is not known",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
 LINE_LATENCY = Metric(
     "tsunagu.line.latency",
     InstrumentKind.GAUGE,

@@ -144,6 +144,8 @@ def _list_school_panels() -> tuple[Panel, ...]:
         Panel("assessment", "state-timeline", assessments),
         Panel("bandwidth", "timeseries", (_ask(r.BANDWIDTH_MEASURED), _ask(r.BANDWIDTH_RECOMMENDED)), unit="bps"),
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),
+        Panel("throughput-by-https", "timeseries", (_ask(r.LINE_HTTPS_THROUGHPUT),), unit="bps"),
+        Panel("https-limit", "timeseries", (_ask(r.LINE_HTTPS_LIMIT),)),
         Panel("latency", "timeseries", (_ask(r.LINE_LATENCY),), unit="s"),
         Panel("jitter", "timeseries", (_ask(r.LINE_JITTER),), unit="s"),
         Panel("loss", "timeseries", (_ask(r.LINE_LOSS),), unit="percentunit"),

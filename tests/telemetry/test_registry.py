@@ -25,6 +25,8 @@ from controller.telemetry.registry import (
 
 PROMETHEUS = {
     "tsunagu.line.throughput": "tsunagu_line_throughput_bit_per_second",
+    "tsunagu.line.https.throughput": "tsunagu_line_https_throughput_bit_per_second",
+    "tsunagu.line.https.limit": "tsunagu_line_https_limit",
     "tsunagu.line.latency": "tsunagu_line_latency_seconds",
     "tsunagu.line.jitter": "tsunagu_line_jitter_seconds",
     "tsunagu.line.loss.ratio": "tsunagu_line_loss_ratio",
