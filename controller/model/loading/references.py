@@ -36,8 +36,7 @@ from controller.model.sites.schools import LONGEST_LAB_NAME, School
 from controller.model.sites.scope import SchoolGroup, Scope
 from controller.model.sites.stages import STAGES, Stage
 
-_SHOWN = 20
-"""Names that are listed where one is not known."""
+_SHOWN = 20  # names that are listed where one is not known
 
 
 def find_dangling_references(policy: ReadPolicy, *, undeployed: bool = False) -> list[Problem]:
@@ -236,10 +235,10 @@ def _check_lines(policy: ReadPolicy) -> Iterator[Problem]:
 def _check_measurement(policy: ReadPolicy) -> Iterator[Problem]:
     measurement = policy.find(MEASUREMENT)
     if measurement is not None:
-        chosen = measurement.https_throughput
+        chosen, regions = measurement.https_throughput, _region_ids(policy)
         for field, kind, names, known in (
-            ("judged.regions", "region", measurement.judged.regions, _region_ids(policy)),
-            ("https-throughput.regions", "region", chosen.regions, _region_ids(policy)),
+            ("judged.regions", "region", measurement.judged.regions, regions),
+            ("https-throughput.regions", "region", chosen.regions, regions),
             ("https-throughput.schools", "school", chosen.schools, _school_ids(policy)),
         ):
             yield from find_unknown(policy.find_origin(MEASUREMENT, field), field, kind, names, known)
