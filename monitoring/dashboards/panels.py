@@ -111,6 +111,13 @@ def _list_city_panels() -> tuple[Panel, ...]:
             unit="percentunit",
         ),
         Panel(
+            "fullest-uplinks",
+            "timeseries",
+            (Query(f"topk(10, max by (school, uplink) ({registry.UPLINK_USED.prometheus}))", "{{school}} {{uplink}}"),),
+            unit="percentunit",
+            bad_from=0.9,
+        ),
+        Panel(
             "least-of-recommended",
             "timeseries",
             (Query(f"bottomk(10, max by (school) ({rate}) / max by (school) ({recommended}))", "{{school}}"),),
@@ -146,6 +153,9 @@ def _list_school_panels() -> tuple[Panel, ...]:
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),
         Panel("throughput-by-https", "timeseries", (_ask(r.LINE_HTTPS_THROUGHPUT),), unit="bps"),
         Panel("https-limit", "timeseries", (_ask(r.LINE_HTTPS_LIMIT),)),
+        Panel("uplink-traffic", "timeseries", (_ask(r.UPLINK_TRAFFIC),), unit="bps"),
+        Panel("uplink-used", "timeseries", (_ask(r.UPLINK_USED),), unit="percentunit", bad_from=0.9),
+        Panel("uplink-lost", "timeseries", (_ask(r.UPLINK_LOST),)),
         Panel("latency", "timeseries", (_ask(r.LINE_LATENCY),), unit="s"),
         Panel("jitter", "timeseries", (_ask(r.LINE_JITTER),), unit="s"),
         Panel("loss", "timeseries", (_ask(r.LINE_LOSS),), unit="percentunit"),
