@@ -34,6 +34,8 @@ __all__ = [
 # Metrics' form and attributes, and events, stand in files of their own; who asks the registry asks for these here, too.
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
+ROUNDS = 150
+"""A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
 
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
@@ -94,7 +96,13 @@ LINE_LATENCY = Metric(
     history=True,
 )
 LINE_JITTER = Metric(
-    "tsunagu.line.jitter", InstrumentKind.GAUGE, "s", "how much the round trip varies", PATH, fresh=5 * MINUTE
+    "tsunagu.line.jitter",
+    InstrumentKind.GAUGE,
+    "s",
+    "how much the round trip varies",
+    PATH,
+    fresh=5 * MINUTE,
+    history=True,
 )
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
@@ -111,7 +119,8 @@ LINE_UP = Metric(
     "{line}",
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 LINE_LAST_HEARD = Metric(
     "tsunagu.line.last.heard",
@@ -130,7 +139,7 @@ LINE_SLOW = Metric(
     "{line}",
     "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 LINE_FLAPPING = Metric(
     "tsunagu.line.flapping",
@@ -138,7 +147,7 @@ LINE_FLAPPING = Metric(
     "{line}",
     "1: the line goes down and comes back again and again, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 PATH_UP = Metric(
     "tsunagu.path.up",
@@ -146,7 +155,8 @@ PATH_UP = Metric(
     "{path}",
     "1: the region answers over this line in this family, 0: it does not",
     PATH,
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 PATH_ECHOES = Metric(
     "tsunagu.path.echoes",
@@ -163,6 +173,7 @@ DNS_UP = Metric(
     "1: a name server answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 HTTP_UP = Metric(
     "tsunagu.http.up",
@@ -171,6 +182,7 @@ HTTP_UP = Metric(
     "1: a page answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
@@ -212,6 +224,7 @@ DNS_DURATION = Metric(
     "how long a name took to be looked up",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 HTTP_DURATION = Metric(
     "tsunagu.http.duration",
@@ -220,6 +233,7 @@ HTTP_DURATION = Metric(
     "how long a page took to be answered",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 PROBE_LAST_SUCCESS = Metric(
     "tsunagu.probe.last.success",

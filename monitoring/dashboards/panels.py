@@ -136,6 +136,10 @@ def _count_unwell() -> Query:
 def _list_school_panels() -> tuple[Panel, ...]:
     r = registry
     states = tuple(_ask(one, name_kept(one)) for one in (r.LINE_UP, r.PATH_UP))
+    services = tuple(
+        Query(_ask(one, name_kept(one)).expression, f"{name} {_name_legend(one)}")
+        for name, one in (("DNS", r.DNS_UP), ("HTTP", r.HTTP_UP))
+    )
     unwell = tuple(
         Query(_ask(one, name_kept(one)).expression, f"{_name_legend(one)} {one.name.rpartition('.')[2]}")
         for one in (r.LINE_SLOW, r.LINE_FLAPPING)
@@ -147,7 +151,7 @@ def _list_school_panels() -> tuple[Panel, ...]:
     return (
         Panel("line-states", "state-timeline", states, width=_WIDE),
         Panel("line-troubles", "state-timeline", unwell, width=_HALF, bad_from=1),
-        Panel("services-over-lines", "state-timeline", (_ask(r.DNS_UP), _ask(r.HTTP_UP)), width=_HALF),
+        Panel("services-over-lines", "state-timeline", services, width=_HALF),
         Panel("assessment", "state-timeline", assessments),
         Panel("bandwidth", "timeseries", (_ask(r.BANDWIDTH_MEASURED), _ask(r.BANDWIDTH_RECOMMENDED)), unit="bps"),
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
@@ -16,7 +16,9 @@ from controller.probe_agent.result_store import Result
 from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit
 from controller.telemetry.registry import (
     DNS_DURATION,
+    DNS_UP,
     HTTP_DURATION,
+    HTTP_UP,
     LINE_HTTPS_LIMIT,
     LINE_HTTPS_THROUGHPUT,
     LINE_JITTER,
@@ -24,6 +26,8 @@ from controller.telemetry.registry import (
     LINE_LOSS,
     LINE_THROUGHPUT,
     LINE_UP,
+    PATH_ECHOES,
+    PATH_UP,
     PROBE_LAST_SUCCESS,
     Metric,
 )
@@ -59,19 +63,37 @@ def measure_light(configuration: Configuration, clock: Clock) -> list[Result]:
     tests, recorder = configuration.light, RoundRecorder(configuration.school, clock)
     found: list[Result] = []
     alive: dict[str, bool] = {}
+    services: dict[tuple[Metric, ProbedPath], bool] = {}
     for path, echoes in measure_echoes(configuration.paths, tests).items():
         page = measure_page(path, tests) if tests.page_port else PageTimes()
         found += _record_echoes(recorder, path, echoes)
         if page.answered is not None:
             found.append(recorder.record(HTTP_DURATION, page.answered, path))
+        lookup = None
         if tests.dns_port:
             lookup = measure_lookup(path, tests.dns_port, tests.dns_name, tests.answer_within)
             found += [] if lookup is None else [recorder.record(DNS_DURATION, lookup, path)]
         # A line that filters echoes is not dead.
-        alive[path.line] = alive.get(path.line, False) or bool(echoes.times) or page.connected is not None
+        is_path_alive = bool(echoes.times) or page.connected is not None or lookup is not None
+        found.append(recorder.record(PATH_UP, float(is_path_alive), path))
+        alive[path.line] = alive.get(path.line, False) or is_path_alive
+        if is_path_alive:  # of a dead path nothing else is said
+            services |= {(HTTP_UP, path): page.answered is not None} if tests.page_port else {}
+            services |= {(DNS_UP, path): lookup is not None} if tests.dns_port else {}
+    found += _record_services(recorder, services)
     for line, is_alive in alive.items():
         found.append(recorder.record(LINE_UP, float(is_alive), line=line))
     return found
+
+
+def _record_services(recorder: RoundRecorder, services: Mapping[tuple[Metric, ProbedPath], bool]) -> Iterator[Result]:
+    """Whether names and pages answer over a line in a family, from whichever region."""
+    answered: dict[tuple[Metric, str, str], tuple[ProbedPath, bool]] = {}
+    for (metric, path), answers in services.items():
+        place = (metric, path.line, path.family)
+        answered[place] = (path, answers or answered.get(place, (path, False))[1])
+    for (metric, _, _), (path, answers) in answered.items():
+        yield recorder.record(metric, float(answers), path)
 
 
 def record_success(configuration: Configuration, clock: Clock) -> Result:
@@ -113,6 +135,7 @@ def _measure_rate(
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:
     yield recorder.record(LINE_LOSS, echoes.loss, path)
+    yield recorder.record(PATH_ECHOES, float(echoes.sent), path)
     if echoes.latency is not None:
         yield recorder.record(LINE_LATENCY, echoes.latency, path)
     if echoes.jitter is not None:
