@@ -66,6 +66,7 @@ soak: setup
 	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 	@$(PYTHON) -m tests.playbooks.lab_run --write
+	@$(PYTHON) -m tests.benchmarks.probe_on_arm64 || [ $$? = 77 ]
 	@$(MAKE) soak-cloud SEED=$(SEED)
 
 MINUTES ?= 240
