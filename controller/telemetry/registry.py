@@ -11,55 +11,31 @@ work. Ours are gauges of a probe, so they may not have these names; they have th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
+# fmt: off
+# isort: off
+from controller.telemetry.event_kinds import EVENT_WRITERS, EventKind
+from controller.telemetry.metric_attributes import (
+    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, RESULT, SCHOOL, SENDER,
+    SIGNAL, TASK, UPLINK,
+)
 from controller.telemetry.metric_form import (
-    ANYBODY,
-    CONTROLLER_ONLY,
-    NOBODY,
-    PROBE_ONLY,
-    Attribute,
-    InstrumentKind,
-    Metric,
-    Writer,
+    ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
 )
 
-__all__ = ["ANYBODY", "CONTROLLER_ONLY", "NOBODY", "PROBE_ONLY", "Attribute", "InstrumentKind", "Metric", "Writer"]
-# What a metric is stands in a file of its own; who asks the registry for one asks for these here, too.
+__all__ = [
+    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MOST_REGIONS",
+    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER",
+    "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
+]
+# isort: on
+# fmt: on
+# Metrics' form and attributes, and events, stand in files of their own; who asks the registry asks for these here, too.
 
-MOST_SCHOOLS = 1_280
-"""The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
-MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 ROUNDS = 150
 """A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
-
-
-SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
-LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
-REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
-FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
-DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
-OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
-SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
-TASK = Attribute(
-    "task",
-    "a command that operators are to run again and again, with its group before it",
-    ("check", "prove", "backup-create", "audit-verify", "drill-line", "drill-region", "drill-restore", "drill-state"),
-)
-RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
-FOREIGN = "foreign"
-"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
-SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
-REASON = Attribute(
-    "reason",
-    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
-    "the city does not have, or which its sender may not say; foreign: only what is another system's",
-    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
-)
-
-PATH = (SCHOOL, LINE, REGION, FAMILY)
 
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
@@ -69,6 +45,46 @@ LINE_THROUGHPUT = Metric(
     (*PATH, DIRECTION),
     fresh=7 * DAY,
     history=True,
+)
+LINE_HTTPS_THROUGHPUT = Metric(
+    "tsunagu.line.https.throughput",
+    InstrumentKind.GAUGE,
+    "bit/s",
+    "what a line carried in a test by HTTPS streams, where iperf3 cannot be; never one series with iperf3's",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+LINE_HTTPS_LIMIT = Metric(
+    "tsunagu.line.https.limit",
+    InstrumentKind.GAUGE,
+    "{limit}",
+    "what held the test by HTTPS back: 0 the line itself, 1 loss, 2 delay; of 1 and 2 the line's capacity is not known",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+UPLINK_TRAFFIC = Metric(
+    "tsunagu.uplink.traffic",
+    InstrumentKind.GAUGE,
+    "bit/s",
+    "what an uplink carried between two readings of its counters: everybody's traffic",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
+)
+UPLINK_USED = Metric(
+    "tsunagu.uplink.used.ratio",
+    InstrumentKind.GAUGE,
+    "1",
+    "what an uplink carried of what it can: its contract, or its port's speed where that is less",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
+)
+UPLINK_LOST = Metric(
+    "tsunagu.uplink.lost",
+    InstrumentKind.GAUGE,
+    "{packet}",
+    "packets that an uplink counted as wrong or threw away between two readings of its counters",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
 )
 LINE_LATENCY = Metric(
     "tsunagu.line.latency",
@@ -369,32 +385,3 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
 )
 """Every metric by its name."""
-
-
-class EventKind(StrEnum):
-    """What an event of interest is about."""
-
-    LINE_DOWN = "line-down"
-    LINE_UP = "line-up"
-    FAILOVER = "failover"
-    REGION_DOWN = "region-down"
-    REGION_UP = "region-up"
-    LINE_SLOW = "line-slow"
-    LINE_FLAPPING = "line-flapping"
-    BROWN_OUT = "brown-out"
-    BROWN_OUT_OVER = "brown-out-over"
-    PATH_DOWN = "path-down"
-    PATH_UP = "path-up"
-    SERVICE_DOWN = "service-down"
-    SERVICE_UP = "service-up"
-    DRIFT = "drift"
-    MEASURED = "measured"
-    SPAN_STARTED = "span-started"
-    ROLLOUT_ALIVE = "rollout-alive"
-
-
-_OF_CONTROLLER = frozenset({EventKind.DRIFT, EventKind.SPAN_STARTED, EventKind.ROLLOUT_ALIVE})
-EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
-    {kind: CONTROLLER_ONLY if kind in _OF_CONTROLLER else PROBE_ONLY for kind in EventKind}
-)
-"""Who may send an event of a kind; spans and rollouts are the controller's."""

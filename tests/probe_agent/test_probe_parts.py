@@ -90,6 +90,11 @@ WRONG = {
     "an update in the clear": (change(updates={"source": "http://x", "allowed_signers": "k"}), "updates.source"),
     "no certificate": (change(ca="hello"), "ca: expected certificates in PEM"),
     "a certificate in another script": (change(ca="\u8a3c\u660e\u66f8"), "ca: expected certificates in PEM"),
+    "another method": (
+        change(paths=[{"line": "primary", "region": "tokyo", "family": "ipv6", "target": "::1", "throughput": "ftp"}]),
+        r"paths\[0\].throughput: expected one of iperf3, https",
+    ),
+    "half a name of an endpoint": (change(throughput={"https_host": "a..jp"}), "throughput.https_host: expected"),
     "half a name": (change(light={"dns_port": 53, "dns_name": "a..jp"}), "light.dns_name: expected a name"),
     "too long a name": (change(light={"dns_port": 53, "dns_name": "a" * 64}), "light.dns_name: expected a name"),
     "updates without a pause": (

@@ -7,16 +7,20 @@ from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
 from controller.probe_agent.probing.echoes import Echoes, measure_echoes
+from controller.probe_agent.probing.https_path_test import measure_path_by_https
 from controller.probe_agent.probing.name_lookup import measure_lookup
 from controller.probe_agent.probing.page_request import PageTimes, measure_page
 from controller.probe_agent.probing.throughput import DIRECTIONS, hold_throughput_lock, measure_throughput
 from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
+from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit
 from controller.telemetry.registry import (
     DNS_DURATION,
     DNS_UP,
     HTTP_DURATION,
     HTTP_UP,
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
@@ -30,6 +34,7 @@ from controller.telemetry.registry import (
 
 _SCALES = {"s": 1.0, "ms": 1e3, "bit/s": 1.0, "Mbit/s": 1e-6}
 """How many of a unit are one second, or one bit a second."""
+_LIMITS = {None: 0.0, ThroughputLimit.LOSS: 1.0, ThroughputLimit.DELAY: 2.0}
 Clock = Callable[[], float]
 
 
@@ -108,11 +113,24 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
             tell("throughput is not measured: another probe on this machine does so now")
             return []
         return [
-            recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
+            one
             for path in configuration.paths
             for direction in DIRECTIONS
-            if (rate := measure_throughput(path, direction, configuration.throughput)) is not None
+            for one in _measure_rate(configuration, recorder, path, direction)
         ]
+
+
+def _measure_rate(
+    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str
+) -> Iterator[Result]:
+    """A path's rate under its method's own name: figures of two methods are never one series."""
+    if path.throughput == "https":
+        found = measure_path_by_https(configuration, path, direction)
+        if found is not None:
+            yield recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction)
+            yield recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction)
+    elif (rate := measure_throughput(path, direction, configuration.throughput)) is not None:
+        yield recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:

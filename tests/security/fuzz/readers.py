@@ -59,6 +59,7 @@ OWN: Mapping[str, str] = {
     "read_record": "the lab's own record, of root alone",
     "load_playbook_host": "variables of the inventory that the command itself has built; policies by load_city",
     "read_playbook": "what a playbook that the user runs says of itself: a part of a program that is trusted as one",
+    "read_port_counters": "no text: pysnmp decodes what the passphrases vouch for; tests/measure/uplinks",
     "read_prompt": "the last line of an answer, bounded before; tests/platforms/test_cli_dialogue.py",
     "read_resident_bytes": "numbers of the kernel about the monitor itself",
     "read_rollout_spans": "a store of ours",
