@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,12 +12,9 @@ from hypothesis import strategies as st
 
 from controller.measure.report.line_outages import (
     LineOutage,
-    LinePast,
-    LineSign,
-    MeasuredHour,
     MonthOfLine,
-    ToldSign,
-    find_line_past,
+    ToldPeriod,
+    list_outages,
     summarize_line_months,
 )
 from tests.soak import examples
@@ -24,85 +22,65 @@ from tests.soak import examples
 TOKYO = ZoneInfo("Asia/Tokyo")
 HOUR = 3600.0
 NOON = datetime(2026, 11, 30, 12, tzinfo=TOKYO).timestamp()
-MIDNIGHT = NOON + 12 * HOUR
 NOW = NOON + 40 * HOUR
-UP, DOWN, FLAPPING = LineSign.UP, LineSign.DOWN, LineSign.FLAPPING
 
 
-def hours(first: float, count: int, *, answered: bool = True) -> list[MeasuredHour]:
-    return [MeasuredHour(first + number * HOUR, answered) for number in range(count)]
+def told(*parts: tuple[float, float, bool]) -> list[ToldPeriod]:
+    """Periods from and until so many hours after noon."""
+    return [ToldPeriod(NOON + begins * HOUR, NOON + ends * HOUR, up) for begins, ends, up in parts]
 
 
-def months(past: LinePast) -> list[tuple[str, float, float, int]]:
-    return [(one.month, one.known / HOUR, one.down / HOUR, one.outages) for one in summarize_line_months(past, TOKYO)]
+def months(periods: list[ToldPeriod]) -> list[tuple[str, float, float, int]]:
+    found = summarize_line_months(periods, list_outages(periods), TOKYO, NOW)
+    return [(one.month, one.known / HOUR, one.down / HOUR, one.outages) for one in found]
 
 
-def test_an_outage_lasts_from_its_event_to_the_next_and_counts_in_the_city_s_months() -> None:
-    signs = [ToldSign(MIDNIGHT - HOUR, DOWN, "no region answers over it"), ToldSign(MIDNIGHT + 2 * HOUR, UP)]
-    measured = [*hours(NOON, 11), *hours(MIDNIGHT - HOUR, 3, answered=False), *hours(MIDNIGHT + 2 * HOUR, 4)]
-    past = find_line_past(signs, measured, NOW)
-    assert past.outages == (
-        LineOutage(MIDNIGHT - HOUR, MIDNIGHT + 2 * HOUR, end_told=True, cause="no region answers over it"),
-    )
-    assert months(past) == [("2026-11", 12, 1, 1), ("2026-12", 6, 2, 1)]
-    assert [one.available for one in summarize_line_months(past, TOKYO)] == pytest.approx([11 / 12, 4 / 6])
+def test_an_outage_counts_in_each_of_the_city_s_months_that_it_lies_in() -> None:
+    periods = told((0, 11, True), (11, 14, False), (14, 18, True))
+    assert list_outages(periods, [(NOON, "another"), (NOON + 11 * HOUR + 2, "no region answers over it")]) == [
+        LineOutage(NOON + 11 * HOUR, NOON + 14 * HOUR, end_seen=True, cause="no region answers over it")
+    ]
+    assert months(periods) == [("2026-11", 12, 1, 1), ("2026-12", 6, 2, 1)]
+    found = summarize_line_months(periods, [], TOKYO, NOW)
+    assert [one.available for one in found] == pytest.approx([11 / 12, 4 / 6])
 
 
 def test_silence_is_not_known_neither_up_nor_down() -> None:
-    past = find_line_past([ToldSign(NOON + 1800, DOWN)], hours(NOON, 1), NOW)
-    assert past.outages == (LineOutage(NOON + 1800, None, end_told=False),)
-    # Only the half hour in which somebody measured counts as down, though nobody told that it came back.
-    assert months(past)[0] == ("2026-11", 1, 0.5, 1)
-    assert find_line_past([], [], NOW).known == ()
-    assert summarize_line_months(find_line_past([], [], NOW), TOKYO) == []
+    periods = told((0, 1, True), (1, 1.5, False))
+    assert list_outages(periods) == [LineOutage(NOON + HOUR, None, end_seen=False)]
+    assert months(periods) == [("2026-11", 1.5, 0.5, 1)]
+    assert summarize_line_months([], [], TOKYO, NOW) == []
     assert MonthOfLine("2026-11", 0, 0, 1).available is None
 
 
-def test_a_line_that_answers_when_it_is_next_measured_is_back_though_no_event_told() -> None:
-    signs = [ToldSign(NOON + 1800, DOWN), ToldSign(NOON + 10 * HOUR, DOWN), ToldSign(NOON + 11 * HOUR, UP)]
-    past = find_line_past(signs, [*hours(NOON, 1), *hours(NOON + 5 * HOUR, 3)], NOW)
-    assert past.outages == (
-        LineOutage(NOON + 1800, NOON + 5 * HOUR, end_told=False),
-        LineOutage(NOON + 10 * HOUR, NOON + 11 * HOUR, end_told=True),
-    )
-
-
-def test_hours_without_an_answer_are_an_outage_also_where_no_event_told() -> None:
-    measured = [*hours(NOON, 2), *hours(NOON + 2 * HOUR, 3, answered=False), *hours(NOON + 5 * HOUR, 1)]
-    past = find_line_past([], measured, NOW)
-    assert past.outages == (LineOutage(NOON + 2 * HOUR, NOON + 5 * HOUR, end_told=False),)
-    assert months(past) == [("2026-11", 6, 3, 1)]
-    lasting = find_line_past([], hours(NOON, 3, answered=False), NOW)
-    assert [one.ends for one in lasting.outages] == [None]
-
-
-def test_a_flapping_line_is_neither() -> None:
-    signs = [ToldSign(NOON + HOUR, FLAPPING), ToldSign(NOON + 2 * HOUR, UP)]
-    assert months(find_line_past(signs, hours(NOON, 4), NOW)) == [("2026-11", 3, 0, 0)]
-
-
-def test_the_same_told_twice_is_one_outage_and_an_up_without_a_down_is_none() -> None:
-    signs = [
-        ToldSign(NOON, UP),
-        ToldSign(NOON + 60, DOWN, "a"),
-        ToldSign(NOON + 90, DOWN, "b"),
-        ToldSign(NOON + 120, UP),
+def test_an_end_that_nobody_saw_is_by_the_time_of_the_next_look() -> None:
+    assert list_outages(told((0, 1, False), (5, 6, True))) == [LineOutage(NOON, NOON + 5 * HOUR, end_seen=False)]
+    # Down before the silence and after it: nobody has said that it was up.
+    assert list_outages(told((0, 1, False), (5, 6, False), (6, 7, True))) == [
+        LineOutage(NOON, NOON + 6 * HOUR, end_seen=True)
     ]
-    assert find_line_past(signs, [], NOW).outages == (LineOutage(NOON + 60, NOON + 120, end_told=True, cause="a"),)
+    assert months(told((0, 1, False), (5, 6, False), (6, 7, True))) == [("2026-11", 3, 2, 1)]
 
 
-SIGNS = st.lists(st.builds(ToldSign, st.integers(0, 200).map(lambda at: NOON + 900.0 * at), st.sampled_from(LineSign)))
-MEASURED = st.lists(st.builds(MeasuredHour, st.integers(-5, 60).map(lambda at: NOON + HOUR * at), st.booleans()))
+def test_a_line_that_was_never_down_has_no_outage() -> None:
+    assert list_outages(told((0, 1, True), (2, 3, True))) == []
+    assert months(told((0, 1, True), (2, 3, True))) == [("2026-11", 2, 0, 0)]
 
 
-@given(SIGNS, MEASURED)
+@st.composite
+def list_periods(draw: st.DrawFn) -> list[ToldPeriod]:
+    marks = sorted(draw(st.sets(st.integers(-500, 500), max_size=12)))
+    spans = list(pairwise(marks))
+    return [ToldPeriod(NOON + 60.0 * a, NOON + 60.0 * b, draw(st.booleans())) for a, b in spans if draw(st.booleans())]
+
+
+@given(list_periods())
 @settings(max_examples=examples(100), deadline=None)
-def test_down_is_never_more_than_known_nor_known_more_than_measured(
-    signs: list[ToldSign], measured: list[MeasuredHour]
-) -> None:
-    past = find_line_past(signs, measured, NOW)
-    found = summarize_line_months(past, TOKYO)
-    assert all(0 <= one.down <= one.known + 1e-6 for one in found)
-    assert sum(one.known for one in found) <= HOUR * len({one.begins for one in measured}) + 1e-6
-    assert all(one.ends is None or one.begins <= one.ends for one in past.outages)
-    assert len({one.month for one in found}) == len(found)
+def test_months_add_up_to_what_is_known_and_outages_to_what_was_down(periods: list[ToldPeriod]) -> None:
+    outages = list_outages(periods)
+    found = summarize_line_months(periods, outages, TOKYO, NOW)
+    assert sum(one.known for one in found) == pytest.approx(sum(one.ends - one.begins for one in periods))
+    assert sum(one.down for one in found) == pytest.approx(sum(p.ends - p.begins for p in periods if not p.up))
+    for one in periods:
+        inside = [out for out in outages if out.begins <= one.begins and (out.ends is None or one.ends <= out.ends)]
+        assert len(inside) == (0 if one.up else 1)

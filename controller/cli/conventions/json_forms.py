@@ -102,6 +102,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "measure-watch": JsonForm(("measure",), WatchedDocument),
         "measure-probes": JsonForm(("measure",), "controller.cli.measurement.probe_measurements:ProbedSchoolsDocument"),
         "measure-schedule": JsonForm(("measure schedule",), "controller.cli.measurement.schedule:TestScheduleDocument"),
+        "measure-uplinks": JsonForm(("measure uplinks",), "controller.cli.measurement.uplinks:UplinksDocument"),
         "measure-import": JsonForm(
             ("measure import",), "controller.cli.measurement.import_measurements:ManualImportDocument"
         ),

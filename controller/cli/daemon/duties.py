@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
 from controller.cli.daemon.measure_duty import LOOK_SECONDS, MeasureDuty
 from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.devices.drift_telemetry import send_drift
@@ -17,6 +18,7 @@ from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.scheduler import Duty
+from controller.lab.estate import STORE as LAB_STORE
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
@@ -26,6 +28,7 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.select import Selection
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
+from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
 
@@ -64,6 +67,7 @@ class DaemonDuties:
                 self.policies, self._load_city, self.find_place, self.clock, settings.measure_every_minutes * 60.0
             )
             found.append(Duty("measure", LOOK_SECONDS, measure.run, longest_seconds=LONGEST_READING_SECONDS))
+            found.append(Duty("prune", EVERY_SECONDS, self.prune, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
             # Work takes as long as its windows and pauses; that the file was narrowed meanwhile is seen beside it.
@@ -92,6 +96,14 @@ class DaemonDuties:
 
     def _send_drift(self, found: Sequence[ConsideredDevice]) -> None:
         send_drift(found, self.policies)
+
+    def prune(self, stop: Event) -> str:
+        """Remove what is too old in the store of measurements, for a bounded time."""
+        place, said = self.find_place(), list[str]()
+        trail, head = open_audit_trail(place.folder, place.operations), find_head_copy(place.operations)
+        kept = find_kept_days(place.operations)
+        found = DailyPruning(trail, head, place.folder / LAB_STORE, lambda: kept, said.append).prune(stop)
+        return "; ".join([*said, *(["more is too old than could be removed today"] if found.left else [])])
 
     def stop_workers(self) -> None:
         """Let no further device begin; those that have begun are brought to their ends."""

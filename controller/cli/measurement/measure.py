@@ -6,12 +6,14 @@ import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated
 
 import typer
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
+from controller.cli.conventions.traced_command import go_on_traced, link_command, traced_command
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.measurement.probe_measurements import (
     DEFAULT_MONITOR_STORE,
@@ -59,12 +61,17 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
+from controller.operations.operations import Operations
 from controller.plan.select import select_schools_in_service
 from controller.resilience.background_measurement import BackgroundMeasurement
+from controller.resilience.daily_pruning import DailyPruning
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
+from controller.storage.audit.audit_trail import AuditTrail
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import EventKind, Writer
+from controller.telemetry.traces.phases import trace_phase
+from controller.telemetry.traces.trace_links import TraceOf
 
 
 class LineChoice(StrEnum):
@@ -88,6 +95,7 @@ Watched = Annotated[
 Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and HTTP only.")]
 
 
+@traced_command(Writer.PROBE)
 def measure(  # noqa: PLR0913, PLR0917 the options of a command
     schools: Schools = None,
     wards: Wards = None,
@@ -113,27 +121,20 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything)
-    if watch and (quick or light or lines or regions or families):
-        message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
-        raise typer.BadParameter(message)
-    if quick and light:
-        message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
-        raise typer.BadParameter(message)
-    city = load_estate_city(policies, lab=lab)
+    is_limited = bool(quick or light or lines or regions or families)
+    _refuse_mixed_options(watch=watch, quick=quick, light=light, is_limited=is_limited)
+    with trace_phase("load policy"):
+        city = load_estate_city(policies, lab=lab)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
-        if watch or quick or light or lines or regions or families:
-            message = (
-                "a real school's probe measures by itself: leave out --watch, --quick, --light, --line, --region and "
-                "--family, or add --lab"
-            )
-            raise typer.BadParameter(message)
+        _refuse_mixed_options(is_real=True, is_limited=is_limited or watch)
         speak(lang)
         schools_asked = select_schools_in_service(city, chosen)
         raise typer.Exit(show_probe_measurements(city, schools_asked, policies, monitor_store, as_json=as_json))
     sites = list_probe_sites(city, chosen)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)
+    link_command(kept, [(TraceOf.ROLLOUT, site.school.id) for site in sites])
     token, trail = find_token_file(Writer.PROBE, policies), open_audit_trail(kept, operations)
     with (
         explain_absence(),
@@ -141,7 +142,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         open_measurement_store(kept / LAB_STORE, trail=trail, timezone=city.timezone) as store,
     ):
         if watch:
-            watch_lines(city, sites, store, sent, as_json=as_json)
+            watch_lines(city, sites, store, sent, build_pruning(operations, trail, store), as_json=as_json)
             raise typer.Exit(Exit.GOOD)
 
         metrics = AssessmentMetrics(sent, after=store.read_last_number())
@@ -155,7 +156,10 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         found: list[Measurement] = []
         assessments: list[SchoolAssessment] = []
         for site in sites:
-            found += run.measure([site], wanted)
+            with trace_phase("measure school", school=site.school.id) as phase:
+                measured = run.measure([site], wanted)
+                phase.put(measurements=len(measured), failed=sum(not one.measured for one in measured))
+            found += measured
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
@@ -173,14 +177,27 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
-def watch_lines(
-    city: VirtualCity, sites: list[ProbeSite], store: MeasurementStore, sent: Telemetry, *, as_json: bool
+def build_pruning(operations: Operations, trail: AuditTrail, store: MeasurementStore) -> DailyPruning:
+    """Return what removes, once a day, what is too old by the operators' file."""
+    kept = find_kept_days(operations)
+    return DailyPruning(trail, find_head_copy(operations), Path(store.file), lambda: kept, _say_aside)
+
+
+def watch_lines(  # noqa: PLR0913 what a watch is made of
+    city: VirtualCity,
+    sites: list[ProbeSite],
+    store: MeasurementStore,
+    sent: Telemetry,
+    pruning: DailyPruning,
+    *,
+    as_json: bool,
 ) -> None:
-    """Watch until SIGTERM; a Ctrl-C passes through.
+    """Watch until SIGTERM; a Ctrl-C passes through. What is too old is removed beside it, once a day.
 
     Raises:
         TsunaguError: what ended the watch otherwise.
     """
+    go_on_traced()
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
@@ -223,16 +240,41 @@ def watch_lines(
             slow.line_under_test,
         )
         slow.known_lines = quick
-        thread = Thread(target=slow.run, args=(stop,), name="measuring")
-        thread.start()
+        threads = [
+            Thread(target=slow.run, args=(stop,), name="measuring"),
+            Thread(target=pruning.run, args=(stop,), name="pruning"),
+        ]
+        for thread in threads:
+            thread.start()
         errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
         try:
             quick.run(stop)
         finally:
             stop.set()
-            thread.join()
+            for thread in threads:
+                thread.join()
     if slow.failure is not None:
         raise slow.failure
+
+
+def _refuse_mixed_options(
+    *, is_limited: bool, is_real: bool = False, watch: bool = False, quick: bool = False, light: bool = False
+) -> None:
+    """Refuse options that do not go together; a real school's probe takes none that are about a test made here.
+
+    Raises:
+        BadParameter: there are such options.
+    """
+    limits = "--quick, --light, --line, --region and --family"
+    if watch and is_limited:
+        message = f"--watch looks at every line: leave out {limits}"
+        raise typer.BadParameter(message)
+    if quick and light:
+        message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
+        raise typer.BadParameter(message)
+    if is_real and is_limited:
+        message = f"a real school's probe measures by itself: leave out --watch, {limits}, or add --lab"
+        raise typer.BadParameter(message)
 
 
 def _wanted(  # noqa: PLR0913 the options of a command
@@ -263,6 +305,10 @@ def _wanted(  # noqa: PLR0913 the options of a command
         only_assessed=quick,
         throughput=not light,
     )
+
+
+def _say_aside(line: str) -> None:
+    errors.print(line, style="dim", markup=False)
 
 
 def _progress(one: Measurement) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,25 +12,29 @@ from typing_extensions import TypedDict
 from controller.cli.output import print_message
 from controller.measure.report.line_outages import (
     LineOutage,
-    LinePast,
-    LineSign,
-    MeasuredHour,
     MonthOfLine,
-    ToldSign,
-    find_line_past,
+    ToldPeriod,
+    list_outages,
     summarize_line_months,
 )
 from controller.model.city import City
-from controller.telemetry.registry import EventKind
-from monitoring.timeseries.line_past import read_first_events, read_line_events, read_measured_hours
+from controller.telemetry.registry import LINE, LINE_UP, EventKind
+from monitoring.timeseries.period_queries import read_periods
+from monitoring.timeseries.queries import read_events
 from monitoring.timeseries.store_reader import open_store_reader
 
-_SIGNS = {
-    EventKind.LINE_DOWN: LineSign.DOWN,
-    EventKind.LINE_UP: LineSign.UP,
-    EventKind.LINE_SLOW: LineSign.UP,  # it answers
-    EventKind.LINE_FLAPPING: LineSign.FLAPPING,
-}
+_EVENTS_READ = 2_000
+"""The monitor keeps no more of a school."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePast:
+    """What is known of a line: when it was told up or down, its outages, and its months."""
+
+    outages: list[LineOutage]
+    months: list[MonthOfLine]
+
+
 LinePasts = Mapping[tuple[str, str], LinePast]
 """By school and line."""
 
@@ -37,8 +42,8 @@ LinePasts = Mapping[tuple[str, str], LinePast]
 class LineOutageDocument(TypedDict):
     """A time in which a line did not answer. `to` null: it lasts, as far as is known.
 
-    `end_told`: an event told the end; else the line was measured again by then, and answered. `cause` is what was told
-    of it; "" where only measurements show it.
+    `end_seen`: it came back while somebody looked; else it was up again by then. `cause` is what an event told of it,
+    "" where none did.
     """
 
     school: str
@@ -46,14 +51,14 @@ class LineOutageDocument(TypedDict):
     begins: str
     to: str | None
     seconds: float | None
-    end_told: bool
+    end_seen: bool
     cause: str
 
 
 class MonthOfLineDocument(TypedDict):
     """A line in a calendar month of the city. `up_percent` null: nothing is known of it.
 
-    `known_hours`: for how long it was measured, and did not flap; the rest of the month is not known.
+    `known_hours`: for how long it is known whether it answered; the rest of the month is not known.
     """
 
     school: str
@@ -73,25 +78,26 @@ class OutagesDocument(TypedDict):
     outages: list[LineOutageDocument]
 
 
-def read_line_pasts(file: Path, schools: Collection[str], since: datetime, now: datetime) -> LinePasts:
+def read_line_pasts(file: Path, schools: Collection[str], since: datetime, now: datetime, city: City) -> LinePasts:
     """Return the past of each line of these schools of which the monitor's store knows anything.
 
     Raises:
         TsunaguError: the store is missing or cannot be read.
     """
-    signs: dict[tuple[str, str], list[ToldSign]] = {}
-    hours: dict[tuple[str, str], list[MeasuredHour]] = {}
+    found: dict[tuple[str, str], LinePast] = {}
+    first, last = since.timestamp(), now.timestamp()
     with open_store_reader(file) as store:
-        first = read_first_events(store, schools)
-        for event in read_line_events(store, schools, since.timestamp()):
-            sign = ToldSign(event.at, _SIGNS[EventKind(event.kind)], event.text)
-            signs.setdefault((event.school, event.line), []).append(sign)
-        for school, line, begins, answered in read_measured_hours(store, schools, since.timestamp()):
-            # Of before a school's oldest kept event an outage may be forgotten.
-            if begins >= first.get(school, 0.0):
-                hours.setdefault((school, line), []).append(MeasuredHour(begins, answered))
-    keys = sorted(signs.keys() | hours.keys())
-    return {key: find_line_past(signs.get(key, ()), hours.get(key, ()), now.timestamp()) for key in keys}
+        for school in sorted(schools):
+            known = read_periods(store, school, [LINE_UP], first, last)
+            events = read_events(store, school, first, _EVENTS_READ, last) if known else []
+            for series in known:
+                line = series.attributes[LINE.name]
+                causes = [(one.at, one.text) for one in events if (one.kind, one.line) == (EventKind.LINE_DOWN, line)]
+                periods = [ToldPeriod(one.began, one.until, one.value > 0) for one in series.periods]
+                outages = list_outages(periods, causes)
+                months = summarize_line_months(periods, outages, city.timezone, last)
+                found[school, line] = LinePast(outages, months)
+    return found
 
 
 def build_outages_document(file: Path | None, pasts: LinePasts, city: City) -> OutagesDocument:
@@ -99,9 +105,7 @@ def build_outages_document(file: Path | None, pasts: LinePasts, city: City) -> O
     return {
         "monitor_store": None if file is None else str(file),
         "line_months": [
-            _build_month(school, line, month)
-            for (school, line), past in pasts.items()
-            for month in summarize_line_months(past, city.timezone)
+            _build_month(school, line, month) for (school, line), past in pasts.items() for month in past.months
         ],
         "outages": [
             _build_outage(school, line, one, city) for (school, line), past in pasts.items() for one in past.outages
@@ -121,7 +125,7 @@ def say_outages(document: OutagesDocument) -> None:
             **{**month, "up_percent": percent},
         )
     for one in document["outages"]:
-        ended = "told" if one["end_told"] else "measured" if one["to"] else "lasts"
+        ended = "told" if one["end_seen"] else "measured" if one["to"] else "lasts"
         begins, to = (_shorten(time) for time in (one["begins"], one["to"]))
         minutes = "?" if one["seconds"] is None else f"{one['seconds'] / 60:.1f}"
         marks = {"school": one["school"], "line": one["line"], "cause": one["cause"] or "-"}
@@ -157,7 +161,7 @@ def _build_outage(school: str, line: str, one: LineOutage, city: City) -> LineOu
         "begins": begins,
         "to": ends,
         "seconds": seconds,
-        "end_told": one.end_told,
+        "end_seen": one.end_seen,
         "cause": one.cause,
     }
 

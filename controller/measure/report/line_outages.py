@@ -1,59 +1,40 @@
-"""Outages of lines, and how available each was in a month: from events and from measured hours; pure.
+"""Outages of lines and how available each was by month, from the times in which it was told up or down; pure.
 
-Silence is not known: an hour in which nothing measured a line counts neither as up nor as down.
+Silence is not known: a time in which nothing told of a line counts neither as up nor as down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-_HOUR = 3_600.0
 _DECEMBER = 12
-Span = tuple[float, float]
-"""From and until, in seconds since 1970."""
-
-
-class LineSign(StrEnum):
-    """What an event says of a line from its time on."""
-
-    UP = "up"
-    DOWN = "down"
-    FLAPPING = "flapping"
+_CAUSE_SECONDS = 60.0
+"""An event tells of an outage that began so close to it: the two come by different ways."""
 
 
 @dataclass(frozen=True, slots=True)
-class ToldSign:
-    """An event of a line: when, what it says, and its words."""
-
-    at: float
-    sign: LineSign
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredHour:
-    """An hour in which a line was measured, and whether it answered in it at all."""
+class ToldPeriod:
+    """From when to when a line was told to be up, or down, in seconds since 1970."""
 
     begins: float
-    answered: bool
+    ends: float
+    up: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LineOutage:
-    """A time in which a line did not answer. `ends` None: it lasts, as far as anybody knows.
+    """A time in which a line did not answer. `ends` None: no end is known.
 
-    `end_told`: an event told its end; else it ended at the latest when the line was next measured and answered.
-    `cause` is what was told of it; "" where only measurements show it, and then it is known by the hour.
+    `end_seen`: it came back while somebody looked; else it was up again when somebody next looked, so it ended by then.
+    `cause` is what an event told of it, "" where none did.
     """
 
     begins: float
     ends: float | None
-    end_told: bool
+    end_seen: bool
     cause: str = ""
 
 
@@ -75,83 +56,55 @@ class MonthOfLine:
         return 1 - self.down / self.known if self.known else None
 
 
-@dataclass(frozen=True, slots=True)
-class LinePast:
-    """A line's outages, the times in which it came and went, and those in which anything is known, up to `now`."""
+def list_outages(periods: Iterable[ToldPeriod], causes: Sequence[tuple[float, str]] = ()) -> list[LineOutage]:
+    """Return a line's outages; `causes` are events that told of one, each with its time.
 
-    outages: tuple[LineOutage, ...]
-    flapping: tuple[Span, ...]
-    known: tuple[Span, ...]
-    now: float
+    A line that was down before a silence and after it is down since before: nobody has said that it was up.
 
-
-def find_line_past(signs: Iterable[ToldSign], hours: Iterable[MeasuredHour], now: float) -> LinePast:
-    """Return what is known of a line from its events and its measured hours.
-
-    >>> past = find_line_past([ToldSign(4000, LineSign.DOWN, "cut"), ToldSign(4600, LineSign.UP)], [], 9000)
-    >>> past.outages
-    (LineOutage(begins=4000, ends=4600, end_told=True, cause='cut'),)
+    >>> told = [ToldPeriod(0, 100, True), ToldPeriod(100, 160, False), ToldPeriod(160, 200, True)]
+    >>> list_outages(told, [(101, "no region answers over it")])
+    [LineOutage(begins=100, ends=160, end_seen=True, cause='no region answers over it')]
     """
-    ordered = sorted((one for one in signs if one.at <= now), key=lambda one: one.at)
-    measured = sorted({one.begins: one for one in hours if one.begins <= now}.values(), key=lambda one: one.begins)
-    told = list(_list_states(ordered, measured, now))
-    outages = [one for sign, one in told if sign is LineSign.DOWN]
-    outages += _list_untold(measured, [(one.begins, one.ends or now) for one in outages])
-    flapping = [(one.begins, one.ends or now) for sign, one in told if sign is LineSign.FLAPPING]
-    known = _join((one.begins, min(one.begins + _HOUR, now)) for one in measured)
-    return LinePast(tuple(sorted(outages, key=lambda one: one.begins)), tuple(flapping), tuple(known), now)
+    found: list[LineOutage] = []
+    begins = last = None
+    for one in sorted(periods, key=lambda one: one.begins):
+        if begins is not None and last is not None and one.up:
+            found.append(LineOutage(begins, one.begins, end_seen=one.begins <= last))
+            begins = None
+        elif not one.up:
+            begins = one.begins if begins is None else begins
+            last = one.ends
+    if begins is not None:
+        found.append(LineOutage(begins, None, end_seen=False))
+    return [replace(one, cause=_find_cause(one, causes)) for one in found]
 
 
-def _list_states(
-    signs: Sequence[ToldSign], hours: Sequence[MeasuredHour], now: float
-) -> Iterator[tuple[LineSign, LineOutage]]:
-    """Times in which a line was told to be down or flapping; the same told again changes nothing.
-
-    Nobody need tell that a line is back, for who watched may have been stopped: then an hour with an answer shows it.
-    """
-    answered = [hour.begins for hour in hours if hour.answered]
-    current: ToldSign | None = None
-    for one in [*signs, None]:
-        until = one.at if one is not None else now
-        if current is not None and current.sign is LineSign.DOWN:
-            seen = next((begins for begins in answered if current.at <= begins < until), None)
-            if seen is not None:
-                yield current.sign, LineOutage(current.at, seen, end_told=False, cause=current.text)
-                current = None
-        if current is not None and one is not None and current.sign is one.sign:
-            continue
-        if current is not None and current.sign is not LineSign.UP:
-            end = None if one is None else one.at
-            yield current.sign, LineOutage(current.at, end, end_told=end is not None, cause=current.text)
-        current = one
+def _find_cause(outage: LineOutage, causes: Sequence[tuple[float, str]]) -> str:
+    near = [(abs(at - outage.begins), text) for at, text in causes if abs(at - outage.begins) <= _CAUSE_SECONDS]
+    return min(near)[1] if near else ""
 
 
-def _list_untold(hours: Sequence[MeasuredHour], told: Sequence[Span]) -> Iterator[LineOutage]:
-    """Whole hours without an answer of which no event told: who measures need not send events."""
-    silent = _join((one.begins, one.begins + _HOUR) for one in hours if not one.answered)
-    last = hours[-1].begins if hours else 0.0
-    for begins, ends in silent:
-        if not any(first < ends and begins < until for first, until in told):
-            yield LineOutage(begins, None if ends > last else ends, end_told=False)
-
-
-def summarize_line_months(past: LinePast, timezone: ZoneInfo) -> list[MonthOfLine]:
+def summarize_line_months(
+    periods: Sequence[ToldPeriod], outages: Sequence[LineOutage], timezone: ZoneInfo, now: float
+) -> list[MonthOfLine]:
     """Return the calendar months of which anything is known, in order."""
-    down = _join((one.begins, one.ends if one.ends is not None else past.now) for one in past.outages)
-    steady = list(_cut(past.known, past.flapping))
-    times = [*past.known, *down]
-    if not times:
+    if not periods:
         return []
     found: list[MonthOfLine] = []
-    for begins, ends in _list_months(min(one[0] for one in times), max(one[1] for one in times), timezone):
+    first, last = min(one.begins for one in periods), max(one.ends for one in periods)
+    for begins, ends in _list_months(first, last, timezone):
         month = (begins.timestamp(), ends.timestamp())
-        known = list(_overlap(steady, [month]))
-        seconds = sum(until - since for since, until in known)
-        lost = sum(until - since for since, until in _overlap(known, down))
-        outages = [one for one in past.outages if one.begins < month[1] and (one.ends or past.now) > month[0]]
-        if seconds or outages:
-            found.append(MonthOfLine(f"{begins:%Y-%m}", seconds, lost, len(outages)))
+        known = sum(_count_inside(one, month) for one in periods)
+        down = sum(_count_inside(one, month) for one in periods if not one.up)
+        spans = [(one.begins, now if one.ends is None else one.ends) for one in outages]
+        during = [span for span in spans if span[0] < month[1] and span[1] > month[0]]
+        if known or during:
+            found.append(MonthOfLine(f"{begins:%Y-%m}", known, down, len(during)))
     return found
+
+
+def _count_inside(one: ToldPeriod, span: tuple[float, float]) -> float:
+    return max(0.0, min(one.ends, span[1]) - max(one.begins, span[0]))
 
 
 def _list_months(first: float, last: float, timezone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
@@ -162,31 +115,3 @@ def _list_months(first: float, last: float, timezone: ZoneInfo) -> Iterator[tupl
         ends = datetime(year, month, 1, tzinfo=timezone)
         yield begins, ends
         begins = ends
-
-
-def _join(spans: Iterable[Span]) -> list[Span]:
-    """The same times with those that touch as one."""
-    joined: list[Span] = []
-    for begins, ends in sorted(spans):
-        if joined and begins <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], ends))
-        elif begins < ends:
-            joined.append((begins, ends))
-    return joined
-
-
-def _cut(spans: Sequence[Span], away: Sequence[Span]) -> Iterator[Span]:
-    """What of the spans is in none of the others."""
-    marks = _join(away)
-    for begins, ends in spans:
-        inside = [(max(begins, one), min(ends, other)) for one, other in marks if one < ends and begins < other]
-        edges = [(begins, begins), *inside, (ends, ends)]
-        yield from ((left[1], right[0]) for left, right in pairwise(edges) if left[1] < right[0])
-
-
-def _overlap(spans: Sequence[Span], others: Sequence[Span]) -> Iterator[Span]:
-    """What of the spans is in one of the others; neither list overlaps itself."""
-    for begins, ends in spans:
-        for first, last in others:
-            if first < ends and begins < last:
-                yield max(begins, first), min(ends, last)
