@@ -69,7 +69,7 @@ def test_an_import_is_sealed_and_told_and_the_same_table_again_adds_nothing(tmp_
         ),
         (("DELETE FROM manual_measurement", "DELETE FROM manual_seal"), "is missing, or the store is not the one"),
         (("UPDATE manual_seal SET hash = 'x'",), "is not what was written"),
-        (("UPDATE manual_measurement SET source = x'ff' WHERE id = 1",), "written"),
+        (("UPDATE manual_measurement SET source = CAST(x'ff' AS TEXT) WHERE id = 1",), "written"),
     ],
 )  # fmt: skip
 def test_a_change_past_the_store_is_named(tmp_path: Path, statements: tuple[str, ...], named: str) -> None:
