@@ -73,7 +73,8 @@ MINUTES ?= 240
 GENERATED ?= 50
 soak-cloud: SEED ?= $(shell date +%Y%m%d)
 soak-cloud: engine
-	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write
+	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write \
+		$(if $(KEEP),--keep $(KEEP))
 
 KILLS ?= 20
 soak-integration: SEED ?= $(shell date +%Y%m%d)

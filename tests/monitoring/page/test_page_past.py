@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -138,3 +138,18 @@ def test_without_an_english_name_the_japanese_one_is_shown_as_japanese(visit: Vi
     name = page.locator(f"[data-school={SCHOOL}] .name")
     expect(name).to_have_text("仮・麻生第四小学校")
     expect(name).to_have_attribute("lang", "ja")
+
+
+def test_a_task_that_nobody_sent_says_what_sends_it_and_is_never_well(visit: Visit, figures: Figures) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    figures.tasks = [
+        {"task": "backup-create", "command": "tsunagu backup create", "good_at": long_ago, "bad_at": None},
+        {"task": "prove", "command": "tsunagu prove", "good_at": None, "bad_at": None},
+    ]
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(5)
+    backup, proofs, *unsent = read_rows(page, "tasks")
+    assert backup[0] == "Backup of the controller's state"
+    assert backup[1].endswith("(40 days ago)")
+    assert proofs == ["Proofs", "not sent by anyone yet: `tsunagu prove` sends it", "\N{EN DASH}"]
+    assert {row[1] for row in unsent} == {"no command of this release sends it"}

@@ -6,7 +6,7 @@ import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { monitorNow } from "./stream/monitor_clock.js";
 import { has, say } from "./messages.js";
-import { showDevices, showPast } from "./past.js";
+import { showDevices, showPast, showTasks } from "./past.js";
 import { LINES, MEASURES, Series, shownValue } from "./series.js";
 import { showGauge } from "./tile.js";
 import { clock, day, exact, moment } from "./words.js";
@@ -248,6 +248,7 @@ async function load() {
     series.take(found.lines);
     show(found.tile);
     showDevices(found.devices);
+    showTasks(found.tasks);
     showPast(found, { wanted: found.tile.recommended_mbps, wantedUpload, names: regionNames });
   }
 }
