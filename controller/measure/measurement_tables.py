@@ -197,6 +197,7 @@ CREATE TRIGGER manual_seal_stays BEFORE DELETE ON manual_seal
 BEGIN
   SELECT RAISE(ABORT, 'a seal stays');
 END;
+"""
 _CLAIMED_SLOTS = """
 CREATE TABLE claimed_slot (
   school TEXT NOT NULL,
