@@ -25,7 +25,13 @@ from controller.probe_agent.throughput_protocol.pages import (
     Page,
 )
 from controller.probe_agent.throughput_protocol.proofs import sign_challenge
-from controller.probe_agent.throughput_protocol.rates import Samples, compute_rate, count_carried, is_unsteady
+from controller.probe_agent.throughput_protocol.rates import (
+    END_SECONDS,
+    Samples,
+    compute_rate,
+    count_carried,
+    is_unsteady,
+)
 from controller.probe_agent.throughput_protocol.sender_limits import (
     FAR_MS,
     SOME_LOSS,
@@ -131,12 +137,12 @@ def _measure_once(
         for stream in streams:
             _receive_head(stream, _OK if is_download else _CONTINUE)
         if is_download:
-            samples: Sequence[Samples] = receive_streams(streams, test.seconds)
+            samples: Sequence[Samples] = receive_streams(streams, test.seconds - END_SECONDS / 2)
             for stream in streams:
                 close_at_once(stream)
             _, sender = read_report(_ask(control, "GET", Page.REPORT, test, fields))
         else:
-            send_streams(streams, test.seconds)
+            send_streams(streams, test.seconds - END_SECONDS / 2)
             sender = _sum_senders(streams)
             for stream in streams:
                 close_at_once(stream)

@@ -8,8 +8,8 @@ Samples = Sequence[tuple[float, int]]
 """Of one stream: a time in seconds, and the bytes that had arrived until then."""
 WARM_UP_SECONDS = 0.5
 """TCP's own beginning, and what a shaper lets through at once: not the line's rate."""
-END_SECONDS = 0.1
-"""The end of a test: the sender has stopped already, and its last packets are on the way."""
+END_SECONDS = 0.2
+"""The end of a test: streams that began earlier stop earlier, and the sender has stopped in the half of it."""
 _SILENT_SECONDS = 0.5
 _PART_SECONDS, _MOST_PARTS, _UNSTEADY = 0.4, 100, 1.25
 """A part is long enough that what waited for one lost packet is no rate of its own."""
