@@ -162,16 +162,6 @@ def test_every_school_is_in_view_beside_the_list(visits: Callable[..., Visit], f
     assert visit.problems() == []
 
 
-def test_every_school_is_in_view_where_the_machine_is_slow(visits: Callable[..., Visit], figures: Figures) -> None:
-    """Each frame takes seconds by the page's clock, so a batch settles many times before the last tile is there."""
-    visit = visits(viewport={"width": 1280, "height": 800})
-    slow = "let late = 0; const right = performance.now.bind(performance); performance.now = () => right() + (late += 700);"
-    visit.page.add_init_script(slow)
-    page = visit.open("/?lang=en")
-    until(lambda: bool(page.evaluate("document.querySelectorAll('.tile').length") == len(figures.tiles)))
-    until(lambda: bool(page.evaluate(IN_VIEW) == len(figures.tiles)))
-
-
 def luminance(colour: str, *, deutan: bool) -> float:
     """How light a colour is, 0 to 1; also as seen by somebody without green cones (Viénot 1999)."""
     parts = [float(one) / 255 for one in colour.removeprefix("rgb(").removesuffix(")").split(",")]
