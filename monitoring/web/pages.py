@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
 from controller.model.sites.stages import STAGES
+from monitoring.login.login_method import ENDS_AT, PERSON
 
 FOLDER = Path(__file__).parent / "page"
 LANGUAGE_COOKIE = "tsunagu_language"
@@ -71,9 +72,9 @@ def describe_city(city: City) -> dict[str, Any]:
     }
 
 
-def choose_language(request: Request) -> Language:
+def choose_language(request: Request, *, cookies: bool = True) -> Language:
     """The reader's language: what the address asks for, else the last choice, else the browser's, else Japanese."""
-    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE) if cookies else None):
         if asked in LANGUAGES:
             return asked
     for entry in request.headers.get("accept-language", "").split(","):
@@ -98,13 +99,21 @@ def render_page(
             other=next(one for one in LANGUAGES if one != language),
             theme=theme if theme in THEMES else "",
             path=request.url.path,
+            person=request.scope.get(PERSON),
+            ends_at=request.scope.get(ENDS_AT),
             **shown,
         )
     )
     response = HTMLResponse(text, status)
     if request.query_params.get("lang") == language:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
+        tls = request.url.scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict", secure=tls)
     return response
+
+
+def render_notice(request: Request, key: str, status: int, why: str = "") -> Response:
+    """A page of one message, with the reason in the words of whoever gave it; it needs no script and no city."""
+    return render_page(request, "notice.html", status=status, key=key, why=why)
 
 
 async def _messages(request: Request) -> Response:

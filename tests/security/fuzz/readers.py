@@ -22,6 +22,7 @@ OWN: Mapping[str, str] = {
     "load_estate_city": "load_city, by estate",
     "load_kept_policy": "load_city of a copy whose name is its content",
     "load_key": "this user's own key, compared and never parsed",
+    "load_monitor_operations": "load_operations, for a monitor",
     "load_operations_of": "load_operations, by estate",
     "load_operations_once": "load_operations, kept",
     "load_platform": "an entry point's name",
