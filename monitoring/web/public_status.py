@@ -81,16 +81,15 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
     names = {ward.id: ward.name for ward in monitor.city.wards}
     headers = {"Cache-Control": f"public, max-age={KEPT_SECONDS}", "Vary": "Accept-Language"}
 
-    async def page(request: Request) -> Response:
+    async def show(request: Request) -> Response:
         status = board.read()
         # Not by a cookie: what is kept on the way must be the same for everybody who asks so.
         language = choose_language(request, cookies=False)
         if language not in board.pages:
             at = datetime.fromtimestamp(status.at, monitor.city.timezone).strftime("%Y-%m-%d %H:%M")
-            shown = render_page(
-                request, "public.html", language=language, wards=status.wards, names=names, at=at, **city
-            )
-            board.pages[language] = bytes(shown.body)
+            shown = {**city, "wards": status.wards, "names": names, "at": at}
+            page = render_page(request, "public.html", language=language, **shown)
+            board.pages[language] = bytes(page.body)
         return Response(board.pages[language], media_type="text/html", headers=headers)
 
     async def document(_: Request) -> Response:
@@ -98,7 +97,7 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
         at = datetime.fromtimestamp(status.at, UTC).isoformat(timespec="minutes")
         return JSONResponse({"at": at, "wards": status.wards}, headers=headers)
 
-    return [Route(PUBLIC_PATH, page), Route(PUBLIC_JSON_PATH, document)]
+    return [Route(PUBLIC_PATH, show), Route(PUBLIC_JSON_PATH, document)]
 
 
 def assess_wards(wards: Sequence[Ward], tiles: Sequence[Tile], needs: Sequence[Need] = ()) -> tuple[WardStatus, ...]:

@@ -15,12 +15,14 @@ from typing import Any
 
 import pytest
 
+from controller.errors import MonitorError, OperationsRefused
 from controller.operations.monitor_settings import TlsFiles
+from controller.operations.operators_file import load_monitor_operations
 from controller.telemetry.registry import LINE_UP, Writer
 from monitoring.limits import MOST_HANDSHAKES
 from monitoring.listening.tls_files import RenewedContext
 from tests.monitoring.feed import metrics
-from tests.monitoring.login.beside import HOST, URL, Door, begin, fit_example, monitor_beside
+from tests.monitoring.login.beside import HOST, URL, Door, begin, fit_example, monitor_beside, write_operators
 from tests.monitoring.login.certificates import Authority
 from tests.monitoring.login.signing import EllipticSigner, key_set, sign_token
 from tests.monitoring.running import bearer, until
@@ -70,12 +72,11 @@ def door(tmp_path_factory: pytest.TempPathFactory, city: Authority) -> Iterator[
         yield started
 
 
-def refuse_start(folder: Path, section: str) -> str:
-    process = begin(folder, section)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
-    assert "Traceback" not in err
-    return err
+def refuse(folder: Path, section: str) -> str:
+    """What is said of an operators' file that no monitor starts with."""
+    with pytest.raises(OperationsRefused) as caught:
+        load_monitor_operations(write_operators(folder, section))
+    return str(caught.value)
 
 
 TLS = "{certificate: /etc/tsunagu/c.pem, key: /etc/tsunagu/k.pem}"
@@ -105,7 +106,7 @@ def test_it_does_not_listen_for_others_without_tls_and_a_login(
 ) -> None:
     if field == "roles":
         lines = [lines[0].replace("127.0.0.1", "10.20.0.5"), f"url: {URL}", f"tls: {TLS}", *lines[1:]]
-    err = refuse_start(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
+    err = refuse(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
     assert f"operations.yaml:{line}: monitor.{field}:" in err
     assert says in err
 
@@ -125,7 +126,7 @@ def test_it_does_not_listen_for_others_without_tls_and_a_login(
     ],
 )
 def test_a_setting_of_another_form_is_refused_at_its_line(tmp_path: Path, lines: list[str], says: str) -> None:
-    err = refuse_start(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
+    err = refuse(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
     assert "operations.yaml:6" in err
     assert says in err
 
@@ -134,14 +135,25 @@ def test_a_certificate_or_key_that_cannot_be_used_is_named(tmp_path: Path, city:
     certificate, key = city.give("odd")
     _, other = city.give("other")
 
-    def section(key: Path) -> str:
-        listen = f"monitor:\n  listen: 127.0.0.1\n  port: 0\n  url: {URL}\n"
-        return f"{listen}  tls: {{certificate: {certificate}, key: {key}}}\n"
+    def use(key: Path) -> None:
+        RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
 
-    assert "is missing; put it there" in refuse_start(tmp_path, section(tmp_path / "none.key"))
-    assert "are no certificate and the key that belongs to it" in refuse_start(tmp_path, section(other))
+    use(key)
+    with pytest.raises(MonitorError, match="is missing; put it there"):
+        use(tmp_path / "none.key")
+    with pytest.raises(MonitorError, match="are no certificate and the key that belongs to it"):
+        use(other)
     key.chmod(0o640)
-    assert "chmod 600 it" in refuse_start(tmp_path, section(key))
+    with pytest.raises(OperationsRefused, match="chmod 600 it"):
+        use(key)
+
+
+def test_the_monitor_itself_ends_with_the_line_of_the_setting(tmp_path: Path) -> None:
+    process = begin(tmp_path, "monitor:\n  listen: 0.0.0.0\n")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, "Traceback" in err) == (1, "", False)
+    assert "operations.yaml:6: monitor.tls: 0.0.0.0 is no loopback address" in err
+    assert not (tmp_path / "monitor.db").exists()
 
 
 def test_a_page_is_shown_to_who_is_logged_in_and_says_as_whom(door: Door) -> None:
@@ -235,7 +247,7 @@ def test_a_stream_ends_with_its_readers_login(door: Door) -> None:
         answer = connection.getresponse()
         assert answer.status == 200
         began = time.monotonic()
-        assert b"event:" in answer.read(), "read to its end, which is a whole one"
+        assert answer.read().startswith(b"retry: "), "read to its end, which is a whole one"
     assert time.monotonic() - began < 30
 
 

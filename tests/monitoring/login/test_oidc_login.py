@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import json
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.monitoring.login.beside import URL, Answer, Door, begin, fit_example, monitor_beside
+from controller.errors import OperationsRefused
+from controller.operations.monitor_settings import OidcLogin
+from controller.operations.operators_file import load_monitor_operations
+from monitoring.listening.build_login import build_login
+from monitoring.login.https_fetch import Fetched, FetchFailed, build_fetch
+from monitoring.login.oidc_provider import OidcProvider
+from tests.monitoring.login.beside import URL, Answer, Door, fit_example, monitor_beside, write_operators
 from tests.monitoring.login.certificates import Authority
 from tests.monitoring.login.oidc_stand_in import CLIENT, SECRET, StandIn, serve_provider
 from tests.monitoring.login.signing import (
@@ -24,6 +34,10 @@ from tests.monitoring.login.signing import (
 
 OPERATOR = "hanako@city.example"
 SESSION = "__Host-tsunagu-session"
+PATHS = {"authorization_endpoint": "authorize", "token_endpoint": "token", "jwks_uri": "keys"}
+DESCRIBED = json.dumps(
+    {"issuer": "https://login.example.jp", **{name: f"https://login.example.jp/{path}" for name, path in PATHS.items()}}
+).encode()
 
 
 @pytest.fixture(scope="module")
@@ -243,14 +257,65 @@ def test_keys_that_are_known_are_not_asked_for_again(door: Door, provider: Stand
     assert provider.asked.count("/keys") == count
 
 
-def test_a_provider_that_is_away_or_another_is_named(tmp_path: Path, city: Authority, provider: StandIn) -> None:
-    provider.describes = {"issuer": "https://other.example"}
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Fetched(200, b'{"issuer": "https://other.example"}'), "not with what a provider says"),
+        (Fetched(200, DESCRIBED.replace(b"login.example", b"other.example")), "describes another issuer"),
+        (
+            Fetched(200, DESCRIBED.replace(b"https://login.example.jp/token", b"http://login.example.jp/token")),
+            "says of",
+        ),
+        (Fetched(404, DESCRIBED), "answers 404"),
+        (Fetched(200, b"<html>"), "not with what a provider says"),
+        (None, "away"),
+    ],
+)
+def test_a_provider_that_is_away_or_another_is_named_and_not_asked_again_at_once(
+    answer: Fetched | None, says: str
+) -> None:
+    asked: list[str] = []
+    now = [0.0]
+
+    async def fetch(url: str, _: object, __: object) -> Fetched:
+        asked.append(url)
+        if answer is None:
+            raise FetchFailed(says)
+        return answer
+
+    settings = OidcLogin.model_validate({"issuer": "https://login.example.jp", "client": "x", "secret": "/x"})
+    provider = OidcProvider(settings, "s", fetch, running=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(FetchFailed):
+            asyncio.run(provider.find_paths())
+    assert len(asked) == 1
+    now[0] += 60
+    with pytest.raises(FetchFailed, match=says):
+        asyncio.run(provider.find_paths())
+
+
+def ask_once(context: ssl.SSLContext, url: str, seconds: float = 5.0) -> None:
+    async def ask() -> None:
+        await build_fetch(context, seconds)(url, {}, None)
+
+    asyncio.run(ask())
+
+
+def test_an_answer_is_bounded_in_bytes_and_time(city: Authority, provider: StandIn) -> None:
+    context = ssl.create_default_context(cafile=str(city.certificate))
+    ask_once(context, f"{provider.issuer}/keys")
+    provider.describes = {"pad": "x" * 300_000}
     try:
-        with monitor_beside(tmp_path, write_section(tmp_path, city, provider), city.certificate) as door:
-            answer = door.ask("/login", Accept="text/html", Accept_Language="en")
-            assert (answer.status, "describes another issuer" in answer.text) == (503, True)
+        with pytest.raises(FetchFailed, match="more than"):
+            ask_once(context, f"{provider.issuer}/.well-known/openid-configuration")
     finally:
         provider.describes = {}
+    with pytest.raises(FetchFailed, match="certificate is not believed"):
+        ask_once(ssl.create_default_context(), f"{provider.issuer}/keys")
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(FetchFailed, match="no whole answer within"):
+        ask_once(context, f"https://localhost:{silent.getsockname()[1]}/", 0.2)
+    with pytest.raises(FetchFailed, match="is no https address"):
+        ask_once(context, "http://localhost/")
 
 
 @pytest.mark.parametrize(
@@ -270,9 +335,10 @@ def test_a_secret_that_cannot_be_used_is_named_and_never_shown(  # noqa: PLR0913
     if content is not None:
         (tmp_path / "secret").write_text(content, encoding="ascii")
         (tmp_path / "secret").chmod(mode)
-    process = begin(tmp_path, section)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, "Traceback" in err) == (1, "", False)
-    assert says in err
-    assert f"{tmp_path}/secret:1" in err
-    assert content is None or content.strip() not in err
+    operations = load_monitor_operations(write_operators(tmp_path, section))
+    with pytest.raises(OperationsRefused) as caught:
+        build_login(operations.monitor)
+    told = str(caught.value)
+    assert says in told
+    assert f"{tmp_path}/secret:1" in told
+    assert content is None or content.strip() not in told
