@@ -70,6 +70,9 @@ BELOW = {
     ("measure", "schedule"): CommandEntry(
         "List a day's planned tests of throughput, and why there is none.", "measurement.schedule:list_schedule"
     ),
+    ("measure", "uplinks"): CommandEntry(
+        "Read what schools' uplinks carry, by their devices' counters.", "measurement.uplinks:read_school_uplinks"
+    ),
     ("measure", "import"): CommandEntry(
         "Take in what people measured by hand (簡易帯域測定).", "measurement.import_measurements:import_measurements"
     ),

@@ -53,6 +53,7 @@ class Metric:
     """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
+    `periods`: whether it keeps from when to when the value was 1, and 0, which is exact where a mean is not.
     `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
     """
 
@@ -64,6 +65,7 @@ class Metric:
     fresh: int
     boundaries: tuple[float, ...] = ()
     history: bool = False
+    periods: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
 

@@ -78,7 +78,7 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
         return assess_wards(monitor.city.wards, monitor.present.tiles(), monitor.present.list_needs(anew=False))
 
     board = StatusBoard(look)
-    names = {ward.id: ward.name for ward in monitor.city.wards}
+    named = {ward.id: ward for ward in monitor.city.wards}
     headers = {"Cache-Control": f"public, max-age={KEPT_SECONDS}", "Vary": "Accept-Language"}
 
     async def show(request: Request) -> Response:
@@ -87,7 +87,7 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
         language = choose_language(request, cookies=False)
         if language not in board.pages:
             at = datetime.fromtimestamp(status.at, monitor.city.timezone).strftime("%Y-%m-%d %H:%M")
-            shown = {**city, "wards": status.wards, "names": names, "at": at}
+            shown = {**city, "wards": status.wards, "named": named, "at": at}
             page = render_page(request, "public.html", language=language, **shown)
             board.pages[language] = bytes(page.body)
         return Response(board.pages[language], media_type="text/html", headers=headers)

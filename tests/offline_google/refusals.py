@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.offline_google.monitoring_refusals import REFUSED_BY_MONITORING
 from tests.offline_google.worlds import (
     BACKEND,
     BUCKET,
@@ -47,6 +48,7 @@ MAP = f"projects/{PROJECT}/locations/global/certificateMaps/certificates"
 PROXY = "gcp:compute/targetHttpsProxy:TargetHttpsProxy"
 RULE = "gcp:compute/globalForwardingRule:GlobalForwardingRule"
 ARMOR = "gcp:compute/securityPolicy:SecurityPolicy"
+COPY = "gcp:storage/transferJob:TransferJob"
 SINK = "gcp:logging/projectSink:ProjectSink"
 AUDIT = "gcp:projects/iAMAuditConfig:IAMAuditConfig"
 POLICY = "accessPolicies/154981567200"
@@ -343,10 +345,14 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("a ring's name with a dot", KEY_RING, {"name": "a.b", "location": TOKYO}, "1 to 63 letters"),
     ("a log filter that is none", SINK,
      {"name": "s", "destination": "storage.googleapis.com/files", "filter": "severity >= ("}, "filter"),
+    ("a copy of files with a name of the engine's", COPY,
+     {"name": "affairs-copies-d75dc7a", "description": "d", "transferSpec": {
+         "gcsDataSource": {"bucketName": "files"}, "gcsDataSink": {"bucketName": "files"}}}, "'transferJobs/' and"),
     # What is not modelled at all
     ("a type that nobody modelled", "gcp:compute/address:Address", {"region": TOKYO}, "does not model the type"),
     ("a type that nobody knows", "gcp:cloudscheduler/job:Job", {"schedule": "61 * * * *", "timeZone": "Asia/Banana"},
      "does not know the resource type"),
     ("a property that nobody modelled", NETWORK, {"name": "n", "mtu": 9000}, "does not model this property"),
     ("a label's key with large letters", GLOBAL_ADDRESS, {"name": "a", "labels": {"City": "x"}}, "small letters"),
+    *REFUSED_BY_MONITORING,
 )  # fmt: skip

@@ -40,8 +40,8 @@ def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Fi
     assert [one.get_attribute("data-kind") for one in entries.all()] == ["cut-off", "line-down", "below"]
     first, second, third = entries.all()
     expect(first).to_contain_text("School cut off (all lines down) 3 schools")
-    expect(first).to_contain_text("probably the area (same ward) · 麻生区: 3 of 23 lines")
-    expect(second).to_contain_text(figures.tiles[SCHOOL]["name"])
+    expect(first).to_contain_text("probably the area (same ward) · Asao Ward: 3 of 23 lines")
+    expect(second).to_contain_text(figures.tiles[SCHOOL]["english"])
     expect(second).to_contain_text("since 26 Nov, 10:00")
     expect(second).to_contain_text("last heard 26 Nov, 10:05")
     expect(second).to_contain_text("the next step of line-down")
@@ -241,3 +241,33 @@ def test_a_fault_of_the_monitors_store_is_on_the_page_until_it_is_over(visit: Vi
     figures.tell("store", {"moved_aside": None, "fault": None})
     expect(told).to_have_text("")
     assert visit.problems() == []
+
+
+def test_a_store_that_was_moved_aside_and_wrong_clocks_are_told(visit: Visit, figures: Figures) -> None:
+    figures.moved_aside = "monitor.db.damaged-20261126"
+    figures.skewed = [
+        {"sender": f"probe/{n}", "seconds": seconds} for n, seconds in enumerate((-3_600.0, 90.0, 7.0, 6.0))
+    ]
+    page = visit.open("/?lang=en")
+    expect(page.locator("#moved-aside")).to_contain_text("It was moved to monitor.db.damaged-20261126")
+    expect(page.locator("#skewed")).to_have_text(
+        "Senders with a wrong clock: probe/0 is 60 min behind · probe/1 is 1 min ahead · probe/2 is 7 s ahead · "
+        "and 1 more. Set their clocks (NTP)."
+    )
+    figures.tell("clocks", {"newest_at": figures.newest, "skewed": []})
+    expect(page.locator("#skewed")).to_have_text("")
+
+
+def test_a_need_leads_to_its_runbook(visit: Visit, figures: Figures) -> None:
+    figures.need("line-down", SCHOOL, "primary")
+    figures.need("below", SCHOOL, runbook=None)
+    page = visit.open("/?lang=en")
+    link = page.locator(".need[data-kind=line-down] .need-runbook a")
+    expect(link).to_have_attribute("href", "/runbooks/line-down")
+    expect(page.locator(".need[data-kind=below] .need-runbook")).to_have_count(0)
+
+
+def test_what_most_schools_lack_is_one_need_with_their_number(visit: Visit, figures: Figures) -> None:
+    figures.need("dns-down", "", count=170, causes=["dns"], runbook="/runbooks/dns-lost")["school"] = None
+    page = visit.open("/?lang=en")
+    expect(page.locator(".need-what")).to_contain_text("DNS does not answer to most schools 170 schools")

@@ -12,6 +12,7 @@ _READS = re.compile(r"(parse|load|read|decode|verify|judge|redact|migrate|count|
 _FOREIGN = re.compile(r"\b(str|bytes|Path)\b")
 
 OWN: Mapping[str, str] = {
+    "count_connections": "a machine type of the stack's file, which was checked",
     "count_operators": "of expressions that we compiled",
     "judge_failed_sign_in": "words of the lab's own browser",
     "judge_visit": "words of the lab's own browser",
@@ -49,6 +50,9 @@ OWN: Mapping[str, str] = {
     "read_events": "a store of ours",
     "read_key": "the lab's own key, of root alone",
     "read_line_history": "a store of ours",
+    "read_newest_device_spans": "a store of ours",
+    "read_periods": "a store of ours",
+    "read_school_past": "a store of ours",
     "read_lab_status": "the lab's own record, of root alone",
     "read_manual_measurements": "a store of ours",
     "read_measured_interruptions": "a record of the lab that is shipped with us",
@@ -56,6 +60,7 @@ OWN: Mapping[str, str] = {
     "read_record": "the lab's own record, of root alone",
     "load_playbook_host": "variables of the inventory that the command itself has built; policies by load_city",
     "read_playbook": "what a playbook that the user runs says of itself: a part of a program that is trusted as one",
+    "read_port_counters": "no text: pysnmp decodes what the passphrases vouch for; tests/measure/uplinks",
     "read_prompt": "the last line of an answer, bounded before; tests/platforms/test_cli_dialogue.py",
     "read_resident_bytes": "numbers of the kernel about the monitor itself",
     "read_rollout_spans": "a store of ours",
