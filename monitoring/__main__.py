@@ -22,12 +22,12 @@ from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.sender_tokens import load_sender_tokens
 from monitoring.listening.build_login import build_login
+from monitoring.listening.monitor_applications import MonitorApplications, build_applications
 from monitoring.listening.monitor_server import LOOPBACK, build_main_server, build_second_server, open_listener
 from monitoring.listening.tls_files import RenewedContext
 from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import EVENTS_KEPT, ROLLOUTS_KEPT, KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web.app import MonitorDoors, build_doors
 
 SHOWN = 10
 
@@ -39,10 +39,10 @@ class Beside(NamedTuple):
     tls: RenewedContext | None
 
 
-def serve_doors(doors: MonitorDoors, listener: socket.socket, beside: Beside | None) -> None:
+def serve_applications(applications: MonitorApplications, listener: socket.socket, beside: Beside | None) -> None:
     """Serve until the process is told to stop."""
-    second = None if beside is None else (build_second_server(doors.beside, beside.tls), beside.listener)
-    asyncio.run(build_main_server(doors.local, doors.monitor).serve_both(listener, second))
+    second = None if beside is None else (build_second_server(applications.beside, beside.tls), beside.listener)
+    asyncio.run(build_main_server(applications.local, applications.monitor).serve_both(listener, second))
 
 
 @contextmanager
@@ -87,15 +87,15 @@ def main(words: list[str]) -> int:
             open_beside(settings) as beside,
             TimeSeriesStore(wanted.store) as store,
         ):
-            doors = build_doors(city, store, tokens, settings, login, kept)
+            applications = build_applications(city, store, tokens, settings, login, kept)
             sys.stdout.write(f"monitor: http://{LOOPBACK}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             if beside is not None:
                 sys.stdout.write(f"monitor: also {_describe_beside(settings, beside, login)}\n")
             sys.stdout.flush()
-            for sentence in _describe_start(doors.monitor):
+            for sentence in _describe_start(applications.monitor):
                 _say(sentence)
             try:
-                serve_doors(doors, listener, beside)
+                serve_applications(applications, listener, beside)
             finally:
                 # Who comes to a terminal later sees its end, not its beginning.
                 if store.moved_aside is not None:

@@ -64,10 +64,10 @@ EmailAddress = Annotated[
     str, Field(max_length=254, pattern=r"^[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$")
 ]
 """A mail address in small letters, as the login tells it."""
-GroupName = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
+GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9@:/._~=+,%-]{1,200}$")]
 """A group as the login tells it: a mail address, an id, or a path."""
 ClaimName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:/.-]{1,100}$")]
-ClientId = Annotated[str, Field(pattern=r"^[!-~]{1,255}$")]
+ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9@:/._~=+,%-]{1,255}$")]
 IapAudience = Annotated[str, Field(pattern=r"^/projects/[0-9]{1,20}(/[A-Za-z0-9-]{1,63}){2,4}$")]
 """For whom the proxy signs, e.g. /projects/PROJECT NUMBER/global/backendServices/SERVICE ID."""
 

@@ -1,4 +1,4 @@
-"""One process, one or two doors: loopback as ever, and beside it an address with TLS and a login."""
+"""One process, one or two listeners: loopback as ever, and beside it an address with TLS and a login."""
 
 from __future__ import annotations
 

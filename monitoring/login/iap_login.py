@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from monitoring.limits import LONGEST_ASSERTION
 from monitoring.login.issuer_keys import IssuerKeys
-from monitoring.login.login_method import Identity, LoginMissing, LoginNotBelieved
+from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted
 from monitoring.login.signed_token import Expected, read_key_id, verify_token
 
 ASSERTION_HEADER = "x-goog-iap-jwt-assertion"
@@ -38,7 +38,7 @@ class IapLogin:
 
         Raises:
             LoginMissing: the request did not come through the proxy.
-            LoginNotBelieved: the header stands twice, or what it holds is not the proxy's word for this monitor.
+            LoginNotAccepted: the header stands twice, or what it holds is not the proxy's word for this monitor.
         """
         shown = headers.getlist(ASSERTION_HEADER)
         if not shown:
@@ -46,7 +46,7 @@ class IapLogin:
             raise LoginMissing(message)
         if len(shown) != 1:
             message = "the login's header stands more than once"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         key = await self._keys.find_key(read_key_id(shown[0], ALGORITHM))
         claims, _ = verify_token(shown[0], key, self._expected, self._clock())
         return Identity(claims.email.lower(), (), claims.exp)

@@ -20,7 +20,7 @@ from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.operations.trusted_files import read_trusted_file
 from monitoring.limits import KEYS_AGAIN_SECONDS, KEYS_FRESH_SECONDS, KEYS_OLD_SECONDS, MOST_FETCHED, MOST_KEYS
 from monitoring.login.https_fetch import Fetch, FetchFailed
-from monitoring.login.login_method import LoginNotBelieved
+from monitoring.login.login_method import LoginNotAccepted
 from monitoring.login.signed_token import PublicKey
 
 _HTTP_OK = 200
@@ -135,7 +135,7 @@ class IssuerKeys:
         """Return the key of an id, asking the issuer anew where it is not known or the keys are old.
 
         Raises:
-            LoginNotBelieved: the issuer has no such key, or its keys cannot be had.
+            LoginNotAccepted: the issuer has no such key, or its keys cannot be had.
         """
         if kid not in self._keys or self._is_older_than(KEYS_FRESH_SECONDS):
             async with self._asking:
@@ -144,11 +144,11 @@ class IssuerKeys:
                     await self._ask()
         if self._read_at is None or self._is_older_than(KEYS_OLD_SECONDS):
             message = "the issuer's keys cannot be had, so no login can be judged; try again in a minute"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         key = self._keys.get(kid)
         if key is None:
             message = "the login names a key that its issuer does not show (kid)"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         return key
 
     async def _ask(self) -> None:

@@ -21,7 +21,7 @@ class LoginMissing(TsunaguError):
     """A request shows no login; to log in makes it right."""
 
 
-class LoginNotBelieved(TsunaguError):
+class LoginNotAccepted(TsunaguError):
     """What a request shows as its login is not what it must be; says in what, and never the login itself."""
 
 
@@ -56,7 +56,7 @@ class LoginMethod(Protocol):
 
         Raises:
             LoginMissing: it shows no login.
-            LoginNotBelieved: it shows one that is not believed.
+            LoginNotAccepted: it shows one that is not believed.
         """
 
     def build_routes(self) -> list[BaseRoute]:

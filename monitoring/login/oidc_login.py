@@ -27,8 +27,8 @@ from controller.errors import TsunaguError
 from controller.operations.monitor_settings import OidcLogin
 from monitoring.limits import LOGIN_SECONDS
 from monitoring.login.https_fetch import FetchFailed
-from monitoring.login.login_method import Identity, LoginMissing, LoginNotBelieved
-from monitoring.login.oidc_provider import Exchange, OidcProvider
+from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted
+from monitoring.login.oidc_provider import CodeToRedeem, OidcProvider
 from monitoring.login.sessions import SESSION_COOKIE, Sessions, read_cookie, write_cookie
 
 LOGIN_PATH, BACK_PATH, LOGOUT_PATH = "/login", "/login/back", "/logout"
@@ -139,11 +139,11 @@ class OidcSessions:
         try:
             way = self._open(request, state)
             code = self._read_code(request)
-            exchange = Exchange(code, f"{self._url}{BACK_PATH}", way.verifier, way.nonce)
-            person = await self._provider.exchange_code(exchange)
+            redeemed = CodeToRedeem(code, f"{self._url}{BACK_PATH}", way.verifier, way.nonce)
+            person = await self._provider.redeem_code(redeemed)
         except FetchFailed as error:
             return self._tell(request, error, _HTTP_UNAVAILABLE)
-        except LoginNotBelieved as error:
+        except LoginNotAccepted as error:
             return self._tell(request, error, _HTTP_UNAUTHORIZED)
         seconds = self._settings.session_hours * 3600
         before = read_cookie(request.headers.getlist("cookie"), SESSION_COOKIE)
@@ -158,11 +158,11 @@ class OidcSessions:
     async def _log_out(self, request: Request) -> Response:
         """End the session; only the monitor's own page may ask for it."""
         if not request.headers.get("origin"):
-            return self._render(request, "login.only-own-page", 403)
+            return self._render(request, "only-own-page", 403)
         shown = read_cookie(request.headers.getlist("cookie"), SESSION_COOKIE)
         if shown is not None:
             self.sessions.end(shown)
-        answer = self._render(request, "login.logged-out", 200)
+        answer = self._render(request, "logged-out", 200)
         answer.headers.append("set-cookie", write_cookie(SESSION_COOKIE, "", 0))
         return answer
 
@@ -171,14 +171,14 @@ class OidcSessions:
         message = "this browser began no such login within the last ten minutes; begin again"
         sealed = read_cookie(request.headers.getlist("cookie"), _name_cookie(state)) if state else None
         if sealed is None:
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         try:
             opened = self._seal.decrypt_at_time(sealed, LOGIN_SECONDS, int(self._clock()))
         except InvalidToken:
-            raise LoginNotBelieved(message) from None
+            raise LoginNotAccepted(message) from None
         way = _UnderWay(*json.loads(opened))
         if not hmac.compare_digest(way.state.encode(), state.encode("utf-8", "replace")):
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         return way
 
     def _read_code(self, request: Request) -> str:
@@ -186,19 +186,19 @@ class OidcSessions:
         asked = request.query_params
         if "error" in asked:
             message = "the provider did not log you in; begin again, or ask its operators"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         if asked.get("iss", self._settings.issuer) != self._settings.issuer:
             message = "another provider sent the browser back (iss)"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         codes = asked.getlist("code")
         if len(codes) != 1 or not 0 < len(codes[0]) <= _LONGEST_CODE:
             message = "the provider sent no code"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         return codes[0]
 
     def _tell(self, request: Request, error: TsunaguError, status: int) -> Response:
         logging.getLogger("tsunagu").warning("a login failed: %s", error)
-        return self._render(request, "login.failed", status, str(error))
+        return self._render(request, "failed", status, str(error))
 
 
 def _name_cookie(state: str) -> str:

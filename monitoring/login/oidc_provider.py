@@ -15,7 +15,7 @@ from controller.operations.monitor_settings import OidcLogin, check_https
 from monitoring.limits import KEYS_AGAIN_SECONDS, KEYS_FRESH_SECONDS, LONGEST_ID_TOKEN, MOST_FETCHED, MOST_LOGIN_GROUPS
 from monitoring.login.https_fetch import Fetch, FetchFailed
 from monitoring.login.issuer_keys import IssuerKeys, fetch_keys_from
-from monitoring.login.login_method import LoginNotBelieved
+from monitoring.login.login_method import LoginNotAccepted
 from monitoring.login.signed_token import Expected, read_key_id, verify_token
 
 _HTTP_OK = 200
@@ -29,13 +29,13 @@ class ProviderPaths(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    issuer: str
+    issuer: Annotated[str, Field(pattern=r"^[A-Za-z0-9:/._~%-]{1,500}$")]
     authorization_endpoint: _Endpoint
     token_endpoint: _Endpoint
     jwks_uri: _Endpoint
 
 
-class Exchange(NamedTuple):
+class CodeToRedeem(NamedTuple):
     """What a code is exchanged with: where the browser was sent back to, and what proves who began to log in."""
 
     code: str
@@ -114,20 +114,20 @@ class OidcProvider:
     async def _find_keys_url(self) -> str:
         return (await self.find_paths()).jwks_uri
 
-    async def exchange_code(self, exchange: Exchange) -> LoggedIn:
+    async def redeem_code(self, redeemed: CodeToRedeem) -> LoggedIn:
         """Return whom the provider names for a code.
 
         Raises:
             FetchFailed: the provider does not answer, or takes the code for none of its own.
-            LoginNotBelieved: what it says is not believed.
+            LoginNotAccepted: what it says is not believed.
         """
         settings = self._settings
         paths = await self.find_paths()
         form = {
             "grant_type": "authorization_code",
-            "code": exchange.code,
-            "redirect_uri": exchange.redirect,
-            "code_verifier": exchange.verifier,
+            "code": redeemed.code,
+            "redirect_uri": redeemed.redirect,
+            "code_verifier": redeemed.verifier,
         }
         # As RFC 6749 (2.3.1) has it: both are escaped before they are joined.
         pair = f"{quote(settings.client, safe='')}:{quote(self._secret, safe='')}"
@@ -141,7 +141,7 @@ class OidcProvider:
         if not isinstance(token, str):
             message = f"{paths.token_endpoint}: answers {answer.status}, and names nobody; log in again"
             raise FetchFailed(message)
-        return await self._judge(token, exchange.nonce)
+        return await self._judge(token, redeemed.nonce)
 
     async def _judge(self, token: str, nonce: str) -> LoggedIn:
         settings = self._settings
@@ -150,10 +150,10 @@ class OidcProvider:
         claims, said = verify_token(token, key, expected, self._clock())
         if claims.nonce != nonce:
             message = "the login was made for another request (nonce)"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         if settings.emails == "verified" and claims.email_verified is not True:
             message = "the provider does not say that it has verified the mail address (email_verified)"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)
         return LoggedIn(claims.email.lower(), read_groups(said, settings.groups_claim))
 
 
@@ -164,7 +164,7 @@ def read_groups(claims: Mapping[str, Any], name: str | None) -> tuple[str, ...]:
     (('board',), (), ())
 
     Raises:
-        LoginNotBelieved: the claim is no list of texts, or a very long one.
+        LoginNotAccepted: the claim is no list of texts, or a very long one.
     """
     found = claims.get(name, []) if name is not None else []
     if (
@@ -173,7 +173,7 @@ def read_groups(claims: Mapping[str, Any], name: str | None) -> tuple[str, ...]:
         or not all(isinstance(one, str) and 0 < len(one) <= _LONGEST_GROUP for one in found)
     ):
         message = f"the login's groups are no list of at most {MOST_LOGIN_GROUPS} names"
-        raise LoginNotBelieved(message)
+        raise LoginNotAccepted(message)
     return tuple(found)
 
 

@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.inputs.shown_text import shorten_text
 from monitoring.limits import LOGIN_SKEW_SECONDS, LONGEST_LOGIN_TOKEN
-from monitoring.login.login_method import LoginNotBelieved
+from monitoring.login.login_method import LoginNotAccepted
 
 PublicKey = ECKey | RSAKey
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KNOWN_HEADER = frozenset({"alg", "kid", "typ"})
 _MOST_HEADER = 1024
-_Text = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[!-~]+$")]
+_Text = Annotated[str, Field(pattern=r"^[A-Za-z0-9@:/._~=+,%-]{1,512}$")]
 _Moment = Annotated[int, Field(ge=0, lt=2**53)]
 
 
@@ -41,7 +41,6 @@ class TokenClaims(BaseModel):
     iss: _Text
     aud: _Text | list[_Text]
     azp: _Text | None = None
-    sub: _Text
     email: Annotated[
         str, Field(max_length=254, pattern=r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*$")
     ]
@@ -49,7 +48,7 @@ class TokenClaims(BaseModel):
     iat: _Moment
     exp: _Moment
     nbf: _Moment | None = None
-    nonce: Annotated[str, Field(max_length=512)] | None = None
+    nonce: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")] | None = None
 
 
 class Expected(NamedTuple):
@@ -65,12 +64,12 @@ def read_key_id(token: str, algorithm: str) -> str:
     """Return the id of the key that a token names.
 
     Raises:
-        LoginNotBelieved: it is no signed token, is too long, names no key, or another algorithm.
+        LoginNotAccepted: it is no signed token, is too long, names no key, or another algorithm.
     """
     found = _COMPACT.fullmatch(token) if len(token) <= LONGEST_LOGIN_TOKEN else None
     if found is None or len(found[1]) > _MOST_HEADER:
         message = f"the login is no signed token of at most {LONGEST_LOGIN_TOKEN} characters"
-        raise LoginNotBelieved(message)
+        raise LoginNotAccepted(message)
     try:
         padded = found[1] + "=" * (-len(found[1]) % 4)
         header = parse_json(base64.b64decode(padded, altchars=b"-_", validate=True), most_depth=2)
@@ -78,14 +77,14 @@ def read_key_id(token: str, algorithm: str) -> str:
         header = None
     if not isinstance(header, dict) or not _KNOWN_HEADER.issuperset(header) or header.get("typ", "JWT") != "JWT":
         message = "the login's header has other fields than alg, kid and typ JWT"
-        raise LoginNotBelieved(message)
+        raise LoginNotAccepted(message)
     if header.get("alg") != algorithm:
         message = f"the login is signed by another algorithm than {algorithm}"
-        raise LoginNotBelieved(message)
+        raise LoginNotAccepted(message)
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:
         message = "the login names no key (kid)"
-        raise LoginNotBelieved(message)
+        raise LoginNotAccepted(message)
     return kid
 
 
@@ -93,7 +92,7 @@ def verify_token(token: str, key: PublicKey, expected: Expected, now: float) -> 
     """Return the claims of a token whose key is known, and all that it claims; `read_key_id` was asked before.
 
     Raises:
-        LoginNotBelieved: signature, issuer, audience, times or the form of a claim are wrong.
+        LoginNotAccepted: signature, issuer, audience, times or the form of a claim are wrong.
     """
     try:
         found = jwt.decode(token, key, algorithms=[expected.algorithm]).claims
@@ -102,11 +101,11 @@ def verify_token(token: str, key: PublicKey, expected: Expected, now: float) -> 
         first = error.errors(include_url=False, include_input=False)[0]
         claim = shorten_text(".".join(str(one) for one in first["loc"][:1]))
         message = f"the login's claim {claim} is not as it must be ({first['msg']})"
-        raise LoginNotBelieved(message) from None
+        raise LoginNotAccepted(message) from None
     except (JoseError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         # A stranger's text can fail in many places inside the library; wherever it does, it is refused.
         message = "the login's signature is wrong, or what is signed is no set of claims"
-        raise LoginNotBelieved(message) from None
+        raise LoginNotAccepted(message) from None
     _check_claims(claims, expected, now)
     return claims, found
 
@@ -130,4 +129,4 @@ def _check_claims(claims: TokenClaims, expected: Expected, now: float) -> None:
     for is_wrong, what in wrong:
         if is_wrong:
             message = f"the login {what}"
-            raise LoginNotBelieved(message)
+            raise LoginNotAccepted(message)

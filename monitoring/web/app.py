@@ -6,12 +6,10 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp
 
 from controller.model.city import City
 from controller.operations.monitor_settings import MonitorSettings
@@ -22,38 +20,6 @@ from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web import action_api, api, exposition, pages, probes_api, public_status, rollout_api, runbooks
-from monitoring.web.login_gate import LoginGate
-from monitoring.web.request_guard import RequestGuard
-
-
-class MonitorDoors(NamedTuple):
-    """The monitor, and what answers at each of the addresses it listens at; `beside` where there is but loopback."""
-
-    monitor: Monitor
-    local: ASGIApp
-    beside: ASGIApp
-
-
-def build_doors(  # noqa: PLR0913, PLR0917 what it is put together of
-    city: City,
-    store: TimeSeriesStore,
-    tokens: SenderTokens,
-    settings: MonitorSettings,
-    login: LoginMethod | None = None,
-    kept: KeptSeconds | None = None,
-) -> MonitorDoors:
-    """Receiver, API, `/metrics` and pages over one store, behind a guard and perhaps a login.
-
-    Only who shows one of the tokens may send. With a login nobody reads without one, on loopback neither.
-    """
-    app = build_application(city, store, tokens, settings, login, kept)
-    monitor: Monitor = app.state.monitor
-    if login is None:
-        return MonitorDoors(monitor, RequestGuard(app), RequestGuard(app, settings.url))
-    url = settings.url or f"http://{settings.listen}:{settings.port}"
-    local = LoginGate(app, login, settings.roles, url, local=True)
-    beside = LoginGate(app, login, settings.roles, url)
-    return MonitorDoors(monitor, RequestGuard(local), RequestGuard(beside, settings.url))
 
 
 def build_application(  # noqa: PLR0913, PLR0917 what it is put together of

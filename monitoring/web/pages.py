@@ -137,8 +137,8 @@ def render_page(
 
 
 def render_notice(request: Request, key: str, status: int, why: str = "") -> Response:
-    """A page of one message, with the reason in the words of whoever gave it; it needs no script and no city."""
-    return render_page(request, "notice.html", status=status, key=key, why=why)
+    """A page of one message about a login, and the reason as it was given; it needs no script and no city."""
+    return render_page(request, "notice.html", status=status, key=f"login.{key}", why=why)
 
 
 class Named(Protocol):

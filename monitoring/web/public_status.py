@@ -87,7 +87,8 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
         language = choose_language(request, cookies=False)
         if language not in board.pages:
             at = datetime.fromtimestamp(status.at, monitor.city.timezone).strftime("%Y-%m-%d %H:%M")
-            shown = {**city, "wards": status.wards, "named": named, "at": at}
+            wards = [{**one, "message": f"public.{_name_state(one['state'])}"} for one in status.wards]
+            shown = {**city, "wards": wards, "named": named, "at": at}
             page = render_page(request, "public.html", language=language, **shown)
             board.pages[language] = bytes(page.body)
         return Response(board.pages[language], media_type="text/html", headers=headers)
@@ -141,6 +142,10 @@ def summarize_schools(words: Sequence[str]) -> WardWord:
     if count["reduced"]:
         return "reduced"
     return "unknown" if count["unknown"] > _MOST_UNHEARD * len(words) else "well"
+
+
+def _name_state(state: WardWord) -> str:
+    return f"state-{state}"
 
 
 def _assess_school(tile: Tile, needs: set[NeedKind]) -> _SchoolWord:

@@ -13,7 +13,7 @@ from monitoring.limits import KEYS_AGAIN_SECONDS, KEYS_FRESH_SECONDS, KEYS_OLD_S
 from monitoring.login.https_fetch import FetchFailed
 from monitoring.login.iap_login import ASSERTION_HEADER, IapLogin
 from monitoring.login.issuer_keys import IssuerKeys, parse_key_set
-from monitoring.login.login_method import Identity, LoginMissing, LoginNotBelieved
+from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted
 from tests.monitoring.login.signing import (
     EllipticSigner,
     RsaSigner,
@@ -149,7 +149,7 @@ def _swap(token: str, other: dict[str, object]) -> str:
 def test_every_other_word_is_refused(name: str) -> None:
     make, why = HOSTILE[name]
     token = make()
-    with pytest.raises(LoginNotBelieved, match=why) as caught:
+    with pytest.raises(LoginNotAccepted, match=why) as caught:
         identify(token)
     assert len(str(caught.value)) < 400
     assert len(token) < 40 or token[-40:] not in str(caught.value), "a login is never told"
@@ -157,7 +157,7 @@ def test_every_other_word_is_refused(name: str) -> None:
 
 def test_a_header_that_stands_twice_is_refused_also_where_both_are_right() -> None:
     token = sign_token(KEY, claims())
-    with pytest.raises(LoginNotBelieved, match="more than once"):
+    with pytest.raises(LoginNotAccepted, match="more than once"):
         identify(token, token)
 
 
@@ -168,14 +168,14 @@ def test_a_new_key_is_asked_for_once_and_invented_ones_not_again_within_a_minute
     async def play() -> None:
         await keys.find_key("k1")
         issuer.signers = (KEY, OTHER)
-        with pytest.raises(LoginNotBelieved, match="does not show"):
+        with pytest.raises(LoginNotAccepted, match="does not show"):
             await keys.find_key("k2")  # asked a moment ago
         assert issuer.asked == 1
         clock.now += KEYS_AGAIN_SECONDS
         found = await asyncio.gather(*(keys.find_key("k2") for _ in range(50)))
         assert (len(found), issuer.asked) == (50, 2)
         for number in range(200):
-            with pytest.raises(LoginNotBelieved):
+            with pytest.raises(LoginNotAccepted):
                 await keys.find_key(f"invented-{number}")
         assert issuer.asked == 2
 
@@ -190,7 +190,7 @@ def test_a_key_that_the_issuer_took_back_is_not_believed_for_longer_than_an_hour
         await keys.find_key("k2")
         issuer.signers = (KEY,)
         clock.now += KEYS_FRESH_SECONDS + 1
-        with pytest.raises(LoginNotBelieved, match="does not show"):
+        with pytest.raises(LoginNotAccepted, match="does not show"):
             await keys.find_key("k2")
         assert (await keys.find_key("k1")).kid == "k1"
 
@@ -207,7 +207,7 @@ def test_an_issuer_that_is_away_is_believed_for_a_day_by_the_keys_that_are_known
         clock.now += KEYS_OLD_SECONDS - 1
         assert (await keys.find_key("k1")).kid == "k1"
         clock.now += 2
-        with pytest.raises(LoginNotBelieved, match="cannot be had"):
+        with pytest.raises(LoginNotAccepted, match="cannot be had"):
             await keys.find_key("k1")
         issuer.fails = False
         clock.now += KEYS_AGAIN_SECONDS
@@ -219,7 +219,7 @@ def test_an_issuer_that_is_away_is_believed_for_a_day_by_the_keys_that_are_known
 def test_an_issuer_that_was_never_heard_lets_nobody_in() -> None:
     issuer = Keys(KEY)
     issuer.fails = True
-    with pytest.raises(LoginNotBelieved, match="cannot be had"):
+    with pytest.raises(LoginNotAccepted, match="cannot be had"):
         identify(sign_token(KEY, claims()), issuer=issuer)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from monitoring.login.https_fetch import FetchFailed
 from monitoring.login.issuer_keys import parse_key_set
-from monitoring.login.login_method import LoginNotBelieved
+from monitoring.login.login_method import LoginNotAccepted
 from monitoring.login.oidc_login import read_page
 from monitoring.login.oidc_provider import read_groups
 from monitoring.login.sessions import SESSION_COOKIE, read_cookie
@@ -24,13 +24,13 @@ _KEYS = key_set(_KEY)
 def list_login_readers() -> Iterator[tuple[str, tuple[bytes, ...], Run, tuple[str, ...], tuple[type[Exception], ...]]]:
     """Yield name, seeds, reader, the functions that it is for, and its refusals."""
     judging = ("read_key_id", "verify_token")
-    yield "logins", (_TOKEN,), _judge_token, judging, (LoginNotBelieved,)
-    yield "claims of a login", (json.dumps(_CLAIMS).encode(),), _judge_claims, ("verify_token",), (LoginNotBelieved,)
+    yield "logins", (_TOKEN,), _judge_token, judging, (LoginNotAccepted,)
+    yield "claims of a login", (json.dumps(_CLAIMS).encode(),), _judge_claims, ("verify_token",), (LoginNotAccepted,)
     yield "keys of an issuer", (_KEYS,), lambda data: parse_key_set(data, "ES256"), ("parse_key_set",), (FetchFailed,)
     cookie = f"a=1; {SESSION_COOKIE}=x; b=2".encode()
     yield "cookies", (cookie,), lambda data: read_cookie([_text(data)], SESSION_COOKIE), ("read_cookie",), ()
     yield "pages after a login", (b"/schools/as-e01?lang=en",), _read_page, ("read_page",), ()
-    yield "groups of a login", (b'["a", "b"]',), _read_groups, ("read_groups",), (LoginNotBelieved, ValueError)
+    yield "groups of a login", (b'["a", "b"]',), _read_groups, ("read_groups",), (LoginNotAccepted, ValueError)
 
 
 def _text(data: bytes) -> str:

@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.operations.monitor_settings import Role, RoleSettings
-from monitoring.login.login_method import ENDS_AT, PERSON, LoginMethod, LoginMissing, LoginNotBelieved, Person
+from monitoring.login.login_method import ENDS_AT, PERSON, LoginMethod, LoginMissing, LoginNotAccepted, Person
 from monitoring.web.pages import render_notice
+from monitoring.web.public_status import PUBLIC_JSON_PATH, PUBLIC_PATH
 
 METRICS_PATH = "/metrics"
 OPEN_PATHS = ("/v1/", "/static/")
 """What begins so needs no login: the senders' own paths, and the pages' styles."""
-PUBLIC_PATHS = ("/public", "/public.json")
 _SAFE = frozenset({"GET", "HEAD"})
 _SEE_OTHER = 303
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
@@ -57,7 +57,9 @@ class LoginGate:
         self._local = local
         self._clock = clock
         paths = (method.begins_at, method.ends_at)
-        self._open = frozenset((*PUBLIC_PATHS, *(one for one in paths if one is not None and not local)))
+        self._open = frozenset(
+            (PUBLIC_PATH, PUBLIC_JSON_PATH, *(one for one in paths if one is not None and not local))
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -67,24 +69,24 @@ class LoginGate:
         request = Request(scope, receive)
         if self._local:
             why = f"this monitor asks for a login: open {self._url}/"
-            await _refuse(request, _UNAUTHORIZED, "login.needed", why)(scope, receive, send)
+            await _refuse(request, _UNAUTHORIZED, "needed", why)(scope, receive, send)
             return
         try:
             identity = await self._method.identify(Headers(scope=scope))
         except LoginMissing as error:
             await self._ask_to_log_in(request, str(error))(scope, receive, send)
             return
-        except LoginNotBelieved as error:
-            await _refuse(request, _UNAUTHORIZED, "login.not-believed", str(error))(scope, receive, send)
+        except LoginNotAccepted as error:
+            await _refuse(request, _UNAUTHORIZED, "not-accepted", str(error))(scope, receive, send)
             return
         role = self._roles.find_role(identity.email, identity.groups)
         if role is None:
             why = f"{identity.email} is logged in and has no role here; the monitor's operators can give one"
-            await _refuse(request, _FORBIDDEN, "login.no-role", why)(scope, receive, send)
+            await _refuse(request, _FORBIDDEN, "no-role", why)(scope, receive, send)
             return
         if role is Role.READER and scope["method"] not in _SAFE:
             why = f"{identity.email} may read, and change nothing; ask somebody who has the role operator"
-            await _refuse(request, _FORBIDDEN, "login.reads-only", why)(scope, receive, send)
+            await _refuse(request, _FORBIDDEN, "reads-only", why)(scope, receive, send)
             return
         scope[PERSON] = Person(identity.email, role)
         scope[ENDS_AT] = self._method.ends_at
@@ -103,7 +105,7 @@ class LoginGate:
         """Send a reader to the login, and say to a program what is missing."""
         begins_at = self._method.begins_at
         if begins_at is None or request.method not in _SAFE or not _wants_page(request):
-            return _refuse(request, _UNAUTHORIZED, "login.needed", why)
+            return _refuse(request, _UNAUTHORIZED, "needed", why)
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{begins_at}?to={quote(asked, safe='/')}", _SEE_OTHER)
 
