@@ -167,7 +167,18 @@ def main() -> None:
         code = refusal.exit_code
         if code == Exit.INTERRUPTED:
             _leave_threads(code)
+    _tell_end(command, words, code)
     sys.exit(int(code))
+
+
+def _tell_end(command: Sequence[str], words: Sequence[str], code: int) -> None:
+    """Tell the monitor of a task that ended; most runs have none, and read nothing of telemetry for it."""
+    if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
+        from controller.cli.task_telemetry import find_task, send_task_end  # noqa: PLC0415 see above
+
+        task = find_task(command, words)
+        if task is not None:
+            send_task_end(task, code)
 
 
 class Refusal(NamedTuple):

@@ -19,6 +19,12 @@ UPLINK = Attribute(
 )
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
 SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+TASK = Attribute(
+    "task",
+    "a command that operators are to run again and again, with its group before it",
+    ("check", "prove", "backup-create", "audit-verify", "drill-line", "drill-region", "drill-restore", "drill-state"),
+)
+RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
 FOREIGN = "foreign"
 """Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)

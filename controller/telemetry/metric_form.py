@@ -54,7 +54,8 @@ class Metric:
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
     `periods`: whether it keeps from when to when the value was 1, and 0, which is exact where a mean is not.
-    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
+    `writers` may send it; the others' values are refused. `moment`: its values are times themselves,
+    whose age is of interest: an old one is not stale but news.
     """
 
     name: str

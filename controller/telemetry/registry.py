@@ -17,8 +17,8 @@ from types import MappingProxyType
 # isort: off
 from controller.telemetry.event_kinds import EVENT_WRITERS, EventKind
 from controller.telemetry.metric_attributes import (
-    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, SCHOOL, SENDER, SIGNAL,
-    UPLINK,
+    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, RESULT, SCHOOL, SENDER,
+    SIGNAL, TASK, UPLINK,
 )
 from controller.telemetry.metric_form import (
     ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
@@ -26,8 +26,8 @@ from controller.telemetry.metric_form import (
 
 __all__ = [
     "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MOST_REGIONS",
-    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "SCHOOL", "SENDER", "SIGNAL",
-    "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
+    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER",
+    "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
 ]
 # isort: on
 # fmt: on
@@ -128,7 +128,6 @@ LINE_LAST_HEARD = Metric(
     "s",
     "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
     (SCHOOL, LINE),
-    # Its age is what is of interest, as with the probe's last success.
     fresh=400 * DAY,
     writers=NOBODY,
     moment=True,
@@ -241,7 +240,6 @@ PROBE_LAST_SUCCESS = Metric(
     "s",
     "when a school's probe last got through, in seconds since 1970",
     (SCHOOL,),
-    # Its age is what is of interest, so an old one is not stale but news.
     fresh=400 * DAY,
     moment=True,
 )
@@ -262,6 +260,16 @@ DEVICE_UNCONFIRMED = Metric(
     (SCHOOL,),
     fresh=7 * DAY,
     writers=CONTROLLER_ONLY,
+)
+TASK_LAST_END = Metric(
+    "tsunagu.task.last.end",
+    InstrumentKind.GAUGE,
+    "s",
+    "when a task last ended so, in seconds since 1970",
+    (TASK, RESULT),
+    fresh=400 * DAY,
+    writers=CONTROLLER_ONLY,
+    moment=True,
 )
 ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",

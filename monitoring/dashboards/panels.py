@@ -201,6 +201,12 @@ def _list_operation_panels() -> tuple[Panel, ...]:
             (Query(f"max by (sender) ({r.SENDER_CLOCK_SKEW.prometheus})", "{{sender}}"),),
             unit="s",
         ),
+        Panel(
+            "tasks",
+            "table",
+            (Query(f"sort_desc(time() - max by (task, result) ({r.TASK_LAST_END.prometheus}))"),),
+            unit="s",
+        ),
         Panel("dropped", "timeseries", (_total(r.TELEMETRY_DROPPED),)),
         Panel("refused", "timeseries", (_total(r.MONITOR_REFUSED),)),
         Panel("monitor-bytes", "timeseries", (_own(r.MONITOR_MEMORY), _own(r.MONITOR_STORE_SIZE)), unit="bytes"),

@@ -18,6 +18,7 @@ from controller.model.sites.schools import School
 from controller.telemetry.registry import DAY, FAMILY, HOUR, MINUTE, REGION, EventKind
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import Tile, format_time
+from monitoring.city_state.task_ends import list_task_ends
 from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
 from monitoring.web.school_devices import SchoolDeviceView, list_school_devices
@@ -72,6 +73,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
                 "tile": tile,
                 **past,
                 "devices": devices,
+                "tasks": list_task_ends(monitor.present.known),
                 "recommended_upload_mbps": _find_upload(monitor.city, tile),
                 "events": _add_untold(events, tile, format_time(since)),
                 "needs": [need for need in monitor.build_needs() if need["school"] == found.id],

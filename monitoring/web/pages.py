@@ -39,6 +39,7 @@ PAST_TABLES = {
     ),
     "services": ("service", *_STATES, "duration", "duration-most"),
     "devices": ("device", "role", "platform", "last-rollout", "outcome", "error"),
+    "tasks": ("task", "good-at", "bad-at"),
     "outages": ("began", "line", "ended", "seconds"),
 }
 """The tables of a school's past, and the columns of each in the order in which the page's module fills them."""

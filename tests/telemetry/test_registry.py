@@ -51,6 +51,7 @@ PROMETHEUS = {
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
     "tsunagu.device.drift": "tsunagu_device_drift",
     "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
+    "tsunagu.task.last.end": "tsunagu_task_last_end_seconds",
     "tsunagu.rollout.lost": "tsunagu_rollout_lost",
     "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
     "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",

@@ -17,6 +17,7 @@ from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, Line
 from monitoring.city_state.school_tiles import LineTimes, Tile
 from monitoring.city_state.sender_clocks import SkewedSender
 from monitoring.city_state.shared_patterns import PatternKind
+from monitoring.city_state.task_ends import TaskView
 from monitoring.web.school_devices import DeviceRolloutView, SchoolDeviceView
 from monitoring.web.school_past import (
     AvailabilityView,
@@ -70,6 +71,7 @@ def words(name: str) -> set[str]:
         ("SchoolPast", SchoolPast),
         ("DeviceRollout", DeviceRolloutView),
         ("SchoolDevice", SchoolDeviceView),
+        ("TaskEnds", TaskView),
     ],
 )
 def test_the_pages_types_are_the_monitors(interface: str, type_: type) -> None:

@@ -162,7 +162,7 @@ def _read(mine: Sequence[Measurement], kind: MeasurementKind) -> Reading | None:
         if one.result.kind is kind and answer is not None:
             figure = one.figure(_FIGURES[kind]) if answer is Answer.ANSWERED else None
             if figure is not None and _FIGURES[kind] == MBPS:
-                figure += one.figure(OTHERS_MBPS) or 0.0  # what the line carried, whoever's it was
+                figure += one.figure(OTHERS_MBPS) or 0  # what the line carried, whoever's it was
             return Reading(answer, figure, (one.id,))
     return None
 

@@ -11,6 +11,7 @@ from controller.probe_agent.probing.bound_socket import open_bound_socket
 from controller.probe_agent.probing.https_throughput import EndpointRefused, HttpsRate, HttpsTest, measure_https_rate
 from controller.probe_agent.problems import tell
 from controller.probe_agent.sender import build_tls
+from controller.probe_agent.throughput_protocol.pages import MOST_SECONDS
 from controller.probe_agent.throughput_protocol.proofs import hash_token
 from controller.probe_agent.throughput_protocol.rates import NoRate
 
@@ -25,7 +26,7 @@ def measure_path_by_https(configuration: Configuration, path: ProbedPath, direct
         port=wanted.https_port,
         host=wanted.https_host,
         tls=build_tls(configuration.ca),
-        seconds=wanted.seconds,
+        seconds=min(wanted.seconds, MOST_SECONDS),
         streams=wanted.streams,
         connect_within=wanted.connect_within,
     )

@@ -60,6 +60,7 @@ class Figures:
     pasts: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What is known of a period of a school, beside its lines over time."""
     devices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     needs: list[dict[str, Any]] = field(default_factory=list)
     newest: str | None = STARTED.isoformat()
     skewed: list[dict[str, Any]] = field(default_factory=list)
@@ -224,6 +225,7 @@ class Figures:
             **self.pasts.get(school, {}),
             "tile": self.tiles[school],
             "devices": self.devices.get(school, []),
+            "tasks": self.tasks,
             "recommended_upload_mbps": round(self.tiles[school]["recommended_mbps"] / 5, 1),
             "events": events,
             "needs": [one for one in self.needs if one["school"] == school],

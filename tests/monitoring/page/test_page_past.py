@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -138,3 +138,35 @@ def test_without_an_english_name_the_japanese_one_is_shown_as_japanese(visit: Vi
     name = page.locator(f"[data-school={SCHOOL}] .name")
     expect(name).to_have_text("仮・麻生第四小学校")
     expect(name).to_have_attribute("lang", "ja")
+
+
+def test_a_task_that_nobody_sent_says_what_sends_it_and_is_never_well(visit: Visit, figures: Figures) -> None:
+    long_ago = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    figures.tasks = [
+        {"task": "backup-create", "command": "tsunagu backup create", "good_at": long_ago, "bad_at": None},
+        {"task": "prove", "command": "tsunagu prove", "good_at": None, "bad_at": None},
+    ]
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(5)
+    backup, proofs, *unsent = read_rows(page, "tasks")
+    assert backup[0] == "Backup of the controller's state"
+    assert backup[1].endswith("(40 days ago)")
+    assert proofs == ["Proofs", "not sent by anyone yet: `tsunagu prove` sends it", "\N{EN DASH}"]
+    assert {row[1] for row in unsent} == {"no command of this release sends it"}
+
+
+def test_the_school_says_what_it_needs_and_what_to_do(visit: Visit, figures: Figures) -> None:
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("#needs")).to_be_hidden()
+    figures.need("line-down", SCHOOL, "primary")
+    figures.need("line-down", "as-e01", "primary")
+    expect(page.locator(".need")).to_have_count(1)
+    expect(page.locator(".need .need-step")).to_have_text("the next step of line-down")
+    expect(page.locator(".need code")).to_have_text(f"tsunagu measure --school {SCHOOL}")
+    page.locator(".need-act button").click()
+    expect(page.locator("#need-title")).to_have_text("Line down Provisional Asao No. 4 Elementary School")
+    page.locator("#need-cancel").click()
+    figures.needs.clear()
+    figures.tell("needs", [])
+    expect(page.locator("#needs")).to_be_hidden()
+    assert visit.problems() == []

@@ -33,6 +33,7 @@ OWN: Mapping[str, str] = {
     "open_command_line": "no text is read: what a command shows is `DeviceText`",
     "open_input_file": "no text is read: parse_archive's content, piece by piece",
     "open_connection": "no text is read",
+    "open_listener": "no text is read",
     "open_measurement_store": "a store of ours",
     "open_rollout_span": "no text is read",
     "open_session": "no text is read",

@@ -205,9 +205,18 @@ interface SchoolDevice {
   last: DeviceRollout | null;
 }
 
+/** Null where nobody ever sent that it ended so. */
+interface TaskEnds {
+  task: string;
+  command: string;
+  good_at: string | null;
+  bad_at: string | null;
+}
+
 interface SchoolAnswer extends SchoolPast {
   tile: Tile;
   devices: SchoolDevice[];
+  tasks: TaskEnds[];
   recommended_upload_mbps: number | null;
   events: SchoolEvent[];
   needs: Need[];

@@ -1,7 +1,8 @@
 // What a period was like: how long each line, path and service was up, down, or not known; outages; strips of states.
 import { find, make, setAttribute, setProperty } from "./elements.js";
 import { say } from "./messages.js";
-import { availability, day, duration, exact, share } from "./words.js";
+import { monitorNow } from "./stream/monitor_clock.js";
+import { age, availability, day, duration, exact, share } from "./words.js";
 
 /** @typedef {{wanted: number | null, wantedUpload: number | null, names: Record<string, string>}} Wanted */
 
@@ -106,6 +107,26 @@ export function showDevices(devices) {
       last?.error ?? "",
     ]),
   );
+}
+
+/** What people ask for and nothing sends in this release: it is said, and never left out as if it were well. */
+const UNSENT = ["admissions", "certificates", "guideline"];
+
+/**
+ * When each task of the city's operators last ended, the ones that were never heard of with what sends them.
+ * @param {TaskEnds[]} tasks
+ */
+export function showTasks(tasks) {
+  /** @param {string | null} at */
+  const ended = (at) => (at === null ? "–" : say("ago", { time: day(at), age: age(monitorNow() - Date.parse(at)) }));
+  fill("tasks", [
+    ...tasks.map(({ task, command, good_at, bad_at }) => [
+      say(`task-${task}`),
+      good_at === null && bad_at === null ? say("task-unsent", { command }) : ended(good_at),
+      ended(bad_at),
+    ]),
+    ...UNSENT.map((name) => [say(`task-${name}`), say("task-unsent-by-all"), "–"]),
+  ]);
 }
 
 /**

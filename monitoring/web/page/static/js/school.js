@@ -6,7 +6,8 @@ import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { monitorNow } from "./stream/monitor_clock.js";
 import { has, say } from "./messages.js";
-import { showDevices, showPast } from "./past.js";
+import { NeedsList } from "./needs.js";
+import { showDevices, showPast, showTasks } from "./past.js";
 import { LINES, MEASURES, Series, shownValue } from "./series.js";
 import { showGauge } from "./tile.js";
 import { clock, day, exact, moment } from "./words.js";
@@ -37,6 +38,8 @@ const ICONS = {
   "region-down": "line-down",
   "region-up": "up",
 };
+/** What this school needs: the same list as the city's, of this school alone. */
+const needs = new NeedsList(() => shown ?? { name: id, english: null });
 let minutes = 60;
 /** @type {number | null} */
 let wantedUpload = null;
@@ -247,9 +250,18 @@ async function load() {
     wantedUpload = found.recommended_upload_mbps;
     series.take(found.lines);
     show(found.tile);
+    showNeeds(found.needs);
     showDevices(found.devices);
+    showTasks(found.tasks);
     showPast(found, { wanted: found.tile.recommended_mbps, wantedUpload, names: regionNames });
   }
+}
+
+/** @param {Need[]} all */
+function showNeeds(all) {
+  const own = all.filter((need) => need.school === id);
+  part("#needs").hidden = own.length === 0;
+  needs.show(own, { newest_at: "", skewed: [] });
 }
 
 /**
@@ -277,5 +289,5 @@ choice.addEventListener("change", () => load().catch(news));
 table.addEventListener("toggle", showRows);
 setInterval(() => shown && document.visibilityState === "visible" && showCurves(), 1000);
 
-const live = new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id);
+const live = new Live(load, { tiles: takeTile, needs: showNeeds, school: (told) => told.id === id && news() }, id);
 showConnection(live);
