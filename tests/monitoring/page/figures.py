@@ -91,7 +91,15 @@ class Figures:
         step = {"ja": f"{kind}の次の手順", "en": f"the next step of {kind}"}
         own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
         found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
-        found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
+        found |= {
+            "stale": False,
+            "causes": ["line"],
+            "patterns": [],
+            "region": None,
+            "step": step,
+            "notes": [],
+            "quiet": False,
+        }
         found |= {"command": f"tsunagu measure --school {school}", "acknowledged": None, "maintenance": None, **more}
         self.needs.append(found)
         self.tell("needs", self.needs)

@@ -3,7 +3,7 @@ import { Boards } from "./boards.js";
 import { find, setAttribute } from "./elements.js";
 import { Filters } from "./filters.js";
 import { FrameBudget } from "./frame_budget.js";
-import { showConnection, showNewest, showStore } from "./frame.js";
+import { showConnection, showNewest, showSkewed, showStore } from "./frame.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { NeedsList } from "./needs.js";
@@ -62,6 +62,7 @@ function take(changed) {
 function showNeeds() {
   needs.show(needed, clocks);
   showNewest(clocks.newest_at);
+  showSkewed(clocks.skewed);
 }
 
 /** @param {Need[]} all */

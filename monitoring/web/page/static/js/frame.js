@@ -58,6 +58,21 @@ export function showStore(store) {
   setText(find("#store", HTMLElement), store.fault === null ? "" : say("store-fault", { why: store.fault }));
 }
 
+/** So many senders are named; the others are counted. */
+const NAMED = 3;
+
+/**
+ * Whose clock is wrong: what such a sender says is dated by its arrival, and its own times are not to be believed.
+ * @param {Clocks["skewed"]} skewed
+ */
+export function showSkewed(skewed) {
+  const told = skewed.slice(0, NAMED).map(({ sender, seconds }) =>
+    say(seconds > 0 ? "clock-ahead" : "clock-behind", { sender, age: age(Math.abs(seconds) * 1000) }),
+  );
+  if (skewed.length > NAMED) told.push(say("more-clocks", { count: skewed.length - NAMED }));
+  setText(find("#skewed", HTMLElement), told.length === 0 ? "" : say("skewed", { senders: told.join(" · ") }));
+}
+
 /** Figures older than this are told to be old, in ms. */
 const OLD = 90_000;
 /** @type {string | null | undefined} undefined where this view was not told yet */
@@ -90,7 +105,7 @@ export function showConnection(live) {
     if (newest !== undefined) showNewest(newest);
     setText(
       old,
-      live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",
+      live.state === "lost" && live.freshAt !== null ? say("old", { age: age(performance.now() - live.freshTick) }) : "",
     );
   };
   // What is read aloud changes when the connection does; the age beside it goes on for the eye alone.

@@ -28,6 +28,12 @@ const ICONS = {
 const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
 
 /**
+ * Whether somebody is to do something now: not of months, and nobody has taken it up.
+ * @param {Need} need
+ */
+const isLoud = (need) => !need.quiet && need.kind !== "below";
+
+/**
  * When something began and how long that is.
  * @param {string | null} since
  */
@@ -58,7 +64,7 @@ export class NeedsList {
    */
   show(needs, clocks) {
     // What is a matter of months belongs in a report; it is listed last and not counted.
-    const loud = needs.filter((need) => !need.quiet && need.kind !== "below").length;
+    const loud = needs.filter(isLoud).length;
     setText(find("#needs-count", HTMLElement), count(loud));
     setAttribute(find("#needs", HTMLElement), "data-some", loud > 0 ? "" : null);
     find("#needs-none", HTMLElement).hidden = needs.length > 0 || clocks.newest_at === null;
@@ -69,7 +75,7 @@ export class NeedsList {
     this.shown = key;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.focus : undefined;
     this.times.clear();
-    this.list.replaceChildren(...this.groups.map((group) => this.entry(group)));
+    this.list.replaceChildren(...this.groups.map((group, index) => this.entry(group, index === 0 && isLoud(group.first))));
     if (focused !== undefined) {
       [...this.list.querySelectorAll("[data-focus]")].forEach(
         (element) => element instanceof HTMLElement && element.dataset.focus === focused && element.focus(),
@@ -77,8 +83,11 @@ export class NeedsList {
     }
   }
 
-  /** @param {NeedGroup} group */
-  entry(group) {
+  /**
+   * @param {NeedGroup} group
+   * @param {boolean} leads whether it is the first thing that needs somebody: that is read within seconds, from afar
+   */
+  entry(group, leads) {
     const { first, needs } = group;
     const entry = make(
       "li",
@@ -86,12 +95,13 @@ export class NeedsList {
       make("p", { class: "need-what" }, icon(ICONS[first.kind]), make("b", {}, needsSay(`kind-${first.kind}`)), ...this.who(group)),
       this.since(first),
       ...this.why(first),
-      make("p", { class: "need-step" }, first.step[language === "ja" ? "ja" : "en"]),
+      make("p", { class: "need-step" }, ...(leads ? [make("b", {}, say("next-step")), " "] : []), first.step[language === "ja" ? "ja" : "en"]),
       this.command(first),
       ...this.done(first),
       needs.length === 1 ? this.actions(first) : this.members(group),
     );
     setAttribute(entry, "data-quiet", group.quiet ? "" : null);
+    setAttribute(entry, "data-lead", leads ? "" : null);
     return entry;
   }
 
@@ -100,6 +110,7 @@ export class NeedsList {
     if (needs.length > 1) {
       return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
     }
+    if (first.region !== null) return [" ", make("span", { class: "need-many" }, first.region)];
     if (first.school === null) return [];
     const line = first.line === null ? "" : ` ${has(first.line) ? say(first.line) : first.line}`;
     return [" ", this.link(first), line];
@@ -108,7 +119,10 @@ export class NeedsList {
   /** @param {Need} need */
   link(need) {
     const school = need.school ?? "";
-    return make("a", { href: `/schools/${encodeURIComponent(school)}`, lang: "ja", "data-focus": `link ${need.id}` }, this.nameOf(school));
+    const name = make("span", { lang: "ja", class: "need-name" }, this.nameOf(school));
+    // Who does not read the name reads the id, which commands take, too.
+    const told = language === "ja" ? [name] : [school, " ", name];
+    return make("a", { href: `/schools/${encodeURIComponent(school)}`, "data-focus": `link ${need.id}` }, ...told);
   }
 
   /** @param {Need} need */
