@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import urllib.request
 
 from controller.lab.state import paths
@@ -15,39 +16,40 @@ LINES = ("primary", "backup")
 
 
 def hold_page(demo: Demo) -> None:
-    """Cut a school off, and hold the page that says so until Ctrl-C; the virtual city goes on meanwhile."""
+    """Show a school in trouble, and hold the page until Ctrl-C; the virtual city goes on meanwhile."""
     console.print(
         "\n[bold cyan]== The page: a school is cut off, and the page says which, since when and what next.[/]"
     )
-    start_page(demo)
-    schools = [school.id for school in read_active_record(paths.STATE).layout.schools]
-    cut_off = schools[1]
-    watch = demo.start(
-        "measure", "--lab", "--all", "--watch", "--policies", demo.policies, "--state", demo.path("state")
-    )
-    wait_for(
-        "the page sees both lines of every school up", lambda: all(_read_lines(one) == ("up", "up") for one in schools)
-    )
-    demo.run("lab", "break", demo.canary, "primary-line")
-    for line in LINES:
-        demo.run("lab", "break", cut_off, f"{line}-line")
-    wait_for(
-        f"{cut_off} is cut off, and is what the page names first", lambda: _read_first_need() == ("cut-off", cut_off)
-    )
-    console.print(f"\nThe page: {os.environ[ENDPOINT]}/   (English: {os.environ[ENDPOINT]}/?lang=en)", markup=False)
-    console.print(
-        "KEEP=1: it stays open until Ctrl-C; `tsunagu lab repair --all` in another terminal makes it green again."
-    )
+    watch = show_trouble(demo)
+    page = os.environ[ENDPOINT]
+    console.print(f"\nThe page: {page}/   (English: {page}/?lang=en, for a wall: {page}/?wall=1)", markup=False)
+    console.print("KEEP=1: it stays open until Ctrl-C. In another terminal this makes it green again:")
+    console.print("  .venv/bin/tsunagu lab repair --all")
     try:
         for line in watch.stdout or ():
             console.print(f"  {line.rstrip()}", markup=False)
     except KeyboardInterrupt:
-        console.print("\nthe page is closed")
+        console.print("\nThe page is closed.")
 
 
-def _read_lines(school: str) -> tuple[str, ...]:
+def show_trouble(demo: Demo) -> subprocess.Popen[str]:
+    """Cut the canary's primary line, and all lines of another school; give the watch that the page is fed by."""
+    start_page(demo)
+    schools = [school.id for school in read_active_record(paths.STATE).layout.schools]
+    cut_off = next(school for school in schools if school != demo.canary)
+    where = ("--policies", demo.policies, "--state", demo.path("state"))
+    watch = demo.start("measure", "--lab", "--all", "--watch", *where)
+    wait_for("the page sees every line of every school up", lambda: all(_are_up(school) for school in schools))
+    demo.run("lab", "break", demo.canary, "primary-line")
+    for line in LINES:
+        demo.run("lab", "break", cut_off, f"{line}-line")
+    wait_for(f"{cut_off} is cut off, and the page names it first", lambda: _read_first_need() == ("cut-off", cut_off))
+    return watch
+
+
+def _are_up(school: str) -> bool:
     lines = read_tiles()[school]["lines"]
-    return tuple(lines[name] for name in LINES)
+    return all(lines[name] == "up" for name in LINES)
 
 
 def _read_first_need() -> tuple[str, str] | None:
