@@ -47,8 +47,8 @@ class FoundationArgs:
 class Foundation(pulumi.ComponentResource):
     """Everything that applications stand on.
 
-    Outputs: `regions`, `vpc`, `subnetworks` (by region), `keys`, `audit_bucket`, `logs`, `images`, `services`,
-    `vault` (None where there is none).
+    Outputs: `regions`, `vpc`, `subnetworks` (by region), `gateways` (to the internet), `keys`, `audit_bucket`, `sinks`,
+    `logs`, `images`, `services`, `vault` (None where there is none).
     `before_database` lists what must exist before a private database can.
     """
 
@@ -68,10 +68,10 @@ class Foundation(pulumi.ComponentResource):
         )
         self.subnetworks = {region.id: self._add_subnetwork(region) for region in self.regions.regions}
         # A gateway costs money also where nothing goes out; private addresses need none.
-        if leads_to_the_internet(args.firewall):
-            for region in self.regions.regions:
-                if region.id in args.serving:
-                    self._add_nat(region)
+        outwards = leads_to_the_internet(args.firewall)
+        self.gateways = [
+            self._add_nat(region) for region in self.regions.regions if outwards and region.id in args.serving
+        ]
         Firewall("firewall", FirewallArgs(args.firewall, self.vpc.self_link), opts=self._child)
         PrivateAccess("private-access", PrivateAccessArgs(self.vpc.id, args.naming, self.services), opts=self._child)
         self.private_services = self._connect_private_services()
@@ -88,6 +88,7 @@ class Foundation(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+        self.sinks: list[gcp.logging.ProjectSink] = []
         self.audit_bucket = self._add_audit_bucket()
         self.logs = ProjectLogs(
             "logs",
@@ -96,6 +97,7 @@ class Foundation(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
+        self.sinks.append(self.logs.sink)
         self.images = ImageRegistries(
             "images",
             ImageRegistriesArgs(self.regions, self.keys, args.naming, args.protected, self.services),
@@ -116,14 +118,14 @@ class Foundation(pulumi.ComponentResource):
             opts=add_old_name(self._child, region.id),
         )
 
-    def _add_nat(self, region: Region) -> None:
+    def _add_nat(self, region: Region) -> gcp.compute.RouterNat:
         router = gcp.compute.Router(
             f"{self._name}-{region.id}-router",
             network=self.vpc.self_link,
             region=region.location,
             opts=add_old_name(self._child, f"{region.id}-router"),
         )
-        gcp.compute.RouterNat(
+        return gcp.compute.RouterNat(
             f"{self._name}-{region.id}-nat",
             router=router.name,
             region=region.location,
@@ -191,6 +193,7 @@ class Foundation(pulumi.ComponentResource):
             unique_writer_identity=True,
             opts=self.services.build_child_options(self, "logging"),
         )
+        self.sinks.append(sink)
         gcp.storage.BucketIAMMember(
             "audit-writer",
             bucket=bucket.name,

@@ -25,6 +25,8 @@ from stacks.applications.application_backend import ApplicationBackend, Applicat
 from stacks.applications.application_data import ApplicationData, ApplicationDataArgs
 from stacks.applications.application_jobs import ApplicationJobs, ApplicationJobsArgs
 from stacks.applications.restore_test import RestoreTest, RestoreTestArgs
+from stacks.cloud_monitoring.cloud_monitoring import CloudMonitoring, CloudMonitoringArgs
+from stacks.cloud_monitoring.watched_stack import DeclaredApplication, list_parts
 from stacks.foundation import Foundation, FoundationArgs
 from stacks.network.firewall import list_baseline_rules
 from stacks.network.load_balancer import LoadBalancer, LoadBalancerArgs
@@ -152,7 +154,8 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             ),
             opts=opts,
         )
-    backends = _declare_applications(configured, intent, foundation, naming, opts)
+    applications = _declare_applications(configured, intent, foundation, naming, opts)
+    backends = {name: one.backend.backend for name, one in applications.items()}
     hosts = {name: f"{configured.applications[name].host}.{configured.domain}" for name in backends}
     load_balancer = LoadBalancer(
         "load-balancer",
@@ -181,6 +184,11 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
         ),
         opts=opts,
     )
+    if configured.monitoring is not None:
+        parts = list_parts(foundation, applications.values())
+        CloudMonitoring(
+            "monitoring", CloudMonitoringArgs(configured.monitoring, parts, naming, foundation.services), opts=opts
+        )
     # Nothing has been sent to the engine yet: it hears of the resources when the program is through.
     unused = locate_problems(unverified.find_unused(), file)
     if unused:
@@ -201,8 +209,8 @@ def _declare_applications(
     foundation: Foundation,
     naming: Naming,
     opts: pulumi.ResourceOptions,
-) -> dict[str, gcp.compute.BackendService]:
-    """Declare every application; return their backend services by application id."""
+) -> dict[str, DeclaredApplication]:
+    """Declare every application; return them by id."""
     agent = gcp.projects.ServiceIdentity(
         "proxy-agent",
         service="iap.googleapis.com",
@@ -240,14 +248,15 @@ def _declare_applications(
 
 def _declare_application(
     application: DeployedApplication, proxy_agent: pulumi.Output[str], opts: pulumi.ResourceOptions
-) -> gcp.compute.BackendService:
-    """Declare an application with the data and jobs that its settings name; return its backend service."""
+) -> DeclaredApplication:
+    """Declare an application with the data and jobs that its settings name."""
     name, settings = application.compiled.id, application.settings
     jobs = settings.jobs
     has_data = settings.database is not None or settings.files is not None
     data = ApplicationData(name, ApplicationDataArgs(application), opts=opts) if has_data else None
     environment = data.environment if data is not None else {}
     backend = ApplicationBackend(name, ApplicationBackendArgs(application, proxy_agent, environment), opts=opts)
+    restore_test = None
     if backend.account is not None:
         if data is not None:
             data.grant_access(backend.account)
@@ -259,8 +268,8 @@ def _declare_application(
             test = None if settings.database is None else settings.database.restore_test
             if test is not None and data is not None and data.database is not None:
                 checks = {region: job for (named, region), job in declared.jobs.items() if named == test.check}
-                RestoreTest(name, RestoreTestArgs(test, application, data.database, checks), opts=opts)
-    return backend.backend
+                restore_test = RestoreTest(name, RestoreTestArgs(test, application, data.database, checks), opts=opts)
+    return DeclaredApplication(application, backend, data, restore_test)
 
 
 def _list_used_ranges(city: City) -> dict[str, list[IPv4Network]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,14 +13,9 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.errors import AuditRefused, StoreRefused, TsunaguError
-from controller.measure.measurement_chain import RemovedPart, TrailMarks, find_broken_measurement
-from controller.measure.measurement_retention import (
-    KeptDays,
-    remove_expired_figures,
-    remove_expired_measurements,
-    remove_expired_outputs,
-)
-from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
+from controller.measure.measurement_chain import collect_trail_marks, find_broken_measurement
+from controller.measure.measurement_retention import KeptDays, prune_measurements
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.operations.operations import Operations
 from controller.operations.operators_file import load_operations
 from controller.storage.audit.audit_retention import remove_expired, remove_leftovers
@@ -178,9 +172,11 @@ def prune(
     now = datetime.now(UTC)
     before = now - timedelta(days=days)
     trail = open_audit_trail(state, operations)
-    kept = _find_kept_days(operations, keep_days)
+    kept = find_kept_days(operations, keep_days)
     for name in _list_stores(report):
-        _prune_store(trail, name, now, kept)
+        found = prune_measurements(trail, report.entries, name, now, kept)
+        for line in found.describe():
+            print_line(f"removed {name}: {line}")
     names = remove_expired(trail, before)
     for name in names:
         print_line(f"removed {name}")
@@ -189,40 +185,13 @@ def prune(
         say_json({"removed": [str(name) for name in names], "keep_days": days})
 
 
-def _find_kept_days(operations: Operations, keep_days: int | None) -> KeptDays:
-    """How long measurements are kept; a row never shorter than what its program said."""
+def find_kept_days(operations: Operations, keep_days: int | None = None) -> KeptDays:
+    """Return how long measurements are kept; a row never shorter than what its program said."""
     if keep_days is not None:
         return KeptDays(keep_days, keep_days, keep_days, keep_days)
     kept = operations.retention
     rows = kept.measurements_days
     return KeptDays(min(kept.outputs_days, rows), rows, kept.hourly_figures_days, kept.daily_figures_days)
-
-
-def _prune_store(trail: AuditTrail, name: str, now: datetime, kept: KeptDays) -> None:
-    """Remove what is too old in a store of measurements, and say it."""
-
-    def record_outputs(number: int) -> None:
-        trail.record(AuditKind.REMOVED, outputs_of=name, number=number, last="")
-
-    def record(part: RemovedPart) -> None:
-        details: dict[str, str | int] = {"number": part.last, "last": part.hash}
-        trail.record(AuditKind.REMOVED, store=name, **details, first=part.first, count=part.count, carried=part.carried)
-
-    path = trail.state / name
-    try:
-        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
-            outputs = remove_expired_outputs(connection, now - timedelta(days=kept.outputs), record_outputs)
-            if outputs is not None:
-                print_line(f"removed {name}: what programs said up to measurement {outputs}")
-            part = remove_expired_measurements(connection, now - timedelta(days=kept.rows), record)
-            if part is not None:
-                print_line(f"removed {name}: measurements up to {part.last} ({part.count} from {part.first} on)")
-            figures = remove_expired_figures(connection, now, kept)
-            if figures:
-                print_line(f"removed {name}: {figures} roll-ups")
-    except UNREADABLE as error:
-        what = f"{path}: what is too old cannot be removed"
-        raise explain_unreadable(what, error) from None
 
 
 def _list_stores(report: AuditReport) -> list[str]:
@@ -237,39 +206,9 @@ def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
             return f"{path}: is missing; the trail names its measurements"
         try:
             with closing(open_store(path, MEASUREMENT_STORE)) as connection:
-                fault = find_broken_measurement(connection, _read_marks(report, name))
+                fault = find_broken_measurement(connection, collect_trail_marks(report.entries, name))
         except StoreRefused as refused:
             return str(refused)
         if fault is not None:
             return f"{path}: {fault}"
     return None
-
-
-def _read_marks(report: AuditReport, store: str) -> TrailMarks:
-    """What the trail says of a store."""
-    removed = report.list_kind(AuditKind.REMOVED)
-    return TrailMarks(
-        sealed=[_read_mark(one) for one in report.list_kind(AuditKind.MEASUREMENTS) if one.get("file") == store],
-        removed=[_read_removed(one) for one in removed if one.get("store") == store],
-        outputs_removed=max(
-            (_read_whole(one, "number") for one in removed if one.get("outputs_of") == store), default=0
-        ),
-    )
-
-
-def _read_mark(entry: Mapping[str, object]) -> tuple[int, str]:
-    """The number and the hash that an entry names; a number that is none belongs to no measurement."""
-    number = entry.get("number")
-    return number if isinstance(number, int) else sys.maxsize, str(entry.get("last"))
-
-
-def _read_removed(entry: Mapping[str, object]) -> RemovedPart:
-    number, last = _read_mark(entry)
-    carried = str(entry.get("carried", ""))
-    return RemovedPart(number, last, _read_whole(entry, "first"), _read_whole(entry, "count"), carried)
-
-
-def _read_whole(entry: Mapping[str, object], name: str) -> int:
-    """A whole number of an entry; 0 where it names none."""
-    found = entry.get(name)
-    return found if isinstance(found, int) else 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.audit.hash_chain import START, hash_after
 
 COLUMNS = "id, run, at, school, line, region, family, kind, outcome, target, method, figures, reason, raw, in_lessons"
@@ -116,6 +118,38 @@ class TrailMarks:
     outputs_removed: int = 0
 
 
+def collect_trail_marks(entries: Iterable[Mapping[str, object]], store: str) -> TrailMarks:
+    """What the entries of an audit trail say of a store, by the name that they give it."""
+    found = list(entries)
+    removed = [one for one in found if one.get("kind") == AuditKind.REMOVED]
+    sealed = (one for one in found if one.get("kind") == AuditKind.MEASUREMENTS)
+    return TrailMarks(
+        sealed=[_find_mark(one) for one in sealed if one.get("file") == store],
+        removed=[_find_removed(one) for one in removed if one.get("store") == store],
+        outputs_removed=max(
+            (_find_whole(one, "number") for one in removed if one.get("outputs_of") == store), default=0
+        ),
+    )
+
+
+def _find_mark(entry: Mapping[str, object]) -> tuple[int, str]:
+    """The number and the hash that an entry names; a number that is none belongs to no measurement."""
+    number = entry.get("number")
+    return number if isinstance(number, int) else sys.maxsize, str(entry.get("last"))
+
+
+def _find_removed(entry: Mapping[str, object]) -> RemovedPart:
+    number, last = _find_mark(entry)
+    carried = str(entry.get("carried", ""))
+    return RemovedPart(number, last, _find_whole(entry, "first"), _find_whole(entry, "count"), carried)
+
+
+def _find_whole(entry: Mapping[str, object], name: str) -> int:
+    """A whole number of an entry; 0 where it names none."""
+    found = entry.get(name)
+    return found if isinstance(found, int) else 0
+
+
 def hash_output(text: str) -> str:
     """What a row holds in place of what a program said: the chain covers that, too, also when it is removed.
 
@@ -135,11 +169,14 @@ def hash_carried(connection: sqlite3.Connection) -> str:
     return found
 
 
-def find_broken_measurement(connection: sqlite3.Connection, marks: TrailMarks) -> str | None:
-    """What is the first broken measurement, or None; `marks` is what the audit trail says of the store."""
+def find_broken_measurement(connection: sqlite3.Connection, marks: TrailMarks, up_to: int | None = None) -> str | None:
+    """What is the first broken measurement, or None; `marks` is what the audit trail says of the store.
+
+    With `up_to` only the chain up to that measurement is followed: what retention is about to remove.
+    """
     connection.execute("BEGIN")  # so that what is added meanwhile does not look like something outside the chain
     try:
-        return next(_list_faults(connection, marks), None)
+        return next(_list_faults(connection, marks, up_to), None)
     except (sqlite3.Error, TypeError, ValueError, IndexError) as error:
         # Whoever changes the file past SQLite can put anything anywhere; whatever it is, it was not written by us.
         return f"the measurements are not what was written: {error}"
@@ -147,7 +184,7 @@ def find_broken_measurement(connection: sqlite3.Connection, marks: TrailMarks) -
         connection.execute("ROLLBACK")
 
 
-def _list_faults(connection: sqlite3.Connection, marks: TrailMarks) -> Iterator[str]:
+def _list_faults(connection: sqlite3.Connection, marks: TrailMarks, up_to: int | None) -> Iterator[str]:
     """What is broken. Only the first one can be relied on: nothing is known of what follows it."""
     query = "SELECT up_to, hash, first, count, carried FROM removal ORDER BY up_to DESC LIMIT 1"
     row = connection.execute(query).fetchone()
@@ -156,18 +193,24 @@ def _list_faults(connection: sqlite3.Connection, marks: TrailMarks) -> Iterator[
         yield f"measurements up to {removed.last} were removed, and no entry of the trail says so"
     if hash_carried(connection) != ("" if removed is None else removed.carried):
         yield "a measurement that was carried on from a removed part is not what was written"
-    yield from _list_chain_faults(connection, marks, removed)
+    yield from _list_chain_faults(connection, marks, removed, up_to)
+    if up_to is not None:
+        return
     yield from _list_output_faults(connection, marks)
     query = "SELECT DISTINCT school, line, region, family, kind FROM measurement EXCEPT SELECT * FROM measured_path"
     for school, *_ in connection.execute(query):
         yield f"the measurements of {school} are hidden: their path is not among those that were measured"
 
 
-def _list_chain_faults(connection: sqlite3.Connection, marks: TrailMarks, removed: RemovedPart | None) -> Iterator[str]:
+def _list_chain_faults(
+    connection: sqlite3.Connection, marks: TrailMarks, removed: RemovedPart | None, up_to: int | None
+) -> Iterator[str]:
     """What is wrong with the rows that are left, from the hash of what was removed on."""
     start, found = (0, START) if removed is None else (removed.last, removed.hash)
     last, sealed = start, {start: found}
-    seals = connection.execute("SELECT last, hash FROM seal WHERE last > ? ORDER BY last", (start,)).fetchall()
+    end = sys.maxsize if up_to is None else up_to
+    query = "SELECT last, hash FROM seal WHERE last > ? AND last <= ? ORDER BY last"
+    seals = connection.execute(query, (start, end)).fetchall()
     for number, claimed in seals:
         rows = connection.execute(_ROWS, (last, number)).fetchall()
         if not rows or rows[-1][0] != number:
@@ -180,11 +223,11 @@ def _list_chain_faults(connection: sqlite3.Connection, marks: TrailMarks, remove
             yield f"measurement {rows[0][0]} is not what was written, or one before it was taken out"
         sealed[number] = found
         last = number
-    query = "SELECT id FROM measurement WHERE id <= 0 OR (? AND id > ?) ORDER BY id LIMIT 1"
-    for (number,) in connection.execute(query, (bool(seals) or removed is not None, last)):
+    query = "SELECT id FROM measurement WHERE id <= 0 OR (? AND id > ? AND id <= ?) ORDER BY id LIMIT 1"
+    for (number,) in connection.execute(query, (bool(seals) or removed is not None, last, end)):
         yield f"measurement {number} stands outside the chain"
     for number, claimed in marks.sealed:
-        if number >= start and sealed.get(number) != claimed:
+        if start <= number <= end and sealed.get(number) != claimed:
             yield f"measurement {number} is missing, or the store is not the one that the trail names"
 
 

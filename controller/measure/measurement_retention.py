@@ -7,12 +7,22 @@ recorded in the store and told to whoever asked: first and last row, how many, a
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from controller.measure.measurement_chain import COLUMNS, RemovedPart, hash_carried
+from controller.errors import TsunaguError
+from controller.measure.measurement_chain import (
+    COLUMNS,
+    RemovedPart,
+    TrailMarks,
+    collect_trail_marks,
+    find_broken_measurement,
+    hash_carried,
+)
 from controller.measure.measurement_rollups import (
     DAYS,
     HOURS,
@@ -21,7 +31,12 @@ from controller.measure.measurement_rollups import (
     read_zone,
     roll_up_measurements,
 )
+from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
+from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+from controller.storage.sqlite import open_store
 
+AT_ONCE = 50_000
+"""Measurements of one part: while it goes, nobody can write for a second or two."""
 _PATH = "school = {0}.school AND line = {0}.line AND region = {0}.region AND family = {0}.family AND kind = {0}.kind"
 # Each path's newest row of all, where it is among those that go.
 _CARRY = f"""
@@ -48,15 +63,96 @@ class KeptDays:
     days: int
 
 
+@dataclass(slots=True)
+class Pruned:
+    """What was removed of a store: what programs said up to a measurement, the parts of rows, how many roll-ups.
+
+    `left`: there may be more that is too old, and the time was over.
+    """
+
+    outputs: int = 0
+    parts: list[RemovedPart] = field(default_factory=list)
+    figures: int = 0
+    left: bool = False
+
+    def describe(self) -> list[str]:
+        """What was removed, in words."""
+        found = [f"what programs said up to measurement {self.outputs}"] if self.outputs else []
+        if self.parts:
+            count, last = sum(one.count for one in self.parts), self.parts[-1].last
+            found.append(f"measurements up to {last} ({count} from {self.parts[0].first} on)")
+        return [*found, f"{self.figures} roll-ups"] if self.figures else found
+
+
+def prune_measurements(  # noqa: PLR0913, PLR0917 a store, what its trail says, and how much may be done
+    trail: AuditTrail,
+    entries: Iterable[Mapping[str, object]],
+    name: str,
+    now: datetime,
+    kept: KeptDays,
+    is_over: Callable[[], bool] = lambda: False,
+) -> Pruned:
+    """Remove what is too old in a store of measurements, a part after the other, each told to the audit trail first.
+
+    `name` is how the trail names the store, `entries` is what it says. Each part is held against the chain before it
+    goes. No part is begun once `is_over` says so.
+
+    Raises:
+        TsunaguError: a part is not what was written, or the store or the trail cannot be written; that part is there.
+    """
+    path, marks = trail.state / name, collect_trail_marks(entries, name)
+    found = Pruned()
+
+    def record_outputs(number: int) -> None:
+        trail.record(AuditKind.REMOVED, outputs_of=name, number=number, last="")
+
+    def record(part: RemovedPart) -> None:
+        details: dict[str, str | int] = {"number": part.last, "last": part.hash}
+        trail.record(AuditKind.REMOVED, store=name, **details, first=part.first, count=part.count, carried=part.carried)
+
+    try:
+        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
+            before = now - timedelta(days=kept.outputs)
+            while number := remove_expired_outputs(connection, before, record_outputs, AT_ONCE):
+                found.outputs = number
+                if is_over():
+                    found.left = True
+                    return found
+            before = now - timedelta(days=kept.rows)
+            _refuse_broken_part(connection, marks, path)
+            while part := remove_expired_measurements(connection, before, record, AT_ONCE):
+                found.parts.append(part)
+                if is_over():
+                    found.left = True
+                    return found
+                _refuse_broken_part(connection, replace(marks, removed=[*marks.removed, part]), path)
+            found.figures = remove_expired_figures(connection, now, kept)
+    except UNREADABLE as error:
+        what = f"{path}: what is too old cannot be removed"
+        raise explain_unreadable(what, error) from None
+    return found
+
+
+def _refuse_broken_part(connection: sqlite3.Connection, marks: TrailMarks, path: Path) -> None:
+    """Refuse to remove what is not what was written: it would be gone, and nobody could look at it any more."""
+    [(first,)] = connection.execute("SELECT COALESCE(MIN(id), 0) FROM measurement").fetchall()
+    fault = find_broken_measurement(connection, marks, first + AT_ONCE)
+    if fault is not None:
+        message = f"{path}: {fault}, so nothing is removed; ask 'tsunagu audit verify'"
+        raise TsunaguError(message)
+
+
 def remove_expired_outputs(
-    connection: sqlite3.Connection, before: datetime, record: Callable[[int], object]
+    connection: sqlite3.Connection, before: datetime, record: Callable[[int], object], most: int = sys.maxsize
 ) -> int | None:
     """Delete what programs said before a time; gives the last measurement that it was removed of, or None.
 
-    `record` keeps that number before they are gone: what is recorded and not yet deleted is no fault.
+    At most that of so many measurements (`most`). `record` keeps that number before they are gone: what is recorded and
+    not yet deleted is no fault.
     """
     with _write(connection):
-        last = _find_last_before(connection, _text(before))
+        [(first,)] = connection.execute("SELECT COALESCE(MIN(id), 1) FROM output").fetchall()
+        last = _find_last_before(connection, _text(before), first, most)
         [(done,)] = connection.execute("SELECT COALESCE(MAX(up_to), 0) FROM output_removal").fetchall()
         if last <= done:
             return None
@@ -67,16 +163,17 @@ def remove_expired_outputs(
 
 
 def remove_expired_measurements(
-    connection: sqlite3.Connection, before: datetime, record: Callable[[RemovedPart], object]
+    connection: sqlite3.Connection, before: datetime, record: Callable[[RemovedPart], object], most: int = sys.maxsize
 ) -> RemovedPart | None:
-    """Delete the sealed measurements from before a time; gives what was removed, or None.
+    """Delete the sealed measurements from before a time, at most so many; gives what was removed, or None.
 
     The newest of a path is carried on, and everything is in the roll-ups before it goes. `record` keeps what is removed
     before it is gone: what is recorded and not yet deleted is no fault, and the next run deletes it.
     """
     roll_up_measurements(connection)
     with _write(connection):
-        last = _find_last_before(connection, _text(before))
+        [(oldest,)] = connection.execute("SELECT COALESCE(MIN(id), 1) FROM measurement").fetchall()
+        last = _find_last_before(connection, _text(before), oldest, most)
         [(first_output,)] = connection.execute("SELECT MIN(id) FROM output").fetchall()
         if first_output is not None:  # what a program said goes before its row, and is recorded by itself
             last = min(last, first_output - 1)
@@ -111,22 +208,23 @@ def remove_expired_figures(connection: sqlite3.Connection, now: datetime, kept: 
     return gone
 
 
-def _find_last_before(connection: sqlite3.Connection, moment: str) -> int:
-    """The last row such that it and all before it are older than a moment; 0 where there is none.
+def _find_last_before(connection: sqlite3.Connection, moment: str, first: int, most: int) -> int:
+    """The last of so many rows from one on, such that it and all before it are older than a moment; 0: there is none.
+
+    They are looked through in their order: as many as are removed, however many are kept.
 
     A row of a time to come, kept while a clock was wrong, is as old as those that were kept after it: else it would
     hold everything after it for ever.
     """
+    end = min(first + most - 1, sys.maxsize)
     query = (
-        "SELECT id FROM measurement kept WHERE at >= ? AND NOT (at > ? AND EXISTS "
-        "(SELECT 1 FROM measurement WHERE id > kept.id AND at < ?)) ORDER BY +id LIMIT 1"
+        "SELECT id FROM measurement kept WHERE id >= ? AND id <= ? AND +at >= ? AND NOT (at > ? AND EXISTS "
+        "(SELECT 1 FROM measurement WHERE id > kept.id AND at < ?)) ORDER BY id LIMIT 1"
     )
-    first_kept = connection.execute(query, (moment, _text(datetime.now(UTC)), moment)).fetchone()
-    if first_kept is None:
-        [(last,)] = connection.execute("SELECT COALESCE(MAX(id), 0) FROM measurement").fetchall()
-    else:
-        query = "SELECT COALESCE(MAX(id), 0) FROM measurement WHERE id < ?"
-        [(last,)] = connection.execute(query, first_kept).fetchall()
+    now = _text(datetime.now(UTC))
+    first_kept = connection.execute(query, (first, end, moment, now, moment)).fetchone()
+    query = "SELECT COALESCE(MAX(id), 0) FROM measurement WHERE id <= ?"
+    [(last,)] = connection.execute(query, (end if first_kept is None else first_kept[0] - 1,)).fetchall()
     return int(last)
 
 

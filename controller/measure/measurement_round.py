@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.model.sites.schools import School
+from controller.telemetry.traces.phases import Phase, keep_phase, trace_phase
 
 _AT_ONCE = 8
 OnMeasurement = Callable[[Measurement], None]
@@ -75,7 +77,7 @@ class MeasurementRound:
         """
         routes = [route for site in sites for route in self.list_probe_paths(site, wanted)]
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            light = [one for some in pool.map(self._light, routes) for one in some]
+            light = [one for some in pool.map(keep_phase(self._light), routes) for one in some]
         return [*light, *(self._heavy(routes, light, wanted) if wanted.throughput else ())]
 
     def list_probe_paths(self, site: ProbeSite, wanted: RoundScope) -> Iterator[ProbePath]:
@@ -93,6 +95,10 @@ class MeasurementRound:
                 )
 
     def _light(self, route: ProbePath) -> list[Measurement]:
+        with _trace_path("measure line", route.path):
+            return self._measure_light(route)
+
+    def _measure_light(self, route: ProbePath) -> list[Measurement]:
         policy = self.city.measurement
         probes: dict[MeasurementKind, Callable[[ProbePath], ProbeResult]] = {
             MeasurementKind.ECHO: PingProbe(policy.method).measure,
@@ -122,7 +128,9 @@ class MeasurementRound:
             if line in gone:
                 yield self._keep(route, partial(_dead, gone[line], kind))
                 continue
-            one = self._keep(route, partial(self.throughput.measure, kind=kind, idle_ms=idle.get(route.path)))
+            with _trace_path("measure throughput", route.path) as phase:
+                one = self._keep(route, partial(self.throughput.measure, kind=kind, idle_ms=idle.get(route.path)))
+                phase.put(kind=str(kind), outcome=str(one.result.outcome))
             if line not in heard and one.result.outcome is ProbeOutcome.NO_ANSWER:
                 gone[line] = one.result
             yield one
@@ -147,6 +155,11 @@ class MeasurementRound:
         kept = self.store.add_measurement(self.run, at, route.path, found, in_lessons=busy)
         self.on_measurement(kept)
         return kept
+
+
+def _trace_path(name: str, path: LinePath) -> AbstractContextManager[Phase]:
+    family = f"ipv{int(path.family)}"
+    return trace_phase(name, school=path.school, line=path.line, region=path.region, family=family)
 
 
 def _busy(reason: str, kind: MeasurementKind, route: ProbePath) -> ProbeResult:

@@ -100,7 +100,7 @@ class Retention(StrictModel):
     """How many days the monitor keeps events and rollouts, and `tsunagu audit prune` the rest.
 
     That is timelines (`audit-days`), measurements, what their programs said (`outputs-days`, at most as long), and the
-    measurements' roll-ups per hour and day.
+    measurements' roll-ups per hour and day. A watch and the daemon prune the measurements themselves.
     """
 
     events_days: int = Field(default=400, ge=1, le=3660)

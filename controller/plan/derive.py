@@ -26,6 +26,7 @@ from controller.platforms.registry import load_platform_of
 from controller.prove.compliance.external_connections import find_opened_connections
 from controller.prove.lint.finding import Severity
 from controller.prove.lint.infrastructure_protocols import find_leaving_protocols
+from controller.telemetry.traces.phases import trace_phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def derive_change(
         TsunaguError: the platform cannot express the wanted state.
     """
     system = load_platform_of(device)
-    compiled = compile_device(city, device, system.capabilities)
+    with trace_phase("compile", detail=True):
+        compiled = compile_device(city, device, system.capabilities)
     if device.school.adoption != "all" and not list_wanted_parts(compiled):
         message = f"{device.id}: {describe_unplanned_device(device)}"
         raise PlanRefused(message)
@@ -100,7 +102,8 @@ def derive_change(
         refuse_conflicts(seen, intent.wanted, source or device.id)
     proved = prove_rendered_device(city, intent, system)
     steps = system.plan_steps(now, intent.wanted)
-    prove_plan_steps(city, intent, now, steps, system)
+    with trace_phase("prove steps", detail=True, steps=len(steps)):
+        prove_plan_steps(city, intent, now, steps, system)
     return DerivedChange(intent.wanted, steps, describe_derived_changes(city, now, intent, steps), proved, intent)
 
 

@@ -18,6 +18,7 @@ from controller.plan.document import DevicePlan, LineDifference, PlanFile, find_
 from controller.plan.select import find_device
 from controller.platforms.common.timed_operation import Changeable, is_changeable
 from controller.platforms.registry import is_supported, load_platform_of
+from controller.telemetry.traces.phases import trace_phase
 
 CLOCKS_APART = timedelta(minutes=5)
 """How far the clocks of two machines may be apart."""
@@ -155,10 +156,11 @@ def _verify_device(
         message = f"{source}: {device.id}: objects of others change hands by the plan, which cannot be verified here"
         raise PlanRefused(message)
     try:
-        if planned.hand_over is not None and derive_hand_over is not None:
-            derived = derive_hand_over(city, device, planned.hand_over, seen, source)
-        else:
-            derived = derive(city, device, seen)
+        with trace_phase("verify device", detail=True, device=device.id, school=device.school.id):
+            if planned.hand_over is not None and derive_hand_over is not None:
+                derived = derive_hand_over(city, device, planned.hand_over, seen, source)
+            else:
+                derived = derive(city, device, seen)
     except ValueError as error:
         # The seen state is the plan's own word: what no device can hold leads to no steps.
         message = f"{source}: {device.id}: nothing can be derived from the state seen: {error}. Make the plan anew"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from controller.plan.provenance.policy_copies import choose_policy, find_policy_
 from controller.plan.provenance.policy_order import refuse_replayed_plan
 from controller.plan.verify import VerifiedDevice, refuse_other_policy, refuse_untimely_plan, verify_plan
 from controller.rollout.waves import Accountability
+from controller.telemetry.traces.phases import trace_phase
 
 FindOperations = Callable[[EstateName], Operations]
 
@@ -85,13 +87,16 @@ def judge_start(request: StartRequest, now: datetime) -> StartedRollout:
     if plan.undo is not request.undo:
         raise PlanRefused(_explain_undo(plan, source))
     refuse_untimely_plan(plan, now, operations.plans.expire_after_hours, source)
-    with choose_policy(plan, request.policies, operations, now) as (city, folder):
+    with ExitStack() as opened:
+        with trace_phase("load policy"):
+            city, folder = opened.enter_context(choose_policy(plan, request.policies, operations, now))
         refuse_other_policy(city, plan, source)
         commit = refuse_other_commit(request.policies, plan, source)
         refuse_expired_exceptions(city, plan.on)
         wider = judge_anchors(city, operations, request.accepted)
         hands = HandOverDeriver(operations.state)
-        verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary, derive_hand_over=hands)
+        with trace_phase("verify plan", devices=len(plan.devices)):
+            verified = verify_plan(city, plan, source=source, canary=operations.rollout.canary, derive_hand_over=hands)
         unrestored = list_unrestored(verified)
         refuse_unrestored(unrestored, source, accepted=request.accept_no_restore)
         refuse_replayed_plan(city, plan, operations, source)

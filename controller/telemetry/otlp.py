@@ -13,7 +13,7 @@ import socket
 import time
 import uuid
 from collections import Counter as Tally
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
@@ -28,28 +28,21 @@ from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics import _Gauge as Gauge
-from opentelemetry.sdk.metrics.export import (
-    AggregationTemporality,
-    MetricExporter,
-    MetricExportResult,
-    MetricsData,
-    PeriodicExportingMetricReader,
-)
+from opentelemetry.sdk.metrics.export import AggregationTemporality, PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.trace import Tracer
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from controller.errors import TsunaguError
 from controller.inputs.shown_text import shorten_text
 from controller.telemetry.instruments import Write, build_instruments, build_views, observe_dropped
-from controller.telemetry.outbox import Outbox
+from controller.telemetry.outbox import CountingExporter, Outbox
 from controller.telemetry.registry import SIGNAL, EventKind, Metric
+from controller.telemetry.traces.phases import ENDPOINT, find_traced_command, list_configured_signals
 from controller.telemetry.writer_tokens import is_on_this_machine, read_token
 
 if TYPE_CHECKING:
     import requests
 
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
 EVENT = "event"
 """The attribute that says what an event is about."""
@@ -76,15 +69,12 @@ class Telemetry:
         self,
         write: Mapping[Metric, Write],
         logger: Logger | None,
-        tracer: Tracer | None,
-        add_span_processor: Callable[[SpanProcessor], None] = lambda _: None,
+        send_spans: SpanProcessor | None,
     ) -> None:
         self._write = write
-        self.add_span_processor = add_span_processor
-        """Lets somebody else hear the spans that are sent."""
         self._logger = logger
-        self.tracer = tracer
-        """Makes spans that are sent, or None where nothing is."""
+        self.send_spans = send_spans
+        """Sends the spans that it hears of, or None where nothing is sent."""
 
     def record(self, metric: Metric, value: float, **attributes: str) -> None:
         """A value of a metric of the registry, in its unit.
@@ -123,25 +113,56 @@ def open_telemetry(service: str = "tsunagu", *, token: Path | None = None) -> It
     Raises:
         TokenRefused: the file is there and cannot be used.
     """
-    if not (wanted := list_configured_signals()):
+    if not list_configured_signals():
         yield Telemetry({}, None, None)
         return
-    bearer = read_token(token) if token is not None and token.exists() else None
-    sending = OtlpSender(service, wanted, bearer, token.name if token is not None else "")
+    command = find_traced_command()
+    if command is not None:
+        # It sends for all of the command, and says at its end what was lost.
+        yield command.share_sender(token).telemetry
+        return
+    sending = connect_sender(service, token)
     try:
         yield sending.telemetry
     finally:
-        lost = sending.close()
-        if any(lost.values()):
-            shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
-            logging.getLogger("tsunagu").warning(
-                "telemetry is lost, because %s did not take it: %s%s; does %s name a monitor that runs%s?",
-                _receiver(),
-                shown,
-                f" (it says: {sending.refused.reason})" if sending.refused.reason else "",
-                ENDPOINT,
-                f" and made the token in {token}" if token is not None else "",
-            )
+        tell_lost(sending, token)
+
+
+def connect_sender(service: str, token: Path | None) -> OtlpSender:
+    """What sends; `token` names the file of the token that a monitor on this machine is shown.
+
+    Raises:
+        TsunaguError: the token is there and cannot be used, or a variable of OpenTelemetry's holds nonsense.
+    """
+    bearer = read_token(token) if token is not None and token.exists() else None
+    return OtlpSender(service, list_configured_signals(), bearer, token.name if token is not None else "")
+
+
+def tell_lost(sending: OtlpSender, token: Path | None) -> None:
+    """Close what sends, and say what of it is lost."""
+    lost = sending.close()
+    if any(lost.values()):
+        shown = ", ".join(f"{count} {signal}" for signal, count in lost.items() if count)
+        logging.getLogger("tsunagu").warning(
+            "telemetry is lost, because %s did not take it: %s%s; does %s name a monitor that runs%s?",
+            _receiver(),
+            shown,
+            f" (it says: {sending.refused.reason})" if sending.refused.reason else "",
+            ENDPOINT,
+            f" and made the token in {token}" if token is not None else "",
+        )
+
+
+def build_resource(service: str, role: str) -> Resource:
+    """What a sender says of itself."""
+    return Resource.create(
+        {
+            "service.namespace": "tsunagu",
+            "service.name": service,
+            "service.version": version("tsunagu"),
+            "service.instance.id": name_instance(service, role),
+        }
+    )
 
 
 def _receiver() -> str:
@@ -149,16 +170,6 @@ def _receiver() -> str:
     address = os.environ.get(ENDPOINT, "its receiver")
     before, at, after = address.rpartition("@")
     return f"{before.partition('//')[0]}//{after}" if at and "//" in before else after
-
-
-def list_configured_signals() -> frozenset[str]:
-    """Which of traces, metrics and logs have somewhere to go."""
-    everywhere = bool(os.environ.get(ENDPOINT))
-    return frozenset(
-        signal
-        for signal in SIGNAL.values
-        if everywhere or os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
-    )
 
 
 class OtlpSender:
@@ -176,14 +187,7 @@ class OtlpSender:
         timeout = _timeout()
         self.refused = RefusedParts()
         """What a monitor on this machine left out of what it took."""
-        resource = Resource.create(
-            {
-                "service.namespace": "tsunagu",
-                "service.name": service,
-                "service.version": version("tsunagu"),
-                "service.instance.id": name_instance(service, role),
-            }
-        )
+        resource = build_resource(service, role)
         sessions = {signal: _session(signal, token) for signal in SIGNAL.values}
         for signal, session in sessions.items():
             if session is not None:
@@ -193,13 +197,14 @@ class OtlpSender:
         self._exporters = (spans, logs)
         self._spans = Outbox[ReadableSpan]("traces", lambda batch: spans.export(batch).name == "SUCCESS")
         self._logs = Outbox[ReadableLogRecord]("logs", lambda batch: logs.export(batch).name == "SUCCESS")
-        self._points = _CountingExporter(
+        self._points = CountingExporter(
             OTLPMetricExporter(
                 timeout=timeout,
                 compression=Compression.Gzip,
                 preferred_temporality=_TEMPORALITY,
                 session=sessions["metrics"],
-            )
+            ),
+            _TEMPORALITY,
         )
         readers = [
             PeriodicExportingMetricReader(
@@ -212,18 +217,19 @@ class OtlpSender:
         self._meters = MeterProvider(readers, resource, shutdown_on_exit=False, views=build_views())
         meter = self._meters.get_meter("tsunagu")
         observe_dropped(meter, self.lost)
-        traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        if "traces" in wanted:
-            traces.add_span_processor(_Spans(self._spans))
         events = LoggerProvider(resource, shutdown_on_exit=False)
         if "logs" in wanted:
             events.add_log_record_processor(_Logs(self._logs))
         self.telemetry = Telemetry(
             build_instruments(meter),
             events.get_logger("tsunagu"),
-            traces.get_tracer("tsunagu"),
-            traces.add_span_processor,
+            _Spans(self._spans) if "traces" in wanted else None,
         )
+
+    def put_span(self, span: ReadableSpan) -> None:
+        """Send a span that has ended, where spans have somewhere to go."""
+        if self.telemetry.send_spans is not None:
+            self._spans.put(span)
 
     def lost(self) -> dict[str, int]:
         """How much could not be sent so far, or was left out where it came, by signal."""
@@ -317,7 +323,7 @@ def _timeout() -> float:
 
 
 class _Spans(SpanProcessor):
-    """Puts spans that have ended into the outbox."""
+    """Puts spans that have ended into the outbox; any number of providers of spans may have it."""
 
     def __init__(self, outbox: Outbox[ReadableSpan]) -> None:
         self._outbox = outbox
@@ -346,54 +352,3 @@ class _Logs(LogRecordProcessor):
         """Nothing can be hurried: the outbox sends as it can."""
         del timeout_millis
         return True
-
-
-class _CountingExporter(MetricExporter):
-    """Passes metrics on and counts the data points that did not arrive."""
-
-    def __init__(self, exporter: MetricExporter) -> None:
-        super().__init__(_TEMPORALITY)
-        self._exporter = exporter
-        self._lock = Lock()
-        self._sending = 0
-        self._dropped = 0
-
-    @property
-    def dropped(self) -> int:
-        """How many data points are lost so far."""
-        with self._lock:
-            return self._dropped
-
-    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object) -> MetricExportResult:
-        """Send; the reader calls it from its own thread, one at a time."""
-        with self._lock:
-            self._sending = _points(metrics_data)
-        result = self._exporter.export(metrics_data, timeout_millis, **kwargs)
-        with self._lock:
-            if result is not MetricExportResult.SUCCESS:
-                self._dropped += self._sending
-            self._sending = 0
-        return result
-
-    def give_up(self) -> None:
-        """Count what is still under way as lost."""
-        with self._lock:
-            self._dropped += self._sending
-            self._sending = 0
-
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:
-        """Nothing is held back here."""
-        return self._exporter.force_flush(timeout_millis)
-
-    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
-        """No more."""
-        self._exporter.shutdown(timeout_millis, **kwargs)
-
-
-def _points(data: MetricsData) -> int:
-    return sum(
-        len(metric.data.data_points)
-        for resource in data.resource_metrics
-        for scope in resource.scope_metrics
-        for metric in scope.metrics
-    )

@@ -1,12 +1,14 @@
-"""A bounded queue before an exporter: who puts something in never waits, and what does not fit is counted."""
+"""What stands before an exporter: who puts something in never waits, and what is lost is counted."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Condition, Thread
+from threading import Condition, Lock, Thread
 from typing import Generic, TypeVar
+
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult, MetricsData
 
 Item = TypeVar("Item")
 
@@ -84,3 +86,54 @@ class Outbox(Generic[Item]):
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             self._sending = len(batch)
             return batch
+
+
+class CountingExporter(MetricExporter):
+    """Passes metrics on and counts the data points that did not arrive."""
+
+    def __init__(self, exporter: MetricExporter, temporality: dict[type, AggregationTemporality]) -> None:
+        super().__init__(temporality)
+        self._exporter = exporter
+        self._lock = Lock()
+        self._sending = 0
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """How many data points are lost so far."""
+        with self._lock:
+            return self._dropped
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: object) -> MetricExportResult:
+        """Send; the reader calls it from its own thread, one at a time."""
+        with self._lock:
+            self._sending = _count_points(metrics_data)
+        result = self._exporter.export(metrics_data, timeout_millis, **kwargs)
+        with self._lock:
+            if result is not MetricExportResult.SUCCESS:
+                self._dropped += self._sending
+            self._sending = 0
+        return result
+
+    def give_up(self) -> None:
+        """Count what is still under way as lost."""
+        with self._lock:
+            self._dropped += self._sending
+            self._sending = 0
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Nothing is held back here."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: object) -> None:
+        """No more."""
+        self._exporter.shutdown(timeout_millis, **kwargs)
+
+
+def _count_points(data: MetricsData) -> int:
+    return sum(
+        len(metric.data.data_points)
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    )

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.telemetry.registry import EVENT_WRITERS, EventKind
 from controller.telemetry.timeline import Level
+from controller.telemetry.traces.phases import COMMAND_SCOPE
 from monitoring.ingest.arrival import NOT_NOW, Arrival, clean_text
 from monitoring.ingest.attributes import read_text, read_texts
 from monitoring.limits import (
@@ -39,10 +40,12 @@ _PLANNED = TypeAdapter(dict[str, dict[str, list[str]]])
 
 
 def decode_traces(request: ExportTraceServiceRequest, arrival: Arrival) -> TelemetryBatch:
-    """The spans that have ended."""
+    """The spans of rollouts that have ended. Those of commands are for a store of traces, and passed over."""
     batch = TelemetryBatch()
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
+            if scope.scope.name == COMMAND_SCOPE:
+                continue
             for span in scope.spans:
                 if any(one.key.startswith(_PREFIX) for one in span.attributes):
                     _take(batch, _ended_span(span), arrival)

@@ -20,6 +20,7 @@ from controller.model.city import City
 from monitoring.web.pages import choose_language, describe_city, render_page
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "runbooks"
+_KEY = re.compile(r"[a-z]+(-[a-z]+)+")
 _IN_LINE = re.compile(r"`([^`]+)`|\[([^\[\]]+)\]\(([\w./-]+)\)")
 
 
@@ -65,7 +66,10 @@ def render_blocks(text: str) -> Iterator[Markup]:
     for block in text.strip().split("\n\n"):
         lines = block.splitlines()
         if block.startswith("## "):
-            yield Markup("<h2>{}</h2>").format(_render_line(block.removeprefix("## ")))
+            title = block.removeprefix("## ")
+            # A heading that is an alert's key is where its link leads.
+            place = Markup(' id="{}"').format(title) if _KEY.fullmatch(title) else ""
+            yield Markup("<h2{}>{}</h2>").format(place, _render_line(title))
         elif re.match(r"\d+\. ", block):
             steps = (Markup("<li>{}</li>").format(_render_line(line.partition(". ")[2])) for line in lines)
             yield Markup("<ol>{}</ol>").format(Markup("").join(steps))

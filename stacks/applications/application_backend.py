@@ -87,7 +87,7 @@ class ApplicationBackend(pulumi.ComponentResource):
     """An application's backend, and what serves it.
 
     Outputs: `backend` (the backend service; the proxy's bindings stand on it), `account` (its service account, None for
-    what does not run here).
+    what does not run here), `services` (those of Cloud Run, by region).
     """
 
     def __init__(self, name: str, args: ApplicationBackendArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -97,6 +97,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         self._name, self._args, self._application = name, args, args.application
         self._child = pulumi.ResourceOptions(parent=self)
         self.account: gcp.serviceaccount.Account | None = None
+        self.services: dict[RegionId, gcp.cloudrunv2.Service] = {}
         compiled, services = self._application.compiled, self._application.foundation.services
         endpoints = self._build_endpoints(self._application.settings.hosting)
         self.backend = gcp.compute.BackendService(
@@ -145,6 +146,7 @@ class ApplicationBackend(pulumi.ComponentResource):
         regions = self._application.foundation.regions
         own = self._application.keep_if_lost(region, self._child)
         service = self._add_service(regional_name, region, hosting, account)
+        self.services[region] = service
         if self._application.compiled.iap:
             gcp.cloudrunv2.ServiceIamMember(
                 f"{regional_name}-invoker",

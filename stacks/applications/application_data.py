@@ -32,7 +32,8 @@ class ApplicationDataArgs:
 class ApplicationData(pulumi.ComponentResource):
     """An application's database and files.
 
-    Outputs: `database` and `files` (None where the application has none), `environment` (what its containers are told).
+    Outputs: `database`, `files` and `copies` of these (None where the application has none), `environment` (what its
+    containers are told).
     """
 
     def __init__(self, name: str, args: ApplicationDataArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -43,8 +44,9 @@ class ApplicationData(pulumi.ComponentResource):
         settings, pair = args.application.settings, args.application.pair
         self.database = self._add_database(settings.database, pair) if settings.database and pair else None
         self.files = self._add_files(settings.files) if settings.files is not None else None
+        self.copies: FileCopies | None = None
         if self.files is not None and settings.files is not None and settings.files.copies is not None:
-            self._copy_files(self.files, settings.files.copies)
+            self.copies = self._copy_files(self.files, settings.files.copies)
         self.environment: ContainerEnvironment = {
             **({"DATABASE_INSTANCE": self.database.connection_name} if self.database else {}),
             **({"DATABASE_NAME": self.database.database.name} if self.database else {}),
@@ -125,9 +127,9 @@ class ApplicationData(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _copy_files(self, files: gcp.storage.Bucket, settings: CopiesSettings) -> None:
+    def _copy_files(self, files: gcp.storage.Bucket, settings: CopiesSettings) -> FileCopies:
         application, foundation = self._application, self._application.foundation
-        FileCopies(
+        return FileCopies(
             self._name,
             FileCopiesArgs(
                 settings=settings,

@@ -44,7 +44,7 @@ class FileCopiesArgs:
 
 
 class FileCopies(pulumi.ComponentResource):
-    """A locked bucket, who may write into it, and the job that does. Outputs: `bucket`."""
+    """A locked bucket, who may write into it, and the job that does. Outputs: `bucket`, `job`."""
 
     def __init__(self, name: str, args: FileCopiesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(f"{TYPE}FileCopies", name, {}, opts)
@@ -66,7 +66,7 @@ class FileCopies(pulumi.ComponentResource):
             for side, bucket, roles in (("source", args.source, OF_THE_SOURCE), ("copies", self.bucket, OF_THE_SINK))
             for role in roles
         ]
-        gcp.storage.TransferJob(
+        self.job = gcp.storage.TransferJob(
             f"{name}-copies",
             description=f"Files of {name}, each night",
             project=args.project,

@@ -39,7 +39,7 @@ class ProjectLogsArgs:
 class ProjectLogs(pulumi.ComponentResource):
     """A log bucket under our own key, the sink that fills it, and nothing any more for `_Default`.
 
-    Outputs: `bucket`.
+    Outputs: `bucket`, `sink`.
     """
 
     def __init__(self, name: str, args: ProjectLogsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -54,7 +54,7 @@ class ProjectLogs(pulumi.ComponentResource):
             cmek_settings={"kms_key_name": args.keys.logs.id},
             opts=args.services.build_child_options(self, "logging", protect=args.protected, after=args.keys.logs_users),
         )
-        sink = gcp.logging.ProjectSink(
+        self.sink = gcp.logging.ProjectSink(
             name,
             destination=self.bucket.id.apply(lambda bucket: f"logging.googleapis.com/{bucket}"),
             filter=NO_AUDIT_LOG,
@@ -66,6 +66,6 @@ class ProjectLogs(pulumi.ComponentResource):
             f"{name}-default",
             description="The logs lie in a bucket of our own; see its sink",
             filter=EVERYTHING,
-            opts=args.services.build_child_options(self, "logging", after=[sink]),
+            opts=args.services.build_child_options(self, "logging", after=[self.sink]),
         )
         self.register_outputs({"bucket": self.bucket.id})

@@ -70,6 +70,10 @@ ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "logging.ProjectBucketConfig": ("roles/logging.configWriter",),
     "logging.ProjectExclusion": ("roles/logging.configWriter",),
     "logging.ProjectSink": ("roles/logging.configWriter",),
+    # A policy on logs is a rule of Logging's, too ("Configure log-based alerting policies").
+    "monitoring.AlertPolicy": ("roles/monitoring.alertPolicyEditor", "roles/logging.configWriter"),
+    "monitoring.Dashboard": ("roles/monitoring.dashboardEditor",),
+    "monitoring.NotificationChannel": ("roles/monitoring.notificationChannelEditor",),
     "orgpolicy.Policy": ON_ORGANISATION,
     "projects.IAMAuditConfig": (GRANTS,),
     "projects.IAMMember": (GRANTS,),
@@ -93,6 +97,7 @@ VIEWER = (
     "roles/dns.reader",
     "roles/iam.securityReviewer",
     "roles/logging.viewer",
+    "roles/monitoring.viewer",
     "roles/run.viewer",
     "roles/serviceusage.serviceUsageConsumer",
     "roles/storage.bucketViewer",

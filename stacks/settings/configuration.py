@@ -11,6 +11,7 @@ Shape of format 2 (every key begins with `tsunagu:`; the engine hands all values
       tsunagu:shared-location: asia1  # optional: where buckets and their key lie
       tsunagu:organisation-policies: project   # or folders/NUMBER, organizations/NUMBER, elsewhere; left out, project
       tsunagu:backup-vault: {region: osaka, least-days: 14, kept-days: 35}   # optional
+      tsunagu:monitoring: {notify: {operators: watch@city.example}, runbooks: https://...}   # optional
       tsunagu:network: {tokyo: 10.250.32.0/21, osaka: 10.250.40.0/21, services: 10.251.240.0/21}
       ...
       tsunagu:applications:
@@ -62,6 +63,7 @@ from stacks.settings.regions import (
 from stacks.settings.services.backups import ATTACHED, CopiesSettings, RestoreTestSettings, Vaulting, VaultSettings
 from stacks.settings.services.containers import LONGEST_TASK, Resources, ServiceSettings
 from stacks.settings.services.images import Image
+from stacks.settings.services.monitoring import MonitoringSettings
 from stacks.settings.services.web_firewall import WebFirewallSettings
 from stacks.unverified import UnverifiedProperty
 
@@ -316,6 +318,7 @@ class StackConfiguration(NamedConfiguration):
     agreed to although they are not in the city's country.
     `organisation_policies` says what those stand on: the project, a folder or an organisation.
     `backup_vault` is where databases are backed up that say so.
+    `monitoring` says whom Cloud Monitoring tells; without it there are no alert policies and no dashboards.
     `public` names the one application, if any, that the policy opens to everybody and this stack may deploy so.
     `protected` refuses to destroy what holds data; only the lab may do without.
     `unverified` names properties that are set although the offline Google does not model them.
@@ -334,6 +337,7 @@ class StackConfiguration(NamedConfiguration):
     serving: tuple[RegionId, ...] = Field(min_length=1)
     public: Identifier | None = None
     backup_vault: VaultSettings | None = None
+    monitoring: MonitoringSettings | None = None
     protected: Annotated[bool, BeforeValidator(_read_truth)]
     applications: dict[Identifier, ApplicationSettings]
     unverified: tuple[UnverifiedProperty, ...] = ()

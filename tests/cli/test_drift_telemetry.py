@@ -13,7 +13,7 @@ from controller.model.sites.devices import Device
 from controller.plan.build import ConsideredDevice
 from controller.plan.observe import Observed
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
-from controller.telemetry.otlp import ENDPOINT
+from controller.telemetry.traces.phases import ENDPOINT
 from tests.telemetry.receivers import keeping
 
 

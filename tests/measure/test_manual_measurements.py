@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import unicodedata
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.output import Exit
-from controller.errors import Origin
+from controller.errors import InputError, InputRefused, Origin
 from controller.importing.cell_values import CellRefused
 from controller.importing.source_table import Cell
 from controller.measure.manual.manual_cells import MOST_MBPS, read_rate_mbps
@@ -21,6 +22,7 @@ from controller.measure.manual.manual_store import keep_manual_measurements, rea
 from controller.measure.manual.manual_table import HEADERS, MOST_ROWS, ManualTable, parse_manual_table
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.storage.sqlite import open_store
@@ -37,6 +39,14 @@ GOOD = "as-e04,図書室,2024-11-20 15:52,GIGA-0312,88,40.1"
 
 def read(text: str, encoding: str = "utf-8") -> ManualTable:
     return parse_manual_table(text.encode(encoding), Path("r.csv"), CITY, NOW)
+
+
+def assert_japanese(messages: Iterable[str]) -> None:
+    """The catalogue has each of these sentences: no English word of theirs is left."""
+    for message in messages:
+        said = load_catalogue("ja").translate("problems", message)
+        assert re.search("[ぁ-ん]", said), said
+        assert not re.search("write|stands|there is|did you|meant", said), said
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932", "euc-jp"])
@@ -96,6 +106,7 @@ def test_what_is_wrong_is_answered_by_its_line_and_the_other_rows_stay_good(row:
     table = read(f"{HEADER}\n{row}\n{GOOD}\n")
     assert [one.source for one in table.records] == ["r.csv:3"]
     assert any(str(one).startswith(f"r.csv:{said}") for one in table.problems), table.problems
+    assert_japanese(one.message for one in table.problems)
 
 
 def test_a_school_that_stands_twice_at_one_time_and_place_is_answered_and_elsewhere_is_good() -> None:
@@ -103,6 +114,7 @@ def test_a_school_that_stands_twice_at_one_time_and_place_is_answered_and_elsewh
     assert [one.source for one in table.records] == ["r.csv:2", "r.csv:4"]
     assert [one.origin.line for one in table.problems] == [3]
     assert "stands in r.csv:2 already" in table.problems[0].message
+    assert_japanese([table.problems[0].message])
 
 
 def test_a_row_that_another_program_writes_otherwise_is_the_same_record(tmp_path: Path) -> None:
@@ -140,9 +152,16 @@ WRITTEN_OTHERWISE = [
     ],
 )
 def test_what_is_no_table_of_speed_tests_is_refused_by_line(text: str, said: str) -> None:
-    with pytest.raises(Exception, match=re.escape(said)) as refused:
+    with pytest.raises((InputRefused, InputError), match=re.escape(said)) as refused:
         read(text)
     assert re.search(r"r\.csv:[0-9]+: ", str(refused.value))
+    if isinstance(refused.value, InputRefused):
+        assert_japanese([refused.value.why])
+        return
+    assert isinstance(refused.value, InputError)
+    assert_japanese(one.message for one in refused.value.problems)
+    frame = str(refused.value).partition("\n")[0]
+    assert load_catalogue("ja").translate("refusals", frame) != frame
 
 
 def test_a_rate_without_any_unit_is_refused() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.offline_google.monitoring_refusals import REFUSED_BY_MONITORING
 from tests.offline_google.worlds import (
     BACKEND,
     BUCKET,
@@ -349,4 +350,5 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
      "does not know the resource type"),
     ("a property that nobody modelled", NETWORK, {"name": "n", "mtu": 9000}, "does not model this property"),
     ("a label's key with large letters", GLOBAL_ADDRESS, {"name": "a", "labels": {"City": "x"}}, "small letters"),
+    *REFUSED_BY_MONITORING,
 )  # fmt: skip

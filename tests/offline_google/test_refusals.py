@@ -13,6 +13,7 @@ from controller.offline_google.schema.pulumi_values import write_properties
 from controller.offline_google.world.errors import GoogleRefusal
 from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.world_store import WorldStore
+from tests.offline_google.monitoring_refusals import ACCEPTED
 from tests.offline_google.refusals import REFUSED, Inputs, present
 from tests.offline_google.worlds import a_google
 
@@ -48,6 +49,10 @@ def explain_refusal(google: OfflineGoogle, token: str, inputs: Inputs) -> str:
 @pytest.mark.parametrize(("token", "inputs", "words"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_google_refuses_is_refused(world: OfflineGoogle, token: str, inputs: Inputs, words: str) -> None:
     assert words in explain_refusal(world, token, inputs)
+
+
+def test_what_monitoring_documents_is_taken(world: OfflineGoogle) -> None:
+    assert [explain_refusal(world, token, inputs) for token, inputs in ACCEPTED] == [""] * len(ACCEPTED)
 
 
 def test_a_refusal_names_its_document(tmp_path: Path) -> None:

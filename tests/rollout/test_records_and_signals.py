@@ -25,7 +25,7 @@ from controller.rollout.record_room import BYTES_A_DEVICE, BYTES_BESIDE, find_fr
 from controller.rollout.waves import INTERRUPTED
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.telemetry.timeline import Span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.cli.running import here
 from tests.own_signal import send_own_signal
 from tests.rollout.durable.city_scene import give_open_vswitches

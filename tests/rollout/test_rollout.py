@@ -25,7 +25,7 @@ from controller.rollout.device_lock import hold_device_lock
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import roll_out
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.rollout.memory_lab import (
     RESTORE_SECONDS,
     RULE,

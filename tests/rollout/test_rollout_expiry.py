@@ -16,7 +16,7 @@ from controller.plan.plan_expiry import find_first_expiry
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.rollout.outcome import End, Outcome
 from controller.telemetry.timeline import Level, Span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.rollout.memory_lab import MemoryLab
 
 EXPIRED = "'computer-room-web' ("

@@ -22,7 +22,7 @@ from controller.platforms.transport.in_memory_device.session import MemoryTransp
 from controller.rollout.outcome import End, Outcome
 from controller.rollout.waves import INTERRUPTED, SCHOOLS_AT_ONCE, Settings, apply_plan, roll_out
 from controller.telemetry.timeline import Level, Listener, Span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.own_signal import send_own_signal
 from tests.rollout.memory_lab import MemoryLab, planned_city, switches
 from tests.rollout.wave_campaign import play_seed

@@ -53,6 +53,7 @@ READS = {
     "controller/rollout/durable/rollout_store.py": "a record in the controller's own store",
     "controller/starter/write_city.py": "files that are a part of the program",
     "controller/telemetry/writer_tokens.py": "the operators' tokens: owner and mode are checked, by rules of their own",
+    "stacks/cloud_monitoring/render.py": "the policies and dashboards that it writes itself",
     "monitoring/dashboards/grafana.py": "the dashboards that it writes itself",
     "monitoring/web/own_health.py": "what Linux tells of this process",
     "stacks/applications/restore_test.py": "the script that it hands over, a part of the program",

@@ -15,6 +15,7 @@ import pytest
 from controller.errors import TokenRefused
 from controller.telemetry import otlp
 from controller.telemetry.registry import Writer
+from controller.telemetry.traces.phases import ENDPOINT
 from controller.telemetry.writer_tokens import make_token, may_show_token, read_token
 from monitoring.ingest.sender_tokens import Sender, load_sender_tokens
 from tests.monitoring.running import TOKENS
@@ -85,7 +86,7 @@ def test_a_link_a_pipe_and_a_folder_are_no_token_and_block_nobody(tmp_path: Path
     ],
 )
 def test_a_token_is_shown_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, url: str, shown: bool) -> None:  # noqa: FBT001 a table
-    monkeypatch.setenv(otlp.ENDPOINT, url)
+    monkeypatch.setenv(ENDPOINT, url)
     for signal in ("traces", "metrics", "logs"):
         assert (otlp._session(signal, TOKEN) is not None) is shown  # noqa: SLF001 what leaves the process
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://elsewhere.example/v1/logs")
@@ -179,7 +180,7 @@ for _ in range(2):
     print(b"Authorization" in head, flush=True)
     kept.sendall(b"HTTP/1.1 401 no\\r\\nContent-Length: 0\\r\\n\\r\\n")
 """
-    monkeypatch.setenv(otlp.ENDPOINT, f"http://127.0.0.1:{port}")
+    monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{port}")
     session = otlp._session("metrics", TOKEN)  # noqa: SLF001 what leaves the process
     assert session is not None
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as stranger:
@@ -196,7 +197,7 @@ def test_the_monitor_of_this_user_is_shown_the_token(monkeypatch: pytest.MonkeyP
     heads: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1/logs"
-    monkeypatch.setenv(otlp.ENDPOINT, url)
+    monkeypatch.setenv(ENDPOINT, url)
     session = otlp._session("logs", TOKEN)  # noqa: SLF001 what leaves the process
     assert session is not None
     serving = Thread(target=serve_once, args=(heads, listener))

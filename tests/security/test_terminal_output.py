@@ -141,6 +141,7 @@ WRITERS = {
     "controller/probe_agent/problems.py": "a school's probe has no console of ours; each line is escaped there",
     "monitoring/__main__.py": "its own address; its refusals are escaped there",
     "monitoring/alerts/rules.py": "constant lines for who maintains the rules",
+    "stacks/cloud_monitoring/render.py": "constant lines for who maintains the alert policies",
     "monitoring/dashboards/grafana.py": "constant lines for who maintains the dashboards",
 }
 """Files that write to standard output or standard error themselves, and why nothing of others is in it."""

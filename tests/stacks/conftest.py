@@ -14,7 +14,7 @@ STACKS = Path(__file__).parents[2] / "stacks"
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
-    used = {name for path in STACKS.glob("*.py") for name in re.findall(r"\bgcp\.([a-z]+)\.", path.read_text("utf-8"))}
+    used = {name for path in STACKS.rglob("*.py") for name in re.findall(r"\bgcp\.([a-z]+)\.", path.read_text("utf-8"))}
     for module in sorted(used):
         hasattr(getattr(gcp, module), "loaded")
 

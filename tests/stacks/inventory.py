@@ -21,6 +21,7 @@ from tests.stacks.declared import ROOT, STACKS, Declared, configured, declare
 GOLDEN = Path(__file__).parent / "golden"
 KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "AccessLevel": (),
+    "AlertPolicy": ("severity", "combiner"),
     "BackendService": ("iap.enabled", "loadBalancingScheme"),
     "Bucket": (
         "location",
@@ -57,6 +58,7 @@ KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "GlobalForwardingRule": ("portRange",),
     "Group": ("groupKey.id",),
     "KeyRing": ("location",),
+    "NotificationChannel": ("type", "labels.email_address"),
     "RecordSet": ("name", "type"),
     "Repository": ("location", "repositoryId", "kmsKeyName"),
     "Router": ("region",),

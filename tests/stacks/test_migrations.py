@@ -60,8 +60,8 @@ config:
 
 def test_the_old_file_becomes_the_committed_one_byte_for_byte() -> None:
     assert STACK_FORMAT.read_number(OLD) == 1
-    # The regions that a file without them has need not be written.
-    assert STACK_FORMAT.migrate_text(OLD) == re.sub(r"  tsunagu:regions:.*\n(    .*\n)+", "", NOW)
+    # The regions that a file without them has need not be written; what is newer and optional is not there.
+    assert STACK_FORMAT.migrate_text(OLD) == re.sub(r"  tsunagu:(regions|monitoring):.*\n(    .*\n)+", "", NOW)
     assert STACK_FORMAT.migrate_text(NOW) == NOW
     assert STACK_FORMAT.current == FORMAT
 

@@ -6,9 +6,9 @@ from threading import Event
 import pytest
 
 from controller.telemetry.heartbeat import HEARTBEAT_SECONDS, LOST_SECONDS, keep_beating
-from controller.telemetry.otlp import ENDPOINT
 from controller.telemetry.timeline import Level, open_rollout_span
-from controller.telemetry.tracing import TraceListener, open_trace
+from controller.telemetry.traces.phases import ENDPOINT
+from controller.telemetry.traces.rollout_trace import TraceListener, open_trace
 from tests.telemetry.receivers import keeping
 
 PATIENCE = 30.0

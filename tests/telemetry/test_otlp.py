@@ -10,11 +10,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from controller.errors import TsunaguError
-from controller.telemetry.otlp import CLOSE_SECONDS, ENDPOINT, TIMEOUT, OtlpSender, open_telemetry
+from controller.telemetry.otlp import CLOSE_SECONDS, TIMEOUT, OtlpSender, open_telemetry
 from controller.telemetry.outbox import Outbox
 from controller.telemetry.registry import LINE_UP, ROLLOUT_DEVICES, SIGNAL, TELEMETRY_DROPPED, EventKind
 from controller.telemetry.timeline import Level, open_rollout_span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.phases import ENDPOINT
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.telemetry.receivers import closed, hanging, keeping
 
 QUICK = 0.5

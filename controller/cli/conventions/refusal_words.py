@@ -15,12 +15,13 @@ def translate_refusal(message: str, error: BaseException) -> str:
     if isinstance(error, InputError):
         frame = words.translate("refusals", message.partition("\n")[0])
         lines = [words.say("refusals.problems", frame=frame, count=len(error.problems))]
-        lines += [f"  {_translate_problem(words, one)}" for one in error.problems]
+        lines += [f"  {translate_problem(words, one)}" for one in error.problems]
         return "\n".join(lines)
     if isinstance(error, InputRefused):
         return f"{error.path}:{error.line}: {words.translate('problems', error.why)}"
     return words.translate("refusals", message)
 
 
-def _translate_problem(words: Catalogue, problem: Problem) -> Problem:
+def translate_problem(words: Catalogue, problem: Problem) -> Problem:
+    """Return a problem as people read it: its sentence in their language, where the catalogue knows it."""
     return Problem(problem.origin, problem.field, words.translate("problems", problem.message))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
 from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.devices.drift_telemetry import send_drift
 from controller.cli.devices.observation import list_reachable_devices
@@ -33,6 +33,7 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.select import Selection
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
+from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.telemetry.otlp import open_telemetry
@@ -71,6 +72,7 @@ class DaemonDuties:
         if self.estate == VirtualCity.estate:
             pace = settings.measure_every_minutes * 60.0
             found.append(Duty("measure", pace, self.measure, longest_seconds=LONGEST_READING_SECONDS))
+            found.append(Duty("prune", EVERY_SECONDS, self.prune, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
             # Work takes as long as its windows and pauses; that the file was narrowed meanwhile is seen beside it.
@@ -126,6 +128,14 @@ class DaemonDuties:
                 metrics.record_assessments([assessment])
                 send_measured_event(sent, assessment)
         return f"{len(sites)} schools measured" if measured == asked else f"{asked - measured} of {asked} not measured"
+
+    def prune(self, stop: Event) -> str:
+        """Remove what is too old in the store of measurements, for a bounded time."""
+        place, said = self.find_place(), list[str]()
+        trail, head = open_audit_trail(place.folder, place.operations), find_head_copy(place.operations)
+        kept = find_kept_days(place.operations)
+        found = DailyPruning(trail, head, place.folder / LAB_STORE, lambda: kept, said.append).prune(stop)
+        return "; ".join([*said, *(["more is too old than could be removed today"] if found.left else [])])
 
     def stop_workers(self) -> None:
         """Let no further device begin; those that have begun are brought to their ends."""

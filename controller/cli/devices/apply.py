@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from controller.cli.audit import open_audit_trail
 from controller.cli.conventions.json_documents import DeviceOutcome
+from controller.cli.conventions.traced_command import link_command, remember_command, traced_command
 from controller.cli.devices.observation import ask_schools_again, tell_unconfirmed
 from controller.cli.estates import choose_state_folder, find_user_name, load_operations_of
 from controller.cli.measurement.telemetry_tokens import find_token_file
@@ -32,7 +33,9 @@ from controller.rollout.start import StartedRollout, StartRequest, judge_start, 
 from controller.rollout.waves import INTERRUPTED, FailureLimit, Settings, explain_exceeded, roll_out
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.phases import trace_phase
+from controller.telemetry.traces.rollout_trace import open_trace
+from controller.telemetry.traces.trace_links import TraceOf
 
 
 class ApplyDocument(TypedDict):
@@ -71,6 +74,7 @@ AcceptNoRestore = Annotated[
 ]
 
 
+@traced_command(Writer.CONTROLLER)
 def apply(  # noqa: PLR0913 the command's options
     plan_path: PlanPath,
     *,
@@ -109,10 +113,12 @@ def apply(  # noqa: PLR0913 the command's options
     )
     clock = SystemClock()
     began, now = clock.monotonic(), clock.now()
-    started = judge_start(request, now)
+    with trace_phase("judge start"):
+        started = judge_start(request, now)
     say_start(started, clock.monotonic() - began)
     plan = started.plan
     kept = choose_state_folder(plan.estate, started.operations, state, policies)
+    link_command(kept, [(TraceOf.PLAN, plan.digest()), (TraceOf.PROOF, plan.policy)])
     refuse_without_room(kept, len(plan.devices))
     timeline, trail = name_timeline(kept, plan, now), open_audit_trail(kept, started.operations)
     trail.record(AuditKind.APPLIED, plan=plan.digest(), **started.answers.list_attributes())
@@ -131,6 +137,7 @@ def apply(  # noqa: PLR0913 the command's options
         with open_trace(timeline, token=find_token_file(Writer.CONTROLLER, policies), trail=trail) as trace:
             listeners = [trace, Progress(len(plan.devices))]
             record_start(started, now)
+            remember_command(kept, [(TraceOf.ROLLOUT, school) for school in sorted(plan.touched_schools)])
             with end_like_interrupt():
                 outcomes = roll_out(started.city, plan, started.verified, settings, listeners, started.answers)
     except Exception as error:

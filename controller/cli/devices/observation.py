@@ -26,6 +26,7 @@ from controller.plan.saved_configurations import (
 )
 from controller.plan.select import Selection, select_devices, select_schools_in_service
 from controller.platforms.transport.base import Transport
+from controller.telemetry.traces.phases import trace_phase
 
 _FILES_SHOWN = 3
 """Names of files in one line."""
@@ -129,12 +130,14 @@ def consider_devices(
     city: City, found: Sequence[Observed], taken: Mapping[str, Sequence[str]] | None = None
 ) -> list[ConsideredDevice]:
     """Each device compiled, proved and compared; `taken` names the objects that are taken over, by device."""
-    return [
-        consider_take_over(city, one, taken[one.device.id])
-        if taken and one.device.id in taken
-        else consider_device(city, one)
-        for one in found
-    ]
+    considered = []
+    with trace_phase("compile and prove devices", devices=len(found)):
+        for one in found:
+            name = one.device.id
+            with trace_phase("compile and prove device", detail=True, device=name, school=one.device.school.id):
+                own = (taken or {}).get(name)
+                considered.append(consider_device(city, one) if own is None else consider_take_over(city, one, own))
+    return considered
 
 
 def say_refusals(found: Sequence[ConsideredDevice]) -> None:

@@ -16,6 +16,7 @@ from controller.cli.conventions.json_documents import (
     ObservedDevice,
     UnjudgedDocument,
 )
+from controller.cli.conventions.traced_command import traced_command
 from controller.cli.devices.observation import (
     choose_exit_code,
     consider_devices,
@@ -65,6 +66,8 @@ from controller.plan.provenance.ssh_signatures import find_fingerprint
 from controller.plan.select import select_devices
 from controller.platforms.common.timed_operation import RestoreWay, TellsRestoreWay, is_changeable
 from controller.platforms.registry import load_platform_of
+from controller.telemetry.registry import Writer
+from controller.telemetry.traces.phases import trace_phase
 
 Undo = Annotated[
     str | None,
@@ -91,6 +94,7 @@ class PlanDocument(TypedDict):
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="Where to save the plan.")]
 
 
+@traced_command(Writer.CONTROLLER)
 def plan(  # noqa: PLR0913 the command's options
     *,
     policies: Policies = DEFAULT_POLICIES,
@@ -125,13 +129,16 @@ def plan(  # noqa: PLR0913 the command's options
         raise typer.BadParameter(message)
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
-    if undo is not None:
-        city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
-    else:
-        city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
+    with trace_phase("load policy"):
+        if undo is not None:
+            city = load_kept_policy(undo, operations.state, estate, operations.get_bounds(), choose_day(on))
+        else:
+            city = load_city(policies, on=choose_day(on), estate=estate, bounds=operations.get_bounds())
     devices = select_devices(city, chosen) if configs is not None else list_reachable_devices(city, chosen)
     taken = choose_taken_objects(devices, take_over, undo=undo is not None)
-    found = consider_devices(city, observe_devices(city, devices, configs, encoding=encoding), taken)
+    with trace_phase("read devices", devices=len(devices)):
+        observed = observe_devices(city, devices, configs, encoding=encoding)
+    found = consider_devices(city, observed, taken)
     origin = PlanOrigin(
         find_user_name(),
         "" if undo is not None or output is None else find_commit(policies),
@@ -140,12 +147,14 @@ def plan(  # noqa: PLR0913 the command's options
         operations.rollout.canary,
         find_fingerprint(sign_with) if sign_with is not None else "",
     )
-    document = build_plan(city, found, origin)
+    with trace_phase("build plan"):
+        document = build_plan(city, found, origin)
     tell_unconfirmed(lambda: found if configs is None else (), policies)
     # An empty plan is not saved: it could be applied, and nothing would have been done.
     place = output if list_planned(found) else None
     if place is not None:
-        record_and_save_plan(document, place, sign_with, operations, policies, state)
+        with trace_phase("save plan", devices=len(document.devices), schools=len(document.touched_schools)):
+            record_and_save_plan(document, place, sign_with, operations, policies, state)
     if as_json:
         say_json(
             {

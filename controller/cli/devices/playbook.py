@@ -54,7 +54,7 @@ from controller.rollout.playbooks.playbook import (
 )
 from controller.rollout.playbooks.playbook_settings import build_variables, list_playbooks, read_playbook
 from controller.telemetry.registry import Writer
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 
 
 class PlaybookListDocument(TypedDict):

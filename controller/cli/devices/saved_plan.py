@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from controller.cli.audit import open_audit_trail
+from controller.cli.conventions.traced_command import remember_command
 from controller.cli.estates import choose_state_folder
 from controller.cli.output import print_line
 from controller.errors import TsunaguError
@@ -13,6 +14,7 @@ from controller.plan.document import PlanFile
 from controller.plan.provenance.made_here import record_made_plan
 from controller.plan.provenance.signed_plan import sign_plan, write_signed_plan
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
+from controller.telemetry.traces.trace_links import TraceOf
 
 
 def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who answers for it
@@ -29,10 +31,10 @@ def record_and_save_plan(  # noqa: PLR0913, PLR0917 a plan, its place, and who a
         TsunaguError: the key does not sign, or the place cannot be written to.
     """
     signature = sign_plan(document, key) if key is not None else None
-    record_planned(
-        document, open_audit_trail(choose_state_folder(document.estate, operations, state, policies), operations)
-    )
+    kept = choose_state_folder(document.estate, operations, state, policies)
+    record_planned(document, open_audit_trail(kept, operations))
     save_plan_here(document, output, signature)
+    remember_command(kept, [(TraceOf.PLAN, document.digest()), (TraceOf.PLAN_OF_POLICY, document.policy)])
 
 
 def record_planned(document: PlanFile, trail: AuditTrail) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
+from controller.cli.conventions.refusal_words import translate_problem
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
 from controller.cli.output import Exit, get_words, print_line, print_message, say_json
@@ -108,9 +109,9 @@ def _say_result(path: Path, store: Path, table: ManualTable, result: ImportResul
     if table.problems:
         print_message("measure.manual-left-out", "red", count=_count_left_out(table))
         for problem in table.problems:
-            print_line(f"  {problem}", "red")
+            print_line(f"  {translate_problem(get_words(), problem)}", "red")
     for note in table.notes:
-        print_line(note, "yellow")
+        print_line(get_words().translate("problems", note), "yellow")
     for one in result.corrected:
         print_message("measure.manual-corrects", source=one.source, school=one.school)
     print_message(

@@ -6,12 +6,14 @@ import signal
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from threading import Event, Thread
 from typing import Annotated
 
 import typer
 
-from controller.cli.audit import open_audit_trail
+from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
+from controller.cli.conventions.traced_command import go_on_traced, link_command, traced_command
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import (
@@ -53,11 +55,16 @@ from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
+from controller.operations.operations import Operations
 from controller.resilience.background_measurement import BackgroundMeasurement
+from controller.resilience.daily_pruning import DailyPruning
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
 from controller.resilience.line_monitor import LineMonitor
+from controller.storage.audit.audit_trail import AuditTrail
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import EventKind, Writer
+from controller.telemetry.traces.phases import trace_phase
+from controller.telemetry.traces.trace_links import TraceOf
 
 
 class LineChoice(StrEnum):
@@ -81,6 +88,7 @@ Watched = Annotated[
 Light = Annotated[bool, typer.Option("--light", help="No throughput: latency, loss, DNS and HTTP only.")]
 
 
+@traced_command(Writer.PROBE)
 def measure(  # noqa: PLR0913, PLR0917 the options of a command
     schools: Schools = None,
     wards: Wards = None,
@@ -110,7 +118,8 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     if quick and light:
         message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
         raise typer.BadParameter(message)
-    city = load_estate_city(policies, lab=lab)
+    with trace_phase("load policy"):
+        city = load_estate_city(policies, lab=lab)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
         print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
@@ -118,6 +127,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     sites = list_probe_sites(city, chosen)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)
+    link_command(kept, [(TraceOf.ROLLOUT, site.school.id) for site in sites])
     token, trail = find_token_file(Writer.PROBE, policies), open_audit_trail(kept, operations)
     with (
         explain_absence(),
@@ -125,7 +135,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         open_measurement_store(kept / LAB_STORE, trail=trail, timezone=city.timezone) as store,
     ):
         if watch:
-            watch_lines(city, sites, store, sent, as_json=as_json)
+            watch_lines(city, sites, store, sent, build_pruning(operations, trail, store), as_json=as_json)
             raise typer.Exit(Exit.GOOD)
 
         metrics = AssessmentMetrics(sent, after=store.read_last_number())
@@ -139,7 +149,10 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         found: list[Measurement] = []
         assessments: list[SchoolAssessment] = []
         for site in sites:
-            found += run.measure([site], wanted)
+            with trace_phase("measure school", school=site.school.id) as phase:
+                measured = run.measure([site], wanted)
+                phase.put(measurements=len(measured), failed=sum(not one.measured for one in measured))
+            found += measured
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
             send_measured_event(sent, assessments[-1])
@@ -157,14 +170,27 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     raise typer.Exit(Exit.GOOD if all(one.measured for one in found) else Exit.FAILED)
 
 
-def watch_lines(
-    city: VirtualCity, sites: list[ProbeSite], store: MeasurementStore, sent: Telemetry, *, as_json: bool
+def build_pruning(operations: Operations, trail: AuditTrail, store: MeasurementStore) -> DailyPruning:
+    """Return what removes, once a day, what is too old by the operators' file."""
+    kept = find_kept_days(operations)
+    return DailyPruning(trail, find_head_copy(operations), Path(store.file), lambda: kept, _say_aside)
+
+
+def watch_lines(  # noqa: PLR0913 what a watch is made of
+    city: VirtualCity,
+    sites: list[ProbeSite],
+    store: MeasurementStore,
+    sent: Telemetry,
+    pruning: DailyPruning,
+    *,
+    as_json: bool,
 ) -> None:
-    """Watch until SIGTERM; a Ctrl-C passes through.
+    """Watch until SIGTERM; a Ctrl-C passes through. What is too old is removed beside it, once a day.
 
     Raises:
         TsunaguError: what ended the watch otherwise.
     """
+    go_on_traced()
     stop = Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
 
@@ -207,14 +233,19 @@ def watch_lines(
         slow.line_under_test,
     )
     slow.known_lines = quick
-    thread = Thread(target=slow.run, args=(stop,), name="measuring")
-    thread.start()
+    threads = [
+        Thread(target=slow.run, args=(stop,), name="measuring"),
+        Thread(target=pruning.run, args=(stop,), name="pruning"),
+    ]
+    for thread in threads:
+        thread.start()
     errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
     try:
         quick.run(stop)
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     if slow.failure is not None:
         raise slow.failure
 
@@ -247,6 +278,10 @@ def _wanted(  # noqa: PLR0913 the options of a command
         only_assessed=quick,
         throughput=not light,
     )
+
+
+def _say_aside(line: str) -> None:
+    errors.print(line, style="dim", markup=False)
 
 
 def _progress(one: Measurement) -> str:

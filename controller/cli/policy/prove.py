@@ -12,6 +12,12 @@ import typer
 
 from controller.cli.adoption_levels import build_level_documents, say_adoption_levels
 from controller.cli.conventions.json_documents import ProofDocument
+from controller.cli.conventions.traced_command import (
+    find_state_for_traces,
+    link_command,
+    remember_command,
+    traced_command,
+)
 from controller.cli.devices.observation import list_reachable_devices, observe_given_configurations
 from controller.cli.devices.unjudged import (
     build_unjudged_document,
@@ -63,6 +69,9 @@ from controller.plan.select import Selection, select_devices
 from controller.platforms.registry import is_supported
 from controller.prove.check import Check
 from controller.prove.reachability.unmanaged_paths import UnjudgedPath
+from controller.telemetry.registry import Writer
+from controller.telemetry.traces.phases import trace_phase
+from controller.telemetry.traces.trace_links import TraceOf
 
 Given = Annotated[
     Path | None,
@@ -98,6 +107,7 @@ class Findings:
     asked: Sequence[Observed] = ()
 
 
+@traced_command(Writer.CONTROLLER)
 def prove(  # noqa: PLR0913 the command's options
     *,
     configs: Given = None,
@@ -125,18 +135,25 @@ def prove(  # noqa: PLR0913 the command's options
     speak(lang)
     began = perf_counter()
     chosen = choose_selection(schools, wards, everything=everything)
-    city = load_estate_city(policies, lab=lab, on=choose_day(on))
+    with trace_phase("load policy"):
+        city = load_estate_city(policies, lab=lab, on=choose_day(on))
+    kept = find_state_for_traces(city, policies)
+    link_command(kept, [(TraceOf.PLAN_OF_POLICY, city.digest)])
     if configs is None:
-        found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
+        with trace_phase("prove city"):
+            found = _wanted(city, chosen, ProofCache(None if no_cache else find_cache_folder()))
     else:
-        found = _given(city, chosen, configs, encoding)
+        with trace_phase("prove configurations"):
+            found = _given(city, chosen, configs, encoding)
     seconds = perf_counter() - began
     if as_json:
         say_json(_document(found, seconds))
     else:
         _say(found, seconds, evidence=evidence)
     code = _code(found)
-    if code is not Exit.GOOD:
+    if code is Exit.GOOD:
+        remember_command(kept, [(TraceOf.PROOF, city.digest)])
+    else:
         raise typer.Exit(code)
 
 
@@ -144,7 +161,8 @@ def _wanted(city: City, chosen: Selection, cache: ProofCache) -> Findings:
     devices = select_devices(city, chosen)
     known = [device for device in devices if is_supported(device.platform)]
     found = prove_city(city, known, cache)
-    coming = prove_next_stages(city, {one.school.id: one.school for one in known}.values(), cache)
+    with trace_phase("prove next stages"):
+        coming = prove_next_stages(city, {one.school.id: one.school for one in known}.values(), cache)
     proved = Check(DEVICES, found.filters + found.policies + found.networks, tuple(found.failures))
     ways = Check("paths, isolation of schools, management", found.paths)
     damaged = f", {cache.damaged} entries that are not ours ignored" if cache.damaged else ""
@@ -176,7 +194,10 @@ def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding 
     asked = [one for one in read if one.device.id in up or not isinstance(one.refusal, NoConfiguration)]
     # A platform that is not built is told where a file of it was given.
     given = [one for one in read if (configs / f"{one.device.id}.cfg").exists()]
-    judged = [prove_configuration(city, one) for one in given]
+    judged = []
+    for one in given:
+        with trace_phase("prove configuration", detail=True, device=one.device.id, school=one.device.school.id):
+            judged.append(prove_configuration(city, one))
     seen = [one for one in judged if one.refusal is None]
     differences = tuple(found for one in seen for found in one.differences)
     filters, routes = sum(one.filters for one in seen), sum(one.route_policies for one in seen)
@@ -189,7 +210,8 @@ def _given(city: City, chosen: Selection, configs: Path, encoding: TextEncoding 
     refused = [str(one.refusal) for one in judged if one.refusal is not None and one not in unbuilt]
     held = [one.parsed for one in seen if one.parsed is not None]
     ways = Check(WAY, sum(one.states for one in seen), tuple(found for one in seen for found in one.step_differences))
-    paths = check_paths(city, held, count_by_school((one.device, one.unjudged) for one in seen))
+    with trace_phase("prove paths"):
+        paths = check_paths(city, held, count_by_school((one.device, one.unjudged) for one in seen))
     return Findings(
         [Check(DEVICES, filters + routes + networks, differences), ways, *paths],
         summary,

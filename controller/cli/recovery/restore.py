@@ -37,7 +37,7 @@ from controller.rollout.record_room import refuse_without_room
 from controller.rollout.waves import Settings
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 
 
 class RestoreDocument(TypedDict):

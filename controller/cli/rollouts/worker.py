@@ -40,7 +40,7 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine
 from controller.rollout.work_loop import WorkLoop, refuse_other_estate
 from controller.telemetry.registry import Writer
 from controller.telemetry.timeline import Listener, open_rollout_span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 
 _LONGEST_NAME = 63
 WorkerName = Annotated[

@@ -40,7 +40,7 @@ from controller.rotation.key_rotation import find_due_key, is_key_rotated, prepa
 from controller.storage.audit.audit_trail import AuditKind
 from controller.telemetry.registry import Writer
 from controller.telemetry.timeline import Listener
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 
 
 class RotationDocument(TypedDict):

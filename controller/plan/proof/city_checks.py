@@ -20,6 +20,7 @@ from controller.prove.compliance.admission import prove_radius_rows
 from controller.prove.compliance.firewall import prove_cloud_firewall
 from controller.prove.compliance.guideline import check_guideline
 from controller.prove.reachability.composition import FilterKey, SchoolFilters, prove_intent_paths, prove_school_paths
+from controller.telemetry.traces.phases import trace_phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,12 @@ class ParsedDevice:
 
 def check_city(city: City) -> list[Check]:
     """Return the checks that are about no device and take no time: 802.1X, the cloud's firewall, the guideline."""
-    return [prove_radius_rows(city), prove_cloud_firewall(city), *check_guideline(city)]
+    with trace_phase("prove 802.1X"):
+        admission = prove_radius_rows(city)
+    with trace_phase("prove cloud firewall"):
+        firewall = prove_cloud_firewall(city)
+    with trace_phase("check guideline"):
+        return [admission, firewall, *check_guideline(city)]
 
 
 def check_paths(

@@ -32,6 +32,7 @@ from controller.prove.identity.iap_bindings import CHECK_NAME as CONDITIONS
 from controller.prove.identity.iap_bindings import prove_iap_bindings
 from controller.prove.identity.iap_sessions import prove_iap_sessions
 from controller.prove.identity.synthetic_principals import FACTS
+from controller.telemetry.traces.phases import trace_phase
 
 _SHARES = 4
 """Parts that each process takes one after the other: some devices take longer than others."""
@@ -112,14 +113,17 @@ def prove_city(
         asked = [workers.submit(_prove_conditions, part, parts) for part in range(parts)] if workers else []
         found = _prove_each(city, todo, cache, processes, workers)
         # Meanwhile others work.
-        others = [prove_iap_sessions(city, intent), *check_city(city)]
-        _collect(result, found, cache)
+        with trace_phase("prove sign-in sessions"):
+            sessions = prove_iap_sessions(city, intent)
+        others = [sessions, *check_city(city)]
+        with trace_phase("prove devices", devices=len(todo), known=result.from_cache):
+            _collect(result, found, cache)
         if known is not None:
             check = Check(CONDITIONS, known.filters, evidence=("known from an earlier proof of the same content",))
-        elif asked:
-            (check,) = join_checks([part.result() for part in asked])
         else:
-            check = prove_iap_bindings(city, intent)
+            with trace_phase("prove proxy conditions"):
+                parted = [part.result() for part in asked]
+                check = join_checks(parted)[0] if parted else prove_iap_bindings(city, intent)
     if known is None and check.holds:
         cache.add({key: ProofCoverage(check.examined, 0)})
     cache.save()
@@ -175,12 +179,17 @@ def _prove_each(
     """Yield the proof of each device; other processes begin at once, this one when it is asked."""
     if workers is None:
         keys = CityKeys(city)
-        return (prove_device(city, device, keys, cache) for device in todo)
+        return (_prove_traced(city, device, keys, cache) for device in todo)
     # Devices of one platform together: what they have in common is then thought about in fewer processes.
     ordered = [device.id for device in sorted(todo, key=lambda one: (one.role != FILTERING_ROLE, one.platform))]
     size = max(1, -(-len(ordered) // (_SHARES * processes.cores)))
     shares = [ordered[at : at + size] for at in range(0, len(ordered), size)]
     return chain.from_iterable(workers.map(_prove_share, shares))
+
+
+def _prove_traced(city: City, device: Device, keys: CityKeys, cache: ProofCache) -> DeviceProof:
+    with trace_phase("prove device", detail=True, device=device.id, school=device.school.id):
+        return prove_device(city, device, keys, cache)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from controller.prove.filters.evaluation import ends_explicitly, evaluate_filter
 from controller.prove.filters.transition import TransitionFault, TransitionStage, find_transition_faults
 from controller.prove.reachability.quarantine import find_quarantine_leaks
 from controller.prove.routes.policies import find_routing_differences, find_transition_differences
+from controller.telemetry.traces.phases import trace_phase
 
 CLIENT_PORT = 49152
 """The first port of the dynamic range (RFC 6335): what a client would send from."""
@@ -47,18 +48,22 @@ def check_rendered_device(city: City, intent: DeviceIntent, system: Platform) ->
         TsunaguError: the platform cannot express the wanted state.
     """
     name = intent.device.id
-    try:
-        text = system.render(intent.wanted)
-    except ValueError as error:
-        message = f"{name}: {system.name} cannot express what is wanted: {error}"
-        raise TsunaguError(message) from None
-    parsed = system.parse(text, f"{name} (rendered)").state
-    differences = list(find_filter_differences(intent, parsed))
-    differences += _find_denied_delegated(intent)
-    differences += find_management_cuts(city, intent, parsed)
-    differences += find_route_differences(intent, parsed)
-    differences += find_quarantine_leaks(city, intent.device, parsed)
-    differences += find_wireless_differences(name, intent.networks, parsed)
+    with trace_phase("render", detail=True):
+        try:
+            text = system.render(intent.wanted)
+        except ValueError as error:
+            message = f"{name}: {system.name} cannot express what is wanted: {error}"
+            raise TsunaguError(message) from None
+        parsed = system.parse(text, f"{name} (rendered)").state
+    with trace_phase("prove filters", detail=True, filters=len(intent.intents)):
+        differences = list(find_filter_differences(intent, parsed))
+        differences += _find_denied_delegated(intent)
+        differences += find_management_cuts(city, intent, parsed)
+    with trace_phase("prove routes", detail=True):
+        differences += find_route_differences(intent, parsed)
+    with trace_phase("prove quarantine and wireless", detail=True):
+        differences += find_quarantine_leaks(city, intent.device, parsed)
+        differences += find_wireless_differences(name, intent.networks, parsed)
     if parsed != intent.wanted and not differences:
         differences.append(f"{name}: what {system.name} renders does not parse back to the same state")
     return parsed, differences

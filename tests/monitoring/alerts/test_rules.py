@@ -16,8 +16,8 @@ from controller.lab.faults import fault_injection
 from controller.lab.state import lab_faults
 from controller.lab.state.layout import Layout
 from controller.messages import LANGUAGES, load_catalogue
-from controller.telemetry.otlp import ENDPOINT
 from controller.telemetry.registry import LINE_UP, METRICS
+from controller.telemetry.traces.phases import ENDPOINT
 from monitoring.alerts import rules
 from monitoring.alerts.alert_list import COLLECTOR_JOB, MONITOR_JOB, Alert, list_alerts
 from monitoring.alerts.recordings import list_recordings

@@ -19,6 +19,7 @@ from controller.cloud.go_build import provide_go_program
 from monitoring.alerts.rules import render_rules
 from tests.monitoring.prometheus import free_port, get, process, program, ready, told
 from tests.monitoring.running import POLICIES, TOKENS, Running, monitor, until
+from tests.telemetry.receivers import Received, keeping
 from tools.collector.build import describe_collector
 
 CHAIN = Path(__file__).resolve().parents[3] / "monitoring" / "chain"
@@ -44,6 +45,8 @@ class Chain:
     messages: Queue[dict[str, Any]]
     processes: dict[str, int] = field(default_factory=dict)
     """Process ids of the Collector and of Prometheus."""
+    traces: Received = field(default_factory=Received)
+    """What the store of traces was sent."""
     heard: list[tuple[str, str]] = field(default_factory=list)
     """Alert and status of every message so far."""
 
@@ -96,7 +99,7 @@ class Chain:
             assert answer.status == 200
 
 
-def place(folder: Path, ports: dict[int, int], webhook: str, faster: int) -> None:
+def place(folder: Path, ports: dict[int, int], webhook: str, traces: str, faster: int) -> None:
     """The shipped files, with this test's ports, folders and webhook in them, and shorter times if it is faster."""
     (folder / "rules.yaml").write_text(render_rules(faster), encoding="utf-8")
     changes = {
@@ -104,11 +107,12 @@ def place(folder: Path, ports: dict[int, int], webhook: str, faster: int) -> Non
         "/var/lib/tsunagu-collector": str(folder / "queue"),
         "port: 8888": f"port: {ports[8888]}",
         "../alerts/tsunagu.yaml": "rules.yaml",
+        "http://127.0.0.1:14318": traces,
         **(SHORTER if faster > 1 else {}),
         **{f"127.0.0.1:{shipped}": f"127.0.0.1:{port}" for shipped, port in ports.items()},
     }
     used: set[str] = set()
-    for name in ("collector.yaml", "prometheus.yml", "alertmanager.yml"):
+    for name in ("collector.yaml", "traces.yaml", "prometheus.yml", "alertmanager.yml"):
         text = (CHAIN / name).read_text(encoding="utf-8")
         for before, after in changes.items():
             used |= {before} & {one for one in changes if one in text}
@@ -126,11 +130,13 @@ def running_chain(folder: Path, *, faster: int = FASTER, policies: Path = POLICI
     """The chain, ready; nothing of it is left afterwards."""
     collector = provide_go_program(describe_collector(), print)
     ports = {shipped: free_port() for shipped in SHIPPED_PORTS}
-    with told() as (webhook, messages):
-        place(folder, ports, webhook, faster)
-        chain = Chain(ports, messages)
+    with told() as (webhook, messages), keeping() as traces:
+        place(folder, ports, webhook, traces.url, faster)
+        chain = Chain(ports, messages, traces=traces)
         with (
-            process(folder, str(collector), f"--config={folder}/collector.yaml") as collecting,
+            process(
+                folder, str(collector), f"--config={folder}/collector.yaml", f"--config={folder}/traces.yaml"
+            ) as collecting,
             process(
                 folder,
                 program("prometheus-alertmanager"),

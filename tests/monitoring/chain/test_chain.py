@@ -12,13 +12,17 @@ from threading import Event, Thread
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from controller.cli.conventions.traced_command import describe_end
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.otlp import ENDPOINT, open_telemetry
+from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import FOREIGN, LINE_UP, MONITOR_REFUSED
+from controller.telemetry.traces.command_trace import trace_command
+from controller.telemetry.traces.phases import ENDPOINT, trace_phase
 from monitoring.alerts.recordings import name_kept
 from tests.monitoring.chain.chain import Chain, running_chain
 from tests.monitoring.feed import pairs, point
 from tests.monitoring.running import PROTOBUF, TOKENS, until
+from tests.telemetry.spans import read_spans
 
 SCHOOLS = ("as-e01", "as-e02", "as-e03", "as-e04")
 LINES = ("primary", "backup")
@@ -88,6 +92,15 @@ def test_people_are_told_the_truth_by_the_chain_as_it_is_shipped(
             )
             assert chain.value('up{job="tsunagu-monitor"} == 0') is None
             assert chain.firing() <= {"TsunaguProbeSilent", "TsunaguTelemetryStopped"}
+
+            # Commands' traces reach the store of traces from both senders, and the monitor calls none of them wrong.
+            for command, port, token in (("plan", 4319, "controller"), ("measure", 4318, "probe")):
+                monkeypatch.setenv(ENDPOINT, chain.url(port))
+                with trace_command(command, describe_end, TOKENS / token), trace_phase("load policy"):
+                    pass
+            until(lambda: {one.name for one in read_spans(chain.traces)} >= {"tsunagu plan", "tsunagu measure"}, 30)
+            monkeypatch.setenv(ENDPOINT, chain.url(4318))
+            assert chain.value(f'sum({MONITOR_REFUSED.prometheus}{{reason!="{FOREIGN}"}}) > 0') is None
 
             # Both lines: the school is cut off, and nobody is told of its lines.
             down |= {("as-e02", line) for line in LINES}

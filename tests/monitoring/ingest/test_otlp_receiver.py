@@ -28,7 +28,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from controller.telemetry.naming import OVERFLOW
-from controller.telemetry.otlp import ENDPOINT, open_telemetry
+from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import (
     LINE_UP,
     ROLLOUT_DEVICE_DURATION,
@@ -38,7 +38,8 @@ from controller.telemetry.registry import (
     Writer,
 )
 from controller.telemetry.timeline import Level, open_rollout_span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.phases import COMMAND_SCOPE, ENDPOINT
+from controller.telemetry.traces.rollout_trace import open_trace
 from monitoring.city_state.known_names import list_known_names
 from monitoring.ingest.answers import Status
 from monitoring.ingest.arrival import Arrival
@@ -185,6 +186,14 @@ def a_span() -> ExportTraceServiceRequest:
     span.start_time_unix_nano = span.end_time_unix_nano = int(NOW * 1e9)
     span.attributes.extend(pairs({"tsunagu.level": "step"}))
     return request
+
+
+@pytest.mark.parametrize("writer", [Writer.CONTROLLER, Writer.PROBE])
+def test_spans_of_commands_are_passed_over_and_called_nothing_wrong(writer: Writer) -> None:
+    request = a_span()
+    request.resource_spans[0].scope_spans[0].scope.name = COMMAND_SCOPE
+    found = decode_request("traces", request.SerializeToString(), Arrival(writer, NAMES, time.time()))
+    assert (list(found.spans), found.refused.total(), found.foreign.total()) == ([], 0, 0)
 
 
 VALID = [

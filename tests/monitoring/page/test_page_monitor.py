@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from controller.telemetry.registry import EventKind
 from controller.telemetry.timeline import Level, open_rollout_span
-from controller.telemetry.tracing import open_trace
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.monitoring.feed import Feed, event, metrics, post
 from tests.monitoring.page.conftest import opened
 from tests.monitoring.running import TOKENS, Running, monitor

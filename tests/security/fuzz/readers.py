@@ -12,6 +12,7 @@ _READS = re.compile(r"(parse|load|read|decode|verify|judge|redact|migrate|count|
 _FOREIGN = re.compile(r"\b(str|bytes|Path)\b")
 
 OWN: Mapping[str, str] = {
+    "count_connections": "a machine type of the stack's file, which was checked",
     "count_operators": "of expressions that we compiled",
     "judge_failed_sign_in": "words of the lab's own browser",
     "judge_visit": "words of the lab's own browser",

@@ -48,6 +48,7 @@ from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.hash_chain import read_body
 from controller.storage.audit.segment_files import read_tail
+from controller.telemetry.traces.trace_links import parse_trace_marks
 from monitoring.city_state.known_names import KnownNames
 from stacks.settings.outputs import parse_controller_outputs
 from stacks.settings.read_configuration import parse_stack_configuration
@@ -66,6 +67,8 @@ ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "platforms"
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 MOMENT = NOON.timestamp()
+
+TRACES = b'{"plan": {"d1": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, "rollout": {}}'
 
 
 @dataclass(frozen=True)
@@ -252,6 +255,7 @@ def _list_documents(stage: Stage) -> list[Target]:
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),
                lambda data: parse_plan(data, Path("plan.json")), ("parse_plan", "load_plan", "read_plan")),
+        Target("links of traces", (TRACES,), parse_trace_marks, ("parse_trace_marks", "read_trace_marks")),
         Target("states of a plan", (state,), lambda data: parse_state(_decode(data).splitlines()), ("parse_state",),
                (ValueError,)),
         Target("keys of tasks", (b"c3NoLWVkMjU1MTk=",), lambda data: decode_key(data.decode("utf-8", "replace")),

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller.offline_google.models.rules import dns, identity, load_balancers, networks, run, services, sql, stores
+from controller.offline_google.models.rules import (
+    alerts,
+    dashboards,
+    dns,
+    identity,
+    load_balancers,
+    networks,
+    run,
+    services,
+    sql,
+    stores,
+)
 from controller.offline_google.models.rules.rule import Rule
 
 RULES: Mapping[str, Rule] = {
     "access-level": identity.LEVEL,
+    "alert-conditions": alerts.CONDITIONS,
+    "alert-documentation": alerts.DOCUMENTATION,
     "allocated-range": networks.GLOBAL_ADDRESS,
     "api-name": services.API,
     "audit-log-types": services.AUDIT_CONFIGURATION,
@@ -22,6 +35,7 @@ RULES: Mapping[str, Rule] = {
     "container-ports": run.PORTS,
     "container-variables": run.VARIABLES,
     "custom-headers": load_balancers.CUSTOM_HEADERS,
+    "dashboard": dashboards.DASHBOARD,
     "database-backups": sql.INSTANCE_BACKUPS,
     "database-connectivity": sql.INSTANCE_ADDRESSES,
     "database-flags": sql.DATABASE_FLAGS,
@@ -42,6 +56,7 @@ RULES: Mapping[str, Rule] = {
     "labels": services.RESOURCE_LABELS,
     "member-form": identity.MEMBER_FORM,
     "nat-addresses": networks.NAT_ADDRESSES,
+    "notification-channel": alerts.CHANNEL,
     "outlier-detection": load_balancers.OUTLIERS,
     "port-range": load_balancers.PORT_RANGE,
     "proxy-settings": identity.PROXY_SETTINGS,
@@ -64,4 +79,5 @@ RULES: Mapping[str, Rule] = {
     "tls-profile": load_balancers.TLS,
     "turbo-replication": stores.TURBO_REPLICATION,
     "url-map": load_balancers.URL_MAP,
+    "user-labels": alerts.USER_LABELS,
 }

@@ -7,7 +7,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from controller.telemetry.timeline import Level, Listener, Span, open_rollout_span
-from controller.telemetry.tracing import ENDPOINTS, open_trace
+from controller.telemetry.traces.phases import ENDPOINT
+from controller.telemetry.traces.rollout_trace import open_trace
 from tests.telemetry.receivers import keeping
 
 
@@ -60,7 +61,7 @@ def test_a_listener_that_breaks_does_not_break_what_it_listens_to(caplog: pytest
 def test_without_an_endpoint_every_span_is_a_line_at_its_start_and_its_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ENDPOINTS:
+    for name in (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "folder" / "timeline.jsonl"
     with open_trace(path) as listener:
@@ -85,7 +86,7 @@ def test_with_an_endpoint_the_trace_goes_there_and_into_the_timeline(
 ) -> None:
     path = tmp_path / "timeline.jsonl"
     with keeping() as received:
-        monkeypatch.setenv(ENDPOINTS[1], received.url)
+        monkeypatch.setenv(ENDPOINT, received.url)
         with open_trace(path) as listener:
             a_rollout(listener)
     spans = {}
@@ -104,7 +105,7 @@ def test_with_an_endpoint_the_trace_goes_there_and_into_the_timeline(
 
 
 def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ENDPOINTS:
+    for name in (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     with open_trace(tmp_path / "t.jsonl") as listener, open_rollout_span("r", [listener]):
@@ -115,7 +116,7 @@ def test_a_run_continues_the_trace_of_whoever_started_it(tmp_path: Path, monkeyp
 
 
 def test_a_damaged_traceparent_is_no_reason_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ENDPOINTS:
+    for name in (ENDPOINT, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TRACEPARENT", "nonsense")
     with open_trace(tmp_path / "t.jsonl") as listener, open_rollout_span("r", [listener]):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +10,19 @@ from pathlib import Path
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from controller.storage.audit.audit_trail import AuditTrail, Timeline
 from controller.telemetry.heartbeat import HEARTBEAT_SECONDS, keep_beating
-from controller.telemetry.otlp import Telemetry, list_configured_signals, open_telemetry
+from controller.telemetry.otlp import Telemetry, build_resource, open_telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, Listener, Span
+from controller.telemetry.traces.command_trace import find_parent_context
 
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_ALL = SpanLimits(*[SpanLimits.UNSET] * 8)
 
 
 class JsonLines(SpanProcessor):
@@ -68,7 +67,7 @@ class TraceListener:
     def started(self, span: Span) -> None:
         """Start the twin of a span below the twin of its parent."""
         parent = self._open.get(span.parent) if span.parent else None
-        context = trace.set_span_in_context(parent) if parent else _caller()
+        context = trace.set_span_in_context(parent) if parent else find_parent_context()
         attributes = {f"tsunagu.{name}": value for name, value in span.attributes.items()}
         attributes["tsunagu.level"] = span.level
         if self._sent is not None and span.level is Level.ROLLOUT:
@@ -103,9 +102,12 @@ class TraceListener:
             self._sent.record(ROLLOUT_DEVICE_DURATION, span.seconds, outcome=span.outcome)
 
 
-def _caller() -> Context:
-    """The span that started this command, where `TRACEPARENT` names one (W3C Trace Context); else none."""
-    return TraceContextTextMapPropagator().extract({"traceparent": os.environ.get("TRACEPARENT", "")}, Context())
+class _AuditedProvider(TracerProvider):
+    """Makes the spans of a timeline. They are evidence: no variable of OpenTelemetry's leaves one out, or cuts it."""
+
+    def __init__(self, resource: Resource) -> None:
+        super().__init__(ALWAYS_ON, resource, shutdown_on_exit=False, span_limits=_ALL)
+        self._disabled = False
 
 
 @contextmanager
@@ -119,19 +121,14 @@ def open_trace(path: Path, *, token: Path | None = None, trail: AuditTrail | Non
     """
     audited = trail if trail is not None else AuditTrail(path.parent)
     with audited.open_timeline(path) as timeline, open_telemetry(token=token) as sent:
-        lines = JsonLines(timeline)
-        if "traces" in list_configured_signals() and sent.tracer is not None:
-            sent.add_span_processor(lines)
-            listener = TraceListener(sent.tracer, sent)
-            with keep_beating(listener.beat, "telemetry"):
-                yield listener
-            return
-        provider = TracerProvider(resource=Resource.create({"service.name": "tsunagu"}), shutdown_on_exit=False)
-        provider.add_span_processor(lines)
-        try:
+        if sent.send_spans is None:
+            provider = _AuditedProvider(Resource({"service.name": "tsunagu"}))
+            provider.add_span_processor(JsonLines(timeline))
             yield TraceListener(provider.get_tracer("tsunagu"), sent)
-        finally:
-            try:
-                provider.shutdown()
-            except Exception as error:  # noqa: BLE001 what cannot be sent must not hide what was done
-                logging.getLogger("tsunagu").warning("the trace could not be closed: %s", error)
+            return
+        provider = _AuditedProvider(build_resource("tsunagu", token.name if token is not None else ""))
+        provider.add_span_processor(JsonLines(timeline))
+        provider.add_span_processor(sent.send_spans)
+        listener = TraceListener(provider.get_tracer("tsunagu"), sent)
+        with keep_beating(listener.beat, "telemetry"):
+            yield listener

@@ -1,0 +1,1 @@
+"""Traces: of a command with its phases, of a rollout, and the links between them."""

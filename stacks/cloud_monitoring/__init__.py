@@ -1,0 +1,1 @@
+"""What Cloud Monitoring watches of a stack: alert policies, whom they tell, and dashboards, from one registry."""
