@@ -25,17 +25,16 @@ class PageLook:
         self.city, self.other, self.day, self.probes = city, other, day, probes
         self.zone = probes.city.timezone
         self.begins = day.list_beginnings()
-        self.heard_at = day.begins.timestamp()
-        """When anything was sent last."""
+        self.now = self.heard_at = day.begins.timestamp()
+        """What time it is, and when anything was sent last."""
 
     def set_clock(self, now: float) -> None:
-        """What time the reader has."""
-        for visit in (self.city, self.other):
-            visit.page.clock.set_fixed_time(now)
+        """What time the reader has: the monitor's, for an open page tells the two apart only when it fetches."""
+        self.city.page.clock.set_fixed_time(now)
 
     def look(self, step: Step, now: float, *, is_monitored: bool) -> None:
         """Hold the page to the script; what is not so is an assertion's error."""
-        self.set_clock(now)
+        self.now = now
         page = self.city.page
         connection = "live" if is_monitored else "lost"
         expect(page.locator("html")).to_have_attribute("data-connection", connection, timeout=PATIENCE_MS)
@@ -95,15 +94,19 @@ class PageLook:
         assert page.title().startswith(f"✕{len(dead)} ") is bool(dead), page.title()
 
     def _look_at_school(self, school: str) -> None:
-        page = self.other.open(f"/schools/{school}?lang=en")
+        page = self._open_other(f"/schools/{school}?lang=en")
         for line in ("primary", "backup"):
             is_down = (school, line) in self.probes.down
             is_old = school in self.probes.silent
             word = "down" if is_down else "stale" if is_old else "up"
             expect(page.locator(f"[data-line={line}] .strand-state")).to_have_text(WORDS[f"page.line-{word}"])
 
+    def _open_other(self, path: str) -> Page:
+        self.other.page.clock.set_fixed_time(self.now)
+        return self.other.open(path)
+
     def _look_at_rollout(self, wanted: str) -> None:
-        page = self.other.open("/rollout?lang=en")
+        page = self._open_other("/rollout?lang=en")
         facts = page.locator("#rollout-facts")
         expect(facts).to_contain_text("lost since" if wanted == "lost" else "ended" if wanted == "ended" else "running")
         expect(page.locator("main")).to_contain_text(WHY)

@@ -100,6 +100,7 @@ class Play:
         first, seconds = stage.clock.now, self.cast.day.tick_seconds
         for tick in range(step.minutes * 60 // seconds):
             stage.clock.move_to(first + tick * seconds)
+            stage.look.set_clock(stage.clock.now)
             if stage.monitor is None:
                 self.scrapes.add(None)
                 continue
