@@ -67,13 +67,15 @@ soak: setup
 	@$(PYTHON) -m tests.security.fuzz.switch_oracle --seed $(SEED) --texts 100000
 	@$(PYTHON) -m tests.security.monitor_flood --seconds 60 --rate 200 --seed $(SEED)
 	@$(PYTHON) -m tests.playbooks.lab_run --write
+	@$(PYTHON) -m tests.benchmarks.probe_on_arm64 || [ $$? = 77 ]
 	@$(MAKE) soak-cloud SEED=$(SEED)
 
 MINUTES ?= 240
 GENERATED ?= 50
 soak-cloud: SEED ?= $(shell date +%Y%m%d)
 soak-cloud: engine
-	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write
+	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write \
+		$(if $(KEEP),--keep $(KEEP))
 
 PICTURES ?= build/outage-day
 soak-outage: SEED ?= $(shell date +%Y%m%d)

@@ -43,6 +43,7 @@ class SchoolKind:
     id: str
     letter: str
     name: str
+    english: str
     pupils: int
     smallest: int
     usual: int
@@ -80,13 +81,18 @@ class School:
         """A name that no real school has: 仮 means provisional."""
         return f"仮・{self.ward.name}第{write_kanji(self.place)}{self.kind.name}"
 
+    @property
+    def english(self) -> str:
+        """The same in English, such as `Provisional Asao No. 1 Elementary School`."""
+        return f"Provisional {self.ward.id.capitalize()} No. {self.place} {self.kind.english} School"
+
 
 # Totals of pupils by kind: published for 2017 [V]. Sizes and their spread: invented.
 KINDS = (
-    SchoolKind("elementary", "e", "小学校", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
-    SchoolKind("junior-high", "j", "中学校", 29_265, 180, 410, 1_100, ()),
-    SchoolKind("high", "h", "高等学校", 4_662, 500, 850, 1_100, (1_400,)),
-    SchoolKind("special-needs", "s", "支援学校", 591, 50, 200, 350, (60, 120, 180)),
+    SchoolKind("elementary", "e", "小学校", "Elementary", 72_951, 250, 440, 1_200, (280, 560, 770, 1_050)),
+    SchoolKind("junior-high", "j", "中学校", "Junior High", 29_265, 180, 410, 1_100, ()),
+    SchoolKind("high", "h", "高等学校", "High", 4_662, 500, 850, 1_100, (1_400,)),
+    SchoolKind("special-needs", "s", "支援学校", "Special-Needs", 591, 50, 200, 350, (60, 120, 180)),
 )
 
 # Sums 115, 52, 5, 4: published [V]. The share of each ward: roughly by the wards' real sizes, otherwise invented.
@@ -215,6 +221,7 @@ def _entry(school: School) -> str:
     lines:
       primary: {{kind: {school.primary.kind}, mbps: {school.primary.mbps}{_egress(school, school.primary)}}}
       backup: {{kind: {school.backup.kind}, mbps: {school.backup.mbps}{_egress(school, school.backup)}}}
+    english: {school.english}
 """
 
 

@@ -23,6 +23,7 @@ need ping iputils-ping
 need vtysh frr
 need iperf3 iperf3
 need hostapd hostapd
+need snmpd snmpd
 need chromium chromium
 need promtool prometheus
 need shellcheck shellcheck

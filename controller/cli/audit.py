@@ -13,6 +13,7 @@ import typer
 from controller.cli.options import DEFAULT_POLICIES, SCRATCH, Json, Policies, State
 from controller.cli.output import Exit, errors, print_line, say_json
 from controller.errors import AuditRefused, StoreRefused, TsunaguError
+from controller.measure.manual.manual_chain import collect_manual_seals, find_broken_record
 from controller.measure.measurement_chain import collect_trail_marks, find_broken_measurement
 from controller.measure.measurement_retention import KeptDays, prune_measurements
 from controller.measure.measurement_tables import MEASUREMENT_STORE
@@ -196,7 +197,8 @@ def find_kept_days(operations: Operations, keep_days: int | None = None) -> Kept
 
 def _list_stores(report: AuditReport) -> list[str]:
     """The stores of measurements that the trail names."""
-    return sorted({str(entry.get("file")) for entry in report.list_kind(AuditKind.MEASUREMENTS)})
+    kinds = (AuditKind.MEASUREMENTS, AuditKind.MANUAL_MEASUREMENTS)
+    return sorted({str(entry.get("file")) for kind in kinds for entry in report.list_kind(kind)})
 
 
 def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
@@ -207,6 +209,7 @@ def _find_fault_in_stores(trail: AuditTrail, report: AuditReport) -> str | None:
         try:
             with closing(open_store(path, MEASUREMENT_STORE)) as connection:
                 fault = find_broken_measurement(connection, collect_trail_marks(report.entries, name))
+                fault = fault or find_broken_record(connection, collect_manual_seals(report.entries, name))
         except StoreRefused as refused:
             return str(refused)
         if fault is not None:

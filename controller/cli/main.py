@@ -70,6 +70,9 @@ BELOW = {
     ("measure", "schedule"): CommandEntry(
         "List a day's planned tests of throughput, and why there is none.", "measurement.schedule:list_schedule"
     ),
+    ("measure", "uplinks"): CommandEntry(
+        "Read what schools' uplinks carry, by their devices' counters.", "measurement.uplinks:read_school_uplinks"
+    ),
     ("measure", "import"): CommandEntry(
         "Take in what people measured by hand (簡易帯域測定).", "measurement.import_measurements:import_measurements"
     ),
@@ -164,7 +167,18 @@ def main() -> None:
         code = refusal.exit_code
         if code == Exit.INTERRUPTED:
             _leave_threads(code)
+    _tell_end(command, words, code)
     sys.exit(int(code))
+
+
+def _tell_end(command: Sequence[str], words: Sequence[str], code: int) -> None:
+    """Tell the monitor of a task that ended; most runs have none, and read nothing of telemetry for it."""
+    if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
+        from controller.cli.task_telemetry import find_task, send_task_end  # noqa: PLC0415 see above
+
+        task = find_task(command, words)
+        if task is not None:
+            send_task_end(task, code)
 
 
 class Refusal(NamedTuple):

@@ -136,7 +136,7 @@ def prune_measurements(  # noqa: PLR0913, PLR0917 a store, what its trail says, 
 def _refuse_broken_part(connection: sqlite3.Connection, marks: TrailMarks, path: Path) -> None:
     """Refuse to remove what is not what was written: it would be gone, and nobody could look at it any more."""
     [(first,)] = connection.execute("SELECT COALESCE(MIN(id), 0) FROM measurement").fetchall()
-    fault = find_broken_measurement(connection, marks, first + AT_ONCE)
+    fault = find_broken_measurement(connection, marks, first + _count_next(connection, first, AT_ONCE) - 1)
     if fault is not None:
         message = f"{path}: {fault}, so nothing is removed; ask 'tsunagu audit verify'"
         raise TsunaguError(message)
@@ -173,7 +173,7 @@ def remove_expired_measurements(
     roll_up_measurements(connection)
     with _write(connection):
         [(oldest,)] = connection.execute("SELECT COALESCE(MIN(id), 1) FROM measurement").fetchall()
-        last = _find_last_before(connection, _text(before), oldest, most)
+        last = _find_last_before(connection, _text(before), oldest, _count_next(connection, oldest, most))
         [(first_output,)] = connection.execute("SELECT MIN(id) FROM output").fetchall()
         if first_output is not None:  # what a program said goes before its row, and is recorded by itself
             last = min(last, first_output - 1)
@@ -206,6 +206,13 @@ def remove_expired_figures(connection: sqlite3.Connection, now: datetime, kept: 
         gone = connection.execute(f"DELETE FROM {HOURS} WHERE span < ?", (hours,)).rowcount  # noqa: S608 ours
         gone += connection.execute(f"DELETE FROM {DAYS} WHERE span < ?", (days,)).rowcount  # noqa: S608 ours
     return gone
+
+
+def _count_next(connection: sqlite3.Connection, first: int, most: int) -> int:
+    """How many rows from one on are the next part: the rows under one seal of an older release go together."""
+    query = "SELECT COALESCE(MIN(last), 0) FROM seal WHERE last >= ?"
+    [(sealed,)] = connection.execute(query, (first,)).fetchall()
+    return max(most, int(sealed) - first + 1)
 
 
 def _find_last_before(connection: sqlite3.Connection, moment: str, first: int, most: int) -> int:

@@ -3,7 +3,8 @@
 `measurement` holds the rows, chained by `seal`; `output` what the programs said, `carried` the newest row of a path
 whose part retention removed, `measured_path` every path and kind, so that the index alone finds the newest of each.
 `hour_figures` and `day_figures` are the roll-ups; `rolled_up` is the last row that is in them. What people measured by
-hand stands in `manual_measurement`, and nowhere else; `missed_slot` has the planned tests that nobody made.
+hand stands in `manual_measurement`, and nowhere else, chained by `manual_seal`. `missed_slot` has the planned tests
+that nobody made.
 """
 
 from __future__ import annotations
@@ -180,6 +181,22 @@ BEGIN
   SELECT RAISE(ABORT, 'a missed slot never changes');
 END;
 """
+_MANUAL_SEALS = """
+CREATE TABLE manual_seal (last INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
+CREATE TRIGGER manual_seal_never_changes BEFORE UPDATE ON manual_seal
+BEGIN
+  SELECT RAISE(ABORT, 'a seal never changes');
+END;
+CREATE TRIGGER manual_seal_is_new BEFORE INSERT ON manual_seal
+WHEN NEW.last <= (SELECT COALESCE(MAX(last), 0) FROM manual_seal)
+BEGIN
+  SELECT RAISE(ABORT, 'a seal is only added');
+END;
+CREATE TRIGGER manual_seal_stays BEFORE DELETE ON manual_seal
+BEGIN
+  SELECT RAISE(ABORT, 'a seal stays');
+END;
+"""
 MEASUREMENT_STORE = StoreFormat(
     name="store of measurements",
     application_id=0x54534E6D,  # "TSNm"
@@ -199,6 +216,7 @@ UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
         _LATEST_AND_ROLLUPS,
         _MANUAL_MEASUREMENTS,
         _MISSED_SLOTS,
+        _MANUAL_SEALS,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),

@@ -171,6 +171,13 @@ class ThroughputTarget(StrictModel):
     port: Port
 
 
+class EndpointTarget(StrictModel):
+    """A measuring endpoint over HTTPS; `host` is the name in its certificate; left out, it is the target's address."""
+
+    port: Port = 443
+    host: HostName | None = None
+
+
 class NameTarget(StrictModel):
     """A name server, and the name that it is asked for."""
 
@@ -191,6 +198,7 @@ class Targets(StrictModel):
     """What answers at each region's own address on a line."""
 
     throughput: ThroughputTarget
+    https: EndpointTarget = EndpointTarget()
     dns: NameTarget
     proxy: PageTarget
 
@@ -201,6 +209,21 @@ class Intervals(StrictModel):
     light: float = Field(ge=0.2, le=3600)
     answers: float = Field(ge=1, le=3600)
     throughput: float = Field(ge=10, le=86400)
+
+
+class HttpsChoice(StrictModel):
+    """Where probes test throughput over HTTPS, because iperf3 does not get through: at schools, and to regions."""
+
+    schools: tuple[Identifier, ...] = ()
+    regions: tuple[Identifier, ...] = ()
+
+    def covers(self, school: str, region: str) -> bool:
+        """Tell if the way from a school to a region is tested over HTTPS.
+
+        >>> HttpsChoice(schools=("as-e04",)).covers("as-e04", "tokyo")
+        True
+        """
+        return school in self.schools or region in self.regions
 
 
 class Flapping(StrictModel):
@@ -266,6 +289,7 @@ class MeasurementFile(StrictModel):
     method: Method
     judged: AssessedDownload
     targets: Targets
+    https_throughput: HttpsChoice = HttpsChoice()
     intervals: Intervals
     down_after: int = Field(ge=1, le=20)
     slow_from: float = Field(default=500.0, gt=0, le=10_000)

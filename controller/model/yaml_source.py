@@ -36,7 +36,10 @@ ORIGIN = "origin"
 FORMAT = "format"
 """The field that says which format a file is written in."""
 SECRET_FIELDS = frozenset(
-    {"password", "key", "next-key", "previous-key", "read-key", "enable", "tokens", "token", "secret"}
+    {
+        *("password", "key", "next-key", "previous-key", "read-key", "enable", "tokens", "token", "secret"),
+        *("authentication", "privacy"),
+    }
 )
 """Fields that may only name a secret; who wrote the secret itself there shall not see it on the screen."""
 _TEXT = "tag:yaml.org,2002:str"

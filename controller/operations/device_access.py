@@ -50,6 +50,7 @@ _RELEASE = re.compile(r"(?<=[A-Za-z])[0-9.]+$")
 """Of a program's name: `python3.11`, `lua5.4`."""
 _PATH_START = re.compile(r"(?:(?<![A-Za-z0-9._/~])|(?<=^-[A-Za-z]))(?=~?/)")
 """Where a path begins, at the start of a word or behind a sign or an option: `/x`, `~/x`, `--file=/x`, `-f/x`."""
+_SNMP_PORT = 161
 _PATH_END = re.compile(r"[\s,:;'\"]")
 
 
@@ -132,6 +133,20 @@ class DeviceLogin(StrictModel):
     password: CredentialSource
 
 
+class SnmpAccess(StrictModel):
+    """A user of SNMPv3 that proves who he is and encrypts; nothing less is asked. Both passphrases by reference.
+
+    `hash` and `cipher` are what the devices have; `sha1` is for old ones. A passphrase has at least 8 characters.
+    """
+
+    user: UserName
+    authentication: CredentialSource
+    privacy: CredentialSource
+    hash: Literal["sha256", "sha512", "sha1"] = "sha256"
+    cipher: Literal["aes128", "aes256"] = "aes128"
+    port: int = Field(default=_SNMP_PORT, ge=1, le=65535)
+
+
 class DeviceAccess(StrictModel):
     """How the controller reaches devices over SSH. Exactly one of `key` and `password` changes devices.
 
@@ -140,7 +155,7 @@ class DeviceAccess(StrictModel):
     `legacy_algorithms` names old SSH algorithms that these devices need. `namespace` is a Linux network namespace (a
     management VRF) that connections are opened in. `next` is the login that devices are given beside this one, and
     `previous` the one that is taken from them (`tsunagu rotate`): both by password, and of another user. Of an access
-    with a key these are `next_key` and `previous_key`, of the same user.
+    with a key these are `next_key` and `previous_key`, of the same user. `snmp` is who reads their counters.
     """
 
     user: UserName
@@ -157,6 +172,7 @@ class DeviceAccess(StrictModel):
     previous: DeviceLogin | None = None
     next_key: CredentialSource | None = None
     previous_key: CredentialSource | None = None
+    snmp: SnmpAccess | None = None
 
     @model_validator(mode="after")
     def _one_key_rotation(self) -> Self:
@@ -221,6 +237,7 @@ class DeviceAccess(StrictModel):
         yield self.known_hosts
         others = [one.password for one in (self.next, self.previous) if one is not None]
         others += [one for one in (self.next_key, self.previous_key) if one is not None]
+        others += [self.snmp.authentication, self.snmp.privacy] if self.snmp is not None else []
         for source in (self.key, self.password, self.read_key, self.enable, *others):
             if source is not None:
                 yield from source.list_paths()

@@ -1,4 +1,4 @@
-"""`tsunagu-probe.pyz`: run and check, for people; measure and fetch, for the supervisor."""
+"""`tsunagu-probe.pyz`: run and check, for people; measure and fetch, for the supervisor; serve, for a region."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ _GOOD, _FAILED = 0, 1
 
 def main(words: list[str]) -> int:
     """Do one of the verbs; 0 when it went well."""
+    return _serve(words[1:]) if words[:1] == ["serve"] else _do_work(words)
+
+
+def _do_work(words: list[str]) -> int:
+    """What a school's probe does."""
     parser = argparse.ArgumentParser(prog="tsunagu-probe", description="The probe that stands at a school.")
     parser.add_argument("--version", action="version", version=VERSION)
     parser.add_argument(
-        "verb", choices=("run", "check", "measure", "fetch"), help="run: for ever; check: once, and say"
+        "verb",
+        choices=("run", "check", "measure", "fetch"),
+        help="run: for ever; check: once, and say; (serve, first of all words: a region's measuring endpoint)",
     )
     parser.add_argument("--config", type=Path, required=True, help="the file that 'tsunagu probe enrol' wrote")
     parser.add_argument("--state", type=Path, required=True, help="folder for what is kept")
@@ -76,6 +83,18 @@ def open_stop() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     return reading
+
+
+def _serve(words: list[str]) -> int:
+    """Be the measuring endpoint of a region; it has no configuration and keeps nothing."""
+    from controller.probe_agent.endpoint.serve_command import serve_throughput  # noqa: PLC0415 no probe at a school needs it
+
+    try:
+        serve_throughput(words, open_stop())
+    except ProbeProblem as problem:
+        tell(str(problem))
+        return _FAILED
+    return _GOOD
 
 
 def _supervise(configuration: Configuration, path: Path, state: Path) -> int:

@@ -18,6 +18,7 @@ from controller.probe_agent.problems import ProbeProblem
 
 Kind = TypeVar("Kind")
 FORMAT = 1
+METHODS = ("iperf3", "https")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _MOST_BYTES = 1024 * 1024
 _MOST_PATHS = 256
@@ -32,13 +33,17 @@ _REPEAT = "make it anew with 'tsunagu probe enrol'"
 
 @dataclass(frozen=True, slots=True)
 class ProbedPath:
-    """A line to a region over a family. `interface` is what it leaves by; empty where the routes decide."""
+    """A line to a region over a family. `interface` is what it leaves by; empty where the routes decide.
+
+    `throughput` is how that is tested: `iperf3`, or `https` where nothing but that gets through.
+    """
 
     line: str
     region: str
     family: str
     target: str
     interface: str = ""
+    throughput: str = "iperf3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +63,16 @@ class LightTests:
 
 @dataclass(frozen=True, slots=True)
 class ThroughputTests:
-    """iperf3, one test after the other; every 0 seconds is never."""
+    """One test after the other; every 0 seconds is never.
+
+    `port` is the iperf3 servers', `https_port` that of the measuring endpoints; `https_host` is the name in their
+    certificate (empty: the address itself).
+    """
 
     every_seconds: float = 0.0
     port: int = 5201
+    https_port: int = 443
+    https_host: str = ""
     seconds: int = 2
     streams: int = 4
     connect_within: float = 2.0
@@ -106,6 +117,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "dns_port": (0, 65_535),
     "page_port": (0, 65_535),
     "port": (1, 65_535),
+    "https_port": (1, 65_535),
     "seconds": (1, 60),
     "streams": (1, 16),
     "connect_within": (0.1, 30),
@@ -200,8 +212,26 @@ def _read_field(where: str, name: str, value: object, kind: str) -> object:
 
 
 def _check_addresses(found: Configuration) -> None:
+    _check_monitor(found.monitor)
+    for number, path in enumerate(found.paths):
+        _check_target(number, path)
+    if found.light.every_seconds < 1:
+        _refuse("light.every_seconds", "at least 1")
+    if not 0 < len(found.school) <= _LONGEST_NAME or not found.token.isascii() or " " in found.token or not found.token:
+        _refuse("school and token", "what 'tsunagu probe enrol' wrote")
+    if found.throughput.https_host and not _is_name(found.throughput.https_host):
+        _refuse("throughput.https_host", "a name such as speed.example.jp")
+    if found.light.dns_port and not _is_name(found.light.dns_name):
+        _refuse("light.dns_name", "a name such as www.example.jp")
+    if found.ca and not _are_certificates(found.ca):
+        _refuse("ca", "certificates in PEM (-----BEGIN CERTIFICATE-----)")
+    if found.updates.source:
+        _check_updates(found.updates)
+
+
+def _check_monitor(address: str) -> None:
     try:
-        monitor = urlsplit(found.monitor)
+        monitor = urlsplit(address)
         known = monitor.scheme in ("http", "https") and bool(monitor.hostname) and monitor.port != 0
     except ValueError:
         known = False
@@ -209,18 +239,6 @@ def _check_addresses(found: Configuration) -> None:
         _refuse("monitor", "an address such as https://monitor.example.jp")
     if monitor.scheme == "http" and monitor.hostname not in LOOPBACK:
         _refuse("monitor", "an https address: only on this machine the token goes without TLS")
-    for number, path in enumerate(found.paths):
-        _check_target(number, path)
-    if found.light.every_seconds < 1:
-        _refuse("light.every_seconds", "at least 1")
-    if not 0 < len(found.school) <= _LONGEST_NAME or not found.token.isascii() or " " in found.token or not found.token:
-        _refuse("school and token", "what 'tsunagu probe enrol' wrote")
-    if found.light.dns_port and not _is_name(found.light.dns_name):
-        _refuse("light.dns_name", "a name such as www.example.jp")
-    if found.ca and not _are_certificates(found.ca):
-        _refuse("ca", "certificates in PEM (-----BEGIN CERTIFICATE-----)")
-    if found.updates.source:
-        _check_updates(found.updates)
 
 
 def _check_updates(updates: Updates) -> None:
@@ -268,6 +286,8 @@ def _check_target(number: int, path: ProbedPath) -> None:
         _refuse(f"paths[{number}].target", "an IP address")
     if family != path.family:
         _refuse(f"paths[{number}].family", f"{family}, as its target")
+    if path.throughput not in METHODS:
+        _refuse(f"paths[{number}].throughput", f"one of {', '.join(METHODS)}")
 
 
 def _refuse(where: str, expected: str) -> NoReturn:

@@ -193,6 +193,10 @@ def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
     try:
         with closing(_connect_read_only(path)) as connection:
             return _identify(connection, path, store, size)
+    except UnicodeDecodeError:
+        # SQLite quotes what is damaged in its error, and that need not be text.
+        problem = f"is damaged ({size} bytes, and its schema is no text)"
+        _refuse(path, problem, f"restore it from a backup; {store.advice}", ours=_is_own(path, store))
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:

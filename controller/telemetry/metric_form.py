@@ -53,7 +53,9 @@ class Metric:
     """One metric. `fresh` is for how many seconds a value may stand for the present; then it is history.
 
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
-    `writers` may send it; the others' values are refused. `moment`: its values are times themselves.
+    `periods`: whether it keeps from when to when the value was 1, and 0, which is exact where a mean is not.
+    `writers` may send it; the others' values are refused. `moment`: its values are times themselves,
+    whose age is of interest: an old one is not stale but news.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Metric:
     fresh: int
     boundaries: tuple[float, ...] = ()
     history: bool = False
+    periods: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
 

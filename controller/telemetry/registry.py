@@ -11,47 +11,31 @@ work. Ours are gauges of a probe, so they may not have these names; they have th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
 
+# fmt: off
+# isort: off
+from controller.telemetry.event_kinds import EVENT_WRITERS, EventKind
+from controller.telemetry.metric_attributes import (
+    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, RESULT, SCHOOL, SENDER,
+    SIGNAL, TASK, UPLINK,
+)
 from controller.telemetry.metric_form import (
-    ANYBODY,
-    CONTROLLER_ONLY,
-    NOBODY,
-    PROBE_ONLY,
-    Attribute,
-    InstrumentKind,
-    Metric,
-    Writer,
+    ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
 )
 
-__all__ = ["ANYBODY", "CONTROLLER_ONLY", "NOBODY", "PROBE_ONLY", "Attribute", "InstrumentKind", "Metric", "Writer"]
-# What a metric is stands in a file of its own; who asks the registry for one asks for these here, too.
+__all__ = [
+    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MOST_REGIONS",
+    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER",
+    "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
+]
+# isort: on
+# fmt: on
+# Metrics' form and attributes, and events, stand in files of their own; who asks the registry asks for these here, too.
 
-MOST_SCHOOLS = 1_280
-"""The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
-MOST_REGIONS = 4
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
-
-
-SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
-LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
-REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
-FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
-DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
-OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
-SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
-FOREIGN = "foreign"
-"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
-SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
-REASON = Attribute(
-    "reason",
-    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
-    "the city does not have, or which its sender may not say; foreign: only what is another system's",
-    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
-)
-
-PATH = (SCHOOL, LINE, REGION, FAMILY)
+ROUNDS = 150
+"""A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
 
 LINE_THROUGHPUT = Metric(
     "tsunagu.line.throughput",
@@ -61,6 +45,46 @@ LINE_THROUGHPUT = Metric(
     (*PATH, DIRECTION),
     fresh=7 * DAY,
     history=True,
+)
+LINE_HTTPS_THROUGHPUT = Metric(
+    "tsunagu.line.https.throughput",
+    InstrumentKind.GAUGE,
+    "bit/s",
+    "what a line carried in a test by HTTPS streams, where iperf3 cannot be; never one series with iperf3's",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+LINE_HTTPS_LIMIT = Metric(
+    "tsunagu.line.https.limit",
+    InstrumentKind.GAUGE,
+    "{limit}",
+    "what held the test by HTTPS back: 0 the line itself, 1 loss, 2 delay; of 1 and 2 the line's capacity is not known",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+)
+UPLINK_TRAFFIC = Metric(
+    "tsunagu.uplink.traffic",
+    InstrumentKind.GAUGE,
+    "bit/s",
+    "what an uplink carried between two readings of its counters: everybody's traffic",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
+)
+UPLINK_USED = Metric(
+    "tsunagu.uplink.used.ratio",
+    InstrumentKind.GAUGE,
+    "1",
+    "what an uplink carried of what it can: its contract, or its port's speed where that is less",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
+)
+UPLINK_LOST = Metric(
+    "tsunagu.uplink.lost",
+    InstrumentKind.GAUGE,
+    "{packet}",
+    "packets that an uplink counted as wrong or threw away between two readings of its counters",
+    (SCHOOL, UPLINK, DIRECTION),
+    fresh=HOUR,
 )
 LINE_LATENCY = Metric(
     "tsunagu.line.latency",
@@ -72,7 +96,13 @@ LINE_LATENCY = Metric(
     history=True,
 )
 LINE_JITTER = Metric(
-    "tsunagu.line.jitter", InstrumentKind.GAUGE, "s", "how much the round trip varies", PATH, fresh=5 * MINUTE
+    "tsunagu.line.jitter",
+    InstrumentKind.GAUGE,
+    "s",
+    "how much the round trip varies",
+    PATH,
+    fresh=5 * MINUTE,
+    history=True,
 )
 LINE_LOSS = Metric(
     "tsunagu.line.loss.ratio",
@@ -89,7 +119,8 @@ LINE_UP = Metric(
     "{line}",
     "1: the line answers, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 LINE_LAST_HEARD = Metric(
     "tsunagu.line.last.heard",
@@ -97,7 +128,6 @@ LINE_LAST_HEARD = Metric(
     "s",
     "when the monitor last heard whether a line answers, in seconds since 1970; what it serves of the line is as old",
     (SCHOOL, LINE),
-    # Its age is what is of interest, as with the probe's last success.
     fresh=400 * DAY,
     writers=NOBODY,
     moment=True,
@@ -108,7 +138,7 @@ LINE_SLOW = Metric(
     "{line}",
     "1: the line answers, and every round trip over it takes longer than the policy allows, 0: not so",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 LINE_FLAPPING = Metric(
     "tsunagu.line.flapping",
@@ -116,7 +146,7 @@ LINE_FLAPPING = Metric(
     "{line}",
     "1: the line goes down and comes back again and again, 0: it does not",
     (SCHOOL, LINE),
-    fresh=MINUTE,
+    fresh=ROUNDS,
 )
 PATH_UP = Metric(
     "tsunagu.path.up",
@@ -124,7 +154,8 @@ PATH_UP = Metric(
     "{path}",
     "1: the region answers over this line in this family, 0: it does not",
     PATH,
-    fresh=MINUTE,
+    fresh=ROUNDS,
+    periods=True,
 )
 PATH_ECHOES = Metric(
     "tsunagu.path.echoes",
@@ -141,6 +172,7 @@ DNS_UP = Metric(
     "1: a name server answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 HTTP_UP = Metric(
     "tsunagu.http.up",
@@ -149,6 +181,7 @@ HTTP_UP = Metric(
     "1: a page answers over this line in this family, 0: none does",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    periods=True,
 )
 BANDWIDTH_MEASURED = Metric(
     "tsunagu.school.bandwidth.measured",
@@ -190,6 +223,7 @@ DNS_DURATION = Metric(
     "how long a name took to be looked up",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 HTTP_DURATION = Metric(
     "tsunagu.http.duration",
@@ -198,6 +232,7 @@ HTTP_DURATION = Metric(
     "how long a page took to be answered",
     (SCHOOL, LINE, FAMILY),
     fresh=HOUR,
+    history=True,
 )
 PROBE_LAST_SUCCESS = Metric(
     "tsunagu.probe.last.success",
@@ -205,7 +240,6 @@ PROBE_LAST_SUCCESS = Metric(
     "s",
     "when a school's probe last got through, in seconds since 1970",
     (SCHOOL,),
-    # Its age is what is of interest, so an old one is not stale but news.
     fresh=400 * DAY,
     moment=True,
 )
@@ -226,6 +260,16 @@ DEVICE_UNCONFIRMED = Metric(
     (SCHOOL,),
     fresh=7 * DAY,
     writers=CONTROLLER_ONLY,
+)
+TASK_LAST_END = Metric(
+    "tsunagu.task.last.end",
+    InstrumentKind.GAUGE,
+    "s",
+    "when a task last ended so, in seconds since 1970",
+    (TASK, RESULT),
+    fresh=400 * DAY,
+    writers=CONTROLLER_ONLY,
+    moment=True,
 )
 ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",
@@ -341,32 +385,3 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
 )
 """Every metric by its name."""
-
-
-class EventKind(StrEnum):
-    """What an event of interest is about."""
-
-    LINE_DOWN = "line-down"
-    LINE_UP = "line-up"
-    FAILOVER = "failover"
-    REGION_DOWN = "region-down"
-    REGION_UP = "region-up"
-    LINE_SLOW = "line-slow"
-    LINE_FLAPPING = "line-flapping"
-    BROWN_OUT = "brown-out"
-    BROWN_OUT_OVER = "brown-out-over"
-    PATH_DOWN = "path-down"
-    PATH_UP = "path-up"
-    SERVICE_DOWN = "service-down"
-    SERVICE_UP = "service-up"
-    DRIFT = "drift"
-    MEASURED = "measured"
-    SPAN_STARTED = "span-started"
-    ROLLOUT_ALIVE = "rollout-alive"
-
-
-_OF_CONTROLLER = frozenset({EventKind.DRIFT, EventKind.SPAN_STARTED, EventKind.ROLLOUT_ALIVE})
-EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
-    {kind: CONTROLLER_ONLY if kind in _OF_CONTROLLER else PROBE_ONLY for kind in EventKind}
-)
-"""Who may send an event of a kind; spans and rollouts are the controller's."""

@@ -8,6 +8,7 @@ A school below the recommendation is no alert: that is a matter of the contract 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,9 @@ from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
+    DNS_UP,
     FOREIGN,
+    HTTP_UP,
     LINE,
     LINE_FLAPPING,
     LINE_SLOW,
@@ -41,6 +44,7 @@ SEVERAL = 3
 """From so many on, and of more than half, something common is the cause."""
 
 Team = Literal["network", "operations", "monitoring"]
+_SERVICES = {"dns": DNS_UP, "http": HTTP_UP}
 _OF_SCHOOL, _OF_LINE = (SCHOOL.name,), (SCHOOL.name, LINE.name)
 
 
@@ -117,7 +121,15 @@ def _list_wholes(silent: int) -> tuple[Alert, ...]:
             (LINE.name,),
             hold=60,
         ),
+        *_list_service_wholes(),
     )
+
+
+def _list_service_wholes() -> Iterator[Alert]:
+    for service, metric in _SERVICES.items():
+        failing, all_ = (f"count(count by (school) ({name_kept(metric)}{which}))" for which in (" == 0", ""))
+        name = f"{service.title()}Lost"
+        yield Alert(name, f"{service}-lost", _common(failing, all_), 10, "critical", "network", hold=60)
 
 
 def _common(some: str, all_: str) -> str:
@@ -148,6 +160,20 @@ def _list_lines() -> tuple[Alert, ...]:
             "LineDown", "line-down", f"{name_kept(LINE_UP)} == 0", 30, "warning", "network", _OF_LINE, 120, page=school
         ),
         Alert("PathDown", "path-down", f"{name_kept(PATH_UP)} == 0", 60, "warning", "network", path, 120, page=school),
+        *(
+            Alert(
+                f"{service.title()}Down",
+                f"{service}-down",
+                f"count by (school) ({name_kept(metric)} == 0)",
+                60,
+                "warning",
+                "network",
+                _OF_SCHOOL,
+                120,
+                page=school,
+            )
+            for service, metric in _SERVICES.items()
+        ),
         Alert(
             "LineSlow",
             "line-slow",

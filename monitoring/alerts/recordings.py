@@ -18,6 +18,8 @@ from controller.telemetry.registry import (
     DAY,
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
+    DNS_UP,
+    HTTP_UP,
     LINE_FLAPPING,
     LINE_LAST_HEARD,
     LINE_SLOW,
@@ -30,7 +32,17 @@ from controller.telemetry.registry import (
     Metric,
 )
 
-KEPT = (LINE_UP, LINE_SLOW, LINE_FLAPPING, PATH_UP, DEVICE_DRIFT, DEVICE_UNCONFIRMED, BANDWIDTH_ASSESSMENT)
+KEPT = (
+    LINE_UP,
+    LINE_SLOW,
+    LINE_FLAPPING,
+    PATH_UP,
+    DNS_UP,
+    HTTP_UP,
+    DEVICE_DRIFT,
+    DEVICE_UNCONFIRMED,
+    BANDWIDTH_ASSESSMENT,
+)
 """What stands as it was last known."""
 TOLD_BY_MONITOR = (ROLLOUT_LOST, MONITOR_STORE_FAULT, MONITOR_PAGE_FAULT)
 """What the monitor itself says, of the whole; a monitor that is gone has not said that it is over."""

@@ -6,7 +6,7 @@ Everything here follows from the facts that it is given; nothing is read and not
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from controller.model.measurement import Assessment
@@ -14,11 +14,23 @@ from monitoring.city_state.school_facts import Impairment, LineFacts, SchoolFact
 from monitoring.city_state.shared_patterns import SharedPattern, find_patterns
 
 NeedKind = Literal[
-    "feeder-silent", "region-down", "cut-off", "line-down", "unconfirmed", "brown-out", "drift", "silent", "below"
+    "feeder-silent",
+    "region-down",
+    "dns-down",
+    "http-down",
+    "cut-off",
+    "line-down",
+    "unconfirmed",
+    "brown-out",
+    "drift",
+    "silent",
+    "below",
 ]
 URGENCY: tuple[NeedKind, ...] = (
     "feeder-silent",
     "region-down",
+    "dns-down",
+    "http-down",
     "cut-off",
     "line-down",
     "unconfirmed",
@@ -27,14 +39,19 @@ URGENCY: tuple[NeedKind, ...] = (
     "silent",
     "below",
 )
-"""The most urgent first. What is of the whole city comes before its parts: a feed that fell silent, a lost region."""
+"""The most urgent first. What is of the whole city comes before its parts: a silent feed, a lost region, dead DNS."""
 Cause = Literal["site", "area", "carrier", "line", "region", "feeder", "probe", "contract"] | Impairment
 
 LEAST_SILENT = 3
 """So many silent schools at least, and most of those ever heard, are the feeder's silence and not theirs."""
+LEAST_WITHOUT_SERVICE = 3
+"""So many schools without DNS at least, and most of those with a line that answers, have one cause in common."""
+_SERVICES: tuple[tuple[NeedKind, Impairment], ...] = (("dns-down", "dns"), ("http-down", "http"))
 COMMANDS: dict[NeedKind, str] = {
     "feeder-silent": "systemctl status tsunagu-run",
     "region-down": "tsunagu measure --all",
+    "dns-down": "tsunagu measure --all",
+    "http-down": "tsunagu measure --all",
     "cut-off": "tsunagu measure --school {school}",
     "line-down": "tsunagu measure --school {school}",
     "unconfirmed": "tsunagu drift --school {school}",
@@ -46,6 +63,8 @@ COMMANDS: dict[NeedKind, str] = {
 RUNBOOKS: dict[NeedKind, str] = {
     "feeder-silent": "telemetry-stopped",
     "region-down": "region-lost",
+    "dns-down": "dns-lost",
+    "http-down": "http-lost",
     "cut-off": "school-cut-off",
     "line-down": "line-down",
     "unconfirmed": "device-unconfirmed",
@@ -54,6 +73,15 @@ RUNBOOKS: dict[NeedKind, str] = {
     "silent": "probe-silent",
 }
 """The page of `docs/runbooks/` for each kind; below the recommendation is a matter of the contract and has none."""
+RUNBOOKS_OF_CAUSES: dict[Cause, str] = {
+    "flapping": "line-flapping",
+    "region": "path-down",
+    "family": "path-down",
+    "path": "path-down",
+    "dns": "dns-down",
+    "http": "http-down",
+}
+"""That of a line that is impaired is its first cause's, where that has one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +119,16 @@ class Need:
         """What to enter next."""
         return COMMANDS[self.kind].format(school=self.school)
 
+    @property
+    def runbook(self) -> str | None:
+        """The name of its runbook; None where it has none.
+
+        >>> Need("brown-out", "as-e01", "primary", 1, None, None, False, ("dns", "loss")).runbook
+        'dns-down'
+        """
+        of_causes = RUNBOOKS_OF_CAUSES if self.kind == "brown-out" else {}
+        return next((of_causes[one] for one in self.causes[:1] if one in of_causes), RUNBOOKS.get(self.kind))
+
 
 def list_needs(schools: Sequence[SchoolFacts]) -> list[Need]:
     """All needs of the city, the most urgent first, of one kind the oldest first."""
@@ -100,6 +138,9 @@ def list_needs(schools: Sequence[SchoolFacts]) -> list[Need]:
     is_feeder = len(silent) >= LEAST_SILENT and 2 * len(silent) > len(heard)
     found = [need for school in schools for need in _list_school_needs(school, patterns)]
     found = _gather_regions(found)
+    alive = sum(any(line.state == "up" for line in school.lines) for school in schools)
+    for kind, cause in _SERVICES:
+        found = _gather_service(found, kind, cause, alive)
     if is_feeder:
         found = [one for one in found if one.kind != "silent"]
         last = max((one.heard_at for one in silent if one.heard_at is not None), default=None)
@@ -125,6 +166,23 @@ def _gather_region(shared: SharedPattern, parts: Sequence[Need]) -> Need:
     stale = all(one.stale for one in parts)
     heard = max((one.heard for one in parts if one.heard is not None), default=None) if stale else None
     return Need("region-down", "", "", shared.count, since, heard, stale, ("region",), (shared,), shared.name)
+
+
+def _gather_service(needs: list[Need], kind: NeedKind, cause: Impairment, alive: int) -> list[Need]:
+    """The needs with a service that most schools with a line have not as one; what else a line lacks stays its own."""
+    parts = [one for one in needs if one.kind == "brown-out" and cause in one.causes]
+    count = len({one.school for one in parts})
+    if count < LEAST_WITHOUT_SERVICE or 2 * count <= alive:
+        return needs
+    since = min((one.since for one in parts if one.since is not None), default=None)
+    stale = all(one.stale for one in parts)
+    heard = max((one.heard for one in parts if one.heard is not None), default=None) if stale else None
+    others = [one for one in needs if one not in parts]
+    for one in parts:
+        rest = tuple(other for other in one.causes if other != cause)
+        if rest:
+            others.append(replace(one, causes=rest, count=len(rest)))
+    return [*others, Need(kind, "", "", count, since, heard, stale, (cause,))]
 
 
 def find_most_urgent(school: SchoolFacts) -> NeedKind | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from controller.messages import LANGUAGES, load_catalogue
-from monitoring.city_state.needs import RUNBOOKS, URGENCY, Need, NeedKind
+from monitoring.city_state.needs import URGENCY, Need, NeedKind
 from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.school_tiles import format_known_time, format_time
 from monitoring.city_state.shared_patterns import PatternKind
@@ -101,7 +101,7 @@ def _build_need(need: Need, actions: OperatorActions, now: float) -> NeedView:
         ],
         "step": {language: load_catalogue(language)[f"needs.step-{need.kind}"] for language in LANGUAGES},
         "command": need.command,
-        "runbook": f"/runbooks/{RUNBOOKS[need.kind]}" if need.kind in RUNBOOKS else None,
+        "runbook": None if need.runbook is None else f"/runbooks/{need.runbook}",
         "quiet": acknowledged is not None or maintenance is not None,
         "acknowledged": build_action_view(acknowledged) if acknowledged else None,
         "maintenance": build_action_view(maintenance) if maintenance else None,

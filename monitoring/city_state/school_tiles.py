@@ -51,6 +51,7 @@ class Tile(TypedDict):
 
     id: str
     name: str
+    english: str | None
     ward: str
     kind: str
     pupils: int
@@ -150,6 +151,7 @@ class CityState:
         return {
             "id": school.id,
             "name": school.name,
+            "english": school.english,
             "ward": school.ward,
             "kind": school.kind,
             "pupils": school.pupils,

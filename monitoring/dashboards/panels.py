@@ -111,6 +111,13 @@ def _list_city_panels() -> tuple[Panel, ...]:
             unit="percentunit",
         ),
         Panel(
+            "fullest-uplinks",
+            "timeseries",
+            (Query(f"topk(10, max by (school, uplink) ({registry.UPLINK_USED.prometheus}))", "{{school}} {{uplink}}"),),
+            unit="percentunit",
+            bad_from=0.9,
+        ),
+        Panel(
             "least-of-recommended",
             "timeseries",
             (Query(f"bottomk(10, max by (school) ({rate}) / max by (school) ({recommended}))", "{{school}}"),),
@@ -129,6 +136,10 @@ def _count_unwell() -> Query:
 def _list_school_panels() -> tuple[Panel, ...]:
     r = registry
     states = tuple(_ask(one, name_kept(one)) for one in (r.LINE_UP, r.PATH_UP))
+    services = tuple(
+        Query(_ask(one, name_kept(one)).expression, f"{name} {_name_legend(one)}")
+        for name, one in (("DNS", r.DNS_UP), ("HTTP", r.HTTP_UP))
+    )
     unwell = tuple(
         Query(_ask(one, name_kept(one)).expression, f"{_name_legend(one)} {one.name.rpartition('.')[2]}")
         for one in (r.LINE_SLOW, r.LINE_FLAPPING)
@@ -140,10 +151,15 @@ def _list_school_panels() -> tuple[Panel, ...]:
     return (
         Panel("line-states", "state-timeline", states, width=_WIDE),
         Panel("line-troubles", "state-timeline", unwell, width=_HALF, bad_from=1),
-        Panel("services-over-lines", "state-timeline", (_ask(r.DNS_UP), _ask(r.HTTP_UP)), width=_HALF),
+        Panel("services-over-lines", "state-timeline", services, width=_HALF),
         Panel("assessment", "state-timeline", assessments),
         Panel("bandwidth", "timeseries", (_ask(r.BANDWIDTH_MEASURED), _ask(r.BANDWIDTH_RECOMMENDED)), unit="bps"),
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),
+        Panel("throughput-by-https", "timeseries", (_ask(r.LINE_HTTPS_THROUGHPUT),), unit="bps"),
+        Panel("https-limit", "timeseries", (_ask(r.LINE_HTTPS_LIMIT),)),
+        Panel("uplink-traffic", "timeseries", (_ask(r.UPLINK_TRAFFIC),), unit="bps"),
+        Panel("uplink-used", "timeseries", (_ask(r.UPLINK_USED),), unit="percentunit", bad_from=0.9),
+        Panel("uplink-lost", "timeseries", (_ask(r.UPLINK_LOST),)),
         Panel("latency", "timeseries", (_ask(r.LINE_LATENCY),), unit="s"),
         Panel("jitter", "timeseries", (_ask(r.LINE_JITTER),), unit="s"),
         Panel("loss", "timeseries", (_ask(r.LINE_LOSS),), unit="percentunit"),
@@ -183,6 +199,12 @@ def _list_operation_panels() -> tuple[Panel, ...]:
             "clock-skew",
             "timeseries",
             (Query(f"max by (sender) ({r.SENDER_CLOCK_SKEW.prometheus})", "{{sender}}"),),
+            unit="s",
+        ),
+        Panel(
+            "tasks",
+            "table",
+            (Query(f"sort_desc(time() - max by (task, result) ({r.TASK_LAST_END.prometheus}))"),),
             unit="s",
         ),
         Panel("dropped", "timeseries", (_total(r.TELEMETRY_DROPPED),)),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 
-from controller.telemetry.registry import DIRECTION, EventKind, Metric
+from controller.telemetry.registry import EventKind
 from controller.telemetry.units import find_range_fault
 from monitoring.timeseries.records import (
     CumulativeTotal,
@@ -16,7 +15,6 @@ from monitoring.timeseries.records import (
     add_up_totals,
     can_be_time,
 )
-from monitoring.timeseries.retention import STEPS
 from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span, read_total
 
 ROLLOUTS_REMEMBERED = 16
@@ -94,22 +92,3 @@ def read_newest_rollouts(store: TimeSeriesStore, until: float = math.inf) -> lis
     )
     rows = store.rows(query, until, ROLLOUTS_REMEMBERED, SPANS_SHOWN)
     return [read_span(row) for row in rows]
-
-
-def read_line_history(
-    store: TimeSeriesStore, place: tuple[str, str], metric: Metric, since: float, step: int
-) -> list[tuple[int, float, float]]:
-    """A line's values as (seconds since 1970, mean, highest) of each `step` seconds; of throughput, the downloads.
-
-    `place` is a school and one of its lines.
-    """
-    query = "SELECT id, attributes FROM series WHERE school = ? AND line = ? AND metric = ?"
-    known = [(number, parse_series_key(metric.name, text)) for number, text in store.rows(query, *place, metric.name)]
-    wanted = [number for number, key in known if key and dict(key[1]).get(DIRECTION.name) != "upload"]
-    query = (
-        "SELECT at / ?1 * ?1 AS slot, SUM(total) / SUM(n), MAX(most) FROM bin "
-        "WHERE step IN (SELECT value FROM json_each(?2)) AND series IN (SELECT value FROM json_each(?3)) AND at >= ?4 "
-        "GROUP BY slot ORDER BY slot"
-    )
-    rows = store.rows(query, step, json.dumps(STEPS), json.dumps(wanted), int(since))
-    return [(slot, mean, most) for slot, mean, most in rows if mean is not None and math.isfinite(mean + most)]

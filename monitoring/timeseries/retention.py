@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controller.telemetry.registry import DAY, HOUR, MINUTE
+from monitoring.timeseries.state_periods import delete_old_periods
 from monitoring.timeseries.time_series_store import TimeSeriesStore, add_up_ended
 
 
@@ -75,5 +76,6 @@ def delete_expired(store: TimeSeriesStore, now: float, kept: KeptSeconds = KeptS
         connection.execute("DELETE FROM event WHERE at < ?", (now - kept.events,))
         connection.execute("DELETE FROM operator_action WHERE max(at, until) < ?", (now - kept.events,))
         connection.execute("DELETE FROM span WHERE start < ?", (now - kept.rollouts,))
+        delete_old_periods(connection, now)
         add_up_ended(connection, now - PROCESS_KEPT)
     store.load_index()

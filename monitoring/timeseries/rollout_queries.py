@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from monitoring.timeseries.queries import SPANS_SHOWN
 from monitoring.timeseries.records import SpanRecord
 from monitoring.timeseries.time_series_store import TimeSeriesStore, read_span
@@ -13,6 +15,12 @@ def read_rollout_roots(store: TimeSeriesStore, most: int) -> list[SpanRecord]:
     """The rollouts that began last, newest first, each by its own span."""
     query = f"SELECT {_COLUMNS} FROM span WHERE level = 'rollout' ORDER BY start DESC LIMIT ?"  # noqa: S608 constants
     return [read_span(row) for row in store.rows(query, most)]
+
+
+def read_newest_device_spans(store: TimeSeriesStore, devices: Iterable[str]) -> dict[str, SpanRecord]:
+    """Of each device what was done with it last, by a rollout or a playbook; none of which nothing is kept."""
+    query = f"SELECT {_COLUMNS} FROM span WHERE level = 'device' AND name = ? ORDER BY start DESC LIMIT 1"  # noqa: S608
+    return {device: read_span(row) for device in devices for row in store.rows(query, device)}
 
 
 def read_rollout_spans(store: TimeSeriesStore, trace: str) -> list[SpanRecord]:

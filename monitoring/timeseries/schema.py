@@ -105,16 +105,31 @@ CREATE TABLE operator_action (
 """
 """When each value arrived and since when it says the same; and what people did about a need, which is never changed."""
 
+_STATE_PERIODS = """
+CREATE TABLE state_period (
+  series INTEGER NOT NULL,
+  began REAL NOT NULL,
+  until REAL NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY (series, began)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX span_of_device ON span (name, start) WHERE level = 'device';
+"""
+"""From when to when a series told the same (not before this format); and an index of what was done with a device."""
+
 TIME_SERIES_STORE = StoreFormat(
     name="store of the monitor",
     application_id=0x54534E74,  # "TSNt"
     # To the second format nothing but the application id is new.
-    migrations=(_TABLES, "", _SPANS_BY_NAME, _BASE_UNITS, _LAST_KNOWN),
+    migrations=(_TABLES, "", _SPANS_BY_NAME, _BASE_UNITS, _LAST_KNOWN, _STATE_PERIODS),
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
     advice="name another file with --store",
     inside=b'[["school", "',  # the attributes of a series
 )
+
+OF_SERIES = ("latest", "bin", "part", "state_period")
+"""The tables with what is kept of a series."""
 
 ADD_SERIES = "INSERT INTO series (id, metric, attributes, school, line) VALUES (?, ?, ?, ?, ?)"
 ADD_LATEST = """

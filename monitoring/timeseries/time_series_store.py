@@ -31,6 +31,7 @@ from monitoring.timeseries.records import (
     add_up_totals,
     can_be_time,
 )
+from monitoring.timeseries.state_periods import StatePeriodWriter
 
 
 class TimeSeriesStore:
@@ -54,6 +55,7 @@ class TimeSeriesStore:
         self.damage = ""
         """What was wrong with that one."""
         self._spans: Counter[str] = Counter()
+        self._periods = StatePeriodWriter()
         with ExitStack() as opened:
             opened.enter_context(_hold_store(path))
             # FULL: what was acknowledged is on the disk, not only with the system.
@@ -127,7 +129,8 @@ class TimeSeriesStore:
         if gone:  # what was beyond a limit may have been so because of them
             gone |= {key: number for key, number in self._ids.items() if key[1] == OVERFLOWN}
         with self.writing() as connection:
-            for table, column in (("latest", "series"), ("bin", "series"), ("part", "series"), ("series", "id")):
+            places = (*((table, "series") for table in schema.OF_SERIES), ("series", "id"))
+            for table, column in places:
                 query = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608 ours
                 connection.executemany(query, [(number,) for number in gone.values()])
             self.future = connection.execute(schema.DATE_FUTURE, (now, now + CLOCK_SECONDS)).rowcount
@@ -178,6 +181,8 @@ class TimeSeriesStore:
             if one.key[0].history
         ]
         connection.executemany(schema.ADD_BIN, past)
+        kept = [(row[0], one) for one, row in zip(values, rows, strict=True) if one.key[0].periods]
+        self._periods.write(connection, kept)
         return [one if one.key == key else replace(one, key=key) for one, (_, key) in zip(values, numbers, strict=True)]
 
     def _write_totals(
@@ -250,6 +255,7 @@ class TimeSeriesStore:
 
     def load_index(self) -> None:
         """Know the series that the file knows, and how many spans it has of each rollout."""
+        self._periods.forget()
         rows = self._writer.execute("SELECT id, metric, attributes FROM series").fetchall()
         self._ids = {key: number for number, key in ((row[0], parse_series_key(row[1], row[2])) for row in rows) if key}
         self._sizes = Counter(metric.name for metric, attributes in self._ids if attributes != OVERFLOWN)

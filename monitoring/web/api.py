@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -12,31 +13,27 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_LOSS, LINE_THROUGHPUT, MINUTE, EventKind
-from controller.telemetry.units import mbps_from_bits, ms_from_seconds
+from controller.model.city import City
+from controller.model.sites.schools import School
+from controller.telemetry.registry import DAY, FAMILY, HOUR, MINUTE, REGION, EventKind
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import Tile, format_time
+from monitoring.city_state.task_ends import list_task_ends
 from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
-from monitoring.timeseries.retention import LEVELS
+from monitoring.web.school_devices import SchoolDeviceView, list_school_devices
+from monitoring.web.school_past import SchoolPast, read_school_past
 
 EVENTS_SHOWN = 200
 SHOWN_SECONDS = HOUR
 """How far back a school is shown when nobody asks for more."""
-_HIGHEST, _MEAN = True, False
-_MEASURES = {
-    "throughput": (LINE_THROUGHPUT, _HIGHEST, mbps_from_bits),
-    "latency": (LINE_LATENCY, _MEAN, ms_from_seconds),
-    "loss": (LINE_LOSS, _MEAN, float),
-}
-"""A line's throughput is that of its best path, in Mbit/s; latency (in ms) and loss are the mean of its paths."""
 
 
 def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     """The paths below /api."""
 
     async def city(_: Request) -> Response:
-        wards = [{"id": ward.id, "name": ward.name} for ward in monitor.city.wards]
+        wards = [{"id": one.id, "name": one.name, "english": one.english} for one in monitor.city.wards]
         return JSONResponse(
             {
                 "city": monitor.city.name,
@@ -60,7 +57,11 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         except ValueError:
             return _wrong(400, "since is a time in ISO 8601, e.g. 2026-04-01T00:00:00Z, or in seconds since 1970")
         try:
-            lines, events = await run_sync(_past, monitor, found.id, since)
+            only = _read_path(request, monitor.city)
+        except ValueError as error:
+            return _wrong(400, str(error))
+        try:
+            past, devices, events = await run_sync(_past, monitor, found, since, only)
         except sqlite3.Error as error:
             monitor.note_store_fault(error)
             return _wrong(
@@ -70,7 +71,10 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
         return JSONResponse(
             {
                 "tile": tile,
-                "lines": lines,
+                **past,
+                "devices": devices,
+                "tasks": list_task_ends(monitor.present.known),
+                "recommended_upload_mbps": _find_upload(monitor.city, tile),
                 "events": _add_untold(events, tile, format_time(since)),
                 "needs": [need for need in monitor.build_needs() if need["school"] == found.id],
             }
@@ -98,6 +102,12 @@ class EventView(TypedDict):
     text: str
 
 
+def _find_upload(city: City, tile: Tile) -> float | None:
+    """What a school's upload is assessed against: its share of the recommendation."""
+    recommended = tile["recommended_mbps"]
+    return None if recommended is None else round(recommended * city.measurement.upload_percent / 100, 1)
+
+
 def _add_untold(events: list[EventView], tile: Tile, since: str) -> list[EventView]:
     """The events, and the beginning of each outage that lasts and that only measurements told.
 
@@ -119,25 +129,31 @@ def _is_told(event: EventView, line: str, began: str) -> bool:
 
 
 def _past(
-    monitor: Monitor, school: str, since: float
-) -> tuple[dict[str, dict[str, list[list[float]]]], list[EventView]]:
-    """What was measured on a school's lines, and its events; in a thread, for the disk may be slow."""
-    step = next((level.step for level in LEVELS if since >= time.time() - level.kept), LEVELS[-1].step)
-    lines = {
-        line: {
-            name: [
-                [slot, round(shown(highest if best else mean), 4)]
-                for slot, mean, highest in queries.read_line_history(monitor.store, (school, line), metric, since, step)
-            ]
-            for name, (metric, best, shown) in _MEASURES.items()
-        }
-        for line in monitor.present.lines
-    }
+    monitor: Monitor, school: School, since: float, only: Mapping[str, str]
+) -> tuple[SchoolPast, list[SchoolDeviceView], list[EventView]]:
+    """What was measured on a school's lines, its devices and its events; in a thread, for the disk may be slow."""
+    now = time.time()
     events: list[EventView] = [
         {"at": format_time(one.at), "kind": one.kind, "line": one.line or None, "text": one.text}
-        for one in queries.read_events(monitor.store, school, since, EVENTS_SHOWN, time.time() + CLOCK_SECONDS)
+        for one in queries.read_events(monitor.store, school.id, since, EVENTS_SHOWN, now + CLOCK_SECONDS)
     ]
-    return lines, events
+    past = read_school_past(monitor.store, school, since, now, only)
+    return past, list_school_devices(monitor.city, school, monitor.store), events
+
+
+def _read_path(request: Request, city: City) -> dict[str, str]:
+    """The region and the family that the lines are to be shown of.
+
+    Raises:
+        ValueError: the city has no such region, or there is no such family.
+    """
+    known = {REGION.name: [region.id for region in city.lines.regions], FAMILY.name: FAMILY.values}
+    asked = {name: request.query_params[name] for name in known if request.query_params.get(name)}
+    for name, value in asked.items():
+        if value not in known[name]:
+            message = f"{name} is one of {', '.join(known[name])}"
+            raise ValueError(message)
+    return asked
 
 
 def _since(text: str | None) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
 from controller.model.sites.stages import STAGES
+from monitoring.web.school_past import Measure
 
 FOLDER = Path(__file__).parent / "page"
 LANGUAGE_COOKIE = "tsunagu_language"
@@ -27,6 +28,20 @@ THEMES = ("light", "dark")
 """What a reader can choose; without a choice the page follows the system."""
 SUBJECTS = ("page.", "assessments.", "needs.")
 """The subjects of the catalogue that the page's modules read."""
+_STATES = ("availability", "down", "unknown")
+PAST_TABLES = {
+    "lines": ("line", *_STATES, "outages"),
+    "paths": (
+        "path",
+        *_STATES,
+        *("of-contract", "of-recommended", "slowest", "upload", "latency", "latency-most", "jitter", "loss"),
+    ),
+    "services": ("service", *_STATES, "duration", "duration-most"),
+    "devices": ("device", "role", "platform", "last-rollout", "outcome", "error"),
+    "tasks": ("task", "good-at", "bad-at"),
+    "outages": ("began", "line", "ended", "seconds"),
+}
+"""The tables of a school's past, and the columns of each in the order in which the page's module fills them."""
 _YEAR = 365 * 24 * 3600
 
 
@@ -44,7 +59,16 @@ def build_page_routes(city: City) -> list[BaseRoute]:
         ward = next(ward for ward in city.wards if ward.id == school.ward)
         kind = city.kinds[school.kind].get_name(choose_language(request))
         return render_page(
-            request, "school.html", school=school, ward=ward, kind=kind, stage=city.find_stage(school), **shown
+            request,
+            "school.html",
+            school=school,
+            ward=ward,
+            kind=kind,
+            stage=city.find_stage(school),
+            regions=city.lines.regions,
+            measures=get_args(Measure),
+            past_tables=PAST_TABLES,
+            **shown,
         )
 
     async def rollout_page(request: Request) -> Response:
@@ -98,6 +122,8 @@ def render_page(
             other=next(one for one in LANGUAGES if one != language),
             theme=theme if theme in THEMES else "",
             path=request.url.path,
+            name_for=lambda named: find_name(named, language),
+            name_language=lambda named: "ja" if language == "ja" or named.english is None else "en",
             **shown,
         )
     )
@@ -105,6 +131,23 @@ def render_page(
     if request.query_params.get("lang") == language:
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
     return response
+
+
+class Named(Protocol):
+    """A school, a ward or a region."""
+
+    @property
+    def name(self) -> str:
+        """Its Japanese name."""
+
+    @property
+    def english(self) -> str | None:
+        """Its English name, where it has one."""
+
+
+def find_name(named: Named, language: Language) -> str:
+    """The name for a reader; without an English one a reader of English has the Japanese one."""
+    return named.name if language == "ja" or named.english is None else named.english
 
 
 async def _messages(request: Request) -> Response:

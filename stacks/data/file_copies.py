@@ -68,6 +68,8 @@ class FileCopies(pulumi.ComponentResource):
         ]
         self.job = gcp.storage.TransferJob(
             f"{name}-copies",
+            # Google takes no other names; the engine's own would have no such beginning.
+            name=f"transferJobs/{args.naming.prefix}-{name}-copies",
             description=f"Files of {name}, each night",
             project=args.project,
             transfer_spec={

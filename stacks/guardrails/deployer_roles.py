@@ -21,17 +21,23 @@ ON_ORGANISATION = ("roles/orgpolicy.policyAdmin",)
 GRANTS = "roles/resourcemanager.projectIamAdmin"
 """Could give anybody anything, itself too: its condition lets it give `GRANTABLE` only."""
 GRANTABLE = (
+    "roles/backupdr.cloudSqlOperator",
+    "roles/cloudsql.admin",
     "roles/cloudsql.client",
     "roles/cloudsql.instanceUser",
+    "roles/cloudsql.viewer",
 )
-"""Roles on the project that the stack gives to accounts of its own."""
+"""Roles on the project that a stack gives to accounts of its own and of its vault: with applications that have a
+database, with a backup vault, with a restore test. The deployer has the widest of them itself (`ROLES_BY_TYPE`)."""
 
 _RUN = ("roles/run.admin", "roles/iam.serviceAccountUser")
 _BALANCER, _NETWORK = ("roles/compute.loadBalancerAdmin",), ("roles/compute.networkAdmin",)
 _FIREWALL = ("roles/compute.securityAdmin",)
+_OF_BACKUPS = tuple(f"backupdisasterrecovery.Backup{kind}" for kind in ("Plan", "PlanAssociation", "Vault"))
 ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "accesscontextmanager.AccessLevel": ON_ACCESS_POLICY,
     "artifactregistry.Repository": ("roles/artifactregistry.admin",),
+    **dict.fromkeys(_OF_BACKUPS, ("roles/backupdr.admin",)),
     "certificatemanager.Certificate": ("roles/certificatemanager.owner",),
     "certificatemanager.CertificateMap": ("roles/certificatemanager.owner",),
     "certificatemanager.CertificateMapEntry": ("roles/certificatemanager.owner",),
@@ -86,10 +92,12 @@ ROLES_BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "sql.User": ("roles/cloudsql.admin",),
     "storage.Bucket": ("roles/storage.admin",),
     "storage.BucketIAMMember": ("roles/storage.admin",),
+    "storage.TransferJob": ("roles/storagetransfer.admin",),
 }
 """What a type of resource needs, by its name in the SDK."""
 VIEWER = (
     "roles/artifactregistry.reader",
+    "roles/backupdr.viewer",
     "roles/certificatemanager.viewer",
     "roles/cloudkms.viewer",
     "roles/cloudsql.viewer",
@@ -101,6 +109,7 @@ VIEWER = (
     "roles/run.viewer",
     "roles/serviceusage.serviceUsageConsumer",
     "roles/storage.bucketViewer",
+    "roles/storagetransfer.viewer",
 )
 """Of the account that only previews: it reads what the stack consists of, no data, and counts on the project's quota.
 Whether a refresh of every type gets by with them was not tried."""

@@ -34,9 +34,10 @@ from controller.telemetry.registry import (
     MINUTE,
 )
 from monitoring.timeseries import schema
-from monitoring.timeseries.queries import read_latest_values, read_line_history
+from monitoring.timeseries.queries import read_latest_values
 from monitoring.timeseries.records import GaugeValue, SeriesKey, TelemetryBatch
 from monitoring.timeseries.retention import LEVELS, roll_up
+from monitoring.timeseries.school_queries import read_line_history
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 NOW = 1_796_083_200

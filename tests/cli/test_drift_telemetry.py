@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from controller.cli.devices.drift_telemetry import count_unconfirmed, group_drift_by_school, send_drift
+from controller.cli.devices.drift_telemetry import (
+    NAMED_DEVICES,
+    count_unconfirmed,
+    describe_drift,
+    group_drift_by_school,
+    send_drift,
+)
 from controller.cli.devices.observation import ask_schools_again, tell_unconfirmed
 from controller.errors import DeviceUnconfirmed, DeviceUnreachable, TsunaguError
 from controller.model.city import City
@@ -14,6 +20,7 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.observe import Observed
 from controller.platforms.transport.in_memory_device.session import MemoryTransport
 from controller.telemetry.traces.phases import ENDPOINT
+from monitoring.limits import LONGEST_TEXT
 from tests.telemetry.receivers import keeping
 
 
@@ -100,4 +107,14 @@ def test_drift_is_sent_as_a_count_and_as_an_event(city: City, monkeypatch: pytes
         send_drift([considered(first, "+ permit")], Path(city.directory))
     [drift] = [metric for metric in received.metrics() if metric.name == "tsunagu.device.drift"]
     assert [point.as_int or point.as_double for point in drift.gauge.data_points] == [1]
-    assert [event.body.string_value for event in received.events()] == ["1 devices differ from the policy"]
+    said = f"1 devices differ from the policy: {first.id} (1 lines)"
+    assert [event.body.string_value for event in received.events()] == [said]
+
+
+def test_the_event_names_few_devices_of_many_and_no_line_of_their_configurations(city: City) -> None:
+    found = [considered(device, "+ a secret", "- another") for device in city.list_devices(city.school_by_id["as-e01"])]
+    said = describe_drift("as-e01", len(found), [*found, considered(devices(city, "as-e02")[0], "+ elsewhere")])
+    assert said.startswith(f"{len(found)} devices differ from the policy: {found[0].observed.device.id} (2 lines), ")
+    assert said.endswith(f"and {len(found) - NAMED_DEVICES} more")
+    assert "secret" not in said
+    assert len(said) <= LONGEST_TEXT

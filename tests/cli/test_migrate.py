@@ -52,8 +52,8 @@ def test_nothing_is_written_without_write(folder: PolicyFolder, tmp_path: Path) 
 
 def test_a_stack_of_format_1_is_rewritten_too(folder: PolicyFolder, tmp_path: Path) -> None:
     stack = tmp_path / "stacks/config/Pulumi.production.yaml"
-    # The old file names no regions, and a migration adds none.
-    today = re.sub(rb"  tsunagu:regions:.*\n(    .*\n)+", b"", stack.read_bytes())
+    # The old file names no regions and nobody to tell, and a migration adds none.
+    today = re.sub(rb"  tsunagu:(regions|monitoring):.*\n(    .*\n)+", b"", stack.read_bytes())
     shutil.copy(OLD_STACK, stack)
     done = here("migrate", "--write", "--json", cwd=tmp_path)
     assert done.code == Exit.GOOD

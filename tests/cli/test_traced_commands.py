@@ -157,6 +157,20 @@ def test_a_command_that_is_not_traced_reads_nothing_of_opentelemetry(monkeypatch
     assert done.said.strip().endswith("[]"), done.said
 
 
+def test_a_variable_that_opentelemetry_does_not_understand_ends_no_command(
+    received: Received, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_SPAN_EVENT_COUNT_LIMIT", "many")
+
+    @traced_command(Writer.CONTROLLER)
+    def command(*, policies: Path) -> str:
+        return str(policies)
+
+    assert command(policies=SHIPPED) == str(SHIPPED)
+    assert "not traced: OTEL_SPAN_EVENT_COUNT_LIMIT must be" in caplog.text
+    assert received.requests == []
+
+
 @pytest.mark.parametrize("command", ["plan", "prove", "apply", "measure"])
 def test_the_command_line_is_the_same(command: str) -> None:
     """Typer reads the options of the command itself, behind what traces it."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
+    OTHERS_MBPS,
     MeasurementKind,
     ProbeOutcome,
     ProbeResult,
@@ -67,6 +69,7 @@ def test_a_slow_line_is_measured_within_the_method_s_error(
         found = throughput.measure(lines.route("backup", family), kind)
         truth = SLOW * TRUTH[family]
         assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
+        assert OTHERS_MBPS not in found.figures
         assert json.loads(found.raw)["end"]["sum_received"]["bits_per_second"] == mbps(found) * 1e6
 
 
@@ -76,6 +79,42 @@ def test_a_fast_line_is_measured_within_the_method_s_error(lines: TwoLines, thro
     truth = FAST * TRUTH[Family.V4]
     found = throughput.measure(lines.route(), MeasurementKind.DOWNLOAD)
     assert mbps(found) == pytest.approx(truth, rel=throughput.method.relative_error(truth))
+
+
+@pytest.mark.lab
+@pytest.mark.alone
+def test_others_traffic_during_a_test_is_beside_its_figure(lines: TwoLines, throughput: ThroughputProbe) -> None:
+    """Somebody fills 40 of 100 Mbit/s: the test has the rest, and knows whose the other part was."""
+    with filling(lines, 40):
+        found = throughput.measure(lines.route("backup"), MeasurementKind.DOWNLOAD)
+    assert mbps(found) < 0.75 * SLOW
+    assert 20 < found.figures[OTHERS_MBPS] <= 44
+    assert mbps(found) + found.figures[OTHERS_MBPS] == pytest.approx(SLOW, rel=0.15)
+
+
+@contextmanager
+def filling(lines: TwoLines, rate: int) -> Iterator[None]:
+    """Send so many Mbit/s over the backup line to the school; in a process of its own, so that it keeps its pace."""
+    words = ["ip", "netns", "exec", lines.region, sys.executable, "-c", FILLER, lines.route("backup").source, str(rate)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.read(1) == b"."
+            yield
+        finally:
+            running.terminate()
+
+
+FILLER = """
+import socket, sys, time
+made, due = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), time.monotonic()
+each = 1428 * 8 / (float(sys.argv[2]) * 1e6)
+sys.stdout.write("."); sys.stdout.flush()
+while True:
+    while due <= time.monotonic():
+        made.sendto(bytes(1386), (sys.argv[1], 9)); due += each
+    time.sleep(0.002)
+"""
 
 
 @pytest.mark.lab

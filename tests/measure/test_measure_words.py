@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
+    OTHERS_MBPS,
     LinePath,
     Measurement,
     MeasurementKind,
@@ -59,12 +61,15 @@ rtt min/avg/max/mdev = 1.000/2.000/3.000/0.816 ms
 
 @dataclass
 class Stage:
-    """A place whose programs say what they are told to; the interface carries so many bytes a test."""
+    """A place whose programs say what they are told to; the interface carries what a test says it received.
+
+    With `carries` it carries so many bytes.
+    """
 
     stdout: str
     stderr: str = ""
     returncode: int | None = 0
-    carries: int = 10**9
+    carries: int | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
     _carried: int = 0
 
@@ -74,7 +79,8 @@ class Stage:
             stats = {"rx": {"bytes": self._carried}, "tx": {"bytes": 0}}
             return CompletedProcess(0, json.dumps([{"ifname": "wan0", "stats64": stats}]), "")
         self.asked.append(tuple(words))
-        self._carried += self.carries
+        told = re.search(r'"sum_received": [^}]*"bytes": ([0-9]+)', self.stdout)
+        self._carried += self.carries if self.carries is not None else int(told[1]) if told else 0
         return CompletedProcess(self.returncode, self.stdout, self.stderr)
 
     def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
@@ -109,6 +115,15 @@ def test_the_program_is_bound_to_the_line_and_told_what_the_policy_says(tmp_path
     assert down == up + " --reverse"
     for part in ("--bind 100.64.0.17", "--bind-dev wan0", "--parallel 4", "--time 2", "--connect-timeout 1500"):
         assert f" {part} " in f"{up} "
+
+
+def test_what_the_line_carried_of_others_meanwhile_is_beside_the_figure(tmp_path: Path) -> None:
+    """20 Mbit/s for 2 s are 5 MB; the other 20 MB were others' 80, less what the headers can have been."""
+    busy = probed(Stage(result(20e6, 5_000_000), carries=25_000_000), tmp_path)
+    assert busy.figures[OTHERS_MBPS] == pytest.approx(78.6, abs=0.1)
+    # The test's own headers and what was sent again are nobody else's traffic.
+    alone = probed(Stage(result(95e6, 23_750_000), carries=25_300_000), tmp_path)
+    assert OTHERS_MBPS not in alone.figures
 
 
 def test_the_time_of_a_test_is_when_it_began_and_not_when_it_was_asked_for(city: City, tmp_path: Path) -> None:

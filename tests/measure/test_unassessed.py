@@ -9,9 +9,12 @@ import pytest
 from controller.measure.assessment.assess import LineState, ShortfallCause, UnassessedReason, assess_school
 from controller.measure.assessment.json_documents import build_school_document
 from controller.measure.assessment.terminal_tables import explain_assessment
+from controller.measure.diagnosis.causes import Cause
+from controller.measure.diagnosis.gather_evidence import diagnose_round, gather_evidence
 from controller.measure.measurement import (
     LATENCY_MS,
     MTU_BYTES,
+    OTHERS_MBPS,
     VANISHED_BYTES,
     Measurement,
     MeasurementKind,
@@ -182,3 +185,22 @@ def test_a_loss_is_claimed_only_over_enough_echoes(city: City, loss: LossCount, 
     assessed = assess_school(school, found, city.measurement, losses={where: loss})
     assert (ShortfallCause.LOSS in assessed.causes) == claimed
     assert assessed.loss == loss
+
+
+def test_a_test_beside_others_traffic_is_no_slow_line(city: City) -> None:
+    """20 Mbit/s in the test and 170 of others' meanwhile: the line of 200 carries what it should."""
+    school = city.school_by_id["kw-s01"]
+    busy = throughput(20)
+    busy = replace(busy, figures={**busy.figures, OTHERS_MBPS: 170.0})
+    found = [measurement(path("kw-s01"), busy)]
+    assessed = assess_school(school, found, city.measurement)
+    assert assessed.causes == (ShortfallCause.CONTRACT, ShortfallCause.BUSY)
+    said = explain_assessment(assessed, load_catalogue("en"))
+    assert "carried 170 Mbit/s of others' traffic during the test: it is not a slow line" in said
+    (seen,) = gather_evidence(school, found, city.measurement).paths
+    assert seen.download is not None
+    assert seen.download.value == 190
+    named = [cause for one in diagnose_round([school], found, city.measurement)[0].findings for cause in one.causes]
+    assert Cause.DOWNLOAD_SLOW not in named
+    few = replace(busy, figures={**busy.figures, OTHERS_MBPS: 40.0})
+    assert ShortfallCause.LINE in assess_school(school, [measurement(path("kw-s01"), few)], city.measurement).causes

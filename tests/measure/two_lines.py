@@ -22,6 +22,7 @@ from controller.measure.probes.probe_path import NamespaceHost, ProbePath
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.platforms.transport.namespace import run_in_namespace
+from tests.measure.relayed_wire import relayed_wire
 
 INTERFACES: dict[AccessLineName, str] = {"primary": "wan0", "backup": "wan1"}
 PORT, NAME_PORT, PAGE_PORT = 5201, 53, 80
@@ -101,8 +102,11 @@ def inside_text(namespace: str, file: str) -> str:
 
 
 @contextmanager
-def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
-    """Lines of so many Mbit/s of Ethernet frames each way, and what answers at their far ends."""
+def two_lines(primary: int, backup: int, late: float = 0.0) -> Iterator[TwoLines]:
+    """Lines of so many Mbit/s of Ethernet frames each way, and what answers at their far ends.
+
+    The primary one is late by so many milliseconds each way.
+    """
     names = TwoLines(f"probed-{os.getpid()}-s", f"probed-{os.getpid()}-r")
     with ExitStack() as undone:
         for name in (names.school, names.region):
@@ -115,7 +119,12 @@ def two_lines(primary: int, backup: int) -> Iterator[TwoLines]:
             _sysctl(name, "net/ipv4/conf/all/promote_secondaries", "1")
             ip("-n", name, "link", "set", "lo", "up")
         for line, mbps in zip(LAB_LINES, (primary, backup), strict=True):
-            _wire(names, line, mbps)
+            if late and line == "primary":
+                undone.enter_context(relayed_wire(INTERFACES[line], names.school, names.region, late))
+            else:
+                peer = ("type", "veth", "peer", "name", INTERFACES[line], "netns", names.region)
+                ip("link", "add", "name", INTERFACES[line], "netns", names.school, *peer)
+            _set_up(names, line, mbps)
         # As with BGP, the other line leads to the far end of a line that is down, too. A probe must not take it.
         for metric, line in enumerate(LAB_LINES, 1):
             for family in Family:
@@ -135,10 +144,8 @@ def _sysctl(namespace: str, key: str, value: str) -> None:
     )
 
 
-def _wire(names: TwoLines, line: AccessLineName, mbps: int) -> None:
+def _set_up(names: TwoLines, line: AccessLineName, mbps: int) -> None:
     interface = INTERFACES[line]
-    peer = ("type", "veth", "peer", "name", interface, "netns", names.region)
-    ip("link", "add", "name", interface, "netns", names.school, *peer)
     for end, name in enumerate((names.school, names.region)):
         for family, length in _LENGTHS:
             tokyo = ip_address(ADDRESSES[line, family][end])

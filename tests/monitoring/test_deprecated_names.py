@@ -16,6 +16,7 @@ from controller.telemetry.deprecated_names import DEPRECATED_NAMES
 from controller.telemetry.registry import BANDWIDTH_MEASURED, HTTP_DURATION, LINE_LATENCY, METRICS, InstrumentKind
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import CumulativeTotal, GaugeValue
+from monitoring.timeseries.school_queries import read_line_history
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.exposition import format_deprecated, format_exposition
 from tests.monitoring.feed import point
@@ -87,7 +88,7 @@ def test_the_past_of_an_old_store_is_served_in_today_s_names_and_units(tmp_path:
             HTTP_DURATION: pytest.approx(0.25),
         }
         assert store.rows("SELECT DISTINCT total FROM bin WHERE series = 1") == [(190_500_000,)]
-        [(_, mean, highest)] = queries.read_line_history(store, ("as-e04", "primary"), LINE_LATENCY, 0, 3600)
+        [(_, mean, highest)] = read_line_history(store, ("as-e04", "primary"), LINE_LATENCY, 0, 3600)
         assert [mean, highest] == pytest.approx([0.0203, 0.0303])
 
 

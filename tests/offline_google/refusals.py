@@ -48,6 +48,7 @@ MAP = f"projects/{PROJECT}/locations/global/certificateMaps/certificates"
 PROXY = "gcp:compute/targetHttpsProxy:TargetHttpsProxy"
 RULE = "gcp:compute/globalForwardingRule:GlobalForwardingRule"
 ARMOR = "gcp:compute/securityPolicy:SecurityPolicy"
+COPY = "gcp:storage/transferJob:TransferJob"
 SINK = "gcp:logging/projectSink:ProjectSink"
 AUDIT = "gcp:projects/iAMAuditConfig:IAMAuditConfig"
 POLICY = "accessPolicies/154981567200"
@@ -344,6 +345,9 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
     ("a ring's name with a dot", KEY_RING, {"name": "a.b", "location": TOKYO}, "1 to 63 letters"),
     ("a log filter that is none", SINK,
      {"name": "s", "destination": "storage.googleapis.com/files", "filter": "severity >= ("}, "filter"),
+    ("a copy of files with a name of the engine's", COPY,
+     {"name": "affairs-copies-d75dc7a", "description": "d", "transferSpec": {
+         "gcsDataSource": {"bucketName": "files"}, "gcsDataSink": {"bucketName": "files"}}}, "'transferJobs/' and"),
     # What is not modelled at all
     ("a type that nobody modelled", "gcp:compute/address:Address", {"region": TOKYO}, "does not model the type"),
     ("a type that nobody knows", "gcp:cloudscheduler/job:Job", {"schedule": "61 * * * *", "timeZone": "Asia/Banana"},

@@ -156,7 +156,7 @@ def test_a_nightly_copy_needs_its_service_and_grants_on_both_buckets(tmp_path: P
     for name, place in (("files", "ASIA1"), ("copies", OSAKA)):
         google.create(BUCKET, {"name": name, "location": place})
     specification = {"gcsDataSource": {"bucketName": "files"}, "gcsDataSink": {"bucketName": "copies"}}
-    job = {"name": "nightly", "project": PROJECT, "description": "copy", "transferSpec": specification}
+    job = {"name": "transferJobs/nightly", "project": PROJECT, "description": "copy", "transferSpec": specification}
     with pytest.raises(GoogleRefusal, match=r"storagetransfer\.googleapis\.com has not been used"):
         google.create(TRANSFER, job)
     google.create("gcp:projects/service:Service", {"service": "storagetransfer.googleapis.com"})
@@ -176,4 +176,4 @@ def test_a_nightly_copy_needs_its_service_and_grants_on_both_buckets(tmp_path: P
     google.create(TRANSFER, job)
     other = {**specification, "gcsDataSink": {"bucketName": "nothing"}}
     with pytest.raises(GoogleRefusal, match="grant it first"):
-        google.create(TRANSFER, {**job, "name": "other", "transferSpec": other})
+        google.create(TRANSFER, {**job, "name": "transferJobs/other", "transferSpec": other})

@@ -324,7 +324,11 @@ def test_a_data_source_needs_its_api(tmp_path: Path, source: str, service: str) 
         (BUCKET, {"name": "logs", "location": TOKYO}, "storage"),
         (LOG_BUCKET, plain_bucket(), "logging"),
         (PROJECT_MEMBER, {"project": PROJECT, "role": "roles/viewer", "member": "domain:x"}, "cloudresourcemanager"),
-        ("gcp:monitoring/dashboard:Dashboard", {"dashboardJson": "{}"}, "monitoring"),
+        (
+            "gcp:monitoring/dashboard:Dashboard",
+            {"dashboardJson": '{"displayName": "d", "mosaicLayout": {"columns": 12, "tiles": []}}'},
+            "monitoring",
+        ),
     ],
 )
 def test_what_the_console_switches_on_a_program_must(

@@ -18,7 +18,7 @@ from controller.telemetry.enrolled_probes import (
 )
 from controller.telemetry.probe_words import ProbeWord, find_word_file, save_probe_words
 from tests.cli.running import Done, here
-from tests.policies import SHIPPED
+from tests.policies import SHIPPED, PolicyFolder
 from tests.probe_agent.scene import ReleaseKey
 
 SCHOOL = "as-e04"
@@ -55,6 +55,23 @@ def test_what_it_writes_is_for_its_owner_alone_and_says_every_path(tmp_path: Pat
     assert found.throughput.every_seconds == 4 * 3600
     assert found.updates.allowed_signers.startswith('tsunagu-release namespaces="tsunagu-probe" ssh-ed25519 ')
     assert found.token not in done.said + enrolments.read_text("utf-8")
+
+
+def test_where_the_policy_says_https_the_probe_tests_by_it(tmp_path: Path, enrolments: Path) -> None:
+    assert enrolments
+    policies = PolicyFolder(tmp_path)
+    policies.edit("measurement.yaml", "{schools: [], regions: []}", "{schools: [kw-s01], regions: [osaka]}")
+    policies.edit("measurement.yaml", "https: {port: 443}", "https: {port: 8443, host: speed.example.jp}")
+    words = ("--policies", str(policies.path), "--monitor", "https://monitor.example.jp")
+    methods = {}
+    for school in (SCHOOL, "kw-s01"):
+        output = tmp_path / f"{school}.json"
+        assert run("probe", "enrol", school, *words, "-o", str(output)).code == 0
+        found = load_configuration(output)
+        assert (found.throughput.https_port, found.throughput.https_host) == (8443, "speed.example.jp")
+        methods[school] = {(one.region, one.throughput) for one in found.paths}
+    assert methods[SCHOOL] == {("tokyo", "iperf3"), ("osaka", "https")}
+    assert methods["kw-s01"] == {("tokyo", "https"), ("osaka", "https")}
 
 
 def test_another_enrolment_ends_the_first_and_one_that_cannot_be_written_does_not(

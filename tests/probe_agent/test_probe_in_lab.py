@@ -13,9 +13,17 @@ import pytest
 
 from controller.model.network.packets import Family
 from controller.probe_agent.configuration import LightTests, ProbedPath, ThroughputTests
-from controller.telemetry.registry import DNS_DURATION, HTTP_DURATION, LINE_THROUGHPUT, LINE_UP
+from controller.telemetry.registry import (
+    DNS_DURATION,
+    HTTP_DURATION,
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
+    LINE_THROUGHPUT,
+    LINE_UP,
+)
 from tests.measure.two_lines import ADDRESSES, INTERFACES, NAME_PORT, PAGE_PORT, PORT, TRUTH, TwoLines, two_lines
 from tests.monitoring.running import Running, read_store
+from tests.probe_agent.endpoint_scene import region_endpoint
 from tests.probe_agent.scene import Installed, configure, enrol
 from tests.probe_agent.tls_front import make_certificate, tls_front
 
@@ -53,6 +61,38 @@ def check(installed: Installed, lines: TwoLines) -> None:
         ["ip", "netns", "exec", lines.school, *words], capture_output=True, text=True, check=False, timeout=90
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.lab
+@pytest.mark.alone
+def test_by_https_it_tells_what_the_lines_carry_under_that_name(
+    lines: TwoLines, running: Running, tmp_path: Path
+) -> None:
+    """Where nothing but port 443 gets through, and the endpoint is the same file."""
+    token, before = enrol(SCHOOL), read_latest(running, LINE_THROUGHPUT.name)
+    with region_endpoint(lines.region, tmp_path, FRONT, {SCHOOL: token}) as endpoint:
+        certificate = tmp_path / "front.pem"
+        built = configure(
+            running.port,
+            token,
+            school=SCHOOL,
+            monitor=f"https://{FRONT}:{FRONT_PORT}",
+            ca=certificate.read_text("ascii"),
+            paths=tuple(replace(one, throughput="https") for one in PATHS),
+            light=LightTests(answer_within=1),
+            throughput=ThroughputTests(every_seconds=0.001, https_host=endpoint.host, seconds=1),
+        )
+        installed = Installed(tmp_path)
+        installed.install(built)
+        with tls_front(lines.region, FRONT, FRONT_PORT, running.port, certificate):
+            check(installed, lines)
+    assert read_latest(running, LINE_THROUGHPUT.name) == before
+    rates = read_latest(running, LINE_HTTPS_THROUGHPUT.name)
+    for path in PATHS:
+        for direction in ("download", "upload"):
+            truth = RATES[path.line] * TRUTH[FAMILIES[path.family]] * 1e6
+            assert rates[path.line, direction] == pytest.approx(truth, rel=0.05)
+    assert set(read_latest(running, LINE_HTTPS_LIMIT.name).values()) == {0}
 
 
 @pytest.mark.lab

@@ -27,14 +27,24 @@ from controller.probe_agent.configuration import (
 )
 from controller.probe_agent.measuring_loop import MeasuringLoop
 from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal
-from controller.probe_agent.probing.echoes import measure_echoes
-from controller.probe_agent.probing.measuring_round import RoundRecorder
+from controller.probe_agent.probing.echoes import Echoes, measure_echoes
+from controller.probe_agent.probing.measuring_round import RoundRecorder, measure_light
 from controller.probe_agent.probing.name_lookup import answers_query, build_query
+from controller.probe_agent.probing.page_request import PageTimes
 from controller.probe_agent.probing.throughput import measure_throughput
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result, ResultStore
 from controller.probe_agent.sender import Reception
-from controller.telemetry.registry import LINE_LATENCY, LINE_THROUGHPUT, METRICS
+from controller.telemetry.registry import (
+    DNS_UP,
+    HTTP_UP,
+    LINE_LATENCY,
+    LINE_THROUGHPUT,
+    LINE_UP,
+    METRICS,
+    PATH_ECHOES,
+    PATH_UP,
+)
 from tests.monitoring.running import until
 from tests.probe_agent.scene import LIGHT, PATHS, configure, find_free_port
 
@@ -80,6 +90,11 @@ WRONG = {
     "an update in the clear": (change(updates={"source": "http://x", "allowed_signers": "k"}), "updates.source"),
     "no certificate": (change(ca="hello"), "ca: expected certificates in PEM"),
     "a certificate in another script": (change(ca="\u8a3c\u660e\u66f8"), "ca: expected certificates in PEM"),
+    "another method": (
+        change(paths=[{"line": "primary", "region": "tokyo", "family": "ipv6", "target": "::1", "throughput": "ftp"}]),
+        r"paths\[0\].throughput: expected one of iperf3, https",
+    ),
+    "half a name of an endpoint": (change(throughput={"https_host": "a..jp"}), "throughput.https_host: expected"),
     "half a name": (change(light={"dns_port": 53, "dns_name": "a..jp"}), "light.dns_name: expected a name"),
     "too long a name": (change(light={"dns_port": 53, "dns_name": "a" * 64}), "light.dns_name: expected a name"),
     "updates without a pause": (
@@ -239,6 +254,41 @@ def test_an_interface_that_is_not_there_is_a_line_without_answers() -> None:
     found = measure_echoes((PATHS[0], gone), LIGHT)
     assert found[PATHS[0]].loss == 0
     assert (found[gone].loss, found[gone].latency) == (1.0, None)
+
+
+def test_a_round_tells_what_answers_by_path_and_by_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokyo answers over IPv4 with a page alone, its IPv6 not at all, Osaka over the backup line with echoes alone."""
+    tokyo, dead, backup = PATHS
+    echoes = {tokyo: Echoes(3), dead: Echoes(3), backup: Echoes(3, {1: 0.01, 2: 0.02})}
+    module = "controller.probe_agent.probing.measuring_round"
+    monkeypatch.setattr(f"{module}.measure_echoes", lambda *_: echoes)
+    monkeypatch.setattr(
+        f"{module}.measure_page", lambda path, _: PageTimes(0.01, 0.02) if path is tokyo else PageTimes()
+    )
+    monkeypatch.setattr(f"{module}.measure_lookup", lambda path, *_: 0.005 if path is tokyo else None)
+    light = replace(LIGHT, page_port=443, dns_port=53, dns_name="www.example.jp")
+    results = measure_light(configure(8600, "t" * 43, light=light), lambda: NOW)
+    found = {(one.metric, *(value for _, value in one.attributes)): one.value for one in results}
+    assert all(METRICS[one.metric].checked(dict(one.attributes)) for one in results)
+    told = {
+        (name, *key[2:]): value
+        for key, value in found.items()
+        for name, metric in (("path", PATH_UP), ("dns", DNS_UP), ("http", HTTP_UP), ("line", LINE_UP))
+        if key[0] == metric.name
+    }
+    assert told == {
+        ("path", "primary", "tokyo", "ipv4"): 1,
+        ("path", "primary", "tokyo", "ipv6"): 0,
+        ("path", "backup", "osaka", "ipv4"): 1,
+        # Of the dead path nothing is said; the backup line answers, and names and pages do not over it.
+        ("dns", "primary", "ipv4"): 1,
+        ("http", "primary", "ipv4"): 1,
+        ("dns", "backup", "ipv4"): 0,
+        ("http", "backup", "ipv4"): 0,
+        ("line", "primary"): 1,
+        ("line", "backup"): 1,
+    }
+    assert found[PATH_ECHOES.name, "as-e04", "primary", "tokyo", "ipv4"] == 3
 
 
 def test_the_probe_s_clock_dates_what_it_measures(tmp_path: Path) -> None:

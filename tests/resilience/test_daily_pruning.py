@@ -96,6 +96,13 @@ def test_a_part_is_bounded_and_no_other_begins_when_the_time_is_over(
     assert (rest.left, room.count(), room.find_fault()) == (False, 1, None)
 
 
+def test_what_one_seal_of_an_older_release_covers_goes_together(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurement_retention, "AT_ONCE", 5)
+    change_past_the_store(room, "DELETE FROM seal WHERE last < 12")
+    found = room.pruning.prune(Event())
+    assert ([one.last for one in found.parts], room.count(), room.find_fault()) == ([12], 1, None)
+
+
 def test_while_another_process_prunes_nothing_is_done(room: Room) -> None:
     with hold_file_lock(room.file.with_name("m.sqlite.prune.lock")):
         assert room.pruning.prune(Event()).describe() == []

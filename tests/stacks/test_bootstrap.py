@@ -40,6 +40,8 @@ from tests.stacks.declared import (
 )
 from tests.stacks.test_configuration import JOB
 from tests.stacks.test_declared import ON_PREMISES, SAAS, hosted
+from tests.stacks.test_declared_restore_test import WITH as WITH_RESTORE_TEST
+from tests.stacks.test_declared_vault import VAULT
 
 PACK = ("--policy-pack", str(ROOT / "stacks/guardrails"))
 DO = ("--yes", "--skip-preview")
@@ -61,9 +63,15 @@ def declared() -> Recorder:
 
 @pytest.fixture(scope="module")
 def stacks(city: City) -> list[Recorder]:
-    """Every stack as committed, and with what else one can have: jobs, servers of the city's, a vendor's service."""
+    """Every stack as committed, and with what else one can have.
+
+    That is jobs, servers of the city's, a vendor's service, a backup vault, copies of files, a restore test.
+    """
     with_jobs = changed("staging", {"applications/affairs/jobs": {"year-end": JOB}})
-    others: list[StackConfiguration] = [hosted("staging", ON_PREMISES), hosted("staging", SAAS), with_jobs]
+    kept = changed("production", {**VAULT, "applications/affairs/files/copies": {"region": "osaka"}})
+    tested = changed("production", WITH_RESTORE_TEST)
+    others: list[StackConfiguration] = [hosted("staging", ON_PREMISES), hosted("staging", SAAS)]
+    others += [with_jobs, kept, tested]
     return [declare(city, one)[0] for one in (*map(configured, STACKS), *others)]
 
 

@@ -27,6 +27,9 @@ def test_files_are_copied_into_a_locked_bucket_in_the_other_region(city: City) -
     # Copied to both regions within a quarter of an hour, and each night into a bucket that nobody empties.
     assert (source["location"], source["rpo"]) == ("ASIA1", "ASYNC_TURBO")
     (job,) = recorder.of("TransferJob")
+    assert job.inputs["name"] == "transferJobs/tsunagu-production-affairs-copies", (
+        "Google takes no name of the engine's"
+    )
     names = {side: one["bucketName"] for side, one in job.inputs["transferSpec"].items() if side.startswith("gcs")}
     assert names == {
         "gcsDataSource": "tsunagu-kawasaki-production-affairs-files",

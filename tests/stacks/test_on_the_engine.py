@@ -274,7 +274,9 @@ def test_nothing_is_replaced_where_an_older_program_deployed(
     by_kind: dict[str, list[dict[str, Any]]] = {kind: [one for one in steps if one["op"] == kind] for kind in KINDS}
     assert sum(map(len, by_kind.values())) == len(steps), {one["op"] for one in steps}
     levels = "accessLevel:AccessLevel::"
-    made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"]]
+    watching = [one["urn"] for one in by_kind["create"] if "tsunagu:cloud:CloudMonitoring" in one["urn"]]
+    assert len(watching) == 22, "alert policies, dashboards, a channel, and the component"
+    made = [one["urn"].rpartition(levels)[2] for one in by_kind["create"] if one["urn"] not in watching]
     added = {"services-artifactregistry", "services-iamcredentials", "services-monitoring", "services-serviceusage"}
     added |= {"keys-run-agent", "keys-logs", "keys-logs-user", "logs", "logs-default"}
     regions = ("tokyo", "osaka")
@@ -345,10 +347,11 @@ def test_production_refuses_to_be_destroyed_and_drains_a_region(
     assert shortened.returncode != 0
     assert "audit.retention-days: the audit logs' bucket is locked at 400 days" in shortened.stdout
 
-    # A region is drained, all in one: services of one region go, the data of both stay. Then it serves again.
+    # A region is drained, all in one: services of one region go, the data of both stay, alerts follow. Then it serves
+    # again.
     drained = change_production(tmp_path, "serving: [tokyo, osaka]", "serving: [osaka]")
     said = production.succeeds("up", *drained, *DO, *PACK)
-    assert re.search(r"~ 4 updated\s+- 12 deleted", said), said
+    assert re.search(r"~ 12 updated\s+- 12 deleted", said), said
     production.succeeds("preview", "--expect-no-changes", *drained)
     production.succeeds("up", *DO, *PACK)
     production.succeeds("preview", "--expect-no-changes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from controller.model.city import City
-from tests.stacks.declared import ROOT, STACKS, configured, declare
+from tests.stacks.declared import ROOT
 from tests.stacks.picture import PAGE, declare_graph, draw_picture, drop_what_follows, find_parts, read_picture
 
 
@@ -36,12 +36,13 @@ def _close(edges: frozenset[tuple[str, str]]) -> set[tuple[str, str]]:
     return closed
 
 
-def test_what_costs_is_told_of_every_type(city: City) -> None:
+def test_what_costs_is_told_of_every_type() -> None:
     """No prices: they change, and differ by contract. What they are counted in, and what in the file drives them."""
     text = (ROOT / "stacks/COSTS.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z0-9]+\.[A-Z][A-Za-z]+)`", text))
-    types = {one.type for stack in STACKS for one in declare(city, configured(stack))[0].declared}
-    used = {_shorten(token) for token in types if token.startswith("gcp:")}
+    # Of every type that a stack may have, not of the committed ones alone; `test_declared.py` holds the list right.
+    listed = (ROOT / "tools/gcp_types.txt").read_text(encoding="utf-8").splitlines()
+    used = {_shorten(token) for token in listed if token.startswith("gcp:")}
     assert used <= named, f"stacks/COSTS.md says nothing of {sorted(used - named)}"
     assert not re.search(r"[$¥€円]", text), "no price of ours"
 

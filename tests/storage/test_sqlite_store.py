@@ -264,6 +264,13 @@ def test_any_page_that_is_zeros_or_garbage_is_refused(current: Path, name: str) 
             assert "damaged" in text or "is no SQLite file" in text
 
 
+def test_a_schema_that_is_no_text_is_refused(current: Path, name: str) -> None:
+    whole = current.read_bytes()
+    at = whole.rindex(b"CREATE TABLE ") + len(b"CREATE ")
+    current.write_bytes(whole[:at] + b"\xa0" + whole[at + 1 :])
+    assert "is damaged (" in refusal(current, FORMATS[name])
+
+
 def test_a_log_without_its_store_is_not_taken_into_a_new_one(name: str, tmp_path: Path) -> None:
     (tmp_path / "store.sqlite-wal").write_bytes(b"the last minutes of a store that somebody moved away")
     text = refusal(tmp_path / "store.sqlite", FORMATS[name])

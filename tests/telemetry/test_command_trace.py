@@ -21,7 +21,7 @@ from controller.telemetry.timeline import Level, open_rollout_span
 from controller.telemetry.traces import command_trace
 from controller.telemetry.traces.command_trace import CommandTrace, trace_command
 from controller.telemetry.traces.phases import COMMAND_SCOPE, ENDPOINT, keep_phase, trace_phase
-from controller.telemetry.traces.rollout_trace import open_trace
+from controller.telemetry.traces.rollout_trace import RolloutLinks, open_trace
 from controller.telemetry.traces.trace_links import (
     FILE,
     MOST_KEPT,
@@ -209,6 +209,36 @@ def test_links_lead_from_a_rollout_to_its_plan_and_its_proof_each_once(received:
     expected = {(str(kind), bytes.fromhex(one.trace), bytes.fromhex(one.span)) for kind, one in marks.items()}
     assert by_name(received)["tsunagu apply"].links == expected
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+
+
+def test_a_durable_rollout_links_itself_and_is_found_by_its_schools(received: Received, tmp_path: Path) -> None:
+    plan, earlier = TraceMark("a" * 32, "b" * 16), TraceMark("c" * 32, "d" * 16)
+    remember_trace(tmp_path, plan, [(TraceOf.PLAN, "p1")])
+    remember_trace(tmp_path, earlier, [(TraceOf.ROLLOUT, "s1")])
+    links = RolloutLinks(tmp_path, "p1", "never-proved", {"s1", "s2"})
+    with (
+        open_trace(tmp_path / "t.jsonl", links=links) as listener,
+        open_rollout_span("r", [listener]) as root,
+        root.child(Level.SCHOOL, "s1"),
+    ):
+        pass
+    found = by_name(received)
+    assert found["rollout r"].links == {("plan", bytes.fromhex(plan.trace), bytes.fromhex(plan.span))}
+    assert found["school s1"].links == set()
+    span = found["rollout r"].span
+    mark = TraceMark(span.trace_id.hex(), span.span_id.hex())
+    assert dict(read_trace_marks(tmp_path)[TraceOf.ROLLOUT]) == {"s1": mark, "s2": mark}
+
+
+def test_two_commands_of_a_role_have_one_instance_id(received: Received, tmp_path: Path) -> None:
+    for command in ("plan", "prove"):
+        with trace_command(command, describe_end, tmp_path / "controller"):
+            pass
+    with open_telemetry(token=tmp_path / "controller") as sent:
+        sent.record(LINE_UP, 1, school="s", line="primary")
+    ids = {one.resource["service.instance.id"] for one in read_spans(received)}
+    assert ids == received.instances()
+    assert len(ids) == 1
 
 
 def test_a_damaged_file_of_links_is_no_reason_to_stop_and_the_newest_are_kept(tmp_path: Path) -> None:

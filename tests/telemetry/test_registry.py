@@ -25,6 +25,11 @@ from controller.telemetry.registry import (
 
 PROMETHEUS = {
     "tsunagu.line.throughput": "tsunagu_line_throughput_bit_per_second",
+    "tsunagu.line.https.throughput": "tsunagu_line_https_throughput_bit_per_second",
+    "tsunagu.line.https.limit": "tsunagu_line_https_limit",
+    "tsunagu.uplink.traffic": "tsunagu_uplink_traffic_bit_per_second",
+    "tsunagu.uplink.used.ratio": "tsunagu_uplink_used_ratio",
+    "tsunagu.uplink.lost": "tsunagu_uplink_lost",
     "tsunagu.line.latency": "tsunagu_line_latency_seconds",
     "tsunagu.line.jitter": "tsunagu_line_jitter_seconds",
     "tsunagu.line.loss.ratio": "tsunagu_line_loss_ratio",
@@ -46,6 +51,7 @@ PROMETHEUS = {
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
     "tsunagu.device.drift": "tsunagu_device_drift",
     "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
+    "tsunagu.task.last.end": "tsunagu_task_last_end_seconds",
     "tsunagu.rollout.lost": "tsunagu_rollout_lost",
     "tsunagu.rollout.devices": "tsunagu_rollout_devices_total",
     "tsunagu.rollout.device.duration": "tsunagu_rollout_device_duration_seconds",

@@ -17,6 +17,19 @@ from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, Line
 from monitoring.city_state.school_tiles import LineTimes, Tile
 from monitoring.city_state.sender_clocks import SkewedSender
 from monitoring.city_state.shared_patterns import PatternKind
+from monitoring.city_state.task_ends import TaskView
+from monitoring.web.school_devices import DeviceRolloutView, SchoolDeviceView
+from monitoring.web.school_past import (
+    AvailabilityView,
+    LinePastView,
+    Measure,
+    OutageView,
+    PathView,
+    PeriodView,
+    SchoolPast,
+    ServiceName,
+    ServiceView,
+)
 from tools.vendor_npm import ROOT, read_manifest
 
 FOLDER = ROOT / "tools" / "page_check"
@@ -49,6 +62,16 @@ def words(name: str) -> set[str]:
         ("RolloutWave", WaveView),
         ("RolloutSpan", SpanView),
         ("Rollout", RolloutView),
+        ("Availability", AvailabilityView),
+        ("LinePast", LinePastView),
+        ("PathPast", PathView),
+        ("ServicePast", ServiceView),
+        ("Outage", OutageView),
+        ("Period", PeriodView),
+        ("SchoolPast", SchoolPast),
+        ("DeviceRollout", DeviceRolloutView),
+        ("SchoolDevice", SchoolDeviceView),
+        ("TaskEnds", TaskView),
     ],
 )
 def test_the_pages_types_are_the_monitors(interface: str, type_: type) -> None:
@@ -63,6 +86,8 @@ def test_the_pages_words_are_the_monitors() -> None:
     assert words("NeedKind") == set(get_args(NeedKind))
     assert words("NeedCause") == {one for part in get_args(Cause) for one in get_args(part) or [part]}
     assert words("NeedCause") >= set(get_args(Impairment))
+    assert words("Measure") == set(get_args(Measure))
+    assert words("ServiceName") == set(get_args(ServiceName))
     assert words("PatternKind") == set(get_args(PatternKind))
     assert words("Assessment") == {str(one) for one in Assessment}
 

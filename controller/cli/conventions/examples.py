@@ -211,6 +211,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("measure schedule --all", "today's tests of all schools"),
             Example("measure schedule --school kw-s01 --day 2026-12-02 --json", "of one school on another day"),
         ),
+        "measure uplinks": (
+            Example("measure uplinks --all", "which school's uplink is full now"),
+            Example("measure uplinks --school kw-s01 --seconds 300 --json", "of one school, over five minutes"),
+        ),
         "measure import": (
             Example("measure import records.csv --check", "what would be taken in, and what is wrong"),
             Example("measure import records.csv --skip-bad", "the good rows, and a list of the others"),

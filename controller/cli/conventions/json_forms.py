@@ -101,6 +101,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
         "measure-schedule": JsonForm(("measure schedule",), "controller.cli.measurement.schedule:TestScheduleDocument"),
+        "measure-uplinks": JsonForm(("measure uplinks",), "controller.cli.measurement.uplinks:UplinksDocument"),
         "measure-import": JsonForm(
             ("measure import",), "controller.cli.measurement.import_measurements:ManualImportDocument"
         ),

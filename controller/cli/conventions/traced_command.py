@@ -32,10 +32,15 @@ def traced_command(writer: Writer) -> Callable[[Callable[P, Result]], Callable[P
         def run_traced(*args: P.args, **options: P.kwargs) -> Result:
             if "traces" not in list_configured_signals():
                 return run(*args, **options)
-            # Imported where it is needed: telemetry takes a third of a second.
-            from controller.telemetry.traces.command_trace import trace_command  # noqa: PLC0415
+            try:
+                # Imported where it is needed: telemetry takes a third of a second.
+                from controller.telemetry.traces.command_trace import CommandTrace, run_traced  # noqa: PLC0415
 
-            with trace_command(run.__name__, describe_end, _find_token(writer, options.get("policies"))):
+                command = CommandTrace(run.__name__, describe_end, _find_token(writer, options.get("policies")))
+            except ValueError as error:  # a variable of OpenTelemetry's that its SDK does not understand
+                logging.getLogger("tsunagu").warning("this run is not traced: %s", error)
+                return run(*args, **options)
+            with run_traced(command):
                 return run(*args, **options)
 
         return run_traced

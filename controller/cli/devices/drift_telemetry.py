@@ -11,6 +11,9 @@ from controller.plan.build import ConsideredDevice
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import DEVICE_DRIFT, DEVICE_UNCONFIRMED, EventKind, Writer
 
+NAMED_DEVICES = 8
+"""Devices that an event of drift names; its text has room for a few hundred characters."""
+
 
 def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
     """Send it to the monitor, where there is one."""
@@ -18,8 +21,23 @@ def send_drift(found: Sequence[ConsideredDevice], policies: Path) -> None:
         for school, count in group_drift_by_school(found).items():
             sent.record(DEVICE_DRIFT, count, school=school)
             if count:
-                sent.event(EventKind.DRIFT, f"{count} devices differ from the policy", school=school)
+                sent.event(EventKind.DRIFT, describe_drift(school, count, found), school=school)
         _record_unconfirmed(sent, found)
+
+
+def describe_drift(school: str, count: int, found: Sequence[ConsideredDevice]) -> str:
+    """Say which devices of a school differ and in how many lines; no line itself, for the monitor has other readers."""
+    differing = [
+        one for one in found if one.observed.device.school.id == school and one.refusal is None and one.differs
+    ]
+    named = [_describe_device(one) for one in differing[:NAMED_DEVICES]]
+    rest = [f"and {len(differing) - NAMED_DEVICES} more"] if len(differing) > NAMED_DEVICES else []
+    return f"{count} devices differ from the policy: {', '.join([*named, *rest])}"
+
+
+def _describe_device(one: ConsideredDevice) -> str:
+    lines = f"{len(one.changes)} lines" if one.changes else "not saved"
+    return f"{one.observed.device.id} ({lines})"
 
 
 def send_unconfirmed(found: Sequence[ConsideredDevice], policies: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typing_extensions import TypedDict
 
+from controller.cli.audit import open_audit_trail
 from controller.cli.conventions.refusal_words import translate_problem
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, State, speak
@@ -21,8 +22,8 @@ from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.manual.manual_store import ImportResult, keep_manual_measurements
 from controller.measure.manual.manual_table import ManualTable, read_manual_table
 from controller.measure.measurement_tables import MEASUREMENT_STORE
-from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
+from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.sqlite import open_store
 
 STORE = "measurements.sqlite"
@@ -78,9 +79,14 @@ def import_measurements(  # noqa: PLR0913 the options of a command
     table = read_manual_table(path, city, now, encoding)
     if table.problems and not (check or skip_bad):
         raise ImportRefused(get_words().say("measure.manual-refused", count=_count_left_out(table)), _list_first(table))
-    store = _find_store(city, state)
+    operations = load_estate_operations(city)
+    folder = choose_state_folder(city.estate, operations, state, Path(city.directory))
+    store = folder / (LAB_STORE if isinstance(city, VirtualCity) else STORE)
     with closing(open_store(store, MEASUREMENT_STORE)) as connection:
         result = keep_manual_measurements(connection, store, table.records, now, dry_run=check)
+    if result.seal is not None:
+        trail, (number, last) = open_audit_trail(folder, operations), result.seal
+        trail.record(AuditKind.MANUAL_MEASUREMENTS, file=trail.name_file(store), number=number, last=last)
     if as_json:
         say_json(_build_document(path, store, table, result, checked_only=check))
     else:
@@ -98,11 +104,6 @@ def _list_first(table: ManualTable) -> list[Problem]:
     if rest > 0:
         shown.append(Problem(table.problems[_MOST_SHOWN].origin, "", f"and {rest} more; --check --json lists all"))
     return shown
-
-
-def _find_store(city: City, state: Path | None) -> Path:
-    folder = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
-    return folder / (LAB_STORE if isinstance(city, VirtualCity) else STORE)
 
 
 def _say_result(path: Path, store: Path, table: ManualTable, result: ImportResult, *, checked_only: bool) -> None:

@@ -72,6 +72,8 @@ def build_probe_configuration(city: City, school: School, token: str, wishes: En
         throughput=ThroughputTests(
             every_seconds=wishes.throughput_hours * _HOUR,
             port=targets.throughput.port,
+            https_port=targets.https.port,
+            https_host=targets.https.host or "",
             seconds=method.seconds,
             streams=method.streams,
             connect_within=method.connect_within,
@@ -94,6 +96,7 @@ def _list_paths(city: City, school: School, *, bind: bool) -> tuple[ProbedPath, 
             family="ipv4" if family is Family.V4 else "ipv6",
             target=str(lines.region_address(region, line, family)),
             interface=lines.get_link(line).interface if bind else "",
+            throughput="https" if city.measurement.https_throughput.covers(school.id, region.id) else "iperf3",
         )
         for line, region, family in product(lines.names, lines.regions, Family)
         if line in school.lines.by_name

@@ -40,7 +40,7 @@ from controller.rollout.durable.workflow_engine import WorkflowEngine
 from controller.rollout.work_loop import WorkLoop, refuse_other_estate
 from controller.telemetry.registry import Writer
 from controller.telemetry.timeline import Listener, open_rollout_span
-from controller.telemetry.traces.rollout_trace import open_trace
+from controller.telemetry.traces.rollout_trace import RolloutLinks, open_trace
 
 _LONGEST_NAME = 63
 WorkerName = Annotated[
@@ -113,7 +113,9 @@ def carry_out_here(  # noqa: PLR0913, PLR0917 what a rollout is worked on with
 ) -> None:
     """Work on a rollout in this process, with a timeline of it."""
     record = scene.record
-    with record_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl") as trace:
+    schools = {turn.school for wave in record.waves for turn in wave.schools}
+    links = RolloutLinks(place.folder, record.plan, record.policy, schools)
+    with record_timeline(place, f"{now:%Y%m%dT%H%M%SZ}-{record.plan[:8]}.jsonl", links) as trace:
         listeners = [trace, *([] if errors.is_terminal else [Progress(len(record.list_devices()))])]
         carry_out(engine, store, scene, listeners=listeners, say=say_aside, on_worker=on_worker)
 
@@ -132,12 +134,13 @@ def tell_lost_end(store: RolloutStore, rollout: str, place: EstateRollouts, stat
         span.outcome = "not good"
 
 
-def record_timeline(place: EstateRollouts, name: str) -> AbstractContextManager[Listener]:
+def record_timeline(
+    place: EstateRollouts, name: str, links: RolloutLinks | None = None
+) -> AbstractContextManager[Listener]:
     """Open a timeline of rollouts, which the monitor is told, too."""
     trail = open_audit_trail(place.folder, place.operations)
-    return open_trace(
-        place.folder / "timeline" / name, token=find_token_file(Writer.CONTROLLER, place.policies), trail=trail
-    )
+    token = find_token_file(Writer.CONTROLLER, place.policies)
+    return open_trace(place.folder / "timeline" / name, token=token, trail=trail, links=links)
 
 
 def run_worker(

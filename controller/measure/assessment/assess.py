@@ -18,6 +18,7 @@ from controller.measure.measurement import (
     LATENCY_MS,
     LOSS_RATIO,
     MBPS,
+    OTHERS_MBPS,
     VANISHED_BYTES,
     LinePath,
     Measurement,
@@ -56,7 +57,7 @@ class ShortfallCause(StrEnum):
     `contract`: the line was ordered smaller than the recommendation. `line`: it was ordered large enough and carries
     less (equipment, settings, congestion, the carrier: to be looked for part by part). `loss` and `latency`: TCP was
     held back by them, so what the line could carry is not known. `path-mtu`: small packets pass and large ones vanish.
-    `no-data`: a test began, and not a byte of it came through. `upload`: the upload is below its own share.
+    `no-data`: not a byte of a test came through. `busy`: others' traffic filled it. `upload`: that is below its share.
     """
 
     CONTRACT = "contract"
@@ -65,6 +66,7 @@ class ShortfallCause(StrEnum):
     LATENCY = "latency"
     PATH_MTU = "path-mtu"
     NO_DATA = "no-data"
+    BUSY = "busy"
     UPLOAD = "upload"
 
 
@@ -338,9 +340,8 @@ def _is_silent(one: Measurement, kind: MeasurementKind) -> bool:
 
 
 def _find_limit(line: LineAssessment, policy: MeasurementFile) -> ThroughputLimit | None:
-    if line.assessed_bandwidth is None:
-        return None
-    return find_throughput_limit(line.assessed_bandwidth.measurement.result.figures, policy.method.seconds)
+    found = line.assessed_bandwidth
+    return find_throughput_limit(found.measurement.result.figures, policy.method.seconds) if found else None
 
 
 def _count_loss(line: LineAssessment, limit: ThroughputLimit | None, losses: Mapping[LinePath, LossCount]) -> LossCount:
@@ -352,8 +353,8 @@ def _count_loss(line: LineAssessment, limit: ThroughputLimit | None, losses: Map
 
 
 def _is_lossy(loss: LossCount, limit: ThroughputLimit | None, policy: MeasurementFile) -> bool:
-    shown = loss.decide_loss(policy.loss_is_a_cause_from / 100, policy.loss_needs)
-    return limit is ThroughputLimit.LOSS or shown is True
+    is_limit = limit is ThroughputLimit.LOSS
+    return is_limit or loss.decide_loss(policy.loss_is_a_cause_from / 100, policy.loss_needs) is True
 
 
 def _causes(
@@ -375,7 +376,9 @@ def _causes(
         yield ShortfallCause.LATENCY
     promised = min(contract.mbps * CARRIED, recommended.mbps)
     if assess_bandwidth(found.mbps, promised, policy.method) is Assessment.BELOW:
-        yield _explain_shortfall(line, found, limit)
+        carried = found.mbps + (found.measurement.figure(OTHERS_MBPS) or 0.0)
+        full = assess_bandwidth(carried, promised, policy.method) is not Assessment.BELOW
+        yield ShortfallCause.BUSY if full else _explain_shortfall(line, found, limit)
 
 
 def _is_upload_worse(line: LineAssessment, found: Bandwidth | None, method: Method) -> bool:
@@ -394,6 +397,4 @@ def _explain_shortfall(line: LineAssessment, found: Bandwidth, limit: Throughput
         return ShortfallCause.PATH_MTU
     if found.mbps == 0:
         return ShortfallCause.NO_DATA
-    if limit is ThroughputLimit.LOSS:
-        return ShortfallCause.LOSS
-    return ShortfallCause.LINE if limit is None else ShortfallCause.LATENCY
+    return {None: ShortfallCause.LINE, ThroughputLimit.LOSS: ShortfallCause.LOSS}.get(limit, ShortfallCause.LATENCY)

@@ -18,6 +18,7 @@ from controller.measure.measurement import (
     JITTER_MS,
     LATENCY_MS,
     MTU_BYTES,
+    OTHERS_MBPS,
     Measurement,
     MeasurementKind,
 )
@@ -150,11 +151,18 @@ def _explanations(one: SchoolAssessment, texts: Catalogue) -> Iterator[str]:
         ShortfallCause.LOSS: {"loss": one.loss},
         ShortfallCause.LATENCY: {"latency": _mean(latencies)},
         ShortfallCause.PATH_MTU: {"bytes": f"{min(bytes_, default=0):.0f}"},
+        ShortfallCause.BUSY: {"others": _describe_others(one)},
         ShortfallCause.UPLOAD: {"mbps": f"{line.upload.mbps:.1f}" if line.upload else NOTHING},
     }
     for cause in one.causes:
         limited = cause in (ShortfallCause.LOSS, ShortfallCause.LATENCY) and one.limit is not None
         yield texts.say(f"measure.{'limited-by' if limited else 'cause'}-{cause}", **marks.get(cause, {}))
+
+
+def _describe_others(one: SchoolAssessment) -> str:
+    """What others had of the line during the test that decided."""
+    found = one.assessed_bandwidth
+    return f"{found.measurement.figure(OTHERS_MBPS) or 0:.0f}" if found else NOTHING
 
 
 def _reasons(assessments: Sequence[SchoolAssessment], texts: Catalogue) -> list[Text]:

@@ -24,6 +24,7 @@ from controller.measure.measurement import (
     LOSS_RATIO,
     MBPS,
     MTU_BYTES,
+    OTHERS_MBPS,
     VANISHED_BYTES,
     LinePath,
     Measurement,
@@ -160,6 +161,8 @@ def _read(mine: Sequence[Measurement], kind: MeasurementKind) -> Reading | None:
         answer = _ANSWERS.get(one.result.outcome)
         if one.result.kind is kind and answer is not None:
             figure = one.figure(_FIGURES[kind]) if answer is Answer.ANSWERED else None
+            if figure is not None and _FIGURES[kind] == MBPS:
+                figure += one.figure(OTHERS_MBPS) or 0  # what the line carried, whoever's it was
             return Reading(answer, figure, (one.id,))
     return None
 
@@ -178,7 +181,7 @@ def _read_held_back(mine: Sequence[Measurement], method: Method, slow: float) ->
         (one, sum_retransmissions(one.result.figures))
         for one in mine
         if one.measured
-        and 0 < one.result.figures.get(MBPS, 0.0) < slow
+        and 0 < one.result.figures.get(MBPS, 0.0) + one.result.figures.get(OTHERS_MBPS, 0.0) < slow
         and find_throughput_limit(one.result.figures, method.seconds) is ThroughputLimit.LOSS
     ]
     if not found:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controller.measure.manual.manual_chain import Seal, seal_records
 from controller.measure.manual.manual_measurement import ManualMeasurement
 from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.storage.sqlite import open_store
@@ -22,11 +23,15 @@ _COLUMNS = "school, place, at, device, download_mbps, upload_mbps, source"
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """How many records are new, how many were there already, and which correct an earlier one."""
+    """How many records are new, how many were there already, and which correct an earlier one.
+
+    `seal` is the newest one over all records, None where nothing was kept.
+    """
 
     added: int
     known: int
     corrected: tuple[ManualMeasurement, ...]
+    seal: Seal | None = None
 
 
 def keep_manual_measurements(
@@ -49,6 +54,7 @@ def keep_manual_measurements(
                 f"INSERT INTO manual_measurement ({_COLUMNS}, imported_at) VALUES ({marks})",  # noqa: S608 ours
                 rows,
             )
+            seal = seal_records(connection)
             connection.execute("ROLLBACK" if dry_run else "COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -57,7 +63,7 @@ def keep_manual_measurements(
     except UNREADABLE as error:
         what = f"{file}: the records cannot be kept"
         raise explain_unreadable(what, error) from None
-    return ImportResult(len(new), len(records) - len(new) - len(corrected), corrected)
+    return ImportResult(len(new), len(records) - len(new) - len(corrected), corrected, None if dry_run else seal)
 
 
 def read_manual_measurements(file: Path) -> list[ManualMeasurement]:

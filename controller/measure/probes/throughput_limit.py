@@ -8,34 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from math import inf
 
 from pydantic import BaseModel, Field
 
 from controller.measure.measurement import IDLE_MS, QUEUED_MS, RETRANSMITTED, SEGMENTS
 from controller.measure.probes.loss_interval import LossCount
+from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit, find_sender_limit
 
-_ROUND_TRIPS_NEEDED = 20
-"""Fewer round trips than that are in a test, and TCP has hardly begun when it ends."""
-_FAR_MS = 10.0
-"""Below it a round trip is too short to hold a test of seconds back."""
-_SOME_LOSS = 0.0005
-"""Retransmissions that hold TCP back at a distance; a queue that runs over at the beginning of a test loses as many."""
-_HEAVY_LOSS = 0.1
-"""No queue loses so many."""
-_QUEUE_MS, _QUEUE_FACTOR = 5.0, 1.5
+__all__ = ["ThroughputLimit", "find_throughput_limit", "sum_retransmissions", "summarize_sender"]
+
 _CWND = re.compile(r"^\[ {0,4}[0-9]{1,6}\] .{1,80} ([0-9]{1,6}(?:\.[0-9]{1,4})?) ([KMG]?)Bytes {0,20}$")
 """A stream's row in what an iperf3 server says: its last column is the congestion window."""
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _MOST_ROWS = 4096
-
-
-class ThroughputLimit(StrEnum):
-    """Why a test says nothing of the line's capacity."""
-
-    LOSS = "loss"
-    DELAY = "delay"
 
 
 class _Sent(BaseModel):
@@ -122,15 +108,4 @@ def find_throughput_limit(figures: Mapping[str, float], seconds: float) -> Throu
     True
     """
     again = sum_retransmissions(figures).ratio
-    if again >= _HEAVY_LOSS:
-        return ThroughputLimit.LOSS
-    idle = figures.get(IDLE_MS)
-    if idle is None:
-        return None
-    if idle >= 1000 * seconds / _ROUND_TRIPS_NEEDED:
-        return ThroughputLimit.LOSS if again >= _SOME_LOSS else ThroughputLimit.DELAY
-    if figures.get(QUEUED_MS, inf) >= _QUEUE_FACTOR * idle + _QUEUE_MS:
-        return None
-    if again >= _SOME_LOSS:
-        return ThroughputLimit.LOSS
-    return ThroughputLimit.DELAY if idle >= _FAR_MS else None
+    return find_sender_limit(again, figures.get(IDLE_MS), figures.get(QUEUED_MS, inf), seconds)

@@ -17,7 +17,15 @@ from pydantic import BaseModel, Field
 
 from controller.errors import TsunaguError
 from controller.inputs.character_classes import ShownText
-from controller.measure.measurement import MBPS, LinePath, MeasurementKind, ProbeOutcome, ProbeResult
+from controller.measure.measurement import (
+    MBPS,
+    OTHERS_MBPS,
+    RETRANSMITTED,
+    LinePath,
+    MeasurementKind,
+    ProbeOutcome,
+    ProbeResult,
+)
 from controller.measure.probes.probe_path import CompletedProcess, ProbeHost, ProbePath
 from controller.measure.probes.throughput_limit import summarize_sender
 from controller.measure.probes.throughput_locks import LineBusy, hold_exclusive_locks
@@ -33,6 +41,10 @@ _SHOWN = 200
 _ROUND_TRIPS = 20
 """That iperf3 takes to begin and to end a test: a far target is given the time for them."""
 _REPORT_EVERY = 0.5
+_MOST_HEADERS, _FRAME_BYTES = 1.07, 1_514
+"""Of TCP over IPv6 in full Ethernet frames, and a little more."""
+_LEAST_OTHERS_MBPS, _LEAST_OTHERS = 2.0, 0.1
+"""Less than that, in all or of the test's own figure, is told from the test's own edges by nobody."""
 
 _NOBODY = (
     "timed out",
@@ -86,16 +98,19 @@ class ThroughputProbe:
         mine = (name_line_lock(route.path), f"server {target}", *self.everywhere)
         try:
             with hold_exclusive_locks(self.locks, mine, PATIENCE_SECONDS):
-                before = read_interface_counters(route.host)
+                before, since = read_interface_counters(route.host), time.monotonic()
                 began, ran = self._run(route, words, idle_ms or 0.0)
-                after = read_interface_counters(route.host)
+                seconds, after = time.monotonic() - since, read_interface_counters(route.host)
         except LineBusy as busy:
             return ProbeResult(kind, ProbeOutcome.FAILED, target, " ".join(words), reason=str(busy))
         moved = {name: after[name] - before[name] for name in after if name in before}
-        found = self._found(route, kind, words, ran, moved)
+        found = self._found(route, kind, words, ran, {name: one.total for name, one in moved.items()})
         if found.outcome is ProbeOutcome.MEASURED:
             sender = summarize_sender(json.loads(found.raw), found.figures[MBPS], idle_ms)
-            found = replace(found, figures={**found.figures, **sender})
+            line = moved[route.interface]
+            carried = line.received if kind is MeasurementKind.DOWNLOAD else line.sent
+            others = find_others_traffic(found.figures[MBPS], self.method.seconds, carried, seconds, sender)
+            found = replace(found, figures={**found.figures, **sender, **others})
         return replace(found, began=began)
 
     def _words(self, route: ProbePath, kind: MeasurementKind, idle_ms: float) -> tuple[str, ...]:
@@ -184,7 +199,42 @@ def name_line_lock(path: LinePath) -> str:
     return f"{path.school} {path.line} line"
 
 
-def read_interface_counters(place: ProbeHost) -> dict[str, int]:
+def find_others_traffic(
+    mbps: float, tested: float, carried: int, seconds: float, sender: Mapping[str, float]
+) -> dict[str, float]:
+    """What an interface carried of others beside a test in its direction, as a figure; none where it is next to none.
+
+    `carried` are its bytes in so many seconds around the test. The test's own are taken off with all the headers that
+    they can have had, and with what was sent again, so others carried at least that.
+
+    >>> find_others_traffic(20.0, 2.0, 30_500_000, 2.5, {})
+    {'others-mbps': 80.5}
+    >>> find_others_traffic(95.0, 2.0, 25_000_000, 2.5, {})
+    {}
+    """
+    own = mbps * 1e6 / 8 * tested * _MOST_HEADERS + sender.get(RETRANSMITTED, 0.0) * _FRAME_BYTES
+    others = 8 * (carried - own) / max(seconds, tested) / 1e6
+    return {OTHERS_MBPS: round(others, 1)} if others >= max(_LEAST_OTHERS_MBPS, _LEAST_OTHERS * mbps) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceBytes:
+    """Bytes that an interface has received and sent."""
+
+    received: int
+    sent: int
+
+    @property
+    def total(self) -> int:
+        """Both ways."""
+        return self.received + self.sent
+
+    def __sub__(self, before: InterfaceBytes) -> InterfaceBytes:
+        """What came since then."""
+        return InterfaceBytes(self.received - before.received, self.sent - before.sent)
+
+
+def read_interface_counters(place: ProbeHost) -> dict[str, InterfaceBytes]:
     """Bytes that each interface of a place has received and sent since it was made.
 
     Raises:
@@ -193,7 +243,7 @@ def read_interface_counters(place: ProbeHost) -> dict[str, int]:
     ran = place.run(("ip", "-json", "-statistics", "link", "show"), _SPARE_SECONDS)
     try:
         return {
-            one["ifname"]: one["stats64"]["rx"]["bytes"] + one["stats64"]["tx"]["bytes"]
+            one["ifname"]: InterfaceBytes(int(one["stats64"]["rx"]["bytes"]), int(one["stats64"]["tx"]["bytes"]))
             for one in json.loads(ran.stdout)
         }
     except (ValueError, KeyError, TypeError):

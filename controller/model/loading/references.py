@@ -36,8 +36,7 @@ from controller.model.sites.schools import LONGEST_LAB_NAME, School
 from controller.model.sites.scope import SchoolGroup, Scope
 from controller.model.sites.stages import STAGES, Stage
 
-_SHOWN = 20
-"""Names that are listed where one is not known."""
+_SHOWN = 20  # names that are listed where one is not known
 
 
 def find_dangling_references(policy: ReadPolicy, *, undeployed: bool = False) -> list[Problem]:
@@ -236,9 +235,13 @@ def _check_lines(policy: ReadPolicy) -> Iterator[Problem]:
 def _check_measurement(policy: ReadPolicy) -> Iterator[Problem]:
     measurement = policy.find(MEASUREMENT)
     if measurement is not None:
-        origin = policy.find_origin(MEASUREMENT, "judged.regions")
-        regions = measurement.judged.regions
-        yield from find_unknown(origin, "judged.regions", "region", regions, _region_ids(policy))
+        chosen, regions = measurement.https_throughput, _region_ids(policy)
+        for field, kind, names, known in (
+            ("judged.regions", "region", measurement.judged.regions, regions),
+            ("https-throughput.regions", "region", chosen.regions, regions),
+            ("https-throughput.schools", "school", chosen.schools, _school_ids(policy)),
+        ):
+            yield from find_unknown(policy.find_origin(MEASUREMENT, field), field, kind, names, known)
 
 
 def _check_lab(policy: ReadPolicy) -> Iterator[Problem]:
@@ -284,10 +287,8 @@ def _check_schools(policy: ReadPolicy, origin: Origin, field: str, named: School
     yield from find_unknown(origin, f"{field}wards", "ward", named.wards, _ward_ids(policy))
     yield from find_unknown(origin, f"{field}kinds", "kind of school", named.kinds, _kind_ids(policy))
     known = _school_ids(policy)
-    if known is not None:
-        for name in named.ids:
-            if name not in known:
-                yield Problem(origin, f"{field}ids", f"there is no school {name!r}")
+    for name in (one for one in named.ids if known is not None and one not in known):
+        yield Problem(origin, f"{field}ids", f"there is no school {name!r}")
 
 
 def _check_applications(policy: ReadPolicy) -> Iterator[Problem]:

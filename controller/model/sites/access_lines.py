@@ -28,6 +28,7 @@ class Region(LocatedItem):
 
     id: Identifier
     name: Name
+    english: Name | None = None
     asn: int = Field(ge=1, le=4_294_967_294)
     host: int = Field(ge=1, lt=FIRST_SCHOOL)
 

@@ -32,6 +32,7 @@ class Ward(LocatedItem):
 
     id: Identifier
     name: Name
+    english: Name | None = None
     lot: Identifier | None = None
 
 
@@ -158,12 +159,14 @@ class School(LocatedItem):
 
     `segments` override it for single segments. `lot` is the procurement lot that decides the platforms of its devices
     where it is not its ward's, `blueprint` the one that it has, whatever its kind and size.
-    `adoption` is how far its devices are managed; see `controller.model.sites.adoption`.
+    `adoption` is how far its devices are managed; see `controller.model.sites.adoption`. `english` is its name for
+    readers of English; without one they read the Japanese one.
     """
 
     id: Identifier
     number: int = Field(ge=1, le=4095)
     name: Name
+    english: Name | None = None
     ward: Identifier
     kind: SchoolKindId
     pupils: int = Field(ge=0, le=5000)

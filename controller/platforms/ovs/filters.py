@@ -9,7 +9,8 @@ a word of others cannot pass.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 from controller.model.network.device_state import Entry, Filter, build_filter
@@ -55,6 +56,9 @@ _MEANT: dict[str, tuple[Family, int | None]] = {
     **{word: meant for meant, word in _WORDS.items()},
     **{word: (family, None) for family, word in _ETHER.items()},
 }
+_MOST_KEPT = 16_384
+"""Entries that are remembered: a change reads the same flows before it, after it and as they are saved. Only what is
+written as ours is kept, so nothing that a device says makes them long."""
 _ADDRESSES = {Family.V4: ("nw_src", "nw_dst"), Family.V6: ("ipv6_src", "ipv6_dst")}
 _FLAGS = ("tcp_flags=+ack", "tcp_flags=+rst")
 
@@ -100,26 +104,37 @@ def read_filter(flows: Iterable[tuple[Flow, str]]) -> Filter:
     return build_filter(cookie.vlan, cookie.direction, cookie.family, entries)
 
 
-def _read_entry(group: list[Flow], place: str) -> Entry:
+def _read_entry(group: Sequence[Flow], place: str) -> Entry:
     try:
-        entry = _entry_of(group, place)
-        cookie = parse_cookie(group[0].cookie)
-        if cookie.direction is None or cookie.family is not entry.match.family:
-            message = "the cookie speaks of another family, or of no direction"
-            raise ValueError(message)  # noqa: TRY301 one handler adds the place
-        expected = set(_entry_flows(entry, group[0].priority, cookie.vlan, cookie.direction))
+        entry = _understand_entry(tuple(group))
     except ValueError as error:
         raise ValueError(place, str(error)) from None
+    return Entry(entry.effect, entry.match, place)
+
+
+@lru_cache(_MOST_KEPT)
+def _understand_entry(group: tuple[Flow, ...]) -> Entry:
+    """The entry that flows of one priority make, without its place.
+
+    Raises:
+        ValueError: they make none as we write it.
+    """
+    entry = _entry_of(group)
+    cookie = parse_cookie(group[0].cookie)
+    if cookie.direction is None or cookie.family is not entry.match.family:
+        message = "the cookie speaks of another family, or of no direction"
+        raise ValueError(message)
+    expected = set(_entry_flows(entry, group[0].priority, cookie.vlan, cookie.direction))
     if expected != set(group):
-        reason = (
+        message = (
             f"the flows of priority {group[0].priority} are no entry as we write them; expected for what they look "
             f"like: {'; '.join(sorted(str(flow).strip() for flow in expected))}"
         )
-        raise ValueError(place, reason)
+        raise ValueError(message)
     return entry
 
 
-def _entry_of(group: list[Flow], place: str) -> Entry:
+def _entry_of(group: Sequence[Flow]) -> Entry:
     first = group[0]
     words = dict.fromkeys(word.partition("=")[0] for flow in group for word in flow.match)
     ether = next((word for word in words if word in _MEANT), None)
@@ -148,7 +163,7 @@ def _entry_of(group: list[Flow], place: str) -> Entry:
         _span(one.get(ported) for one in fields),
         "tcp_flags" in words,
     )
-    return Entry(_SAID[first.actions], match, place)
+    return Entry(_SAID[first.actions], match)
 
 
 def _span(texts: Iterable[str | None]) -> Ports:

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
 from controller.probe_agent.probing.echoes import Echoes, measure_echoes
+from controller.probe_agent.probing.https_path_test import measure_path_by_https
 from controller.probe_agent.probing.name_lookup import measure_lookup
 from controller.probe_agent.probing.page_request import PageTimes, measure_page
 from controller.probe_agent.probing.throughput import DIRECTIONS, hold_throughput_lock, measure_throughput
 from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
+from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit
 from controller.telemetry.registry import (
     DNS_DURATION,
+    DNS_UP,
     HTTP_DURATION,
+    HTTP_UP,
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
     LINE_UP,
+    PATH_ECHOES,
+    PATH_UP,
     PROBE_LAST_SUCCESS,
     Metric,
 )
 
 _SCALES = {"s": 1.0, "ms": 1e3, "bit/s": 1.0, "Mbit/s": 1e-6}
 """How many of a unit are one second, or one bit a second."""
+_LIMITS = {None: 0.0, ThroughputLimit.LOSS: 1.0, ThroughputLimit.DELAY: 2.0}
 Clock = Callable[[], float]
 
 
@@ -54,19 +63,37 @@ def measure_light(configuration: Configuration, clock: Clock) -> list[Result]:
     tests, recorder = configuration.light, RoundRecorder(configuration.school, clock)
     found: list[Result] = []
     alive: dict[str, bool] = {}
+    services: dict[tuple[Metric, ProbedPath], bool] = {}
     for path, echoes in measure_echoes(configuration.paths, tests).items():
         page = measure_page(path, tests) if tests.page_port else PageTimes()
         found += _record_echoes(recorder, path, echoes)
         if page.answered is not None:
             found.append(recorder.record(HTTP_DURATION, page.answered, path))
+        lookup = None
         if tests.dns_port:
             lookup = measure_lookup(path, tests.dns_port, tests.dns_name, tests.answer_within)
             found += [] if lookup is None else [recorder.record(DNS_DURATION, lookup, path)]
         # A line that filters echoes is not dead.
-        alive[path.line] = alive.get(path.line, False) or bool(echoes.times) or page.connected is not None
+        is_path_alive = bool(echoes.times) or page.connected is not None or lookup is not None
+        found.append(recorder.record(PATH_UP, float(is_path_alive), path))
+        alive[path.line] = alive.get(path.line, False) or is_path_alive
+        if is_path_alive:  # of a dead path nothing else is said
+            services |= {(HTTP_UP, path): page.answered is not None} if tests.page_port else {}
+            services |= {(DNS_UP, path): lookup is not None} if tests.dns_port else {}
+    found += _record_services(recorder, services)
     for line, is_alive in alive.items():
         found.append(recorder.record(LINE_UP, float(is_alive), line=line))
     return found
+
+
+def _record_services(recorder: RoundRecorder, services: Mapping[tuple[Metric, ProbedPath], bool]) -> Iterator[Result]:
+    """Whether names and pages answer over a line in a family, from whichever region."""
+    answered: dict[tuple[Metric, str, str], tuple[ProbedPath, bool]] = {}
+    for (metric, path), answers in services.items():
+        place = (metric, path.line, path.family)
+        answered[place] = (path, answers or answered.get(place, (path, False))[1])
+    for (metric, _, _), (path, answers) in answered.items():
+        yield recorder.record(metric, float(answers), path)
 
 
 def record_success(configuration: Configuration, clock: Clock) -> Result:
@@ -86,15 +113,29 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
             tell("throughput is not measured: another probe on this machine does so now")
             return []
         return [
-            recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
+            one
             for path in configuration.paths
             for direction in DIRECTIONS
-            if (rate := measure_throughput(path, direction, configuration.throughput)) is not None
+            for one in _measure_rate(configuration, recorder, path, direction)
         ]
+
+
+def _measure_rate(
+    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str
+) -> Iterator[Result]:
+    """A path's rate under its method's own name: figures of two methods are never one series."""
+    if path.throughput == "https":
+        found = measure_path_by_https(configuration, path, direction)
+        if found is not None:
+            yield recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction)
+            yield recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction)
+    elif (rate := measure_throughput(path, direction, configuration.throughput)) is not None:
+        yield recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:
     yield recorder.record(LINE_LOSS, echoes.loss, path)
+    yield recorder.record(PATH_ECHOES, float(echoes.sent), path)
     if echoes.latency is not None:
         yield recorder.record(LINE_LATENCY, echoes.latency, path)
     if echoes.jitter is not None:

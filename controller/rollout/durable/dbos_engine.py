@@ -9,11 +9,12 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID, _dbos
+from dbos._queue import queue_thread
 from dbos._serialization import DefaultSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -64,7 +65,7 @@ class DbosEngine:
         DBOS(config=config)
         for name, body in bodies.items():
             self._workflows[name] = DBOS.workflow(name=name)(_as_function(body))
-        with _in_our_words():
+        with _in_our_words(), _look_for_queues_afterwards():
             DBOS.launch()
             for queue, together in queues.items():
                 DBOS.register_queue(
@@ -134,6 +135,26 @@ def _in_our_words() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise explain_database_error(error) from None
+
+
+@contextmanager
+def _look_for_queues_afterwards() -> Iterator[None]:
+    """Let DBOS look for queues only once the block has registered them.
+
+    It looks when it is launched, and then once a second: the first rollout of a database would begin so much later.
+    """
+    registered = Event()
+
+    def look(stop: Event, dbos: DBOS) -> None:
+        registered.wait()
+        queue_thread(stop, dbos)
+
+    vars(_dbos)["queue_thread"] = look
+    try:
+        yield
+    finally:
+        vars(_dbos)["queue_thread"] = queue_thread
+        registered.set()
 
 
 def _as_function(body: WorkflowBody) -> Callable[[str], None]:

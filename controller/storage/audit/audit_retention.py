@@ -48,7 +48,12 @@ def remove_expired(trail: AuditTrail, before: datetime) -> list[str]:
 
 def _repeat_removals(trail: AuditTrail, leaving: Sequence[Mapping[str, object]]) -> None:
     """Say again what was removed of stores and what is sealed in them, where the newest entry about it would go."""
-    about = ((AuditKind.REMOVED, "store"), (AuditKind.REMOVED, "outputs_of"), (AuditKind.MEASUREMENTS, "file"))
+    about = (
+        (AuditKind.REMOVED, "store"),
+        (AuditKind.REMOVED, "outputs_of"),
+        (AuditKind.MEASUREMENTS, "file"),
+        (AuditKind.MANUAL_MEASUREMENTS, "file"),
+    )
     for kind, named in about:
         newest = {
             str(entry[named]): entry for entry in trail.read_entries() if entry.get("kind") == kind and named in entry

@@ -50,6 +50,7 @@ class AuditKind(StrEnum):
     TIMELINE_OPENED = "timeline-opened"
     TIMELINE_SEALED = "timeline-sealed"
     MEASUREMENTS = "measurements"
+    MANUAL_MEASUREMENTS = "manual-measurements"
     PLANNED = "planned"
     APPROVED = "approved"
     APPLIED = "applied"

@@ -36,6 +36,10 @@ CodeOfError = Callable[[BaseException], tuple[str, int]]
 """Gives the code of an error, and the exit code that it leads to."""
 
 
+# What a copy of this process does is no span of it: nobody would send it.
+os.register_at_fork(after_in_child=lambda: set_traced_command(None))
+
+
 class CommandTrace:
     """The trace of a command that runs. Phases may be opened from any thread."""
 
@@ -73,7 +77,7 @@ class CommandTrace:
         for relation, mark in marks:
             if mark not in seen and len(seen) < MOST_LINKS:
                 seen.add(mark)
-                self._root.add_link(_open_context(mark), {f"{_PREFIX}link": relation})
+                self._root.add_link(build_span_context(mark), {f"{_PREFIX}link": relation})
 
     def go_on(self) -> None:
         """From now on the command goes on until it is stopped: what is begun is a trace of its own, with a link."""
@@ -161,7 +165,13 @@ class CommandTrace:
 @contextmanager
 def trace_command(command: str, name_error: CodeOfError, token: Path | None) -> Iterator[CommandTrace]:
     """Trace a command for the length of a block."""
-    traced = CommandTrace(command, name_error, token)
+    with run_traced(CommandTrace(command, name_error, token)) as traced:
+        yield traced
+
+
+@contextmanager
+def run_traced(traced: CommandTrace) -> Iterator[CommandTrace]:
+    """Let the phases of a block belong to a command, whose span ends with the block."""
     ended: BaseException | None = None
     set_traced_command(traced)
     try:
@@ -215,5 +225,6 @@ def _put_error(span: Span, code: str) -> None:
     span.set_status(Status(StatusCode.ERROR, code))
 
 
-def _open_context(mark: TraceMark) -> SpanContext:
+def build_span_context(mark: TraceMark) -> SpanContext:
+    """A span of another trace, as links name it."""
     return SpanContext(int(mark.trace, 16), int(mark.span, 16), is_remote=True, trace_flags=TraceFlags(1))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from opentelemetry import trace
@@ -13,14 +14,15 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import Link, SpanContext, Status, StatusCode
 
 from controller.storage.audit.audit_trail import AuditTrail, Timeline
 from controller.telemetry.heartbeat import HEARTBEAT_SECONDS, keep_beating
 from controller.telemetry.otlp import Telemetry, build_resource, open_telemetry
 from controller.telemetry.registry import OUTCOME, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES, EventKind
 from controller.telemetry.timeline import Level, Listener, Span
-from controller.telemetry.traces.command_trace import find_parent_context
+from controller.telemetry.traces.command_trace import build_span_context, find_parent_context
+from controller.telemetry.traces.trace_links import TraceMark, TraceOf, read_trace_marks, remember_trace
 
 _ALL = SpanLimits(*[SpanLimits.UNSET] * 8)
 
@@ -52,16 +54,42 @@ class JsonLines(SpanProcessor):
         self._timeline.write({"event": event, **json.loads(span.to_json(indent=None))})
 
 
+@dataclass(frozen=True, slots=True)
+class RolloutLinks:
+    """What a rollout's own span links to, and for which schools later traces find it; by the file of a state folder."""
+
+    state: Path
+    plan: str
+    policy: str
+    schools: Collection[str]
+
+    def find(self) -> list[Link]:
+        """The links to the traces of the plan and of the proof of its policy, as far as they are known."""
+        marks = read_trace_marks(self.state)
+        wanted = ((TraceOf.PLAN, self.plan), (TraceOf.PROOF, self.policy))
+        return [
+            Link(build_span_context(mark), {"tsunagu.link": str(kind)})
+            for kind, name in wanted
+            if (mark := marks.get(kind, {}).get(name)) is not None
+        ]
+
+    def remember(self, span: SpanContext) -> None:
+        """Keep that this is the newest rollout of the schools."""
+        mark = TraceMark(f"{span.trace_id:032x}", f"{span.span_id:016x}")
+        remember_trace(self.state, mark, [(TraceOf.ROLLOUT, school) for school in self.schools])
+
+
 class TraceListener:
     """Turns spans of the timeline into spans of an OpenTelemetry trace.
 
     With `sent`, what begins is sent as an event, for a span itself is sent only at its end; and devices are counted.
-    A rollout's own span says then how often a sign of life comes while it lasts (`beat`).
+    A rollout's own span says then how often a sign of life comes while it lasts (`beat`), and has its `links`.
     """
 
-    def __init__(self, tracer: trace.Tracer, sent: Telemetry | None = None) -> None:
+    def __init__(self, tracer: trace.Tracer, sent: Telemetry | None = None, links: RolloutLinks | None = None) -> None:
         self._tracer = tracer
         self._sent = sent
+        self._links = links
         self._open: dict[Span, trace.Span] = {}
 
     def started(self, span: Span) -> None:
@@ -73,8 +101,12 @@ class TraceListener:
         if self._sent is not None and span.level is Level.ROLLOUT:
             attributes["tsunagu.heartbeat"] = f"{HEARTBEAT_SECONDS:.0f}"
         name = f"{span.level} {span.name}"
-        twin = self._tracer.start_span(name, context, attributes=attributes, start_time=span.start)
+        linked = self._links if span.level is Level.ROLLOUT else None
+        found = linked.find() if linked is not None else None
+        twin = self._tracer.start_span(name, context, attributes=attributes, links=found, start_time=span.start)
         self._open[span] = twin
+        if linked is not None:
+            linked.remember(twin.get_span_context())
         if self._sent is not None and span.level is not Level.COMMAND:
             above = f"{parent.get_span_context().span_id:016x}" if parent else ""
             here = trace.set_span_in_context(twin)
@@ -111,8 +143,10 @@ class _AuditedProvider(TracerProvider):
 
 
 @contextmanager
-def open_trace(path: Path, *, token: Path | None = None, trail: AuditTrail | None = None) -> Iterator[Listener]:
-    """A listener that writes a timeline to a file, and sends it where there is an endpoint for traces.
+def open_trace(
+    path: Path, *, token: Path | None = None, trail: AuditTrail | None = None, links: RolloutLinks | None = None
+) -> Iterator[Listener]:
+    """A listener that writes a timeline to a file, and sends it, with links, where there is an endpoint for traces.
 
     The file belongs to an audit trail: by default that of the folder in which it stands.
 
@@ -129,6 +163,6 @@ def open_trace(path: Path, *, token: Path | None = None, trail: AuditTrail | Non
         provider = _AuditedProvider(build_resource("tsunagu", token.name if token is not None else ""))
         provider.add_span_processor(JsonLines(timeline))
         provider.add_span_processor(sent.send_spans)
-        listener = TraceListener(provider.get_tracer("tsunagu"), sent)
+        listener = TraceListener(provider.get_tracer("tsunagu"), sent, links)
         with keep_beating(listener.beat, "telemetry"):
             yield listener

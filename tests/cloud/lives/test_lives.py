@@ -11,7 +11,6 @@ from controller.offline_google.schema.instance_roles import INSTANCE
 from controller.offline_google.world.injected_faults import FaultRule
 from stacks.settings.database_pair import OperationKind
 from tests.cloud.lives.generated import choose_operation
-from tests.cloud.lives.soak import GENERATED, list_jobs
 from tests.cloud.lives.stack_life import DO, StackLife, read_steps
 from tests.cloud.lives.states import OF_A_PAIR, STACKS, STATES
 from tests.cloud.lives.trials import FAILURES, find_undeployed, list_trials
@@ -65,13 +64,6 @@ def test_the_table_has_every_state_of_every_stack_with_every_failure() -> None:
         assert {one.stack for one in trials if one.state == name} == {*(OF_A_PAIR if of_a_pair else STACKS)}
         missing = {*FAILURES} - {one.failure for one in trials if one.state == name}
         assert missing == ({"partial creation"} if state.is_googles else set())
-
-
-def test_a_soak_plays_the_table_and_what_is_generated_in_an_order_of_the_seeds() -> None:
-    jobs = list_jobs(7, 50)
-    assert sum(kind == GENERATED for kind, _ in jobs) == 50
-    assert {job for job in jobs if job[0] != GENERATED} == {(one.stack, one.state) for one in list_trials()}
-    assert jobs == list_jobs(7, 50) != list_jobs(8, 50)
 
 
 def test_a_preview_that_replaces_is_read_as_such() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -65,29 +65,54 @@ def prepare(stack: str, state: StackState, folder: Path) -> StackLife:
     return life
 
 
-def play_trial(base: StackLife, trial: Trial, rng: Random, folder: Path) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where each trial of a state begins: all that leads into the state is changed, and nothing of it is deployed.
+
+    `kept` is what held data before, `steps` what a preview says.
+    """
+
+    life: StackLife
+    kept: frozenset[tuple[str, str]]
+    steps: Sequence[PlannedStep]
+
+    def find_taken_away(self) -> Iterator[str]:
+        """Yield what the preview would delete or replace although it holds data."""
+        return find_taken_away(self.steps)
+
+
+def lead_into(stack: str, state: StackState, folder: Path) -> Beginning:
+    """Deploy what comes before a state, and change what leads into it.
+
+    Raises:
+        AssertionError: a deployment did not end in an empty preview, or the last change is refused.
+    """
+    life = prepare(stack, state, folder)
+    kept = frozenset(life.list_kept())
+    state.last(life)
+    return Beginning(life, kept, life.preview())
+
+
+def play_trial(beginning: Beginning, trial: Trial, rng: Random, folder: Path) -> Iterator[str]:
     """Yield what is wrong after a state was reached through a failure."""
     state, fault = STATES[trial.state], FAILURES[trial.failure]
-    life = base.copy(folder)
-    kept = life.list_kept()
-    state.last(life)
+    life = beginning.life.copy(folder)
     command = "refresh" if state.is_googles else "up"
-    yield from find_taken_away(life.preview())
     if fault:
-        yield from _fail(life, command, _choose_call(life, state, fault, rng))
+        yield from _fail(life, command, _choose_call(beginning.steps, state, fault, rng))
     yield from find_undeployed(life, command)
     if not life.lost:
         yield from find_changes_after_refresh(life)
     elif life.count_faults().get("lost"):
         yield f"{life.count_faults()['lost']} calls were made to the lost region"
-    gone = kept - life.list_kept()
+    gone = beginning.kept - life.list_kept()
     if gone:
         yield f"gone: {sorted(gone)}"
     if not life.lost:
         yield from _find_left_or_destroyed(life)
 
 
-def find_taken_away(steps: list[PlannedStep]) -> Iterator[str]:
+def find_taken_away(steps: Iterable[PlannedStep]) -> Iterator[str]:
     """Yield what a preview would delete or replace although it holds data."""
     yield from (
         f"the preview would {one.call} {one.type} {one.name}" for one in steps if one.takes_away and one.type in KEPT
@@ -132,14 +157,14 @@ def _find_left_or_destroyed(life: StackLife) -> Iterator[str]:
         yield f"destroy was not refused, or removed something: {refused.stdout[-3000:]}"
 
 
-def _choose_call(life: StackLife, state: StackState, fault: str, rng: Random) -> FaultRule:
+def _choose_call(planned: Iterable[PlannedStep], state: StackState, fault: str, rng: Random) -> FaultRule:
     """Return a rule that meets one of the calls which the way into the state makes."""
     if state.is_googles:
         return FaultRule(INJECTED, fault, call="read", type=KEY, times=1)
     calls = ("create", "update") if fault in _WORK_IS_DONE else ("create", "update", "delete")
     steps = [
         (call, step)
-        for step in life.preview()
+        for step in planned
         for call in ([step.call] if step.call != "replace" else ["create", "delete"])
         if call in calls
     ]

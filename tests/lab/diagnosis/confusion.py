@@ -1,30 +1,33 @@
 """The confusion table of the diagnosis: faults of varied strength, pairs of them, and nothing at all, in the real lab.
 
-`python -m tests.lab.diagnosis.confusion --seed N --times N [--pairs N --healthy N --keep FILE --write]` (root; builds a
-virtual city of two schools). Trials are added to FILE, so that several runs make one table; `--write` puts it into
-docs/measuring.md.
+`python -m tests.lab.diagnosis.confusion --seed N --times N [--pairs N --healthy N --seconds N --keep FILE --write]`
+(root; builds a virtual city of two schools). Trials are added to FILE: the next run with the same seed and FILE goes on
+after them, and all of them make one table. `--write` puts it into docs/measuring.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from random import Random
 
+from pydantic import TypeAdapter
+
+from controller.errors import TsunaguError
 from controller.lab import lifecycle
 from controller.lab.state.lab_faults import FaultKind, LabFault
 from controller.measure.measurement_store import open_measurement_store
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import choose_virtual_city
+from tests.kept_lines import KeptLines, open_kept_lines
 from tests.lab.diagnosis.trials import FAULTS, Outcome, TrialBench, compare_outcome, draw_fault, make_random
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,29 +62,44 @@ class Trial:
         return compare_outcome([str(FAULTS[FaultKind(kind)].cause) for kind in self.faults], self.outcome)
 
 
-def plan_trials(random: Random, times: int, pairs: int, healthy: int) -> Iterator[tuple[LabFault, ...]]:
-    """What to break, one trial after the other, the kinds mixed so that a run that is ended early has some of each."""
-    for _ in range(times):
-        for kind in FAULTS:
+KEPT_FORM = TypeAdapter(Trial)
+Planned = tuple[LabFault, ...]
+
+
+def plan_trials(random: Random, times: int, pairs: int, healthy: int) -> Iterator[Planned]:
+    """What to break, one trial after the other.
+
+    Each round has every kind once and its share of healthy ones: a run that is ended early has some of each. Pairs come
+    after them, each as often as every other.
+    """
+    rounds = max(1, times)
+    for turn in range(rounds):
+        for kind in FAULTS if times else ():
             yield (draw_fault(kind, random),)
+        for _ in range(healthy * (turn + 1) // rounds - healthy * turn // rounds):
+            yield ()
     seen_together = [one for one in combinations(FAULTS, 2) if not set(one) & set(SILENT_KINDS)]
-    for first, second in random.sample(seen_together, min(pairs, len(seen_together))):
-        yield draw_fault(first, random), draw_fault(second, random)
-    for _ in range(healthy):
-        yield ()
+    while pairs > 0:
+        for first, second in random.sample(seen_together, min(pairs, len(seen_together))):
+            yield draw_fault(first, random), draw_fault(second, random)
+        pairs -= len(seen_together)
 
 
-def read_trials(file: Path) -> list[Trial]:
-    """The trials of a file; none where there is no file."""
-    if not file.exists():
-        return []
-    found = []
-    for line in file.read_text(encoding="utf-8").splitlines():
-        one = json.loads(line)
-        said = one["outcome"]
-        outcome = Outcome(tuple(said["named"]), tuple(map(tuple, said["not_told_apart"])), said["hidden"])
-        found.append(Trial(tuple(one["faults"]), tuple(one["strengths"]), outcome, one["seed"], one["commit"]))
-    return found
+def skip_made(planned: Iterable[Planned], made: Iterable[Trial], seed: int) -> list[Planned]:
+    """Return what is planned with a seed and was not made with it yet."""
+    left = Counter((one.faults, one.strengths) for one in made if one.seed == seed)
+    todo = []
+    for faults in planned:
+        key = _name_faults(faults)
+        if left[key]:
+            left[key] -= 1
+        else:
+            todo.append(faults)
+    return todo
+
+
+def _name_faults(faults: Planned) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    return tuple(str(fault.kind) for fault in faults), tuple(fault.strength for fault in faults)
 
 
 def format_table(trials: Sequence[Trial]) -> str:
@@ -135,13 +153,13 @@ def write_page(table: str) -> None:
     PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def make_trials(planned: Sequence[tuple[LabFault, ...]], keep: Path, seed: int, seconds: float) -> None:
+def make_trials(planned: Sequence[Planned], kept: KeptLines[Trial], seed: int, seconds: float) -> None:
     """Build the virtual city, make the trials, and add each to the file as soon as it is made.
 
     Raises:
         TsunaguError: the virtual city cannot be built, broken or repaired.
     """
-    words = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    words = ["git", "-C", str(ROOT), "rev-parse", "--short=8", "HEAD"]
     commit = subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
     city = choose_virtual_city(load_city(ROOT / "policies"))
     layout = lifecycle.build_virtual_city(city, 2, lambda _: None)
@@ -150,23 +168,20 @@ def make_trials(planned: Sequence[tuple[LabFault, ...]], keep: Path, seed: int, 
         with tempfile.TemporaryDirectory() as folder, open_measurement_store(Path(folder) / "m.sqlite") as store:
             bench = TrialBench.prepare(city, layout, store)
             bench.settle()
-            for faults in planned:
+            for place, faults in enumerate(planned):
                 if time.monotonic() - began > seconds:
-                    sys.stdout.write("the time is over\n")
+                    sys.stdout.write(f"the time is over; {len(planned) - place} trials are left\n")
                     break
-                outcome = bench.try_faults(faults)
-                kinds = tuple(str(fault.kind) for fault in faults)
-                trial = Trial(kinds, tuple(fault.strength for fault in faults), outcome, seed, commit)
-                with keep.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(trial)) + "\n")
-                sys.stdout.write(f"{trial.verdict:14} {trial.name} {trial.strengths}: {outcome.shown} {outcome}\n")
+                trial = Trial(*_name_faults(faults), bench.try_faults(faults), seed, commit)
+                kept.add_line(trial)
+                sys.stdout.write(f"{trial.verdict:14} {trial.name} {trial.strengths}: {trial.outcome}\n")
                 sys.stdout.flush()
     finally:
         lifecycle.remove_virtual_city(lambda _: None)
 
 
-def main() -> None:
-    """Make trials and print the table of all that are kept."""
+def main(words: Sequence[str]) -> int:
+    """Make the trials that are not made yet, and print the table of all that are kept."""
     parser = argparse.ArgumentParser(description="The confusion table of the diagnosis, in the real virtual city.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--times", type=int, default=20, help="how often each fault is put in")
@@ -175,15 +190,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no trial after so long")
     parser.add_argument("--keep", type=Path, default=Path("confusion.jsonl"), help="where trials are added")
     parser.add_argument("--write", action="store_true", help="put the table into docs/measuring.md")
-    wanted = parser.parse_args()
-    planned = list(plan_trials(make_random(wanted.seed), wanted.times, wanted.pairs, wanted.healthy))
-    if planned:
-        make_trials(planned, wanted.keep, wanted.seed, wanted.seconds)
-    table = format_table(read_trials(wanted.keep))
+    wanted = parser.parse_args(words)
+    planned = plan_trials(make_random(wanted.seed), wanted.times, wanted.pairs, wanted.healthy)
+    try:
+        with open_kept_lines(wanted.keep, KEPT_FORM) as kept:
+            todo = skip_made(planned, kept.list_lines(), wanted.seed)
+            if todo:
+                make_trials(todo, kept, wanted.seed, wanted.seconds)
+            table = format_table(kept.list_lines())
+    except TsunaguError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     sys.stdout.write(f"{table}\n")
     if wanted.write:
         write_page(table)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,9 @@ from controller.lab.state.layout import Layout
 from controller.measure.measurement_store import open_measurement_store
 from controller.model.city import City
 from controller.model.virtual_city import choose_virtual_city
-from tests.lab.diagnosis.confusion import Trial, format_table, plan_trials, read_trials
+from tests.kept_lines import open_kept_lines
+from tests.lab.diagnosis import confusion
+from tests.lab.diagnosis.confusion import KEPT_FORM, Trial, format_table, plan_trials, skip_made
 from tests.lab.diagnosis.trials import FAULTS, Outcome, TrialBench, compare_outcome, draw_fault, make_random
 
 
@@ -54,10 +56,31 @@ def test_of_a_pair_one_that_is_named_is_a_part() -> None:
     assert compare_outcome(["line-slow", "dns-slow"], Outcome(("dns-slow",))) == "partly"
 
 
-def test_a_healthy_run_in_which_something_is_named_is_counted(tmp_path: Path) -> None:
+def test_a_healthy_run_in_which_something_is_named_is_counted() -> None:
     said = Trial((), (), Outcome(("line-slow",)), 1, "abc")
     assert "named: 1 of 1." in format_table([said])
-    assert read_trials(tmp_path / "none.jsonl") == []
+
+
+def test_a_run_goes_on_after_what_was_made_with_its_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = list(plan_trials(make_random(3), 1, 2, 2))
+    made = [
+        Trial(tuple(str(one.kind) for one in faults), tuple(one.strength for one in faults), Outcome(()), 3, "abc")
+        for faults in planned
+    ]
+    assert skip_made(planned, [made[0], made[-1], made[len(FAULTS)]], 3) == [
+        *planned[1 : len(FAULTS)],
+        *planned[len(FAULTS) + 1 : -1],
+    ]
+    assert skip_made(planned, made, 4) == planned
+    file = tmp_path / "made.jsonl"
+    with open_kept_lines(file, KEPT_FORM) as kept:
+        for one in made:
+            kept.add_line(one)
+    monkeypatch.setattr(confusion, "make_trials", None)  # nothing is left to make
+    words = ["--seed", "3", "--times", "1", "--pairs", "2", "--healthy", "2", "--keep", str(file)]
+    assert confusion.main(words) == 0
+    file.write_text("{}\n", encoding="utf-8")
+    assert confusion.main(words) == 2
 
 
 def test_every_kind_is_tried_as_often_as_was_said_and_the_same_seed_plans_the_same() -> None:
@@ -68,3 +91,12 @@ def test_every_kind_is_tried_as_often_as_was_said_and_the_same_seed_plans_the_sa
         mine = [one[0] for one in planned if [fault.kind for fault in one] == [kind]]
         assert len(mine) == 2
         assert all(known.least <= fault.strength <= known.most for fault in mine)
+
+
+def test_every_round_has_its_share_of_healthy_runs_and_every_pair_its_turn() -> None:
+    planned = list(plan_trials(make_random(3), 2, 110, 5))
+    rounds = [one for one in planned if len(one) < 2]
+    assert [place for place, one in enumerate(rounds) if not one] == [14, 15, 30, 31, 32]
+    pairs = [tuple(fault.kind for fault in one) for one in planned if len(one) == 2]
+    assert {pairs.count(one) for one in pairs} == {2}
+    assert len(set(pairs)) == 55

@@ -76,7 +76,7 @@ def test_while_the_backup_is_measured_only_its_own_counters_rise(city: City, lab
     before = read_interface_counters(router)
     options = ("--school", "as-e04", "--line", "backup", "--region", "osaka", "--family", "4")
     code, document = measured(tmp_path, *options)
-    rose = {name: after - before[name] for name, after in read_interface_counters(router).items()}
+    rose = {name: (after - before[name]).total for name, after in read_interface_counters(router).items()}
     assert code == Exit.GOOD
     (found,) = document["schools"]
     assert {one["line"] for one in found["throughput"]} == {"backup"}

@@ -56,7 +56,7 @@ def test_rules_use_only_names_of_the_registry() -> None:
 
 def test_prometheus_accepts_the_rules_and_they_do_what_is_wanted() -> None:
     for words in (["check", "rules", str(FILE)], ["test", "rules", str(TESTS), str(FORGOTTEN)]):
-        done = subprocess.run([program("promtool"), *words], capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run([program("promtool"), *words], capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -99,7 +99,7 @@ def test_the_shipped_files_of_the_chain_are_taken() -> None:
         ["amtool", "check-config", str(CHAIN / "alertmanager.yml")],
     ):
         command = [program(words[0]), *words[1:]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -132,7 +132,7 @@ def probing(school: str, state: Path, url: str) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=300)
 
 
 @pytest.fixture

@@ -184,6 +184,40 @@ def test_a_lost_region_is_named_with_how_many_lines_lost_it(state: CityState, ci
     assert {one["need"] for one in state.tiles()} == {"brown-out"}
 
 
+def say_dns(state: CityState, clock: MadeClock, schools: Iterable[str], answers: float) -> None:
+    told = [
+        tell(clock, DNS_UP, answers, school=school, line="primary", family=family)
+        for school in schools
+        for family in FAMILY.values
+    ]
+    state.take(told)
+
+
+def test_dns_that_most_schools_lack_is_one_need_and_at_few_each_its_own(
+    state: CityState, city: City, clock: MadeClock
+) -> None:
+    schools = [school.id for school in city.schools]
+    most = len(schools) // 2 + 1
+    say_dns(state, clock, schools, 1)
+    say_dns(state, clock, schools[:most], 0)
+    need = only(state)
+    assert (need.kind, need.id, need.school, need.count) == ("dns-down", "dns-down", "", most)
+    assert (need.causes, need.since, need.runbook) == (("dns",), BEGAN, "dns-lost")
+    # What else a line lacks stays a need of its own.
+    say_dns(state, clock, schools[most - 1 : most], 1)
+    state.take([tell(clock, LINE_FLAPPING, 1, school=schools[0], line="primary")])
+    assert {one.kind for one in state.list_needs()} == {"brown-out"}
+    say_dns(state, clock, schools[most - 1 : most], 0)
+    whole, flapping = state.list_needs()
+    assert (whole.kind, flapping.school, flapping.causes) == ("dns-down", schools[0], ("flapping",))
+    assert flapping.runbook == "line-flapping"
+    say_dns(state, clock, schools, 1)
+    say_dns(state, clock, schools[:2], 0)
+    few = [one for one in state.list_needs() if "dns" in one.causes]
+    # Since the first of the causes has a runbook of its own.
+    assert [(one.school, one.runbook) for one in few] == [(schools[0], "line-flapping"), (schools[1], "dns-down")]
+
+
 @pytest.mark.parametrize(
     ("dead", "causes"),
     [

@@ -82,7 +82,7 @@ class PageLook:
             expect(skewed).to_have_text("")
         for role, seconds in step.skewed.items():
             way, sender = "ahead" if seconds > 0 else "behind", f"probe/{name_probe(self.probes.roles[role])}"
-            told = WORDS.say(f"page.clock-{way}", sender=sender, age=f"{abs(seconds) // 60:.0f} min")
+            told = WORDS.say(f"page.skew-{way}", sender=sender, age=f"{abs(seconds) // 60:.0f} min")
             expect(skewed).to_contain_text(told)
 
     def _look_at_board(self, page: Page) -> None:

@@ -31,6 +31,8 @@ from monitoring.web.request_guard import RequestGuard
 Tile = dict[str, Any]
 STARTED = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
 LINES = ("primary", "backup")
+MEASURES = ("throughput", "upload", "latency", "jitter", "loss", "dns", "http")
+NO_TIME = {"up": 0.0, "down": 0.0, "unknown": 3600.0}
 ALIVE_SECONDS = 5
 TEXTS = {
     "line-down": "the {line} line is down: no region answers over it",
@@ -55,10 +57,18 @@ class Figures:
     broken: bool = False
     mute: bool = False
     """The streams go on, and whoever asks for figures gets an error."""
+    pasts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What is known of a period of a school, beside its lines over time."""
+    devices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
     needs: list[dict[str, Any]] = field(default_factory=list)
     newest: str | None = STARTED.isoformat()
+    skewed: list[dict[str, Any]] = field(default_factory=list)
+    moved_aside: str | None = None
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """What pages asked to be done: the path and the body."""
+    fetched: list[dict[str, str]] = field(default_factory=list)
+    """How pages asked for a school's past."""
     _listeners: list[tuple[asyncio.AbstractEventLoop, asyncio.Queue[str]]] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -66,7 +76,7 @@ class Figures:
         random = Random(self.seed)  # noqa: S311 figures, no secrets
         for school in self.city.schools:
             self.tiles[school.id] = self._tile(school, random)
-            self.series[school.id] = {line: {"throughput": [], "latency": [], "loss": []} for line in LINES}
+            self.series[school.id] = {line: {measure: [] for measure in MEASURES} for line in LINES}
             self.events[school.id] = []
 
     def change(self, school: str, **news: object) -> Tile:
@@ -91,16 +101,15 @@ class Figures:
         step = {"ja": f"{kind}の次の手順", "en": f"the next step of {kind}"}
         own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
         found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
+        found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
+        found["region"] = None
         found |= {
-            "stale": False,
-            "causes": ["line"],
-            "patterns": [],
-            "region": None,
-            "step": step,
-            "notes": [],
-            "quiet": False,
+            "command": f"tsunagu measure --school {school}",
+            "runbook": "/runbooks/line-down",
+            "acknowledged": None,
+            "maintenance": None,
+            **more,
         }
-        found |= {"command": f"tsunagu measure --school {school}", "acknowledged": None, "maintenance": None, **more}
         self.needs.append(found)
         self.tell("needs", self.needs)
         return found
@@ -126,8 +135,14 @@ class Figures:
                     continue
                 noise = random.gauss(1, 0.02)
                 series[line]["throughput"].append([at, rate * part * wave * noise])
-                series[line]["latency"].append([at, (4.2 if line == "primary" else 9.5) * wave * random.gauss(1, 0.06)])
+                series[line]["upload"].append([at, rate * part * wave * noise * 0.6])
+                latency = (4.2 if line == "primary" else 9.5) * wave * random.gauss(1, 0.06)
+                series[line]["latency"].append([at, latency])
+                series[line]["jitter"].append([at, latency / 8])
+                for service, slower in (("dns", 3), ("http", 9)):
+                    series[line][service].append([at, latency * slower])
                 series[line]["loss"].append([at, max(0.0, random.gauss(-0.01, 0.008))])
+        self.pasts[school] = _describe_past(rate, now, minutes)
         began = now - timedelta(minutes=minutes * 0.38)
         self.happened(school, "line-down", "primary", began)
         self.happened(school, "failover", "backup", began + timedelta(seconds=1))
@@ -170,15 +185,15 @@ class Figures:
     async def _city(self, _: Request) -> Response:
         if self.broken:
             return JSONResponse({"error": "broken"}, 503)
-        wards = [{"id": ward.id, "name": ward.name} for ward in self.city.wards]
+        wards = [{"id": one.id, "name": one.name, "english": one.english} for one in self.city.wards]
         return JSONResponse(
             {
                 "city": self.city.name,
                 "wards": wards,
                 "schools": list(self.tiles.values()),
                 "needs": self.needs,
-                "clocks": {"newest_at": self.newest, "skewed": []},
-                "store": {"moved_aside": None, "fault": None},
+                "clocks": {"newest_at": self.newest, "skewed": self.skewed},
+                "store": {"moved_aside": self.moved_aside, "fault": None},
             }
         )
 
@@ -199,7 +214,25 @@ class Figures:
             for line, measures in self.series[school].items()
         }
         events = [one for one in self.events[school] if datetime.fromisoformat(one["at"]).timestamp() > since]
-        return JSONResponse({"tile": self.tiles[school], "lines": lines, "events": events})
+        now = datetime.now(UTC).timestamp()
+        answer = {
+            "period": {"since": since, "until": now, "step": 10},
+            "lines": lines,
+            "line_totals": [
+                {"line": line, "contract_mbps": 1000, "availability": NO_TIME, "outages": 0} for line in lines
+            ],
+            **{part: [] for part in ("paths", "services", "outages")},
+            "unknown": {line: [] for line in lines},
+            **self.pasts.get(school, {}),
+            "tile": self.tiles[school],
+            "devices": self.devices.get(school, []),
+            "tasks": self.tasks,
+            "recommended_upload_mbps": round(self.tiles[school]["recommended_mbps"] / 5, 1),
+            "events": events,
+            "needs": [one for one in self.needs if one["school"] == school],
+        }
+        self.fetched.append(dict(request.query_params))
+        return JSONResponse(answer)
 
     async def _rollout(self, request: Request) -> Response:
         if self.mute:
@@ -250,6 +283,7 @@ class Figures:
         return {
             "id": school.id,
             "name": school.name,
+            "english": school.english,
             "ward": school.ward,
             "kind": school.kind,
             "pupils": school.pupils,
@@ -270,6 +304,61 @@ class Figures:
             "silent": random.random() < 0.02,
             "stage": self.city.find_stage(school),
         }
+
+
+def _describe_past(rate: float, now: datetime, minutes: int) -> dict[str, Any]:
+    """What the monitor would say of `Figures.past`: the primary line was down a tenth, and not heard another."""
+    length = minutes * 60.0
+    whole = {"up": length * 0.8, "down": length * 0.1, "unknown": length * 0.1}
+    began = now - timedelta(minutes=minutes * 0.38)
+    unheard = [(now - timedelta(minutes=minutes * part)).timestamp() for part in (0.9, 0.8)]
+    totals = [
+        {"line": "primary", "contract_mbps": 1000, "availability": whole, "outages": 1},
+        {
+            "line": "backup",
+            "contract_mbps": 100,
+            "availability": {"up": length, "down": 0.0, "unknown": 0.0},
+            "outages": 0,
+        },
+    ]
+    paths = [
+        {
+            "line": one["line"],
+            "region": region,
+            "family": family,
+            "availability": one["availability"],
+            "latency": 5.1,
+            "latency_most": 40.2,
+            "jitter": 0.6,
+            "loss": 0.0123,
+            "download": None if family == "ipv6" else rate,
+            "download_least": None if family == "ipv6" else rate * 0.9,
+            "upload": None if family == "ipv6" else rate * 0.6,
+        }
+        for one in totals
+        for region in ("tokyo", "osaka")
+        for family in ("ipv4", "ipv6")
+    ]
+    services = [
+        {
+            "line": "primary",
+            "service": service,
+            "family": "ipv4",
+            "availability": whole,
+            "duration": 12.5,
+            "duration_most": 99.0,
+        }
+        for service in ("dns", "http")
+    ]
+    outage = {"line": "primary", "began": began.isoformat(), "seconds": length * 0.1}
+    outages = [{**outage, "ended": (began + timedelta(minutes=minutes * 0.1)).isoformat()}]
+    return {
+        "line_totals": totals,
+        "paths": paths,
+        "services": services,
+        "outages": outages,
+        "unknown": {"primary": [unheard], "backup": []},
+    }
 
 
 def _assessed(mbps: float | None, recommended: float) -> str:

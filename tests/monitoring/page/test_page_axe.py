@@ -46,6 +46,9 @@ def test_axe_finds_nothing(
     figures.past(SCHOOL, datetime.now(UTC))
     figures.change(SCHOOL, lines={"primary": "down", "backup": "unknown"}, drift=2)
     figures.change("as-e05", silent=True)
+    figures.tasks = [{"task": "prove", "command": "tsunagu prove", "good_at": None, "bad_at": None}]
+    figures.devices[SCHOOL] = [{"id": "as-e04-rt1", "role": "router", "platform": "vyos", "last": None}]
+    figures.skewed = [{"sender": "probe/1", "seconds": 9.0}]
     figures.rollout = rollout(city, 4.5)
     figures.need("line-down", SCHOOL, "primary", stale=True, heard="2026-11-26T01:05:00+00:00")
     figures.need("drift", "as-e06")

@@ -40,8 +40,8 @@ def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Fi
     assert [one.get_attribute("data-kind") for one in entries.all()] == ["cut-off", "line-down", "below"]
     first, second, third = entries.all()
     expect(first).to_contain_text("School cut off (all lines down) 3 schools")
-    expect(first).to_contain_text("probably the area (same ward) · 麻生区: 3 of 23 lines")
-    expect(second).to_contain_text(figures.tiles[SCHOOL]["name"])
+    expect(first).to_contain_text("probably the area (same ward) · Asao Ward: 3 of 23 lines")
+    expect(second).to_contain_text(figures.tiles[SCHOOL]["english"])
     expect(second).to_contain_text("since 26 Nov, 10:00")
     expect(second).to_contain_text("last heard 26 Nov, 10:05")
     expect(second).to_contain_text("the next step of line-down")
@@ -72,9 +72,7 @@ def test_the_first_need_is_the_largest_text_and_is_seen_without_scrolling(
     figures.need("line-down", SCHOOL, "primary")
     figures.need("drift", "as-e05")
     page = visits(viewport={"width": width, "height": 800}).open(f"/?lang={language}")
-    name = figures.tiles[SCHOOL]["name"]
-    # Who does not read the name reads the id.
-    assert page.evaluate(LARGEST) == [name if language == "ja" else f"{SCHOOL} {name}"]
+    assert page.evaluate(LARGEST) == [figures.tiles[SCHOOL]["name" if language == "ja" else "english"]]
     lead = page.locator(".need[data-lead]")
     expect(lead).to_have_count(1)
     for part in (".need-since", ".need-step"):
@@ -82,18 +80,6 @@ def test_the_first_need_is_the_largest_text_and_is_seen_without_scrolling(
     figures.needs[0]["quiet"] = figures.needs[1]["quiet"] = True
     figures.tell("needs", figures.needs)
     expect(lead).to_have_count(0)
-
-
-def test_wrong_clocks_of_senders_are_named(visit: Visit, figures: Figures) -> None:
-    page = visit.open("/?lang=en")
-    told = page.locator("#skewed")
-    expect(told).to_have_text("")
-    skewed = [{"sender": f"probe/{one}", "seconds": -7200.0 if one == "a" else 120.0} for one in "abcde"]
-    figures.tell("clocks", {"newest_at": figures.newest, "skewed": skewed})
-    expect(told).to_contain_text("probe/a: 2 h behind · probe/b: 2 min ahead · probe/c: 2 min ahead · 2 more")
-    figures.tell("clocks", {"newest_at": figures.newest, "skewed": []})
-    expect(told).to_have_text("")
-    assert visit.problems() == []
 
 
 def test_a_reader_s_clock_that_is_put_forward_or_back_says_nothing_of_the_monitor(
@@ -303,3 +289,33 @@ def test_a_fault_of_the_monitors_store_is_on_the_page_until_it_is_over(visit: Vi
     figures.tell("store", {"moved_aside": None, "fault": None})
     expect(told).to_have_text("")
     assert visit.problems() == []
+
+
+def test_a_store_that_was_moved_aside_and_wrong_clocks_are_told(visit: Visit, figures: Figures) -> None:
+    figures.moved_aside = "monitor.db.damaged-20261126"
+    figures.skewed = [
+        {"sender": f"probe/{n}", "seconds": seconds} for n, seconds in enumerate((-3_600.0, 90.0, 7.0, 6.0))
+    ]
+    page = visit.open("/?lang=en")
+    expect(page.locator("#moved-aside")).to_contain_text("It was moved to monitor.db.damaged-20261126")
+    expect(page.locator("#skewed")).to_have_text(
+        "Senders with a wrong clock: probe/0 is 60 min behind · probe/1 is 1 min ahead · probe/2 is 7 s ahead · "
+        "and 1 more. Set their clocks (NTP)."
+    )
+    figures.tell("clocks", {"newest_at": figures.newest, "skewed": []})
+    expect(page.locator("#skewed")).to_have_text("")
+
+
+def test_a_need_leads_to_its_runbook(visit: Visit, figures: Figures) -> None:
+    figures.need("line-down", SCHOOL, "primary")
+    figures.need("below", SCHOOL, runbook=None)
+    page = visit.open("/?lang=en")
+    link = page.locator(".need[data-kind=line-down] .need-runbook a")
+    expect(link).to_have_attribute("href", "/runbooks/line-down")
+    expect(page.locator(".need[data-kind=below] .need-runbook")).to_have_count(0)
+
+
+def test_what_most_schools_lack_is_one_need_with_their_number(visit: Visit, figures: Figures) -> None:
+    figures.need("dns-down", "", count=170, causes=["dns"], runbook="/runbooks/dns-lost")["school"] = None
+    page = visit.open("/?lang=en")
+    expect(page.locator(".need-what")).to_contain_text("DNS does not answer to most schools 170 schools")

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from controller.model.city import City
 from tests.monitoring.page.conftest import Visit
-from tests.monitoring.page.figures import Figures
+from tests.monitoring.page.figures import MEASURES, Figures
 from tests.monitoring.page.rollouts import rollout
 
 SCHOOL = "as-e04"
@@ -28,11 +28,11 @@ def test_a_school_shows_its_judgement_and_its_lines(visit: Visit, figures: Figur
     expect(page.locator("[data-line=backup] .strand-state")).to_have_text("down")
     expect(page.locator("#drift")).to_contain_text("2")
     expect(page.locator("#events li").last).to_contain_text("Primary line went down")
-    assert page.locator(".plot canvas").count() == 3
+    assert page.locator(".plot canvas").count() == len(MEASURES)
     drawn = page.locator(".plot canvas").evaluate_all(
         "(all) => all.map((c) => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v) => v > 0))"
     )
-    assert drawn == [True] * 3
+    assert drawn == [True] * len(MEASURES)
     assert visit.problems() == []
 
 
@@ -53,7 +53,7 @@ def test_a_school_shows_the_lines_that_it_has(visit: Visit, figures: Figures, na
         expect(page.locator(f".strand[data-line={names[-1]}] .strand-state")).to_have_text("down")
         assert page.locator(".key li").count() == len(names) + 1
         page.locator(".figures-table summary").press("Enter")
-        expect(page.locator("#rows tr").first.locator("td")).to_have_count(3 * len(names))
+        expect(page.locator("#rows tr").first.locator("td")).to_have_count(len(MEASURES) * len(names))
         said = page.locator(".curve .plot").first.get_attribute("aria-label") or ""
         assert [f"{name.capitalize()} line " in said for name in ("primary", "backup", "third")] == [
             name in names for name in ("primary", "backup", "third")

@@ -24,6 +24,7 @@ from monitoring.timeseries.records import (
     TelemetryBatch,
 )
 from monitoring.timeseries.retention import delete_expired, roll_up
+from monitoring.timeseries.school_queries import read_line_history
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.exposition import format_exposition
 from tests.soak import examples
@@ -64,7 +65,7 @@ def look_at_everything(city: City, path: Path) -> list[str]:
             monitor.rollouts.build_view()
             values = [*monitor.present.list_served(), *monitor.list_own_values()]
             format_exposition(values, queries.read_totals(store), now)
-            queries.read_line_history(store, (SCHOOL, "primary"), LINE_LATENCY, now - 60, 1)
+            read_line_history(store, (SCHOOL, "primary"), LINE_LATENCY, now - 60, 1)
             roll_up(store, now)
             delete_expired(store, now)
             return [one.text for one in queries.read_events(store, SCHOOL, 0, 9, now + 1)]

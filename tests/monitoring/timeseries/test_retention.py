@@ -23,6 +23,7 @@ from monitoring.timeseries.records import (
     TelemetryBatch,
 )
 from monitoring.timeseries.retention import EVENTS_KEPT, LEVELS, delete_expired, roll_up
+from monitoring.timeseries.school_queries import read_line_history
 from monitoring.timeseries.store_writer import StoreWriter
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.soak import examples
@@ -62,9 +63,9 @@ def test_rolling_up_loses_no_value_and_keeps_sum_least_and_most(
 def test_a_history_is_the_same_before_and_after_a_roll_up(store: TimeSeriesStore) -> None:
     values = [GaugeValue(KEY, NOW - age, float(age % 7)) for age in range(0, 7 * HOUR, 30)]
     store.write([TelemetryBatch(values=values)])
-    before = queries.read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+    before = read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
     roll_up(store, NOW)
-    after = queries.read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
+    after = read_line_history(store, ("s", "primary"), LINE_LATENCY, NOW - 6 * HOUR, 60)
     assert len(before) > 300
     assert after == before
 

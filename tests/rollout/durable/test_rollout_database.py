@@ -14,8 +14,10 @@ from threading import Barrier, Thread, Timer
 from typing import Any
 
 import pytest
+from dbos._sys_db import SystemDatabase
 
 from controller.errors import RolloutRefused, StoreRefused
+from controller.lab.state.processes import wait_until
 from controller.rollout.durable.carry_out import become_worker, find_worker_lock, is_worked_on, use_rollouts
 from controller.rollout.durable.database import connect_database
 from controller.rollout.durable.dbos_engine import JsonSerializer, refuse_pickles
@@ -235,3 +237,22 @@ def test_values_and_errors_are_kept_as_json() -> None:
 def test_a_damaged_snapshot_is_refused(block: bytes) -> None:
     with pytest.raises(StoreRefused, match="the snapshot of the rollout r is damaged"), unpack_snapshot("r", block):
         pass
+
+
+def test_the_queues_of_a_new_database_are_served_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    look = SystemDatabase.list_queues
+
+    def count(database: SystemDatabase, **words: Any) -> Any:  # noqa: ANN401 the library's
+        found = look(database, **words)
+        looks.append(len(found))
+        return found
+
+    monkeypatch.setattr(SystemDatabase, "list_queues", count)
+    with become_worker(tmp_path) as (engine, _store):
+        engine.launch({}, {"first": 1, "second": 2})
+        try:
+            wait_until(lambda: bool(looks), 30.0)
+        finally:
+            engine.stop()
+    assert looks[0] == 2, "the library's first look, the next of which comes a second later, found none"

@@ -7,9 +7,18 @@ from pathlib import Path
 
 from controller.errors import TsunaguError
 from controller.probe_agent.configuration import Configuration, ProbedPath, load_configuration, write_configuration
+from controller.probe_agent.endpoint.enrolled_hashes import parse_enrolled
+from controller.probe_agent.endpoint.requests import NoRequest, parse_request
 from controller.probe_agent.otlp_encoding import read_refusal
+from controller.probe_agent.probing.https_throughput import (
+    EndpointRefused,
+    parse_answer_head,
+    read_challenge,
+    read_report,
+)
 from controller.probe_agent.probing.throughput import read_received_rate
 from controller.probe_agent.problems import ProbeProblem
+from controller.probe_agent.throughput_protocol.tcp_state import parse_tcp_state
 from controller.probe_agent.updating.slots import load_slots
 from controller.probe_agent.version import parse_version
 from controller.telemetry.enrolled_probes import load_enrolled_probes
@@ -32,6 +41,9 @@ _CONFIGURATION = write_configuration(
     )
 )
 _IPERF3 = b'{"end": {"sum_received": {"bits_per_second": 93e6}}}'
+_REPORT = b'{"streams": [{"samples": [[0.0, 100], [0.5, 9]], "segments": 7, "retransmitted": 0, "window": 14480}]}'
+_REQUEST = b"GET /v1/throughput/report HTTP/1.1\r\nTsunagu-School: as-e04\r\nTsunagu-Seconds: 2"
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 12"
 _SLOTS = b'{"active": "a", "version": "1.0.1", "trial": "", "starts": 0, "word": "installed", "refused": {}}'
 _REFUSAL = bytes.fromhex("0a0608021202") + b"no"
 
@@ -52,6 +64,7 @@ def list_probe_readers(
     yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
     yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
     yield "iperf3 at a probe", (_IPERF3,), read_received_rate, ("read_received_rate",), ()
+    yield from _list_https_readers()
     yield (
         "slots of a probe",
         (_SLOTS,),
@@ -66,6 +79,22 @@ def list_probe_readers(
         ("parse_version",),
         (ValueError,),
     )
+
+
+def _list_https_readers() -> Iterator[tuple[str, tuple[bytes, ...], Run, tuple[str, ...], tuple[type[Exception], ...]]]:
+    """Yield what both ends of a test over HTTPS read."""
+    yield "an endpoint's list", (_ENROLLED,), parse_enrolled, ("parse_enrolled",), (ValueError,)
+    yield "an endpoint's request", (_REQUEST,), parse_request, ("parse_request",), (NoRequest,)
+    yield "an endpoint's answer", (_ANSWER,), parse_answer_head, ("parse_answer_head",), (EndpointRefused,)
+    yield (
+        "an endpoint's challenge",
+        (b'{"challenge": "1.ab.cd"}',),
+        read_challenge,
+        ("read_challenge",),
+        (EndpointRefused,),
+    )
+    yield "an endpoint's report", (_REPORT,), read_report, ("read_report",), (EndpointRefused,)
+    yield "a kernel's counts", (bytes(160),), parse_tcp_state, ("parse_tcp_state",), (OSError,)
 
 
 def _parse_headers(data: bytes) -> object:

@@ -1,11 +1,12 @@
 // What the monitor's API hands to the page. A test holds the names against the monitor's own types.
 
 type LineName = "primary" | "backup" | "third";
-type Measure = "throughput" | "latency" | "loss";
+type Measure = "throughput" | "upload" | "latency" | "jitter" | "loss" | "dns" | "http";
+type ServiceName = "dns" | "http";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
-type NeedKind = "feeder-silent" | "region-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
+type NeedKind = "feeder-silent" | "region-down" | "dns-down" | "http-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
 type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "capacity" | "loss" | "family" | "path" | "dns" | "http";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
@@ -20,6 +21,7 @@ interface LineTimes {
 interface Tile {
   id: string;
   name: string;
+  english: string | null;
   ward: string;
   kind: string;
   pupils: number;
@@ -44,6 +46,7 @@ interface Tile {
 interface Ward {
   id: string;
   name: string;
+  english: string | null;
 }
 
 /** `count` troubled lines of the `total` that share it. */
@@ -122,9 +125,99 @@ interface SchoolEvent {
   text: string;
 }
 
-interface SchoolAnswer {
-  tile: Tile;
+/** Seconds of the period that something is known to have been up, known to have been down, and neither. */
+interface Availability {
+  up: number;
+  down: number;
+  unknown: number;
+}
+
+interface LinePast {
+  line: LineName;
+  contract_mbps: number;
+  availability: Availability;
+  outages: number;
+}
+
+/** A region over a line in a family, over the period; rates in Mbit/s, durations in ms, loss as a share. */
+interface PathPast {
+  line: LineName;
+  region: string;
+  family: string;
+  availability: Availability;
+  latency: number | null;
+  latency_most: number | null;
+  jitter: number | null;
+  loss: number | null;
+  download: number | null;
+  download_least: number | null;
+  upload: number | null;
+}
+
+interface ServicePast {
+  line: LineName;
+  service: ServiceName;
+  family: string;
+  availability: Availability;
+  duration: number | null;
+  duration_most: number | null;
+}
+
+/** `ended` is null where it lasts, or where nothing was heard after it. */
+interface Outage {
+  line: LineName;
+  began: string;
+  ended: string | null;
+  seconds: number;
+}
+
+/** Seconds since 1970; `step` is how long a slot is. */
+interface Period {
+  since: number;
+  until: number;
+  step: number;
+}
+
+/** `unknown`: from when to when nothing is known of a line. */
+interface SchoolPast {
+  period: Period;
   lines: LinePoints;
+  line_totals: LinePast[];
+  paths: PathPast[];
+  services: ServicePast[];
+  outages: Outage[];
+  unknown: Partial<Record<LineName, Point[]>>;
+}
+
+/** `outcome` is null where it has not ended, or gave no sign of life any more. */
+interface DeviceRollout {
+  rollout: string;
+  started: string | null;
+  outcome: string | null;
+  error: string | null;
+}
+
+/** `last` is null where no rollout with it is kept. */
+interface SchoolDevice {
+  id: string;
+  role: string;
+  platform: string;
+  last: DeviceRollout | null;
+}
+
+/** Null where nobody ever sent that it ended so. */
+interface TaskEnds {
+  task: string;
+  command: string;
+  good_at: string | null;
+  bad_at: string | null;
+}
+
+interface SchoolAnswer extends SchoolPast {
+  tile: Tile;
+  devices: SchoolDevice[];
+  tasks: TaskEnds[];
+  recommended_upload_mbps: number | null;
   events: SchoolEvent[];
   needs: Need[];
 }

@@ -2,7 +2,7 @@
 import { findAll, make, scaleToFit, setAttribute, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { TileView } from "./tile.js";
-import { count } from "./words.js";
+import { count, nameFor, nameLanguage } from "./words.js";
 
 /**
  * Whether a link stands in the same column as another.
@@ -44,6 +44,9 @@ export class Boards {
       if (view !== undefined && "skipped" in event) view.skipped = event.skipped === true;
     });
     addEventListener("resize", () => this.fit());
+    // What is told above takes room from the boards.
+    const bands = new ResizeObserver(() => this.fit());
+    findAll(".unfetched, .lost", HTMLElement).forEach((band) => bands.observe(band));
     root.addEventListener("keydown", (event) => this.move(event));
     root.addEventListener("focusin", (event) => this.enter(closest(event.target, "a", HTMLAnchorElement)));
   }
@@ -53,11 +56,12 @@ export class Boards {
    * @param {Ward[]} wards
    */
   arrange(wards) {
-    for (const { id, name } of wards) {
+    for (const ward of wards) {
+      const { id } = ward;
       if (!this.wards.has(id)) {
         const list = make("ul");
         const meet = make("p");
-        const title = make("h2", { id: `ward-${id}`, lang: "ja" }, name);
+        const title = make("h2", { id: `ward-${id}`, lang: nameLanguage(ward) }, nameFor(ward));
         const element = make(
           "section",
           { class: "board", "aria-labelledby": title.id },

@@ -14,9 +14,9 @@ import { startWall } from "./wall.js";
 const tiles = new Map();
 const boards = new Boards(find("#boards", HTMLElement));
 const summary = new Summary();
-/** @type {Map<string, string>} */
+/** @type {Map<string, Ward>} */
 const wards = new Map();
-const needs = new NeedsList((id) => tiles.get(id)?.name ?? wards.get(id) ?? id);
+const needs = new NeedsList((id) => tiles.get(id) ?? wards.get(id) ?? { name: id, english: id });
 /** @type {Need[]} */
 let needed = [];
 /** @type {Clocks} */
@@ -86,7 +86,7 @@ async function snapshot() {
   boards.keepOnly(ids);
   summary.begin(city.schools);
   take(city.schools);
-  city.wards.forEach(({ id, name }) => wards.set(id, name));
+  city.wards.forEach((ward) => wards.set(ward.id, ward));
   clocks = city.clocks;
   takeNeeds(city.needs);
   showStore(city.store);

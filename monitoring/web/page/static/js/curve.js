@@ -2,13 +2,16 @@
 import uPlot from "../vendor/uplot/uPlot.esm.js";
 import { find } from "./elements.js";
 import { language, say } from "./messages.js";
+import { shownValue } from "./series.js";
 import { exact, zone } from "./words.js";
 
 /** @typedef {[number[], (number | null)[], [number, number][]]} Columns */
 /** @type {Record<LineName, Partial<uPlot.Series>>} */
 const STROKES = { primary: { width: 2.2 }, backup: { dash: [7, 4] }, third: { dash: [12, 4, 2, 4] } };
 /** @type {Record<Measure, number>} */
-const HEIGHTS = { throughput: 240, latency: 130, loss: 130 };
+const HEIGHTS = { throughput: 240, upload: 130, latency: 130, jitter: 130, loss: 130, dns: 130, http: 130 };
+/** @type {Partial<Record<Measure, number>>} The least that an axis reaches up to. */
+const TOPS = { throughput: 50, upload: 10 };
 const locale = language === "ja" ? "ja-JP" : "en-GB";
 const short = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const days = new Intl.DateTimeFormat(locale, { timeZone: zone, month: "numeric", day: "numeric" });
@@ -93,7 +96,7 @@ export class Curve {
       const apart = ticks.length > 1 ? ticks[1] - ticks[0] : 60;
       return apart < 60 ? long : apart < 43_200 ? short : days;
     };
-    const top = this.measure === "throughput" ? 50 : 1;
+    const top = TOPS[this.measure] ?? 1;
     return {
       width: Math.max(200, this.place.clientWidth),
       height: HEIGHTS[this.measure],
@@ -122,17 +125,15 @@ export class Curve {
   /**
    * @param {import("./series.js").Series} series
    * @param {[number, number]} period the seconds that the chart begins and ends with
-   * @param {number | null} recommended
+   * @param {number | null} wanted what is recommended of this measure
    */
-  show(series, period, recommended) {
-    const scale = this.measure === "loss" ? 100 : 1;
+  show(series, period, wanted) {
     const columns = this.lines.map((name) => {
       const [times, values, gaps] = series.columns(name, this.measure);
       /** @type {Columns} */
-      const scaled = [times, values.map((value) => (value === null ? null : value * scale)), gaps];
+      const scaled = [times, values.map((value) => (value === null ? null : shownValue(this.measure, value))), gaps];
       return scaled;
     });
-    const wanted = this.measure === "throughput" && recommended !== null ? recommended : null;
     /** @type {uPlot.AlignedData[]} */
     const tables = [];
     for (const [times, values] of columns) {
@@ -147,7 +148,7 @@ export class Curve {
     /** @param {LineName} name */
     const told = (name) => {
       const value = series.latest(name, this.measure);
-      return `${say(name)} ${value === null ? say("no-value") : `${exact(value * scale)} ${unit}`}`;
+      return `${say(name)} ${value === null ? say("no-value") : `${exact(shownValue(this.measure, value))} ${unit}`}`;
     };
     const text = say("chart-says", { measure: say(this.measure), lines: this.lines.map(told).join(", ") });
     if (this.place.ariaLabel !== text) this.place.ariaLabel = text;

@@ -91,7 +91,7 @@ export class Filters {
       (this.ward.value === "" || tile.ward === this.ward.value) &&
       (this.wantedStage === "" || tile.stage === this.wantedStage) &&
       (this.states.length === 0 || traits(tile).some((trait) => this.states.includes(trait))) &&
-      (this.wanted === "" || plain(`${tile.name} ${tile.id}`).includes(this.wanted))
+      (this.wanted === "" || plain(`${tile.name} ${tile.english ?? ""} ${tile.id}`).includes(this.wanted))
     );
   }
 

@@ -51,26 +51,29 @@ function showFailures() {
 failures.addEventListener("change", showFailures);
 
 /**
- * What is wrong with the monitor's store: the figures are of now, and of what comes in no past is kept.
+ * What is wrong with the monitor's store: the figures are of now, and of what comes in no past is kept. One that was
+ * damaged at the start is told as long as the monitor runs: its past is not here.
  * @param {StoreState} store
  */
 export function showStore(store) {
   setText(find("#store", HTMLElement), store.fault === null ? "" : say("store-fault", { why: store.fault }));
+  const aside = store.moved_aside;
+  setText(find("#moved-aside", HTMLElement), aside === null ? "" : say("store-moved-aside", { name: aside }));
 }
 
-/** So many senders are named; the others are counted. */
+/** Senders with a wrong clock that are named; the others are counted. */
 const NAMED = 3;
 
 /**
- * Whose clock is wrong: what such a sender says is dated by its arrival, and its own times are not to be believed.
- * @param {Clocks["skewed"]} skewed
+ * Whose clock is wrong: what such a sender says is dated by its arrival, and its past is in the wrong place.
+ * @param {SkewedSender[]} skewed the worst first
  */
 export function showSkewed(skewed) {
-  const told = skewed.slice(0, NAMED).map(({ sender, seconds }) =>
-    say(seconds > 0 ? "clock-ahead" : "clock-behind", { sender, age: age(Math.abs(seconds) * 1000) }),
-  );
-  if (skewed.length > NAMED) told.push(say("more-clocks", { count: skewed.length - NAMED }));
-  setText(find("#skewed", HTMLElement), told.length === 0 ? "" : say("skewed", { senders: told.join(" · ") }));
+  const named = skewed
+    .slice(0, NAMED)
+    .map(({ sender, seconds }) => say(seconds < 0 ? "skew-behind" : "skew-ahead", { sender, age: age(Math.abs(seconds) * 1000) }));
+  const rest = skewed.length > NAMED ? [say("skew-more", { count: skewed.length - NAMED })] : [];
+  setText(find("#skewed", HTMLElement), skewed.length === 0 ? "" : say("skewed", { who: [...named, ...rest].join(" · ") }));
 }
 
 /** Figures older than this are told to be old, in ms. */

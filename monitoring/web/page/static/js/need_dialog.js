@@ -3,13 +3,14 @@ import { find, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { post } from "./stream/fetching.js";
 import { monitorNow } from "./stream/monitor_clock.js";
+import { nameFor } from "./words.js";
 
 const HOUR = 3600 * 1000;
 /** @type {Record<string, string>} */
 const PATHS = { acknowledge: "/api/needs/acknowledge", note: "/api/needs/note", maintenance: "/api/maintenance" };
 
 export class NeedDialog {
-  /** @param {(school: string) => string} nameOf */
+  /** @param {import("./needs.js").NameOf} nameOf */
   constructor(nameOf) {
     this.nameOf = nameOf;
     this.dialog = find("#need-dialog", HTMLDialogElement);
@@ -32,7 +33,7 @@ export class NeedDialog {
   /** @param {Need} need */
   open(need) {
     this.need = need;
-    const name = need.school === null ? "" : ` ${this.nameOf(need.school)}`;
+    const name = need.school === null ? "" : ` ${nameFor(this.nameOf(need.school))}`;
     setText(find("#need-title", HTMLElement), `${say(`needs.kind-${need.kind}`)}${name}`);
     setText(this.wrong, "");
     this.fit();

@@ -4,7 +4,7 @@ import { has, language, say } from "./messages.js";
 import { groupNeeds } from "./need_groups.js";
 import { NeedDialog } from "./need_dialog.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { age, count, moment } from "./words.js";
+import { age, count, moment, nameFor, nameLanguage } from "./words.js";
 
 /** Names beside an entry; the others are behind it. */
 const NAMED = 4;
@@ -12,6 +12,8 @@ const NAMED = 4;
 const ICONS = {
   "feeder-silent": "silent",
   "region-down": "line-down",
+  "dns-down": "line-down",
+  "http-down": "line-down",
   "cut-off": "line-down",
   "line-down": "line-down",
   unconfirmed: "unconfirmed",
@@ -22,7 +24,7 @@ const ICONS = {
 };
 
 /** @typedef {import("./need_groups.js").NeedGroup} NeedGroup */
-/** @typedef {(id: string) => string} NameOf the name of a school or a ward */
+/** @typedef {(id: string) => import("./words.js").Named} NameOf a school or a ward with its names */
 
 /** @param {string} key */
 const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
@@ -97,6 +99,7 @@ export class NeedsList {
       ...this.why(first),
       make("p", { class: "need-step" }, ...(leads ? [make("b", {}, say("next-step")), " "] : []), first.step[language === "ja" ? "ja" : "en"]),
       this.command(first),
+      ...this.runbook(first),
       ...this.done(first),
       needs.length === 1 ? this.actions(first) : this.members(group),
     );
@@ -111,7 +114,9 @@ export class NeedsList {
       return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
     }
     if (first.region !== null) return [" ", make("span", { class: "need-many" }, first.region)];
-    if (first.school === null) return [];
+    if (first.school === null) {
+      return first.kind === "feeder-silent" ? [] : [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(first.count) }))];
+    }
     const line = first.line === null ? "" : ` ${has(first.line) ? say(first.line) : first.line}`;
     return [" ", this.link(first), line];
   }
@@ -119,10 +124,8 @@ export class NeedsList {
   /** @param {Need} need */
   link(need) {
     const school = need.school ?? "";
-    const name = make("span", { lang: "ja", class: "need-name" }, this.nameOf(school));
-    // Who does not read the name reads the id, which commands take, too.
-    const told = language === "ja" ? [name] : [school, " ", name];
-    return make("a", { href: `/schools/${encodeURIComponent(school)}`, "data-focus": `link ${need.id}` }, ...told);
+    const named = this.nameOf(school);
+    return make("a", { href: `/schools/${encodeURIComponent(school)}`, lang: nameLanguage(named), "data-focus": `link ${need.id}` }, nameFor(named));
   }
 
   /** @param {Need} need */
@@ -151,7 +154,7 @@ export class NeedsList {
     const causes = need.causes.map((cause) => needsSay(`cause-${cause}`));
     const patterns = need.patterns.map((one) =>
       needsSay(`pattern-${one.kind}`, {
-        name: one.kind === "ward" ? this.nameOf(one.name) : has(`line-${one.name}`) ? say(`line-${one.name}`) : one.name,
+        name: one.kind === "ward" ? nameFor(this.nameOf(one.name)) : has(`line-${one.name}`) ? say(`line-${one.name}`) : one.name,
         count: count(one.count),
         total: count(one.total),
       }),
@@ -174,6 +177,13 @@ export class NeedsList {
       }
     });
     return make("p", { class: "need-command" }, code, button);
+  }
+
+  /** @param {Need} need */
+  runbook(need) {
+    if (need.runbook === null) return [];
+    const link = make("a", { href: need.runbook, "data-focus": `runbook ${need.id}` }, say("runbook"));
+    return [make("p", { class: "need-runbook" }, link)];
   }
 
   /** What people did about it. @param {Need} need */

@@ -6,7 +6,9 @@ import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { monitorNow } from "./stream/monitor_clock.js";
 import { has, say } from "./messages.js";
-import { LINES, MEASURES, Series } from "./series.js";
+import { NeedsList } from "./needs.js";
+import { showDevices, showPast, showTasks } from "./past.js";
+import { LINES, MEASURES, Series, shownValue } from "./series.js";
 import { showGauge } from "./tile.js";
 import { clock, day, exact, moment } from "./words.js";
 
@@ -19,6 +21,9 @@ const curves = MEASURES.flatMap((measure) =>
   findAll(`.curve[data-measure="${measure}"]`, HTMLElement).map((figure) => new Curve(figure, measure, lines)),
 );
 const table = find(".figures-table", HTMLDetailsElement);
+/** Which paths the charts are of: "", or a region and a family. */
+const choice = find("#path", HTMLSelectElement);
+const regionNames = Object.fromEntries(findAll("[data-region]", HTMLElement).map((one) => [one.dataset.region, one.textContent]));
 const ROWS = 100;
 /** As many points as a chart can show. */
 const POINTS = 900;
@@ -33,7 +38,11 @@ const ICONS = {
   "region-down": "line-down",
   "region-up": "up",
 };
+/** What this school needs: the same list as the city's, of this school alone. */
+const needs = new NeedsList(() => shown ?? { name: id, english: null });
 let minutes = 60;
+/** @type {number | null} */
+let wantedUpload = null;
 /** @type {Tile | null} */
 let shown = null;
 /** @type {SchoolEvent[]} */
@@ -123,7 +132,7 @@ function showLine(line, state) {
   for (const measure of MEASURES) {
     // What a dead line carried before it died is history, and stands in the charts.
     const value = state === "down" && measure !== "loss" ? null : series.latest(line, measure);
-    const text = value === null ? "–" : `${exact(measure === "loss" ? value * 100 : value)} ${say(`unit-${measure}`)}`;
+    const text = value === null ? "–" : `${exact(shownValue(measure, value))} ${say(`unit-${measure}`)}`;
     setText(find(`[data-value="${measure}"]`, HTMLElement, strand), text);
   }
 }
@@ -131,7 +140,9 @@ function showLine(line, state) {
 function showCurves() {
   /** @type {[number, number]} */
   const period = [start(), monitorNow() / 1000];
-  curves.forEach((curve) => curve.show(series, period, shown?.recommended_mbps ?? null));
+  /** @type {Partial<Record<Measure, number | null>>} */
+  const wanted = { throughput: shown?.recommended_mbps, upload: wantedUpload };
+  curves.forEach((curve) => curve.show(series, period, wanted[curve.measure] ?? null));
 }
 
 /** The table is filled when it is opened, and kept fresh while it is open. */
@@ -146,9 +157,7 @@ function showRows() {
         "tr",
         {},
         make("th", { scope: "row" }, clock(at * 1000)),
-        ...values.map((value, n) =>
-          make("td", {}, exact(value === null || MEASURES[n % 3] !== "loss" ? value : value * 100)),
-        ),
+        ...values.map((value) => make("td", {}, exact(value))),
       ),
     );
   part("#rows").replaceChildren(...rows);
@@ -233,13 +242,26 @@ function news() {
 
 async function load() {
   const wanted = minutes;
+  const path = choice.value;
   /** @type {SchoolAnswer} */
-  const found = await read(`/api/schools/${id}?since=${Math.floor(start())}`);
-  if (wanted === minutes) {
+  const found = await read(`/api/schools/${id}?since=${Math.floor(start())}${path}`);
+  if (wanted === minutes && path === choice.value) {
     events = found.events;
+    wantedUpload = found.recommended_upload_mbps;
     series.take(found.lines);
     show(found.tile);
+    showNeeds(found.needs);
+    showDevices(found.devices);
+    showTasks(found.tasks);
+    showPast(found, { wanted: found.tile.recommended_mbps, wantedUpload, names: regionNames });
   }
+}
+
+/** @param {Need[]} all */
+function showNeeds(all) {
+  const own = all.filter((need) => need.school === id);
+  part("#needs").hidden = own.length === 0;
+  needs.show(own, { newest_at: "", skewed: [] });
 }
 
 /**
@@ -263,8 +285,9 @@ for (const button of buttons) {
     load().catch(news);
   });
 }
+choice.addEventListener("change", () => load().catch(news));
 table.addEventListener("toggle", showRows);
 setInterval(() => shown && document.visibilityState === "visible" && showCurves(), 1000);
 
-const live = new Live(load, { tiles: takeTile, school: (told) => told.id === id && news() }, id);
+const live = new Live(load, { tiles: takeTile, needs: showNeeds, school: (told) => told.id === id && news() }, id);
 showConnection(live);

@@ -3,18 +3,24 @@
 /** @type {LineName[]} */
 export const LINES = ["primary", "backup", "third"];
 /** @type {Measure[]} */
-export const MEASURES = ["throughput", "latency", "loss"];
+export const MEASURES = ["throughput", "upload", "latency", "jitter", "loss", "dns", "http"];
 /** Points further apart than this many usual distances have a gap between them. */
 const GAP = 4;
+
+/**
+ * A value as it is shown: a share is in percent.
+ * @param {Measure} measure
+ * @param {number} value
+ */
+export const shownValue = (measure, value) => (measure === "loss" ? value * 100 : value);
+
+/** @returns {Record<Measure, Point[]>} */
+const none = () => ({ throughput: [], upload: [], latency: [], jitter: [], loss: [], dns: [], http: [] });
 
 export class Series {
   constructor() {
     /** @type {Record<LineName, Record<Measure, Point[]>>} */
-    this.points = {
-      primary: { throughput: [], latency: [], loss: [] },
-      backup: { throughput: [], latency: [], loss: [] },
-      third: { throughput: [], latency: [], loss: [] },
-    };
+    this.points = { primary: none(), backup: none(), third: none() };
   }
 
   /**
@@ -70,7 +76,7 @@ export class Series {
   }
 
   /**
-   * Rows of a table, newest first: [seconds, three values a line].
+   * Rows of a table, newest first: [seconds, a value of each measure of each line], as they are shown.
    * @param {number} most
    * @param {LineName[]} lines
    */
@@ -81,7 +87,7 @@ export class Series {
       MEASURES.forEach((measure, j) => {
         for (const [at, value] of this.points[line][measure].slice(-most)) {
           const row = found.get(at) ?? Array(lines.length * MEASURES.length).fill(null);
-          row[i * MEASURES.length + j] = value;
+          row[i * MEASURES.length + j] = shownValue(measure, value);
           found.set(at, row);
         }
       }),

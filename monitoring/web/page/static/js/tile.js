@@ -2,7 +2,7 @@
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { LINES } from "./series.js";
-import { measuredRate, shortName, wantedRate } from "./words.js";
+import { measuredRate, nameFor, nameLanguage, shortName, wantedRate } from "./words.js";
 
 /** The bar ends at one and a half times the recommendation, so the recommendation stands at two thirds. */
 const FULL = 1.5;
@@ -61,13 +61,13 @@ export class TileView {
     this.unconfirmed = make("span", { class: "drift" });
     this.link = make(
       "a",
-      { href: `/schools/${tile.id}`, tabindex: "-1", title: tile.name },
+      { href: `/schools/${tile.id}`, tabindex: "-1", title: nameFor(tile) },
       this.mark,
       make(
         "span",
         { class: "head" },
-        make("span", { class: "name", lang: "ja" }, tile.name),
-        make("span", { class: "short-name", lang: "ja", "aria-hidden": "true" }, shortName(tile.name)),
+        make("span", { class: "name", lang: nameLanguage(tile) }, nameFor(tile)),
+        make("span", { class: "short-name", lang: nameLanguage(tile), "aria-hidden": "true" }, shortName(nameFor(tile))),
         " ",
         make(
           "span",

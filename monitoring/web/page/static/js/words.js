@@ -48,6 +48,22 @@ export function share(part, all) {
   return part > 0 && tenths === 0 ? "<0.1%" : `${Math.floor(tenths / 10)}.${tenths % 10}%`;
 }
 /**
+ * How much of the time that is known something was up, rounded down: only what was never down has 100%.
+ * @param {number} up seconds
+ * @param {number} down seconds
+ */
+export function availability(up, down) {
+  if (up + down === 0) return say("not-known");
+  const hundredths = Math.floor((10_000 * up) / (up + down));
+  const known = down > 0 ? Math.min(hundredths, 9_999) : hundredths;
+  return `${Math.floor(known / 100)}.${String(known % 100).padStart(2, "0")}%`;
+}
+/**
+ * How long something was, in seconds where that is short.
+ * @param {number} seconds
+ */
+export const duration = (seconds) => age(seconds * 1000);
+/**
  * A step of a device by the reader's word; one that the page does not know (a playbook's task) by its own.
  * @param {string} name
  */
@@ -83,11 +99,30 @@ export function moment(iso) {
   const at = new Date(iso);
   return (today.format(at) === today.format(new Date(monitorNow())) ? minuteFormat : dayMinuteFormat).format(at);
 }
+/** @typedef {{ name: string, english: string | null }} Named a school or a ward */
 /**
- * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小.
+ * The name for the reader, and its language: without an English one a reader of English has the Japanese one.
+ * @param {Named} named
+ */
+export const nameFor = ({ name, english }) => (language === "ja" || english === null ? name : english);
+/** @param {Named} named */
+export const nameLanguage = ({ english }) => (language === "ja" || english === null ? "ja" : "en");
+/** Words of English names that are shorter on a small tile. */
+const SHORTER = [
+  [/^Provisional /, ""],
+  [/ School$/, ""],
+  [/\bNo\. /, ""],
+  [/\bElementary\b/, "El."],
+  [/\bJunior High\b/, "JH"],
+  [/\bSpecial-Needs\b/, "SN"],
+  [/^仮・/, ""],
+  [/学校$/, ""],
+].map(([from, to]) => ({ from: new RegExp(from), to: String(to) }));
+/**
+ * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小, and in English Asao 1 El.
  * @param {string} name
  */
-export const shortName = (name) => name.replace(/^仮・/, "").replace(/学校$/, "");
+export const shortName = (name) => SHORTER.reduce((text, { from, to }) => text.replace(from, to), name);
 
 /** @param {number} milliseconds */
 export function age(milliseconds) {

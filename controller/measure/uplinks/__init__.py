@@ -1,0 +1,1 @@
+"""What an uplink carries beside our own tests: its counters, read twice."""

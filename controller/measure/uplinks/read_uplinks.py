@@ -1,0 +1,76 @@
+"""Reads uplinks twice, all devices side by side, and says what each carried in between, or why that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from controller.errors import TsunaguError
+from controller.measure.uplinks.port_counters import NoRate, NoRateReason, PortCounters, PortRate, compute_port_rate
+from controller.measure.uplinks.uplink_ports import UplinkPort
+from controller.model.sites.devices import Device
+
+_AT_ONCE = 16
+FULL_FROM = 0.9
+"""Of what it can carry: beyond it a test of throughput finds no room any more."""
+ReadCounters = Callable[[Device, Sequence[str]], Mapping[str, PortCounters]]
+"""Reads some ports of a device, by name; raises TsunaguError where it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkFigure:
+    """What an uplink carried. Without a rate there is a reason: of two readings, or `unread`, in words."""
+
+    port: UplinkPort
+    rate: PortRate | None = None
+    reason: NoRateReason | None = None
+    unread: str = ""
+
+    @property
+    def capacity(self) -> float:
+        """What it can carry, in bits a second: its contract, or its port's speed where that is less."""
+        contract = self.port.contract * 1e6
+        return min(contract, self.rate.speed) if self.rate is not None and self.rate.speed else contract
+
+    @property
+    def used(self) -> float:
+        """The share of it that was carried, in the direction that carried more."""
+        return max(self.rate.bits_in, self.rate.bits_out) / self.capacity if self.rate is not None else 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Tell if it has no room for more."""
+        return self.used >= FULL_FROM
+
+
+def read_uplinks(ports: Sequence[UplinkPort], read: ReadCounters, wait: Callable[[], None]) -> list[UplinkFigure]:
+    """What each of these uplinks carried while `wait` waited, in their order."""
+    names: dict[str, tuple[Device, list[str]]] = {}
+    for one in ports:
+        names.setdefault(one.device.id, (one.device, []))[1].append(one.port)
+
+    def read_device(asked: tuple[Device, list[str]]) -> Mapping[str, PortCounters] | str:
+        try:
+            return read(*asked)
+        except TsunaguError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        first = dict(zip(names, pool.map(read_device, names.values()), strict=True))
+        alive = {device: asked for device, asked in names.items() if not isinstance(first[device], str)}
+        if alive:
+            wait()
+        second = dict(zip(alive, pool.map(read_device, alive.values()), strict=True))
+    return [_compare(one, first[one.device.id], second.get(one.device.id, "")) for one in ports]
+
+
+def _compare(
+    port: UplinkPort, before: Mapping[str, PortCounters] | str, after: Mapping[str, PortCounters] | str
+) -> UplinkFigure:
+    if isinstance(before, str) or isinstance(after, str):
+        return UplinkFigure(port, unread=before if isinstance(before, str) else str(after))
+    try:
+        return UplinkFigure(port, compute_port_rate(before[port.port], after[port.port]))
+    except NoRate as none:
+        return UplinkFigure(port, reason=none.reason)

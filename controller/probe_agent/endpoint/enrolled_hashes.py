@@ -1,0 +1,87 @@
+"""Which schools' probes may test here: a copy of the monitor's `enrolled-probes.json`, read anew when it changes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from controller.probe_agent.problems import ProbeProblem, tell
+
+_MOST_BYTES = 4 * 1024 * 1024
+_HASH_LENGTH = 64
+_FORMAT = 1
+
+
+class EnrolledHashes:
+    """The hash of each school's token.
+
+    Raises:
+        ProbeProblem: the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._hashes: Mapping[str, str] = {}
+        self._read()
+
+    def find(self, school: str) -> str | None:
+        """The hash of a school's token; None where it has no probe, or it was revoked."""
+        try:
+            self._read()
+        except ProbeProblem as problem:
+            # Half a copy, or none for a moment: who was enrolled before stays so, and it is said.
+            tell(f"{problem}; the list of before goes on")
+        return self._hashes.get(school)
+
+    def _read(self) -> None:
+        try:
+            with self._path.open("rb") as file:
+                found = self._path.stat()
+                if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+                    message = f"{self._path}: others may read it (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
+                    raise ProbeProblem(message)
+                seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+                if seen != self._seen:
+                    self._seen, content = seen, file.read(_MOST_BYTES + 1)
+                    self._hashes = parse_enrolled(content)
+        except OSError as error:
+            message = f"{self._path}: cannot be read ({error.strerror}); copy the monitor's enrolled-probes.json there"
+            raise ProbeProblem(message) from None
+        except ValueError:
+            message = f"{self._path}: is no list of enrolled probes; copy the monitor's enrolled-probes.json there"
+            raise ProbeProblem(message) from None
+
+
+def parse_enrolled(content: bytes) -> dict[str, str]:
+    """The hash of each school's token that was not revoked.
+
+    >>> text = b'{"format": 1, "probes": [{"school": "as-e04", "token_sha256": "%s"}]}' % (b"0f" * 32)
+    >>> list(parse_enrolled(text))
+    ['as-e04']
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    try:
+        document = json.loads(content)
+    except RecursionError:
+        document = None
+    if len(content) > _MOST_BYTES or not isinstance(document, dict) or document.get("format", _FORMAT) != _FORMAT:
+        raise ValueError
+    probes = document.get("probes", [])
+    if not isinstance(probes, list):
+        raise ValueError  # noqa: TRY004 what is wrong is the file, not a caller's type
+    found: dict[str, str] = {}
+    for one in probes:
+        if not isinstance(one, dict) or not isinstance(one.get("school"), str) or not _is_hash(one.get("token_sha256")):
+            raise ValueError
+        if one.get("revoked_at") is None:
+            found[one["school"]] = one["token_sha256"]
+    return found
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and len(value) == _HASH_LENGTH and all(one in "0123456789abcdef" for one in value)

@@ -1,0 +1,38 @@
+"""What values of metrics are told apart by, once: every attribute with its bound; the registry gives them on."""
+
+from __future__ import annotations
+
+from controller.telemetry.metric_form import Attribute
+
+MOST_SCHOOLS = 1_280
+"""The largest board has about 1,000 schools of its own; a value beyond this is a mistake, not growth."""
+MOST_REGIONS = 4
+SCHOOL = Attribute("school", "the school's id in policies/city/schools", bound=MOST_SCHOOLS)
+LINE = Attribute("line", "which of a school's lines", ("primary", "backup", "third"))
+REGION = Attribute("region", "the region's id in policies/city/lines.yaml", bound=MOST_REGIONS)
+FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6"), convention="network.type")
+DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
+UPLINK = Attribute(
+    "uplink",
+    "a line at the school's router, or lan: the core switch's port to the router",
+    (*LINE.values, "lan"),
+)
+OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))
+SIGNAL = Attribute("signal", "the kind of telemetry", ("traces", "metrics", "logs"))
+TASK = Attribute(
+    "task",
+    "a command that operators are to run again and again, with its group before it",
+    ("check", "prove", "backup-create", "audit-verify", "drill-line", "drill-region", "drill-restore", "drill-state"),
+)
+RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
+FOREIGN = "foreign"
+"""Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
+SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
+REASON = Attribute(
+    "reason",
+    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
+    "the city does not have, or which its sender may not say; foreign: only what is another system's",
+    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
+)
+
+PATH = (SCHOOL, LINE, REGION, FAMILY)
