@@ -42,6 +42,7 @@ check: setup-check
 	@$(PYTHON) -m tools.make_schemas --check
 	@$(PYTHON) -m monitoring.alerts.rules --check
 	@$(PYTHON) -m monitoring.dashboards.grafana --check
+	@$(PYTHON) -m stacks.cloud_monitoring.render --check
 	@$(PYTHON) -m tools.check_dashboards
 	@cd playbooks && ../.venv/bin/ansible-lint --offline -q .
 	@$(PYTHON) -m tools.check_shell

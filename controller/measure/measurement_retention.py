@@ -35,8 +35,8 @@ from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE,
 from controller.storage.audit.audit_trail import AuditKind, AuditTrail
 from controller.storage.sqlite import open_store
 
-AT_ONCE = 50_000
-"""Measurements of one part: while it goes, nobody can write for a second or two."""
+AT_ONCE = 20_000
+"""Measurements of one part: while it goes, nobody can write for a second."""
 _PATH = "school = {0}.school AND line = {0}.line AND region = {0}.region AND family = {0}.family AND kind = {0}.kind"
 # Each path's newest row of all, where it is among those that go.
 _CARRY = f"""

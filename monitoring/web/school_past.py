@@ -299,7 +299,7 @@ def _list_outages(periods: Sequence[StatePeriod], line: str) -> list[OutageView]
 
     >>> told = [StatePeriod(0, 50, 1), StatePeriod(50, 60, 0), StatePeriod(80, 90, 0), StatePeriod(90, 99, 1)]
     >>> [(one["ended"], one["seconds"]) for one in _list_outages(told, "primary")]
-    [('1970-01-01T00:01:30.000+00:00', 20.0)]
+    [('1970-01-01T00:01:30.000+00:00', 20)]
     >>> _list_outages([StatePeriod(50, 60, 0)], "primary")[0]["ended"] is None
     True
     """

@@ -5,7 +5,9 @@ file keeps them by default; what their programs said, the roll-ups of 30 days of
 them. Roll-ups older than the rows are written directly, those of the rows by the store's own code. The old query looked
 at every row; it is asked of the same store in the same run.
 
-    python tests/benchmarks/measurement_store.py [--schools 176] [--rows-days 7] [--days 400] [--file FILE]
+    python tests/benchmarks/measurement_store.py [--schools 176] [--rows-days 7] [--days 400] [--file FILE] [--prune]
+
+`--prune` only fills the rows' days, and removes all but the last of them as the daily pruning does.
 
 Exit code 1 when the newest take more than 50 ms of CPU the first time (median of five), or the store is larger than
 2 GB.
@@ -24,6 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -31,10 +34,12 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from controller.measure.measurement_chain import COLUMNS, hash_output, seal_new_row
+from controller.measure.measurement_retention import KeptDays, Pruned, prune_measurements
 from controller.measure.measurement_rollups import DAYS, HOURS, Spread, day_number, hour_number, roll_up_next
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.operations.operations import Retention
+from controller.storage.audit.audit_trail import AuditTrail
 from controller.storage.sqlite import open_store
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -158,6 +163,30 @@ def run(file: Path, schools: int, rows_days: int, days: int) -> int:
     return int(median(one.cpu for one in first) > MOST_MS or size > MOST_BYTES)
 
 
+def time_pruning(file: Path, schools: int, rows_days: int) -> int:
+    """Fill some days of rows, prune all but the last one, and print how long that took, and its longest part."""
+    with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+        connection.execute("PRAGMA synchronous=OFF")
+        fill_rows(connection, [f"school-{number:03}" for number in range(schools)], rows_days, rows_days)
+    parts = [time.perf_counter()]
+
+    def is_over() -> bool:
+        parts.append(time.perf_counter())
+        return False
+
+    found: list[Pruned] = []
+    kept = KeptDays(outputs=1, rows=1, hours=30, days=400)
+    took = take_time(
+        lambda: found.append(prune_measurements(AuditTrail(file.parent), [], file.name, NOW, kept, is_over))
+    )
+    longest = max(after - before for before, after in pairwise(parts))
+    sys.stdout.write(
+        f"{'; '.join(found[0].describe())}: {describe([took])}, the longest part {longest:.1f} s; "
+        f"load {os.getloadavg()[0]:.1f}\n"
+    )
+    return 0
+
+
 def main() -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser()
@@ -165,7 +194,11 @@ def main() -> int:
     parser.add_argument("--rows-days", type=int, default=Retention().measurements_days)
     parser.add_argument("--days", type=int, default=400)
     parser.add_argument("--file", type=Path)
+    parser.add_argument("--prune", action="store_true")
     given = parser.parse_args()
+    if given.prune:
+        with TemporaryDirectory() as place:
+            return time_pruning(Path(place) / "measurements.sqlite", given.schools, given.rows_days)
     if given.file is not None:
         return run(given.file, given.schools, given.rows_days, given.days)
     with TemporaryDirectory() as place:

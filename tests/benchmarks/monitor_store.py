@@ -2,9 +2,9 @@
 
 The rows are written in the order in which time brings them (all series of an hour, then the next hour), because a page
 that is filled in the middle is not full: hours of 400 days, then minutes, values of 10 s and of seconds as they are
-kept today, the last days through the store's own roll-up. Lines have 8 paths with latency and loss each second, and 3
-series of throughput each quarter of an hour. Sizes of larger cities follow from the bytes a point; their number of
-points is counted, not measured.
+kept today, the last days through the store's own roll-up. A school has 8 paths with latency, jitter and loss each
+second, DNS and HTTP each minute, and 3 series of throughput each quarter of an hour. Sizes of larger cities follow from
+the bytes a point; their number of points is counted, not measured.
 
     python -m tests.benchmarks.monitor_store [--schools 11] [--days 400] [--migrate]
 
@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +28,10 @@ from controller.storage.sqlite import open_store
 from controller.telemetry.registry import (
     BANDWIDTH_MEASURED,
     DAY,
+    DNS_DURATION,
     HOUR,
+    HTTP_DURATION,
+    LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
@@ -46,6 +50,7 @@ QUARTER = 15 * MINUTE
 ROLLED = 3 * DAY
 """So many of the last days go through the store's own roll-up."""
 BOARDS = (176, 1_000)
+OLD_FORMAT = 3
 _OLD = {"tsunagu.line.latency": 1_000.0, "tsunagu.line.throughput": 1e-6, "tsunagu.school.bandwidth.measured": 1e-6}
 """What a value of today's unit was in the format of before."""
 
@@ -56,8 +61,11 @@ def list_series(school: str) -> Iterator[tuple[SeriesKey, int]]:
         for region in ("tokyo", "osaka"):
             for family in ("ipv4", "ipv6"):
                 place = (("school", school), ("line", line), ("region", region), ("family", family))
-                yield (LINE_LATENCY, place), 1
-                yield (LINE_LOSS, place), 1
+                for metric in (LINE_LATENCY, LINE_JITTER, LINE_LOSS):
+                    yield (metric, place), 1
+        for family in ("ipv4", "ipv6"):
+            for metric in (DNS_DURATION, HTTP_DURATION):
+                yield (metric, (("school", school), ("line", line), ("family", family))), MINUTE
     for direction in ("download", "upload"):
         place = (("school", school), ("line", "primary"), ("region", "tokyo"), ("family", "ipv4"))
         yield (LINE_THROUGHPUT, (*place, ("direction", direction))), QUARTER
@@ -110,41 +118,35 @@ def take(ask: Callable[[], object]) -> str:
 def count_points(schools: int, days: int = 400) -> int:
     """How many rows a store has: of each series those of every level."""
     fast = sum(level.kept // level.step for level in LEVELS[:-1]) + days * DAY // HOUR
-    slow = (2 * DAY) // QUARTER + days * DAY // HOUR
-    return sum(fast if every == 1 else slow for _, every in list_series("s")) * schools
+    hours = days * DAY // HOUR
+    return sum(fast if every == 1 else 2 * DAY // every + hours for _, every in list_series("s")) * schools
 
 
-def make_old(file: Path) -> None:
-    """Bring a store back to the format of before seconds and bit/s: what an update finds."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+def make_old(file: Path) -> Path:
+    """The same past in the format of before seconds and bit/s: what an update finds; gives its file."""
+    path = file.with_name("old.db")
+    store = replace(schema.TIME_SERIES_STORE, migrations=schema.TIME_SERIES_STORE.migrations[:OLD_FORMAT])
+    with closing(open_store(path, store, synchronous="NORMAL")) as connection:
+        connection.execute("ATTACH ? AS new", (str(file),))
         connection.execute("BEGIN")
+        connection.execute("INSERT INTO series SELECT * FROM new.series")
+        connection.execute("INSERT INTO bin SELECT * FROM new.bin")
         for metric, factor in _OLD.items():
             connection.execute(
                 "UPDATE bin SET total = total * ?1, least = least * ?1, most = most * ?1 "
                 "WHERE series IN (SELECT id FROM series WHERE metric = ?2)",
                 (factor, metric),
             )
-        for statement in ("ALTER TABLE latest DROP COLUMN heard", "ALTER TABLE latest DROP COLUMN since"):
-            connection.execute(statement)
-        connection.execute("DROP TABLE operator_action")
-        connection.execute("PRAGMA user_version=3")
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def size(folder: Path) -> int:
-    """What all files of a folder take."""
-    return sum(path.stat().st_size for path in folder.iterdir())
+    return path
 
 
 def migrate(file: Path) -> None:
-    """Lead the store to today's format, and print what that took."""
-    make_old(file)
-    before = size(file.parent)
-    took = take(lambda: open_store(file, schema.TIME_SERIES_STORE).close())
-    sys.stdout.write(
-        f"migrated from format 3: {took}; beside it {(size(file.parent) - before) / 1e6:.0f} MB of a copy\n"
-    )
+    """Lead the store's past to today's format, and print what that took."""
+    old = make_old(file)
+    took = take(lambda: open_store(old, schema.TIME_SERIES_STORE).close())
+    [copy] = file.parent.glob("old.db.*.backup")
+    sys.stdout.write(f"migrated from format {OLD_FORMAT}: {took}; a copy of {copy.stat().st_size / 1e6:.0f} MB\n")
 
 
 def run(folder: Path, schools: int, days: int, *, migrated: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from controller.errors import ProofFailed
 from controller.model.access.infrastructure_protocols import InfrastructureProtocol
@@ -21,6 +22,8 @@ from controller.plan.what_if.changes import EVERYWHERE, IMPORTANT, STRANGERS, WI
 from controller.prove.engine.diagram import Field, HeaderSpace, Node
 
 _WIDE_PORTS = 100
+_MOST_KEPT = 64
+"""What a comparison asks for again and again: two cities, their segments, two families. More would keep old cities."""
 Pair = tuple[City, City]
 
 
@@ -106,8 +109,13 @@ def _way(  # noqa: PLR0913, PLR0917 what names a way
     )
 
 
-def _beyond(city: City, source: str, family: Family) -> Iterator[tuple[tuple[Interval, ...], Service]]:
-    """What necessities open beyond the link: filters let it pass as if a rule had said it."""
+@lru_cache(_MOST_KEPT)
+def _beyond(city: City, source: str, family: Family) -> tuple[tuple[tuple[Interval, ...], Service], ...]:
+    """What necessities open beyond the link: filters let it pass as if a rule had said it. The same at each school."""
+    return tuple(_find_beyond(city, source, family))
+
+
+def _find_beyond(city: City, source: str, family: Family) -> Iterator[tuple[tuple[Interval, ...], Service]]:
     for one in city.infrastructure_protocols:
         protocol = Protocol[one.protocol.upper()]
         if one.opens_towards(source, family, protocol):

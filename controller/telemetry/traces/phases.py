@@ -28,11 +28,7 @@ Result = TypeVar("Result")
 
 
 def list_configured_signals() -> frozenset[str]:
-    """Which of traces, metrics and logs have somewhere to go, by OpenTelemetry's own variables.
-
-    >>> list_configured_signals()
-    frozenset()
-    """
+    """Which of traces, metrics and logs have somewhere to go, by OpenTelemetry's own variables."""
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return frozenset()
     everywhere = bool(os.environ.get(ENDPOINT))

@@ -10,12 +10,20 @@ from playwright.sync_api import Page, expect
 
 from tests.monitoring.page.conftest import Visit
 from tests.monitoring.page.figures import STARTED, Figures
+from tests.monitoring.running import until
 
 SCHOOL = "as-e04"
 IN_VIEW = """() => [...document.querySelectorAll(".tile")].filter((tile) => {
   const { top, bottom, width, height } = tile.getBoundingClientRect();
   return width > 0 && height > 0 && top >= 0 && bottom <= innerHeight;
 }).length"""
+CUT_OFF = """() => [...document.querySelectorAll(".short-name, .board-head h2")].filter((one) => {
+  const text = document.createRange();
+  text.selectNodeContents(one);
+  const [needs, has] = [text.getBoundingClientRect(), one.getBoundingClientRect()];
+  return needs.width > has.width + 0.01 || needs.height > one.parentElement.clientHeight + 1;
+}).map((one) => one.textContent)"""
+"""Names that do not fit: of two cut ones nobody knows which is which."""
 AREA = [{"kind": "ward", "name": "asao", "count": 3, "total": 23}]
 DOWN = {"primary": "down", "backup": "down"}
 BOTH = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -190,10 +198,13 @@ def test_what_is_done_is_recorded(visit: Visit, figures: Figures, kind: str) -> 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_school_is_in_view_beside_the_list(visits: Callable[..., Visit], figures: Figures, language: str) -> None:
     trouble(figures)
+    # What is told of senders stands above the list, and takes no room from the boards.
+    figures.skewed = [{"sender": "probe/kw-e01", "seconds": 60.0}]
     visit = visits(viewport={"width": 1280, "height": 800})
     page = visit.open(f"/?lang={language}")
     assert page.evaluate(IN_VIEW) == len(figures.tiles) == 176
     expect(page.locator(".need").first).to_be_in_viewport()
+    assert page.evaluate(CUT_OFF) == []
     page.locator("#ward").select_option("asao")
     expect(page.locator("#boards")).not_to_have_attribute("data-compact", "")
     assert visit.problems() == []
@@ -253,7 +264,7 @@ def test_a_wall_is_filled_and_turns_between_needs_and_wards(visits: Callable[...
     assert page.locator(".short-name").first.evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") > 36
     still = visits(viewport={"width": 3840, "height": 2160}, reduced_motion="reduce").open("/?wall=1")
     expect(still.locator(".need").first).to_be_visible()
-    assert still.evaluate(IN_VIEW) == 176
+    until(lambda: bool(still.evaluate(IN_VIEW) == 176))
 
 
 def test_twice_the_text_size_is_readable(visit: Visit, figures: Figures) -> None:

@@ -112,14 +112,15 @@ const SHORTER = [
   [/^Provisional /, ""],
   [/ School$/, ""],
   [/\bNo\. /, ""],
-  [/\bElementary\b/, "El."],
+  [/\bElementary\b/, "E"],
   [/\bJunior High\b/, "JH"],
+  [/\bHigh\b/, "HS"],
   [/\bSpecial-Needs\b/, "SN"],
   [/^仮・/, ""],
   [/学校$/, ""],
 ].map(([from, to]) => ({ from: new RegExp(from), to: String(to) }));
 /**
- * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小, and in English Asao 1 El.
+ * A school's name as it fits on a small tile: 仮・麻生第一小学校 is 麻生第一小, and in English Asao 1 E
  * @param {string} name
  */
 export const shortName = (name) => SHORTER.reduce((text, { from, to }) => text.replace(from, to), name);
