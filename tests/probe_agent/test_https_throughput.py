@@ -216,6 +216,21 @@ def test_what_held_the_sender_back_is_in_the_figure(
     assert https_throughput.build_rate(samples, sender, idle, 2).limit is limit
 
 
+@pytest.mark.parametrize(
+    ("idle", "retransmitted", "limit"),
+    [(20.0, 0, ThroughputLimit.DELAY), (20.0, 50, ThroughputLimit.LOSS), (0.2, 50, None)],
+)
+def test_a_far_line_that_carried_more_for_a_while_is_not_called_slow(
+    idle: float, retransmitted: int, limit: ThroughputLimit | None
+) -> None:
+    """A part of the test carried three times what the rest did: the whole is not what the line can carry."""
+    falling = [(n / 50, int(94e6 / 8 * min(n / 50, 0.9) + 30e6 / 8 * max(0.0, n / 50 - 0.9))) for n in range(101)]
+    sender = https_throughput.SenderCounts(10_000, retransmitted, 10_000_000)
+    assert https_throughput.build_rate([falling], sender, idle, 2).limit is limit
+    steady = [(n / 50, int(94e6 / 8 * n / 50)) for n in range(101)]
+    assert https_throughput.build_rate([steady], sender, idle, 2).limit is None
+
+
 WRONG = {
     "no certificate": (("--certificate", "/dev/null", "--key", "/dev/null"), "no certificate in PEM"),
     "no list": (("--enrolled", "{folder}/nowhere"), "cannot be read"),

@@ -17,9 +17,9 @@ _WAIT_SECONDS = 0.2
 
 
 def send_bytes(opened: socket.socket, seconds: float, report: StreamReport) -> None:
-    """Send for so many seconds, or until the probe has enough."""
+    """Send until the probe has enough, for a little more than so many seconds: its clock began later than this one."""
     block = memoryview(bytes(BLOCK_BYTES))
-    deadline, due = time.monotonic() + seconds, 0.0
+    deadline, due = time.monotonic() + seconds + _SPARE_SECONDS, 0.0
     opened.settimeout(seconds + _SPARE_SECONDS)
     while (now := time.monotonic()) < deadline:
         if now >= due:

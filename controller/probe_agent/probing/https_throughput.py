@@ -25,8 +25,19 @@ from controller.probe_agent.throughput_protocol.pages import (
     Page,
 )
 from controller.probe_agent.throughput_protocol.proofs import sign_challenge
-from controller.probe_agent.throughput_protocol.rates import Samples, compute_rate, count_carried
-from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit, find_sender_limit
+from controller.probe_agent.throughput_protocol.rates import (
+    END_SECONDS,
+    Samples,
+    compute_rate,
+    count_carried,
+    is_unsteady,
+)
+from controller.probe_agent.throughput_protocol.sender_limits import (
+    FAR_MS,
+    SOME_LOSS,
+    ThroughputLimit,
+    find_sender_limit,
+)
 from controller.probe_agent.throughput_protocol.tcp_state import close_at_once, read_tcp_state
 
 OpenSocket = Callable[[], socket.socket]
@@ -126,12 +137,12 @@ def _measure_once(
         for stream in streams:
             _receive_head(stream, _OK if is_download else _CONTINUE)
         if is_download:
-            samples: Sequence[Samples] = receive_streams(streams, test.seconds)
+            samples: Sequence[Samples] = receive_streams(streams, test.seconds - END_SECONDS / 2)
             for stream in streams:
                 close_at_once(stream)
             _, sender = read_report(_ask(control, "GET", Page.REPORT, test, fields))
         else:
-            send_streams(streams, test.seconds)
+            send_streams(streams, test.seconds - END_SECONDS / 2)
             sender = _sum_senders(streams)
             for stream in streams:
                 close_at_once(stream)
@@ -149,6 +160,8 @@ def build_rate(samples: Sequence[Samples], sender: SenderCounts, idle_ms: float,
     queued_ms = 8000 * sender.window / rate if rate > 0 and sender.window else math.inf
     again = sender.retransmitted / sender.segments if sender.segments else 0.0
     limit = find_sender_limit(again, idle_ms, queued_ms, seconds)
+    if limit is None and idle_ms >= FAR_MS and is_unsteady(samples, seconds):
+        limit = ThroughputLimit.LOSS if again >= SOME_LOSS else ThroughputLimit.DELAY
     return HttpsRate(rate, count_carried(samples), sender, idle_ms, queued_ms, limit)
 
 

@@ -8,9 +8,11 @@ Samples = Sequence[tuple[float, int]]
 """Of one stream: a time in seconds, and the bytes that had arrived until then."""
 WARM_UP_SECONDS = 0.5
 """TCP's own beginning, and what a shaper lets through at once: not the line's rate."""
-END_SECONDS = 0.1
-"""The end of a test: the sender has stopped already, and its last packets are on the way."""
+END_SECONDS = 0.2
+"""The end of a test: streams that began earlier stop earlier, and the sender has stopped in the half of it."""
 _SILENT_SECONDS = 0.5
+_PART_SECONDS, _MOST_PARTS, _UNSTEADY = 0.4, 100, 1.25
+"""A part is long enough that what waited for one lost packet is no rate of its own."""
 
 
 class NoRate(Exception):
@@ -39,6 +41,28 @@ def compute_rate(streams: Sequence[Samples], seconds: float) -> float:
     since = began + WARM_UP_SECONDS
     carried = sum(interpolate_bytes(one, until) - interpolate_bytes(one, since) for one in streams)
     return 8 * carried / (until - since)
+
+
+def is_unsteady(streams: Sequence[Samples], seconds: float) -> bool:
+    """Whether a part of a test carried much more than the whole: then the whole is not what the line can carry.
+
+    >>> steady = [(n / 10, n * 125_000) for n in range(21)]
+    >>> is_unsteady([steady], 2), is_unsteady([[(at, min(count, 1_500_000)) for at, count in steady]], 2)
+    (False, True)
+    """
+    began = min((first for one in streams if (first := _find_first(one)) is not None), default=0.0)
+    starts = [began + WARM_UP_SECONDS / 2 + _PART_SECONDS / 2 * n for n in range(_MOST_PARTS)]
+    parts = [one for one in starts if one + _PART_SECONDS <= began + seconds - END_SECONDS]
+    whole = began + WARM_UP_SECONDS, began + seconds - END_SECONDS
+    mean = sum(interpolate_bytes(one, whole[1]) - interpolate_bytes(one, whole[0]) for one in streams)
+    most = max(
+        (
+            sum(interpolate_bytes(one, at + _PART_SECONDS) - interpolate_bytes(one, at) for one in streams)
+            for at in parts
+        ),
+        default=0.0,
+    )
+    return most / _PART_SECONDS > _UNSTEADY * mean / (whole[1] - whole[0])
 
 
 def count_carried(streams: Sequence[Samples]) -> int:

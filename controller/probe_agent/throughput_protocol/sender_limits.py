@@ -10,9 +10,9 @@ from enum import StrEnum
 
 _ROUND_TRIPS_NEEDED = 20
 """Fewer round trips than that are in a test, and TCP has hardly begun when it ends."""
-_FAR_MS = 10.0
+FAR_MS = 10.0
 """Below it a round trip is too short to hold a test of seconds back."""
-_SOME_LOSS = 0.0005
+SOME_LOSS = 0.0005
 """Retransmissions that hold TCP back at a distance; a queue that runs over at the beginning of a test loses as many."""
 _HEAVY_LOSS = 0.1
 """No queue loses so many."""
@@ -44,9 +44,9 @@ def find_sender_limit(
     if idle_ms is None:
         return None
     if idle_ms >= 1000 * seconds / _ROUND_TRIPS_NEEDED:
-        return ThroughputLimit.LOSS if retransmitted >= _SOME_LOSS else ThroughputLimit.DELAY
+        return ThroughputLimit.LOSS if retransmitted >= SOME_LOSS else ThroughputLimit.DELAY
     if queued_ms >= _QUEUE_FACTOR * idle_ms + _QUEUE_MS:
         return None
-    if retransmitted >= _SOME_LOSS:
+    if retransmitted >= SOME_LOSS:
         return ThroughputLimit.LOSS
-    return ThroughputLimit.DELAY if idle_ms >= _FAR_MS else None
+    return ThroughputLimit.DELAY if idle_ms >= FAR_MS else None

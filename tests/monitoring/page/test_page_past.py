@@ -125,7 +125,7 @@ def test_names_are_those_of_the_readers_language(visit: Visit, figures: Figures)
     assert page.locator("h1").get_attribute("lang") == "en"
     page = visit.open("/?lang=en")
     expect(page.locator(f"[data-school={SCHOOL}] .name")).to_have_text(school.english or "")
-    expect(page.locator(f"[data-school={SCHOOL}] .short-name")).to_have_text("Asao 4 El.")
+    expect(page.locator(f"[data-school={SCHOOL}] .short-name")).to_have_text("Asao 4 E")
     page.locator("#search").fill("no. 4 elementary")
     expect(page.locator(".tile:visible")).to_have_count(7)
     page = visit.open("/?lang=ja")

@@ -33,6 +33,8 @@ export class Boards {
   /** @param {HTMLElement} root */
   constructor(root) {
     this.root = root;
+    /** The width and the place that the boards were last fitted to. */
+    this.room = "";
     /** @type {Map<string, TileView>} */
     this.views = new Map();
     /** @type {Map<string, Board>} */
@@ -44,9 +46,9 @@ export class Boards {
       if (view !== undefined && "skipped" in event) view.skipped = event.skipped === true;
     });
     addEventListener("resize", () => this.fit());
-    // What is told above takes room from the boards.
-    const bands = new ResizeObserver(() => this.fit());
-    findAll(".unfetched, .lost", HTMLElement).forEach((band) => bands.observe(band));
+    // What is told above and beside takes room from the boards; their own height is what a fit makes of it.
+    const room = new ResizeObserver(() => requestAnimationFrame(() => this.refit()));
+    [root, ...findAll(".unfetched, .lost", HTMLElement)].forEach((one) => room.observe(one));
     root.addEventListener("keydown", (event) => this.move(event));
     root.addEventListener("focusin", (event) => this.enter(closest(event.target, "a", HTMLAnchorElement)));
   }
@@ -162,6 +164,15 @@ export class Boards {
     if (!small || this.alone()) return;
     setAttribute(this.root, "data-compact", "");
     scaleToFit(this.root, SCALES, fits);
+  }
+
+  /** Fit again where the room for the boards is another than at the last time. */
+  refit() {
+    const { width, top } = this.root.getBoundingClientRect();
+    const room = `${width} ${top + scrollY}`;
+    if (room === this.room) return;
+    this.room = room;
+    this.fit();
   }
 
   /** A ward is one stop of the tab key, so each has one school that can be reached by it. */

@@ -29,8 +29,10 @@ let revealed = true;
 
 /** @param {Tile} tile */
 function showTile(tile) {
+  // A new one takes room, too: on a slow machine a batch settles before the last of the city is there.
+  const added = !boards.views.has(tile.id);
   const view = boards.show(tile);
-  revealed = boards.reveal(view, filters.match(tile)) || revealed;
+  revealed = boards.reveal(view, filters.match(tile)) || added || revealed;
   return !view.skipped && !view.element.hidden;
 }
 
