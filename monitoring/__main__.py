@@ -1,4 +1,4 @@
-"""The monitor's process: `python -m monitoring`. It listens on 127.0.0.1 and nowhere else."""
+"""The monitor's process: `python -m monitoring`. On 127.0.0.1, and where the operators' file says beside it."""
 
 from __future__ import annotations
 
@@ -9,74 +9,57 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-import uvicorn
-from starlette.applications import Starlette
-
-from controller.errors import MonitorError, TsunaguError
+from controller.errors import TsunaguError
 from controller.inputs.shown_text import escape_lines
 from controller.model.loading.load_city import load_city
-from controller.operations.operators_file import load_operations
+from controller.operations.monitor_settings import MonitorSettings
+from controller.operations.operators_file import load_monitor_operations
 from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.sender_tokens import load_sender_tokens
+from monitoring.listening.build_login import build_login
+from monitoring.listening.monitor_applications import MonitorApplications, build_applications
+from monitoring.listening.monitor_server import LOOPBACK, build_main_server, build_second_server, open_listener
+from monitoring.listening.tls_files import RenewedContext
+from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import EVENTS_KEPT, ROLLOUTS_KEPT, KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web.app import build_application
-from monitoring.web.bounded_connection import BoundedConnection
 
-ADDRESS = "127.0.0.1"
 SHOWN = 10
-PATIENCE_SECONDS = 3
-"""How long requests that are under way have when the monitor stops."""
 
 
-class MonitorServer(uvicorn.Server):
-    """Ends the open pages' streams before it waits for requests to end: they would never."""
+class Beside(NamedTuple):
+    """Where the monitor listens beside loopback, with the certificate that it shows there."""
 
-    def __init__(self, config: uvicorn.Config, monitor: Monitor) -> None:
-        super().__init__(config)
-        self._monitor = monitor
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: no new requests, what is under way ends, what was taken is written."""
-        self._monitor.stream.close()
-        await super().shutdown(sockets)
+    listener: socket.socket
+    tls: RenewedContext | None
 
 
-def serve_application(app: Starlette, listener: socket.socket) -> None:
+def serve_applications(applications: MonitorApplications, listener: socket.socket, beside: Beside | None) -> None:
     """Serve until the process is told to stop."""
-    config = uvicorn.Config(
-        app,
-        http=BoundedConnection,
-        ws="none",
-        access_log=False,
-        log_level="error",  # a line for each broken request would let anybody fill a log
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=PATIENCE_SECONDS,
-    )
-    asyncio.run(MonitorServer(config, app.state.monitor).serve([listener]))
+    second = None if beside is None else (build_second_server(applications.beside, beside.tls), beside.listener)
+    asyncio.run(build_main_server(applications.local, applications.monitor).serve_both(listener, second))
 
 
-def open_listener(port: int) -> socket.socket:
-    """A socket on loopback.
+@contextmanager
+def open_beside(settings: MonitorSettings) -> Iterator[Beside | None]:
+    """The listener that the operators' file names; None where it names none.
 
     Raises:
-        MonitorError: the port is taken.
+        OperationsRefused: the certificate's key can be read by others.
+        MonitorError: there is no such address or certificate.
     """
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((ADDRESS, port))
-        listener.listen()  # only then is the port surely ours: two may bind to it
-    except OSError as error:
-        listener.close()
-        reason = os.strerror(error.errno or 0)
-        message = f"port {port} of {ADDRESS} cannot be listened on ({reason}); choose another with --port"
-        raise MonitorError(message) from None
-    return listener
+    if settings.listen is None:
+        yield None
+        return
+    tls = None if settings.tls is None else RenewedContext(settings.tls)
+    change = "name another address or port in the operators' file (monitor: listen, port)"
+    with open_listener(settings.port, str(settings.listen), change=change) as listener:
+        yield Beside(listener, tls)
 
 
 def main(words: list[str]) -> int:
@@ -93,17 +76,26 @@ def main(words: list[str]) -> int:
     os.umask(0o077)  # what a monitor keeps is nobody else's, whatever the shell says
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        city = load_city(wanted.policies, bounds=load_operations(policies=wanted.policies).get_bounds())
+        operations = load_monitor_operations(policies=wanted.policies)
+        settings = operations.monitor
+        city = load_city(wanted.policies, bounds=operations.get_bounds())
         kept = KeptSeconds(wanted.events_days * DAY, wanted.rollouts_days * DAY)
         tokens = load_sender_tokens({writer: getattr(wanted, f"{writer}_token") for writer in Writer})
-        with open_listener(wanted.port) as listener, TimeSeriesStore(wanted.store) as store:
-            app = build_application(city, store, tokens, kept)
-            sys.stdout.write(f"monitor: http://{ADDRESS}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
+        login = build_login(settings)
+        with (
+            open_listener(wanted.port) as listener,
+            open_beside(settings) as beside,
+            TimeSeriesStore(wanted.store) as store,
+        ):
+            applications = build_applications(city, store, tokens, settings, login, kept)
+            sys.stdout.write(f"monitor: http://{LOOPBACK}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
+            if beside is not None:
+                sys.stdout.write(f"monitor: also {_describe_beside(settings, beside, login)}\n")
             sys.stdout.flush()
-            for sentence in _describe_start(app.state.monitor):
+            for sentence in _describe_start(applications.monitor):
                 _say(sentence)
             try:
-                serve_application(app, listener)
+                serve_applications(applications, listener, beside)
             finally:
                 # Who comes to a terminal later sees its end, not its beginning.
                 if store.moved_aside is not None:
@@ -114,6 +106,13 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _describe_beside(settings: MonitorSettings, beside: Beside, login: LoginMethod | None) -> str:
+    shown = f"[{settings.listen}]" if settings.listen is not None and settings.listen.version == 6 else settings.listen  # noqa: PLR2004 IPv6
+    scheme = "http" if settings.tls is None else "https"
+    way = "without a login" if login is None else f"with a login, as {settings.url or 'loopback'}"
+    return f"{scheme}://{shown}:{beside.listener.getsockname()[1]}, {way}"
 
 
 def _describe_start(monitor: Monitor) -> Iterator[str]:

@@ -75,3 +75,31 @@ REQUEST_SECONDS = 20.0
 """Within which a request's head and body must be there."""
 STALLED_SECONDS = 30.0
 """After which a reader that takes nothing of its answer is let go."""
+
+MOST_HANDSHAKES = 64
+"""TLS handshakes under way at once; for one more the oldest goes."""
+LONGEST_LOGIN_TOKEN = 8192
+"""Characters of a signed token: the largest header of a request has few more."""
+LOGIN_SKEW_SECONDS = 30
+"""By how much the clock of whoever signs a login may differ."""
+LONGEST_ASSERTION = 3600
+"""Seconds between the issue and the expiry of what the identity-aware proxy signs: Google's lives for ten minutes."""
+LONGEST_ID_TOKEN = DAY
+"""The same of a provider's ID token, which counts once, when somebody logs in."""
+MOST_LOGIN_GROUPS = 500
+"""Groups that a login may tell."""
+MOST_SESSIONS = 2_000
+"""Logged-in browsers; for one more the oldest session ends."""
+LOGIN_SECONDS = 600
+"""Within which somebody who began to log in must be back."""
+KEYS_FRESH_SECONDS = 3600
+"""After which an issuer's keys are asked for anew."""
+KEYS_OLD_SECONDS = 24 * HOUR
+"""After which keys that could not be fetched anew are believed no more."""
+KEYS_AGAIN_SECONDS = 60
+"""Keys are not asked for more often than this, whatever tokens name."""
+FETCH_SECONDS = 5.0
+"""For a whole answer of an issuer."""
+MOST_FETCHED = 256 * 1024
+"""Bytes of an issuer's answer."""
+MOST_KEYS = 100

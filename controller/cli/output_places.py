@@ -31,6 +31,7 @@ INPUTS = frozenset(
         "iam_exports",
         "folder",
         "inventory",
+        "monitor_store",
         "issued",
         "path",
         "plan_path",

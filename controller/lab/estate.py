@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 
 from controller.errors import LabError, TsunaguError
 from controller.lab.state import paths, undo_log
+from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement_round import ProbeSite
+from controller.measure.measurement_store import MeasurementStore
 from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
+from controller.measure.schedule.slot_ledger import open_slot_ledger
+from controller.measure.schedule.slot_timetable import SlotTimetable
+from controller.measure.schedule.timetable import IntervalTimetable, ThroughputTimetable
+from controller.model.measurement import VirtualRhythm
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection, select_devices, select_schools_in_service
@@ -58,6 +67,28 @@ def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
     return ThroughputProbe(
         policy.method, policy.targets.throughput.port, paths.STATE / "locks", everywhere=("this machine",)
     )
+
+
+@contextmanager
+def open_timetable(
+    city: VirtualCity, sites: Sequence[ProbeSite], store: MeasurementStore, latest: LatestMeasurements
+) -> Iterator[ThroughputTimetable]:
+    """What decides when the virtual city's schools are tested, as `virtual-city` of its schedule says.
+
+    Raises:
+        TsunaguError: the store cannot be used.
+    """
+    mine = [site.school.id for site in sites]
+    if city.measurement.schedule.virtual_city is VirtualRhythm.INTERVAL:
+        yield IntervalTimetable(city.measurement, mine, latest, _tell_time, time.monotonic)
+        return
+    schools = select_schools_in_service(city, Selection())
+    with open_slot_ledger(Path(store.file), city.timezone) as ledger:
+        yield SlotTimetable(city, schools, frozenset(mine), store, ledger, _tell_time, time.monotonic)
+
+
+def _tell_time() -> datetime:
+    return datetime.now(UTC)
 
 
 @contextmanager

@@ -4,7 +4,8 @@
 whose part retention removed, `measured_path` every path and kind, so that the index alone finds the newest of each.
 `hour_figures` and `day_figures` are the roll-ups; `rolled_up` is the last row that is in them. What people measured by
 hand stands in `manual_measurement`, and nowhere else, chained by `manual_seal`. `missed_slot` has the planned tests
-that nobody made.
+that nobody made, `claimed_slot` those that somebody began and what they may carry, and `noted_slots` until when the
+missed ones are known.
 """
 
 from __future__ import annotations
@@ -197,6 +198,25 @@ BEGIN
   SELECT RAISE(ABORT, 'a seal stays');
 END;
 """
+_CLAIMED_SLOTS = """
+CREATE TABLE claimed_slot (
+  school TEXT NOT NULL,
+  line TEXT NOT NULL,
+  begins TEXT NOT NULL,
+  ends TEXT NOT NULL,
+  day TEXT NOT NULL,
+  links TEXT NOT NULL,
+  megabytes REAL NOT NULL,
+  claimed_at TEXT NOT NULL,
+  PRIMARY KEY (school, line, begins)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claimed_time ON claimed_slot (ends);
+CREATE TRIGGER claimed_slot_never_changes BEFORE UPDATE ON claimed_slot
+BEGIN
+  SELECT RAISE(ABORT, 'a claimed slot never changes');
+END;
+CREATE TABLE noted_slots (only INTEGER PRIMARY KEY CHECK (only = 1), up_to TEXT NOT NULL) STRICT;
+"""
 MEASUREMENT_STORE = StoreFormat(
     name="store of measurements",
     application_id=0x54534E6D,  # "TSNm"
@@ -217,6 +237,7 @@ UPDATE measurement SET kind = 'http' WHERE kind = 'proxy';
         _MANUAL_MEASUREMENTS,
         _MISSED_SLOTS,
         _MANUAL_SEALS,
+        _CLAIMED_SLOTS,
     ),
     unstamped=1,
     unstamped_tables=frozenset({"measurement"}),

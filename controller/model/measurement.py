@@ -256,11 +256,21 @@ class SharedLink(LocatedItem):
         return line == self.line and (school in self.schools or ward in self.wards)
 
 
+class VirtualRhythm(StrEnum):
+    """What decides in the virtual city when throughput is tested."""
+
+    INTERVAL = "interval"
+    """A school whose figure is older than `intervals.throughput`: no pupil needs those lines."""
+    SLOTS = "slots"
+    """The slots, as at real schools."""
+
+
 class TestSchedule(StrictModel):
     """When throughput is tested: how often a day in lesson hours (`peak`) and outside them, and within what bounds.
 
     `from` and `until` are the hours of the day for tests. `slot_seconds` is what a test may take, `at_once` how many
-    may run side by side, `megabytes_a_day` what all tests of a line may carry on a day.
+    may run side by side, `megabytes_a_day` what all tests of a line may carry on a day. `virtual_city` says whether
+    the virtual city keeps to it.
     """
 
     __test__ = False
@@ -273,6 +283,7 @@ class TestSchedule(StrictModel):
     at_once: int = Field(default=4, ge=1, le=100)
     megabytes_a_day: int = Field(default=10_000, ge=1, le=10_000_000)
     shared: tuple[SharedLink, ...] = Field(default=(), max_length=500)
+    virtual_city: VirtualRhythm = VirtualRhythm.INTERVAL
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

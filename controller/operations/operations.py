@@ -18,6 +18,7 @@ from controller.operations.daemon_settings import DaemonSettings
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
 from controller.operations.integration_settings import IntegrationSettings
+from controller.operations.monitor_settings import MonitorSettings
 from controller.operations.netbox_access import NetBoxAccess
 from controller.operations.reserved_numbers import ReservedNumbers
 from controller.operations.restore_settings import RestoreSettings
@@ -149,6 +150,7 @@ class Operations(StrictModel):
     restore: RestoreSettings = RestoreSettings()
     integration: IntegrationSettings = IntegrationSettings()
     daemon: DaemonSettings = DaemonSettings()
+    monitor: MonitorSettings = MonitorSettings()
     numbers: ReservedNumbers = ReservedNumbers()
     state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
@@ -179,4 +181,5 @@ class Operations(StrictModel):
             yield from one.secret.list_paths()
         if self.daemon.key is not None:
             yield self.daemon.key
+        yield from self.monitor.list_paths()
         yield from (self.tokens.controller, self.tokens.probe, self.state)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.errors import OperationsRefused, Origin, PolicyError
+from controller.errors import OperationsRefused, Origin, PolicyError, Problem
 from controller.model.formats.number import take_format
 from controller.model.yaml_source import Document, parse_yaml
 from controller.operations.fields import expand_home
@@ -94,6 +94,23 @@ def read_operators_file(path: Path | None = None, *, policies: Path | None = Non
         message = f"file is missing; write it, or leave {VARIABLE} unset for the defaults"
         raise refuse_file(REFUSED, file, message) from None
     return _read_operations(file, content, folders)
+
+
+def load_monitor_operations(path: Path | None = None, *, policies: Path | None = None) -> Operations:
+    """Return what the operators' file says, for a monitor: what it must not listen with is refused at its line.
+
+    Raises:
+        OperationsRefused: as `load_operations`, or the monitor would listen beyond loopback without TLS or a login.
+    """
+    found = read_operators_file(path, policies=policies)
+    if found is None:
+        return Operations()
+    gap = found.operations.monitor.find_gap()
+    if gap is not None:
+        field, why = gap
+        origin = found.find_origin("monitor", "login" if field == "listen" else "listen")
+        raise OperationsRefused(REFUSED, [Problem(origin, f"monitor.{field}", why)])
+    return found.operations
 
 
 def _explain_place(folder: Path) -> str:

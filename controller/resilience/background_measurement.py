@@ -1,25 +1,22 @@
-"""What a watch measures beside its echoes, in a thread of its own: names and pages, and throughput when it is due."""
+"""What a watch measures beside its echoes, in a thread of its own: names and pages, and throughput by a timetable."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from math import inf
-from queue import Empty, SimpleQueue
 from threading import Event
 
 from controller.measure.assessment.assess import LineState, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, send_measured_event
 from controller.measure.latest_measurements import LatestMeasurements
-from controller.measure.lesson_hours import is_lesson_time
 from controller.measure.measurement import MeasurementKind, ProbeOutcome, ProbeResult
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope
 from controller.measure.probes.dns_probe import DnsProbe
 from controller.measure.probes.http_probe import HttpProbe
 from controller.measure.probes.probe_path import ProbePath
+from controller.measure.schedule.timetable import TestedLine, ThroughputTimetable
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import AccessLineName
@@ -34,7 +31,7 @@ _AT_ONCE = 8
 
 @dataclass
 class BackgroundMeasurement:
-    """`new_round` makes a round that keeps what it measures; `even_in_lessons` where no pupil needs the lines.
+    """`new_round` makes a round that keeps what it measures; `timetable` alone decides when throughput is tested.
 
     `failure` is what ended it, if anything but `stop` did.
     """
@@ -45,13 +42,11 @@ class BackgroundMeasurement:
     telemetry: Telemetry
     metrics: AssessmentMetrics
     new_round: Callable[[], MeasurementRound]
-    even_in_lessons: bool
+    timetable: ThroughputTimetable
     on_event: OnEvent = lambda *_: None
     known_lines: KnownLines | None = None
     failure: Exception | None = None
     _filling: SchoolLine | None = None
-    _wanted: SimpleQueue[ProbeSite] = field(default_factory=SimpleQueue)
-    _tried: dict[str, float] = field(default_factory=dict)
     _services: ServiceStates = field(init=False)
     _supply: SupplyEvents = field(init=False)
 
@@ -60,8 +55,8 @@ class BackgroundMeasurement:
         self._services = ServiceStates(self.city.measurement, self.telemetry, self.on_event)
 
     def request_throughput(self, site: ProbeSite) -> None:
-        """A school's throughput shall be measured anew, now."""
-        self._wanted.put(site)
+        """A school's throughput shall be measured anew, as soon as the timetable allows."""
+        self.timetable.request_test(site.school.id)
 
     def line_under_test(self) -> SchoolLine | None:
         """The line that a test of throughput fills now."""
@@ -76,64 +71,30 @@ class BackgroundMeasurement:
                 if time.monotonic() - asked_at >= every:
                     asked_at = time.monotonic()
                     self._ask()
-                for site in self.list_due_sites():
-                    if stop.is_set():
-                        return
-                    self._throughput(site)
+                for school, line in self.timetable.list_due(lambda one: not stop.is_set() and self.may_test(one)):
+                    self._throughput(school, line)
                 stop.wait(_LOOK_EVERY)
         except Exception as error:  # noqa: BLE001 whoever waits for the thread raises it; else it would be dead unseen
             self.failure = error
             stop.set()
 
-    def list_due_sites(self) -> Iterator[ProbeSite]:
-        """Schools whose line came back, then those whose figure is too old; no school twice in a moment."""
-        asked: dict[str, ProbeSite] = {}
-        while True:
-            try:
-                site = self._wanted.get_nowait()
-            except Empty:
-                break
-            asked[site.school.id] = site
-        self.latest.refresh()
-        now = datetime.now(UTC)
-        policy = self.city.measurement
-        asked = {name: site for name, site in asked.items() if self._may_test(site, now)}
-        yield from asked.values()
-        every = timedelta(seconds=policy.intervals.throughput)
-        # What was measured at a time to come was measured before the clock was put back: nobody knows how old it is.
-        fresh = {
-            one.path.school
-            for one in self.latest.list_all()
-            if one.result.kind is MeasurementKind.DOWNLOAD
-            and one.path.line == policy.judged.line
-            and now - every <= one.at <= now
-        }
-        for site in self.sites:
-            school = site.school.id
-            # No clock that somebody sets: a school would be left alone until then.
-            tried = time.monotonic() - self._tried.get(school, -inf) <= every.total_seconds()
-            if school not in asked and school not in fresh and not tried and self._may_test(site, now):
-                yield site
+    def may_test(self, tested: TestedLine) -> bool:
+        """Whether a line is steady: a test of a dead or flapping one would say nothing."""
+        school, line = tested
+        return self._states(school).get(line) not in (LineState.DOWN, LineState.FLAPPING)
 
-    def _may_test(self, site: ProbeSite, now: datetime) -> bool:
-        """Whether no lesson needs the line, and it is steady: a test of a dead or flapping line would say nothing."""
-        if not self.even_in_lessons and is_lesson_time(now, self.city, site.school):
-            return False
-        return self._states(site).get(self.city.measurement.judged.line) not in (LineState.DOWN, LineState.FLAPPING)
+    def _states(self, school: str) -> Mapping[AccessLineName, LineState]:
+        return self.known_lines.states_of(school) if self.known_lines else {}
 
-    def _states(self, site: ProbeSite) -> Mapping[AccessLineName, LineState]:
-        return self.known_lines.states_of(site.school.id) if self.known_lines else {}
-
-    def _throughput(self, site: ProbeSite) -> None:
-        self._tried[site.school.id] = time.monotonic()
-        line = self.city.measurement.judged.line
-        self._filling = (site.school.id, line)
+    def _throughput(self, school: str, line: AccessLineName) -> None:
+        site = next(one for one in self.sites if one.school.id == school)
+        self._filling = (school, line)
         try:
             self.new_round().measure([site], RoundScope(lines=(line,), only_assessed=True))
         finally:
             self._filling = None
         self.latest.refresh()
-        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(site))
+        assessment = assess_school(site.school, self.latest.list_all(), self.city.measurement, self._states(school))
         self.metrics.record_assessments([assessment])
         send_measured_event(self.telemetry, assessment)
         self._supply.apply_assessment(assessment)

@@ -10,7 +10,8 @@ from itertools import pairwise
 from controller.telemetry.registry import Metric
 from monitoring.timeseries.records import can_be_time
 from monitoring.timeseries.state_periods import StatePeriod
-from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key
+from monitoring.timeseries.store_reader import ReadableStore
+from monitoring.timeseries.time_series_store import parse_series_key
 
 _INSIDE = """
 SELECT began, until, value FROM state_period WHERE series = ? AND until >= ? AND began <= ? ORDER BY began
@@ -31,7 +32,7 @@ class SeriesPeriods:
 
 
 def read_periods(
-    store: TimeSeriesStore, school: str, metrics: Sequence[Metric], since: float, until: float
+    store: ReadableStore, school: str, metrics: Sequence[Metric], since: float, until: float
 ) -> list[SeriesPeriods]:
     """The periods of every series of a school of these metrics inside a time, the oldest first."""
     query = (

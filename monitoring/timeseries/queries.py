@@ -15,6 +15,7 @@ from monitoring.timeseries.records import (
     add_up_totals,
     can_be_time,
 )
+from monitoring.timeseries.store_reader import ReadableStore
 from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span, read_total
 
 ROLLOUTS_REMEMBERED = 16
@@ -23,7 +24,7 @@ SPANS_SHOWN = 10_000
 """Enough for the devices of the whole city, and the steps of those that are in work."""
 
 
-def read_latest_values(store: TimeSeriesStore) -> list[GaugeValue]:
+def read_latest_values(store: ReadableStore) -> list[GaugeValue]:
     """The newest value of every gauge.
 
     What is damaged is none: a value that the metric cannot have is left out, and when it was heard is then not known.
@@ -49,7 +50,7 @@ def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
 
 
 def read_events(
-    store: TimeSeriesStore, school: str, since: float, most: int, until: float = math.inf
+    store: ReadableStore, school: str, since: float, most: int, until: float = math.inf
 ) -> list[EventRecord]:
     """A school's newest events of a time, the oldest of them first."""
     query = (

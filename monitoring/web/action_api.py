@@ -1,8 +1,8 @@
 """What people do about needs, by the API: acknowledge, note, announce maintenance, end one of these; and the record.
 
-Who asks is not known to a page on loopback, so each says a name, and the record says which name was given. Only the
-monitor's own pages may ask: a browser names the page that posts (`Origin`), and the body is JSON, which no other site's
-form can send.
+Where a login is asked for, the record names who is logged in, whatever the request says. Who asks is not known to a
+page on loopback, so there each says a name, and the record says which name was given. Only the monitor's own pages may
+ask: a browser names the page that posts (`Origin`), and the body is JSON, which no other site's form can send.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
@@ -27,6 +28,7 @@ from controller.model.sites.schools import Identifier
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.needs_view import build_action_view
 from monitoring.limits import LONGEST_ACTION, MOST_ACTION_BYTES, MOST_OPEN_ACTIONS
+from monitoring.login.login_method import PERSON, Person
 from monitoring.timeseries import queries
 from monitoring.timeseries.records import OperatorAction
 from monitoring.timeseries.store_writer import StoreBusy
@@ -42,7 +44,7 @@ class _Asked(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: AnsweredFor
+    by: AnsweredFor | None = None
     reason: AnsweredFor
 
 
@@ -74,6 +76,14 @@ class Ending(_Asked):
     id: _ActionId
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent, and who is logged in; None where nobody has to be."""
+
+    body: bytes
+    person: Person | None
+
+
 _Body = TypeVar("_Body", bound=_Asked)
 
 
@@ -100,11 +110,12 @@ def build_action_routes(monitor: Monitor) -> list[BaseRoute]:
         ]
         return JSONResponse({"actions": actions})
 
-    def take(build: Callable[[Monitor, bytes, float], OperatorAction]) -> Callable[[Request], Awaitable[Response]]:
+    def take(build: Callable[[Monitor, Sent, float], OperatorAction]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             try:
                 _check_sender(request)
-                action = build(monitor, await _read_body(request), time.time())
+                sent = Sent(await _read_body(request), request.scope.get(PERSON))
+                action = build(monitor, sent, time.time())
                 await monitor.record_action(action)
             except ActionRefused as refused:
                 return _answer_error(refused.status, str(refused))
@@ -125,32 +136,32 @@ def build_action_routes(monitor: Monitor) -> list[BaseRoute]:
     ]
 
 
-def _build_acknowledgement(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
-    asked = _validate(Acknowledgement, body)
+def _build_acknowledgement(monitor: Monitor, sent: Sent, now: float) -> OperatorAction:
+    asked = _validate(Acknowledgement, sent)
     until = _check_until(asked.until, now, now)
-    return _about_need(monitor, "acknowledge", asked.need, asked, now, until)
+    return _about_need(monitor, "acknowledge", (asked.need, _find_asker(asked, sent), asked.reason), now, until)
 
 
-def _build_note(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
-    asked = _validate(Note, body)
-    return _about_need(monitor, "note", asked.need, asked, now, 0.0)
+def _build_note(monitor: Monitor, sent: Sent, now: float) -> OperatorAction:
+    asked = _validate(Note, sent)
+    return _about_need(monitor, "note", (asked.need, _find_asker(asked, sent), asked.reason), now, 0.0)
 
 
-def _about_need(  # noqa: PLR0913, PLR0917 what an action is
-    monitor: Monitor, kind: Literal["acknowledge", "note"], need: str, asked: _Asked, now: float, until: float
+def _about_need(
+    monitor: Monitor, kind: Literal["acknowledge", "note"], said: tuple[str, str, str], now: float, until: float
 ) -> OperatorAction:
+    """An action about a need; `said` are the need, who asks, and why."""
+    need, by, reason = said
     found = monitor.find_need(need)
     if found is None:
         raise ActionRefused(404, "there is no such need (any more); look at the list again")
     _check_room(monitor, now)
     since = found.since or 0.0
-    return OperatorAction(
-        _new_id(), now, kind, asked.by, asked.reason, found.id, found.school, found.line, since, now, until
-    )
+    return OperatorAction(_new_id(), now, kind, by, reason, found.id, found.school, found.line, since, now, until)
 
 
-def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
-    asked = _validate(Maintenance, body)
+def _build_maintenance(monitor: Monitor, sent: Sent, now: float) -> OperatorAction:
+    asked = _validate(Maintenance, sent)
     school = monitor.city.school_by_id.get(asked.school)
     if school is None:
         raise ActionRefused(404, "the city has no such school")
@@ -165,7 +176,7 @@ def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAct
         _new_id(),
         now,
         "maintenance",
-        asked.by,
+        _find_asker(asked, sent),
         asked.reason,
         school=school.id,
         line=asked.line,
@@ -174,14 +185,13 @@ def _build_maintenance(monitor: Monitor, body: bytes, now: float) -> OperatorAct
     )
 
 
-def _build_ending(monitor: Monitor, body: bytes, now: float) -> OperatorAction:
-    asked = _validate(Ending, body)
+def _build_ending(monitor: Monitor, sent: Sent, now: float) -> OperatorAction:
+    asked = _validate(Ending, sent)
     found = monitor.actions.find(asked.id)
     if found is None:
         raise ActionRefused(404, "there is nothing of this id to end; it was ended already, or never was")
-    return OperatorAction(
-        _new_id(), now, "end", asked.by, asked.reason, found.need, found.school, found.line, ends=found.id
-    )
+    by = _find_asker(asked, sent)
+    return OperatorAction(_new_id(), now, "end", by, asked.reason, found.need, found.school, found.line, ends=found.id)
 
 
 def _check_sender(request: Request) -> None:
@@ -201,15 +211,24 @@ async def _read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _validate(kind: type[_Body], body: bytes) -> _Body:
+def _validate(kind: type[_Body], sent: Sent) -> _Body:
     try:
-        return kind.model_validate(from_json(body))
+        return kind.model_validate(from_json(sent.body))
     except ValueError as error:
         if not isinstance(error, ValidationError):
             raise ActionRefused(400, "the body is no JSON") from None
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(one) for one in first["loc"]) or "the body"
         raise ActionRefused(400, f"{place}: {first['msg']}") from None
+
+
+def _find_asker(asked: _Asked, sent: Sent) -> str:
+    """Who asks: the person who is logged in; the name that was given where nobody has to be."""
+    if sent.person is not None:
+        return sent.person.email
+    if asked.by is None:
+        raise ActionRefused(400, "by: Field required")
+    return asked.by
 
 
 def _check_until(until: datetime, starts: float, now: float) -> float:

@@ -8,27 +8,29 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from controller.model.city import City
+from controller.operations.monitor_settings import MonitorSettings
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest import otlp_receiver
 from monitoring.ingest.sender_tokens import SenderTokens
+from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
-from monitoring.web import action_api, api, exposition, pages, probes_api, rollout_api, runbooks
-from monitoring.web.request_guard import RequestGuard
+from monitoring.web import action_api, api, exposition, pages, probes_api, public_status, rollout_api, runbooks
 
 
-def build_application(
-    city: City, store: TimeSeriesStore, tokens: SenderTokens, kept: KeptSeconds | None = None
+def build_application(  # noqa: PLR0913, PLR0917 what it is put together of
+    city: City,
+    store: TimeSeriesStore,
+    tokens: SenderTokens,
+    settings: MonitorSettings,
+    login: LoginMethod | None,
+    kept: KeptSeconds | None,
 ) -> Starlette:
-    """Receiver, API, `/metrics` and pages over one store; `app.state.monitor` is the monitor itself.
-
-    Only who shows one of the tokens may send.
-    """
+    """Every path over one store; `app.state.monitor` is the monitor itself. It is served behind the guards alone."""
     monitor = Monitor(city, store, kept)
 
     @asynccontextmanager
@@ -51,6 +53,8 @@ def build_application(
         exposition.build_metrics_routes(monitor),
         pages.build_page_routes(city),
         runbooks.build_runbook_routes(city),
+        public_status.build_public_routes(monitor) if settings.public == "status" else [],
+        [] if login is None else login.build_routes(),
     )
 
     async def answer_store_fault(_: Request, error: Exception) -> Response:
@@ -61,7 +65,6 @@ def build_application(
     app = Starlette(
         exception_handlers={sqlite3.Error: answer_store_fault},
         routes=[route for part in parts for route in part],
-        middleware=[Middleware(RequestGuard)],
         lifespan=lifespan,
     )
     app.state.monitor = monitor

@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from controller.messages import LANGUAGES, Language, load_catalogue
 from controller.model.city import City
 from controller.model.sites.stages import STAGES
+from monitoring.login.login_method import ENDS_AT, PERSON
 from monitoring.web.school_past import Measure
 
 FOLDER = Path(__file__).parent / "page"
@@ -95,9 +96,9 @@ def describe_city(city: City) -> dict[str, Any]:
     }
 
 
-def choose_language(request: Request) -> Language:
+def choose_language(request: Request, *, cookies: bool = True) -> Language:
     """The reader's language: what the address asks for, else the last choice, else the browser's, else Japanese."""
-    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE) if cookies else None):
         if asked in LANGUAGES:
             return asked
     for entry in request.headers.get("accept-language", "").split(","):
@@ -122,6 +123,8 @@ def render_page(
             other=next(one for one in LANGUAGES if one != language),
             theme=theme if theme in THEMES else "",
             path=request.url.path,
+            person=request.scope.get(PERSON),
+            ends_at=request.scope.get(ENDS_AT),
             name_for=lambda named: find_name(named, language),
             name_language=lambda named: "ja" if language == "ja" or named.english is None else "en",
             **shown,
@@ -129,8 +132,14 @@ def render_page(
     )
     response = HTMLResponse(text, status)
     if request.query_params.get("lang") == language:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict")
+        tls = request.url.scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict", secure=tls)
     return response
+
+
+def render_notice(request: Request, key: str, status: int, why: str = "") -> Response:
+    """A page of one message about a login, and the reason as it was given; it needs no script and no city."""
+    return render_page(request, "notice.html", status=status, key=f"login.{key}", why=why)
 
 
 class Named(Protocol):

@@ -49,10 +49,12 @@ def test_what_cannot_be_measured_is_said_and_nothing_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_real_schools_have_no_probe_yet(tmp_path: Path) -> None:
-    done = here("measure", "--all", *POLICIES, cwd=tmp_path)
+def test_of_real_schools_it_is_said_who_has_no_probe(tmp_path: Path) -> None:
+    done = here("measure", "--school", "as-e04", "--lang", "en", *POLICIES, cwd=tmp_path)
     advised = f"tsunagu measure {shlex.join(POLICIES)} --lab"
-    assert done.said == f"no probe stands at a real school yet: '{advised}' measures the virtual city\n"
+    enrolling = f"tsunagu probe enrol {shlex.join(POLICIES)} as-e04"
+    assert done.said.startswith(f"as-e04: no probe is enrolled; {enrolling} enrols one")
+    assert done.said.endswith(f"'{advised}' measures the virtual city\n")
 
 
 def test_a_wrong_policy_is_named_with_its_line(tmp_path: Path) -> None:

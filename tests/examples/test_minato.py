@@ -169,7 +169,7 @@ def test_explain_answers(folder: Path, words: tuple[str, ...], answer: str) -> N
         (("lab", "up"), "minato/city/lab.yaml:1: file is missing; only the virtual city"),
         (("report", "bandwidth", "-o", "report.html"), "no real school was measured yet"),
         (("plan", "--all"), "Write access.old-cores there"),
-        (("measure", "--all"), "no probe stands at a real school yet"),
+        (("measure", "--all"), "mn-01: no probe is enrolled"),
     ],
 )
 def test_a_refusal_helps_on(folder: Path, words: tuple[str, ...], hint: str) -> None:

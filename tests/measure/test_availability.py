@@ -6,15 +6,20 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from controller.measure.measurement import ANSWERED, LATENCY_MS, MBPS, MeasurementKind
 from controller.measure.measurement_rollups import RollupQuery
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.availability import summarize_hours, summarize_months
+from controller.telemetry.registry import LINE_UP, EventKind
+from monitoring.timeseries.records import EventRecord, GaugeValue, TelemetryBatch
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.cli.running import here
 from tests.measure.findings import NOON, echo, path, throughput
 from tests.policies import PolicyFolder
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def test_a_month_counts_answers_and_names_its_worst_day(tmp_path: Path) -> None:
@@ -56,3 +61,29 @@ def test_the_command_reports_what_the_store_has(tmp_path: Path) -> None:
     found = json.loads(here("report", "availability", "--lab", "--json", cwd=tmp_path).said)
     assert [(one["school"], one["available_percent"]) for one in found["months"]] == [("as-e04", 50.0)]
     assert {(one["figure"], one["count"]) for one in found["hours"]} == {(LATENCY_MS, 1)}
+
+
+def test_the_command_tells_outages_from_the_monitor_s_store(tmp_path: Path) -> None:
+    PolicyFolder(tmp_path)
+    began = datetime.now(UTC).replace(microsecond=0) - 5 * HOUR
+    key = (LINE_UP, (("school", "as-e04"), ("line", "primary")))
+    down, up = began + timedelta(minutes=10), began + timedelta(minutes=25)
+    looks = [began + timedelta(seconds=30 * number) for number in range(120)]
+    values = [GaugeValue(key, at.timestamp(), float(not down <= at < up)) for at in looks]
+    text = "the primary line is down: no region answers over it"
+    events = [EventRecord(down.timestamp() + 1, str(EventKind.LINE_DOWN), "as-e04", "primary", text)]
+    store = tmp_path / "monitor.db"
+    with TimeSeriesStore(store) as opened:
+        opened.write([TelemetryBatch(values=values, events=events)])
+        said = here("report", "availability", "--lang", "en", "--monitor-store", str(store), cwd=tmp_path)
+    assert said.code == 0, said
+    assert f"(15.0 min)  as-e04 primary: {text}" in said.said
+    found = json.loads(here("report", "availability", "--json", "--monitor-store", str(store), cwd=tmp_path).said)
+    assert found["store"] is None
+    assert sum(one["down_minutes"] for one in found["line_months"]) == 15
+    assert sum(one["known_hours"] for one in found["line_months"]) == pytest.approx(1.0, abs=0.11)
+    [outage] = found["outages"]
+    assert datetime.fromisoformat(outage["begins"]) == down
+    assert (outage["seconds"], outage["end_seen"], outage["cause"]) == (900, True, text)
+    none = here("report", "availability", "--lang", "en", cwd=tmp_path)
+    assert "no real school was measured yet" in none.errors

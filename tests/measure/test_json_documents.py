@@ -17,6 +17,7 @@ from tests.measure.findings import echo, failed, measurement, path, throughput
 
 ONLY_THE_MONITOR_KNOWS = {"drift", "stage", "silent", "policy_recommended_mbps", "unconfirmed"} | {
     "doubt",
+    "english",
     "line_times",
     "heard",
     "heard_at",

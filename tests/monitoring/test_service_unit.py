@@ -48,6 +48,18 @@ def test_systemd_takes_it(unit: Path, words: tuple[str, ...]) -> None:
     assert "Unknown" not in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
+def test_systemd_takes_what_lets_readers_on_other_machines_through(unit: Path) -> None:
+    beside = unit.with_name(f"{unit.name}.d") / "beside.conf"
+    beside.parent.mkdir()
+    beside.write_text(UNIT.with_name("tsunagu-monitor-beside.conf").read_text("utf-8"), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Unknown" in done.stderr) == (0, False), done.stderr
+    beside.write_text("[Service]\nIPAddressAllow=anything at all\n", encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "beside.conf" in done.stderr, "it is read, and so the first answer says something"
+
+
 def test_its_reports_and_state_stand_in_the_one_folder_it_may_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
     [folder] = read_settings("StateDirectory")
     for name, _, value in (one.partition("=") for one in read_settings("Environment")):

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from controller.measure.measurement_store import MeasurementStore, open_measurem
 from controller.measure.probes.icmp_prober import IcmpProber
 from controller.measure.probes.probe_path import NamespaceHost
 from controller.measure.probes.throughput_probe import ThroughputProbe
+from controller.measure.schedule.timetable import IntervalTimetable
 from controller.model.city import City
 from controller.model.measurement import Assessment
 from controller.model.network.packets import Family
@@ -116,7 +118,8 @@ def test_a_cut_line_is_told_in_time_and_measured_anew_when_it_is_mended(
 
     metrics = AssessmentMetrics(sent, after=0)
     latest = LatestMeasurements(store)
-    slow = BackgroundMeasurement(quick, [site], latest, sent, metrics, new_round, even_in_lessons=True)
+    timetable = IntervalTimetable(quick.measurement, [SCHOOL], latest, lambda: datetime.now(UTC), time.monotonic)
+    slow = BackgroundMeasurement(quick, [site], latest, sent, metrics, new_round, timetable)
     pulse = IcmpProber(list(new_round().list_probe_paths(site, RoundScope())))
     exits = EgressTracker([site], quick.lines, choose_far_destination(quick))
     watch = LineMonitor(quick, [site], latest, sent, metrics, pulse, exits, slow.request_throughput, recorded.say)

@@ -120,6 +120,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
         "measure": (
             Example("measure --lab --all --quick", "every school of the virtual city"),
             Example("measure --lab --school kw-s01 --watch", "go on until Ctrl-C"),
+            Example("measure --school kw-s01", "what the school's own probe measured last"),
         ),
         "render": (
             Example("render --school kw-e01 -o rendered", "one school's devices"),
@@ -220,7 +221,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = MappingProxyType(
             Example("measure import records.csv --skip-bad", "the good rows, and a list of the others"),
         ),
         "report availability": (
-            Example("report availability --lab", "what part of the probes was answered, by month"),
+            Example("report availability --lab", "how available each line was by month, and its outages"),
         ),
         "report bandwidth": (Example("report bandwidth -o bandwidth.html --lang ja", "one HTML file"),),
         "report measurement": (Example("report measurement 42", "one measurement and its program's words"),),

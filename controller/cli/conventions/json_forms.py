@@ -100,6 +100,7 @@ FORMS: Mapping[str, JsonForm] = MappingProxyType(
         "repair": JsonForm(("repair",), "controller.cli.devices.repair:RepairDocument"),
         "measure": JsonForm(("measure",), RoundDocument),
         "measure-watch": JsonForm(("measure",), WatchedDocument),
+        "measure-probes": JsonForm(("measure",), "controller.cli.measurement.probe_measurements:ProbedSchoolsDocument"),
         "measure-schedule": JsonForm(("measure schedule",), "controller.cli.measurement.schedule:TestScheduleDocument"),
         "measure-uplinks": JsonForm(("measure uplinks",), "controller.cli.measurement.uplinks:UplinksDocument"),
         "measure-import": JsonForm(

@@ -9,21 +9,16 @@ from pathlib import Path
 from threading import Event
 
 from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
+from controller.cli.daemon.measure_duty import LOOK_SECONDS, MeasureDuty
 from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.devices.drift_telemetry import send_drift
 from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
-from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
 from controller.daemon.scheduler import Duty
 from controller.lab.estate import STORE as LAB_STORE
-from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
-from controller.measure.assessment.assess import assess_school
-from controller.measure.assessment.metrics_export import AssessmentMetrics, record_measurement, send_measured_event
-from controller.measure.measurement_round import MeasurementRound, RoundScope, make_run_name
-from controller.measure.measurement_store import open_measurement_store
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
@@ -36,8 +31,6 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
-from controller.telemetry.otlp import open_telemetry
-from controller.telemetry.registry import Writer
 
 EVERYTHING = Selection()
 WORK_EVERY_SECONDS = 5.0
@@ -70,8 +63,10 @@ class DaemonDuties:
         reading = settings.drift_every_minutes * 60.0, LONGEST_READING_SECONDS
         found = [Duty("drift", reading[0], drift.run, longest_seconds=reading[1])]
         if self.estate == VirtualCity.estate:
-            pace = settings.measure_every_minutes * 60.0
-            found.append(Duty("measure", pace, self.measure, longest_seconds=LONGEST_READING_SECONDS))
+            measure = MeasureDuty(
+                self.policies, self._load_city, self.find_place, self.clock, settings.measure_every_minutes * 60.0
+            )
+            found.append(Duty("measure", LOOK_SECONDS, measure.run, longest_seconds=LONGEST_READING_SECONDS))
             found.append(Duty("prune", EVERY_SECONDS, self.prune, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
@@ -101,33 +96,6 @@ class DaemonDuties:
 
     def _send_drift(self, found: Sequence[ConsideredDevice]) -> None:
         send_drift(found, self.policies)
-
-    def measure(self, stop: Event) -> str:
-        """Measure the virtual city's schools, one after the other, as `tsunagu measure --quick` does."""
-        city, place = self._load_city(), self.find_place()
-        if not isinstance(city, VirtualCity):
-            return ""
-        sites = list_probe_sites(city, EVERYTHING)
-        trail = open_audit_trail(place.folder, place.operations)
-        token, scope = find_token_file(Writer.PROBE, self.policies), RoundScope(only_assessed=True)
-        measured = asked = 0
-        with (
-            explain_absence(),
-            open_telemetry(token=token) as sent,
-            open_measurement_store(place.folder / LAB_STORE, trail=trail, timezone=city.timezone) as store,
-        ):
-            metrics = AssessmentMetrics(sent, after=store.read_last_number())
-            name, probe = make_run_name(self.clock.now()), make_throughput_probe(city)
-            run = MeasurementRound(city, store, probe, name, lambda one: record_measurement(sent, one))
-            for site in sites:
-                if stop.is_set():
-                    return ""
-                found = run.measure([site], scope)
-                asked, measured = asked + len(found), measured + sum(one.measured for one in found)
-                assessment = assess_school(site.school, store.read_latest(), city.measurement)
-                metrics.record_assessments([assessment])
-                send_measured_event(sent, assessment)
-        return f"{len(sites)} schools measured" if measured == asked else f"{asked - measured} of {asked} not measured"
 
     def prune(self, stop: Event) -> str:
         """Remove what is too old in the store of measurements, for a bounded time."""

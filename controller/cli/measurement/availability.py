@@ -1,21 +1,32 @@
-"""`tsunagu report availability`: how available each line was by month, and what it carries at which hour."""
+"""`tsunagu report availability`: outages and availability of each line by month, and what it carries at which hour."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import typer
 from typing_extensions import TypedDict
 
 from controller.cli.estates import load_estate_city
+from controller.cli.measurement.outages import (
+    OutagesDocument,
+    build_outages_document,
+    floor_percent,
+    read_line_pasts,
+    say_outages,
+)
+from controller.cli.measurement.probe_measurements import DEFAULT_MONITOR_STORE, MonitorStore
 from controller.cli.measurement.report import find_measured_store
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, Policies, Schools, State, Wards, speak
 from controller.cli.output import Exit, print_message, say_json
+from controller.errors import TsunaguError
 from controller.measure.measurement import ANSWERED, LATENCY_MS, MBPS, MeasurementKind
 from controller.measure.measurement_rollups import RollupQuery
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.report.availability import HourSpread, LineMonth, summarize_hours, summarize_months
+from controller.model.city import City
 from controller.plan.select import Selection, select_schools_in_service
 
 _MONTHS_BACK = timedelta(days=400)
@@ -54,86 +65,107 @@ class LineHourDocument(TypedDict):
     p95: float
 
 
-class AvailabilityDocument(TypedDict):
-    """Availability by month, and busy hours."""
+class AvailabilityDocument(OutagesDocument):
+    """Outages and availability by month, answers to probes by month, and busy hours.
 
-    store: str
+    `store` null: the controller measured nothing.
+    """
+
+    store: str | None
     months: list[LineMonthDocument]
     hours: list[LineHourDocument]
 
 
-def report_availability(  # noqa: PLR0913 the options of a command
+def report_availability(  # noqa: PLR0913, PLR0917 the options of a command
     schools: Schools = None,
     wards: Wards = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
+    monitor_store: MonitorStore = DEFAULT_MONITOR_STORE,
     lang: Lang = None,
     *,
     lab: Lab = False,
     as_json: Json = False,
 ) -> None:
-    """Say what part of the echo probes of each line was answered, by month; --json has the hours of the day, too.
+    """Say how available each line was by month, its outages, and what part of its echo probes was answered.
 
-    It counts answers to probes, in both families and to all regions, and no outages: those are the monitor's events.
+    Outages are the monitor's (run it where the monitor runs); time in which nothing was measured is not known, not up.
+    --json has the hours of the day, too.
     """
     speak(lang)
     city = load_estate_city(policies, lab=lab)
     names = {one.id for one in select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))}
-    until = datetime.now(UTC) + timedelta(days=1)
-    with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
+    now = datetime.now(UTC)
+    known = monitor_store if monitor_store != DEFAULT_MONITOR_STORE or monitor_store.exists() else None
+    pasts = {} if known is None else read_line_pasts(known, names, now - _MONTHS_BACK, now, city)
+    outages = build_outages_document(known, pasts, city)
+    answers = _read_answers(city, state, names, now, is_needed=not pasts)
+    if as_json:
+        say_json({**outages, **answers})
+    else:
+        say_outages(outages)
+        _say_months(answers["months"])
+    raise typer.Exit(Exit.GOOD)
+
+
+class _Answers(TypedDict):
+    store: str | None
+    months: list[LineMonthDocument]
+    hours: list[LineHourDocument]
+
+
+def _read_answers(city: City, state: Path | None, names: set[str], now: datetime, *, is_needed: bool) -> _Answers:
+    """What the controller's own store says; real schools that only their probes measured have none."""
+    try:
+        found = find_measured_store(city, state)
+    except TsunaguError:
+        if is_needed:
+            raise
+        return {"store": None, "months": [], "hours": []}
+    until = now + timedelta(days=1)
+    with open_measurement_store(found, must_exist=True) as store:
         asked = RollupQuery("day", until - _MONTHS_BACK, until, [(MeasurementKind.ECHO, ANSWERED)])
         busy = RollupQuery("hour", until - _HOURS_BACK, until, _BUSY)
         months = [one for one in summarize_months(store.read_rollups(asked)) if one.school in names]
         hours = [one for one in summarize_hours(store.read_rollups(busy)) if one.school in names]
-        file = store.file
-    if as_json:
-        say_json({"store": file, **_build_document(months, hours)})
-    else:
-        _say_months(months)
-    raise typer.Exit(Exit.GOOD)
+        return {"store": store.file, "months": _build_months(months), "hours": _build_hours(hours)}
 
 
-def _say_months(months: Sequence[LineMonth]) -> None:
+def _say_months(months: Sequence[LineMonthDocument]) -> None:
     if not months:
         print_message("measure.availability-none", "yellow")
     for one in months:
         print_message(
             "measure.availability",
-            school=one.school,
-            line=one.line,
-            month=one.month,
-            percent=_percent(one.available),
-            probes=one.probes,
-            days=one.days,
-            worst=one.worst_day.isoformat(),
-            worst_percent=_percent(one.worst_available),
+            school=one["school"],
+            line=one["line"],
+            month=one["month"],
+            percent=one["available_percent"],
+            probes=one["probes"],
+            days=one["days"],
+            worst=one["worst_day"],
+            worst_percent=one["worst_day_percent"],
         )
 
 
-def _percent(part: float) -> float:
-    """A part in percent; what is not all never looks like all.
-
-    >>> _percent(0.99999), _percent(1.0), _percent(0.5)
-    (99.99, 100.0, 50.0)
-    """
-    return int(part * 10_000) / 100
-
-
-def _build_document(months: Sequence[LineMonth], hours: Sequence[HourSpread]) -> dict[str, object]:
-    of_months: list[LineMonthDocument] = [
+def _build_months(months: Sequence[LineMonth]) -> list[LineMonthDocument]:
+    return [
         {
             "school": one.school,
             "line": one.line,
             "month": one.month,
             "probes": one.probes,
-            "available_percent": _percent(one.available),
+            "available_percent": floor_percent(one.available),
             "days": one.days,
             "worst_day": one.worst_day.isoformat(),
-            "worst_day_percent": _percent(one.worst_available),
+            "worst_day_percent": floor_percent(one.worst_available),
         }
         for one in months
     ]
-    of_hours: list[LineHourDocument] = [
+
+
+def _build_hours(hours: Sequence[HourSpread]) -> list[LineHourDocument]:
+    return [
         {
             "school": one.school,
             "line": one.line,
@@ -147,4 +179,3 @@ def _build_document(months: Sequence[LineMonth], hours: Sequence[HourSpread]) ->
         }
         for one in hours
     ]
-    return {"months": of_months, "hours": of_hours}

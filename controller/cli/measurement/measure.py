@@ -15,6 +15,11 @@ import typer
 from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
 from controller.cli.conventions.traced_command import go_on_traced, link_command, traced_command
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
+from controller.cli.measurement.probe_measurements import (
+    DEFAULT_MONITOR_STORE,
+    MonitorStore,
+    show_probe_measurements,
+)
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.options import (
     DEFAULT_POLICIES,
@@ -27,13 +32,14 @@ from controller.cli.options import (
     State,
     Wards,
     choose_language,
+    speak,
 )
 from controller.cli.options import choose_selection as selection_of
 from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
-from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe
+from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe, open_timetable
 from controller.lab.faults.router_readings import ask_routers
 from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.json_documents import build_round_document
@@ -56,6 +62,7 @@ from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
 from controller.model.virtual_city import VirtualCity
 from controller.operations.operations import Operations
+from controller.plan.select import select_schools_in_service
 from controller.resilience.background_measurement import BackgroundMeasurement
 from controller.resilience.daily_pruning import DailyPruning
 from controller.resilience.egress_tracker import EgressTracker, choose_far_destination
@@ -97,6 +104,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     families: Families = None,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
+    monitor_store: MonitorStore = DEFAULT_MONITOR_STORE,
     lang: Lang = None,
     *,
     everything: All = False,
@@ -108,22 +116,21 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
 ) -> None:
     """Measure schools' lines and assess them; exit code 1 if something that was asked for could not be measured.
 
+    Without --lab it shows what each real school's own probe measured last, on the machine that the monitor runs on.
     Throughput is measured one line at a time, so a school takes about 40 s (10 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
     chosen = selection_of(schools, wards, everything=everything)
-    if watch and (quick or light or lines or regions or families):
-        message = "--watch looks at every line: leave out --quick, --light, --line, --region and --family"
-        raise typer.BadParameter(message)
-    if quick and light:
-        message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
-        raise typer.BadParameter(message)
+    is_limited = bool(quick or light or lines or regions or families)
+    _refuse_mixed_options(watch=watch, quick=quick, light=light, is_limited=is_limited)
     with trace_phase("load policy"):
         city = load_estate_city(policies, lab=lab)
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
-        print_line("no probe stands at a real school yet: 'tsunagu measure --lab' measures the virtual city", "yellow")
-        raise typer.Exit(Exit.NOT_SUPPORTED)
+        _refuse_mixed_options(is_real=True, is_limited=is_limited or watch)
+        speak(lang)
+        schools_asked = select_schools_in_service(city, chosen)
+        raise typer.Exit(show_probe_measurements(city, schools_asked, policies, monitor_store, as_json=as_json))
     sites = list_probe_sites(city, chosen)
     operations = load_estate_operations(city)
     kept = choose_state_folder(city.estate, operations, state, policies)
@@ -214,40 +221,60 @@ def watch_lines(  # noqa: PLR0913 what a watch is made of
                 "red" if "down" in kind or kind == EventKind.LINE_FLAPPING else None,
             )
 
-    # In the virtual city no pupil needs the lines.
     metrics = AssessmentMetrics(sent, after=store.read_last_number())
     latest = LatestMeasurements(store)
-    slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, even_in_lessons=True, on_event=tell)
-    routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
-    exits = EgressTracker(sites, city.lines, choose_far_destination(city))
-    quick = LineMonitor(
-        city,
-        sites,
-        latest,
-        sent,
-        metrics,
-        IcmpProber(routes),
-        exits,
-        slow.request_throughput,
-        tell,
-        slow.line_under_test,
-    )
-    slow.known_lines = quick
-    threads = [
-        Thread(target=slow.run, args=(stop,), name="measuring"),
-        Thread(target=pruning.run, args=(stop,), name="pruning"),
-    ]
-    for thread in threads:
-        thread.start()
-    errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
-    try:
-        quick.run(stop)
-    finally:
-        stop.set()
+    with open_timetable(city, sites, store, latest) as timetable:
+        slow = BackgroundMeasurement(city, sites, latest, sent, metrics, new_round, timetable, on_event=tell)
+        routes = [route for site in sites for route in new_round().list_probe_paths(site, RoundScope())]
+        exits = EgressTracker(sites, city.lines, choose_far_destination(city))
+        quick = LineMonitor(
+            city,
+            sites,
+            latest,
+            sent,
+            metrics,
+            IcmpProber(routes),
+            exits,
+            slow.request_throughput,
+            tell,
+            slow.line_under_test,
+        )
+        slow.known_lines = quick
+        threads = [
+            Thread(target=slow.run, args=(stop,), name="measuring"),
+            Thread(target=pruning.run, args=(stop,), name="pruning"),
+        ]
         for thread in threads:
-            thread.join()
+            thread.start()
+        errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
+        try:
+            quick.run(stop)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
     if slow.failure is not None:
         raise slow.failure
+
+
+def _refuse_mixed_options(
+    *, is_limited: bool, is_real: bool = False, watch: bool = False, quick: bool = False, light: bool = False
+) -> None:
+    """Refuse options that do not go together; a real school's probe takes none that are about a test made here.
+
+    Raises:
+        BadParameter: there are such options.
+    """
+    limits = "--quick, --light, --line, --region and --family"
+    if watch and is_limited:
+        message = f"--watch looks at every line: leave out {limits}"
+        raise typer.BadParameter(message)
+    if quick and light:
+        message = "--light measures no throughput, and --quick only that of the assessment: name one of them"
+        raise typer.BadParameter(message)
+    if is_real and is_limited:
+        message = f"a real school's probe measures by itself: leave out --watch, {limits}, or add --lab"
+        raise typer.BadParameter(message)
 
 
 def _wanted(  # noqa: PLR0913 the options of a command

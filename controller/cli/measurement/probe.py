@@ -132,7 +132,7 @@ def list_probes(lang: Lang = None, policies: Policies = DEFAULT_POLICIES, *, as_
     speak(lang)
     enrolments = _find_enrolments(policies)
     now = datetime.now(UTC)
-    rows = [_build_row(one) for one in describe_probes(enrolments, load_probe_words(find_word_file(enrolments)))]
+    rows = [describe_probe(one) for one in describe_probes(enrolments, load_probe_words(find_word_file(enrolments)))]
     if as_json:
         say_json(ProbesDocument(probes=rows))
         return
@@ -172,7 +172,8 @@ def _find_enrolments(policies: Path) -> Path:
     return find_enrolment_file(find_token_file(Writer.PROBE, policies))
 
 
-def _build_row(one: dict[str, Any]) -> ProbeDocument:
+def describe_probe(one: dict[str, Any]) -> ProbeDocument:
+    """A school's probe as documents have it, of a row of `describe_probes`."""
     heard = one["heard_at"]
     return ProbeDocument(
         school=one["school"],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +31,9 @@ from controller.measure.manual.manual_document import ManualDocument, build_manu
 from controller.measure.manual.manual_store import read_manual_measurements
 from controller.measure.measurement import MeasurementId
 from controller.measure.measurement_store import open_measurement_store
-from controller.measure.report.bandwidth_report import ReportEdition, render_bandwidth_report
+from controller.measure.report.bandwidth_report import MISSED_DAYS, ReportEdition, render_bandwidth_report
 from controller.measure.report.city_figures import CityFigures
+from controller.measure.schedule.slot_records import list_missed_slots
 from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
@@ -47,13 +49,17 @@ Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurem
 
 
 class ReportDocument(TypedDict):
-    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures."""
+    """A report that was written; `manual_measurements` were made by people, and are in none of the other figures.
+
+    `missed_tests`: how many planned tests of each school nobody made in the last 30 days.
+    """
 
     file: str
     schools: int
     measured: int
     meets: int
     manual_measurements: list[ManualDocument]
+    missed_tests: dict[str, int]
 
 
 @report.command("bandwidth")
@@ -76,12 +82,11 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
         wanted = {school.id for school in chosen}
         manual = [one for one in read_manual_measurements(Path(store.file)) if one.school in wanted]
         figures = CityFigures([assess_school(school, latest, city.measurement) for school in chosen])
-        one = "tsunagu report measurement"
-        edition = (
-            ReportEdition(datetime.now(UTC), store.file, f"{one} --lab", notice="virtual", manual=manual)
-            if lab
-            else ReportEdition(datetime.now(UTC), store.file, one, manual=manual)
-        )
+        now, one = datetime.now(UTC), "tsunagu report measurement"
+        passed = list_missed_slots(Path(store.file), now - timedelta(days=MISSED_DAYS), now)
+        missed = dict(sorted(Counter(slot.school for slot in passed if slot.school in wanted).items()))
+        command, notice = (f"{one} --lab", "virtual") if lab else (one, None)
+        edition = ReportEdition(now, store.file, command, notice=notice, manual=manual, missed=missed)
     texts = load_catalogue((lang or LanguageChoice.JAPANESE).value)
     html = render_bandwidth_report(city, figures, edition, texts)
     write_output(html, output)
@@ -89,7 +94,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     if as_json:
         document = {"file": str(output), "schools": counts.schools, "measured": counts.measured}
         records = [build_manual_document(one, texts.say("measure.manual-label"), city.timezone) for one in manual]
-        say_json({**document, "meets": counts.meets, "manual_measurements": records})
+        say_json({**document, "meets": counts.meets, "manual_measurements": records, "missed_tests": missed})
         return
     print_line(
         f"{output}: {counts.schools} schools, {counts.measured} measured, "
@@ -124,8 +129,8 @@ def find_measured_store(city: City, state: Path | None) -> Path:
     file = kept / (LAB_STORE if lab else STORE)
     if not lab and not file.exists():
         message = (
-            f"no real school was measured yet ({file}: no such file), for no probe stands at one; "
-            "with --lab it is the virtual city's measurements"
+            f"no real school was measured yet ({file}: no such file); what schools' own probes measured is the "
+            "monitor's ('tsunagu measure --all'); with --lab it is the virtual city's measurements"
         )
         raise TsunaguError(message)
     if not file.exists():

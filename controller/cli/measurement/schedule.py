@@ -17,6 +17,7 @@ from controller.cli.options import (
     DEFAULT_POLICIES,
     All,
     Json,
+    Lab,
     Lang,
     Policies,
     Schools,
@@ -26,12 +27,14 @@ from controller.cli.options import (
     speak,
 )
 from controller.cli.output import get_words, print_message, say_json
+from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.schedule.city_day import plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, NoSlot, TestSlot
 from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots
 from controller.model.city import City
+from controller.model.virtual_city import VirtualCity
 from controller.plan.select import select_schools_in_service
 
 Day = Annotated[
@@ -77,6 +80,7 @@ def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
     state: State = None,
     lang: Lang = None,
     *,
+    lab: Lab = False,
     everything: All = False,
     as_json: Json = False,
 ) -> None:
@@ -84,9 +88,10 @@ def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
 
     Tests are planned by `schedule` of policies/measurement.yaml and the school calendar: none on exam days, never two
     at once on one line or shared link. Slots that passed without a test are kept as missed where something is measured.
+    With --lab the virtual city's, which is tested by them where `virtual-city: slots` says so.
     """
     speak(lang)
-    city = load_estate_city(policies, lab=False)
+    city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, choose_selection(schools, wards, everything=everything))
     now = datetime.now(UTC)
     wanted = day.date() if day is not None else now.astimezone(city.timezone).date()
@@ -119,7 +124,7 @@ def _find_slot_states(
 ) -> dict[TestSlot, SlotState]:
     """What became of the slots; those that were missed are kept, where there is a store."""
     folder = choose_state_folder(city.estate, load_estate_operations(city), state, Path(city.directory))
-    file = folder / STORE
+    file = folder / (LAB_STORE if isinstance(city, VirtualCity) else STORE)
     measured: list[Measurement] = []
     midnight = datetime.combine(day, datetime.min.time(), city.timezone)
     if file.exists():
@@ -129,7 +134,12 @@ def _find_slot_states(
     for one in measured:
         by_school.setdefault(one.path.school, []).append(one)
     states = {slot: find_slot_state(slot, by_school.get(slot.school, ()), now) for slot in slots}
-    missed = [slot for slot, found in states.items() if found is SlotState.MISSED]
+    # One slot later: the test of a slot that has just ended may still be written down.
+    missed = [
+        slot
+        for slot, found in states.items()
+        if found is SlotState.MISSED and now >= slot.ends + (slot.ends - slot.begins)
+    ]
     if file.exists() and missed:
         keep_missed_slots(file, missed, now)
     return states

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.resources import files
 
@@ -27,13 +27,17 @@ from controller.messages import Catalogue
 from controller.model.city import City
 
 _DIGEST_SHOWN = 12
+_MISSED_SHOWN = 5
+MISSED_DAYS = 30
+"""Of so many days missed tests are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportEdition:
     """One report: when it was made, where its measurements are kept, and what shows one of them in full.
 
-    `notice` is the message of the catalogue that stands on top, if any; `manual` what people measured by hand.
+    `notice` is the message of the catalogue that stands on top, if any; `manual` what people measured by hand;
+    `missed` how many planned tests of each school nobody made in the last days.
     """
 
     made_at: datetime
@@ -41,6 +45,7 @@ class ReportEdition:
     command: str
     notice: str | None = None
     manual: Sequence[ManualMeasurement] = ()
+    missed: Mapping[str, int] = field(default_factory=dict)
 
 
 def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdition, texts: Catalogue) -> str:
@@ -70,7 +75,7 @@ def render_bandwidth_report(city: City, figures: CityFigures, edition: ReportEdi
         schools=city.school_by_id,
         table=city.measurement.recommended,
         method=list(page.method()),
-        warnings=list(page.warnings()),
+        warnings=[*page.warnings(), *page.list_missed_tests(edition.missed)],
         ward_chart=draw_ward_bars(figures.wards, page.ward_names, texts),
         school_chart=draw_school_bars(measured, city.measurement.method, texts) if measured else "",
         curve_chart=draw_recommendation_curve(measured, city.measurement.recommended, texts),
@@ -149,6 +154,14 @@ class _Page:
         """What a reader must know before believing the figures."""
         if self.figures.in_lessons:
             yield self.say("warn-lessons", schools=len(self.figures.in_lessons))
+
+    def list_missed_tests(self, missed: Mapping[str, int]) -> Iterator[str]:
+        """How many planned tests were not made, and of which schools the most."""
+        if missed:
+            most = sorted(missed, key=lambda school: (-missed[school], school))
+            named = self.say("comma").join(f"{school} {missed[school]}" for school in most[:_MISSED_SHOWN])
+            more = self.say("warn-missed-more", count=len(most) - _MISSED_SHOWN) if len(most) > _MISSED_SHOWN else ""
+            yield self.say("warn-missed", tests=sum(missed.values()), days=MISSED_DAYS, schools=f"{named}{more}")
 
 
 def _resource(name: str) -> str:

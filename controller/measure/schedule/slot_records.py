@@ -13,6 +13,7 @@ from controller.errors import TsunaguError
 from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_tables import MEASUREMENT_STORE, UNREADABLE, explain_unreadable
 from controller.measure.schedule.day_plan import SlotKind, TestSlot
+from controller.measure.schedule.slot_ledger import add_missed_rows
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES, AccessLineName
 from controller.storage.sqlite import open_store
 
@@ -53,14 +54,10 @@ def keep_missed_slots(file: Path, slots: Sequence[TestSlot], now: datetime) -> N
         StoreRefused: it is no store of measurements, or of a newer format, or damaged.
         TsunaguError: the store cannot be written.
     """
-    rows = [
-        (one.school, one.line, one.kind, *(at.astimezone(UTC).isoformat() for at in (one.begins, one.ends, now)))
-        for one in slots
-    ]
     try:
         with closing(open_store(file, MEASUREMENT_STORE)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany("INSERT OR IGNORE INTO missed_slot VALUES (?, ?, ?, ?, ?, ?)", rows)
+            add_missed_rows(connection, slots, now)
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         message = f"{file}: the missed slots cannot be kept: {error}"

@@ -58,6 +58,7 @@ from tests.security.fuzz import recovery_texts as recovery
 from tests.security.fuzz.adopted_texts import adopting
 from tests.security.fuzz.host_tables import list_host_readers
 from tests.security.fuzz.iam_exports import list_iam_readers
+from tests.security.fuzz.login_texts import list_login_readers
 from tests.security.fuzz.mac_tables import list_mac_readers
 from tests.security.fuzz.probe_texts import list_probe_readers
 from tests.security.fuzz.school_tables import READERS_OF_TABLES, SCHOOL_TABLES, import_table
@@ -251,6 +252,7 @@ def _list_documents(stage: Stage) -> list[Target]:
         *(Target(*one) for one in (*list_host_readers(stage.city), *list_mac_readers())),
         *(Target(*one) for one in list_iam_readers(stage.folder)),
         *(Target(*one) for one in list_probe_readers(stage.write)),
+        *(Target(*one) for one in list_login_readers()),
         Target("operators' file", (operations,), lambda data: load_operations(stage.write("ops/operations.yaml", data)),
                ("load_operations", "read_operators_file", "read_trusted_file")),
         Target("plan file", (plan, plan.replace(b'"format": 3', b'"format": 2')),

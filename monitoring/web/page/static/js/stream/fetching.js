@@ -48,6 +48,8 @@ export async function read(path, { orNull = false } = {}) {
     const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
     hearClock(answer);
     const none = orNull && answer.status === 404;
+    // The login is over: the page itself leads to the login, or comes back with it.
+    if (answer.status === 401) location.reload();
     if (!answer.ok && !none) {
       throw new Error(`HTTP ${answer.status}`);
     }

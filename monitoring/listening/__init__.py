@@ -1,0 +1,1 @@
+"""Where the monitor listens: loopback, and beside it an address with TLS and a login."""

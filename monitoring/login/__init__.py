@@ -1,0 +1,1 @@
+"""Who reads: ways to log in, and what each believes."""

@@ -1,0 +1,63 @@
+"""What a way to log in is: it tells who sends a request, or says why nobody is believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
+
+from controller.errors import TsunaguError
+from controller.operations.monitor_settings import Role
+
+PERSON = "tsunagu.person"
+"""Where a request carries who is logged in."""
+ENDS_AT = "tsunagu.login-ends-at"
+"""Where it carries the path to log out by."""
+
+
+class LoginMissing(TsunaguError):
+    """A request shows no login; to log in makes it right."""
+
+
+class LoginNotAccepted(TsunaguError):
+    """What a request shows as its login is not what it must be; says in what, and never the login itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody whom a login names. `until`: when it has to be shown anew, in seconds since 1970."""
+
+    email: str
+    groups: tuple[str, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is logged in, and what they may do."""
+
+    email: str
+    role: Role
+
+
+class LoginMethod(Protocol):
+    """A way to log in."""
+
+    begins_at: str | None
+    """The path where a browser begins to log in; None where that is done before a request comes here."""
+
+    ends_at: str | None
+    """The path that a page posts to in order to log out; None where that is done elsewhere."""
+
+    async def identify(self, headers: Headers) -> Identity:
+        """Return who sends a request.
+
+        Raises:
+            LoginMissing: it shows no login.
+            LoginNotAccepted: it shows one that is not believed.
+        """
+
+    def build_routes(self) -> list[BaseRoute]:
+        """Return the paths that this way needs, which are open to everybody."""
