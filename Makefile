@@ -4,13 +4,14 @@
 # make bench  the figures in docs/benchmarks.md
 # make soak   the long randomised runs; broken input to every parser (docs/security.md); every playbook on the lab (as root)
 # make soak-cloud  every stack in every state through every failure, and generated configurations (docs/benchmarks.md)
+# make soak-outage  a scripted bad day with every school, before Chromium, Prometheus and Alertmanager (docs/monitor.md)
 # make soak-integration  a ward of the lab is integrated and goes back, and its rollouts are killed (docs/integration.md)
 # make chaos  rollouts that are killed, frozen, cut off: 2,000 seeds in memory, 20 on the lab; within an hour (docs/rollouts.md)
 # make mutants  small seeded faults in the code: do the tests notice? (docs/mutants.md; about an hour)
 # make site   the docs as a site, in build/site; it asks no other host for anything
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench site soak soak-cloud soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
+.PHONY: demo test check bench site soak soak-cloud soak-outage soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -76,6 +77,11 @@ soak-cloud: SEED ?= $(shell date +%Y%m%d)
 soak-cloud: engine
 	@$(PYTHON) -m tests.cloud.lives.soak --seed $(SEED) --generated $(GENERATED) --minutes $(MINUTES) --write \
 		$(if $(KEEP),--keep $(KEEP))
+
+PICTURES ?= build/outage-day
+soak-outage: SEED ?= $(shell date +%Y%m%d)
+soak-outage: setup
+	@$(PYTHON) -m tests.monitoring.outage_day.soak --seed $(SEED) --pictures $(PICTURES) --write
 
 KILLS ?= 20
 soak-integration: SEED ?= $(shell date +%Y%m%d)

@@ -107,7 +107,7 @@ def start(
     store: Path, port: int = 0, *, policies: Path = POLICIES, by: Sequence[str] = PROCESS
 ) -> subprocess.Popen[str]:
     words = ["--port", str(port), "--store", str(store), "--policies", str(policies)]
-    if by == PROCESS:
+    if by != TSUNAGU:
         for writer in Writer:
             words += [f"--{writer}-token", str(TOKENS / writer)]
     return subprocess.Popen(

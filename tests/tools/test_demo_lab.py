@@ -11,7 +11,8 @@ import pytest
 from controller.lab.state.layout import Layout
 from controller.offline_google.environment import FOLDER
 from tools.demo.chapters import CHAPTERS
-from tools.demo.lines import ENDPOINT
+from tools.demo.kept_page import show_trouble
+from tools.demo.lines import ENDPOINT, read_tiles, repair_lines
 from tools.demo.showing import Showing
 from tools.demo.stage import Demo
 from tools.demo.story import begin_first_day
@@ -36,3 +37,12 @@ def test_the_chapters_show_what_they_say(demo: Demo) -> None:
     showing = Showing(demo, [one for one in CHAPTERS if one.name in SHOWN], shown=("city",))
     showing.show_all()
     assert showing.failed == {}
+
+
+def test_the_page_that_is_kept_names_the_school_that_is_cut_off_first(demo: Demo) -> None:
+    watch = show_trouble(demo)
+    troubled = {name: tile["need"] for name, tile in read_tiles().items() if tile["need"] in ("cut-off", "line-down")}
+    assert troubled.pop(demo.canary) == "line-down"
+    assert list(troubled.values()) == ["cut-off"]
+    demo.end_one(watch)
+    repair_lines(demo)

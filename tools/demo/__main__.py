@@ -2,7 +2,7 @@
 
 Every chapter says what it shows and checks that it did. One that does not makes the exit code non-zero and says which
 and why; those that need it are left out, the others go on. The virtual city is removed at the end, also after Ctrl-C;
-KEEP=1 leaves it running.
+KEEP=1 leaves it running, and holds a page open that shows a school in trouble, until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity
 from tools.demo.chapters import CHAPTERS, STORY, Chapter, UnknownChapter, choose_chapters, describe_chapters
 from tools.demo.engine import EngineBuild
-from tools.demo.showing import Showing
+from tools.demo.kept_page import hold_page
+from tools.demo.showing import FAILURES, Showing
 from tools.demo.stage import ROOT, TSUNAGU, Demo, console
 from tools.demo.story import begin_first_day
 
@@ -59,18 +60,27 @@ def _show(chapters: Sequence[Chapter]) -> int:
         begin_first_day(demo)
         showing = Showing(demo, chapters, engine)
         showing.show_all()
+        demo.figures.append(("the whole demo", f"{time.monotonic() - began:.0f} s"))
+        if _is_kept() and demo.has_city:
+            try:
+                hold_page(demo)
+            except FAILURES as failure:
+                showing.failed["page"] = str(failure)
     except KeyboardInterrupt:
         console.print("\n[bold red]interrupted[/]")
         return INTERRUPTED
     finally:
         _clean_up(demo, engine)
-    demo.figures.append(("the whole demo", f"{time.monotonic() - began:.0f} s"))
     _summary(demo)
     for name, reason in showing.failed.items():
         console.print(f"The chapter {name} failed: {reason}", style="bold red", markup=False)
     if not showing.failed:
         console.print("[bold green]The demo succeeded: every chapter showed what it says.[/]")
     return 1 if showing.failed else 0
+
+
+def _is_kept() -> bool:
+    return os.environ.get("KEEP") == "1"
 
 
 def _stopped(number: int, frame: FrameType | None) -> NoReturn:
@@ -86,7 +96,7 @@ def _clean_up(demo: Demo, engine: EngineBuild | None) -> None:
     if engine is not None:
         engine.end()
     demo.end_background()
-    if os.environ.get("KEEP") == "1":
+    if _is_kept():
         console.print("\nKEEP=1: the virtual city stays up. Its policies and offline Google are in the demo's folder:")
         console.print(f"  export TSUNAGU_REHEARSAL={demo.path('cloud')}", markup=False)
         console.print(f"  .venv/bin/tsunagu lab matrix --policies {demo.policies}", markup=False)

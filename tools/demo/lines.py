@@ -36,7 +36,7 @@ def measure_lines(demo: Demo) -> None:
     with demo.timed(f"measure the primary line of {len(_layout().schools)} schools"):
         demo.run("measure", "--lab", "--all", "--quick", *where, show=30)
     demo.run("report", "bandwidth", "--lab", "--lang", "ja", "-o", demo.path("report.html"), *where)
-    tiles = _tiles()
+    tiles = read_tiles()
     states = Counter(tile["assessment"] for tile in tiles.values() if tile["assessment"] != "not-measured")
     run_or_stop(f"some schools meet their recommendation and some do not: {dict(states)}", hold=len(states) > 1)
     measured = {name: tile for name, tile in tiles.items() if tile["measured_mbps"] is not None}
@@ -147,7 +147,7 @@ def _layout() -> Layout:
     return read_active_record(paths.STATE).layout
 
 
-def _tiles() -> dict[str, dict[str, Any]]:
+def read_tiles() -> dict[str, dict[str, Any]]:
     """What the page is made from, by school."""
     with urllib.request.urlopen(f"{os.environ[ENDPOINT]}/api/city", timeout=10) as answer:  # noqa: S310 our own monitor
         found = json.load(answer)
@@ -155,5 +155,5 @@ def _tiles() -> dict[str, dict[str, Any]]:
 
 
 def _lines(demo: Demo) -> tuple[str, str]:
-    lines = _tiles()[demo.canary]["lines"]
+    lines = read_tiles()[demo.canary]["lines"]
     return lines["primary"], lines["backup"]

@@ -62,6 +62,54 @@ def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Fi
     assert visit.problems() == []
 
 
+LARGEST = """() => {
+  const hasText = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const sizes = [...document.querySelectorAll("body *")]
+    .filter((one) => one.getClientRects().length > 0 && hasText(one))
+    .map((one) => [parseFloat(getComputedStyle(one).fontSize), one.textContent.trim()]);
+  const largest = Math.max(...sizes.map(([size]) => size));
+  return sizes.filter(([size]) => size === largest).map(([, text]) => text);
+}"""
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_first_need_is_the_largest_text_and_is_seen_without_scrolling(
+    visits: Callable[..., Visit], figures: Figures, language: str, width: int
+) -> None:
+    figures.need("line-down", SCHOOL, "primary")
+    figures.need("drift", "as-e05")
+    page = visits(viewport={"width": width, "height": 800}).open(f"/?lang={language}")
+    assert page.evaluate(LARGEST) == [figures.tiles[SCHOOL]["name" if language == "ja" else "english"]]
+    lead = page.locator(".need[data-lead]")
+    expect(lead).to_have_count(1)
+    for part in (".need-since", ".need-step"):
+        expect(lead.locator(part)).to_be_in_viewport(ratio=1)
+    figures.needs[0]["quiet"] = figures.needs[1]["quiet"] = True
+    figures.tell("needs", figures.needs)
+    expect(lead).to_have_count(0)
+
+
+def test_a_reader_s_clock_that_is_put_forward_or_back_says_nothing_of_the_monitor(
+    visit: Visit,
+) -> None:
+    page = visit.open("/?lang=en")
+    page.evaluate("""() => {
+      window.lost = 0;
+      new MutationObserver(() => { window.lost += document.documentElement.dataset.connection === "lost"; })
+        .observe(document.documentElement, { attributes: true });
+    }""")
+    for hours in (1, -1):
+        page.evaluate("(ms) => { const right = Date.now; Date.now = () => right() + ms; }", hours * 3_600_000)
+        # The page looks at its connection every second, by a timer that began before this one.
+        page.evaluate("""() => new Promise((done) => {
+          let turns = 0;
+          const timer = setInterval(() => (turns += 1) === 2 && done(clearInterval(timer)), 1000);
+        })""")
+    assert page.evaluate("window.lost") == 0
+    assert visit.problems() == []
+
+
 def test_nothing_heard_yet_says_what_to_start(visit: Visit, figures: Figures) -> None:
     figures.newest = None
     page = visit.open("/?lang=en")

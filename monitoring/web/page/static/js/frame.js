@@ -108,7 +108,7 @@ export function showConnection(live) {
     if (newest !== undefined) showNewest(newest);
     setText(
       old,
-      live.state === "lost" && live.freshAt !== null ? say("old", { age: age(Date.now() - live.freshAt) }) : "",
+      live.state === "lost" && live.freshAt !== null ? say("old", { age: age(performance.now() - live.freshTick) }) : "",
     );
   };
   // What is read aloud changes when the connection does; the age beside it goes on for the eye alone.

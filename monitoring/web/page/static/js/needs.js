@@ -30,6 +30,12 @@ const ICONS = {
 const needsSay = (key, marks = {}) => say(`needs.${key}`, marks);
 
 /**
+ * Whether somebody is to do something now: not of months, and nobody has taken it up.
+ * @param {Need} need
+ */
+const isLoud = (need) => !need.quiet && need.kind !== "below";
+
+/**
  * When something began and how long that is.
  * @param {string | null} since
  */
@@ -60,7 +66,7 @@ export class NeedsList {
    */
   show(needs, clocks) {
     // What is a matter of months belongs in a report; it is listed last and not counted.
-    const loud = needs.filter((need) => !need.quiet && need.kind !== "below").length;
+    const loud = needs.filter(isLoud).length;
     setText(find("#needs-count", HTMLElement), count(loud));
     setAttribute(find("#needs", HTMLElement), "data-some", loud > 0 ? "" : null);
     find("#needs-none", HTMLElement).hidden = needs.length > 0 || clocks.newest_at === null;
@@ -71,7 +77,7 @@ export class NeedsList {
     this.shown = key;
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.focus : undefined;
     this.times.clear();
-    this.list.replaceChildren(...this.groups.map((group) => this.entry(group)));
+    this.list.replaceChildren(...this.groups.map((group, index) => this.entry(group, index === 0 && isLoud(group.first))));
     if (focused !== undefined) {
       [...this.list.querySelectorAll("[data-focus]")].forEach(
         (element) => element instanceof HTMLElement && element.dataset.focus === focused && element.focus(),
@@ -79,8 +85,11 @@ export class NeedsList {
     }
   }
 
-  /** @param {NeedGroup} group */
-  entry(group) {
+  /**
+   * @param {NeedGroup} group
+   * @param {boolean} leads whether it is the first thing that needs somebody: that is read within seconds, from afar
+   */
+  entry(group, leads) {
     const { first, needs } = group;
     const entry = make(
       "li",
@@ -88,13 +97,14 @@ export class NeedsList {
       make("p", { class: "need-what" }, icon(ICONS[first.kind]), make("b", {}, needsSay(`kind-${first.kind}`)), ...this.who(group)),
       this.since(first),
       ...this.why(first),
-      make("p", { class: "need-step" }, first.step[language === "ja" ? "ja" : "en"]),
+      make("p", { class: "need-step" }, ...(leads ? [make("b", {}, say("next-step")), " "] : []), first.step[language === "ja" ? "ja" : "en"]),
       this.command(first),
       ...this.runbook(first),
       ...this.done(first),
       needs.length === 1 ? this.actions(first) : this.members(group),
     );
     setAttribute(entry, "data-quiet", group.quiet ? "" : null);
+    setAttribute(entry, "data-lead", leads ? "" : null);
     return entry;
   }
 
@@ -103,6 +113,7 @@ export class NeedsList {
     if (needs.length > 1) {
       return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
     }
+    if (first.region !== null) return [" ", make("span", { class: "need-many" }, first.region)];
     if (first.school === null) {
       return first.kind === "feeder-silent" ? [] : [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(first.count) }))];
     }

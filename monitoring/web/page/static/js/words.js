@@ -1,5 +1,6 @@
 // Numbers and times as they are written: the city's own time, shares never rounded up.
 import { has, language, say } from "./messages.js";
+import { monitorNow } from "./stream/monitor_clock.js";
 
 const zone = document.documentElement.dataset.zone || "Asia/Tokyo";
 const locale = language === "ja" ? "ja-JP" : "en-GB";
@@ -96,7 +97,7 @@ const dayMinuteFormat = new Intl.DateTimeFormat(locale, {
  */
 export function moment(iso) {
   const at = new Date(iso);
-  return (today.format(at) === today.format(new Date()) ? minuteFormat : dayMinuteFormat).format(at);
+  return (today.format(at) === today.format(new Date(monitorNow())) ? minuteFormat : dayMinuteFormat).format(at);
 }
 /** @typedef {{ name: string, english: string | null }} Named a school or a ward */
 /**

@@ -34,7 +34,7 @@ export class LedStream {
     /** @type {AbortController | null} */
     this.queued = null;
     this.here = false;
-    this.heardAt = this.lookedAt = Date.now();
+    this.heardAt = this.lookedAt = performance.now();
     setInterval(() => this.look(), 1000);
     this.join();
   }
@@ -42,7 +42,7 @@ export class LedStream {
   /** Take part, from the beginning: who leads says how things stand. */
   join() {
     this.here = true;
-    this.heardAt = this.lookedAt = Date.now();
+    this.heardAt = this.lookedAt = performance.now();
     if (this.hub !== null) {
       this.tell({ kind: this.hub.state });
       return;
@@ -106,20 +106,20 @@ export class LedStream {
   /** @param {Spoken | Asked} data */
   hear(data) {
     if ("ask" in data) {
-      if (this.hub !== null && Date.now() - this.hub.freshAt < FRESH) {
+      if (this.hub !== null && performance.now() - this.hub.freshAt < FRESH) {
         this.speak({ to: data.ask, told: { kind: data.state ? this.hub.state : "alive" } });
       }
       return;
     }
     if (this.here && this.hub === null && (data.to === undefined || data.to === this.name)) {
-      this.heardAt = Date.now();
+      this.heardAt = performance.now();
       // That a leader is there does not say that the monitor is.
       if (data.to === undefined || data.told.kind !== "alive") this.tell(data.told);
     }
   }
 
   look() {
-    const now = Date.now();
+    const now = performance.now();
     if (now - this.lookedAt > SLEPT) this.heardAt = now;
     this.lookedAt = now;
     if (!this.here || this.hub !== null) return;

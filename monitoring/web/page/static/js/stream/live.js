@@ -1,4 +1,5 @@
 // What a view shows of the monitor: a snapshot to start from and the stream's events after it; both again after a loss.
+import { monitorNow } from "./monitor_clock.js";
 import { openStream } from "./shared_stream.js";
 import { SILENCE } from "./stream_hub.js";
 
@@ -19,8 +20,10 @@ export class Live extends EventTarget {
     super();
     /** @type {Connection} */
     this.state = "connecting";
-    /** @type {number | null} */
+    /** @type {number | null} when it was last heard, as a time to show */
     this.freshAt = null;
+    /** The same by the clock that nobody puts back or forward: the reader's may be while the page is open. */
+    this.freshTick = 0;
     this.snapshot = snapshot;
     this.hears = hears;
     this.school = school;
@@ -116,14 +119,15 @@ export class Live extends EventTarget {
 
   /** Whoever passes the stream on may be gone itself; then it is looked for again. */
   listen() {
-    if (this.state === "live" && this.freshAt !== null && Date.now() - this.freshAt > SILENCE) {
+    if (this.state === "live" && this.freshAt !== null && performance.now() - this.freshTick > SILENCE) {
       this.lose();
       this.again = setTimeout(() => this.stream.join(), RETRY);
     }
   }
 
   fresh() {
-    this.freshAt = Date.now();
+    this.freshAt = monitorNow();
+    this.freshTick = performance.now();
   }
 
   /** @param {Connection} state */

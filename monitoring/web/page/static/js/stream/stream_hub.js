@@ -22,7 +22,7 @@ export class StreamHub {
     /** @type {EventSource | null} */
     this.source = null;
     this.retry = RETRY;
-    this.freshAt = Date.now();
+    this.freshAt = performance.now();
     this.again = 0;
     this.watch = setInterval(() => this.listen(), 1000);
     this.open();
@@ -31,10 +31,10 @@ export class StreamHub {
   open() {
     const source = new EventSource("/api/events");
     this.source = source;
-    this.freshAt = Date.now();
+    this.freshAt = performance.now();
     source.addEventListener("open", () => {
       this.retry = RETRY;
-      this.freshAt = Date.now();
+      this.freshAt = performance.now();
       this.change("open");
     });
     // The browser's own reconnecting gives up on an HTTP error, so this one does it in its place.
@@ -48,7 +48,7 @@ export class StreamHub {
 
   /** @param {Told} told */
   pass(told) {
-    this.freshAt = Date.now();
+    this.freshAt = performance.now();
     this.tell(told);
   }
 
@@ -65,7 +65,7 @@ export class StreamHub {
   }
 
   listen() {
-    if (this.source !== null && Date.now() - this.freshAt > SILENCE) {
+    if (this.source !== null && performance.now() - this.freshAt > SILENCE) {
       this.lose(this.source);
     }
   }
