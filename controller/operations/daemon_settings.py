@@ -36,6 +36,7 @@ class DaemonSettings(StrictModel):
     `key` is the SSH key that signs its plans; its owner among the allowed signers stands in `approvals: programs`.
     `most_devices` and `most_schools` bound what one plan may change without a person. The approvals' rules hold beside
     them: what brings back an approved state needs no approval, everything else as many as they say.
+    `line_moves_a_day` is how often a day it proposes another order of lines for one school; 0: never.
     """
 
     changes: DaemonChanges = DaemonChanges.REPORT
@@ -44,6 +45,7 @@ class DaemonSettings(StrictModel):
     measure_every_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
     most_devices: int = Field(default=4, ge=1, le=10_000)
     most_schools: int = Field(default=1, ge=1, le=5_000)
+    line_moves_a_day: int = Field(default=2, ge=0, le=24)
     restore_after_seconds: int = Field(default=60, ge=20, le=3600)
 
     @model_validator(mode="after")

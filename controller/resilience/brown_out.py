@@ -51,6 +51,8 @@ class SupplyChange(Generic[Key]):
 class BrownOutMachine(Generic[Key]):
     """Lines by any key; a slot without a figure counts neither way: a dead line has a state of its own.
 
+    `supplies` and `shown` (the figures in a row that may turn a line) are all that it knows, so they may be kept.
+
     >>> machine = BrownOutMachine(BrownOutRule(slots=2))
     >>> [str(one.supply) for share in (0.4, None, 0.3, 0.6, 0.9, 0.8) for one in machine.apply_slot({"a": share})]
     ['brown-out', 'full']
@@ -58,7 +60,7 @@ class BrownOutMachine(Generic[Key]):
 
     rule: BrownOutRule = field(default_factory=BrownOutRule)
     supplies: dict[Key, LineSupply] = field(default_factory=dict)
-    _shown: dict[Key, list[float]] = field(default_factory=dict)
+    shown: dict[Key, list[float]] = field(default_factory=dict)
 
     def apply_slot(self, shares: Mapping[Key, float | None]) -> Iterator[SupplyChange[Key]]:
         """Take in one slot: what each line carried as a part of what is expected; gives what changed by it."""
@@ -67,9 +69,9 @@ class BrownOutMachine(Generic[Key]):
                 continue
             before = self.supplies.setdefault(key, LineSupply.FULL)
             turned = share < self.rule.enter if before is LineSupply.FULL else share >= self.rule.leave
-            shown = [*self._shown.get(key, []), share] if turned else []
-            self._shown[key] = shown
-            if len(shown) >= self.rule.slots:
+            in_row = [*self.shown.get(key, []), share] if turned else []
+            self.shown[key] = in_row
+            if len(in_row) >= self.rule.slots:
                 now = LineSupply.BROWN_OUT if before is LineSupply.FULL else LineSupply.FULL
-                self.supplies[key], self._shown[key] = now, []
-                yield SupplyChange(key, now, tuple(shown))
+                self.supplies[key], self.shown[key] = now, []
+                yield SupplyChange(key, now, tuple(in_row))

@@ -21,6 +21,7 @@ class EventKind(StrEnum):
     LINE_FLAPPING = "line-flapping"
     BROWN_OUT = "brown-out"
     BROWN_OUT_OVER = "brown-out-over"
+    LINE_MOVES_SPENT = "line-moves-spent"
     PATH_DOWN = "path-down"
     PATH_UP = "path-up"
     SERVICE_DOWN = "service-down"
@@ -31,7 +32,9 @@ class EventKind(StrEnum):
     ROLLOUT_ALIVE = "rollout-alive"
 
 
-_OF_CONTROLLER = frozenset({EventKind.DRIFT, EventKind.SPAN_STARTED, EventKind.ROLLOUT_ALIVE})
+_OF_CONTROLLER = frozenset(
+    {EventKind.DRIFT, EventKind.LINE_MOVES_SPENT, EventKind.SPAN_STARTED, EventKind.ROLLOUT_ALIVE}
+)
 EVENT_WRITERS: Mapping[EventKind, frozenset[Writer]] = MappingProxyType(
     {kind: CONTROLLER_ONLY if kind in _OF_CONTROLLER else PROBE_ONLY for kind in EventKind}
 )

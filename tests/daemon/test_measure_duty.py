@@ -8,17 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from controller.cli.daemon import measure_duty
 from controller.cli.daemon.measure_duty import MeasureDuty
 from controller.errors import LabError
+from controller.measure.measurement import MeasurementKind
 from controller.model.city import City
 from controller.model.measurement import VirtualRhythm
 from controller.model.policy_files import MEASUREMENT
 from controller.model.virtual_city import choose_virtual_city
 from controller.platforms.transport.in_memory_device.clock import ManualClock
+from controller.telemetry.otlp import open_telemetry
 
 PACE = 3600.0
 
@@ -112,3 +115,35 @@ def test_a_fault_stays_one_until_it_is_tried_again(city: City, monkeypatch: pyte
         desk.fault = None
     desk.clock.sleep(PACE)
     assert desk.run() == "2 schools measured"
+
+
+def test_each_test_of_throughput_is_a_slot_and_an_older_figure_is_none(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    outcomes = iter([True, False])
+
+    class Round:
+        def __init__(self, *_: object) -> None: ...
+
+        def measure(self, *_: object) -> list[SimpleNamespace]:
+            result = SimpleNamespace(kind=MeasurementKind.DOWNLOAD)
+            return [SimpleNamespace(result=result, measured=next(outcomes))]
+
+    monkeypatch.setattr(measure_duty, "MeasurementRound", Round)
+    monkeypatch.setattr(measure_duty, "make_throughput_probe", lambda _: None)
+    store: Any = SimpleNamespace(read_last_number=lambda: 0, read_latest=list)
+    virtual = choose_virtual_city(city)
+    site: Any = SimpleNamespace(school=virtual.school_by_id["kw-s01"])
+    with open_telemetry() as sent:
+        scene = measure_duty._Scene(  # noqa: SLF001 what both rhythms measure with
+            virtual,
+            [site],
+            store,
+            sent,
+            ManualClock(),
+            lambda _, __, one: heard.append(one.school.id),
+        )
+        for _ in range(2):
+            scene.measure_sites([site], Event())
+    assert heard == ["kw-s01"]

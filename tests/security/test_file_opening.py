@@ -28,6 +28,7 @@ READS = {
     "controller/cloud/installation.py": "sources of the engine that this project builds",
     "controller/cloud/passphrase.py": "the operators' own passphrase file",
     "controller/cloud/state_record.py": "copies of the operators' own states, which they name; judged, never written",
+    "controller/daemon/kept_record.py": "the controller's own store",
     "controller/integration/report/integration_report.py": "its own template and style",
     "controller/measure/report/bandwidth_report.py": "its own template and style",
     "controller/operations/trusted_files.py": "the operators' files: owner and mode are checked, by rules of their own",

@@ -14,11 +14,16 @@ from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.devices.drift_telemetry import send_drift
 from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
+from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
 from controller.daemon.daemon_lock import FOLDER
 from controller.daemon.drift_cycle import CycleScene, DriftCycle
+from controller.daemon.line_supply import LineSupplyBook
+from controller.daemon.preference_cycle import PreferenceCycle
+from controller.daemon.preference_edit import LineMove
 from controller.daemon.scheduler import Duty
 from controller.lab.estate import STORE as LAB_STORE
+from controller.measure.assessment.assess import SchoolAssessment
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
@@ -31,9 +36,12 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.telemetry.otlp import Telemetry, open_telemetry
+from controller.telemetry.registry import EventKind, Writer
 
 EVERYTHING = Selection()
 WORK_EVERY_SECONDS = 5.0
+MOVE_EVERY_SECONDS = 300.0
 LONGEST_READING_SECONDS = 3_600.0
 """A reading or a round of measurements that takes longer hangs."""
 
@@ -64,9 +72,25 @@ class DaemonDuties:
         found = [Duty("drift", reading[0], drift.run, longest_seconds=reading[1])]
         if self.estate == VirtualCity.estate:
             measure = MeasureDuty(
-                self.policies, self._load_city, self.find_place, self.clock, settings.measure_every_minutes * 60.0
+                self.policies,
+                self._load_city,
+                self.find_place,
+                self.clock,
+                settings.measure_every_minutes * 60.0,
+                self._note_supply,
             )
             found.append(Duty("measure", LOOK_SECONDS, measure.run, longest_seconds=LONGEST_READING_SECONDS))
+            moves = PreferenceCycle(
+                lambda: self.find_place().folder / FOLDER,
+                self._load_scene,
+                use_scene_store,
+                self._send_spent,
+                find_user_name(),
+                settings.changes,
+            )
+            found.append(
+                Duty("line preference", MOVE_EVERY_SECONDS, moves.run, longest_seconds=LONGEST_READING_SECONDS)
+            )
             found.append(Duty("prune", EVERY_SECONDS, self.prune, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
@@ -96,6 +120,13 @@ class DaemonDuties:
 
     def _send_drift(self, found: Sequence[ConsideredDevice]) -> None:
         send_drift(found, self.policies)
+
+    def _note_supply(self, city: City, sent: Telemetry, assessment: SchoolAssessment) -> None:
+        LineSupplyBook(self.find_place().folder / FOLDER).apply_assessment(city, sent, assessment, self.clock.now())
+
+    def _send_spent(self, move: LineMove, words: str) -> None:
+        with open_telemetry(token=find_token_file(Writer.CONTROLLER, self.policies)) as sent:
+            sent.event(EventKind.LINE_MOVES_SPENT, words, school=move.school, line=move.line)
 
     def prune(self, stop: Event) -> str:
         """Remove what is too old in the store of measurements, for a bounded time."""

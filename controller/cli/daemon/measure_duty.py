@@ -14,9 +14,10 @@ from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts
 from controller.lab.estate import STORE as LAB_STORE
 from controller.lab.estate import explain_absence, list_probe_sites, make_throughput_probe, open_timetable
-from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.assess import SchoolAssessment, assess_school
 from controller.measure.assessment.metrics_export import AssessmentMetrics, record_measurement, send_measured_event
 from controller.measure.latest_measurements import LatestMeasurements
+from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
 from controller.model.city import City
@@ -34,13 +35,14 @@ _LONGEST_SECONDS = 900.0
 """So long the slots are followed before the policy is read anew."""
 _AGAIN_SECONDS = 60.0
 _EVERYTHING = Selection()
+OnAssessed = Callable[[City, Telemetry, SchoolAssessment], None]
 
 
 @dataclass
 class MeasureDuty:
     """Measures the schools that are up. `every` is the operators' pace in seconds; the slots have a pace of their own.
 
-    `load_city` and `find_place` read the policy and the operators' file of today.
+    `load_city` and `find_place` read the policy and the operators' file of today; `on_assessed` hears of each test.
     """
 
     policies: Path
@@ -48,6 +50,7 @@ class MeasureDuty:
     find_place: Callable[[], EstateRollouts]
     clock: Clock
     every: float
+    on_assessed: OnAssessed = lambda *_: None
     _due: float = -inf
     _said: str = ""
     _fault: Exception | None = None
@@ -105,7 +108,7 @@ class MeasureDuty:
             sent = opened.enter_context(open_telemetry(token=find_token_file(Writer.PROBE, self.policies)))
             file = place.folder / LAB_STORE
             store = opened.enter_context(open_measurement_store(file, trail=trail, timezone=city.timezone))
-            yield _Scene(city, sites, store, sent, self.clock)
+            yield _Scene(city, sites, store, sent, self.clock, self.on_assessed)
 
 
 @dataclass
@@ -117,6 +120,7 @@ class _Scene:
     store: MeasurementStore
     sent: Telemetry
     clock: Clock
+    on_assessed: OnAssessed
     metrics: AssessmentMetrics = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,4 +139,6 @@ class _Scene:
             assessment = assess_school(site.school, self.store.read_latest(), self.city.measurement)
             self.metrics.record_assessments([assessment])
             send_measured_event(self.sent, assessment)
+            if any(one.measured for one in found if one.result.kind is MeasurementKind.DOWNLOAD):
+                self.on_assessed(self.city, self.sent, assessment)  # an older figure is no slot
         return f"{len(sites)} schools measured" if measured == asked else f"{asked - measured} of {asked} not measured"
