@@ -111,10 +111,11 @@ class SlotTimetable:
         return self.ledger.claim_slot(slot, limits, now)
 
     def _note_missed(self, now: datetime) -> None:
-        """Keep the slots that ended since the last look and in which nobody tested.
+        """Keep the slots of all schools that ended since the last look and in which nobody tested.
 
-        What ended before this was looked at for the first time belongs to nobody. A test of another process may still
-        run when its slot has ended, so each slot has the time of one more. A clock that is put back notes none twice.
+        Until when they are known is kept once, whichever schools somebody tests with this store. What ended before this
+        was looked at for the first time belongs to nobody. A test of another process may still run when its slot has
+        ended, so each slot has the time of one more. A clock that is put back notes none twice.
         """
         lasts = timedelta(seconds=self.city.measurement.schedule.slot_seconds)
         if self._looked is not None and abs(now - self._looked) < lasts:
@@ -129,9 +130,10 @@ class SlotTimetable:
         last = now.astimezone(self.city.timezone).date()
         days = [first + timedelta(days=one) for one in range((last - first).days + 1)]
         planned = [one for day in days for one in self._plan(day).slots]
-        slots = [one for one in planned if one.school in self.mine and since < one.ends <= now]
+        slots = [one for one in planned if since < one.ends <= now]
         measured = self.store.read_period(since - lasts, now, [MeasurementKind.DOWNLOAD])
-        missed = [one for one in slots if find_slot_state(one, measured, now) is SlotState.MISSED]
+        removed = self.store.read_removed_time()
+        missed = [one for one in slots if find_slot_state(one, measured, now, removed) is SlotState.MISSED]
         self.ledger.keep_missed(missed, now)
 
     def _plan(self, day: date) -> DayPlan:
