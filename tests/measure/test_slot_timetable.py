@@ -286,6 +286,29 @@ def test_what_retention_removed_makes_no_missed_slot() -> None:
         assert list_missed(office, SATURDAY + timedelta(days=2)) != []
 
 
+def test_a_store_that_was_locked_for_long_lets_no_test_go_on_into_the_next_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    city = make_city(**{"slot-seconds": 60})
+    first = plan_city_day(city, [city.school_by_id[name] for name in SCHOOLS], SATURDAY).slots[0]
+    with open_office(city, first.begins) as office:
+        claim = office.ledger.claim_slot
+
+        def wait_and_claim(slot: TestSlot, limits: ClaimLimits, now: datetime) -> ClaimAnswer:
+            office.pass_time(29.0)
+            found = claim(slot, limits, now)
+            office.pass_time(29.0)
+            return found
+
+        monkeypatch.setattr(office.ledger, "claim_slot", wait_and_claim)
+        assert office.look() == []
+        monkeypatch.setattr(office.ledger, "claim_slot", claim)
+        while office.now < first.ends + timedelta(hours=1):
+            office.look()
+            office.pass_time(20)
+        assert first.begins in [one.begins for one in list_missed(office, SATURDAY)]
+
+
 def test_figures_that_somebody_changed_are_refused_and_count_no_budget() -> None:
     with open_office(make_city(), at(10)) as office:
         changed = replace(throughput(600), figures={})
