@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message
 
 from controller.operations.monitor_settings import OidcLogin, RoleSettings
 from monitoring.limits import LOGIN_LOG_SECONDS, MOST_SESSIONS, MOST_SESSIONS_EACH, MOST_UNDER_WAY
-from monitoring.login.https_fetch import Fetched, FetchFailed, build_fetch
+from monitoring.login.https_fetch import Fetched, FetchFailed
 from monitoring.login.login_method import Identity
 from monitoring.login.oidc_login import OidcSessions
 from monitoring.login.oidc_provider import OidcProvider
@@ -26,7 +26,7 @@ from monitoring.login.sessions import Sessions
 from monitoring.web.pages import render_notice
 from tests.monitoring.login.beside import HOST, URL
 from tests.monitoring.login.certificates import Authority
-from tests.monitoring.login.test_oidc_login import DESCRIBED
+from tests.monitoring.login.test_oidc_login import DESCRIBED, ask_once
 
 SETTINGS = OidcLogin.model_validate({"issuer": "https://login.example.jp", "client": "x", "secret": "/x"})
 
@@ -199,7 +199,7 @@ def test_a_provider_that_says_nothing_after_its_handshake_is_left_in_time(tmp_pa
         try:
             began = time.monotonic()
             with pytest.raises(FetchFailed, match="no whole answer within"):
-                asyncio.run(build_fetch(context, 0.5)(f"https://localhost:{listener.getsockname()[1]}/", {}, None))
+                ask_once(context, f"https://localhost:{listener.getsockname()[1]}/", 0.5)
             assert time.monotonic() - began < 15
         finally:
             left.set()
@@ -208,4 +208,4 @@ def test_a_provider_that_says_nothing_after_its_handshake_is_left_in_time(tmp_pa
 
 def test_a_name_that_no_host_can_have_is_an_address_that_does_not_answer() -> None:
     with pytest.raises(FetchFailed, match="no answer"):
-        asyncio.run(build_fetch(ssl.create_default_context())(f"https://{'a' * 64}.example.jp/", {}, None))
+        ask_once(ssl.create_default_context(), f"https://{'a' * 64}.example.jp/")
