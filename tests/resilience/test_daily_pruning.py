@@ -171,6 +171,22 @@ def test_nothing_is_removed_behind_a_broken_trail(room: Room) -> None:
     assert room.count() == 13
 
 
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_terminal_that_was_closed_ends_no_removal(room: Room, *, is_broken: bool) -> None:
+    stop, heard = Event(), list[str]()
+
+    def say(line: str) -> None:
+        heard.append(line)
+        stop.set()
+        raise BrokenPipeError
+
+    if is_broken:
+        change_past_the_store(room, "UPDATE measurement SET figures = '{}' WHERE id = 3")
+    DailyPruning(room.trail, None, room.file, lambda: KEPT, say).run(stop)
+    assert heard[0].startswith("what is too old is not removed" if is_broken else "removed m.sqlite: ")
+    assert len(heard) == (1 if is_broken else 2)
+
+
 def test_on_a_full_disk_everything_stays_it_is_said_and_the_next_try_goes_on(room: Room) -> None:
     change_past_the_store(
         room,
