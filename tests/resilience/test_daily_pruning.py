@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +22,8 @@ from controller.measure.measurement_chain import collect_trail_marks, find_broke
 from controller.measure.measurement_retention import KeptDays
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.schedule.day_plan import SlotKind, TestSlot
+from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, open_slot_ledger
 from controller.model.network.packets import Family
 from controller.resilience import daily_pruning
 from controller.resilience.daily_pruning import DailyPruning
@@ -78,6 +82,24 @@ def test_what_is_too_old_goes_and_the_trail_is_told(room: Room) -> None:
     ]
     assert room.find_fault() is None
     assert room.pruning.prune(Event()).describe() == []
+
+
+def test_slots_of_tests_go_with_the_roll_ups_of_their_days_and_newer_ones_stay(room: Room) -> None:
+    limits = ClaimLimits(1.0, 100.0, 4, 2)
+    old, new = (
+        TestSlot("s", "primary", SlotKind.OFF_PEAK, now, now + timedelta(minutes=1), frozenset({"s primary"}))
+        for now in (datetime.now(UTC) - timedelta(days=days) for days in (KEPT.days + 1, KEPT.days - 1))
+    )
+    with open_slot_ledger(room.file, ZoneInfo("Asia/Tokyo")) as ledger:
+        for slot in (old, new):
+            assert ledger.claim_slot(slot, limits, slot.begins) is ClaimAnswer.CLAIMED
+        ledger.keep_missed([replace(slot, line="backup") for slot in (old, new)], new.ends)
+    assert room.pruning.prune(Event()).slots == 2
+    assert "removed m.sqlite: 2 slots of tests" in room.said
+    with open_slot_ledger(room.file, ZoneInfo("Asia/Tokyo")) as ledger:
+        for slot, answer in ((old, ClaimAnswer.CLAIMED), (new, ClaimAnswer.TAKEN)):
+            assert ledger.claim_slot(slot, limits, slot.begins) is answer
+            assert ledger.claim_slot(replace(slot, line="backup", links=frozenset()), limits, slot.begins) is answer
 
 
 def test_a_part_is_bounded_and_no_other_begins_when_the_time_is_over(
