@@ -90,6 +90,12 @@ MOST_LOGIN_GROUPS = 500
 """Groups that a login may tell."""
 MOST_SESSIONS = 2_000
 """Logged-in browsers; for one more the oldest session ends."""
+MOST_SESSIONS_EACH = 20
+"""The same of one person, so that nobody ends the sessions of others."""
+MOST_UNDER_WAY = 8
+"""Logins that a browser may have begun at once: what each must remember goes with every request."""
+LOGIN_LOG_SECONDS = 10
+"""At most one failed login in so long is logged: whoever likes may fail."""
 LOGIN_SECONDS = 600
 """Within which somebody who began to log in must be back."""
 KEYS_FRESH_SECONDS = 3600

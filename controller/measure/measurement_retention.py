@@ -65,7 +65,7 @@ class KeptDays:
 
 @dataclass(slots=True)
 class Pruned:
-    """What was removed of a store: what programs said up to a measurement, the parts of rows, how many roll-ups.
+    """What was removed of a store: what programs said up to a measurement, parts of rows, how many roll-ups and slots.
 
     `left`: there may be more that is too old, and the time was over.
     """
@@ -73,6 +73,7 @@ class Pruned:
     outputs: int = 0
     parts: list[RemovedPart] = field(default_factory=list)
     figures: int = 0
+    slots: int = 0
     left: bool = False
 
     def describe(self) -> list[str]:
@@ -81,7 +82,8 @@ class Pruned:
         if self.parts:
             count, last = sum(one.count for one in self.parts), self.parts[-1].last
             found.append(f"measurements up to {last} ({count} from {self.parts[0].first} on)")
-        return [*found, f"{self.figures} roll-ups"] if self.figures else found
+        found += [f"{self.figures} roll-ups"] if self.figures else []
+        return [*found, f"{self.slots} slots of tests"] if self.slots else found
 
 
 def prune_measurements(  # noqa: PLR0913, PLR0917 a store, what its trail says, and how much may be done
@@ -127,6 +129,7 @@ def prune_measurements(  # noqa: PLR0913, PLR0917 a store, what its trail says, 
                     return found
                 _refuse_broken_part(connection, replace(marks, removed=[*marks.removed, part]), path)
             found.figures = remove_expired_figures(connection, now, kept)
+            found.slots = remove_expired_slots(connection, now - timedelta(days=kept.days))
     except UNREADABLE as error:
         what = f"{path}: what is too old cannot be removed"
         raise explain_unreadable(what, error) from None
@@ -206,6 +209,14 @@ def remove_expired_figures(connection: sqlite3.Connection, now: datetime, kept: 
         gone = connection.execute(f"DELETE FROM {HOURS} WHERE span < ?", (hours,)).rowcount  # noqa: S608 ours
         gone += connection.execute(f"DELETE FROM {DAYS} WHERE span < ?", (days,)).rowcount  # noqa: S608 ours
     return gone
+
+
+def remove_expired_slots(connection: sqlite3.Connection, before: datetime) -> int:
+    """Delete the claimed and the missed slots that ended before a time; gives how many."""
+    with _write(connection):
+        tables = ("claimed_slot", "missed_slot")
+        done = [connection.execute(f"DELETE FROM {name} WHERE ends < ?", (_text(before),)) for name in tables]  # noqa: S608 ours
+    return sum(one.rowcount for one in done)
 
 
 def _count_next(connection: sqlite3.Connection, first: int, most: int) -> int:

@@ -192,6 +192,12 @@ class MeasurementStore:
         query = f"SELECT {_READ} FROM measurement found WHERE at >= ? AND at <= ? AND kind IN ({marks}) ORDER BY +id"  # noqa: S608 ours
         return self._read(query, (_text(since), _text(until), *kinds))
 
+    def read_removed_time(self) -> datetime | None:
+        """What was measured before this may have been removed by retention; None where nothing was."""
+        with self._refusing():
+            [(at,)] = self._connection.execute("SELECT MAX(at) FROM removal").fetchall()
+            return None if at is None else datetime.fromisoformat(at)
+
     def read_rollups(self, query: RollupQuery) -> list[RolledFigure]:
         """The roll-ups of some figures per hour or day."""
         with self._refusing():

@@ -203,7 +203,7 @@ class MonitorSettings(StrictModel):
             message = "there is a login, and no address to log in at: name it (listen: 10.20.0.5)"
             return None if self.login is None else ("listen", message)
         if self.listen.is_loopback and (self.login is None or self.login.oidc is None):
-            return None
+            return None if self.login is None else self._find_untold_groups()
         where = f"{self.listen} is no loopback address, and what is sent there can be read and asked for by others"
         if self.listen.is_loopback:
             where = "browsers keep a login by OpenID Connect for TLS alone"

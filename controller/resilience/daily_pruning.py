@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,7 @@ class DailyPruning:
             try:
                 found = self.prune(stop)
             except (OSError, TsunaguError) as error:
-                self.say(f"what is too old is not removed: {error}")
+                self._tell(f"what is too old is not removed: {error}")
                 wait = AGAIN_SECONDS
             else:
                 wait = AGAIN_SECONDS if found.left else EVERY_SECONDS
@@ -78,5 +79,10 @@ class DailyPruning:
 
         found = prune_measurements(self.trail, report.entries, name, datetime.now(UTC), self.find_kept_days(), is_over)
         for line in found.describe():
-            self.say(f"removed {name}: {line}")
+            self._tell(f"removed {name}: {line}")
         return found
+
+    def _tell(self, line: str) -> None:
+        """Say a line; a terminal that was closed hears nothing, and stops nothing."""
+        with suppress(OSError):
+            self.say(line)

@@ -135,7 +135,12 @@ def connect_sender(service: str, token: Path | None) -> OtlpSender:
         TsunaguError: the token is there and cannot be used, or a variable of OpenTelemetry's holds nonsense.
     """
     bearer = read_token(token) if token is not None and token.exists() else None
-    return OtlpSender(service, list_configured_signals(), bearer, token.name if token is not None else "")
+    try:
+        return OtlpSender(service, list_configured_signals(), bearer, token.name if token is not None else "")
+    except ValueError as error:
+        said = shorten_text(str(error), _LONGEST_REASON)
+        message = f"a variable of OpenTelemetry's (OTEL_...) holds what its SDK refuses: {said} Correct it, or unset it"
+        raise TsunaguError(message) from None
 
 
 def tell_lost(sending: OtlpSender, token: Path | None) -> None:

@@ -16,6 +16,8 @@ KEPT_BYTES = 4_000_000
 BEHIND_BYTES = 4_000_000
 """A reader that has so much unread, some turns of the largest city, is let go and comes back. One message is always
 taken, however long it is."""
+_LONGEST_NUMBER = 19
+"""Digits of a message's number; Python refuses to read very long ones."""
 HEARTBEAT_SECONDS = 5.0
 HEARTBEAT = b": alive\nevent: alive\ndata: {}\n\n"
 
@@ -110,7 +112,8 @@ class EventStream:
         if last is None:
             return []
         run, _, number = last.rpartition("-")
-        if run == self._run and number.isdecimal() and self._kept_from - 1 <= int(number) <= self._number:
+        is_number = number.isdecimal() and len(number) <= _LONGEST_NUMBER
+        if run == self._run and is_number and self._kept_from - 1 <= int(number) <= self._number:
             return [text for at, text in sorted([*self._kept, *self._newest.values()]) if at > int(number)]
         now = f"{self._run}-{self._number}"
         return [_message(event, data, now) for event, data in self._snapshot()]

@@ -14,7 +14,7 @@ from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, ROLLOUT_LOST, SIGNAL
 from monitoring.city_state.event_stream import EventStream
 from monitoring.city_state.known_names import list_known_names
-from monitoring.city_state.needs import Need
+from monitoring.city_state.needs import Need, sort_needs
 from monitoring.city_state.needs_view import NeedView, build_needs_view
 from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.rollout_views import RolloutViews
@@ -140,11 +140,15 @@ class Monitor:
 
     def find_need(self, identifier: str) -> Need | None:
         """A need of now by its id; None where there is none (any more)."""
-        return next((one for one in self.present.list_needs() if one.id == identifier), None)
+        return next((one for one in self._list_needs(anew=True) if one.id == identifier), None)
 
     def build_needs(self, *, anew: bool = True) -> list[NeedView]:
         """The list of needs as it stands, for pages; not `anew`: as the tiles were built last."""
-        return build_needs_view(self.present.list_needs(anew=anew), self.actions, time.time())
+        return build_needs_view(self._list_needs(anew=anew), self.actions, time.time())
+
+    def _list_needs(self, *, anew: bool) -> list[Need]:
+        """What needs somebody, of schools and of rollouts."""
+        return sort_needs([*self.present.list_needs(anew=anew), *self.rollouts.list_needs()])
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""

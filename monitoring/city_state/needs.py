@@ -5,7 +5,8 @@ Everything here follows from the facts that it is given; nothing is read and not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +21,9 @@ NeedKind = Literal[
     "http-down",
     "cut-off",
     "line-down",
+    "rollout-lost",
     "unconfirmed",
+    "rollout-failed",
     "brown-out",
     "drift",
     "silent",
@@ -33,7 +36,9 @@ URGENCY: tuple[NeedKind, ...] = (
     "http-down",
     "cut-off",
     "line-down",
+    "rollout-lost",
     "unconfirmed",
+    "rollout-failed",
     "brown-out",
     "drift",
     "silent",
@@ -46,6 +51,7 @@ LEAST_SILENT = 3
 """So many silent schools at least, and most of those ever heard, are the feeder's silence and not theirs."""
 LEAST_WITHOUT_SERVICE = 3
 """So many schools without DNS at least, and most of those with a line that answers, have one cause in common."""
+_NOT_OF_AN_ID, _LONGEST_NAME = re.compile(r"[^a-z0-9]+"), 80
 _SERVICES: tuple[tuple[NeedKind, Impairment], ...] = (("dns-down", "dns"), ("http-down", "http"))
 COMMANDS: dict[NeedKind, str] = {
     "feeder-silent": "systemctl status tsunagu-run",
@@ -54,7 +60,9 @@ COMMANDS: dict[NeedKind, str] = {
     "http-down": "tsunagu measure --all",
     "cut-off": "tsunagu measure --school {school}",
     "line-down": "tsunagu measure --school {school}",
+    "rollout-lost": "tsunagu rollout list",
     "unconfirmed": "tsunagu drift --school {school}",
+    "rollout-failed": "tsunagu drift",
     "brown-out": "tsunagu measure --school {school}",
     "drift": "tsunagu drift --school {school}",
     "silent": "tsunagu probe list",
@@ -67,7 +75,9 @@ RUNBOOKS: dict[NeedKind, str] = {
     "http-down": "http-lost",
     "cut-off": "school-cut-off",
     "line-down": "line-down",
+    "rollout-lost": "rollout-lost",
     "unconfirmed": "device-unconfirmed",
+    "rollout-failed": "drift-found",
     "brown-out": "line-slow",
     "drift": "drift-found",
     "silent": "probe-silent",
@@ -88,7 +98,7 @@ RUNBOOKS_OF_CAUSES: dict[Cause, str] = {
 class Need:
     """Something that needs somebody. `school` is empty where it is of the whole city, `line` where it is of no line.
 
-    `region` names the region where it is one's.
+    `region` names the region where it is one's, `rollout` the rollout.
 
     `since`: from when on; None where that is not known. `heard`: when it was last heard, where it is `stale`, so only
     what was last known. `causes` are likely ones, the likeliest first; none where nothing is known.
@@ -104,6 +114,7 @@ class Need:
     causes: tuple[Cause, ...] = ()
     patterns: tuple[SharedPattern, ...] = ()
     region: str = ""
+    rollout: str = ""
 
     @property
     def id(self) -> str:
@@ -111,8 +122,12 @@ class Need:
 
         >>> Need("line-down", "as-e01", "primary", 1, None, None, False).id
         'line-down:as-e01:primary'
+        >>> Need("rollout-lost", "", "", 1, None, None, True, rollout="Term 2 (filters).json").id
+        'rollout-lost:term-2-filters-json'
         """
-        return ":".join(part for part in (self.kind, self.school, self.line, self.region) if part)
+        # Rollouts are called by whoever plans them; an id is of the letters that the API takes.
+        rollout = _NOT_OF_AN_ID.sub("-", self.rollout.lower())[:_LONGEST_NAME]
+        return ":".join(part for part in (self.kind, self.school, self.line, self.region, rollout) if part)
 
     @property
     def command(self) -> str:
@@ -145,7 +160,12 @@ def list_needs(schools: Sequence[SchoolFacts]) -> list[Need]:
         found = [one for one in found if one.kind != "silent"]
         last = max((one.heard_at for one in silent if one.heard_at is not None), default=None)
         found.append(Need("feeder-silent", "", "", len(silent), last, last, stale=True, causes=("feeder",)))
-    return sorted(found, key=lambda one: (URGENCY.index(one.kind), one.since or 0.0, one.school, one.line))
+    return sort_needs(found)
+
+
+def sort_needs(needs: Iterable[Need]) -> list[Need]:
+    """The most urgent first, of one kind the oldest first."""
+    return sorted(needs, key=lambda one: (URGENCY.index(one.kind), one.since or 0.0, one.school, one.line))
 
 
 def _gather_regions(needs: list[Need]) -> list[Need]:
@@ -165,7 +185,8 @@ def _gather_region(shared: SharedPattern, parts: Sequence[Need]) -> Need:
     since = min((one.since for one in parts if one.since is not None), default=None)
     stale = all(one.stale for one in parts)
     heard = max((one.heard for one in parts if one.heard is not None), default=None) if stale else None
-    return Need("region-down", "", "", shared.count, since, heard, stale, ("region",), (shared,), shared.name)
+    count = len({one.school for one in parts})
+    return Need("region-down", "", "", count, since, heard, stale, ("region",), (shared,), shared.name)
 
 
 def _gather_service(needs: list[Need], kind: NeedKind, cause: Impairment, alive: int) -> list[Need]:

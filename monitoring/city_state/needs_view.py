@@ -35,7 +35,7 @@ class PatternView(TypedDict):
 
 
 class NeedView(TypedDict):
-    """A need. `urgency`: 0 is the most urgent kind. `school` and `line` are None where it is of none.
+    """A need. `urgency`: 0 is the most urgent kind. `school`, `line`, `region`, `rollout` are None where it is of none.
 
     `runbook`: the path of its page on this monitor; None where it has none.
     `quiet`: somebody has acknowledged it, or it falls into a window of maintenance; such ones stand after the others.
@@ -47,6 +47,7 @@ class NeedView(TypedDict):
     school: str | None
     line: str | None
     region: str | None
+    rollout: str | None
     count: int
     since: str | None
     heard: str | None
@@ -91,6 +92,7 @@ def _build_need(need: Need, actions: OperatorActions, now: float) -> NeedView:
         "school": need.school or None,
         "line": need.line or None,
         "region": need.region or None,
+        "rollout": need.rollout or None,
         "count": need.count,
         "since": format_known_time(need.since),
         "heard": format_known_time(need.heard),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.timeline import Level
+from monitoring.city_state.needs import Need
 from monitoring.city_state.rollout_changes import DeviceView, RolloutChanges, RolloutView, SpanView, WaveView
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.queries import SPANS_SHOWN
@@ -20,6 +22,8 @@ OPEN_TRACES_KEPT = 16
 """Of rollouts that have not ended: one that is lost must not be forgotten since others came after it."""
 _ROLLOUT = "rollout"
 """The attribute by which every process that works on a rollout, or ends it, names that; one without is alone."""
+_WELL = ("", "good")
+"""How a rollout's span has ended where nothing is amiss; one of an old release does not say."""
 _WAIT = "wait: "
 _HEARTBEAT = "heartbeat"
 """The attribute by which a rollout says that signs of life come while it lasts."""
@@ -95,6 +99,29 @@ class RolloutViews:
         roots = self._list_roots()
         names = {_name_rollout(root): root for root in roots}
         return sum(self._find_lost_since(root) is not None for root in names.values()) if roots else None
+
+    def list_needs(self) -> list[Need]:
+        """The rollouts that need somebody: each one that is lost, and the newest where it has ended and not well.
+
+        What an earlier one left undone is of the past once another has begun; what differs still is drift.
+        """
+        found = []
+        for name, root in {_name_rollout(root): root for root in self._list_roots()}.items():
+            if (lost := self._find_lost_since(root)) is not None:
+                found.append(Need("rollout-lost", "", "", 1, lost, lost, stale=True, rollout=name))
+        if (failed := self._find_failed()) is not None:
+            name = _name_rollout(failed)
+            found.append(Need("rollout-failed", "", "", 1, failed.end, None, stale=False, rollout=name))
+        return found
+
+    def _find_failed(self) -> SpanRecord | None:
+        """The newest rollout, by its end, where nobody works on it any more and it did not end well."""
+        newest = self._find_newest()
+        if newest is None:
+            return None
+        same = [one for one in self._list_roots() if _name_rollout(one) == _name_rollout(newest)]
+        last = max(same, key=lambda one: one.end or math.inf)
+        return last if last.end and (last.error or last.outcome not in _WELL) else None
 
     def _list_roots(self) -> list[SpanRecord]:
         return [self._traces[trace][span] for trace, span in self._roots]

@@ -7,7 +7,7 @@ import ssl
 from pathlib import Path
 
 from controller.operations.monitor_settings import IapLogin as IapSettings
-from controller.operations.monitor_settings import MonitorSettings
+from controller.operations.monitor_settings import MonitorSettings, RoleSettings
 from controller.operations.monitor_settings import OidcLogin as OidcSettings
 from controller.operations.trusted_files import read_trusted_file, refuse_file
 from monitoring.login.https_fetch import build_fetch
@@ -33,7 +33,7 @@ def build_login(settings: MonitorSettings) -> LoginMethod | None:
     if settings.login.iap is not None:
         return _build_iap(settings.login.iap)
     if settings.login.oidc is not None and settings.url is not None:
-        return _build_oidc(settings.login.oidc, settings.url)
+        return _build_oidc(settings.login.oidc, settings.roles, settings.url)
     return None
 
 
@@ -48,7 +48,7 @@ def _build_iap(settings: IapSettings) -> IapLogin:
     return IapLogin(settings.audience, IssuerKeys(read, ALGORITHM))
 
 
-def _build_oidc(settings: OidcSettings, url: str) -> OidcSessions:
+def _build_oidc(settings: OidcSettings, roles: RoleSettings, url: str) -> OidcSessions:
     context = ssl.create_default_context()
     if settings.authority is not None:
         content = _read_file(settings, settings.authority, private=False)
@@ -58,7 +58,7 @@ def _build_oidc(settings: OidcSettings, url: str) -> OidcSessions:
             message = "holds no certificates in PEM"
             raise refuse_file(_REFUSED, settings.authority, message) from None
     provider = OidcProvider(settings, read_client_secret(settings), build_fetch(context))
-    return OidcSessions(settings, provider, url, render_notice)
+    return OidcSessions(settings, provider, roles, url, render_notice)
 
 
 def read_client_secret(settings: OidcSettings) -> str:

@@ -16,7 +16,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.operations.monitor_settings import Role, RoleSettings
-from monitoring.login.login_method import ENDS_AT, PERSON, LoginMethod, LoginMissing, LoginNotAccepted, Person
+from monitoring.login.login_method import (
+    ENDS_AT,
+    PERSON,
+    Identity,
+    LoginMethod,
+    LoginMissing,
+    LoginNotAccepted,
+    Person,
+    describe_missing_role,
+)
 from monitoring.web.pages import render_notice
 from monitoring.web.public_status import PUBLIC_JSON_PATH, PUBLIC_PATH
 
@@ -81,7 +90,7 @@ class LoginGate:
             return
         role = self._roles.find_role(identity.email, identity.groups)
         if role is None:
-            why = f"{identity.email} is logged in and has no role here; the monitor's operators can give one"
+            why = describe_missing_role(identity.email)
             await _refuse(request, _FORBIDDEN, "no-role", why)(scope, receive, send)
             return
         if role is Role.READER and scope["method"] not in _SAFE:
@@ -91,7 +100,7 @@ class LoginGate:
         scope[PERSON] = Person(identity.email, role)
         scope[ENDS_AT] = self._method.ends_at
         left = max(0.0, identity.until - self._clock())
-        await _answer_until(self._app, (scope, receive, send), left)
+        await _answer_until(self._app, (scope, receive, send), left, identity)
 
     def _is_open(self, path: str) -> bool:
         if path.startswith(OPEN_PATHS) or path in self._open:
@@ -110,7 +119,7 @@ class LoginGate:
         return RedirectResponse(f"{begins_at}?to={quote(asked, safe='/')}", _SEE_OTHER)
 
 
-async def _answer_until(app: ASGIApp, call: tuple[Scope, Receive, Send], seconds: float) -> None:
+async def _answer_until(app: ASGIApp, call: tuple[Scope, Receive, Send], seconds: float, identity: Identity) -> None:
     """Answer for so long: a stream of events ends with its reader's login, and its page shows it anew."""
     scope, receive, send = call
     begun = ended = False
@@ -121,16 +130,22 @@ async def _answer_until(app: ASGIApp, call: tuple[Scope, Receive, Send], seconds
         ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
         await send(message)
 
+    bound = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with bound:
+            identity.answering.add(bound)
             await app(scope, receive, note)
     except TimeoutError:
+        if not bound.expired():
+            raise
         if not begun:
             await JSONResponse({"error": "the login ended meanwhile; log in again"}, _UNAUTHORIZED)(
                 scope, receive, send
             )
         elif not ended:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        identity.answering.discard(bound)
 
 
 def _wants_page(request: Request) -> bool:

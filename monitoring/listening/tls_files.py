@@ -26,6 +26,7 @@ class RenewedContext:
         self._files = files
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.context.options |= ssl.OP_NO_RENEGOTIATION
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._look()
         load_certificate(self.context, files)
@@ -76,4 +77,5 @@ def _read_stamp(path: Path) -> tuple[int, int]:
         found = path.stat()
     except OSError:
         return 0, 0
-    return found.st_ino, found.st_mtime_ns
+    # Not when it was written: a key that was refused for its mode is looked at again once that was made right.
+    return found.st_ino, found.st_ctime_ns

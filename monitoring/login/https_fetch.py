@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -50,7 +49,8 @@ def build_fetch(context: ssl.SSLContext, seconds: float = FETCH_SECONDS) -> Fetc
         except ssl.SSLCertVerificationError as error:
             message = f"{url}: its certificate is not believed ({error.verify_message})"
             raise FetchFailed(message) from None
-        except (OSError, h11.ProtocolError) as error:
+        except (OSError, UnicodeError, h11.ProtocolError) as error:
+            # A host's name may be none that can be looked up.
             message = f"{url}: no answer ({getattr(error, 'strerror', None) or type(error).__name__})"
             raise FetchFailed(message) from None
 
@@ -76,9 +76,8 @@ async def _ask(url: str, headers: Mapping[str, str], body: bytes | None, context
         await writer.drain()
         return await _read_answer(reader, connection, url)
     finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        # Nothing is to come: whoever does not end TLS on his side is not waited for.
+        writer.transport.abort()
 
 
 async def _read_answer(reader: asyncio.StreamReader, connection: h11.Connection, url: str) -> Fetched:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from starlette.datastructures import Headers
@@ -27,11 +28,26 @@ class LoginNotAccepted(TsunaguError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody whom a login names. `until`: when it has to be shown anew, in seconds since 1970."""
+    """Somebody whom a login names. `until`: when it has to be shown anew, in seconds since 1970.
+
+    `answering` are the bounds of what is being answered, for a login that ends before its time.
+    """
 
     email: str
     groups: tuple[str, ...]
     until: float
+    answering: set[asyncio.Timeout] = field(default_factory=set, compare=False, repr=False)
+
+    def end_answers(self) -> None:
+        """End what is being answered: the login is over. Belongs to the event loop's thread."""
+        for bound in self.answering:
+            if not bound.expired():
+                bound.reschedule(0.0)
+
+
+def describe_missing_role(email: str) -> str:
+    """Say why somebody who is logged in sees nothing."""
+    return f"{email} is logged in and has no role here; the monitor's operators can give one"
 
 
 @dataclass(frozen=True, slots=True)

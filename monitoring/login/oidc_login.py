@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -24,20 +25,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from controller.errors import TsunaguError
-from controller.operations.monitor_settings import OidcLogin
-from monitoring.limits import LOGIN_SECONDS
+from controller.operations.monitor_settings import OidcLogin, RoleSettings
+from monitoring.limits import LOGIN_LOG_SECONDS, LOGIN_SECONDS, MOST_UNDER_WAY
 from monitoring.login.https_fetch import FetchFailed
-from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted
+from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted, describe_missing_role
 from monitoring.login.oidc_provider import CodeToRedeem, OidcProvider
-from monitoring.login.sessions import SESSION_COOKIE, Sessions, read_cookie, write_cookie
+from monitoring.login.sessions import SESSION_COOKIE, Sessions, list_cookies, read_cookie, write_cookie
 
 LOGIN_PATH, BACK_PATH, LOGOUT_PATH = "/login", "/login/back", "/logout"
 _UNDER_WAY = "__Host-tsunagu-login-"
+_COOKIE_NAME = re.compile(rf"{_UNDER_WAY}[0-9a-f]{{12}}")
 _RANDOM_BYTES = 32
 _LONGEST_PAGE = 200
 _LONGEST_CODE = 4096
 _SEE_OTHER = 303
-_HTTP_UNAUTHORIZED, _HTTP_UNAVAILABLE = 401, 503
+_HTTP_UNAUTHORIZED, _HTTP_FORBIDDEN, _HTTP_UNAVAILABLE = 401, 403, 503
 
 
 class RenderNotice(Protocol):
@@ -62,6 +64,7 @@ class OidcSessions:
     Args:
         settings: for how long a session lasts, and what is asked for.
         provider: who knows them.
+        roles: who has one. Who has none gets no session: at many providers anybody can have an account.
         url: how browsers call this monitor.
         render: makes a page of a notice.
         clock: now, in seconds since 1970.
@@ -70,20 +73,23 @@ class OidcSessions:
     begins_at: str | None = LOGIN_PATH
     ends_at: str | None = LOGOUT_PATH
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 what a login is put together of
         self,
         settings: OidcLogin,
         provider: OidcProvider,
+        roles: RoleSettings,
         url: str,
         render: RenderNotice,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._provider = provider
+        self._roles = roles
         self._url = url
         self._render = render
         self._clock = clock
         self._seal = Fernet(Fernet.generate_key())
+        self._logged_at: float | None = None
         self.sessions = Sessions(clock)
 
     async def identify(self, headers: Headers) -> Identity:
@@ -131,6 +137,10 @@ class OidcSessions:
         answer = RedirectResponse(f"{paths.authorization_endpoint}{joined}{urlencode(asked)}", _SEE_OTHER)
         sealed = self._seal.encrypt_at_time(json.dumps(way).encode(), int(self._clock())).decode("ascii")
         answer.headers.append("set-cookie", write_cookie(_name_cookie(way.state), sealed, LOGIN_SECONDS))
+        begun = list_cookies(request.headers.getlist("cookie"), _UNDER_WAY)
+        for name in begun[: max(0, len(begun) - MOST_UNDER_WAY + 1)]:
+            if _COOKIE_NAME.fullmatch(name):
+                answer.headers.append("set-cookie", write_cookie(name, "", 0))
         return answer
 
     async def _take_back(self, request: Request) -> Response:
@@ -145,6 +155,10 @@ class OidcSessions:
             return self._tell(request, error, _HTTP_UNAVAILABLE)
         except LoginNotAccepted as error:
             return self._tell(request, error, _HTTP_UNAUTHORIZED)
+        if self._roles.find_role(person.email, person.groups) is None:
+            refused = self._render(request, "no-role", _HTTP_FORBIDDEN, describe_missing_role(person.email))
+            refused.headers.append("set-cookie", write_cookie(_name_cookie(state), "", 0))
+            return refused
         seconds = self._settings.session_hours * 3600
         before = read_cookie(request.headers.getlist("cookie"), SESSION_COOKIE)
         if before is not None:
@@ -197,7 +211,10 @@ class OidcSessions:
         return codes[0]
 
     def _tell(self, request: Request, error: TsunaguError, status: int) -> Response:
-        logging.getLogger("tsunagu").warning("a login failed: %s", error)
+        now = self._clock()
+        if self._logged_at is None or not 0 <= now - self._logged_at < LOGIN_LOG_SECONDS:
+            self._logged_at = now
+            logging.getLogger("tsunagu").warning("a login failed: %s", error)
         return self._render(request, "failed", status, str(error))
 
 

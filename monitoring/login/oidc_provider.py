@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Callable, Mapping
@@ -77,6 +78,7 @@ class OidcProvider:
         self._running = running
         self._paths: ProviderPaths | None = None
         self._looked_at: float | None = None
+        self._looking = asyncio.Lock()
         self._keys = IssuerKeys(fetch_keys_from(fetch, self._find_keys_url), settings.algorithm, running)
 
     async def find_paths(self) -> ProviderPaths:
@@ -85,6 +87,11 @@ class OidcProvider:
         Raises:
             FetchFailed: it does not answer, or describes another provider.
         """
+        # Several may begin to log in at once, e.g. all open pages after a restart: one asks, the others wait for it.
+        async with self._looking:
+            return await self._look_up_paths()
+
+    async def _look_up_paths(self) -> ProviderPaths:
         age = None if self._looked_at is None else self._running() - self._looked_at
         if self._paths is None or age is None or age > KEYS_FRESH_SECONDS:
             if self._paths is None and age is not None and age < KEYS_AGAIN_SECONDS / 10:

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-from monitoring.limits import MOST_SESSIONS
+from monitoring.limits import MOST_SESSIONS, MOST_SESSIONS_EACH
 from monitoring.login.login_method import Identity
 
 SESSION_COOKIE = "__Host-tsunagu-session"
@@ -29,10 +29,11 @@ class Sessions:
     def begin(self, identity: Identity) -> str:
         """Take somebody who has logged in; return the id that the browser shows from now on."""
         now = self._clock()
-        for key in [key for key, one in self._by_hash.items() if one.until <= now]:
-            del self._by_hash[key]
-        while len(self._by_hash) >= MOST_SESSIONS:
-            del self._by_hash[next(iter(self._by_hash))]
+        self._forget([key for key, one in self._by_hash.items() if one.until <= now])
+        # First the oldest of the same person: nobody ends the others' sessions by logging in again and again.
+        own = [key for key, one in self._by_hash.items() if one.email == identity.email]
+        self._forget(own[: max(0, len(own) - MOST_SESSIONS_EACH + 1)])
+        self._forget(list(self._by_hash)[: max(0, len(self._by_hash) - MOST_SESSIONS + 1)])
         shown = secrets.token_urlsafe(_ID_BYTES)
         self._by_hash[_hash(shown)] = identity
         return shown
@@ -44,12 +45,28 @@ class Sessions:
         return found if found is not None and self._clock() < found.until else None
 
     def end(self, shown: str) -> None:
-        """Log a browser out."""
-        self._by_hash.pop(_hash(shown), None)
+        """Log a browser out; its open streams end as well."""
+        self._forget([_hash(shown)])
+
+    def _forget(self, keys: Sequence[bytes]) -> None:
+        for key in keys:
+            gone = self._by_hash.pop(key, None)
+            if gone is not None:
+                gone.end_answers()
 
 
 def _hash(shown: str) -> bytes:
     return hashlib.sha256(shown.encode("utf-8", "replace")).digest()
+
+
+def list_cookies(headers: Sequence[str], prefix: str) -> list[str]:
+    """The names of the cookies that begin so, the oldest first, as browsers send them.
+
+    >>> list_cookies(["a-1=x; b=y", "a-2=z"], "a-")
+    ['a-1', 'a-2']
+    """
+    names = (one.partition("=")[0].strip() for header in headers for one in header.split(";"))
+    return list(dict.fromkeys(name for name in names if name.startswith(prefix)))
 
 
 def read_cookie(headers: Sequence[str], name: str) -> str | None:

@@ -109,11 +109,17 @@ def choose_language(request: Request, *, cookies: bool = True) -> Language:
 
 
 def render_page(
-    request: Request, template: str, *, status: int = 200, language: Language | None = None, **shown: object
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    language: Language | None = None,
+    cookies: bool = True,
+    **shown: object,
 ) -> Response:
-    """A page in the reader's language, or in the one that is given."""
-    language = language or choose_language(request)
-    theme = request.cookies.get(THEME_COOKIE)
+    """A page in the reader's language, or in the one that is given; without `cookies` it is the same for everybody."""
+    language = language or choose_language(request, cookies=cookies)
+    theme = request.cookies.get(THEME_COOKIE) if cookies else None
     text = (
         _templates()
         .get_template(template)
@@ -139,6 +145,7 @@ def render_page(
 
 def render_notice(request: Request, key: str, status: int, why: str = "") -> Response:
     """A page of one message about a login, and the reason as it was given; it needs no script and no city."""
+    why = load_catalogue(choose_language(request)).translate("login_reasons", why)
     return render_page(request, "notice.html", status=status, key=f"login.{key}", why=why)
 
 

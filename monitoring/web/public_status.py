@@ -89,7 +89,7 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
             at = datetime.fromtimestamp(status.at, monitor.city.timezone).strftime("%Y-%m-%d %H:%M")
             wards = [{**one, "message": f"public.{_name_state(one['state'])}"} for one in status.wards]
             shown = {**city, "wards": wards, "named": named, "at": at}
-            page = render_page(request, "public.html", language=language, **shown)
+            page = render_page(request, "public.html", language=language, cookies=False, **shown)
             board.pages[language] = bytes(page.body)
         return Response(board.pages[language], media_type="text/html", headers=headers)
 

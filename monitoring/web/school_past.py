@@ -35,7 +35,7 @@ from monitoring.timeseries.state_periods import StatePeriod
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 MOST_SHOWN = 200
-"""Of outages the newest, of gaps the longest: more are no list that anybody reads."""
+"""Of outages the longest and the newest, of gaps the longest: more are no list that anybody reads."""
 Measure = Literal["throughput", "upload", "latency", "jitter", "loss", "dns", "http"]
 ServiceName = Literal["dns", "http"]
 _DOWN, _UP = {DIRECTION.name: "download"}, {DIRECTION.name: "upload"}
@@ -211,7 +211,6 @@ def read_school_past(
     had = school.lines.by_name
     known = _read_known(store, school, since, now)
     outages = {line: _list_outages(known.list_periods(line), line) for line in had}
-    newest = sorted((one for found in outages.values() for one in found), key=lambda one: one["began"])
     return {
         "period": {"since": since, "until": now, "step": step},
         "lines": {line: _read_line(store, (school.id, line), since, step, only) for line in had},
@@ -226,7 +225,7 @@ def read_school_past(
         ],
         "paths": list(_build_paths(known, had)),
         "services": list(_build_services(known, had)),
-        "outages": newest[-MOST_SHOWN:],
+        "outages": _choose_outages([one for found in outages.values() for one in found]),
         "unknown": {line: _find_unknown(known.list_periods(line), since, now) for line in had},
     }
 
@@ -317,6 +316,15 @@ def _list_outages(periods: Sequence[StatePeriod], line: str) -> list[OutageView]
             found.append({"line": line, "began": format_time(one.began), "ended": None, "seconds": seconds})
             is_open = True
     return found
+
+
+def _choose_outages(outages: Sequence[OutageView]) -> list[OutageView]:
+    """The longest and the newest, the oldest first: a flapping line hides no long outage of months ago."""
+    half = MOST_SHOWN // 2
+    longest = sorted(range(len(outages)), key=lambda one: outages[one]["seconds"], reverse=True)
+    newest = sorted(range(len(outages)), key=lambda one: outages[one]["began"], reverse=True)
+    chosen = dict.fromkeys([*longest[:half], *newest[:half], *newest[half:]])
+    return sorted((outages[one] for one in list(chosen)[:MOST_SHOWN]), key=lambda one: one["began"])
 
 
 def _find_unknown(periods: Sequence[StatePeriod], since: float, until: float) -> list[tuple[float, float]]:

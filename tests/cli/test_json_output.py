@@ -72,7 +72,6 @@ def test_a_document_is_as_its_schema_says(tmp_path: Path, words: tuple[str, ...]
         (("trust", "kw-s01-core1", *POLICIES), Exit.USAGE, "usage"),
         (("drift", "--school", "nowhere", *POLICIES), Exit.FAILED, "tsunagu-error"),
         (("agent", "nothing"), Exit.USAGE, "usage"),
-        (("measure", "--all", *POLICIES), Exit.NOT_SUPPORTED, "refused"),
         (("lab", "matrix", "--policies", "nowhere"), Exit.FAILED, "policy-error"),
         (("lab", "down", "--no"), Exit.USAGE, "usage"),
         (("report", "measurement", "1", *POLICIES), Exit.FAILED, "tsunagu-error"),

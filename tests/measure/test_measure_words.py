@@ -87,6 +87,13 @@ class Stage:
         raise NotImplementedError
 
 
+class Vanishing(Stage):
+    """A place whose interface is gone after the test."""
+
+    def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
+        return CompletedProcess(0, "[]", "") if words[0] == "ip" and self.asked else super().run(words, timeout)
+
+
 class Deaf(Stage):
     """A place whose network takes nothing but the programs'."""
 
@@ -124,6 +131,11 @@ def test_what_the_line_carried_of_others_meanwhile_is_beside_the_figure(tmp_path
     # The test's own headers and what was sent again are nobody else's traffic.
     alone = probed(Stage(result(95e6, 23_750_000), carries=25_300_000), tmp_path)
     assert OTHERS_MBPS not in alone.figures
+
+
+def test_a_line_that_is_gone_after_a_test_of_which_nothing_arrived_has_a_figure(tmp_path: Path) -> None:
+    assert probed(Vanishing(result(0, 0)), tmp_path).figures == {MBPS: 0.0}
+    assert probed(Vanishing(result(95e6, 23_750_000)), tmp_path).outcome is ProbeOutcome.FAILED
 
 
 def test_the_time_of_a_test_is_when_it_began_and_not_when_it_was_asked_for(city: City, tmp_path: Path) -> None:

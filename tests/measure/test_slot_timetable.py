@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from itertools import combinations
 from pathlib import Path
@@ -16,8 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.errors import TsunaguError
 from controller.measure.lesson_hours import is_lesson_time
+from controller.measure.measurement_retention import remove_expired_measurements, remove_expired_outputs
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import SlotKind, TestSlot
 from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger, open_slot_ledger
@@ -27,6 +31,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.measurement import TestSchedule
 from controller.model.policy_files import MEASUREMENT
+from controller.storage.sqlite import open_store
 from tests.measure.findings import path, throughput
 from tests.policies import SHIPPED
 from tests.soak import examples
@@ -75,6 +80,7 @@ class Office:
     now: datetime
     seconds: float = 0.0
     takes: float = 20.0
+    mine: frozenset[str] = frozenset(SCHOOLS)
     made: list[MadeTest] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -84,7 +90,7 @@ class Office:
         """Everything that is only remembered is lost."""
         schools = [self.city.school_by_id[name] for name in SCHOOLS]
         self.timetable = SlotTimetable(
-            *(self.city, schools, frozenset(SCHOOLS), self.store, self.ledger),
+            *(self.city, schools, self.mine, self.store, self.ledger),
             clock=lambda: self.now,
             timer=lambda: self.seconds,
         )
@@ -251,6 +257,70 @@ def test_before_the_schedule_was_watched_for_the_first_time_nothing_was_missed()
         office.pass_time(60)
         office.look()
         assert list_missed(office, SATURDAY) == []
+
+
+def test_of_two_that_test_other_schools_with_one_store_no_slot_is_forgotten() -> None:
+    with open_office(make_city(), at(6.5)) as office:
+        office.mine = frozenset(SCHOOLS[:2])
+        office.restart()
+        run_day(office, SATURDAY)  # whoever tests the others does not run
+        office.pass_time(7200)
+        office.look()
+        office.mine = frozenset(SCHOOLS[2:])
+        office.restart()
+        office.look()
+        assert {one.school for one in list_missed(office, SATURDAY)} == set(SCHOOLS[2:])
+
+
+def test_what_retention_removed_makes_no_missed_slot() -> None:
+    with open_office(make_city(), at(6.5)) as office:
+        run_day(office, SATURDAY)
+        office.pass_time(2 * 86_400)
+        with closing(open_store(Path(office.store.file), MEASUREMENT_STORE)) as connection:
+            remove_expired_outputs(connection, office.now - timedelta(days=1), lambda _: None)
+            assert remove_expired_measurements(connection, office.now - timedelta(days=1), lambda _: None) is not None
+        office.ledger.keep_missed([], at(6))  # nobody looked since
+        office.restart()
+        office.look()
+        assert list_missed(office, SATURDAY) == []
+        assert list_missed(office, SATURDAY + timedelta(days=2)) != []
+
+
+def test_a_store_that_was_locked_for_long_lets_no_test_go_on_into_the_next_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    city = make_city(**{"slot-seconds": 60})
+    first = plan_city_day(city, [city.school_by_id[name] for name in SCHOOLS], SATURDAY).slots[0]
+    with open_office(city, first.begins) as office:
+        claim = office.ledger.claim_slot
+
+        def wait_and_claim(slot: TestSlot, limits: ClaimLimits, now: datetime) -> ClaimAnswer:
+            office.pass_time(29.0)
+            found = claim(slot, limits, now)
+            office.pass_time(29.0)
+            return found
+
+        monkeypatch.setattr(office.ledger, "claim_slot", wait_and_claim)
+        assert office.look() == []
+        monkeypatch.setattr(office.ledger, "claim_slot", claim)
+        while office.now < first.ends + timedelta(hours=1):
+            office.look()
+            office.pass_time(20)
+        assert first.begins in [one.begins for one in list_missed(office, SATURDAY)]
+
+
+def test_figures_that_somebody_changed_are_refused_and_count_no_budget() -> None:
+    with open_office(make_city(), at(10)) as office:
+        changed = replace(throughput(600), figures={})
+        office.store.add_measurement("r", at(9), path(SCHOOLS[0]), changed, in_lessons=False)
+        assert office.ledger.count_megabytes(SCHOOLS[0], "primary", SATURDAY, 2) == 0
+        with closing(sqlite3.connect(office.store.file)) as connection:
+            connection.executescript("DROP TRIGGER kept_as_it_was")
+            for text in ("[1]", "7", '"mbps"', "[", "null"):
+                connection.execute("UPDATE measurement SET figures = ?", (text,))
+                connection.commit()
+                with pytest.raises(TsunaguError, match="is not what was written") if text != "[1]" else nullcontext():
+                    office.ledger.count_megabytes(SCHOOLS[0], "primary", SATURDAY, 2)
 
 
 def test_a_line_that_is_not_steady_misses_its_slot() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 from controller.measure.lesson_hours import is_lesson_time, list_lesson_hours
 from controller.measure.measurement import MeasurementKind, ProbeOutcome
+from controller.measure.measurement_retention import remove_expired_measurements, remove_expired_outputs
 from controller.measure.measurement_store import open_measurement_store
+from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import (
     DayPlan,
@@ -36,6 +39,7 @@ from controller.model.loading.load_city import load_city
 from controller.model.measurement import TestSchedule
 from controller.model.policy_files import CALENDAR, MEASUREMENT
 from controller.model.sites.calendar import CalendarFile
+from controller.storage.sqlite import open_store
 from tests.cli.running import here
 from tests.measure.findings import failed, measurement, path, throughput
 from tests.policies import SHIPPED, PolicyFolder
@@ -232,6 +236,8 @@ def test_a_slot_is_done_missed_due_or_to_come() -> None:
     made.append(replace(measurement(path("as-e04"), failed(MeasurementKind.DOWNLOAD, ProbeOutcome.FAILED)), at=at(9)))
     states = [find_slot_state(one, made, now) for one in (done, missed, due, to_come)]
     assert states == [SlotState.DONE, SlotState.MISSED, SlotState.DUE, SlotState.TO_COME]
+    gone = [find_slot_state(one, made, now, removed=now) for one in (done, missed, to_come)]
+    assert gone == [SlotState.DONE, SlotState.UNKNOWN, SlotState.TO_COME]
 
 
 def test_a_missed_slot_is_kept_once(tmp_path: Path) -> None:
@@ -267,5 +273,14 @@ def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monke
         assert [one["state"] for one in done["slots"][1:]] == ["missed", "missed"]
         kept = list_missed_slots(tmp_path / "state/measurements.sqlite", at(0, past), at(24, past))
         assert len(kept) == 2
+        # Retention has removed what was measured since: only what is kept as missed was surely missed.
+        file = tmp_path / "state/measurements.sqlite"
+        with closing(open_store(file, MEASUREMENT_STORE)) as connection:
+            remove_expired_outputs(connection, at(48, past), lambda _: None)
+            remove_expired_measurements(connection, at(48, past), lambda _: None)
+            connection.execute("DELETE FROM missed_slot WHERE begins = (SELECT MIN(begins) FROM missed_slot)")
+        gone = [one["state"] for one in json.loads(here(*listing, cwd=work).said)["slots"]]
+        assert gone == ["unknown", "unknown", "missed"]
+        assert len(list_missed_slots(file, at(0, past), at(24, past))) == 1
     none = here(*words, "--day", EXAMS.isoformat(), cwd=work)
     assert "3 tests outside lessons have no slot: 2026-12-02 is an exam day (2学期期末)" in none.said

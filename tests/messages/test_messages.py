@@ -12,7 +12,7 @@ from controller.messages import LANGUAGES, load_catalogue
 from controller.model.network.unmanaged_paths import PathKind
 from tests.messages.code_texts import ROOT, collect_code, collect_page, list_texts
 
-SENTENCES = ("findings", "explanations", "proofs", "refusals", "problems", "differences")
+SENTENCES = ("findings", "explanations", "proofs", "refusals", "problems", "differences", "login_reasons")
 """Subjects whose English text is told by the code and found again in the catalogue."""
 TOLD = ("controller/prove/lint", "controller/plan/explain")
 """What is told here is translated as a whole."""

@@ -237,6 +237,7 @@ WRONG = {
     "an open list": (("--enrolled", "{folder}/open"), "chmod 600"),
     "no list of probes": (("--enrolled", "{folder}/other"), "is no list of enrolled probes"),
     "another machine's address": (("--listen", "192.0.2.1"), "nobody can listen there"),
+    "no address": (("--listen", "\u3042" * 70), "nobody can listen there"),
 }
 
 

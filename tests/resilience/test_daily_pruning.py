@@ -6,10 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -20,6 +22,8 @@ from controller.measure.measurement_chain import collect_trail_marks, find_broke
 from controller.measure.measurement_retention import KeptDays
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.schedule.day_plan import SlotKind, TestSlot
+from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, open_slot_ledger
 from controller.model.network.packets import Family
 from controller.resilience import daily_pruning
 from controller.resilience.daily_pruning import DailyPruning
@@ -78,6 +82,24 @@ def test_what_is_too_old_goes_and_the_trail_is_told(room: Room) -> None:
     ]
     assert room.find_fault() is None
     assert room.pruning.prune(Event()).describe() == []
+
+
+def test_slots_of_tests_go_with_the_roll_ups_of_their_days_and_newer_ones_stay(room: Room) -> None:
+    limits = ClaimLimits(1.0, 100.0, 4, 2)
+    old, new = (
+        TestSlot("s", "primary", SlotKind.OFF_PEAK, now, now + timedelta(minutes=1), frozenset({"s primary"}))
+        for now in (datetime.now(UTC) - timedelta(days=days) for days in (KEPT.days + 1, KEPT.days - 1))
+    )
+    with open_slot_ledger(room.file, ZoneInfo("Asia/Tokyo")) as ledger:
+        for slot in (old, new):
+            assert ledger.claim_slot(slot, limits, slot.begins) is ClaimAnswer.CLAIMED
+        ledger.keep_missed([replace(slot, line="backup") for slot in (old, new)], new.ends)
+    assert room.pruning.prune(Event()).slots == 2
+    assert "removed m.sqlite: 2 slots of tests" in room.said
+    with open_slot_ledger(room.file, ZoneInfo("Asia/Tokyo")) as ledger:
+        for slot, answer in ((old, ClaimAnswer.CLAIMED), (new, ClaimAnswer.TAKEN)):
+            assert ledger.claim_slot(slot, limits, slot.begins) is answer
+            assert ledger.claim_slot(replace(slot, line="backup", links=frozenset()), limits, slot.begins) is answer
 
 
 def test_a_part_is_bounded_and_no_other_begins_when_the_time_is_over(
@@ -147,6 +169,22 @@ def test_nothing_is_removed_behind_a_broken_trail(room: Room) -> None:
     with pytest.raises(TsunaguError, match="the audit trail is broken"):
         room.pruning.prune(Event())
     assert room.count() == 13
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_a_terminal_that_was_closed_ends_no_removal(room: Room, *, is_broken: bool) -> None:
+    stop, heard = Event(), list[str]()
+
+    def say(line: str) -> None:
+        heard.append(line)
+        stop.set()
+        raise BrokenPipeError
+
+    if is_broken:
+        change_past_the_store(room, "UPDATE measurement SET figures = '{}' WHERE id = 3")
+    DailyPruning(room.trail, None, room.file, lambda: KEPT, say).run(stop)
+    assert heard[0].startswith("what is too old is not removed" if is_broken else "removed m.sqlite: ")
+    assert len(heard) == (1 if is_broken else 2)
 
 
 def test_on_a_full_disk_everything_stays_it_is_said_and_the_next_try_goes_on(room: Room) -> None:

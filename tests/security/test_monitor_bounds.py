@@ -368,6 +368,21 @@ def test_for_one_more_open_page_the_oldest_comes_back() -> None:
     assert stream.readers <= limits.MOST_READERS
 
 
+def test_a_number_of_very_many_digits_is_none_of_a_message() -> None:
+    stream = EventStream(lambda: [("tiles", 1)])
+
+    async def come_back() -> bytes:
+        first = stream.read(None)
+        await anext(first)
+        stream.publish("needs", 1)
+        run = (await anext(first)).split(b"-")[0].removeprefix(b"id: ").decode()
+        reader = stream.read(f"{run}-{'9' * 5_000}")
+        await anext(reader)
+        return await anext(reader)
+
+    assert b"event: tiles" in asyncio.run(come_back())
+
+
 def test_a_body_that_nobody_wants_is_not_read_for_ever(running: Running) -> None:
     head = b"POST /v1/metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n"
     with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:

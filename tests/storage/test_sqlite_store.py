@@ -36,6 +36,12 @@ EVIDENCE = {
     "world": "SELECT token, id, inputs FROM resources ORDER BY 1, 2",
 }
 """What must outlive everything, in words that hold for old and new formats (whose units differ)."""
+MIGRATIONS = {
+    "measurements": "645870bb 4e044da6 b9238860 ac2c878f 053966cc 44e0887b d6382fb3 8671dc60 82df8381",
+    "monitor": "b3fbd0e1 e3b0c442 3b9b9a5b 66a8dbd0 34084ef8 084102b0",
+    "world": "354a732b",
+}
+"""The beginnings of the digests of all migrations; a new one is added at the end."""
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -146,6 +152,27 @@ def test_a_new_store_is_like_one_that_was_migrated(current: Path, name: str, tmp
         schemas.append([(*row[:3], " ".join(str(row[3]).replace("IF NOT EXISTS ", "").split())) for row in rows])
     assert schemas[0] == schemas[1]
     assert sorted(path.name for path in fresh.parent.iterdir()) == ["new.sqlite"]
+
+
+def test_a_store_that_every_release_has_opened_is_like_one_that_came_from_the_first(
+    old: Path, name: str, tmp_path: Path
+) -> None:
+    before, newest = evidence(old, name), FORMATS[name]
+    for number in range(2, newest.newest + 1):
+        open_store(old, replace(newest, migrations=newest.migrations[:number])).close()
+        assert (version(old)[0], evidence(old, name)) == (number, before)
+        assert old.with_name(f"old.sqlite.format-{number - 1}.backup").exists()
+    at_once = tmp_path / "at-once.sqlite"
+    MAKERS[name](at_once)
+    open_store(at_once, newest).close()
+    with closing(sqlite3.connect(old)) as one, closing(sqlite3.connect(at_once)) as other:
+        assert list(one.iterdump()) == list(other.iterdump())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_led_to_a_format_that_stores_have_never_changes(name: str) -> None:
+    found = [hashlib.sha256(one.encode()).hexdigest()[:8] for one in FORMATS[name].migrations]
+    assert found == MIGRATIONS[name].split(), "add a migration; a store of a format must be the same everywhere"
 
 
 def killed(name: str, source: Path, folder: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from opentelemetry.semconv._incubating.attributes import process_attributes
 from opentelemetry.semconv.attributes import error_attributes
 
 from controller.cli.conventions.traced_command import describe_end
-from controller.errors import PlanExpired
+from controller.errors import PlanExpired, TsunaguError
 from controller.exit_codes import Exit
 from controller.telemetry.otlp import CLOSE_SECONDS, open_telemetry
 from controller.telemetry.registry import LINE_UP
@@ -181,6 +181,27 @@ def test_opentelemetrys_own_variables_switch_commands_off_and_never_the_audit_tr
             pass
     assert len((tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     assert "tsunagu apply" not in by_name(received)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_METRICS_EXEMPLAR_FILTER", "nonsense"), ("OTEL_ATTRIBUTE_COUNT_LIMIT", "many")]
+)
+def test_a_variable_that_opentelemetrys_sdk_refuses_is_said_and_changes_no_end(
+    received: Received, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: str
+) -> None:
+    del received
+
+    def run() -> None:
+        with trace_command("plan", describe_end, None):
+            monkeypatch.setenv(name, value)
+            raise typer.Exit(Exit.DIFFERS)
+
+    with pytest.raises(typer.Exit) as left:
+        run()
+    assert left.value.exit_code == Exit.DIFFERS
+    assert "the command's trace is not sent: a variable of OpenTelemetry's" in caplog.text
+    with pytest.raises(TsunaguError, match=r"OTEL_.*holds what its SDK refuses"), open_telemetry():
+        pass
 
 
 def test_a_caller_that_samples_nothing_leaves_the_audit_trail_whole(

@@ -123,7 +123,8 @@ class SlotLedger:
         for at, figures in self._connection.execute(query, (school, line, *kinds, *span)):
             # A test in a claimed slot is counted by what it may carry.
             if not any(begins <= at < ends for begins, ends, _ in claimed):
-                besides += float(json.loads(figures).get(MBPS, 0.0)) * seconds / _BITS
+                found = json.loads(figures)
+                besides += float(found[MBPS]) * seconds / _BITS if MBPS in found else 0.0
         return besides + sum(float(megabytes) for _, _, megabytes in claimed)
 
     def _find_day(self, slot: TestSlot) -> date:

@@ -27,12 +27,17 @@ class SlotState(StrEnum):
     MISSED = "missed"
     DUE = "due"
     TO_COME = "to-come"
+    UNKNOWN = "unknown"
+    """What was measured then is removed already."""
 
 
-def find_slot_state(slot: TestSlot, measured: Iterable[Measurement], now: datetime) -> SlotState:
+def find_slot_state(
+    slot: TestSlot, measured: Iterable[Measurement], now: datetime, removed: datetime | None = None
+) -> SlotState:
     """Return what became of a slot: done where a download of its line was tested in it, whatever the test found.
 
-    A test that could not be made, because another one held the line or the program is missing, is none.
+    A test that could not be made, because another one held the line or the program is missing, is none. `removed`:
+    retention removed what was measured before, so that a slot without a test need not have been missed.
     """
     if any(
         one.result.kind is MeasurementKind.DOWNLOAD
@@ -43,7 +48,7 @@ def find_slot_state(slot: TestSlot, measured: Iterable[Measurement], now: dateti
     ):
         return SlotState.DONE
     if now >= slot.ends:
-        return SlotState.MISSED
+        return SlotState.UNKNOWN if removed is not None and slot.begins < removed else SlotState.MISSED
     return SlotState.DUE if now >= slot.begins else SlotState.TO_COME
 
 

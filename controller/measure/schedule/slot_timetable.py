@@ -65,7 +65,8 @@ class SlotTimetable:
             answer = self._claim(slot, now)
             if answer is not ClaimAnswer.BUSY:
                 self._settled.add(slot)
-            if answer is ClaimAnswer.CLAIMED:
+            # Whoever kept the store locked may have taken the slot's time: a test would go on into the next one.
+            if answer is ClaimAnswer.CLAIMED and self._is_in_time(slot, self.clock()):
                 self._asked.pop(slot.school, None)
                 yield slot.school, slot.line
 
@@ -111,10 +112,11 @@ class SlotTimetable:
         return self.ledger.claim_slot(slot, limits, now)
 
     def _note_missed(self, now: datetime) -> None:
-        """Keep the slots that ended since the last look and in which nobody tested.
+        """Keep the slots of all schools that ended since the last look and in which nobody tested.
 
-        What ended before this was looked at for the first time belongs to nobody. A test of another process may still
-        run when its slot has ended, so each slot has the time of one more. A clock that is put back notes none twice.
+        Until when they are known is kept once, whichever schools somebody tests with this store. What ended before this
+        was looked at for the first time belongs to nobody. A test of another process may still run when its slot has
+        ended, so each slot has the time of one more. A clock that is put back notes none twice.
         """
         lasts = timedelta(seconds=self.city.measurement.schedule.slot_seconds)
         if self._looked is not None and abs(now - self._looked) < lasts:
@@ -129,9 +131,10 @@ class SlotTimetable:
         last = now.astimezone(self.city.timezone).date()
         days = [first + timedelta(days=one) for one in range((last - first).days + 1)]
         planned = [one for day in days for one in self._plan(day).slots]
-        slots = [one for one in planned if one.school in self.mine and since < one.ends <= now]
+        slots = [one for one in planned if since < one.ends <= now]
         measured = self.store.read_period(since - lasts, now, [MeasurementKind.DOWNLOAD])
-        missed = [one for one in slots if find_slot_state(one, measured, now) is SlotState.MISSED]
+        removed = self.store.read_removed_time()
+        missed = [one for one in slots if find_slot_state(one, measured, now, removed) is SlotState.MISSED]
         self.ledger.keep_missed(missed, now)
 
     def _plan(self, day: date) -> DayPlan:

@@ -84,16 +84,17 @@ def compute_port_rate(before: PortCounters, after: PortCounters) -> PortRate:
     own = ((after.uptime - before.uptime) % _TICKS) / _TICKS_A_SECOND
     if after.uptime < before.uptime and own > seconds + _CLOCK_SPARE_SECONDS:
         raise NoRate(NoRateReason.RESTARTED)
-    if abs(own - seconds) > _CLOCK_SPARE_SECONDS + _CLOCK_ERROR * seconds:
+    if own < _LEAST_SECONDS or abs(own - seconds) > _CLOCK_SPARE_SECONDS + _CLOCK_ERROR * seconds:
         raise NoRate(NoRateReason.CLOCK)
     if after.discontinuity != before.discontinuity:
         raise NoRate(NoRateReason.DISCONTINUITY)
-    bits_in = 8 * ((after.octets_in - before.octets_in) % _OCTETS) / seconds
-    bits_out = 8 * ((after.octets_out - before.octets_out) % _OCTETS) / seconds
+    # By the device's own time, which came with the counters: an answer that was late would change the rate by ours.
+    bits_in = 8 * ((after.octets_in - before.octets_in) % _OCTETS) / own
+    bits_out = 8 * ((after.octets_out - before.octets_out) % _OCTETS) / own
     if max(bits_in, bits_out) > (_BEYOND_SPEED * after.speed or _MOST_BITS):
         raise NoRate(NoRateReason.IMPOSSIBLE)
     return PortRate(
-        seconds=seconds,
+        seconds=own,
         bits_in=bits_in,
         bits_out=bits_out,
         lost_in=_sum_lost(before.errors_in, after.errors_in) + _sum_lost(before.discards_in, after.discards_in),

@@ -18,6 +18,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
     ContextData,
     ObjectIdentity,
     ObjectType,
+    OctetString,
     SnmpEngine,
     Udp6TransportTarget,
     UdpTransportTarget,
@@ -30,6 +31,7 @@ from controller.errors import TsunaguError
 from controller.measure.uplinks.port_counters import PortCounters
 
 LEAST_PASSPHRASE = 8
+_LONGEST_USER = 32
 _HASHES = {"sha1": USM_AUTH_HMAC96_SHA, "sha256": USM_AUTH_HMAC192_SHA256, "sha512": USM_AUTH_HMAC384_SHA512}
 _CIPHERS = {"aes128": USM_PRIV_CFB128_AES, "aes256": USM_PRIV_CFB256_AES}
 _IF_TABLE, _IF_X_TABLE = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1"
@@ -52,6 +54,8 @@ _MBIT = 1_000_000
 _AT_ONCE = 20
 _MOST_PORTS = 2_000
 _LONGEST_NAME = 255
+_MOST_SECONDS = 120.0
+"""Of all questions to one device: one that answers each of them late would hold up all others."""
 
 
 class CountersUnread(TsunaguError):
@@ -85,23 +89,38 @@ def read_port_counters(agent: SnmpAgent, user: SnmpUser, ports: Sequence[str]) -
     Raises:
         CountersUnread: nobody answers, the user is not known there, or a port is not.
     """
-    if min(len(user.authentication), len(user.privacy)) < LEAST_PASSPHRASE:
-        message = f"{agent.device}: a passphrase of SNMPv3 has at least {LEAST_PASSPHRASE} characters"
-        raise CountersUnread(message)
+    _check_user(agent, user)
     try:
         return asyncio.run(_read_ports(agent, user, ports))
+    except TimeoutError:
+        message = f"{agent.device}: answers too slowly by SNMP: not all was said in {_MOST_SECONDS:g} s; try it later"
+        raise CountersUnread(message) from None
     except (PySnmpError, OSError) as error:
         raise CountersUnread(_explain(agent, str(error))) from None
 
 
+def _check_user(agent: SnmpAgent, user: SnmpUser) -> None:
+    """Refuse what SNMP cannot say: what is made of it would fail with the passphrase in hand."""
+    phrases = (user.authentication, user.privacy)
+    if min(map(len, phrases)) < LEAST_PASSPHRASE or not all(map(str.isascii, phrases)):
+        message = f"{agent.device}: a passphrase of SNMPv3 has at least {LEAST_PASSPHRASE} characters, of ASCII alone"
+        raise CountersUnread(message)
+    if len(user.name) > _LONGEST_USER:
+        message = f"{agent.device}: the name of a user of SNMPv3 has at most {_LONGEST_USER} characters"
+        raise CountersUnread(message)
+
+
 async def _read_ports(agent: SnmpAgent, user: SnmpUser, ports: Sequence[str]) -> dict[str, PortCounters]:
+    # What comes and is no SNMP raises in the loop: it is no answer, and anybody can send it. We wait for the real one.
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     kind = Udp6TransportTarget if ":" in agent.address else UdpTransportTarget
     target = await kind.create((agent.address, agent.port), timeout=agent.timeout, retries=1)
     engine = SnmpEngine()
     try:
-        asking = _Asking(engine, target, user, agent)
-        numbers = await asking.find_numbers(ports)
-        return {port: await asking.read_counters(number) for port, number in numbers.items()}
+        async with asyncio.timeout(_MOST_SECONDS):
+            asking = _Asking(engine, target, user, agent)
+            numbers = await asking.find_numbers(ports)
+            return {port: await asking.read_counters(number) for port, number in numbers.items()}
     finally:
         engine.close_dispatcher()
 
@@ -132,7 +151,7 @@ class _Asking:
             async for number, name in self._walk(column):
                 if name in ports:
                     found.setdefault(name, number)
-            if len(found) == len(ports):
+            if found.keys() >= set(ports):
                 return found
         missing = ", ".join(one for one in ports if one not in found)
         message = f"{self.agent.device}: has no port {missing} by SNMP (ifName, ifDescr); see the policy's port names"
@@ -154,6 +173,9 @@ class _Asking:
         wanted = [ObjectType(ObjectIdentity(one)) for one in names]
         said = await get_cmd(self.engine, self._login, self.target, ContextData(), *wanted, lookupMib=False)
         rows = self._check(said[0], said[1], said[3])
+        if [str(name) for name, _ in rows] != list(names):
+            message = f"{self.agent.device}: answers by SNMP what was not asked; update its software"
+            raise CountersUnread(message)
         return [_read_number(value) for _, value in rows]
 
     async def _walk(self, column: str) -> AsyncIterator[tuple[int, str]]:
@@ -166,10 +188,11 @@ class _Asking:
             rows = self._check(said[0], said[1], said[3])
             for name, value in rows:
                 text = str(name)
-                if not text.startswith(prefix) or not text.removeprefix(prefix).isdigit():
+                number = text.removeprefix(prefix)
+                if not text.startswith(prefix) or not number.isdigit() or not isinstance(value, OctetString):
                     return
                 at = text
-                yield int(text.removeprefix(prefix)), bytes(value)[:_LONGEST_NAME].decode("utf-8", "replace")
+                yield int(number), bytes(value)[:_LONGEST_NAME].decode("utf-8", "replace")
             if not rows:
                 return
 

@@ -65,7 +65,7 @@ class Admission:
         """Let a stream of a test begin; the first one begins the test.
 
         Raises:
-            NotAdmitted: it is not an enrolled probe's, another test runs, or there were too many.
+            NotAdmitted: it is not an enrolled probe's, its test is over, another test runs, or there were too many.
         """
         self._check_proof(school, challenge, proof)
         now = self._clock()
@@ -77,6 +77,8 @@ class Admission:
                 self._count_test(school, now)
                 running = self._tests[challenge] = RunningTest(school)
                 self._forget_oldest()
+            elif running.open_streams == 0:
+                raise NotAdmitted(403, "this test is over; ask for another challenge")
             if len(running.streams) >= MOST_STREAMS:
                 raise NotAdmitted(429, f"a test has at most {MOST_STREAMS} streams")
             report = StreamReport()

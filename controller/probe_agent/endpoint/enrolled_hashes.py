@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +17,7 @@ _FORMAT = 1
 
 
 class EnrolledHashes:
-    """The hash of each school's token.
+    """The hash of each school's token. May be asked by any thread.
 
     Raises:
         ProbeProblem: the file cannot be used.
@@ -25,21 +27,27 @@ class EnrolledHashes:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._hashes: Mapping[str, str] = {}
+        self._told = ""
+        self._reading = threading.Lock()
         self._read()
 
     def find(self, school: str) -> str | None:
         """The hash of a school's token; None where it has no probe, or it was revoked."""
-        try:
-            self._read()
-        except ProbeProblem as problem:
-            # Half a copy, or none for a moment: who was enrolled before stays so, and it is said.
-            tell(f"{problem}; the list of before goes on")
-        return self._hashes.get(school)
+        with self._reading:  # of two that read, the one with the older list could be the last to keep it
+            try:
+                self._read()
+                self._told = ""
+            except ProbeProblem as problem:
+                # Half a copy, or none for a moment: who was enrolled before stays so, and it is said, once.
+                if str(problem) != self._told:
+                    self._told = str(problem)
+                    tell(f"{problem}; the list of before goes on")
+            return self._hashes.get(school)
 
     def _read(self) -> None:
         try:
             with self._path.open("rb") as file:
-                found = self._path.stat()
+                found = os.fstat(file.fileno())  # of what is read, not of what was moved there meanwhile
                 if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
                     message = f"{self._path}: others may read it (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
                     raise ProbeProblem(message)

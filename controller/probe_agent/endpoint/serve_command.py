@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 
 from controller.probe_agent.endpoint.admission import Admission
@@ -64,10 +65,10 @@ def make_listener(address: str, port: int) -> socket.socket:
     Raises:
         ProbeProblem: the address is not this machine's, the port is taken, or it may not be used.
     """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
+        family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET  # noqa: PLR2004
         return socket.create_server((address, port), family=family, backlog=_WAITING, dualstack_ipv6=address == "::")
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # a ValueError: no address, or no IPv6 here
         reason = getattr(error, "strerror", None) or error
         message = f"{address} port {port}: nobody can listen there ({reason}); name another with --listen or --port"
         raise ProbeProblem(message) from None

@@ -7,6 +7,7 @@ import selectors
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
 
@@ -19,7 +20,7 @@ from controller.probe_agent.throughput_protocol.tcp_state import close_at_once
 MOST_CONNECTIONS = 64
 _HEAD_SECONDS = 5.0
 _CONTROL_SECONDS = 30.0
-"""How long a probe's first connection may wait for its next question: a test takes less."""
+"""How long a probe's first connection may be, whatever it asks: a test takes less."""
 _REPORT_SECONDS = 3.0
 _MOST_BODY = 8_000_000_000
 """What the head of a download says is to come; a test ends long before."""
@@ -68,7 +69,12 @@ class Endpoint:
             plain.close()
             return None
         thread = threading.Thread(target=self._serve_connection, args=(plain,), daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the machine has no room for a thread now
+            plain.close()
+            self._room.release()
+            return None
         return thread
 
     def _serve_connection(self, plain: socket.socket) -> None:
@@ -87,7 +93,7 @@ class Endpoint:
             self._room.release()
 
     def _answer_requests(self, opened: ssl.SSLSocket) -> None:
-        within = _HEAD_SECONDS
+        within, deadline = _HEAD_SECONDS, time.monotonic() + _CONTROL_SECONDS
         while True:
             try:
                 request = receive_request(opened, within)
@@ -98,7 +104,7 @@ class Endpoint:
             except NotAdmitted as refused:
                 _send_answer(opened, refused.status, {"error": str(refused)})
                 return
-            within = _CONTROL_SECONDS
+            within = deadline - time.monotonic()
 
     def _answer(self, opened: ssl.SSLSocket, request: Request) -> bool:
         """Answer a request; whether the connection may be asked again.

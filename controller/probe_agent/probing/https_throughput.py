@@ -135,7 +135,7 @@ def _measure_once(
         for stream in streams:
             stream.sendall(_write_request(verb, page, test, {**fields, **more}))
         for stream in streams:
-            _receive_head(stream, _OK if is_download else _CONTINUE)
+            _receive_head(stream, _OK if is_download else _CONTINUE, time.monotonic() + _ANSWER_SECONDS)
         if is_download:
             samples: Sequence[Samples] = receive_streams(streams, test.seconds - END_SECONDS / 2)
             for stream in streams:
@@ -198,20 +198,34 @@ def _ask(control: ssl.SSLSocket, verb: str, page: str, test: HttpsTest, fields: 
     Raises:
         EndpointRefused: there is none.
     """
+    deadline = time.monotonic() + _ANSWER_SECONDS
     control.settimeout(_ANSWER_SECONDS)
     control.sendall(_write_request(verb, page, test, fields))
-    body, length = _receive_head(control, _OK)
+    body, length = _receive_head(control, _OK, deadline)
     if length > _MOST_BODY:
         raise EndpointRefused(0, "what answers is no measuring endpoint")
     while len(body) < length:
-        more = control.recv(length - len(body))
+        more = _receive_part(control, length - len(body), deadline)
         if not more:
             raise EndpointRefused(0, "the measuring endpoint gave half an answer")
         body += more
     return body
 
 
-def _receive_head(stream: ssl.SSLSocket, wanted: int) -> tuple[bytes, int]:
+def _receive_part(stream: ssl.SSLSocket, most: int, deadline: float) -> bytes:
+    """What comes before the deadline: what drips byte by byte holds nobody up.
+
+    Raises:
+        TimeoutError: nothing did.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    stream.settimeout(left)
+    return stream.recv(most)
+
+
+def _receive_head(stream: ssl.SSLSocket, wanted: int, deadline: float) -> tuple[bytes, int]:
     """Take an answer's head; gives what came of its body with it, and how long that is.
 
     Raises:
@@ -219,7 +233,7 @@ def _receive_head(stream: ssl.SSLSocket, wanted: int) -> tuple[bytes, int]:
     """
     received = b""
     while b"\r\n\r\n" not in received:
-        more = stream.recv(_MOST_HEAD - len(received)) if len(received) < _MOST_HEAD else b""
+        more = _receive_part(stream, _MOST_HEAD - len(received), deadline) if len(received) < _MOST_HEAD else b""
         if not more:
             raise EndpointRefused(0, "what answers is no measuring endpoint")
         received += more

@@ -1,7 +1,8 @@
 """How a probe shows a measuring endpoint that it is enrolled, without showing its token.
 
 The endpoint gives a challenge, the probe answers with a keyed hash of it. The key is the token's SHA-256, which the
-list of enrolled probes holds: who runs an endpoint can never speak to the monitor as a school's probe.
+list of enrolled probes holds: who runs an endpoint can never speak to the monitor as a school's probe. Towards
+endpoints that hash is the secret itself: who has the list can test there as any school, and so it is kept private.
 """
 
 from __future__ import annotations

@@ -49,7 +49,6 @@ class CommandTrace:
         self._lock = Lock()
         self._senders: dict[Path | None, OtlpSender] = {}
         self._waiting: list[ReadableSpan] = []
-        self._lost = 0
         self._counts = {False: 0, True: 0}
         self._left_out = 0
         self._goes_on = False

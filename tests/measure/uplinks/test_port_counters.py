@@ -13,7 +13,6 @@ from controller.cli.measurement.uplinks import record_uplink
 from controller.errors import TsunaguError
 from controller.measure.uplinks.port_counters import NoRate, NoRateReason, PortCounters, compute_port_rate
 from controller.measure.uplinks.read_uplinks import FULL_FROM, read_uplinks
-from controller.measure.uplinks.snmp_reader import CountersUnread, SnmpAgent, SnmpUser, read_port_counters
 from controller.measure.uplinks.uplink_ports import LAN, list_uplink_ports
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -52,6 +51,12 @@ def test_where_the_counters_did_not_go_on_there_is_no_figure(reason: NoRateReaso
     with pytest.raises(NoRate) as none:
         compute_port_rate(FIRST, after)
     assert none.value.reason is reason
+
+
+def test_an_answer_that_was_late_does_not_change_the_rate() -> None:
+    late = replace(later(10.0, down=12_500_000), taken=FIRST.taken + 12.0)
+    found = compute_port_rate(FIRST, late)
+    assert (found.bits_in, found.seconds) == (10_000_000, 10.0)
 
 
 def test_the_device_s_own_time_goes_on_past_its_end() -> None:
@@ -99,8 +104,3 @@ def test_a_full_uplink_is_told_and_a_silent_device_has_no_figure(city: City) -> 
     about = {"school": "kw-s01", "uplink": "primary", "direction": "download"}
     assert (192_000_000, about) in recorded.of(UPLINK_TRAFFIC)
     assert len(recorded.of(UPLINK_USED)) == len(recorded.of(UPLINK_LOST)) == 2
-
-
-def test_too_short_a_passphrase_is_not_tried() -> None:
-    with pytest.raises(CountersUnread, match="at least 8 characters"):
-        read_port_counters(SnmpAgent("rt1", "127.0.0.1", 1), SnmpUser("tsunagu", "12345678", "short"), ["wan0"])

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from controller.model.city import City
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import ROLLOUT_LOST
+from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.rollout_changes import RolloutView
 from monitoring.city_state.rollout_views import OPEN_TRACES_KEPT, SILENT_ROLLOUT_SECONDS, RolloutViews
 from monitoring.city_state.school_tiles import format_time
 from monitoring.timeseries.records import GaugeValue, LifeSign, SpanRecord
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.exposition import format_exposition
 
 WAVES = json.dumps({"canary": {"s1": ["d1"]}, "rest": {"s2": ["d2", "d3"]}})
@@ -181,3 +186,55 @@ def test_rollouts_that_have_not_ended_are_kept_within_a_bound() -> None:
 def test_what_is_lost_is_a_metric() -> None:
     lost = GaugeValue((ROLLOUT_LOST, ()), 1_000.0, 1.0)
     assert "tsunagu_rollout_lost 1\n" in format_exposition([lost], [], 1_000.0)
+
+
+# -- as needs
+
+
+def list_needs(rollouts: RolloutViews) -> list[tuple[str, str, float | None, bool]]:
+    return [(one.kind, one.rollout, one.since, one.stale) for one in rollouts.list_needs()]
+
+
+def test_every_lost_rollout_is_a_need_once_until_somebody_goes_on() -> None:
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    # Two workers are at the first of them.
+    rollouts.take_spans([name_root("t", "r1", 100.0), name_root("u", "r1", 101.0), name_root("v", "R 2", 102.0)])
+    heard = clock.at
+    assert list_needs(rollouts) == []
+    clock.at += LOST_SECONDS + 1
+    lost = [("rollout-lost", name, heard, True) for name in ("R 2", "r1")]
+    assert sorted(list_needs(rollouts)) == lost
+    assert sorted(one.id for one in rollouts.list_needs()) == ["rollout-lost:r-2", "rollout-lost:r1"]
+    rollouts.take_spans([name_root("w", "r1", 1_050.0)])
+    assert list_needs(rollouts) == lost[:1]
+
+
+def test_the_newest_rollout_is_a_need_where_it_has_not_ended_well() -> None:
+    rollouts = RolloutViews([], Hand())
+    bad, good = name_root("t", "r1", 100.0, 200.0), name_root("u", "r1", 150.0, 190.0)
+    rollouts.take_spans([replace(bad, outcome="not good"), replace(good, outcome="good")])
+    assert list_needs(rollouts) == [("rollout-failed", "r1", 200.0, False)], "by the end, not by the begin"
+    rollouts.take_spans([name_root("v", "r1", 210.0)])
+    assert list_needs(rollouts) == [], "somebody goes on"
+    rollouts.take_spans([replace(name_root("v", "r1", 210.0, 220.0), outcome="good")])
+    assert list_needs(rollouts) == []
+    rollouts.take_spans([replace(name_root("w", "r3", 300.0, 310.0), error="KeyboardInterrupt: ")])
+    assert list_needs(rollouts) == [("rollout-failed", "r3", 310.0, False)]
+
+
+def test_a_rollout_is_on_the_list_and_can_be_acknowledged(city: City, tmp_path: Path) -> None:
+    with closing(TimeSeriesStore(tmp_path / "monitor.db")) as store:
+        monitor = Monitor(city, store)
+        monitor.rollouts.take_spans([replace(name_root("t", "r1", 100.0, 200.0), outcome="not good")])
+        [need] = monitor.build_needs()
+        found = monitor.find_need(need["id"])
+        monitor.close()
+    assert (need["kind"], need["rollout"], need["school"], need["command"]) == (
+        "rollout-failed",
+        "r1",
+        None,
+        "tsunagu drift",
+    )
+    assert found is not None
+    assert (need["runbook"], found.rollout) == ("/runbooks/drift-found", "r1")

@@ -165,13 +165,14 @@ def test_single_lines_here_and_there_are_no_pattern(state: CityState, clock: Mad
     assert {one.causes for one in state.list_needs()} == {("line",)}
 
 
-def test_a_lost_region_is_named_with_how_many_lines_lost_it(state: CityState, city: City, clock: MadeClock) -> None:
+def test_a_lost_region_is_named_with_how_many_schools_and_lines_lost_it(
+    state: CityState, city: City, clock: MadeClock
+) -> None:
     state.take(
         [
-            tell(
-                clock, PATH_UP, float(region != "osaka"), school=school.id, line="primary", region=region, family=family
-            )
+            tell(clock, PATH_UP, float(region != "osaka"), school=school.id, line=line, region=region, family=family)
             for school in city.schools
+            for line in school.lines.by_name
             for region in REGIONS
             for family in FAMILY.values
         ]
@@ -180,7 +181,9 @@ def test_a_lost_region_is_named_with_how_many_lines_lost_it(state: CityState, ci
     assert (need.kind, need.region, need.id, need.since) == ("region-down", "osaka", "region-down:osaka", BEGAN)
     assert (need.count, need.causes) == (len(city.schools), ("region",))
     [shared] = need.patterns
-    assert (shared.kind, shared.name, shared.count, shared.total) == ("region", "osaka", need.count, need.count)
+    lines = sum(len(school.lines.by_name) for school in city.schools)
+    assert (shared.kind, shared.name, shared.count, shared.total) == ("region", "osaka", lines, lines)
+    assert lines > need.count
     assert {one["need"] for one in state.tiles()} == {"brown-out"}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from starlette.datastructures import Headers
 
+from controller.messages import load_catalogue
 from monitoring.limits import KEYS_AGAIN_SECONDS, KEYS_FRESH_SECONDS, KEYS_OLD_SECONDS
 from monitoring.login.https_fetch import FetchFailed
 from monitoring.login.iap_login import ASSERTION_HEADER, IapLogin
@@ -152,6 +153,7 @@ def test_every_other_word_is_refused(name: str) -> None:
     with pytest.raises(LoginNotAccepted, match=why) as caught:
         identify(token)
     assert len(str(caught.value)) < 400
+    assert not load_catalogue("ja").translate("login_reasons", str(caught.value)).isascii(), "has no Japanese"
     assert len(token) < 40 or token[-40:] not in str(caught.value), "a login is never told"
 
 

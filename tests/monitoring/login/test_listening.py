@@ -99,13 +99,17 @@ OIDC = "{oidc: {issuer: 'https://login.example.jp', client: tsunagu, secret: /et
             "roles",
             "tells no groups",
         ),
+        (
+            ["listen: 10.20.0.5", f"url: {URL}", f"tls: {TLS}", f"login: {IAP}", "roles: {reader: {groups: [board]}}"],
+            6,
+            "roles",
+            "tells no groups",
+        ),
     ],
 )
 def test_it_does_not_listen_for_others_without_tls_and_a_login(
     tmp_path: Path, lines: list[str], line: int, field: str, says: str
 ) -> None:
-    if field == "roles":
-        lines = [lines[0].replace("127.0.0.1", "10.20.0.5"), f"url: {URL}", f"tls: {TLS}", *lines[1:]]
     err = refuse(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
     assert f"operations.yaml:{line}: monitor.{field}:" in err
     assert says in err
@@ -183,6 +187,7 @@ def test_a_login_of_another_form_is_told_why_and_in_the_readers_language(door: D
     answer = door.ask("/", Accept="text/html", X_Goog_IAP_JWT_Assertion="x.y.z")
     assert answer.status == 401
     assert "ログインを確認できません" in answer.text
+    assert "<p>トークンのヘッダーに alg、kid、typ JWT 以外のものがあります</p>" in answer.text
     unsigned = door.ask("/api/city", X_Goog_Authenticated_User_Email=f"accounts.google.com:{OPERATOR}")
     assert unsigned.status == 401, "the header that nobody signs is not read"
 
@@ -300,8 +305,18 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
     asyncio.run(context.renew())
     assert show_certificate(context.context) == before, "what cannot be used leaves the old one"
     city.give("renewed")
+    key.chmod(0o640)
     asyncio.run(context.renew())
-    assert show_certificate(context.context) != before
+    assert show_certificate(context.context) == before, "others can read the new key"
+    key.chmod(0o600)
+    asyncio.run(context.renew())
+    assert show_certificate(context.context) != before, "that was made right, and nothing was written"
+
+
+def test_nobody_can_ask_for_a_second_handshake(city: Authority) -> None:
+    certificate, key = city.give("steady")
+    context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)})).context
+    assert ssl.OP_NO_RENEGOTIATION in context.options
 
 
 def show_certificate(context: ssl.SSLContext) -> bytes | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import http.client
 import json
+import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,12 +19,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from controller.errors import OperationsRefused
+from controller.messages import load_catalogue
 from controller.operations.monitor_settings import OidcLogin
 from controller.operations.operators_file import load_monitor_operations
 from monitoring.listening.build_login import build_login
 from monitoring.login.https_fetch import Fetched, FetchFailed, build_fetch
 from monitoring.login.oidc_provider import OidcProvider
-from tests.monitoring.login.beside import URL, Answer, Door, fit_example, monitor_beside, write_operators
+from tests.monitoring.login.beside import HOST, URL, Answer, Door, fit_example, monitor_beside, write_operators
 from tests.monitoring.login.certificates import Authority
 from tests.monitoring.login.oidc_stand_in import CLIENT, SECRET, StandIn, serve_provider
 from tests.monitoring.login.signing import (
@@ -118,6 +122,8 @@ def test_a_browser_logs_in_sees_the_page_that_it_wanted_and_logs_out(door: Door,
     assert (page.status, f"{OPERATOR} (operator)" in page.text) == (200, True)
     assert '<form method="post" action="/logout">' in page.text
     assert "form-action 'self'" in page.headers["content-security-policy"]
+    # By "no-referrer" a browser would send "Origin: null" with the form, which is refused (Fetch Standard).
+    assert page.headers["referrer-policy"] == "same-origin"
     assert door.act("/api/actions/end", {"id": "0" * 12, "reason": "x"}).status == 404, "an operator may; there is none"
     kept = dict(door.cookies)
     assert door.ask("/logout", "POST", Origin="https://evil.example").status == 403
@@ -137,11 +143,30 @@ def test_a_group_of_the_provider_gives_a_role(door: Door, provider: StandIn) -> 
     assert (answer.status, "may read, and change nothing" in answer.json["error"]) == (403, True)
 
 
-def test_who_has_no_role_is_logged_in_and_sees_nothing(door: Door, provider: StandIn) -> None:
+def test_who_has_no_role_gets_no_session_and_sees_nothing(door: Door, provider: StandIn) -> None:
     provider.person = {"email": "guest@city.example"}
-    assert log_in(door, provider).status == 303
-    answer = door.ask("/", Accept="text/html", Accept_Language="en")
-    assert (answer.status, "No role here" in answer.text) == (403, True)
+    answer = log_in(door, provider)
+    assert (answer.status, "No role here" in answer.text, door.cookies) == (403, True, {})
+    assert "guest@city.example is logged in and has no role here" in answer.text
+
+
+def test_a_stream_ends_when_its_reader_logs_out(door: Door, provider: StandIn) -> None:
+    log_in(door, provider)
+    with closing(door.connect()) as connection:
+        said = {"Host": HOST, "Cookie": f"{SESSION}={door.cookies[SESSION]}"}
+        connection.request("GET", "/api/events", headers=said)
+        stream = connection.getresponse()
+        assert stream.read(6) == b"retry:"
+        assert door.ask("/logout", "POST", Origin=URL).status == 200
+        began = time.monotonic()
+        while stream.read1(4096):  # a heartbeat every 5 s, for ever
+            assert time.monotonic() - began < 20
+
+
+def assert_translated(answer: Answer) -> None:
+    """The reason, which stands on the English page, is one that a Japanese one says in Japanese."""
+    reasons = [html.unescape(one) for one in re.findall(r'<p lang="en">(.*?)</p>', answer.text)]
+    assert [load_catalogue("ja").translate("login_reasons", one).isascii() for one in reasons] == [False]
 
 
 Sign = Callable[[Any, dict[str, Any]], str]
@@ -179,6 +204,7 @@ def test_a_word_of_the_provider_that_is_wrong_lets_nobody_in(door: Door, provide
     answer = log_in(door, provider)
     assert (answer.status, "The login failed" in answer.text) == (401, True)
     assert why in answer.text
+    assert_translated(answer)
     assert SESSION not in door.cookies
     assert SECRET not in answer.text
 
@@ -228,6 +254,7 @@ def test_a_code_counts_once_and_several_tabs_may_begin_at_once(door: Door, provi
     door.cookies = {**sealed, **waiting}
     again = door.ask(third, Accept="text/html", Accept_Language="en")
     assert (again.status, provider.refused) == (503, ["token: a code that was shown before, or never given"])
+    assert_translated(again)
 
 
 def test_after_the_login_nobody_is_sent_to_another_site(door: Door, provider: StandIn) -> None:

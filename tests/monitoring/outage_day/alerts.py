@@ -25,7 +25,8 @@ from tests.monitoring.prometheus import program
 
 PATIENCE = 600
 _SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})?) (\S+)$")
-_TARGET = f'job="{MONITOR_JOB}", instance="monitor"'
+INSTANCE = "monitor"
+_TARGET = f'job="{MONITOR_JOB}", instance="{INSTANCE}"'
 UP = f"up{{{_TARGET}}}"
 PLACES = (SCHOOL.name, "line", REGION.name)
 

@@ -20,8 +20,9 @@ from urllib.parse import quote
 import yaml
 
 from monitoring.alerts.alert_list import MONITOR_JOB
+from monitoring.alerts.recordings import HEARD
 from monitoring.alerts.rules import render_rules
-from tests.monitoring.outage_day.alerts import PLACES, UP, Scrapes, count_alerts
+from tests.monitoring.outage_day.alerts import INSTANCE, PLACES, UP, Scrapes, count_alerts
 from tests.monitoring.outage_day.script import Cast, Day, Step
 from tests.monitoring.prometheus import free_port, get, process, program, ready, told
 from tests.monitoring.running import until
@@ -34,7 +35,10 @@ POLL_SECONDS = 0.1
 
 
 class Replay:
-    """The scrapes, by the clock: the day begins when `begin` is called, and passes faster."""
+    """The scrapes, by the clock: the day begins when `begin` is called, and passes faster.
+
+    Until then it is the day's first moment: Prometheus finds what it scrapes only seconds after its start.
+    """
 
     def __init__(self, day: Day, scrapes: Scrapes, faster: int) -> None:
         self.day, self.scrapes, self.faster = day, scrapes, faster
@@ -47,12 +51,12 @@ class Replay:
     @property
     def passed(self) -> float:
         """How much of the day has passed, in its own seconds."""
-        return (time.time() - self.began) * self.faster
+        return (time.time() - self.began) * self.faster if self.began else 0.0
 
     def serve(self) -> str | None:
         """What the monitor served at this time of the day; None where it did not answer."""
         tick = min(int(self.passed) // self.day.tick_seconds, self.scrapes.ticks - 1)
-        if self.began == 0 or self.scrapes.series[UP][tick] == "0":
+        if self.scrapes.series[UP][tick] == "0":
             return None
         lines = []
         for name, values in self.scrapes.series.items():
@@ -63,7 +67,7 @@ class Replay:
 
     def _date(self, name: str, value: str) -> str:
         is_moment = name.partition("{")[0] in self.scrapes.moments
-        return repr(self.began + float(value) / self.faster) if is_moment else value
+        return repr((self.began or time.time()) + float(value) / self.faster) if is_moment else value
 
 
 @contextmanager
@@ -103,11 +107,13 @@ def _watching(folder: Path, target: str, faster: int, webhook: str) -> Iterator[
     manager["route"]["group_interval"] = "1s"
     (folder / "alertmanager.yml").write_text(json.dumps(manager), encoding="utf-8")
     (folder / "rules.yaml").write_text(render_rules(faster), encoding="utf-8")
+    # The series say which instance they are of, and rules compare that with the target's own.
+    targets = {"targets": [target], "labels": {"instance": INSTANCE}}
     configuration = {
         "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
         "rule_files": ["rules.yaml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{manager_port}"]}]}]},
-        "scrape_configs": [{"job_name": MONITOR_JOB, "honor_labels": True, "static_configs": [{"targets": [target]}]}],
+        "scrape_configs": [{"job_name": MONITOR_JOB, "honor_labels": True, "static_configs": [targets]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
     with (
@@ -142,6 +148,7 @@ def replay_day(cast: Cast, scrapes: Scrapes, folder: Path, faster: int) -> list[
         _serving(replay) as target,
         _watching(folder, target, faster, webhook) as (prometheus, manager),
     ):
+        until(lambda: _is_heard(prometheus) and not _read_firing(prometheus), START_SECONDS)
         replay.begin()
         ends = day.list_ends()
         for step in day.steps:
@@ -165,6 +172,10 @@ def _wait_for_step(replay: Replay, end: int, wanted: _Standing, prometheus: str,
         if found == wanted or replay.passed >= end:
             return found
         time.sleep(POLL_SECONDS)
+
+
+def _is_heard(prometheus: str) -> bool:
+    return bool(get(f"{prometheus}/api/v1/query?query={quote(HEARD)}")["data"]["result"])
 
 
 def _read_firing(prometheus: str) -> Counter[frozenset[tuple[str, str]]]:

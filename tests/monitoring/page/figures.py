@@ -102,7 +102,7 @@ class Figures:
         own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
         found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
         found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
-        found["region"] = None
+        found["region"] = found["rollout"] = None
         found |= {
             "command": f"tsunagu measure --school {school}",
             "runbook": "/runbooks/line-down",

@@ -62,6 +62,21 @@ def test_a_need_says_whom_since_when_why_and_what_next(visit: Visit, figures: Fi
     assert visit.problems() == []
 
 
+def test_a_lost_region_and_a_lost_rollout_say_which_and_nothing_empty_takes_room(
+    visit: Visit, figures: Figures
+) -> None:
+    for kind, more in (("region-down", {"region": "tokyo", "count": 176}), ("rollout-lost", {"rollout": "filters"})):
+        figures.need(kind, SCHOOL, causes=[])
+        figures.needs[-1] |= {"school": None, **more}
+    page = visit.open("/?lang=en")
+    entries = page.locator(".need-what")
+    expect(entries.first).to_contain_text("Region does not answer tokyo 176 schools")
+    expect(entries.nth(1)).to_contain_text("Rollout lost filters")
+    expect(entries.nth(1).locator("a")).to_have_attribute("href", "/rollout")
+    assert page.locator(".needs .told").evaluate_all("all => all.map((one) => one.offsetHeight)") == [0, 0]
+    assert visit.problems() == []
+
+
 LARGEST = """() => {
   const hasText = (one) => [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
   const sizes = [...document.querySelectorAll("body *")]

@@ -97,7 +97,8 @@ def test_it_is_shown_in_both_languages_without_a_script_and_names_no_school(tmp_
     with monitor_with(tmp_path, "monitor:\n  public: status\n") as running:
         now = time.time()
         post(running.url, metrics(list(six.light(now)), now))
-        pages = {one: running.ask(f"/public?lang={one}") for one in ("ja", "en")}
+        themed = {"Cookie": "tsunagu_theme=dark"}
+        pages = {one: running.ask(f"/public?lang={one}", headers=themed) for one in ("ja", "en")}
         status, headers, document = running.ask("/public.json")
         told = running.ask("/public", headers={"Accept-Language": "en-GB,en;q=0.9", "Cookie": "tsunagu_language=ja"})
     assert status == 200
@@ -111,6 +112,7 @@ def test_it_is_shown_in_both_languages_without_a_script_and_names_no_school(tmp_
         text = body.decode()
         assert (status, f'<html lang="{language}"' in text) == (200, True)
         assert "set-cookie" not in headers
+        assert "data-theme" not in text, "who asks first chooses nothing for others"
         assert "script-src 'self'" in headers["content-security-policy"]
         assert "<script" not in text
         assert len(body) < 20_000

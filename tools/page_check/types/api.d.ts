@@ -6,7 +6,7 @@ type ServiceName = "dns" | "http";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
-type NeedKind = "feeder-silent" | "region-down" | "dns-down" | "http-down" | "cut-off" | "line-down" | "unconfirmed" | "brown-out" | "drift" | "silent" | "below";
+type NeedKind = "feeder-silent" | "region-down" | "dns-down" | "http-down" | "cut-off" | "line-down" | "rollout-lost" | "unconfirmed" | "rollout-failed" | "brown-out" | "drift" | "silent" | "below";
 type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "capacity" | "loss" | "family" | "path" | "dns" | "http";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
@@ -75,6 +75,7 @@ interface Need {
   school: string | null;
   line: string | null;
   region: string | null;
+  rollout: string | null;
   count: number;
   since: string | null;
   heard: string | null;

@@ -1,8 +1,7 @@
 // The devices of a wave, what needs somebody first. Only those in view have elements: a wave may have thousands.
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
-import { say } from "./messages.js";
 import { ENDS } from "./rollout_model.js";
-import { stepWord } from "./words.js";
+import { outcomeWord, stepWord } from "./words.js";
 
 /** The narrowest a device may be, in the page's text size. */
 const NARROWEST_REM = 15;
@@ -12,8 +11,18 @@ const RANK = new Map(ENDS.map((end, n) => [end, n]));
 /** @typedef {import("./rollout_model.js").KnownDevice} KnownDevice */
 /** @typedef {import("./rollout_model.js").RolloutModel} RolloutModel */
 
+/** @type {Record<string, string>} the marks of ends that have none of their own; the last ones are a playbook's */
+const SHAPES = {
+  unknown: "unsettled",
+  "in-the-middle": "unsettled",
+  done: "applied",
+  differs: "failed",
+  unreachable: "failed",
+  "not judged": "unsettled",
+  "not attempted": "waiting",
+};
 /** @param {string} outcome */
-export const shape = (outcome) => (outcome === "unknown" || outcome === "in-the-middle" ? "unsettled" : outcome);
+export const shape = (outcome) => SHAPES[outcome] ?? outcome;
 
 class DeviceView {
   constructor() {
@@ -35,7 +44,7 @@ class DeviceView {
     const running = outcome === "running";
     const seconds = device.seconds === null ? null : device.seconds + (running ? (Date.now() - device.seen) / 1000 : 0);
     const time = seconds === null ? "" : ` ${seconds.toFixed(running ? 0 : 1)} s`;
-    const word = running ? stepWord(device.step ?? "") : say(`outcome-${outcome}`);
+    const word = running ? stepWord(device.step ?? "") : outcomeWord(outcome);
     setText(this.note, `${word}${time}${device.error ? ` – ${device.error}` : ""}`);
   }
 

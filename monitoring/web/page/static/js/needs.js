@@ -16,7 +16,9 @@ const ICONS = {
   "http-down": "line-down",
   "cut-off": "line-down",
   "line-down": "line-down",
+  "rollout-lost": "unconfirmed",
   unconfirmed: "unconfirmed",
+  "rollout-failed": "unconfirmed",
   "brown-out": "within-error",
   drift: "drift",
   silent: "silent",
@@ -113,7 +115,13 @@ export class NeedsList {
     if (needs.length > 1) {
       return [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(new Set(needs.map((need) => need.school)).size) }))];
     }
-    if (first.region !== null) return [" ", make("span", { class: "need-many" }, first.region)];
+    if (first.rollout !== null) {
+      return [" ", make("a", { href: "/rollout", "data-focus": `link ${first.id}` }, first.rollout)];
+    }
+    if (first.region !== null) {
+      const schools = say("need-schools", { count: count(first.count) });
+      return [" ", make("span", { class: "need-many" }, first.region), " ", schools];
+    }
     if (first.school === null) {
       return first.kind === "feeder-silent" ? [] : [" ", make("span", { class: "need-many" }, say("need-schools", { count: count(first.count) }))];
     }

@@ -2,7 +2,7 @@
 import { find, make, setAttribute, setProperty } from "./elements.js";
 import { say } from "./messages.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { age, availability, day, duration, exact, share } from "./words.js";
+import { age, availability, day, duration, exact, outcomeWord, share } from "./words.js";
 
 /** @typedef {{wanted: number | null, wantedUpload: number | null, names: Record<string, string>}} Wanted */
 
@@ -89,12 +89,15 @@ function showTables(past, wanted) {
   find("#no-outages", HTMLElement).hidden = past.outages.length > 0;
 }
 
+/** How a rollout or a playbook ends with a device where it ends well. */
+const WELL = new Set(["applied", "unchanged", "done"]);
+
 /**
  * What the policies say of each device, and how its last rollout ended; one that ended badly first.
  * @param {SchoolDevice[]} devices
  */
 export function showDevices(devices) {
-  const well = (/** @type {SchoolDevice} */ { last }) => last === null || last.outcome === "applied" || last.outcome === "unchanged";
+  const well = (/** @type {SchoolDevice} */ { last }) => last === null || WELL.has(last.outcome ?? "");
   const rows = [...devices].sort((a, b) => Number(well(a)) - Number(well(b)));
   fill(
     "devices",
@@ -103,7 +106,7 @@ export function showDevices(devices) {
       say(`role-${role}`),
       platform,
       last === null || last.started === null ? say("device-no-rollout") : day(last.started),
-      last === null ? "–" : last.outcome === null ? say("device-not-ended") : say(`outcome-${last.outcome}`),
+      last === null ? "–" : last.outcome === null ? say("device-not-ended") : outcomeWord(last.outcome),
       last?.error ?? "",
     ]),
   );

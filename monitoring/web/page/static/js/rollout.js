@@ -3,7 +3,7 @@ import { DeviceGrid, shape } from "./device_grid.js";
 import { find, findAll, make, setAttribute, setIcon, setText } from "./elements.js";
 import { showConnection, showNewest } from "./frame.js";
 import { has, say } from "./messages.js";
-import { RolloutModel } from "./rollout_model.js";
+import { OF_PLAYBOOKS, RolloutModel } from "./rollout_model.js";
 import { read } from "./stream/fetching.js";
 import { Live } from "./stream/live.js";
 import { Timeline } from "./timeline.js";
@@ -94,7 +94,9 @@ function showReasons() {
 function showHead(rollout) {
   const numbers = model.count();
   setText(part("#rollout-name"), rollout.name);
-  const bad = (numbers.get("failed") ?? 0) + (numbers.get("unknown") ?? 0) > 0;
+  // What was put back, or never begun, is not as planned either.
+  const well = ["applied", "unchanged", "done"].reduce((sum, end) => sum + (numbers.get(end) ?? 0), 0);
+  const bad = well < model.devices.size;
   const mark = model.lost ? "failed" : rollout.ended === null ? "running" : bad ? "failed" : "applied";
   setIcon(find("#rollout h1 svg", SVGSVGElement), shape(mark));
   setAttribute(part("#rollout h1"), "data-outcome", mark);
@@ -112,7 +114,10 @@ function showHead(rollout) {
   part("#rollout-waits").hidden = rollout.waits.length === 0;
   setText(part("#rollout-waits"), rollout.waits.length === 0 ? "" : say("rollout-waits", { what: rollout.waits.join("; ") }));
   for (const [end, many] of numbers) {
-    const item = part(`#ends [data-outcome="${end}"]`);
+    const item = document.querySelector(`#ends [data-outcome="${end}"]`);
+    // A word of a newer release: it stands at the device as it was sent.
+    if (!(item instanceof HTMLElement)) continue;
+    item.hidden = many === 0 && OF_PLAYBOOKS.has(end);
     setText(find("b", HTMLElement, item), count(many));
     setAttribute(item, "data-none", many === 0 ? "" : null);
   }

@@ -1,7 +1,12 @@
 // A rollout as the page knows it: the whole that was fetched, and the changes that came after it.
 
+/** Ends that only a playbook has; the page shows them where there are such. */
+export const OF_PLAYBOOKS = new Set(["unreachable", "differs", "not judged", "not attempted", "done"]);
 /** What needs somebody comes first, what is well last. */
-export const ENDS = ["failed", "unknown", "in-the-middle", "reverted", "running", "waiting", "applied", "unchanged"];
+export const ENDS = [
+  ...["failed", "unreachable", "unknown", "in-the-middle", "differs", "not judged", "reverted"],
+  ...["running", "waiting", "not attempted", "applied", "unchanged", "done"],
+];
 /** More groups than this say no more. */
 const REASONS_AT_MOST = 12;
 

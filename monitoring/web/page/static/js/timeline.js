@@ -2,7 +2,7 @@
 import { icon, make, setAttribute, setIcon, setProperty, setText } from "./elements.js";
 import { say } from "./messages.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { stepWord } from "./words.js";
+import { outcomeWord, stepWord } from "./words.js";
 
 /** More devices than this are shown only when their school is opened. */
 const DEVICES_AT_ONCE = 60;
@@ -119,7 +119,7 @@ export class Timeline {
     const outcome = span.outcome || (ended ? "" : "running");
     setAttribute(view.row, "data-outcome", outcome || "done");
     const told = outcome === "" ? "done" : outcome;
-    setText(view.outcome, KNOWN.has(told) || told === "running" || told === "done" ? say(`outcome-${told}`) : told);
+    setText(view.outcome, outcomeWord(told));
     setAttribute(view.row, "title", span.error);
     setText(view.seconds, (end(span) - begin(span)).toFixed(1));
     setProperty(view.bar, "--from", ((begin(span) - from) / length).toFixed(4));

@@ -138,3 +138,12 @@ export function age(milliseconds) {
     ? say("age-hours", { count: Math.floor(seconds / 3600) })
     : say("age-days", { count: Math.floor(seconds / 86_400) });
 }
+
+/**
+ * How something ended, in the reader's words; a word that nobody here knows stands as it was sent.
+ * @param {string} outcome
+ */
+export const outcomeWord = (outcome) => {
+  const key = `outcome-${outcome.replaceAll(" ", "-")}`;
+  return has(key) ? say(key) : outcome;
+};
