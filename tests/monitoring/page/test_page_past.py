@@ -161,7 +161,7 @@ def test_the_school_says_what_it_needs_and_what_to_do(visit: Visit, figures: Fig
     figures.need("line-down", SCHOOL, "primary")
     figures.need("line-down", "as-e01", "primary")
     expect(page.locator(".need")).to_have_count(1)
-    expect(page.locator(".need .need-step")).to_have_text("the next step of line-down")
+    expect(page.locator(".need .need-step")).to_have_text("Next step: the next step of line-down")
     expect(page.locator(".need code")).to_have_text(f"tsunagu measure --school {SCHOOL}")
     page.locator(".need-act button").click()
     expect(page.locator("#need-title")).to_have_text("Line down Provisional Asao No. 4 Elementary School")

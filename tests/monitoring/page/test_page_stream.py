@@ -27,6 +27,8 @@ SPEED = 4
 DEAF = NO_WORKER + (
     f"const [now, every, start] = [Date.now, setInterval, Date.now()];"
     f"Date.now = () => start + {SPEED} * (now() - start);"
+    "const [tick, first] = [performance.now.bind(performance), performance.now()];"
+    f"performance.now = () => first + {SPEED} * (tick() - first);"
     f"window.setInterval = (act, time) => every(act, time / {SPEED});"
     "const hear = document.addEventListener.bind(document);"
     "document.addEventListener = (name, ...more) => name === 'freeze' ? undefined : hear(name, ...more);"
