@@ -67,6 +67,7 @@ def build_page_routes(city: City) -> list[BaseRoute]:
             kind=kind,
             stage=city.find_stage(school),
             regions=city.lines.regions,
+            families=[f"ipv{family}" for family in city.families],
             measures=get_args(Measure),
             past_tables=PAST_TABLES,
             **shown,

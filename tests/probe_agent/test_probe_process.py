@@ -48,6 +48,13 @@ def count_waiting(installed: Installed) -> int:
         return int(count)
 
 
+def count_numbered(installed: Installed) -> int:
+    """How many results the probe has kept since it began."""
+    with closing(sqlite3.connect(installed.state / "results.db")) as store:
+        [(numbered,)] = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'result'")
+        return int(numbered)
+
+
 def read_memory(*processes: int) -> int:
     """The most that processes together had in memory, in kilobytes."""
     lines = [line for one in processes for line in Path(f"/proc/{one}/status").read_text("ascii").splitlines()]
@@ -83,12 +90,12 @@ def test_while_nobody_hears_it_keeps_what_it_measures_and_catches_up(installed: 
         until(lambda: count_waiting(installed) > 0)
         with monitor(tmp_path / "monitor.db", port) as running:
             until(lambda: count_waiting(installed) == 0)
+            delivered = count_numbered(installed) - count_waiting(installed)
             query = "SELECT metric, SUM(n) FROM bin JOIN series ON series.id = bin.series GROUP BY metric"
             kept = dict(read_store(running, query))[LINE_LOSS.name]
     with closing(sqlite3.connect(installed.state / "results.db")) as store:
-        [(numbered,)] = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'result'")
         [(dropped,)] = store.execute("SELECT value FROM counter")
-    rounds = numbered // len(results_of_a_round(installed))
+    rounds = delivered // len(results_of_a_round(installed))
     assert dropped == 0
     assert kept >= rounds * len(PATHS)  # every round that was kept has come; one twice where the answer was lost
 
@@ -98,9 +105,9 @@ def said(installed: Installed) -> str:
 
 
 def results_of_a_round(installed: Installed) -> list[str]:
-    """The metrics of a whole round: loss, latency and jitter of each path, each line, and that it lives."""
+    """The metrics of a whole round: five of each path (among them its state), one of each line, and that it lives."""
     del installed
-    return [*(("loss", "latency", "jitter") * len(PATHS)), *{one.line for one in PATHS}, "lives"]
+    return [*(("loss", "echoes", "latency", "jitter", "up") * len(PATHS)), *{one.line for one in PATHS}, "lives"]
 
 
 def test_a_supervisor_that_is_killed_leaves_no_probe_behind(installed: Installed) -> None:
