@@ -242,7 +242,7 @@ def watch_lines(  # noqa: PLR0913 what a watch is made of
         slow.known_lines = quick
         threads = [
             Thread(target=slow.run, args=(stop,), name="measuring"),
-            Thread(target=pruning.run, args=(stop,), name="pruning"),
+            Thread(target=pruning.run_daily, args=(stop,), name="pruning"),
         ]
         for thread in threads:
             thread.start()
