@@ -76,7 +76,7 @@ class Pruned:
     slots: int = 0
     left: bool = False
 
-    def describe(self) -> list[str]:
+    def describe_removed(self) -> list[str]:
         """What was removed, in words."""
         found = [f"what programs said up to measurement {self.outputs}"] if self.outputs else []
         if self.parts:

@@ -90,7 +90,7 @@ class DailyPruning:
             return stop.is_set() or time.monotonic() >= deadline
 
         found = prune_measurements(self.trail, report.entries, name, datetime.now(UTC), self.find_kept_days(), is_over)
-        for line in found.describe():
+        for line in found.describe_removed():
             self._tell(f"removed {name}: {line}")
         return found
 

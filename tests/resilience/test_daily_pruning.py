@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -81,7 +82,7 @@ def test_what_is_too_old_goes_and_the_trail_is_told(room: Room) -> None:
         "removed m.sqlite: measurements up to 12 (12 from 1 on)",
     ]
     assert room.find_fault() is None
-    assert room.pruning.prune_store(Event()).describe() == []
+    assert room.pruning.prune_store(Event()).describe_removed() == []
 
 
 def test_slots_of_tests_go_with_the_roll_ups_of_their_days_and_newer_ones_stay(room: Room) -> None:
@@ -127,7 +128,7 @@ def test_what_one_seal_of_an_older_release_covers_goes_together(room: Room, monk
 
 def test_while_another_process_prunes_nothing_is_done(room: Room) -> None:
     with hold_file_lock(room.file.with_name("m.sqlite.prune.lock")):
-        assert room.pruning.prune_store(Event()).describe() == []
+        assert room.pruning.prune_store(Event()).describe_removed() == []
     assert room.count() == 13
 
 
@@ -231,13 +232,13 @@ def test_a_clock_that_is_put_ahead_removes_nothing_for_a_day_and_that_is_told_on
     assert len(room.said[told:]) == 1
     room.keep(1, Ahead.now(UTC))  # measured on, by the same clock
     assert room.pruning.prune_store(Event()).left
-    now = daily_pruning.time.monotonic
-    monkeypatch.setattr(daily_pruning.time, "monotonic", lambda: now() + daily_pruning.EVERY_SECONDS)
+    tell_time = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: tell_time() + daily_pruning.EVERY_SECONDS)
     assert room.pruning.prune_store(Event()).left is False
     assert room.count() == 1
 
 
 def test_without_a_store_there_is_nothing_to_do(tmp_path: Path) -> None:
     pruning = DailyPruning(AuditTrail(tmp_path), None, tmp_path / "none.sqlite", lambda: KEPT, lambda _: None)
-    assert pruning.prune_store(Event()).describe() == []
+    assert pruning.prune_store(Event()).describe_removed() == []
     assert not (tmp_path / "none.sqlite").exists()

@@ -81,7 +81,7 @@ class DaemonDuties:
                 settings.measure_every_minutes * 60.0,
                 self._note_supply,
             )
-            found.append(Duty("measure", LOOK_SECONDS, measure.run, longest_seconds=LONGEST_READING_SECONDS))
+            found.append(Duty("measure", LOOK_SECONDS, measure.measure_due, longest_seconds=LONGEST_READING_SECONDS))
             moves = PreferenceCycle(
                 lambda: self.find_place().folder / FOLDER,
                 self._load_scene,

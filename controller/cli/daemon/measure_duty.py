@@ -57,7 +57,7 @@ class MeasureDuty:
     _said: str = ""
     _fault: Exception | None = None
 
-    def run(self, stop: Event) -> str:
+    def measure_due(self, stop: Event) -> str:
         """Measure what is due; return what there is to say.
 
         Raises:
