@@ -224,9 +224,7 @@ def _name_unseen_lines(moves: Sequence[LineMove]) -> str:
     lines = [f"{one.school} {one.ways[0][0]}" for one in moves if one.ways]
     if not lines:
         return ""
-    return (
-        f"; only by contract, not by a test, can it be carried by: {', '.join(lines)}; look first whether they answer"
-    )
+    return f"; not tested, known by contract alone: {', '.join(lines)}; look first whether they answer"
 
 
 def _keep(scene: CycleScene, record: MoveRecord) -> MoveRecord:

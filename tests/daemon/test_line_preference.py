@@ -150,7 +150,7 @@ def test_three_poor_slots_lead_to_a_proved_plan_that_moves_the_preference(desk: 
     said = desk.cycle()
     assert said.startswith(AWAY)
     # Nobody tested the other line: who takes the edit in is told to look at it.
-    assert said.endswith(f"; only by contract, not by a test, can it be carried by: {SCHOOL} backup; {LOOK}")
+    assert said.endswith(f"; not tested, known by contract alone: {SCHOOL} backup; {LOOK}")
     [planned] = desk.plan.devices
     assert planned.device == desk.router.id
     assert planned.touched

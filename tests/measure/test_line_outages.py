@@ -94,7 +94,7 @@ def test_of_many_outages_each_is_held_against_the_events_and_months_near_it_alon
     outages = list_outages(periods, causes)
     found = summarize_line_months(periods, outages, TOKYO, marks[-1])
     assert {one.cause for one in outages} == {"down"}
-    assert (len(outages), len(found)) == (799, 14)
+    assert (len(outages), len(found)) == (799, 15)
     assert Counted.asked < 60 * len(periods)
 
 

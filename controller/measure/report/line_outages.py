@@ -102,7 +102,7 @@ def summarize_line_months(
         for begins, ends in _list_months(first, last, timezone)
     ]
     ends = [month[2] for month in months]
-    known, down, during = ([0.0] * len(months) for _ in range(3))
+    known, down, during = [0.0] * len(months), [0.0] * len(months), [0] * len(months)
     # Each is held against the months that it lies in alone: a line may have told ten thousand.
     for one in periods:
         for number in _list_touched(months, ends, one.begins, one.ends):
@@ -114,9 +114,9 @@ def summarize_line_months(
         for number in _list_touched(months, ends, outage.begins, now if outage.ends is None else outage.ends):
             during[number] += 1
     return [
-        MonthOfLine(month[0], *figures, int(count))
-        for month, *figures, count in zip(months, known, down, during, strict=True)
-        if figures[0] or count
+        MonthOfLine(month[0], seconds, lost, count)
+        for month, seconds, lost, count in zip(months, known, down, during, strict=True)
+        if seconds or count
     ]
 
 
