@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from controller.telemetry.registry import METRICS, InstrumentKind
 from monitoring.alerts.recordings import HEARD, KEPT, REACHED, name_kept
 from monitoring.dashboards import grafana
 from monitoring.dashboards.panels import SCHOOL_VARIABLE, list_dashboards
+from tests.missing_parts import skip_without
 from tests.monitoring.dashboards.every_metric import SCHOOL_ID, build_requests
 from tests.monitoring.feed import post
 from tests.monitoring.prometheus import Watch, program, watching
@@ -61,9 +61,9 @@ def test_titles_are_told_apart_and_ids_are_the_same_in_each_build() -> None:
         assert all(panel["datasource"]["uid"] == "${source}" for panel in document["panels"])
 
 
-@pytest.mark.skipif(
-    not (check_dashboards.PAGE_CHECK / "node_modules/.bin/tsc").exists() and os.environ.get("CI") != "true",
-    reason="the TypeScript compiler is not installed: make check installs it",
+@skip_without(
+    "the TypeScript compiler is not installed: make check installs it",
+    there=(check_dashboards.PAGE_CHECK / "node_modules/.bin/tsc").exists(),
 )
 def test_grafana_s_types_refuse_what_is_planted() -> None:
     [name, *_] = files = grafana.render_dashboards()
