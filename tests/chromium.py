@@ -30,14 +30,14 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 @contextmanager
-def open_chromium() -> Iterator[Browser]:
-    """A browser without a window; where there is none, CI fails and other machines skip.
+def open_chromium(*more: str) -> Iterator[Browser]:
+    """A browser without a window, with more arguments; where there is none, CI fails and other machines skip.
 
     Hold it no longer than a module: as long as Playwright is there, its event loop runs in this thread, and nothing
     else's can.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
 

@@ -31,7 +31,7 @@ class RenewedContext:
         self._seen = self._look()
         load_certificate(self.context, files)
 
-    async def renew(self) -> None:
+    async def renew_certificate(self) -> None:
         """Take the files anew if they were changed; what cannot be used leaves the old certificate in place."""
         now = self._look()
         if now == self._seen:

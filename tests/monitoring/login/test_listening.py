@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from controller.errors import MonitorError, OperationsRefused
-from controller.operations.monitor_settings import TlsFiles
+from controller.operations.monitor_settings import MonitorSettings, Role, RoleSettings, TlsFiles
 from controller.operations.operators_file import load_monitor_operations
 from controller.telemetry.registry import LINE_UP, Writer
 from monitoring.limits import MOST_HANDSHAKES
+from monitoring.listening.build_login import build_login
 from monitoring.listening.tls_files import RenewedContext
 from tests.monitoring.feed import metrics
 from tests.monitoring.login.beside import HOST, URL, Door, begin, fit_example, monitor_beside, write_operators
@@ -133,6 +135,34 @@ def test_a_setting_of_another_form_is_refused_at_its_line(tmp_path: Path, lines:
     err = refuse(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
     assert "operations.yaml:6" in err
     assert says in err
+
+
+def test_a_login_that_cannot_be_built_is_never_left_out() -> None:
+    oidc = {"issuer": "https://login.example.jp", "client": "tsunagu", "secret": "/etc/tsunagu/secret"}
+    settings = MonitorSettings.model_validate({"listen": "127.0.0.1", "login": {"oidc": oidc}})
+    with pytest.raises(MonitorError, match="needs the address that browsers call the monitor by"):
+        build_login(settings)
+
+
+@pytest.mark.parametrize(
+    "name", ["教育委員会", "/川崎市/指導課　主任", "board-of-education", "Domain Users", "a@city.example"]
+)
+def test_groups_have_names_of_any_script(name: str) -> None:
+    roles = RoleSettings.model_validate({"reader": {"groups": [name]}})
+    assert roles.find_role("a@b.example", (name,)) is Role.READER
+    assert roles.find_role("a@b.example", (f"{name}x",)) is None
+
+
+@pytest.mark.parametrize("name", ["", " ", "a ", "a\nb", "a\u202eb", "a\u200bb", "<b>", "a" * 201])
+def test_a_group_of_hidden_or_marked_up_characters_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        RoleSettings.model_validate({"reader": {"groups": [name]}})
+
+
+def test_a_group_is_the_same_however_its_characters_are_composed() -> None:
+    one, other = "\u30ac", "\u30ab\u3099"
+    for written, told in ((one, other), (other, one)):
+        assert RoleSettings.model_validate({"reader": {"groups": [written]}}).find_role("a@b.example", (told,))
 
 
 def test_a_certificate_or_key_that_cannot_be_used_is_named(tmp_path: Path, city: Authority) -> None:
@@ -299,17 +329,17 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
     certificate, key = city.give("renewed")
     context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
     before = show_certificate(context.context)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before
     certificate.write_bytes(b"half a file")
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "what cannot be used leaves the old one"
     city.give("renewed")
     key.chmod(0o640)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "others can read the new key"
     key.chmod(0o600)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) != before, "that was made right, and nothing was written"
 
 
