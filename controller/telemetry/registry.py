@@ -17,23 +17,29 @@ from types import MappingProxyType
 # isort: off
 from controller.telemetry.event_kinds import EVENT_WRITERS, EventKind
 from controller.telemetry.metric_attributes import (
-    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, RESULT, SCHOOL, SENDER,
-    SIGNAL, TASK, UPLINK,
+    CERTIFICATE, CLAUSE, DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION,
+    RESULT, SCHOOL, SENDER, SIGNAL, TASK, UPLINK,
 )
 from controller.telemetry.metric_form import (
-    ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
+    ANYBODY, CONTROLLER_ONLY, DAY, HOUR, MINUTE, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
+)
+from controller.telemetry.monitor_metrics import (
+    MONITOR_CPU, MONITOR_MEMORY, MONITOR_PAGE_FAULT, MONITOR_READERS, MONITOR_REFUSED, MONITOR_STORE_FAULT,
+    MONITOR_STORE_SIZE, SENDER_CLOCK_SKEW,
 )
 
 __all__ = [
-    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MOST_REGIONS",
-    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER",
-    "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
+    "ANYBODY", "CERTIFICATE", "CLAUSE", "CONTROLLER_ONLY", "DAY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN",
+    "HOUR", "LINE", "MINUTE", "MONITOR_CPU", "MONITOR_MEMORY", "MONITOR_PAGE_FAULT", "MONITOR_READERS",
+    "MONITOR_REFUSED", "MONITOR_STORE_FAULT", "MONITOR_STORE_SIZE", "MOST_REGIONS", "MOST_SCHOOLS", "NOBODY", "OUTCOME",
+    "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER", "SENDER_CLOCK_SKEW", "SIGNAL", "TASK",
+    "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
 ]
 # isort: on
 # fmt: on
-# Metrics' form and attributes, and events, stand in files of their own; who asks the registry asks for these here, too.
+# Metrics' form and attributes, the monitor's own metrics and events stand in files of their own; who asks the registry
+# asks for these here, too.
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 ROUNDS = 150
 """A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
 
@@ -271,6 +277,34 @@ TASK_LAST_END = Metric(
     writers=CONTROLLER_ONLY,
     moment=True,
 )
+CERTIFICATE_NOT_AFTER = Metric(
+    "tsunagu.certificate.not.after",
+    InstrumentKind.GAUGE,
+    "s",
+    "when a certificate ends, in seconds since 1970; of several the first to end",
+    (CERTIFICATE,),
+    fresh=90 * DAY,
+    writers=CONTROLLER_ONLY,
+    deadline=True,
+)
+GUIDELINE_CLAUSES = Metric(
+    "tsunagu.guideline.clauses",
+    InstrumentKind.GAUGE,
+    "{clause}",
+    "clauses of the security guideline, by how they stood when the city was last proved",
+    (CLAUSE,),
+    fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
+)
+GUIDELINE_POLICY_HASH = Metric(
+    "tsunagu.guideline.policy.hash",
+    InstrumentKind.GAUGE,
+    "{hash}",
+    "the first 48 bits of the digest of the policy that the clauses were judged by, as a number",
+    (),
+    fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
+)
 ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",
     InstrumentKind.GAUGE,
@@ -308,79 +342,6 @@ TELEMETRY_DROPPED = Metric(
     fresh=DAY,
     writers=ANYBODY,
 )
-SENDER_CLOCK_SKEW = Metric(
-    "tsunagu.sender.clock.skew",
-    InstrumentKind.GAUGE,
-    "s",
-    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
-    (SENDER,),
-    fresh=HOUR,
-    writers=NOBODY,
-)
-MONITOR_REFUSED = Metric(
-    "tsunagu.monitor.refused",
-    InstrumentKind.COUNTER,
-    "{request}",
-    "requests that the monitor did not take",
-    (SIGNAL, REASON),
-    fresh=DAY,
-    writers=NOBODY,
-)
-MONITOR_MEMORY = Metric(
-    "tsunagu.monitor.memory.usage",
-    InstrumentKind.GAUGE,
-    "By",
-    "resident memory of the monitor's process",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_CPU = Metric(
-    "tsunagu.monitor.cpu.time",
-    InstrumentKind.COUNTER,
-    "s",
-    "processor time that the monitor's process has used since it began",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_STORE_SIZE = Metric(
-    "tsunagu.monitor.store.size",
-    InstrumentKind.GAUGE,
-    "By",
-    "size of the monitor's store on the disk, with what is not yet written into its main file",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_STORE_FAULT = Metric(
-    "tsunagu.monitor.store.fault",
-    InstrumentKind.GAUGE,
-    "{fault}",
-    "1: something cannot be kept in the monitor's store, read from it or tidied up in it, 0: all well",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_PAGE_FAULT = Metric(
-    "tsunagu.monitor.page.fault",
-    InstrumentKind.GAUGE,
-    "{fault}",
-    "1: the last time the pages could not be told what changed, 0: all well",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_READERS = Metric(
-    "tsunagu.monitor.readers",
-    InstrumentKind.GAUGE,
-    "{reader}",
-    "browsers that hear the monitor's stream of events",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 
 from controller.errors import MonitorError, TsunaguError
+from controller.operations.certificate_files import read_certificate_ends
 from controller.operations.monitor_settings import TlsFiles
 from controller.operations.trusted_files import read_trusted_file
 
@@ -30,6 +32,8 @@ class RenewedContext:
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._look()
         load_certificate(self.context, files)
+        self.ends = find_own_ends({"monitor": files.certificate})
+        """When the first of the certificates that are shown ends, by what they are for."""
 
     async def renew_certificate(self) -> None:
         """Take the files anew if they were changed; what cannot be used leaves the old certificate in place."""
@@ -43,9 +47,19 @@ class RenewedContext:
             load_certificate(self.context, self._files)
         except TsunaguError as error:
             logging.getLogger("tsunagu").error("%s; the certificate before it is used on", error)  # noqa: TRY400
+        else:
+            self.ends = find_own_ends({"monitor": self._files.certificate})
 
     def _look(self) -> _Seen:
         return tuple(_read_stamp(one) for one in (self._files.certificate, self._files.key))
+
+
+def find_own_ends(files: Mapping[str, Path]) -> Mapping[str, float]:
+    """When certificates of the monitor's own end; a file that does not tell it is logged, and all else goes on."""
+    ends, faults = read_certificate_ends({name: (path,) for name, path in files.items()})
+    for fault in faults:
+        logging.getLogger("tsunagu").warning("%s", fault)
+    return ends
 
 
 def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:

@@ -332,7 +332,7 @@ def _read_link(entry: Path) -> str:
 
 
 def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> None:
-    certificate, key = city.give("renewed")
+    certificate, key = city.give("renewed", until=datetime(2031, 1, 1, tzinfo=UTC))
     context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
     before = show_certificate(context.context)
     asyncio.run(context.renew_certificate())
@@ -340,13 +340,23 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
     certificate.write_bytes(b"half a file")
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "what cannot be used leaves the old one"
-    city.give("renewed")
+    city.give("renewed", until=datetime(2032, 1, 1, tzinfo=UTC))
     key.chmod(0o640)
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "others can read the new key"
+    assert context.ends == {"monitor": datetime(2031, 1, 1, tzinfo=UTC).timestamp()}, "that of the one that is shown"
     key.chmod(0o600)
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) != before, "that was made right, and nothing was written"
+    assert context.ends == {"monitor": datetime(2032, 1, 1, tzinfo=UTC).timestamp()}
+
+
+def test_the_page_and_metrics_tell_when_the_monitors_own_certificate_ends(door: Door) -> None:
+    until(lambda: b'tsunagu_certificate_not_after_seconds{certificate="monitor"}' in door.local.ask("/metrics")[2], 30)
+    told = door.ask("/api/schools/as-e01", **shown_by(OPERATOR)).json["certificates"]
+    [own] = [one for one in told if one["certificate"] == "monitor"]
+    assert (own["state"], own["stale"], own["ends_at"][:4]) == ("good", False, "2119")
+    assert {one["state"] for one in told if one is not own} == {"unknown"}
 
 
 def test_nobody_can_ask_for_a_second_handshake(city: Authority) -> None:
