@@ -24,6 +24,8 @@ from controller.telemetry.registry import (
     FAMILY,
     HTTP_DURATION,
     LINE,
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
@@ -43,7 +45,19 @@ MonitorStore = Annotated[
     Path, typer.Option("--monitor-store", help="Real schools: file that the monitor keeps what it receives in.")
 ]
 DEFAULT_MONITOR_STORE = DEFAULT_STORE
-_SHOWN = (LINE_UP, LINE_THROUGHPUT, LINE_LATENCY, LINE_JITTER, LINE_LOSS, DNS_DURATION, HTTP_DURATION)
+_SHOWN = (
+    LINE_UP,
+    LINE_THROUGHPUT,
+    LINE_HTTPS_THROUGHPUT,
+    LINE_HTTPS_LIMIT,
+    LINE_LATENCY,
+    LINE_JITTER,
+    LINE_LOSS,
+    DNS_DURATION,
+    HTTP_DURATION,
+)
+_LIMITS = {0.0: "the line itself", 1.0: "loss", 2.0: "delay"}
+"""What LINE_HTTPS_LIMIT stands for."""
 
 
 class ProbeValueDocument(TypedDict):
@@ -156,6 +170,8 @@ def _describe_value(one: ProbeValueDocument) -> Iterator[str]:
     said: dict[Metric, str] = {
         LINE_UP: "up" if figure else "down",
         LINE_THROUGHPUT: f"{one['direction']} {mbps_from_bits(figure):.1f} Mbit/s",
+        LINE_HTTPS_THROUGHPUT: f"{one['direction']} {mbps_from_bits(figure):.1f} Mbit/s by HTTPS",
+        LINE_HTTPS_LIMIT: f"{one['direction']} by HTTPS held back by {_LIMITS.get(figure, 'something else')}",
         LINE_LATENCY: f"latency {ms_from_seconds(figure):.1f} ms",
         LINE_JITTER: f"jitter {ms_from_seconds(figure):.1f} ms",
         LINE_LOSS: f"loss {100 * figure:.1f}%",

@@ -62,8 +62,8 @@ def test_titles_are_told_apart_and_ids_are_the_same_in_each_build() -> None:
 
 
 @skip_without(
-    "the TypeScript compiler is not installed: make check installs it",
-    there=(check_dashboards.PAGE_CHECK / "node_modules/.bin/tsc").exists(),
+    "the TypeScript compiler or Grafana's types are not installed: make check installs them",
+    there=not check_dashboards.find_missing(),
 )
 def test_grafana_s_types_refuse_what_is_planted() -> None:
     [name, *_] = files = grafana.render_dashboards()
@@ -74,6 +74,17 @@ def test_grafana_s_types_refuse_what_is_planted() -> None:
     wrong["panels"][1]["gridPos"].pop("w")
     said = check_dashboards.check_dashboards({name: json.dumps(wrong)})
     assert ("colourMode" in said, "VariableRefresh" in said, "'w' is missing" in said) == (True, True, True), said
+
+
+def test_an_installation_without_grafana_s_types_is_named_before_the_compiler_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The compiler alone said "cannot find module" of a file that nobody knows."""
+    (tmp_path / "node_modules/.bin").mkdir(parents=True)
+    (tmp_path / "node_modules/.bin/tsc").touch()
+    monkeypatch.setattr(check_dashboards, "PAGE_CHECK", tmp_path)
+    assert check_dashboards.main() == 1
+    assert "node_modules/@grafana/schema: is not there; run npm ci" in capsys.readouterr().err
 
 
 def test_without_the_compiler_the_check_says_what_to_install(

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,13 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory, city: Authority) -> Iterator[Door]:
-    folder = tmp_path_factory.mktemp("monitor")
+    with serve_iap(tmp_path_factory.mktemp("monitor"), city) as started:
+        yield started
+
+
+@contextmanager
+def serve_iap(folder: Path, city: Authority) -> Iterator[Door]:
+    """A monitor behind a proxy that signs with `KEY`."""
     certificate, key = city.give("monitor")
     (folder / "keys.json").write_bytes(key_set(KEY))
     pem = "/etc/tsunagu/monitor"

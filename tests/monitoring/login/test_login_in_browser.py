@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from controller.telemetry.registry import LINE_UP, Writer
 from tests.chromium import TELL_VIOLATIONS, open_chromium
@@ -16,7 +16,9 @@ from tests.monitoring.feed import metrics
 from tests.monitoring.login.beside import HOST, URL, Door, monitor_beside
 from tests.monitoring.login.certificates import Authority
 from tests.monitoring.login.oidc_stand_in import StandIn, serve_provider
+from tests.monitoring.login.test_listening import READER, STRANGER, serve_iap, shown_by
 from tests.monitoring.login.test_oidc_login import OPERATOR, SESSION, write_section
+from tests.monitoring.page.test_page_stream import NO_LOCKS
 from tests.monitoring.running import bearer
 
 SCHOOL = "as-e02"
@@ -57,6 +59,12 @@ def monitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
             yield found
         finally:
             found.close()
+
+
+@pytest.fixture
+def iap_door(tmp_path: Path) -> Iterator[Door]:
+    with serve_iap(tmp_path, Authority(tmp_path)) as door:
+        yield door
 
 
 @contextmanager
@@ -121,6 +129,38 @@ def test_an_open_page_comes_back_by_itself_after_its_login_ended_or_the_monitor_
                 end()
             expect_live(page)
             expect(page.locator(".person")).to_have_text(f"{OPERATOR} (operator)")
+
+
+def test_an_open_page_is_led_to_the_login_of_a_proxy_and_told_of_a_role_that_is_gone(iap_door: Door) -> None:
+    arguments = f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{iap_door.port}"
+    with open_chromium(arguments) as browser:
+        context = browser.new_context(locale="en-GB", ignore_https_errors=True)
+        # Playwright gives headers and answers to pages alone, and not to a worker that they share.
+        context.add_init_script(NO_LOCKS)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        context.set_extra_http_headers(show_login(READER, 3))
+        page.goto(URL)
+        expect_live(page)
+        context.set_extra_http_headers(show_login(STRANGER))
+        expect(page.locator("h1")).to_have_text("No role here", timeout=PATIENCE_MS)
+        context.set_extra_http_headers(show_login(READER, 3))
+        page.goto(URL)
+        expect_live(page)
+        page.route("**", lead_away)
+        expect(page.locator("h1")).to_have_text("The proxy's login", timeout=PATIENCE_MS)
+
+
+def show_login(email: str, seconds: int = 600) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in shown_by(email, seconds).items()}
+
+
+def lead_away(route: Route) -> None:
+    """What a proxy does whose own session is over: it leads everything to its login, which shows itself to readers."""
+    if route.request.resource_type == "document":
+        route.fulfill(body="<h1>The proxy's login</h1>", content_type="text/html")
+    else:
+        route.fulfill(status=302, headers={"Location": "https://accounts.example/"})
 
 
 def end_session(page: Page, door: Door) -> None:

@@ -45,12 +45,12 @@ const ask = (path, how = {}) =>
   fetch(path, { headers: { accept: "application/json" }, redirect: "manual", signal: AbortSignal.timeout(PATIENCE), ...how });
 
 /**
- * Where the login is over, load the page anew: that leads to the login, or comes back with it. A proxy that knows the
- * readers says so by leading elsewhere, which nothing of the monitor's API does.
+ * Where the login is over, or counts for nothing any more (403), load the page anew: that leads to the login, comes back
+ * with it, or says what is wrong. A proxy that knows the readers leads elsewhere, which nothing of the monitor's API does.
  * @param {Response} answer
  */
 function leadToLogin(answer) {
-  if (answer.status === 401 || answer.type === "opaqueredirect") location.reload();
+  if ([401, 403].includes(answer.status) || answer.type === "opaqueredirect") location.reload();
 }
 
 let looking = false;
