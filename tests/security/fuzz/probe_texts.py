@@ -16,7 +16,7 @@ from controller.probe_agent.probing.https_throughput import (
     read_challenge,
     read_report,
 )
-from controller.probe_agent.probing.throughput import read_received_rate
+from controller.probe_agent.probing.throughput import build_iperf3_rate, read_received_rate
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.throughput_protocol.tcp_state import parse_tcp_state
 from controller.probe_agent.updating.slots import load_slots
@@ -40,7 +40,11 @@ _CONFIGURATION = write_configuration(
         "as-e04", "t" * 43, "https://monitor.example.jp", (ProbedPath("primary", "tokyo", "ipv4", "192.0.2.1"),)
     )
 )
-_IPERF3 = b'{"end": {"sum_received": {"bits_per_second": 93e6}}}'
+_IPERF3 = (
+    b'{"start": {"tcp_mss_default": 1448}, "intervals": [{"streams": [{"snd_cwnd": 90000}]}], "end": {"sum_received": '
+    b'{"bits_per_second": 93e6}, "sum_sent": {"bytes": 2896000, "retransmits": 4}}, "server_output_text": '
+    b'"[  5]   1.50-2.00   sec  3.0 MBytes  40.0 Mbits/sec   51   90.0 KBytes"}'
+)
 _REPORT = b'{"streams": [{"samples": [[0.0, 100], [0.5, 9]], "segments": 7, "retransmitted": 0, "window": 14480}]}'
 _REQUEST = b"GET /v1/throughput/report HTTP/1.1\r\nTsunagu-School: as-e04\r\nTsunagu-Seconds: 2"
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 12"
@@ -63,7 +67,7 @@ def list_probe_readers(
     reading = ("load_configuration", "parse_configuration")
     yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
     yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
-    yield "iperf3 at a probe", (_IPERF3,), read_received_rate, ("read_received_rate",), ()
+    yield "iperf3 at a probe", (_IPERF3,), _judge_iperf3, ("read_received_rate", "count_iperf3_sender"), ()
     yield from _list_https_readers()
     yield (
         "slots of a probe",
@@ -95,6 +99,11 @@ def _list_https_readers() -> Iterator[tuple[str, tuple[bytes, ...], Run, tuple[s
     )
     yield "an endpoint's report", (_REPORT,), read_report, ("read_report",), (EndpointRefused,)
     yield "a kernel's counts", (bytes(160),), parse_tcp_state, ("parse_tcp_state",), (OSError,)
+
+
+def _judge_iperf3(data: bytes) -> object:
+    found = read_received_rate(data)
+    return found if isinstance(found, str) else build_iperf3_rate(*found, 20.4, 2)
 
 
 def _parse_headers(data: bytes) -> object:
