@@ -15,6 +15,7 @@ import pytest
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
 from controller.probe_agent.endpoint.connection_room import MOST_OF_ONE_SOURCE
 from controller.probe_agent.probing import https_path_test, https_throughput
+from controller.probe_agent.probing.https_streams import send_streams
 from tests.probe_agent.endpoint_scene import SCHOOL, TOKEN, loopback_endpoint
 from tests.probe_agent.scene import configure
 from tests.probe_agent.test_https_throughput import open_from
@@ -65,11 +66,10 @@ def test_an_endpoint_that_is_stopped_in_a_test_is_no_other_server(
     with ExitStack() as running:
         test = running.enter_context(loopback_endpoint(tmp_path))
         monkeypatch.setattr(https_path_test, "build_tls", lambda _: test.tls)
-        sending = https_throughput.send_streams
 
         def send_and_stop(streams: Sequence[ssl.SSLSocket], seconds: float) -> object:
             running.close()
-            return sending(streams, seconds)
+            return send_streams(streams, seconds)
 
         monkeypatch.setattr(https_throughput, "send_streams", send_and_stop)
         assert_not_measured(test.port)
