@@ -9,7 +9,7 @@ from controller.errors import TsunaguError
 from controller.probe_agent.configuration import Configuration, ProbedPath, load_configuration, write_configuration
 from controller.probe_agent.endpoint.enrolled_hashes import parse_enrolled
 from controller.probe_agent.endpoint.requests import NoRequest, parse_request
-from controller.probe_agent.otlp_encoding import read_refusal
+from controller.probe_agent.otlp_encoding import read_refusal, read_status
 from controller.probe_agent.probing.https_throughput import (
     EndpointRefused,
     parse_answer_head,
@@ -22,6 +22,7 @@ from controller.probe_agent.throughput_protocol.tcp_state import parse_tcp_state
 from controller.probe_agent.updating.slots import load_slots
 from controller.probe_agent.version import parse_version
 from controller.telemetry.enrolled_probes import load_enrolled_probes
+from controller.telemetry.probe_certificates import load_probe_authority
 from controller.telemetry.probe_words import load_probe_words, parse_probe_word
 from controller.telemetry.writer_tokens import read_token
 
@@ -49,6 +50,20 @@ _REPORT = b'{"streams": [{"samples": [[0.0, 100], [0.5, 9]], "segments": 7, "ret
 _REQUEST = b"GET /v1/throughput/report HTTP/1.1\r\nTsunagu-School: as-e04\r\nTsunagu-Seconds: 2"
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 12"
 _SLOTS = b'{"active": "a", "version": "1.0.1", "trial": "", "starts": 0, "word": "installed", "refused": {}}'
+_STATUS = bytes.fromhex("08071202") + b"no"
+_AUTHORITY = (
+    b"-----BEGIN CERTIFICATE-----\n"
+    b"MIIBiDCCAS2gAwIBAgIUSQiklQqexg2TMCb5DX8ByXH3aSswCgYIKoZIzj0EAwIw\n"
+    b"GTEXMBUGA1UEAwwOVHN1bmFndSBwcm9iZXMwHhcNMjYxMTMwMjMzNTQzWhcNNDYx\n"
+    b"MTI1MjMzNTQzWjAZMRcwFQYDVQQDDA5Uc3VuYWd1IHByb2JlczBZMBMGByqGSM49\n"
+    b"AgEGCCqGSM49AwEHA0IABLJuIihJ4/NhtXUG3dxUbSeMNaG7cxqHr+DLjnONXovP\n"
+    b"CLOyj6Dqs2cFBQ8vQaPdkhSpfVramONCMw21u9NrN/ejUzBRMB0GA1UdDgQWBBQO\n"
+    b"gdt7pv1mfVIPC5NcKJo3j25sTDAfBgNVHSMEGDAWgBQOgdt7pv1mfVIPC5NcKJo3\n"
+    b"j25sTDAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0kAMEYCIQCYPhGJtbfT\n"
+    b"w/ipN7lFuePXIvmujI3P8vZQTUNrrD4/nwIhAKCjyKPGDvm8pNTqD3czZwumPhxv\n"
+    b"OOuBhrWYAVAZvTZk\n"
+    b"-----END CERTIFICATE-----\n"
+)
 _REFUSAL = bytes.fromhex("0a0608021202") + b"no"
 
 
@@ -64,9 +79,12 @@ def list_probe_readers(
     yield "enrolled probes", (_ENROLLED,), lambda data: load_enrolled_probes(write("enrolled", data)), enrolled, ours
     yield "words of probes", (_WORDS,), lambda data: load_probe_words(write("w", data)), ("load_probe_words",), ours
     yield "headers of probes", _HEADERS, _parse_headers, ("parse_probe_word",), ()
-    reading = ("load_configuration", "parse_configuration")
+    authority = ("load_probe_authority",)
+    yield "the probes' authority", (_AUTHORITY,), lambda data: load_probe_authority(write("a", data)), authority, ours
+    reading = ("load_configuration", "parse_configuration", "load_identity")
     yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
     yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
+    yield "refusals to a probe", (_STATUS,), read_status, ("read_status",), ()
     yield "iperf3 at a probe", (_IPERF3,), _judge_iperf3, ("read_received_rate", "count_iperf3_sender"), ()
     yield from _list_https_readers()
     yield (
