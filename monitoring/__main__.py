@@ -18,9 +18,11 @@ from controller.inputs.shown_text import escape_lines
 from controller.model.loading.load_city import load_city
 from controller.operations.monitor_settings import MonitorSettings
 from controller.operations.operators_file import load_monitor_operations
+from controller.telemetry.enrolled_probes import find_enrolment_file
+from controller.telemetry.probe_certificates import find_authority_file
 from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest.sender_tokens import load_sender_tokens
+from monitoring.ingest.sender_tokens import SchoolProbeTokens, load_sender_tokens
 from monitoring.listening.build_login import build_login
 from monitoring.listening.monitor_applications import MonitorApplications, build_applications
 from monitoring.listening.monitor_server import LOOPBACK, build_main_server, build_second_server, open_listener
@@ -46,31 +48,40 @@ def serve_applications(applications: MonitorApplications, listener: socket.socke
 
 
 @contextmanager
-def open_beside(settings: MonitorSettings) -> Iterator[Beside | None]:
-    """The listener that the operators' file names; None where it names none.
+def open_beside(settings: MonitorSettings, authority: Path) -> Iterator[Beside | None]:
+    """The listener that the operators' file names; None where it names none. Probes' certificates are `authority`'s.
 
     Raises:
         OperationsRefused: the certificate's key can be read by others.
         MonitorError: there is no such address or certificate.
+        TokenRefused: the authority of the probes cannot be used.
     """
     if settings.listen is None:
         yield None
         return
-    tls = None if settings.tls is None else RenewedContext(settings.tls)
+    tls = None if settings.tls is None else RenewedContext(settings.tls, authority)
     change = "name another address or port in the operators' file (monitor: listen, port)"
     with open_listener(settings.port, str(settings.listen), change=change) as listener:
         yield Beside(listener, tls)
 
 
-def build_own_certificates(settings: MonitorSettings, beside: Beside | None) -> Callable[[], Mapping[str, float]]:
-    """What tells when the certificates end that this monitor shows, and that its login is judged by."""
+def build_own_certificates(
+    settings: MonitorSettings, beside: Beside | None, schools: SchoolProbeTokens | None
+) -> Callable[[], Mapping[str, float]]:
+    """What tells when the certificates end that this monitor shows, and that it judges its login and probes by."""
     # Of the login's it is what was read at the start, which the login goes on with.
     authority = (
         settings.login.oidc.authority if settings.login is not None and settings.login.oidc is not None else None
     )
     fixed = {} if authority is None else find_own_ends({"login-authority": authority})
     tls = None if beside is None else beside.tls
-    return lambda: fixed if tls is None else {**fixed, **tls.ends}
+
+    def find_ends() -> Mapping[str, float]:
+        probe = None if schools is None else schools.find_certificate_end()
+        shown = {} if tls is None else tls.ends
+        return {**fixed, **shown, **({} if probe is None else {"probe": probe.timestamp()})}
+
+    return find_ends
 
 
 def main(words: list[str]) -> int:
@@ -93,13 +104,14 @@ def main(words: list[str]) -> int:
         kept = KeptSeconds(wanted.events_days * DAY, wanted.rollouts_days * DAY)
         tokens = load_sender_tokens({writer: getattr(wanted, f"{writer}_token") for writer in Writer})
         login = build_login(settings)
+        authority = find_authority_file(find_enrolment_file(wanted.probe_token))
         with (
             open_listener(wanted.port) as listener,
-            open_beside(settings) as beside,
+            open_beside(settings, authority) as beside,
             TimeSeriesStore(wanted.store) as store,
         ):
             applications = build_applications(city, store, tokens, settings, login, kept)
-            applications.monitor.find_own_certificates = build_own_certificates(settings, beside)
+            applications.monitor.find_own_certificates = build_own_certificates(settings, beside, tokens.schools)
             sys.stdout.write(f"monitor: http://{LOOPBACK}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             if beside is not None:
                 sys.stdout.write(f"monitor: also {_describe_beside(settings, beside, login)}\n")

@@ -27,11 +27,14 @@ TASK = Attribute(
 RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
 CERTIFICATE = Attribute(
     "certificate",
-    "what a certificate is for: the monitor's own TLS; the authorities of its login, of the rollouts' database and of "
-    "NetBox; and what the operators' file names of the 802.1X servers and the measuring endpoints",
+    "what a certificate is for: the monitor's own TLS; the schools' probes; the authorities of the monitor's login, of "
+    "the probes, of the rollouts' database and of NetBox; and what the operators' file names of the 802.1X servers and "
+    "the measuring endpoints",
     (
         "monitor",
         "login-authority",
+        "probe",
+        "probe-authority",
         "rollout-database",
         "netbox",
         "radius-server",
@@ -45,9 +48,10 @@ FOREIGN = "foreign"
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
-    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
+    "why a request was refused; no-token: its sender is not known; no-certificate: it is, and does "
+    "not show its certificate over TLS; unknown: only a part of it, which the registry or "
     "the city does not have, or which its sender may not say; foreign: only what is another system's",
-    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
+    ("malformed", "too-large", "busy", "unknown", "no-token", "no-certificate", FOREIGN),
 )
 
 PATH = (SCHOOL, LINE, REGION, FAMILY)

@@ -9,14 +9,14 @@ from controller.telemetry.registry import CERTIFICATE, CERTIFICATE_NOT_AFTER, DA
 from monitoring.city_state.known_values import KnownValue, KnownValues
 from monitoring.city_state.needs import Need, NeedKind
 from monitoring.city_state.school_tiles import format_known_time
-from monitoring.timeseries.records import GaugeValue, can_be_time
+from monitoring.timeseries.records import GaugeValue, SeriesEnd, can_be_time
 
 ENDING_SECONDS, CRITICAL_SECONDS = 30 * DAY, 7 * DAY
 """Before its end a certificate is to be renewed for so long; later at once. Alerts look at the same."""
 TOLD_SECONDS = DAY
 """Who knows a certificate tells of it at least every hour; what was told longer ago is only what was last known."""
 OWN_SENDER = "monitor/own"
-TOLD_BY_MONITOR = ("monitor", "login-authority")
+TOLD_BY_MONITOR = ("monitor", "login-authority", "probe", "probe-authority")
 """The certificates that a monitor finds at itself; of the others the daemon tells."""
 
 CertificateState = Literal["unknown", "good", "ending", "critical", "ended"]
@@ -42,6 +42,12 @@ def build_own_values(ends: Mapping[str, float], now: float) -> list[GaugeValue]:
         GaugeValue((CERTIFICATE_NOT_AFTER, ((CERTIFICATE.name, name),)), now, end, sender=OWN_SENDER)
         for name, end in ends.items()
     ]
+
+
+def build_own_ends(ends: Mapping[str, float], now: float) -> list[SeriesEnd]:
+    """Of the certificates that a monitor finds at itself those that are not there, e.g. of a probe that was revoked."""
+    gone = [name for name in TOLD_BY_MONITOR if name not in ends]
+    return [SeriesEnd((CERTIFICATE_NOT_AFTER, ((CERTIFICATE.name, name),)), now) for name in gone]
 
 
 def list_certificate_ends(known: KnownValues) -> list[CertificateView]:

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, ROLLOUT_LOST, SIGNAL
-from monitoring.city_state.certificate_ends import build_own_values, list_certificate_needs
+from monitoring.city_state.certificate_ends import build_own_ends, build_own_values, list_certificate_needs
 from monitoring.city_state.event_stream import EventStream
 from monitoring.city_state.known_names import list_known_names
 from monitoring.city_state.needs import Need, sort_needs
@@ -270,7 +270,9 @@ class Monitor:
     def _note_own_certificates(self) -> None:
         """Take what is known of them at every look: it is not kept, and no measurement by which pages look alive."""
         now = self.present.known.clock()
-        self.present.known.take(build_own_values(self.find_own_certificates(), now.wall), now)
+        ends = self.find_own_certificates()
+        self.present.known.take(build_own_values(ends, now.wall), now)
+        self.present.known.end(build_own_ends(ends, now.wall))
 
     def _tell_needs(self, *, anew: bool = True) -> None:
         needs = self.build_needs(anew=anew)

@@ -87,6 +87,9 @@ def test_the_monitors_own_certificates_are_of_now_and_none_of_them_is_kept(tmp_p
         assert (told["monitor"]["state"], told["monitor"]["stale"]) == ("good", False)
         assert monitor.present.newest is None, "no measurement came, so nothing looks alive"
         assert CERTIFICATE.name in str([one.key for one in monitor.present.list_served()])
+        monitor.find_own_certificates = dict
+        monitor._turn(2e9)  # noqa: SLF001 see above
+        assert {one["state"] for one in list_certificate_ends(monitor.present.known)} == {"unknown"}, "it is not there"
         monitor.close()
         assert [one for one in queries.read_latest_values(store) if one.key[0] is CERTIFICATE_NOT_AFTER] == []
 
