@@ -73,7 +73,7 @@ def shorten_digest(digest: str) -> int:
     """The beginning of a digest as a number.
 
     >>> shorten_digest("607d9d0512e653e99badcce951968d744d4b9d9bb2c26aa4a04f7d74c9d09fd8")
-    106089862959846
+    106092621533926
     """
     return int(digest[:DIGEST_DIGITS], 16)
 
