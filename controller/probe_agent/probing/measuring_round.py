@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
@@ -10,7 +11,13 @@ from controller.probe_agent.probing.echoes import Echoes, measure_echoes
 from controller.probe_agent.probing.https_path_test import measure_path_by_https
 from controller.probe_agent.probing.name_lookup import measure_lookup
 from controller.probe_agent.probing.page_request import PageTimes, measure_page
-from controller.probe_agent.probing.throughput import DIRECTIONS, hold_throughput_lock, measure_throughput
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
+from controller.probe_agent.probing.throughput import (
+    BUSY_SECONDS,
+    DIRECTIONS,
+    hold_throughput_lock,
+    measure_throughput,
+)
 from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit
@@ -96,6 +103,16 @@ def _record_services(recorder: RoundRecorder, services: Mapping[tuple[Metric, Pr
         yield recorder.record(metric, float(answers), path)
 
 
+def find_alive_paths(paths: Sequence[ProbedPath], results: Sequence[Result]) -> frozenset[ProbedPath]:
+    """The paths that answered, by the results of a round."""
+    alive = {
+        tuple(text for name, text in one.attributes if name != "school")
+        for one in results
+        if one.metric == PATH_UP.name and one.value
+    }
+    return frozenset(one for one in paths if (one.line, one.region, one.family) in alive)
+
+
 def record_success(configuration: Configuration, clock: Clock) -> Result:
     """That this probe lives and measured, now."""
     return RoundRecorder(configuration.school, clock).record(PROBE_LAST_SUCCESS, clock())
@@ -108,29 +125,43 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
         ProbeProblem: iperf3 is not installed.
     """
     recorder = RoundRecorder(configuration.school, clock)
+    found: list[Result] = []
     with hold_throughput_lock(state) as is_alone:
         if not is_alone:
             tell("throughput is not measured: another probe on this machine does so now")
             return []
-        return [
-            one
-            for path in configuration.paths
-            for direction in DIRECTIONS
-            for one in _measure_rate(configuration, recorder, path, direction)
-        ]
+        for path, direction in product(configuration.paths, DIRECTIONS):
+            rate = measure_rate(configuration, recorder, path, direction)
+            found += [] if isinstance(rate, SlotOutcome) else rate
+    return found
 
 
-def _measure_rate(
-    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str
-) -> Iterator[Result]:
-    """A path's rate under its method's own name: figures of two methods are never one series."""
+def measure_rate(
+    configuration: Configuration,
+    recorder: RoundRecorder,
+    path: ProbedPath,
+    direction: str,
+    patience: float = BUSY_SECONDS,
+) -> list[Result] | SlotOutcome:
+    """A path's rate under its method's own name, and what else the method says; why not, where there is none.
+
+    Figures of two methods are never one series. A busy server is asked again for `patience` seconds.
+
+    Raises:
+        ProbeProblem: iperf3 is not installed.
+    """
     if path.throughput == "https":
-        found = measure_path_by_https(configuration, path, direction)
-        if found is not None:
-            yield recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction)
-            yield recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction)
-    elif (rate := measure_throughput(path, direction, configuration.throughput)) is not None:
-        yield recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
+        found = measure_path_by_https(configuration, path, direction, patience)
+        if isinstance(found, SlotOutcome):
+            return found
+        return [
+            recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction),
+            recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction),
+        ]
+    rate = measure_throughput(path, direction, configuration.throughput, patience)
+    if isinstance(rate, SlotOutcome):
+        return rate
+    return [recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)]
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.probe_agent.problems import ProbeProblem, tell
 
 _SPARE_SECONDS = 5.0
-_BUSY_SECONDS = 15.0
+_BUSY_WORD = "busy"
+BUSY_SECONDS = 15.0
+"""So long a server that serves another test is asked again."""
 _BUSY_EVERY_SECONDS = 0.3
 _MOST_BYTES = 4 * 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -35,8 +38,10 @@ def hold_throughput_lock(state: Path) -> Iterator[bool]:
             yield True
 
 
-def measure_throughput(path: ProbedPath, direction: str, tests: ThroughputTests) -> float | None:
-    """Bits a second that arrived at the receiver; None where the test came to nothing, which is told.
+def measure_throughput(
+    path: ProbedPath, direction: str, tests: ThroughputTests, patience: float = BUSY_SECONDS
+) -> float | SlotOutcome:
+    """Bits a second that arrived at the receiver; why not, where the test came to nothing, which is told, too.
 
     Raises:
         ProbeProblem: iperf3 is not installed.
@@ -49,7 +54,7 @@ def measure_throughput(path: ProbedPath, direction: str, tests: ThroughputTests)
         *(("--reverse",) if direction == "download" else ()),
     ]
     where = f"{direction} over {path.line} to {path.region} ({path.family})"
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             found = read_received_rate(_run(words, tests.seconds + tests.connect_within + _SPARE_SECONDS))
@@ -57,12 +62,12 @@ def measure_throughput(path: ProbedPath, direction: str, tests: ThroughputTests)
             message = "iperf3 is not installed; apt-get install iperf3"
             raise ProbeProblem(message) from None
         # A server serves one test at a time, and says so: another school's, or the end of our own last one.
-        if not isinstance(found, str) or "busy" not in found or time.monotonic() >= deadline:
+        if not isinstance(found, str) or _BUSY_WORD not in found or time.monotonic() >= deadline:
             break
         time.sleep(_BUSY_EVERY_SECONDS)
     if isinstance(found, str):
         tell(f"{where} is not measured: {found}")
-        return None
+        return SlotOutcome.BUSY if _BUSY_WORD in found else SlotOutcome.NO_ANSWER
     return found
 
 
