@@ -32,7 +32,7 @@ def read_slot_words(store: ReadableStore, since: float, until: float) -> list[Sl
     return [SlotWords(*row) for row in store.rows(query, PROBE_SLOT.name, json.dumps(STEPS), since, until)]
 
 
-def was_probe_heard(store: ReadableStore, school: str, since: float, until: float) -> bool:
+def has_echoes(store: ReadableStore, school: str, since: float, until: float) -> bool:
     """Whether echoes of a school were counted in a time: its probe does so every minute, answered or not."""
     query = (
         "SELECT 1 FROM bin WHERE series IN (SELECT id FROM series WHERE school = ?1 AND metric = ?2) "

@@ -14,7 +14,7 @@ from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.telemetry.enrolled_probes import find_enrolment_file, load_enrolled_probes
 from controller.telemetry.registry import Writer
 from monitoring.limits import LATE_SCHOOL_SECONDS
-from monitoring.timeseries.slot_queries import SlotWords, read_slot_words, was_probe_heard
+from monitoring.timeseries.slot_queries import SlotWords, read_slot_words, has_echoes
 from monitoring.timeseries.store_reader import StoreReader, open_store_reader
 
 _NEAR = timedelta(minutes=2)
@@ -96,4 +96,4 @@ def _overlaps(slot: TestSlot, words: SlotWords) -> bool:
 
 def _explain_silence(store: StoreReader, slot: TestSlot) -> MissReason:
     since, until = (slot.begins - _NEAR).timestamp(), (slot.ends + _NEAR).timestamp()
-    return MissReason.NOT_TESTED if was_probe_heard(store, slot.school, since, until) else MissReason.SILENT
+    return MissReason.NOT_TESTED if has_echoes(store, slot.school, since, until) else MissReason.SILENT
