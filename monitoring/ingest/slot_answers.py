@@ -13,6 +13,7 @@ from controller.measure.schedule.probe_timetable import ProbeTimetable
 from controller.model.city import City
 from controller.probe_agent.probing.planned_slots import write_planned_slots
 from controller.probe_agent.sender import SLOTS_PATH
+from monitoring.ingest.client_certificates import CLIENT_CERTIFICATE
 from monitoring.ingest.sender_tokens import SenderTokens
 
 
@@ -26,6 +27,9 @@ def build_slot_routes(city: City, tokens: SenderTokens) -> list[BaseRoute]:
             return JSONResponse(
                 {"error": "show the token of a school's own probe"}, 401, {"WWW-Authenticate": "Bearer"}
             )
+        shown = request.scope.get(CLIENT_CERTIFICATE)
+        if shown is not None and (fault := tokens.find_certificate_fault(sender, shown)) is not None:
+            return JSONResponse({"error": fault}, 403)
         # A day's plan is made once, and takes a while: pages are answered meanwhile.
         planned = await run_sync(lambda: timetable.list_slots(sender.school, datetime.now(UTC)))
         return Response(write_planned_slots(planned), media_type="application/json")

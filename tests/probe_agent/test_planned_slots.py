@@ -23,6 +23,7 @@ from controller.probe_agent.probing.planned_slots import (
 from controller.probe_agent.probing.planned_test import PlannedTest, choose_paths
 from controller.probe_agent.probing.slot_keeper import FILE, SlotKeeper
 from controller.probe_agent.probing.slot_outcome import SlotOutcome
+from controller.probe_agent.probing.throughput import RateLimits
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.sender import Answer, ProbeStatus, Reception, Sender
@@ -191,9 +192,9 @@ class Wire:
     takes: float = 4.0
 
     def measure(
-        self, _: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, patience: float
+        self, _: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, limits: RateLimits
     ) -> list[Result] | SlotOutcome:
-        assert patience >= 0
+        assert limits.patience >= 0
         self.board.true += self.takes
         found = next(self.answers)
         if isinstance(found, SlotOutcome):
@@ -209,6 +210,7 @@ def run_test(
     takes: float = 4.0,
 ) -> tuple[int, SlotOutcome]:
     board = Board(tmp_path)
+    monkeypatch.setattr(planned_test, "measure_idle", lambda *_: {})
     monkeypatch.setattr(planned_test, "measure_rate", Wire(board, iter(answers), takes).measure)
     configuration = replace(configure(8600, "t" * 43), paths=PATHS, throughput=ThroughputTests(seconds=2))
     test = PlannedTest(configuration, tmp_path, lambda: board.true, lambda: board.true)
@@ -303,6 +305,7 @@ def probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Probe:
 
     endless = Wire(board, iter(lambda: HUNDRED, None))
     monkeypatch.setattr(measuring_loop, "measure_light", light)
+    monkeypatch.setattr(planned_test, "measure_idle", lambda *_: {})
     monkeypatch.setattr(planned_test, "measure_rate", endless.measure)
     configuration = replace(configure(8600, "t" * 43), paths=PATHS)
     loop = MeasuringLoop(configuration, tmp_path, lambda: board.true + board.wrong, lambda: board.true)

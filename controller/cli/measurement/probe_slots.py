@@ -14,7 +14,7 @@ from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.telemetry.enrolled_probes import find_enrolment_file, load_enrolled_probes
 from controller.telemetry.registry import Writer
 from monitoring.limits import LATE_SCHOOL_SECONDS
-from monitoring.timeseries.slot_queries import SlotWords, read_slot_words, has_echoes
+from monitoring.timeseries.slot_queries import SlotWords, has_echoes, read_slot_words
 from monitoring.timeseries.store_reader import StoreReader, open_store_reader
 
 _NEAR = timedelta(minutes=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from controller.probe_agent.probing.name_lookup import measure_lookup
 from controller.probe_agent.probing.page_request import PageTimes, measure_page
 from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.probe_agent.probing.throughput import (
-    BUSY_SECONDS,
     DIRECTIONS,
+    RateLimits,
     hold_throughput_lock,
     measure_throughput,
 )
@@ -32,6 +33,7 @@ from controller.telemetry.registry import (
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
+    LINE_THROUGHPUT_LIMIT,
     LINE_UP,
     PATH_ECHOES,
     PATH_UP,
@@ -41,6 +43,7 @@ from controller.telemetry.registry import (
 
 _SCALES = {"s": 1.0, "ms": 1e3, "bit/s": 1.0, "Mbit/s": 1e-6}
 """How many of a unit are one second, or one bit a second."""
+_IDLE_ECHOES = 3
 _LIMITS = {None: 0.0, ThroughputLimit.LOSS: 1.0, ThroughputLimit.DELAY: 2.0}
 Clock = Callable[[], float]
 
@@ -122,7 +125,7 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
     """Throughput of every path and direction, one test after the other.
 
     Raises:
-        ProbeProblem: iperf3 is not installed.
+        ProbeProblem: iperf3 is not installed, or this user may send no echoes.
     """
     recorder = RoundRecorder(configuration.school, clock)
     found: list[Result] = []
@@ -130,38 +133,51 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
         if not is_alone:
             tell("throughput is not measured: another probe on this machine does so now")
             return []
+        idle = measure_idle(configuration, configuration.paths)
         for path, direction in product(configuration.paths, DIRECTIONS):
-            rate = measure_rate(configuration, recorder, path, direction)
+            rate = measure_rate(configuration, recorder, path, direction, RateLimits(idle.get(path)))
             found += [] if isinstance(rate, SlotOutcome) else rate
     return found
 
 
-def measure_rate(
-    configuration: Configuration,
-    recorder: RoundRecorder,
-    path: ProbedPath,
-    direction: str,
-    patience: float = BUSY_SECONDS,
-) -> list[Result] | SlotOutcome:
-    """A path's rate under its method's own name, and what else the method says; why not, where there is none.
+def measure_idle(configuration: Configuration, paths: Sequence[ProbedPath]) -> dict[ProbedPath, float]:
+    """The round trip in milliseconds before the tests over each path that iperf3 tests; none where nothing answers.
 
-    Figures of two methods are never one series. A busy server is asked again for `patience` seconds.
+    Raises:
+        ProbeProblem: this user may send no echoes.
+    """
+    wanted = [one for one in paths if one.throughput != "https"]
+    if not wanted:
+        return {}  # a test over HTTPS asks its own connection
+    echoes = measure_echoes(wanted, replace(configuration.light, echoes=_IDLE_ECHOES))
+    return {path: 1000 * found.latency for path, found in echoes.items() if found.latency is not None}
+
+
+def measure_rate(
+    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, limits: RateLimits
+) -> list[Result] | SlotOutcome:
+    """A path's rate under its method's own name, and what held it back; why not, where there is none.
+
+    Figures of two methods are never one series.
 
     Raises:
         ProbeProblem: iperf3 is not installed.
     """
     if path.throughput == "https":
-        found = measure_path_by_https(configuration, path, direction, patience)
+        found = measure_path_by_https(configuration, path, direction, limits.patience)
         if isinstance(found, SlotOutcome):
             return found
         return [
             recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction),
             recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction),
         ]
-    rate = measure_throughput(path, direction, configuration.throughput, patience)
-    if isinstance(rate, SlotOutcome):
-        return rate
-    return [recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)]
+    tested = measure_throughput(path, direction, configuration.throughput, limits)
+    if isinstance(tested, SlotOutcome):
+        return tested
+    rate = recorder.record(LINE_THROUGHPUT, tested.rate, path, direction=direction)
+    if not tested.is_limit_known:
+        return [rate]
+    return [rate, recorder.record(LINE_THROUGHPUT_LIMIT, _LIMITS[tested.limit], path, direction=direction)]
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:

@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
-from controller.probe_agent.probing.measuring_round import Clock, RoundRecorder, measure_rate
+from controller.probe_agent.probing.measuring_round import Clock, RoundRecorder, measure_idle, measure_rate
 from controller.probe_agent.probing.planned_slots import PlannedSlot
 from controller.probe_agent.probing.slot_outcome import SlotOutcome
-from controller.probe_agent.probing.throughput import BUSY_SECONDS, DIRECTIONS, hold_throughput_lock
+from controller.probe_agent.probing.throughput import BUSY_SECONDS, DIRECTIONS, RateLimits, hold_throughput_lock
 from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
 
@@ -50,7 +50,7 @@ class PlannedTest:
         Bytes are counted after each test, and the next one is taken to carry as many as the largest so far.
 
         Raises:
-            ProbeProblem: iperf3 is not installed.
+            ProbeProblem: iperf3 is not installed, or this user may send no echoes.
         """
         if not paths:
             return PlannedFindings((), SlotOutcome.NO_ANSWER)
@@ -62,13 +62,15 @@ class PlannedTest:
         results: list[Result] = []
         outcomes: list[SlotOutcome] = []
         carried = largest = 0.0
+        idle = measure_idle(self.configuration, paths)
         for path, direction in product(paths, DIRECTIONS):
             spare = slot.ends - self.tell_time() - wanted.seconds - wanted.connect_within
             if spare < 0 or carried + largest > slot.megabytes * _MEGA or not slot.megabytes:
                 outcomes.append(SlotOutcome.LATE if spare < 0 else SlotOutcome.OVER_BUDGET)
                 tell(f"the planned test of {slot.line} ends early: its {'time' if spare < 0 else 'bytes'} are used up")
                 break
-            found = measure_rate(self.configuration, recorder, path, direction, min(BUSY_SECONDS, spare))
+            limits = RateLimits(idle.get(path), min(BUSY_SECONDS, spare))
+            found = measure_rate(self.configuration, recorder, path, direction, limits)
             if isinstance(found, SlotOutcome):
                 # How far it came is not known.
                 carried += largest
