@@ -24,7 +24,7 @@ WITH = {"applications/affairs/jobs": {"look": LOOK}, "applications/affairs/datab
 
 def list_tests(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
     """The inputs of the restore tests of a type."""
-    return [one.inputs for one in recorder.declared if one.type == f"gcp:{kind}" and "restore-test" in one.name]
+    return [dict(one.inputs) for one in recorder.declared if one.type == f"gcp:{kind}" and "restore-test" in one.name]
 
 
 def find_only(recorder: Recorder, kind: str) -> dict[str, Any]:
