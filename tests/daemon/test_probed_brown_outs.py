@@ -33,6 +33,7 @@ from controller.telemetry.registry import (
     EventKind,
     Metric,
 )
+from controller.telemetry.traces.phases import ENDPOINT
 from controller.telemetry.units import bits_from_mbps
 from monitoring.timeseries.records import EventRecord, GaugeValue, TelemetryBatch
 from monitoring.timeseries.retention import roll_up
@@ -122,6 +123,7 @@ class Office:
         self.store, self.daemon = self.folder / "monitor.db", self.folder / "daemon"
         self.daemon.mkdir()
         self.monkeypatch.setattr(supply_duty, "open_telemetry", self.open_telemetry)
+        self.monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:8600")
         self.begin()
 
     def begin(self) -> None:
@@ -290,6 +292,16 @@ def test_a_monitor_that_does_not_hear_is_told_again_after_an_hour(office: Office
     assert office.list_told() == ["brown-out", "brown-out"]
 
 
+def test_a_daemon_that_knows_no_monitor_to_tell_says_so(office: Office) -> None:
+    office.monkeypatch.delenv(ENDPOINT)
+    said = office.test_line(0.4, 0.4, 0.4)
+    assert said.endswith(f"the monitor's page does not know of it: {ENDPOINT} names no monitor")
+    assert office.sent == []
+    office.monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:8600")
+    office.duty.look()
+    assert office.list_told() == ["brown-out"]
+
+
 def test_how_lines_are_is_believed_for_as_long_as_their_value_is_fresh(office: Office) -> None:
     office.hear()
     office.hear(line="backup", up=0.0)
@@ -307,6 +319,18 @@ def test_how_lines_are_is_believed_for_as_long_as_their_value_is_fresh(office: O
     office.wait(-HOUR)
     office.duty.look()
     assert set(office.duty.states.values()) == {LineState.UNKNOWN}, "what is dated ahead of now is not of now"
+
+
+def test_rows_that_are_damaged_and_of_nobody_known_are_passed_over(office: Office) -> None:
+    office.test_line(0.4, 0.4, 0.4)
+    texts = ['[["line", "primary"]]', '[["school", "gone"], ["line", "primary"]]', "[1]", "", '[["school", "kw-s01"]]']
+    with TimeSeriesStore(office.store) as store, store.writing() as connection:
+        rows = connection.execute("SELECT id, attributes FROM series").fetchall()
+        for number, text in zip([one for one, _ in rows], texts, strict=False):
+            connection.execute("UPDATE series SET attributes = ? WHERE id = ?", (text, number))
+    office.begin()
+    office.duty.look()
+    assert office.find_supply() is LineSupply.BROWN_OUT
 
 
 def test_without_a_store_that_anybody_named_it_is_said_and_nothing_is_made(office: Office) -> None:

@@ -32,6 +32,7 @@ from controller.telemetry.registry import (
     EventKind,
     Writer,
 )
+from controller.telemetry.traces.phases import ENDPOINT, list_configured_signals
 from monitoring.timeseries.queries import read_brown_outs, read_kept_values, read_latest_values
 from monitoring.timeseries.records import GaugeValue
 from monitoring.timeseries.store_reader import StoreReader, open_store_reader
@@ -80,25 +81,30 @@ class SupplyDuty:
         self._is_looked_through = True
         known = book.take_tests(city, list_line_tests(city, figures, now), told, now)
         known = {key: one for key, one in known.items() if key[0] in city.school_by_id}
-        self._tell_changes(known, told)
         self.states = _read_states(values, city, now)
-        return "; ".join(_describe(known, self.states))
+        said = list(_describe(known, self.states))
+        if not self._tell_changes(known, told):
+            said.append(f"the monitor's page does not know of it: {ENDPOINT} names no monitor")
+        return "; ".join(said)
 
-    def _tell_changes(self, known: Mapping[SchoolLine, KnownSupply], told: SupplyRecord) -> None:
-        """Tell the monitor where its own record says otherwise: its page and the proposals have one source."""
+    def _tell_changes(self, known: Mapping[SchoolLine, KnownSupply], told: SupplyRecord) -> bool:
+        """Tell the monitor where its own record says otherwise: its page and the proposals have one source.
+
+        Return False where there is something to tell, and nobody who hears it.
+        """
         at = self.clock.monotonic()
-        wanted = [
-            (key, one)
-            for key, one in known.items()
-            if told.get(key, LineSupply.FULL) is not one.supply and not self._was_told(key, one.supply, at)
-        ]
+        news = [(key, one) for key, one in known.items() if told.get(key, LineSupply.FULL) is not one.supply]
+        if news and "logs" not in list_configured_signals():
+            return False
+        wanted = [(key, one) for key, one in news if not self._was_told(key, one.supply, at)]
         if not wanted:
-            return
+            return True
         with open_telemetry(token=find_token_file(Writer.PROBE, self.policies)) as sent:
             for key, one in wanted:
                 kind, text = describe_supply(one.line, one.supply, one.turned)
                 sent.event(kind, text, context=None, school=one.school, line=one.line)
                 self._told[key] = (one.supply, at)
+        return True
 
     def _was_told(self, key: SchoolLine, supply: LineSupply, at: float) -> bool:
         before, when = self._told.get(key, (None, 0.0))
@@ -107,14 +113,20 @@ class SupplyDuty:
 
 def _read_figures(store: StoreReader, city: City, since: datetime, now: datetime) -> Iterator[ProbedFigure]:
     metrics = [one for method in METHODS for one in method]
+    kinds = {str(one): one for one in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)}
     for value in read_kept_values(store, metrics, since.timestamp(), now.timestamp()):
-        place = dict(value.key[1])
-        line, family = place.get(LINE.name), _FAMILIES.get(place.get(FAMILY.name, ""))
-        if line not in ACCESS_LINE_NAMES or family is None or place.get(SCHOOL.name) not in city.school_by_id:
-            continue
-        path = LinePath(place[SCHOOL.name], line, place[REGION.name], family)
-        kind = MeasurementKind(place[DIRECTION.name])
-        yield ProbedFigure(value.key[0], path, kind, datetime.fromtimestamp(value.at, UTC), value.value)
+        key, place = _find_line(value, city), dict(value.key[1])
+        family, kind = _FAMILIES.get(place.get(FAMILY.name, "")), kinds.get(place.get(DIRECTION.name, ""))
+        if key is not None and family is not None and kind is not None:
+            path = LinePath(*key, place.get(REGION.name, ""), family)
+            yield ProbedFigure(value.key[0], path, kind, datetime.fromtimestamp(value.at, UTC), value.value)
+
+
+def _find_line(value: GaugeValue, city: City) -> SchoolLine | None:
+    """Return whose value it is; None where the city does not have it, or what is kept is damaged."""
+    place = dict(value.key[1])
+    school, name = place.get(SCHOOL.name, ""), place.get(LINE.name)
+    return next(((school, line) for line in ACCESS_LINE_NAMES if line == name and school in city.school_by_id), None)
 
 
 def _read_told(store: StoreReader) -> dict[SchoolLine, LineSupply]:
@@ -134,9 +146,8 @@ def _read_states(values: Sequence[GaugeValue], city: City, now: datetime) -> dic
     worse = {LINE_FLAPPING: LineState.FLAPPING, LINE_SLOW: LineState.SLOW}
     bad: dict[SchoolLine, LineState] = {}
     for value in values:
-        metric, place = value.key[0], dict(value.key[1])
-        key = next(((place[SCHOOL.name], line) for line in ACCESS_LINE_NAMES if place.get(LINE.name) == line), None)
-        if key is None or key[0] not in city.school_by_id:
+        metric, key = value.key[0], _find_line(value, city)
+        if key is None:
             continue
         if metric is LINE_UP:
             is_heard = _is_heard_lately(value, now)
