@@ -132,7 +132,12 @@ def test_a_monitor_s_clock_that_was_put_back_does_not_end_all_tests(tmp_path: Pa
     assert claim_open(board, keeper, NOON + 2 * HOUR) == [NOON + HOUR]
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"answer": 1, "claimed": 0, "offset": 0}', b"[" * 100_000])
+HUGE = json.dumps({"answer": write_planned_slots(DAY).decode(), "claimed": 10**400, "offset": 0}).encode()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b'{"answer": 1, "claimed": 0, "offset": 0}', b"[" * 100_000, HUGE]
+)
 def test_a_damaged_file_is_said_and_nothing_is_tested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
 ) -> None:
@@ -153,6 +158,7 @@ def change_slot(**fields: object) -> bytes:
 
 WRONG = {
     "no JSON": (b"<html>", "no document of format 1"),
+    "no UTF-8": (write_planned_slots(DAY).decode().encode("utf-16"), "no document of format 1"),
     "another format": (change(format=2), "no document of format 1"),
     "too large": (change(more="x" * 70_000), "no document of format 1"),
     "a time that is none": (change(now=float("nan")), "no now from"),

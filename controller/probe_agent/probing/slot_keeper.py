@@ -19,6 +19,9 @@ FILE = "planned-tests.json"
 _PUT_BACK = 3_600.0
 """What was claimed further ahead than this was so by a clock of the monitor's that has been put back since."""
 
+_UNUSABLE = (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError, ProbeProblem)
+"""What reading a damaged file of its own leads to."""
+
 
 class SlotKeeper:
     """The slots of a probe with these lines. `clock` may be set by anybody, `timer` never goes back."""
@@ -110,7 +113,7 @@ class SlotKeeper:
             known = parse_planned_slots(answer.encode(), self._lines)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, ProbeProblem) as error:
+        except _UNUSABLE as error:
             tell(f"{self._file.name} cannot be used ({error}): no throughput is tested until the monitor gives slots")
             return
         if math.isfinite(claimed) and math.isfinite(offset):
