@@ -25,6 +25,7 @@ from controller.telemetry.registry import (
 
 PROMETHEUS = {
     "tsunagu.line.throughput": "tsunagu_line_throughput_bit_per_second",
+    "tsunagu.line.throughput.limit": "tsunagu_line_throughput_limit",
     "tsunagu.line.https.throughput": "tsunagu_line_https_throughput_bit_per_second",
     "tsunagu.line.https.limit": "tsunagu_line_https_limit",
     "tsunagu.uplink.traffic": "tsunagu_uplink_traffic_bit_per_second",
@@ -49,6 +50,7 @@ PROMETHEUS = {
     "tsunagu.dns.up": "tsunagu_dns_up",
     "tsunagu.http.up": "tsunagu_http_up",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
+    "tsunagu.probe.slot": "tsunagu_probe_slot",
     "tsunagu.device.drift": "tsunagu_device_drift",
     "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
     "tsunagu.task.last.end": "tsunagu_task_last_end_seconds",

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 
 from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_store import MeasurementStore
-from controller.measure.schedule.city_day import build_wish, plan_city_day
+from controller.measure.schedule.city_day import build_wish, find_latest_beginning, plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, LineWish, SlotKind, TestSlot
 from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger
 from controller.measure.schedule.slot_records import SlotState, find_slot_states
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.measure.schedule.timetable import MayTest, TestedLine, TestRequests
 from controller.model.city import City
 from controller.model.sites.schools import School
+from controller.storage.steady_clock import SteadyClock
 
 _LOOK_BACK = timedelta(days=7)
 """So far back missed slots are noted after a time in which nothing ran."""
@@ -99,10 +99,7 @@ class SlotTimetable:
 
     def _is_in_time(self, slot: TestSlot, now: datetime) -> bool:
         """Whether a test that begins now ends in its slot, as far as anybody knows."""
-        lasts = slot.ends - slot.begins
-        method = self.city.measurement.method
-        test = timedelta(seconds=(method.seconds + method.connect_within) * 2 * len(self.city.families))
-        return slot.begins <= now <= slot.begins + max(lasts / 2, lasts - test) and now < slot.ends
+        return slot.begins <= now <= find_latest_beginning(self.city, slot) and now < slot.ends
 
     def _claim(self, slot: TestSlot, now: datetime) -> ClaimAnswer:
         schedule, day = self.city.measurement.schedule, slot.begins.astimezone(self.city.timezone).date()
