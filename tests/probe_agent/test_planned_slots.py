@@ -122,6 +122,15 @@ def test_a_clock_that_is_earlier_than_the_monitor_said_is_not_gone_by(tmp_path: 
     assert keeper.find_open_slot() == slot(NOON - 30)
 
 
+def test_an_answer_that_was_long_on_its_way_does_not_put_the_clock_back(tmp_path: Path) -> None:
+    board = Board(tmp_path, true=NOON + 12)
+    keeper = board.start()
+    keeper.take_answer(write_planned_slots(DAY), took=16.0)
+    assert keeper.tell_time() == NOON + 8
+    board.true += 5
+    assert keeper.tell_time() == board.start().tell_time() == NOON + 13
+
+
 def test_a_monitor_s_clock_that_was_put_back_does_not_end_all_tests(tmp_path: Path) -> None:
     board = Board(tmp_path)
     keeper = board.start()

@@ -51,8 +51,8 @@ class SlotKeeper:
         """Where tests go, the first that answers."""
         return () if self._known is None else self._known.regions
 
-    def take_answer(self, content: bytes) -> None:
-        """Keep to these slots from now on.
+    def take_answer(self, content: bytes, took: float = 0.0) -> None:
+        """Keep to these slots from now on; the answer took so many seconds, half of them on its way here.
 
         Raises:
             ProbeProblem: they are none that this probe can keep to; it stays with those that it had.
@@ -60,8 +60,9 @@ class SlotKeeper:
         """
         known = parse_planned_slots(content, self._lines)
         self._known, self._answer = known, content.decode()
-        self._began = (known.now, self._timer())
-        self._offset = known.now - self._clock()
+        now = known.now + took / 2
+        self._began = (now, self._timer())
+        self._offset = now - self._clock()
         if self._claimed > known.now + _PUT_BACK:
             self._claimed = known.now
         self._save()
