@@ -11,10 +11,11 @@ import time
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, load_configuration
-from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop, write_file
+from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop
 from controller.probe_agent.problems import ProbeProblem, tell
 from controller.probe_agent.sender import Reception
 from controller.probe_agent.version import VERSION
+from controller.probe_agent.whole_file import write_file
 
 _GOOD, _FAILED = 0, 1
 

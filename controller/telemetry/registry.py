@@ -260,6 +260,16 @@ PROBE_LAST_SUCCESS = Metric(
     fresh=400 * DAY,
     moment=True,
 )
+PROBE_SLOT = Metric(
+    "tsunagu.probe.slot",
+    InstrumentKind.GAUGE,
+    "{slot}",
+    "what became of a line's last planned test: 0 it has a figure, 1 nothing answered, 2 the server had no room, "
+    "3 the probe came too late, 4 its bytes were used up, 5 the probe cannot test",
+    (SCHOOL, LINE),
+    fresh=7 * DAY,
+    history=True,
+)
 DEVICE_DRIFT = Metric(
     "tsunagu.device.drift",
     InstrumentKind.GAUGE,
