@@ -42,17 +42,17 @@ class WatchedCertificates(StrictModel):
         return {name.replace("_", "-"): getattr(self, name) for name in type(self).model_fields}
 
 
-def find_certificates_end(paths: Iterable[Path]) -> float:
+def find_first_end(paths: Iterable[Path]) -> float:
     """When the first certificate of some files ends, in seconds since 1970.
 
     Raises:
         OperationsRefused: a file is missing, somebody else's or open to others' changes, or holds no certificate in
             PEM.
     """
-    return min(_find_first_end(path) for path in paths)
+    return min(_find_file_end(path) for path in paths)
 
 
-def _find_first_end(path: Path) -> float:
+def _find_file_end(path: Path) -> float:
     try:
         content = read_trusted_file(path, _REFUSED)
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def _find_first_end(path: Path) -> float:
         raise refuse_file(_REFUSED, path, message) from None
 
 
-def read_certificate_ends(files: Mapping[str, Iterable[Path]]) -> tuple[dict[str, float], list[str]]:
+def find_group_ends(files: Mapping[str, Iterable[Path]]) -> tuple[dict[str, float], list[str]]:
     """When the first of each group's certificates ends, and why groups have no such end; empty groups are left out."""
     ends: dict[str, float] = {}
     faults: list[str] = []
@@ -72,7 +72,7 @@ def read_certificate_ends(files: Mapping[str, Iterable[Path]]) -> tuple[dict[str
         try:
             wanted = tuple(paths)
             if wanted:
-                ends[name] = find_certificates_end(wanted)
+                ends[name] = find_first_end(wanted)
         except OperationsRefused as error:
             faults.append(f"{name}: {' '.join(str(error).split())}")
     return ends, faults

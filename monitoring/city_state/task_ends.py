@@ -53,7 +53,7 @@ class GuidelineView(TypedDict):
     stale: bool
 
 
-def read_guideline(known: KnownValues, digest: str) -> GuidelineView | None:
+def build_guideline_view(known: KnownValues, digest: str) -> GuidelineView | None:
     """How the guideline stands, as it was last told; None where nobody ever told all of it.
 
     Args:

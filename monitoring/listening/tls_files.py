@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.errors import MonitorError, TsunaguError
-from controller.operations.certificate_files import read_certificate_ends
+from controller.operations.certificate_files import find_group_ends
 from controller.operations.monitor_settings import TlsFiles
 from controller.operations.trusted_files import read_trusted_file
 from controller.telemetry.probe_certificates import load_probe_authority
@@ -79,7 +79,7 @@ def _build_context(files: TlsFiles) -> ssl.SSLContext:
 
 def find_own_ends(files: Mapping[str, Path]) -> Mapping[str, float]:
     """When certificates of the monitor's own end; a file that does not tell it is logged, and all else goes on."""
-    ends, faults = read_certificate_ends({name: (path,) for name, path in files.items()})
+    ends, faults = find_group_ends({name: (path,) for name, path in files.items()})
     for fault in faults:
         logging.getLogger("tsunagu").warning("%s", fault)
     return ends

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import OperationsRefused
-from controller.operations.certificate_files import find_certificates_end, read_certificate_ends
+from controller.operations.certificate_files import find_first_end, find_group_ends
 from controller.operations.operators_file import load_operations
 from tests.monitoring.login.certificates import Authority
 
@@ -26,17 +26,17 @@ def late(tmp_path: Path) -> Path:
 
 
 def test_of_several_certificates_and_files_the_first_to_end_counts(tmp_path: Path, early: Path, late: Path) -> None:
-    assert find_certificates_end([late]) == LATE.timestamp()
-    assert find_certificates_end([late, early]) == EARLY.timestamp()
+    assert find_first_end([late]) == LATE.timestamp()
+    assert find_first_end([late, early]) == EARLY.timestamp()
     chain = tmp_path / "chain.pem"
     chain.write_bytes(late.read_bytes() + b"# who gave it\n" + early.read_bytes())
-    assert find_certificates_end([chain]) == EARLY.timestamp()
+    assert find_first_end([chain]) == EARLY.timestamp()
 
 
 def test_a_file_that_holds_its_key_too_tells_of_its_certificate(tmp_path: Path, early: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_bytes((tmp_path / "early-server.key").read_bytes() + early.read_bytes())
-    assert find_certificates_end([both]) == EARLY.timestamp()
+    assert find_first_end([both]) == EARLY.timestamp()
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_file_without_a_certificate_is_named_and_no_end_is_made_up(
     if content is not None:
         broken.write_bytes(content)
     with pytest.raises(OperationsRefused, match=said):
-        find_certificates_end([broken])
-    ends, faults = read_certificate_ends({"netbox": (early,), "radius-server": (early, broken), "monitor": ()})
+        find_first_end([broken])
+    ends, faults = find_group_ends({"netbox": (early,), "radius-server": (early, broken), "monitor": ()})
     assert ends == {"netbox": EARLY.timestamp()}
     [fault] = faults
     assert fault.startswith("radius-server: ")
@@ -68,7 +68,7 @@ def test_a_file_without_a_certificate_is_named_and_no_end_is_made_up(
 def test_a_file_that_others_can_change_tells_nothing(early: Path) -> None:
     early.chmod(0o666)
     with pytest.raises(OperationsRefused, match="can be changed by others"):
-        find_certificates_end([early])
+        find_first_end([early])
 
 
 def test_the_operators_file_names_the_certificates_of_others(tmp_path: Path) -> None:

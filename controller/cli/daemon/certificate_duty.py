@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from controller.cli.measurement.telemetry_tokens import find_token_file
-from controller.operations.certificate_files import read_certificate_ends
+from controller.operations.certificate_files import find_group_ends
 from controller.operations.operations import Operations
 from controller.telemetry.otlp import open_telemetry
 from controller.telemetry.registry import CERTIFICATE, CERTIFICATE_NOT_AFTER, HOUR, Writer
@@ -30,7 +30,7 @@ def send_certificate_ends(operations: Operations, policies: Path) -> str:
 
     Of a group with a file that cannot be read nothing is sent: its other files say nothing of that one.
     """
-    ends, faults = read_certificate_ends(list_certificate_files(operations))
+    ends, faults = find_group_ends(list_certificate_files(operations))
     if ends:
         with open_telemetry(token=find_token_file(Writer.CONTROLLER, policies)) as sent:
             for name, at in ends.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from controller.telemetry.registry import DAY, GUIDELINE_CLAUSES, GUIDELINE_POLICY_HASH
 from controller.telemetry.units import find_range_fault, shorten_digest
 from monitoring.city_state.known_values import KnownValues
-from monitoring.city_state.task_ends import read_guideline
+from monitoring.city_state.task_ends import build_guideline_view
 from monitoring.timeseries.records import GaugeValue
 from tests.monitoring.city_state.made_clock import MadeClock, tell
 
@@ -20,19 +20,19 @@ def tell_clauses(clock: MadeClock, digest: str, **states: int) -> list[GaugeValu
 def test_what_was_told_is_shown_with_its_policy_and_grows_old() -> None:
     clock = MadeClock()
     known = KnownValues(clock=clock)
-    assert read_guideline(known, OURS) is None
+    assert build_guideline_view(known, OURS) is None
     known.take(tell_clauses(clock, OURS, holds=9, differs=1), clock())
-    assert read_guideline(known, OURS) is None, "a part says nothing of the whole"
+    assert build_guideline_view(known, OURS) is None, "a part says nothing of the whole"
     known.take(tell_clauses(clock, OURS, holds=9, differs=1, not_judged=5), clock())
-    found = read_guideline(known, OURS)
+    found = build_guideline_view(known, OURS)
     assert found is not None
     assert (found["holds"], found["differs"], found["not_judged"]) == (9, 1, 5)
     assert (found["policy"], found["is_own_policy"], found["stale"]) == ("00fd9d0512e6", True, False)
-    other = read_guideline(known, OTHER)
+    other = build_guideline_view(known, OTHER)
     assert other is not None
     assert not other["is_own_policy"]
     clock.pass_time(7 * DAY + 1)
-    old = read_guideline(known, OURS)
+    old = build_guideline_view(known, OURS)
     assert old is not None
     assert old["stale"]
     assert old["heard_at"] == found["heard_at"]
