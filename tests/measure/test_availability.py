@@ -85,5 +85,10 @@ def test_the_command_tells_outages_from_the_monitor_s_store(tmp_path: Path) -> N
     [outage] = found["outages"]
     assert datetime.fromisoformat(outage["begins"]) == down
     assert (outage["seconds"], outage["end_seen"], outage["cause"]) == (900, True, text)
+    silent = here(
+        "report", "availability", "--lang", "en", "--school", "as-e02", "--monitor-store", str(store), cwd=tmp_path
+    )
+    assert (silent.code, silent.errors) == (0, "")
+    assert "was told nothing of these schools' lines yet, so their outages are not known" in silent.said
     none = here("report", "availability", "--lang", "en", cwd=tmp_path)
     assert "no real school was measured yet" in none.errors

@@ -117,6 +117,8 @@ def say_outages(document: OutagesDocument) -> None:
     """Say them to people: a line for each month, then one for each outage."""
     if document["monitor_store"] is None:
         print_message("measure.outages-unknown", "yellow")
+    elif not document["line_months"]:
+        print_message("measure.outages-none-told", "yellow", store=document["monitor_store"])
     for month in document["line_months"]:
         percent = month["up_percent"]
         print_message(
