@@ -78,6 +78,12 @@ class Sender:
             with connection.getresponse() as answer:
                 kind = answer.headers.get_content_type()
                 return _judge(answer.status, kind, answer.read(_MOST_ANSWER))
+        except ssl.SSLCertVerificationError as error:
+            reason = (
+                f"{self._configuration.monitor} cannot be reached: its certificate is refused ({error.verify_message}); "
+                "renew the monitor's certificate, or enrol the school again with its authority (--ca)"
+            )
+            return Answer(Reception.LATER, reason)
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
             return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")

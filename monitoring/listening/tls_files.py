@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
+
+from cryptography import x509
 
 from controller.errors import MonitorError, TsunaguError
 from controller.operations.monitor_settings import TlsFiles
@@ -29,12 +32,15 @@ class RenewedContext:
         self.context.options |= ssl.OP_NO_RENEGOTIATION
         self.context.set_alpn_protocols(["http/1.1"])
         self._seen = self._look()
+        self._told = ""
         load_certificate(self.context, files)
+        self._tell_expired()
 
     async def renew(self) -> None:
         """Take the files anew if they were changed; what cannot be used leaves the old certificate in place."""
         now = self._look()
         if now == self._seen:
+            self._tell_expired()
             return
         self._seen = now
         try:
@@ -43,6 +49,15 @@ class RenewedContext:
             load_certificate(self.context, self._files)
         except TsunaguError as error:
             logging.getLogger("tsunagu").error("%s; the certificate before it is used on", error)  # noqa: TRY400
+            return
+        self._tell_expired()
+
+    def _tell_expired(self) -> None:
+        """Say once of a certificate that no browser and no probe takes it now: to them the monitor would be gone."""
+        wrong = explain_validity(self._files.certificate, datetime.now(UTC))
+        if wrong != self._told and wrong:
+            logging.getLogger("tsunagu").warning("%s", wrong)
+        self._told = wrong
 
     def _look(self) -> _Seen:
         return tuple(_read_stamp(one) for one in (self._files.certificate, self._files.key))
@@ -70,6 +85,24 @@ def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:
             "without a password"
         )
         raise MonitorError(message) from None
+
+
+def explain_validity(certificate: Path, now: datetime) -> str:
+    """Why nobody takes a certificate at this time; "" where its time is right, or the file is not there just now."""
+    try:
+        found = x509.load_pem_x509_certificates(read_trusted_file(certificate, _REFUSED))[0]
+    except (OSError, TsunaguError, ValueError):
+        return ""
+    if found.not_valid_after_utc < now:
+        word, at = "ended", found.not_valid_after_utc
+    elif now < found.not_valid_before_utc:
+        word, at = "begins", found.not_valid_before_utc
+    else:
+        return ""
+    return (
+        f"{certificate}: the monitor's certificate {word} at {at:%Y-%m-%d %H:%M} UTC, so browsers and probes refuse it; "
+        "put a valid one there (it is taken within a minute), or mend this machine's clock"
+    )
 
 
 def _read_stamp(path: Path) -> tuple[int, int]:

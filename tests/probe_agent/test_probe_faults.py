@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +16,9 @@ import pytest
 from controller.probe_agent.measuring_loop import MeasuringLoop
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import ResultStore
-from controller.probe_agent.sender import PROTOBUF, Reception
+from controller.probe_agent.sender import PROTOBUF, ProbeStatus, Reception, Sender
 from tests.probe_agent.scene import Installed, configure, find_free_port
+from tests.probe_agent.tls_front import TlsServer, make_certificate
 
 NOW = 1_800_000_000.25
 
@@ -134,3 +136,21 @@ def test_a_folder_that_others_write_into_is_refused(tmp_path: Path, mode: int) -
     assert done.returncode == 1
     assert f"others may write there (it is of user {os.geteuid()}, mode {mode:04o})" in done.stderr
     assert list(installed.state.iterdir()) == []
+
+
+def test_a_monitor_s_certificate_that_is_refused_says_what_to_do(tmp_path: Path) -> None:
+    """Its authority is not the one that the school was enrolled with."""
+    certificate = make_certificate(tmp_path, "127.0.0.1")
+    with TlsServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        server.use(certificate)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            configuration = configure(1, "t" * 43, monitor=f"https://127.0.0.1:{server.server_port}")
+            answer = Sender(configuration, time.time).send([], ProbeStatus(0, 0, ""))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert answer.reception is Reception.LATER
+    assert "its certificate is refused (self-signed certificate); renew the monitor's certificate" in answer.reason
+    assert "enrol the school again with its authority (--ca)" in answer.reason

@@ -119,13 +119,14 @@ def test_it_does_not_listen_for_others_without_tls_and_a_login(
     ("lines", "says"),
     [
         (["listen: monitor.example.jp"], "write an IP address of this machine"),
-        (["url: 'http://monitor.example.jp'"], "monitor.url"),
+        (["url: 'http://monitor.example.jp'"], "monitor.url: begin it with 'https://'"),
         (["url: 'https://monitor.example.jp:443'"], "no ':443'"),
         (["url: 'https://monitor.example.jp/x'"], "without a path"),
         (["login: {}"], "name one way to log in"),
         ([f"login: {{iap: {{audience: {AUDIENCE}}}, oidc: {OIDC[7:-1]}}}"], "name one way to log in"),
-        (["login: {iap: {audience: monitor}}"], "audience"),
+        (["login: {iap: {audience: monitor}}"], "audience: begin it with '/projects/'"),
         (["roles: {operator: {emails: [Hanako@city.example]}}"], "emails"),
+        (["roles: {operator: {emails: [hanako]}}"], "emails.0: '@' is missing"),
         (["public: everything"], "public"),
     ],
 )
@@ -311,6 +312,29 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
     key.chmod(0o600)
     asyncio.run(context.renew())
     assert show_certificate(context.context) != before, "that was made right, and nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"), [(2020, 2021, "ended at 2021-01-01"), (2090, 2091, "begins at 2090-01-01")]
+)
+def test_a_certificate_that_nobody_takes_now_is_said_once(
+    city: Authority, caplog: pytest.LogCaptureFixture, first: int, last: int, says: str
+) -> None:
+    def give(*years: int) -> tuple[Path, Path]:
+        begins, ends = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
+        return city.give("timed", (begins, ends))
+
+    certificate, key = give(first, last)
+    context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
+    asyncio.run(context.renew())
+    assert [says in one.message for one in caplog.records] == [True]
+    assert "put a valid one there" in caplog.text
+    caplog.clear()
+    give(2020, 2090)
+    asyncio.run(context.renew())
+    give(first, last)
+    asyncio.run(context.renew())
+    assert [says in one.message for one in caplog.records] == [True], "it was right between the two"
 
 
 def test_nobody_can_ask_for_a_second_handshake(city: Authority) -> None:
