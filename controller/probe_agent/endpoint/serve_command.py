@@ -35,9 +35,12 @@ def serve_throughput(words: Sequence[str], stop: int) -> None:
     wanted = parser.parse_args(words)
     try:
         tls = build_server_tls(str(wanted.certificate), str(wanted.key))
-    except OSError as error:
-        reason = error.strerror or error
-        message = f"{wanted.certificate}, {wanted.key}: no certificate in PEM with its key ({reason})"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = (
+            f"{wanted.certificate}, {wanted.key}: no certificate in PEM with its key ({reason}); name a certificate "
+            "and the key that belongs to it, without a password"
+        )
         raise ProbeProblem(message) from None
     admission = Admission(EnrolledHashes(wanted.enrolled), wanted.at_once, time.monotonic)
     listeners = make_listeners(wanted.listen or ["::"], wanted.port)
