@@ -98,6 +98,8 @@ LOGIN_LOG_SECONDS = 10
 """At most one failed login in so long is logged: whoever likes may fail."""
 LOGIN_SECONDS = 600
 """Within which somebody who began to log in must be back."""
+MOST_FAILED_LOGINS, FAILED_LOGINS_SECONDS = 100, 60
+"""Codes that a provider takes for none of its own, and in how long: for more it is not asked, whoever sends them."""
 KEYS_FRESH_SECONDS = 3600
 """After which an issuer's keys are asked for anew."""
 KEYS_OLD_SECONDS = 24 * HOUR

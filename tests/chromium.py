@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.missing_parts import skip_or_fail
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -30,14 +30,14 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 
 @contextmanager
-def open_chromium() -> Iterator[Browser]:
-    """A browser without a window; where there is none, CI fails and other machines skip.
+def open_chromium(*more: str) -> Iterator[Browser]:
+    """A browser without a window, with more arguments; where there is none, CI fails and other machines skip.
 
     Hold it no longer than a module: as long as Playwright is there, its event loop runs in this thread, and nothing
     else's can.
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=[*ARGUMENTS, *more])
         yield browser
         browser.close()
 
@@ -74,8 +74,5 @@ def find_chromium() -> str:
     """The path of the browser; where there is none, CI fails and other machines skip."""
     program = shutil.which("chromium")
     if program is None:
-        message = "chromium is not installed: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        skip_or_fail("chromium is not installed: apt-get install chromium")
     return program

@@ -27,6 +27,7 @@ from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
 from controller.storage.file_lock import hold_file_lock
+from tests.missing_parts import skip_or_fail
 from tests.policies import TODAY
 from tests.soak import FACTOR
 from tools import run_tests
@@ -132,9 +133,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     try:
         check_requirements()
     except LabError as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
+        skip_or_fail(str(missing))
 
 
 def refuse_labs_of_others() -> None:

@@ -176,7 +176,7 @@ def prune(
     kept = find_kept_days(operations, keep_days)
     for name in _list_stores(report):
         found = prune_measurements(trail, report.entries, name, now, kept)
-        for line in found.describe():
+        for line in found.describe_removed():
             print_line(f"removed {name}: {line}")
     names = remove_expired(trail, before)
     for name in names:

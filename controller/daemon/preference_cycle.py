@@ -215,8 +215,16 @@ def _explain(scene: CycleScene, moves: Sequence[LineMove]) -> str:
     policies, patch = (shlex.quote(str(one)) for one in (scene.policies, scene.folder / FOLDER / PATCH))
     return (
         f"{_join(moves)}: a proved plan waits in {scene.folder / FOLDER}; to take it in: git -C {policies} apply "
-        f"{patch}, and commit it; the daemon rolls it out within its limits"
+        f"{patch}, and commit it; the daemon rolls it out within its limits{_name_unseen_lines(moves)}"
     )
+
+
+def _name_unseen_lines(moves: Sequence[LineMove]) -> str:
+    """The lines that would carry what leaves another one: only their contracts are known here, not if they answer."""
+    lines = [f"{one.school} {one.ways[0][0]}" for one in moves if one.ways]
+    if not lines:
+        return ""
+    return f"; not tested, known by contract alone: {', '.join(lines)}; look first whether they answer"
 
 
 def _keep(scene: CycleScene, record: MoveRecord) -> MoveRecord:

@@ -17,6 +17,7 @@ from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.measure.schedule.slot_ledger import open_slot_ledger
 from controller.measure.schedule.slot_timetable import SlotTimetable
+from controller.measure.schedule.steady_clock import SteadyClock
 from controller.measure.schedule.timetable import IntervalTimetable, ThroughputTimetable
 from controller.model.measurement import VirtualRhythm
 from controller.model.sites.devices import Device
@@ -71,9 +72,15 @@ def make_throughput_probe(city: VirtualCity) -> ThroughputProbe:
 
 @contextmanager
 def open_timetable(
-    city: VirtualCity, sites: Sequence[ProbeSite], store: MeasurementStore, latest: LatestMeasurements
+    city: VirtualCity,
+    sites: Sequence[ProbeSite],
+    store: MeasurementStore,
+    latest: LatestMeasurements,
+    steady: SteadyClock | None = None,
 ) -> Iterator[ThroughputTimetable]:
     """What decides when the virtual city's schools are tested, as `virtual-city` of its schedule says.
+
+    `steady` is of who opens timetables one after the other: what it knows of the clock outlasts each of them.
 
     Raises:
         TsunaguError: the store cannot be used.
@@ -84,7 +91,8 @@ def open_timetable(
         return
     schools = select_schools_in_service(city, Selection())
     with open_slot_ledger(Path(store.file), city.timezone) as ledger:
-        yield SlotTimetable(city, schools, frozenset(mine), store, ledger, _tell_time, time.monotonic)
+        believed = SteadyClock() if steady is None else steady
+        yield SlotTimetable(city, schools, frozenset(mine), store, ledger, _tell_time, time.monotonic, believed)
 
 
 def _tell_time() -> datetime:

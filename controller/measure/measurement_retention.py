@@ -76,7 +76,7 @@ class Pruned:
     slots: int = 0
     left: bool = False
 
-    def describe(self) -> list[str]:
+    def describe_removed(self) -> list[str]:
         """What was removed, in words."""
         found = [f"what programs said up to measurement {self.outputs}"] if self.outputs else []
         if self.parts:
@@ -84,6 +84,22 @@ class Pruned:
             found.append(f"measurements up to {last} ({count} from {self.parts[0].first} on)")
         found += [f"{self.figures} roll-ups"] if self.figures else []
         return [*found, f"{self.slots} slots of tests"] if self.slots else found
+
+
+def find_newest_time(path: Path) -> datetime | None:
+    """Return when the last measurement of a store was kept, by the clock of then; None where there is none.
+
+    Raises:
+        TsunaguError: the store cannot be read.
+    """
+    last = "SELECT COALESCE((SELECT at FROM measurement ORDER BY id DESC LIMIT 1), (SELECT MAX(at) FROM carried))"
+    try:
+        with closing(open_store(path, MEASUREMENT_STORE)) as connection:
+            [(at,)] = connection.execute(last).fetchall()
+            return None if at is None else datetime.fromisoformat(at)
+    except UNREADABLE as error:
+        what = f"{path}: when it was measured last cannot be read"
+        raise explain_unreadable(what, error) from None
 
 
 def prune_measurements(  # noqa: PLR0913, PLR0917 a store, what its trail says, and how much may be done

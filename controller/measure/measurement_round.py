@@ -130,7 +130,7 @@ class MeasurementRound:
                 continue
             with _trace_path("measure throughput", route.path) as phase:
                 one = self._keep(route, partial(self.throughput.measure, kind=kind, idle_ms=idle.get(route.path)))
-                phase.put(kind=str(kind), outcome=str(one.result.outcome))
+                phase.add_attributes(kind=str(kind), outcome=str(one.result.outcome))
             if line not in heard and one.result.outcome is ProbeOutcome.NO_ANSWER:
                 gone[line] = one.result
             yield one

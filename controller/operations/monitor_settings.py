@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from controller.inputs.character_classes import PlainText
 from controller.model.yaml_source import StrictModel
 from controller.operations.fields import TrustedPath
 
@@ -64,8 +66,9 @@ EmailAddress = Annotated[
     str, Field(max_length=254, pattern=r"^[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$")
 ]
 """A mail address in small letters, as the login tells it."""
-GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9@:/._~=+,%-]{1,200}$")]
-"""A group as the login tells it: a mail address, an id, or a path."""
+GROUP_CHARACTERS = PlainText(200, '{}<>"`$\\|')
+GroupName = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$"), GROUP_CHARACTERS]
+"""A group as the login tells it: a name in any script (教育委員会), a mail address, an id, or a path."""
 ClaimName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_:/.-]{1,100}$")]
 ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9@:/._~=+,%-]{1,255}$")]
 IapAudience = Annotated[str, Field(pattern=r"^/projects/[0-9]{1,20}(/[A-Za-z0-9-]{1,63}){2,4}$")]
@@ -159,10 +162,16 @@ class RoleSettings(StrictModel):
         >>> RoleSettings(reader=board).find_role("a@b.example", ("board@city.example",))
         <Role.READER: 'reader'>
         """
+        told = {_compose(one) for one in groups}
         for role, members in ((Role.OPERATOR, self.operator), (Role.READER, self.reader)):
-            if email.lower() in members.emails or not set(groups).isdisjoint(members.groups):
+            if email.lower() in members.emails or not told.isdisjoint(map(_compose, members.groups)):
                 return role
         return None
+
+
+def _compose(name: str) -> str:
+    """A name in the one form of those that look the same (NFC): ガ may be written as one character or as two."""
+    return unicodedata.normalize("NFC", name)
 
 
 class MonitorSettings(StrictModel):

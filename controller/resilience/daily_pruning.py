@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
 from controller.errors import FileLocked, TsunaguError
-from controller.measure.measurement_retention import KeptDays, Pruned, prune_measurements
+from controller.measure.measurement_retention import KeptDays, Pruned, find_newest_time, prune_measurements
+from controller.measure.schedule.steady_clock import SteadyClock
 from controller.storage.audit.audit_trail import AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.head_copy import HeadCopy
@@ -21,6 +22,13 @@ EVERY_SECONDS = 86_400.0
 AGAIN_SECONDS = 3_600.0
 """When the time was over, or nothing could be removed, the next try is so much later."""
 MOST_SECONDS = 30.0
+_FURTHEST = timedelta(days=1)
+"""A clock that is further beyond what was measured last may have been put ahead: it would make new things old."""
+
+
+def make_pruning_clock() -> SteadyClock:
+    """Return what believes a clock that was put ahead after a day."""
+    return SteadyClock(believed_after=EVERY_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,13 @@ class DailyPruning:
     file: Path
     find_kept_days: Callable[[], KeptDays]
     say: Callable[[str], None]
+    clock: SteadyClock = field(default_factory=make_pruning_clock)
 
-    def run(self, stop: Event) -> None:
+    def run_daily(self, stop: Event) -> None:
         """Remove what is too old at once, and then once a day, until `stop` is set. Whatever fails ends nothing."""
         while not stop.is_set():
             try:
-                found = self.prune(stop)
+                found = self.prune_store(stop)
             except (OSError, TsunaguError) as error:
                 self._tell(f"what is too old is not removed: {error}")
                 wait = AGAIN_SECONDS
@@ -49,10 +58,11 @@ class DailyPruning:
                 wait = AGAIN_SECONDS if found.left else EVERY_SECONDS
             stop.wait(wait)
 
-    def prune(self, stop: Event) -> Pruned:
+    def prune_store(self, stop: Event) -> Pruned:
         """Remove what is too old, for about `MOST_SECONDS` at most, or until `stop` is set.
 
-        While another process does that, nothing is done.
+        While another process does that, nothing is done; neither while the clock is a day or more beyond what was
+        measured last, until it has stayed so for a day: that is told once.
 
         Raises:
             TsunaguError: the trail or the store is not what was written, or cannot be written (a full disk); whatever
@@ -67,6 +77,8 @@ class DailyPruning:
     def _prune(self, stop: Event) -> Pruned:
         if not self.file.exists():
             return Pruned()
+        if not self._is_clock_believed():
+            return Pruned(left=True)
         report = verify_trail(self.trail, self.head)
         if report.fault is not None:
             message = f"the audit trail is broken: {report.fault}"
@@ -78,9 +90,22 @@ class DailyPruning:
             return stop.is_set() or time.monotonic() >= deadline
 
         found = prune_measurements(self.trail, report.entries, name, datetime.now(UTC), self.find_kept_days(), is_over)
-        for line in found.describe():
+        for line in found.describe_removed():
             self._tell(f"removed {name}: {line}")
         return found
+
+    def _is_clock_believed(self) -> bool:
+        now, timer = datetime.now(UTC), time.monotonic()
+        newest, was_ahead = find_newest_time(self.file), self.clock.is_ahead
+        if newest is not None:
+            self.clock.start_from(newest, timer)
+        is_believed = self.clock.is_steady(now, timer, _FURTHEST)
+        if not is_believed and not was_ahead:
+            self._tell(
+                f"nothing is removed for a day: the clock says {now:%Y-%m-%d %H:%M} UTC, more than a day beyond what "
+                f"was measured last in {self.file}; was this machine off, or its clock put ahead (ask timedatectl)?"
+            )
+        return is_believed
 
     def _tell(self, line: str) -> None:
         """Say a line; a terminal that was closed hears nothing, and stops nothing."""

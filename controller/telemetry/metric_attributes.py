@@ -14,7 +14,7 @@ FAMILY = Attribute("family", "the Internet Protocol's version", ("ipv4", "ipv6")
 DIRECTION = Attribute("direction", "seen from the school", ("download", "upload"))
 UPLINK = Attribute(
     "uplink",
-    "a line at the school's router, or lan: the core switch's port to the router",
+    "a line at the school's router, or lan: the core switch's ports to the router, as a sum",
     (*LINE.values, "lan"),
 )
 OUTCOME = Attribute("outcome", "how a device ended", ("applied", "unchanged", "reverted", "failed", "unknown"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from controller.model.measurement import Assessment
 from monitoring.city_state.school_facts import Impairment, LineFacts, SchoolFacts, StandingFact
@@ -29,22 +29,11 @@ NeedKind = Literal[
     "silent",
     "below",
 ]
-URGENCY: tuple[NeedKind, ...] = (
-    "feeder-silent",
-    "region-down",
-    "dns-down",
-    "http-down",
-    "cut-off",
-    "line-down",
-    "rollout-lost",
-    "unconfirmed",
-    "rollout-failed",
-    "brown-out",
-    "drift",
-    "silent",
-    "below",
-)
-"""The most urgent first. What is of the whole city comes before its parts: a silent feed, a lost region, dead DNS."""
+URGENCY: tuple[NeedKind, ...] = get_args(NeedKind)
+"""The kinds as they are written above, the most urgent first.
+
+What is of the whole city comes before its parts: a silent feed, a lost region, dead DNS.
+"""
 Cause = Literal["site", "area", "carrier", "line", "region", "feeder", "probe", "contract"] | Impairment
 
 LEAST_SILENT = 3

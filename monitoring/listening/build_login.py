@@ -6,6 +6,7 @@ import re
 import ssl
 from pathlib import Path
 
+from controller.errors import MonitorError
 from controller.operations.monitor_settings import IapLogin as IapSettings
 from controller.operations.monitor_settings import MonitorSettings, RoleSettings
 from controller.operations.monitor_settings import OidcLogin as OidcSettings
@@ -27,6 +28,7 @@ def build_login(settings: MonitorSettings) -> LoginMethod | None:
 
     Raises:
         OperationsRefused: a file that it names is missing, somebody else's, open to others, or not what it must be.
+        MonitorError: the settings ask for a login that cannot be built from them.
     """
     if settings.login is None:
         return None
@@ -34,7 +36,9 @@ def build_login(settings: MonitorSettings) -> LoginMethod | None:
         return _build_iap(settings.login.iap)
     if settings.login.oidc is not None and settings.url is not None:
         return _build_oidc(settings.login.oidc, settings.roles, settings.url)
-    return None
+    # Never without the login that was asked for: a file is refused for this before.
+    message = "the login by oidc needs the address that browsers call the monitor by (url: https://monitor.example.jp)"
+    raise MonitorError(message)
 
 
 def _build_iap(settings: IapSettings) -> IapLogin:

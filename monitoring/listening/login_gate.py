@@ -46,7 +46,7 @@ class LoginGate:
         roles: who may do what.
         url: how browsers call the monitor where they log in.
         local: on loopback nobody can log in; Prometheus, senders and the page for everybody are all that is served.
-        clock: now, in seconds since 1970.
+        clock: seconds that run on, as `Identity.until` is told by.
     """
 
     def __init__(  # noqa: PLR0913 what a gate is
@@ -57,7 +57,7 @@ class LoginGate:
         url: str,
         *,
         local: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._method = method
@@ -81,7 +81,7 @@ class LoginGate:
             await _refuse(request, _UNAUTHORIZED, "needed", why)(scope, receive, send)
             return
         try:
-            identity = await self._method.identify(Headers(scope=scope))
+            identity = await self._method.identify_reader(Headers(scope=scope))
         except LoginMissing as error:
             await self._ask_to_log_in(request, str(error))(scope, receive, send)
             return
@@ -124,7 +124,7 @@ async def _answer_until(app: ASGIApp, call: tuple[Scope, Receive, Send], seconds
     scope, receive, send = call
     begun = ended = False
 
-    async def note(message: Message) -> None:
+    async def note_message(message: Message) -> None:
         nonlocal begun, ended
         begun = begun or message["type"] == "http.response.start"
         ended = ended or (message["type"] == "http.response.body" and not message.get("more_body", False))
@@ -134,7 +134,7 @@ async def _answer_until(app: ASGIApp, call: tuple[Scope, Receive, Send], seconds
     try:
         async with bound:
             identity.answering.add(bound)
-            await app(scope, receive, note)
+            await app(scope, receive, note_message)
     except TimeoutError:
         if not bound.expired():
             raise

@@ -81,7 +81,7 @@ def build_second_server(app: ASGIApp, tls: RenewedContext | None) -> SecondServe
     if tls is None:
         return SecondServer(_build_config(app, BoundedConnection, lifespan="off"))
     connections = build_tls_connections(tls.context)
-    renewal: dict[str, Any] = {"callback_notify": tls.renew, "timeout_notify": RENEWED_SECONDS}
+    renewal: dict[str, Any] = {"callback_notify": tls.renew_certificate, "timeout_notify": RENEWED_SECONDS}
     return SecondServer(_build_config(app, connections, lifespan="off", **renewal))
 
 

@@ -41,7 +41,7 @@ class TlsConnection(SSLProtocol):
         for one in [one for one in self._handshakes if one.has_request_layer()]:
             del self._handshakes[one]
         if len(self._handshakes) >= MOST_HANDSHAKES:
-            next(iter(self._handshakes)).drop()
+            next(iter(self._handshakes)).drop_connection()
         self._handshakes[self] = None
         super().connection_made(transport)
 
@@ -54,7 +54,7 @@ class TlsConnection(SSLProtocol):
         """Whether its handshake is done: from then on the connection behind it counts."""
         return self._behind.transport is not None
 
-    def drop(self) -> None:
+    def drop_connection(self) -> None:
         """End it at once."""
         self._handshakes.pop(self, None)
         if self._plain is not None:
@@ -65,7 +65,7 @@ def build_tls_connections(context: ssl.SSLContext) -> Callable[..., asyncio.Prot
     """What a server makes of each connection that comes in, in place of `BoundedConnection`."""
     handshakes: dict[TlsConnection, None] = {}
 
-    def build(*words: Any, **named: Any) -> asyncio.BufferedProtocol:  # noqa: ANN401 as the server hands it on
+    def build_connection(*words: Any, **named: Any) -> asyncio.BufferedProtocol:  # noqa: ANN401 as the server hands it on
         return TlsConnection(BoundedConnection(*words, **named), context, handshakes)
 
-    return build
+    return build_connection

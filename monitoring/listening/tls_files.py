@@ -36,7 +36,7 @@ class RenewedContext:
         load_certificate(self.context, files)
         self._tell_expired()
 
-    async def renew(self) -> None:
+    async def renew_certificate(self) -> None:
         """Take the files anew if they were changed; what cannot be used leaves the old certificate in place."""
         now = self._look()
         if now == self._seen:

@@ -39,7 +39,7 @@ Fetch = Callable[[str, Mapping[str, str], bytes | None], Awaitable[Fetched]]
 def build_fetch(context: ssl.SSLContext, seconds: float = FETCH_SECONDS) -> Fetch:
     """A fetch that judges certificates by a context."""
 
-    async def fetch(url: str, headers: Mapping[str, str], body: bytes | None) -> Fetched:
+    async def fetch_answer(url: str, headers: Mapping[str, str], body: bytes | None) -> Fetched:
         try:
             async with asyncio.timeout(seconds):
                 return await _ask(url, headers, body, context)
@@ -54,7 +54,7 @@ def build_fetch(context: ssl.SSLContext, seconds: float = FETCH_SECONDS) -> Fetc
             message = f"{url}: no answer ({getattr(error, 'strerror', None) or type(error).__name__})"
             raise FetchFailed(message) from None
 
-    return fetch
+    return fetch_answer
 
 
 async def _ask(url: str, headers: Mapping[str, str], body: bytes | None, context: ssl.SSLContext) -> Fetched:

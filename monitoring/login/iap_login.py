@@ -23,17 +23,31 @@ ALGORITHM = "ES256"
 
 
 class IapLogin:
-    """Believes what the proxy signs for one audience. It tells no groups: roles go by mail addresses."""
+    """Believes what the proxy signs for one audience. It tells no groups: roles go by mail addresses.
+
+    Args:
+        audience: for whom the proxy signs.
+        keys: what it signs with.
+        clock: now, in seconds since 1970, for the times that the proxy signs.
+        running: seconds that run on, for how long an answer may last.
+    """
 
     begins_at: str | None = None
     ends_at: str | None = None
 
-    def __init__(self, audience: str, keys: IssuerKeys, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        audience: str,
+        keys: IssuerKeys,
+        clock: Callable[[], float] = time.time,
+        running: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._expected = Expected(ALGORITHM, ISSUER, audience, LONGEST_ASSERTION)
         self._keys = keys
         self._clock = clock
+        self._running = running
 
-    async def identify(self, headers: Headers) -> Identity:
+    async def identify_reader(self, headers: Headers) -> Identity:
         """Return whom the proxy let in.
 
         Raises:
@@ -48,8 +62,9 @@ class IapLogin:
             message = "the login's header stands more than once"
             raise LoginNotAccepted(message)
         key = await self._keys.find_key(read_key_id(shown[0], ALGORITHM))
-        claims, _ = verify_token(shown[0], key, self._expected, self._clock())
-        return Identity(claims.email.lower(), (), claims.exp)
+        now = self._clock()
+        claims, _ = verify_token(shown[0], key, self._expected, now)
+        return Identity(claims.email.lower(), (), self._running() + claims.exp - now)
 
     def build_routes(self) -> list[BaseRoute]:
         """Return no paths: somebody logs in before a request comes here."""

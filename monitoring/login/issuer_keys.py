@@ -41,7 +41,7 @@ ReadKeys = Callable[[], Awaitable[bytes]]
 def fetch_keys_from(fetch: Fetch, find_url: Callable[[], Awaitable[str]]) -> ReadKeys:
     """Keys at an address, which may have to be found first."""
 
-    async def read() -> bytes:
+    async def fetch_key_set() -> bytes:
         url = await find_url()
         answer = await fetch(url, {}, None)
         if answer.status != _HTTP_OK:
@@ -49,20 +49,20 @@ def fetch_keys_from(fetch: Fetch, find_url: Callable[[], Awaitable[str]]) -> Rea
             raise FetchFailed(message)
         return answer.body
 
-    return read
+    return fetch_key_set
 
 
 def take_keys_from(path: Path) -> ReadKeys:
     """Keys in a file of this user or root, which somebody else renews."""
 
-    async def read() -> bytes:
+    async def take_key_set() -> bytes:
         try:
             return read_trusted_file(path, "The keys of a login cannot be used:", most_bytes=MOST_FETCHED)
         except FileNotFoundError:
             message = f"{path}: the keys of the login are missing; put the issuer's JSON Web Key Set there"
             raise FetchFailed(message) from None
 
-    return read
+    return take_key_set
 
 
 def parse_key_set(content: bytes, algorithm: str) -> dict[str, PublicKey]:

@@ -28,7 +28,9 @@ class LoginNotAccepted(TsunaguError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody whom a login names. `until`: when it has to be shown anew, in seconds since 1970.
+    """Somebody whom a login names. `until`: when it has to be shown anew, in seconds that run on (`time.monotonic`).
+
+    Not by the time of day: whoever puts the machine's clock back would make every login last longer.
 
     `answering` are the bounds of what is being answered, for a login that ends before its time.
     """
@@ -67,7 +69,7 @@ class LoginMethod(Protocol):
     ends_at: str | None
     """The path that a page posts to in order to log out; None where that is done elsewhere."""
 
-    async def identify(self, headers: Headers) -> Identity:
+    async def identify_reader(self, headers: Headers) -> Identity:
         """Return who sends a request.
 
         Raises:

@@ -28,6 +28,7 @@ from controller.errors import TsunaguError
 from controller.operations.monitor_settings import OidcLogin, RoleSettings
 from monitoring.limits import LOGIN_LOG_SECONDS, LOGIN_SECONDS, MOST_UNDER_WAY
 from monitoring.login.https_fetch import FetchFailed
+from monitoring.login.login_attempts import BEGUN_NONE, LoginAttempts
 from monitoring.login.login_method import Identity, LoginMissing, LoginNotAccepted, describe_missing_role
 from monitoring.login.oidc_provider import CodeToRedeem, OidcProvider
 from monitoring.login.sessions import SESSION_COOKIE, Sessions, list_cookies, read_cookie, write_cookie
@@ -67,7 +68,7 @@ class OidcSessions:
         roles: who has one. Who has none gets no session: at many providers anybody can have an account.
         url: how browsers call this monitor.
         render: makes a page of a notice.
-        clock: now, in seconds since 1970.
+        clock: seconds that run on, whatever is done to the machine's clock.
     """
 
     begins_at: str | None = LOGIN_PATH
@@ -80,7 +81,7 @@ class OidcSessions:
         roles: RoleSettings,
         url: str,
         render: RenderNotice,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._provider = provider
@@ -90,16 +91,17 @@ class OidcSessions:
         self._clock = clock
         self._seal = Fernet(Fernet.generate_key())
         self._logged_at: float | None = None
+        self._attempts = LoginAttempts(clock)
         self.sessions = Sessions(clock)
 
-    async def identify(self, headers: Headers) -> Identity:
+    async def identify_reader(self, headers: Headers) -> Identity:
         """Return whose session a request shows.
 
         Raises:
             LoginMissing: it shows none, or one that is over.
         """
         shown = read_cookie(headers.getlist("cookie"), SESSION_COOKIE)
-        found = None if shown is None else self.sessions.find(shown)
+        found = None if shown is None else self.sessions.find_session(shown)
         if found is None:
             message = f"log in first: open {self._url}{LOGIN_PATH} in a browser"
             raise LoginMissing(message)
@@ -150,7 +152,8 @@ class OidcSessions:
             way = self._open(request, state)
             code = self._read_code(request)
             redeemed = CodeToRedeem(code, f"{self._url}{BACK_PATH}", way.verifier, way.nonce)
-            person = await self._provider.redeem_code(redeemed)
+            with self._attempts.bound_attempt(state):
+                person = await self._provider.redeem_code(redeemed)
         except FetchFailed as error:
             return self._tell(request, error, _HTTP_UNAVAILABLE)
         except LoginNotAccepted as error:
@@ -162,8 +165,8 @@ class OidcSessions:
         seconds = self._settings.session_hours * 3600
         before = read_cookie(request.headers.getlist("cookie"), SESSION_COOKIE)
         if before is not None:
-            self.sessions.end(before)
-        shown = self.sessions.begin(Identity(person.email, person.groups, self._clock() + seconds))
+            self.sessions.end_session(before)
+        shown = self.sessions.begin_session(Identity(person.email, person.groups, self._clock() + seconds))
         answer = RedirectResponse(way.page, _SEE_OTHER)
         answer.headers.append("set-cookie", write_cookie(SESSION_COOKIE, shown, seconds))
         answer.headers.append("set-cookie", write_cookie(_name_cookie(state), "", 0))
@@ -175,24 +178,23 @@ class OidcSessions:
             return self._render(request, "only-own-page", 403)
         shown = read_cookie(request.headers.getlist("cookie"), SESSION_COOKIE)
         if shown is not None:
-            self.sessions.end(shown)
+            self.sessions.end_session(shown)
         answer = self._render(request, "logged-out", 200)
         answer.headers.append("set-cookie", write_cookie(SESSION_COOKIE, "", 0))
         return answer
 
     def _open(self, request: Request, state: str) -> _UnderWay:
         """What this browser began, if it was this state, and not long ago."""
-        message = "this browser began no such login within the last ten minutes; begin again"
         sealed = read_cookie(request.headers.getlist("cookie"), _name_cookie(state)) if state else None
         if sealed is None:
-            raise LoginNotAccepted(message)
+            raise LoginNotAccepted(BEGUN_NONE)
         try:
             opened = self._seal.decrypt_at_time(sealed, LOGIN_SECONDS, int(self._clock()))
         except InvalidToken:
-            raise LoginNotAccepted(message) from None
+            raise LoginNotAccepted(BEGUN_NONE) from None
         way = _UnderWay(*json.loads(opened))
         if not hmac.compare_digest(way.state.encode(), state.encode("utf-8", "replace")):
-            raise LoginNotAccepted(message)
+            raise LoginNotAccepted(BEGUN_NONE)
         return way
 
     def _read_code(self, request: Request) -> str:

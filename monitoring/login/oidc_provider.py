@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from controller.inputs.bounded_json import JsonRefused, parse_json
-from controller.operations.monitor_settings import OidcLogin, check_https
+from controller.operations.monitor_settings import OidcLogin
 from monitoring.limits import KEYS_AGAIN_SECONDS, KEYS_FRESH_SECONDS, LONGEST_ID_TOKEN, MOST_FETCHED, MOST_LOGIN_GROUPS
 from monitoring.login.https_fetch import Fetch, FetchFailed
 from monitoring.login.issuer_keys import IssuerKeys, fetch_keys_from
@@ -21,8 +22,29 @@ from monitoring.login.signed_token import Expected, read_key_id, verify_token
 
 _HTTP_OK = 200
 _LONGEST_GROUP = 200
+_ADDRESS = re.compile(r"[A-Za-z0-9:/?\[\]@!$&'()*+,;=%._~|-]+")
+"""What stands in an address without a fragment (RFC 3986): nothing that ends a line of a request or of a header."""
 DISCOVERY = "/.well-known/openid-configuration"
-_Endpoint = Annotated[str, Field(max_length=1000), AfterValidator(check_https)]
+
+
+def check_endpoint(value: str) -> str:
+    """An address that a provider tells: https, and no user and no fragment; it may have a query (RFC 6749, 3.1).
+
+    >>> check_endpoint("https://login.example.jp:443/token?policy=city")
+    'https://login.example.jp:443/token?policy=city'
+    """
+    try:
+        parts = urlsplit(value)
+        is_right = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_right = False
+    if not is_right or "@" in parts.netloc or not _ADDRESS.fullmatch(value):
+        message = "an address of a provider begins with https:// and has no user and no fragment"
+        raise ValueError(message)
+    return value
+
+
+_Endpoint = Annotated[str, Field(max_length=1000), AfterValidator(check_endpoint)]
 
 
 class ProviderPaths(BaseModel):

@@ -20,13 +20,17 @@ _LONGEST_COOKIES = 16 * 1024
 
 
 class Sessions:
-    """The sessions. Belongs to the event loop's thread."""
+    """The sessions. Belongs to the event loop's thread.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    Args:
+        clock: seconds that run on, whatever is done to the machine's clock.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._by_hash: dict[bytes, Identity] = {}
 
-    def begin(self, identity: Identity) -> str:
+    def begin_session(self, identity: Identity) -> str:
         """Take somebody who has logged in; return the id that the browser shows from now on."""
         now = self._clock()
         self._forget([key for key, one in self._by_hash.items() if one.until <= now])
@@ -38,13 +42,13 @@ class Sessions:
         self._by_hash[_hash(shown)] = identity
         return shown
 
-    def find(self, shown: str) -> Identity | None:
+    def find_session(self, shown: str) -> Identity | None:
         """Who logged in by this id; None where nobody did, or the session is over."""
         # Found by its hash: how long that takes says nothing of the id.
         found = self._by_hash.get(_hash(shown))
         return found if found is not None and self._clock() < found.until else None
 
-    def end(self, shown: str) -> None:
+    def end_session(self, shown: str) -> None:
         """Log a browser out; its open streams end as well."""
         self._forget([_hash(shown)])
 

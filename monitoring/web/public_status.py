@@ -61,7 +61,7 @@ class StatusBoard:
         self.pages: dict[Language, bytes] = {}
         """What was made of the status that stands, by language."""
 
-    def read(self) -> PublicStatus:
+    def renew_status(self) -> PublicStatus:
         """Return the status of at most a minute ago."""
         now = self._clock()
         if self._status is None or now - self._looked >= KEPT_SECONDS:
@@ -74,15 +74,15 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
     """The page for everybody, and the same as JSON."""
     city = describe_city(monitor.city)
 
-    def look() -> tuple[WardStatus, ...]:
+    def assess_city() -> tuple[WardStatus, ...]:
         return assess_wards(monitor.city.wards, monitor.present.tiles(), monitor.present.list_needs(anew=False))
 
-    board = StatusBoard(look)
+    board = StatusBoard(assess_city)
     named = {ward.id: ward for ward in monitor.city.wards}
     headers = {"Cache-Control": f"public, max-age={KEPT_SECONDS}", "Vary": "Accept-Language"}
 
-    async def show(request: Request) -> Response:
-        status = board.read()
+    async def show_status(request: Request) -> Response:
+        status = board.renew_status()
         # Not by a cookie: what is kept on the way must be the same for everybody who asks so.
         language = choose_language(request, cookies=False)
         if language not in board.pages:
@@ -93,12 +93,12 @@ def build_public_routes(monitor: Monitor) -> list[BaseRoute]:
             board.pages[language] = bytes(page.body)
         return Response(board.pages[language], media_type="text/html", headers=headers)
 
-    async def document(_: Request) -> Response:
-        status = board.read()
+    async def answer_status(_: Request) -> Response:
+        status = board.renew_status()
         at = datetime.fromtimestamp(status.at, UTC).isoformat(timespec="minutes")
         return JSONResponse({"at": at, "wards": status.wards}, headers=headers)
 
-    return [Route(PUBLIC_PATH, show), Route(PUBLIC_JSON_PATH, document)]
+    return [Route(PUBLIC_PATH, show_status), Route(PUBLIC_JSON_PATH, answer_status)]
 
 
 def assess_wards(wards: Sequence[Ward], tiles: Sequence[Tile], needs: Sequence[Need] = ()) -> tuple[WardStatus, ...]:

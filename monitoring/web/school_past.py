@@ -179,20 +179,20 @@ class _Known:
 
     def read_mean(self, measure: Measure, place: _Place) -> float | None:
         """The mean of a measure; None where nothing of it is known."""
-        found = self.find(measure, place)
+        found = self.find_summary(measure, place)
         return None if found is None else _round(_MEASURES[measure].convert(found.mean))
 
     def read_most(self, measure: Measure, place: _Place) -> float | None:
         """The highest value of a measure."""
-        found = self.find(measure, place)
+        found = self.find_summary(measure, place)
         return None if found is None else _round(_MEASURES[measure].convert(found.most))
 
     def read_least(self, measure: Measure, place: _Place) -> float | None:
         """The lowest value of a measure."""
-        found = self.find(measure, place)
+        found = self.find_summary(measure, place)
         return None if found is None else _round(_MEASURES[measure].convert(found.least))
 
-    def find(self, measure: Measure, place: _Place) -> SeriesSummary | None:
+    def find_summary(self, measure: Measure, place: _Place) -> SeriesSummary | None:
         """A measure's series."""
         shown = _MEASURES[measure]
         return self.summaries.get((shown.metric, shown.only.get(DIRECTION.name, ""), place))

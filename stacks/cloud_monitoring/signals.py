@@ -87,25 +87,26 @@ _SERVICE = "resource.label.service_name"
 _DATABASE = "resource.label.database_id"
 
 
+def _count(metric: str, resource: str, by: tuple[str, ...], where: str = "", named_by: str = "") -> Query:
+    return Query(metric, resource, "ALIGN_DELTA", "REDUCE_SUM", by, where, named_by, _FIVE_MINUTES)
+
+
 def _count_requests(where: str = "") -> Query:
-    metric = "loadbalancing.googleapis.com/https/request_count"
-    return Query(metric, "https_lb_rule", "ALIGN_DELTA", "REDUCE_SUM", (_BACKEND,), where, "", _FIVE_MINUTES)
+    return _count("loadbalancing.googleapis.com/https/request_count", "https_lb_rule", (_BACKEND,), where)
 
 
 def _count_answers(where: str = "") -> Query:
-    metric, named_by = "run.googleapis.com/request_count", "service_name"
     by = (_SERVICE, "resource.label.location")
-    return Query(metric, "cloud_run_revision", "ALIGN_DELTA", "REDUCE_SUM", by, where, named_by, _FIVE_MINUTES)
+    return _count("run.googleapis.com/request_count", "cloud_run_revision", by, where, "service_name")
+
+
+def _count_failures(metric: str, resource: str, label: str, where: str = "") -> Query:
+    return _count(metric, resource, (f"resource.label.{label}",), where, label)
 
 
 def _ask_database(metric: str, aligner: str, reducer: str = "") -> Query:
     full = f"cloudsql.googleapis.com/database/{metric}"
     return Query(full, "cloudsql_database", aligner, reducer, (_DATABASE,) if reducer else (), "", "database_id")
-
-
-def _count_failures(metric: str, resource: str, label: str, where: str = "") -> Query:
-    by = (f"resource.label.{label}",)
-    return Query(metric, resource, "ALIGN_DELTA", "REDUCE_SUM", by, where, label, _FIVE_MINUTES)
 
 
 _FAILED, _FAILED_HERE = "metric.labels.response_code_class = 500", 'metric.labels.response_code_class = "5xx"'

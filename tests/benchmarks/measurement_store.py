@@ -181,7 +181,7 @@ def time_pruning(file: Path, schools: int, rows_days: int) -> int:
     )
     longest = max(after - before for before, after in pairwise(parts))
     sys.stdout.write(
-        f"{'; '.join(found[0].describe())}: {describe([took])}, the longest part {longest:.1f} s; "
+        f"{'; '.join(found[0].describe_removed())}: {describe([took])}, the longest part {longest:.1f} s; "
         f"load {os.getloadavg()[0]:.1f}\n"
     )
     return 0

@@ -12,6 +12,7 @@ import pytest
 
 from controller.cli.output import Exit
 from tests.cli.running import here
+from tests.missing_parts import skip_without
 from tests.policies import PolicyFolder
 
 STAFFED = ", stages: [coexist, integrated]}"
@@ -237,7 +238,7 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(folder), *settings, *words], check=True, capture_output=True)
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@skip_without("git is not installed", there=shutil.which("git") is not None)
 def test_two_revisions(policies: PolicyFolder) -> None:
     top = policies.path.parent
     git(top, "init", "-q")

@@ -39,6 +39,7 @@ from tests.security.plan_scene import Scene, make_operations, read_public
 
 SCHOOL = "kw-s01"  # its backup line can carry more than its primary one
 AWAY = f"{SCHOOL} away from primary: a proved plan waits in "
+LOOK = "look first whether they answer"
 
 
 @dataclass
@@ -148,6 +149,8 @@ def test_three_poor_slots_lead_to_a_proved_plan_that_moves_the_preference(desk: 
     desk.measure(0.4, times=1)
     said = desk.cycle()
     assert said.startswith(AWAY)
+    # Nobody tested the other line: who takes the edit in is told to look at it.
+    assert said.endswith(f"; not tested, known by contract alone: {SCHOOL} backup; {LOOK}")
     [planned] = desk.plan.devices
     assert planned.device == desk.router.id
     assert planned.touched
@@ -182,7 +185,9 @@ def test_a_line_that_is_good_again_leads_back_to_the_policy_as_it_was(desk: Desk
     assert desk.cycle() == ""
     desk.set_up()
     desk.measure(0.9)
-    assert desk.cycle().startswith(f"{SCHOOL} back to primary: a proved plan waits in ")
+    said = desk.cycle()
+    assert said.startswith(f"{SCHOOL} back to primary: a proved plan waits in ")
+    assert LOOK not in said
     desk.take_in()
     assert (desk.scene.policies.path / "city/lines.yaml").read_text(encoding="utf-8") == before
     assert find_own_override(desk.scene.load(), SCHOOL, "primary") is None

@@ -49,7 +49,7 @@ class Service:
         monkeypatch.setattr("controller.cli.daemon.duties.SshTransport", lambda _: self.scene.lab.transport)
         monkeypatch.setattr("controller.cli.rollouts.worker.SshTransport", lambda _: self.scene.lab.transport)
         monkeypatch.setattr("controller.cli.daemon.duties.list_reachable_devices", lambda *_: self.scene.lab.switches)
-        monkeypatch.setattr("controller.cli.daemon.measure_duty.MeasureDuty.run", lambda *_: "")
+        monkeypatch.setattr("controller.cli.daemon.measure_duty.MeasureDuty.measure_due", lambda *_: "")
         operations = "controller.cli.rollouts.estate_rollouts.load_operations_of"
         monkeypatch.setattr(operations, lambda *_: self.scene.operations)
 

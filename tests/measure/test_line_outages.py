@@ -42,7 +42,7 @@ def test_an_outage_counts_in_each_of_the_city_s_months_that_it_lies_in() -> None
     ]
     assert months(periods) == [("2026-11", 12, 1, 1), ("2026-12", 6, 2, 1)]
     found = summarize_line_months(periods, [], TOKYO, NOW)
-    assert [one.available for one in found] == pytest.approx([11 / 12, 4 / 6])
+    assert [one.up_share for one in found] == pytest.approx([11 / 12, 4 / 6])
 
 
 def test_silence_is_not_known_neither_up_nor_down() -> None:
@@ -50,7 +50,7 @@ def test_silence_is_not_known_neither_up_nor_down() -> None:
     assert list_outages(periods) == [LineOutage(NOON + HOUR, None, end_seen=False)]
     assert months(periods) == [("2026-11", 1.5, 0.5, 1)]
     assert summarize_line_months([], [], TOKYO, NOW) == []
-    assert MonthOfLine("2026-11", 0, 0, 1).available is None
+    assert MonthOfLine("2026-11", 0, 0, 1).up_share is None
 
 
 def test_an_end_that_nobody_saw_is_by_the_time_of_the_next_look() -> None:
@@ -65,6 +65,37 @@ def test_an_end_that_nobody_saw_is_by_the_time_of_the_next_look() -> None:
 def test_a_line_that_was_never_down_has_no_outage() -> None:
     assert list_outages(told((0, 1, True), (2, 3, True))) == []
     assert months(told((0, 1, True), (2, 3, True))) == [("2026-11", 2, 0, 0)]
+
+
+class Counted(float):
+    """A time that counts how often it is compared or reckoned with."""
+
+    asked = 0
+
+    def __lt__(self, other: float) -> bool:
+        Counted.asked += 1
+        return float(self) < other
+
+    def __gt__(self, other: float) -> bool:
+        Counted.asked += 1
+        return float(self) > other
+
+    def __sub__(self, other: float) -> float:
+        Counted.asked += 1
+        return float(self) - other
+
+
+def test_of_many_outages_each_is_held_against_the_events_and_months_near_it_alone() -> None:
+    marks = [NOON + 6 * HOUR * number for number in range(1600)]  # 400 days, the most that is kept
+    periods = [
+        ToldPeriod(Counted(begins), ends, number % 2 == 0) for number, (begins, ends) in enumerate(pairwise(marks))
+    ]
+    causes = [(Counted(one.begins + 1), "down") for one in periods if not one.up]
+    outages = list_outages(periods, causes)
+    found = summarize_line_months(periods, outages, TOKYO, marks[-1])
+    assert {one.cause for one in outages} == {"down"}
+    assert (len(outages), len(found)) == (799, 15)
+    assert Counted.asked < 60 * len(periods)
 
 
 @st.composite

@@ -27,6 +27,7 @@ from controller.measure.measurement import (
     LOSS_RATIO,
     MBPS,
     OTHERS_MBPS,
+    QUEUED_MS,
     LinePath,
     Measurement,
     MeasurementKind,
@@ -84,7 +85,8 @@ class Stage:
         return CompletedProcess(self.returncode, self.stdout, self.stderr)
 
     def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
-        raise NotImplementedError
+        message = f"not asked here: {family}, {kind}, {protocol}"
+        raise AssertionError(message)
 
 
 class Vanishing(Stage):
@@ -131,6 +133,15 @@ def test_what_the_line_carried_of_others_meanwhile_is_beside_the_figure(tmp_path
     # The test's own headers and what was sent again are nobody else's traffic.
     alone = probed(Stage(result(95e6, 23_750_000), carries=25_300_000), tmp_path)
     assert OTHERS_MBPS not in alone.figures
+
+
+def test_what_the_test_itself_left_in_a_deep_queue_is_nobody_else_s(tmp_path: Path) -> None:
+    """A line that queues 800 ms carries 9.5 MB of the test after its end: its figure stays the line's own."""
+    said = json.loads(result(95e6, 23_750_000))
+    windows = [{"streams": [{"snd_cwnd": 9_500_000}], "sum": {}}]
+    deep = probed(Stage(json.dumps({**said, "intervals": windows}), carries=34_000_000), tmp_path)
+    assert deep.figures[QUEUED_MS] == pytest.approx(800)
+    assert OTHERS_MBPS not in deep.figures
 
 
 def test_a_line_that_is_gone_after_a_test_of_which_nothing_arrived_has_a_figure(tmp_path: Path) -> None:

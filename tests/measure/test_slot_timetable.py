@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import combinations
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -19,118 +16,26 @@ from hypothesis import strategies as st
 
 from controller.errors import TsunaguError
 from controller.measure.lesson_hours import is_lesson_time
-from controller.measure.measurement_retention import remove_expired_measurements, remove_expired_outputs
-from controller.measure.measurement_store import MeasurementStore, open_measurement_store
-from controller.measure.measurement_tables import MEASUREMENT_STORE
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import SlotKind, TestSlot
-from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger, open_slot_ledger
-from controller.measure.schedule.slot_records import list_missed_slots
-from controller.measure.schedule.slot_timetable import SlotTimetable
+from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, open_slot_ledger
 from controller.model.city import City
-from controller.model.loading.load_city import load_city
-from controller.model.measurement import TestSchedule
-from controller.model.policy_files import MEASUREMENT
-from controller.storage.sqlite import open_store
 from tests.measure.findings import path, throughput
-from tests.policies import SHIPPED
+from tests.measure.slot_office import (
+    EXAMS,
+    SATURDAY,
+    SCHOOLS,
+    TOKYO,
+    TUESDAY,
+    MadeTest,
+    Office,
+    at,
+    list_missed,
+    make_city,
+    open_office,
+    run_day,
+)
 from tests.soak import examples
-
-CITY = load_city(SHIPPED)
-TOKYO = ZoneInfo("Asia/Tokyo")
-SATURDAY, TUESDAY, EXAMS = date(2026, 12, 12), date(2026, 12, 8), date(2026, 12, 2)
-ORIGIN = {"origin": {"file": "measurement.yaml", "line": 1}}
-SCHOOLS = tuple(one.id for one in CITY.schools if one.ward == "asao")[:6]
-RING = [{"name": "ring", "schools": SCHOOLS[:4], **ORIGIN}]
-
-
-def at(hour: float, day: date = SATURDAY) -> datetime:
-    return datetime.combine(day, time(0), TOKYO) + timedelta(hours=hour)
-
-
-def make_city(**values: object) -> City:
-    given_ = {
-        "from": "07:00",
-        "until": "22:00",
-        "slot-seconds": 1800,
-        "shared": RING,
-        "megabytes-a-day": 1_000_000,
-    } | values
-    schedule = TestSchedule.model_validate(given_)
-    return CITY.replace_file(MEASUREMENT, CITY.measurement.model_copy(update={"schedule": schedule}))
-
-
-@dataclass
-class MadeTest:
-    """A test that was made: by whose clock when, and in true seconds from when to when."""
-
-    school: str
-    at: datetime
-    begins: float
-    ends: float
-
-
-@dataclass
-class Office:
-    """A machine that tests by the slots, with a clock that somebody may set; a test takes `takes` seconds."""
-
-    city: City
-    store: MeasurementStore
-    ledger: SlotLedger
-    now: datetime
-    seconds: float = 0.0
-    takes: float = 20.0
-    mine: frozenset[str] = frozenset(SCHOOLS)
-    made: list[MadeTest] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.restart()
-
-    def restart(self) -> None:
-        """Everything that is only remembered is lost."""
-        schools = [self.city.school_by_id[name] for name in SCHOOLS]
-        self.timetable = SlotTimetable(
-            *(self.city, schools, self.mine, self.store, self.ledger),
-            clock=lambda: self.now,
-            timer=lambda: self.seconds,
-        )
-
-    def pass_time(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-        self.seconds += seconds
-
-    def look(self, *, is_killed: bool = False, steady: frozenset[str] = frozenset(SCHOOLS)) -> list[str]:
-        """Do what is due; a kill comes in the middle of a test, which then leaves no measurement."""
-        done: list[str] = []
-        for school, line in self.timetable.list_due(lambda one: one[0] in steady):
-            began, seconds = self.now, self.seconds
-            self.pass_time(self.takes)
-            self.made.append(MadeTest(school, began, seconds, self.seconds))
-            if is_killed:
-                self.restart()
-                return done
-            self.store.add_measurement("r", began, path(school, line), throughput(100), in_lessons=False)
-            done.append(school)
-        return done
-
-
-@contextmanager
-def open_office(city: City, now: datetime) -> Iterator[Office]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "m.sqlite"
-        with open_measurement_store(file, timezone=TOKYO) as store, open_slot_ledger(file, TOKYO) as ledger:
-            yield Office(city, store, ledger, now)
-
-
-def list_missed(office: Office, day: date) -> list[TestSlot]:
-    return list_missed_slots(Path(office.store.file), at(0, day), at(24, day))
-
-
-def run_day(office: Office, day: date, step: float = 600.0) -> None:
-    while office.now < at(23, day):
-        office.look()
-        office.pass_time(step)
-
 
 STEPS = st.lists(
     st.one_of(
@@ -230,62 +135,6 @@ def is_in(one: MadeTest, slot: TestSlot) -> bool:
     return one.school == slot.school and slot.begins <= one.at < slot.ends
 
 
-def test_a_slot_that_nobody_used_is_kept_as_missed_once_and_not_made_up_for_by_a_clock_that_is_put_back() -> None:
-    city = make_city()
-    with open_office(city, at(6.5)) as office:
-        office.look()  # the schedule begins to be watched
-        office.pass_time(7 * 3600)  # nothing runs until half past one
-        office.restart()
-        office.look()
-        missed = list_missed(office, SATURDAY)
-        plan = plan_city_day(city, [city.school_by_id[name] for name in SCHOOLS], SATURDAY)
-        expected = [slot for slot in plan.slots if slot.ends <= at(13)]
-        assert [(one.school, one.begins) for one in missed] == [(one.school, one.begins) for one in expected]
-        assert expected
-        tests = len(office.made)
-        office.now = expected[0].begins + timedelta(seconds=5)
-        office.look()
-        assert [one.school for one in office.made[tests:]] == []
-        office.pass_time(7200)
-        office.look()
-        assert list_missed(office, SATURDAY)[: len(missed)] == missed
-
-
-def test_before_the_schedule_was_watched_for_the_first_time_nothing_was_missed() -> None:
-    with open_office(make_city(), at(15)) as office:
-        office.look()
-        office.pass_time(60)
-        office.look()
-        assert list_missed(office, SATURDAY) == []
-
-
-def test_of_two_that_test_other_schools_with_one_store_no_slot_is_forgotten() -> None:
-    with open_office(make_city(), at(6.5)) as office:
-        office.mine = frozenset(SCHOOLS[:2])
-        office.restart()
-        run_day(office, SATURDAY)  # whoever tests the others does not run
-        office.pass_time(7200)
-        office.look()
-        office.mine = frozenset(SCHOOLS[2:])
-        office.restart()
-        office.look()
-        assert {one.school for one in list_missed(office, SATURDAY)} == set(SCHOOLS[2:])
-
-
-def test_what_retention_removed_makes_no_missed_slot() -> None:
-    with open_office(make_city(), at(6.5)) as office:
-        run_day(office, SATURDAY)
-        office.pass_time(2 * 86_400)
-        with closing(open_store(Path(office.store.file), MEASUREMENT_STORE)) as connection:
-            remove_expired_outputs(connection, office.now - timedelta(days=1), lambda _: None)
-            assert remove_expired_measurements(connection, office.now - timedelta(days=1), lambda _: None) is not None
-        office.ledger.keep_missed([], at(6))  # nobody looked since
-        office.restart()
-        office.look()
-        assert list_missed(office, SATURDAY) == []
-        assert list_missed(office, SATURDAY + timedelta(days=2)) != []
-
-
 def test_a_store_that_was_locked_for_long_lets_no_test_go_on_into_the_next_slot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -313,26 +162,16 @@ def test_figures_that_somebody_changed_are_refused_and_count_no_budget() -> None
     with open_office(make_city(), at(10)) as office:
         changed = replace(throughput(600), figures={})
         office.store.add_measurement("r", at(9), path(SCHOOLS[0]), changed, in_lessons=False)
-        assert office.ledger.count_megabytes(SCHOOLS[0], "primary", SATURDAY, 2) == 0
+        slot = TestSlot(SCHOOLS[0], "primary", SlotKind.OFF_PEAK, at(10), at(10.5), frozenset())
+        assert office.ledger.claim_slot(slot, ClaimLimits(100, 100, 4, 2), at(10)) is ClaimAnswer.CLAIMED
+        other, none = replace(slot, begins=at(12), ends=at(12.5)), ClaimLimits(100, 0, 4, 2)
         with closing(sqlite3.connect(office.store.file)) as connection:
             connection.executescript("DROP TRIGGER kept_as_it_was")
             for text in ("[1]", "7", '"mbps"', "[", "null"):
                 connection.execute("UPDATE measurement SET figures = ?", (text,))
                 connection.commit()
                 with pytest.raises(TsunaguError, match="is not what was written") if text != "[1]" else nullcontext():
-                    office.ledger.count_megabytes(SCHOOLS[0], "primary", SATURDAY, 2)
-
-
-def test_a_line_that_is_not_steady_misses_its_slot() -> None:
-    city = make_city()
-    with open_office(city, at(6.5)) as office:
-        while office.now < at(23):
-            office.look(steady=frozenset(SCHOOLS[1:]))
-            office.pass_time(600)
-        office.pass_time(7200)
-        office.look()
-        assert {one.school for one in list_missed(office, SATURDAY)} == {SCHOOLS[0]}
-        assert SCHOOLS[0] not in {one.school for one in office.made}
+                    assert office.ledger.claim_slot(other, none, at(12)) is ClaimAnswer.BUDGET
 
 
 def test_on_an_exam_day_nothing_is_tested_also_not_what_was_asked_for() -> None:
@@ -386,10 +225,12 @@ def test_what_a_person_measured_counts_in_the_line_s_budget() -> None:
         office.store.add_measurement(
             "by hand", slot.begins - timedelta(hours=1), path(school.id), throughput(600), in_lessons=False
         )
-        used = office.ledger.count_megabytes(school.id, "primary", SATURDAY, seconds)
-        assert used == pytest.approx(600 * seconds / 8)
+        used = 600 * seconds / 8
         assert office.ledger.claim_slot(slot, limits, slot.begins) is ClaimAnswer.BUDGET
-        enough = ClaimLimits(wish.megabytes, wish.megabytes + used, 4, seconds)
+        little, enough = (
+            ClaimLimits(wish.megabytes, wish.megabytes + used + more, 4, seconds) for more in (-0.001, 0.001)
+        )
+        assert office.ledger.claim_slot(slot, little, slot.begins) is ClaimAnswer.BUDGET
         assert office.ledger.claim_slot(slot, enough, slot.begins) is ClaimAnswer.CLAIMED
         assert office.ledger.claim_slot(slot, enough, slot.begins) is ClaimAnswer.TAKEN
         assert slot.kind is SlotKind.OFF_PEAK

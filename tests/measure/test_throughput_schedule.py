@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.measure.lesson_hours import is_lesson_time, list_lesson_hours
-from controller.measure.measurement import MeasurementKind, ProbeOutcome
+from controller.measure.measurement import Measurement, MeasurementKind, ProbeOutcome
 from controller.measure.measurement_retention import remove_expired_measurements, remove_expired_outputs
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.measurement_tables import MEASUREMENT_STORE
+from controller.measure.schedule import slot_records
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import (
     DayPlan,
@@ -33,7 +34,13 @@ from controller.measure.schedule.day_plan import (
     Unplaced,
     plan_day,
 )
-from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots, list_missed_slots
+from controller.measure.schedule.slot_records import (
+    SlotState,
+    find_slot_state,
+    find_slot_states,
+    keep_missed_slots,
+    list_missed_slots,
+)
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.measurement import TestSchedule
@@ -238,6 +245,24 @@ def test_a_slot_is_done_missed_due_or_to_come() -> None:
     assert states == [SlotState.DONE, SlotState.MISSED, SlotState.DUE, SlotState.TO_COME]
     gone = [find_slot_state(one, made, now, removed=now) for one in (done, missed, to_come)]
     assert gone == [SlotState.DONE, SlotState.UNKNOWN, SlotState.TO_COME]
+
+
+def test_of_many_slots_each_is_held_against_what_was_measured_near_it() -> None:
+    wanted = slots(300)
+    made = [replace(measurement(path("as-e04"), throughput(100)), at=one.begins) for one in wanted[::2]]
+    compared = 0
+
+    def count(slot: TestSlot, measured: Iterable[Measurement], *rest: object) -> SlotState:
+        nonlocal compared
+        near = list(measured)
+        compared += len(near)
+        return find_slot_state(slot, near, *rest)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slot_records, "find_slot_state", count)
+        states = find_slot_states(wanted, made, at(900))
+    assert list(states.values()) == [SlotState.DONE, SlotState.MISSED] * 150
+    assert compared <= 2 * len(wanted)
 
 
 def test_a_missed_slot_is_kept_once(tmp_path: Path) -> None:

@@ -74,9 +74,16 @@ class TwoLines:
 
     def echoes_sent(self) -> int:
         """The ICMP echo requests that the school has sent over IPv4, by its own kernel's count."""
+        return self._read_counter("Icmp", "OutEchos")
+
+    def count_untaken_datagrams(self) -> int:
+        """The UDP datagrams over IPv4 that came to the school and that nobody there took, by its own kernel's count."""
+        return self._read_counter("Udp", "NoPorts")
+
+    def _read_counter(self, protocol: str, name: str) -> int:
         lines = inside_text(self.school, "/proc/net/snmp").splitlines()
-        names, values = (line.split() for line in lines if line.startswith("Icmp:"))
-        return int(values[names.index("OutEchos")])
+        names, values = (line.split() for line in lines if line.startswith(f"{protocol}:"))
+        return int(values[names.index(name)])
 
     @contextmanager
     def without_tokyo(self, line: AccessLineName) -> Iterator[None]:

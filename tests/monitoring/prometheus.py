@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -18,10 +17,10 @@ from queue import Queue
 from threading import Thread
 from typing import Any
 
-import pytest
 import yaml
 
 from monitoring.alerts.rules import render_rules
+from tests.missing_parts import skip_or_fail
 from tests.monitoring.running import until
 
 START_SECONDS = 60.0
@@ -33,10 +32,7 @@ def program(name: str) -> str:
     """Where a program is; without it a test is skipped, in CI it fails."""
     found = shutil.which(name)
     if found is None:
-        message = f"{name} is not installed (Debian: prometheus, prometheus-alertmanager)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message, pytrace=False)
-        pytest.skip(message)
+        skip_or_fail(f"{name} is not installed (Debian: prometheus, prometheus-alertmanager)")
     return found
 
 
@@ -108,26 +104,33 @@ def watching(folder: Path, target: str) -> Iterator[Watch]:
             "scrape_configs": [{"job_name": "tsunagu", "static_configs": [{"targets": [target]}]}],
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
-        with (
-            process(
-                folder,
-                program("prometheus-alertmanager"),
-                f"--config.file={folder}/alertmanager.yml",
-                f"--storage.path={folder}/alertmanager",
-                f"--web.listen-address=127.0.0.1:{manager_port}",
-                "--cluster.listen-address=",
-            ),
-            process(
-                folder,
-                program("prometheus"),
-                f"--config.file={folder}/prometheus.yml",
-                f"--storage.tsdb.path={folder}/prometheus",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ),
-        ):
-            watch = Watch(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{manager_port}", messages)
-            until(lambda: ready(watch.prometheus) and ready(watch.alertmanager), START_SECONDS)
-            yield watch
+        with start_both(folder, manager_port, port) as (prometheus, alertmanager):
+            yield Watch(prometheus, alertmanager, messages)
+
+
+@contextmanager
+def start_both(folder: Path, manager_port: int, port: int) -> Iterator[tuple[str, str]]:
+    """Prometheus and Alertmanager with the configurations in a folder, when both are ready; gives their addresses."""
+    urls = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{manager_port}"
+    with (
+        process(
+            folder,
+            program("prometheus-alertmanager"),
+            f"--config.file={folder}/alertmanager.yml",
+            f"--storage.path={folder}/alertmanager",
+            f"--web.listen-address=127.0.0.1:{manager_port}",
+            "--cluster.listen-address=",
+        ),
+        process(
+            folder,
+            program("prometheus"),
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/prometheus",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ),
+    ):
+        until(lambda: all(ready(url) for url in urls), START_SECONDS)
+        yield urls
 
 
 @contextmanager

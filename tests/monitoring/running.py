@@ -122,7 +122,13 @@ def start(
 @contextmanager
 def monitor(store: Path, port: int = 0, *, policies: Path = POLICIES, by: Sequence[str] = PROCESS) -> Iterator[Running]:
     """A monitor that is ready; it is gone afterwards, however the test ended."""
-    process = start(store, port, policies=policies, by=by)
+    with wait_until_ready(start(store, port, policies=policies, by=by)) as running:
+        yield running
+
+
+@contextmanager
+def wait_until_ready(process: subprocess.Popen[str]) -> Iterator[Running]:
+    """A monitor's process, once it answers; it is gone afterwards, however the test ended."""
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

@@ -13,14 +13,16 @@ from typing import Self
 import paramiko
 import pytest
 
-from controller.errors import CommandFailed, DeviceError, DeviceUnreachable
+from controller.errors import CommandFailed, DeviceError, DeviceUnreachable, LoginRefused
 from controller.model.city import City
+from controller.operations.device_access import CredentialSource
 from controller.platforms.base import Command, Lock, Operable, Reply, Restore, Step
 from controller.platforms.common.device_operation import ENTER, LEAVE, OperationContext
 from controller.platforms.common.own_restore import OwnRestore
 from controller.platforms.common.timed_operation import Controlled, is_changeable
 from controller.platforms.device_text.device_text import DeviceText
 from controller.platforms.registry import list_platforms, load_platform
+from controller.platforms.transport.credentials import resolve_secret
 from controller.platforms.transport.in_memory_device.clock import ManualClock
 from controller.platforms.transport.in_memory_device.configuration import LineConfiguration
 from controller.platforms.transport.in_memory_device.device import MemoryDevice
@@ -271,3 +273,19 @@ def test_no_span_and_no_outcome_shows_a_secret(
     assert SHOWN in outcome.reason
     assert any(SHOWN in one for one in recorder.heard)
     expect_hidden([*recorder.heard, outcome.reason, repr(outcome), caplog.text])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file or directory"), (b"\xff\xfe", "it is no text in UTF-8")]
+)
+def test_a_credential_s_file_that_cannot_be_used_is_named_with_what_is_wrong(
+    tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+        file.chmod(0o600)
+    with pytest.raises(LoginRefused) as refused:
+        resolve_secret("kw-s01-rt1", CredentialSource(file=file))
+    said = f"its credential cannot be read from the file {file}: {why}; see the operators' file"
+    assert str(refused.value).endswith(said)

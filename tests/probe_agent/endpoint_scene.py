@@ -42,7 +42,7 @@ def serving_endpoint(
     tls = build_server_tls(str(certificate), str(certificate.with_suffix(".key")))
     reading, writing = os.pipe()
     endpoint = Endpoint([listener], tls, Admission(EnrolledHashes(enrolled), 1, clock))
-    thread = threading.Thread(target=endpoint.serve, args=(reading,))
+    thread = threading.Thread(target=endpoint.serve_connections, args=(reading,))
     thread.start()
     try:
         yield

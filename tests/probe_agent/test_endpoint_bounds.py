@@ -15,9 +15,9 @@ from typing import IO, cast
 import pytest
 
 from controller.probe_agent.endpoint import server, streams
-from controller.probe_agent.endpoint.admission import Admission, NotAdmitted, StreamReport
+from controller.probe_agent.endpoint.admission import JOIN_SECONDS, Admission, NotAdmitted, StreamReport
+from controller.probe_agent.endpoint.connection_room import MOST_CONNECTIONS
 from controller.probe_agent.endpoint.enrolled_hashes import EnrolledHashes
-from controller.probe_agent.endpoint.server import MOST_CONNECTIONS
 from controller.probe_agent.probing import https_throughput
 from controller.probe_agent.probing.https_throughput import HttpsTest, measure_https_rate
 from controller.probe_agent.throughput_protocol.pages import Page
@@ -52,6 +52,26 @@ def test_a_test_that_is_over_takes_no_more_streams(tmp_path: Path) -> None:
     assert len(admission.take_report(SCHOOL, challenge, proof, 0).streams) == 3
 
 
+def test_a_test_takes_no_stream_long_after_it_began(tmp_path: Path) -> None:
+    """Else who begins one stream after the other would hold the endpoint as long as its challenge is young."""
+    now = [100.0]
+    enrolled = EnrolledHashes(write_enrolled(tmp_path / "enrolled", **{SCHOOL: TOKEN}))
+    admission = Admission(enrolled, 1, lambda: now[0])
+    challenge = admission.issue_challenge(SCHOOL)
+    proof = sign_challenge(hash_token(TOKEN), challenge)
+    now[0] += 5  # a slow line: the challenge is old, the test is not
+    for _ in range(2):
+        admission.begin_stream(SCHOOL, challenge, proof)
+        now[0] += JOIN_SECONDS / 2
+    now[0] += 0.1
+    with pytest.raises(NotAdmitted, match="takes no more streams") as refused:
+        admission.begin_stream(SCHOOL, challenge, proof)
+    assert refused.value.status == 403
+    for _ in range(2):
+        admission.end_stream(challenge)
+    assert len(admission.take_report(SCHOOL, challenge, proof, 0).streams) == 2
+
+
 def test_a_list_that_is_replaced_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,10 +87,10 @@ def test_a_list_that_is_replaced_while_it_is_read_is_read_again(
 
     monkeypatch.setattr(Path, "open", open_and_replace)
     enrolled = EnrolledHashes(path)
-    assert (enrolled.find(SCHOOL), enrolled.find("kw-s01")) == (None, hash_token(TOKEN))
+    assert (enrolled.find_hash(SCHOOL), enrolled.find_hash("kw-s01")) == (None, hash_token(TOKEN))
     path.unlink()
     for _ in range(3):
-        assert enrolled.find("kw-s01") == hash_token(TOKEN)
+        assert enrolled.find_hash("kw-s01") == hash_token(TOKEN)
     assert capsys.readouterr().err.count("the list of before goes on") == 1
 
 

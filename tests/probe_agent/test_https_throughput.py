@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -20,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from controller.probe_agent.command import main
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
 from controller.probe_agent.endpoint.admission import MOST_TESTS_AN_HOUR, Admission, NotAdmitted
+from controller.probe_agent.endpoint.connection_room import MOST_CONNECTIONS, MOST_OF_ONE_SOURCE
 from controller.probe_agent.endpoint.enrolled_hashes import EnrolledHashes
-from controller.probe_agent.endpoint.server import MOST_CONNECTIONS
 from controller.probe_agent.probing import https_path_test, https_throughput
 from controller.probe_agent.probing.https_throughput import EndpointRefused, HttpsTest, measure_https_rate
 from controller.probe_agent.probing.measuring_round import measure_heavy
@@ -96,6 +97,27 @@ def test_a_second_school_waits_and_is_told_that_it_is_busy(
         later.join()
 
 
+def test_those_who_wait_ask_less_and_less_and_not_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise EndpointRefused(503, "busy")
+
+    monkeypatch.setattr(https_throughput, "_measure_once", refuse)
+
+    def wait_for_a_turn() -> list[float]:
+        waits: list[float] = []
+        clock = SimpleNamespace(monotonic=lambda: sum(waits), sleep=waits.append)
+        monkeypatch.setattr(https_throughput, "time", clock)
+        with pytest.raises(EndpointRefused):
+            measure(HttpsTest("", 1, "", ssl.create_default_context(), 1, 1, 1))
+        return waits
+
+    one, other = wait_for_a_turn(), wait_for_a_turn()
+    assert one[0] <= 0.45
+    assert all(0.75 <= wait <= 2.25 for wait in one[3:-1])
+    assert 15 <= sum(one) < 15 + 2.25
+    assert one != other
+
+
 def test_a_challenge_ends_and_is_its_school_s_alone(tmp_path: Path) -> None:
     now = [100.0]
     with loopback_endpoint(tmp_path, lambda: now[0]) as test:
@@ -145,11 +167,39 @@ def test_what_is_no_request_is_ended_and_harms_nobody(endpoint: HttpsTest, sent:
     assert answer(endpoint, Page.CHALLENGE, "", verb="POST").startswith(b"HTTP/1.1 200 OK")
 
 
-def test_more_connections_than_there_is_room_for_are_closed(endpoint: HttpsTest) -> None:
-    plain = [socket.create_connection(("127.0.0.1", endpoint.port)) for _ in range(MOST_CONNECTIONS)]
+def open_from(source: str, endpoint: HttpsTest) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", endpoint.port), timeout=5, source_address=(source, 0))
+
+
+def test_one_source_does_not_keep_the_others_out(endpoint: HttpsTest) -> None:
+    """It has shown no proof, so anybody could: its further connections are closed, and another's test goes on."""
+    plain = [open_from("127.0.0.9", endpoint) for _ in range(MOST_OF_ONE_SOURCE)]
     try:
-        with closing(socket.create_connection(("127.0.0.1", endpoint.port))) as more:
-            more.settimeout(5)
+        with closing(open_from("127.0.0.9", endpoint)) as more:
+            assert more.recv(1) == b""
+        assert measure(endpoint) > 1e7
+    finally:
+        for one in plain:
+            one.close()
+    until(lambda: is_served_from("127.0.0.9", endpoint))
+
+
+def is_served_from(source: str, endpoint: HttpsTest) -> bool:
+    """Whether a source has room again."""
+    try:
+        with closing(endpoint.tls.wrap_socket(open_from(source, endpoint), server_hostname=endpoint.address)):
+            return True
+    except OSError:
+        time.sleep(0.02)
+        return False
+
+
+def test_more_connections_than_there_is_room_for_are_closed(endpoint: HttpsTest) -> None:
+    until(lambda: is_answering(endpoint))
+    sources = [f"127.0.0.{2 + number // MOST_OF_ONE_SOURCE}" for number in range(MOST_CONNECTIONS)]
+    plain = [open_from(one, endpoint) for one in sources]
+    try:
+        with closing(open_from("127.0.0.1", endpoint)) as more:
             assert more.recv(1) == b""
     finally:
         for one in plain:
@@ -181,17 +231,51 @@ def test_the_probe_keeps_the_figure_under_its_method_s_name(
 def test_why_there_is_no_figure_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, said: str
 ) -> None:
-    monkeypatch.setattr(https_throughput, "_ANSWER_SECONDS", 0.6)
-    path = ProbedPath("primary", "tokyo", "ipv4", "127.0.0.1", throughput="https")
+    within = 0.3 if kind == "silent" else 10.0  # who answers has the time that a busy machine needs for it
+    monkeypatch.setattr(https_throughput, "_ANSWER_SECONDS", 2 * within)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent, loopback_endpoint(tmp_path) as test:
         port = {"closed": 1, "stranger": test.port, "silent": silent.getsockname()[1]}[kind]
-        tests = ThroughputTests(every_seconds=1, https_port=port, seconds=1, connect_within=0.3)
-        wanted = replace(configure(8600, TOKEN), school=SCHOOL, paths=(path,), throughput=tests)
         # Without its certificate nobody is believed: build_tls has the system's authorities here.
-        assert https_path_test.measure_path_by_https(wanted, path, "upload") is None
+        assert_not_measured(port, within)
     told = capsys.readouterr().err
     assert said in told
     assert "upload over primary to tokyo (ipv4) by HTTPS is not measured" in told
+
+
+def assert_not_measured(port: int, within: float = 10.0) -> None:
+    """The probe's own test against a port comes to nothing, and no error leaves it."""
+    path = ProbedPath("primary", "tokyo", "ipv4", "127.0.0.1", throughput="https")
+    tests = ThroughputTests(every_seconds=1, https_port=port, seconds=1, connect_within=within)
+    wanted = replace(configure(8600, TOKEN), school=SCHOOL, paths=(path,), throughput=tests)
+    assert https_path_test.measure_path_by_https(wanted, path, "upload") is None
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_an_endpoint_without_room_is_named_as_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    """Whether its first connection finds none, or one of its streams."""
+    with loopback_endpoint(tmp_path) as test:
+        monkeypatch.setattr(https_path_test, "build_tls", lambda _: test.tls)
+        plain = [open_from("127.0.0.1", test) for _ in range(MOST_OF_ONE_SOURCE - left)]
+        assert_not_measured(test.port)
+        for one in plain:
+            one.close()
+    assert "closed the connection: it was stopped, has no room for more" in capsys.readouterr().err
+
+
+def test_a_server_without_tls_is_named_as_that(capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(listener: socket.socket) -> None:
+        with closing(listener.accept()[0]) as opened:
+            opened.recv(4_096)
+            opened.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        thread = threading.Thread(target=answer, args=(listener,))
+        thread.start()
+        assert_not_measured(listener.getsockname()[1])
+        thread.join()
+    assert "speaks no TLS that this probe takes (WRONG_VERSION_NUMBER)" in capsys.readouterr().err
 
 
 def test_a_line_that_falls_silent_gives_no_rate() -> None:

@@ -11,7 +11,14 @@ import pytest
 from controller.cli.measurement.probe_measurements import SHOWN_METRICS
 from controller.cli.output import Exit
 from controller.telemetry.enrolled_probes import enrol_probe, find_enrolment_file, make_probe_token, revoke_probe
-from controller.telemetry.registry import LINE_LOSS, LINE_THROUGHPUT, LINE_UP, Metric
+from controller.telemetry.registry import (
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
+    LINE_LOSS,
+    LINE_THROUGHPUT,
+    LINE_UP,
+    Metric,
+)
 from monitoring.timeseries.records import GaugeValue, TelemetryBatch
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.cli.running import Done, here
@@ -94,6 +101,22 @@ def test_every_kind_of_value_is_said_in_japanese(machine: Machine) -> None:
     assert said.count("\n") >= len(SHOWN_METRICS) + 2
     assert not english & set(said.split())
     assert {"稼働", "断", "下り", "上り", "遅延", "ゆらぎ", "損失"} <= set(said.split())
+
+
+def test_where_the_probe_tests_by_https_its_figures_stand_under_that_name(machine: Machine) -> None:
+    machine.enrol()
+    path = {"line": "primary", "region": "osaka", "family": "ipv4"}
+    for direction, limit in (("download", 0.0), ("upload", 1.0)):
+        machine.keep(LINE_HTTPS_THROUGHPUT, 48_300_000.0, **path, direction=direction)
+        machine.keep(LINE_HTTPS_LIMIT, limit, **path, direction=direction)
+    done = machine.measure("--school", SCHOOL)
+    assert (done.code, done.errors) == (0, "")
+    assert [line.strip().partition("primary osaka ipv4 ")[2] for line in done.said.splitlines()[1:5]] == [
+        "download by HTTPS 48.3 Mbit/s",
+        "upload by HTTPS 48.3 Mbit/s",
+        "download by HTTPS: held back by the line itself",
+        "upload by HTTPS: held back by loss",
+    ]
 
 
 def test_a_school_without_a_probe_or_without_a_word_of_it_is_said(machine: Machine) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from threading import Event, Thread
 from typing import cast
@@ -72,7 +73,7 @@ def room(tmp_path: Path) -> Room:
 
 
 def test_what_is_too_old_goes_and_the_trail_is_told(room: Room) -> None:
-    found = room.pruning.prune(Event())
+    found = room.pruning.prune_store(Event())
     assert (found.left, [part.last for part in found.parts], room.count()) == (False, [12], 1)
     rows = [one for one in room.list_removed() if "store" in one]
     assert [(one["store"], one["number"], one["count"]) for one in rows] == [("m.sqlite", 12, 12)]
@@ -81,7 +82,7 @@ def test_what_is_too_old_goes_and_the_trail_is_told(room: Room) -> None:
         "removed m.sqlite: measurements up to 12 (12 from 1 on)",
     ]
     assert room.find_fault() is None
-    assert room.pruning.prune(Event()).describe() == []
+    assert room.pruning.prune_store(Event()).describe_removed() == []
 
 
 def test_slots_of_tests_go_with_the_roll_ups_of_their_days_and_newer_ones_stay(room: Room) -> None:
@@ -94,7 +95,7 @@ def test_slots_of_tests_go_with_the_roll_ups_of_their_days_and_newer_ones_stay(r
         for slot in (old, new):
             assert ledger.claim_slot(slot, limits, slot.begins) is ClaimAnswer.CLAIMED
         ledger.keep_missed([replace(slot, line="backup") for slot in (old, new)], new.ends)
-    assert room.pruning.prune(Event()).slots == 2
+    assert room.pruning.prune_store(Event()).slots == 2
     assert "removed m.sqlite: 2 slots of tests" in room.said
     with open_slot_ledger(room.file, ZoneInfo("Asia/Tokyo")) as ledger:
         for slot, answer in ((old, ClaimAnswer.CLAIMED), (new, ClaimAnswer.TAKEN)):
@@ -108,12 +109,12 @@ def test_a_part_is_bounded_and_no_other_begins_when_the_time_is_over(
     monkeypatch.setattr(measurement_retention, "AT_ONCE", 5)
     stop = Event()
     stop.set()
-    first = room.pruning.prune(stop)
+    first = room.pruning.prune_store(stop)
     assert (first.left, first.outputs, first.parts) == (True, 5, [])
     monkeypatch.setattr(daily_pruning, "MOST_SECONDS", 0.0)
-    assert room.pruning.prune(Event()).outputs == 10
+    assert room.pruning.prune_store(Event()).outputs == 10
     monkeypatch.setattr(daily_pruning, "MOST_SECONDS", 3600.0)
-    rest = room.pruning.prune(Event())
+    rest = room.pruning.prune_store(Event())
     assert [(one.first, one.last) for one in rest.parts] == [(1, 5), (6, 10), (11, 12)]
     assert (rest.left, room.count(), room.find_fault()) == (False, 1, None)
 
@@ -121,13 +122,13 @@ def test_a_part_is_bounded_and_no_other_begins_when_the_time_is_over(
 def test_what_one_seal_of_an_older_release_covers_goes_together(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measurement_retention, "AT_ONCE", 5)
     change_past_the_store(room, "DELETE FROM seal WHERE last < 12")
-    found = room.pruning.prune(Event())
+    found = room.pruning.prune_store(Event())
     assert ([one.last for one in found.parts], room.count(), room.find_fault()) == ([12], 1, None)
 
 
 def test_while_another_process_prunes_nothing_is_done(room: Room) -> None:
     with hold_file_lock(room.file.with_name("m.sqlite.prune.lock")):
-        assert room.pruning.prune(Event()).describe() == []
+        assert room.pruning.prune_store(Event()).describe_removed() == []
     assert room.count() == 13
 
 
@@ -138,8 +139,8 @@ def test_what_is_measured_meanwhile_is_kept_and_the_chain_is_whole(
     room = Room(tmp_path, old=60)
     other = DailyPruning(AuditTrail(tmp_path), None, room.file, lambda: KEPT, room.said.append)
     work: list[Callable[[], object]] = [
-        lambda: room.pruning.prune(Event()),
-        lambda: other.prune(Event()),
+        lambda: room.pruning.prune_store(Event()),
+        lambda: other.prune_store(Event()),
         lambda: room.keep(20, NEW),
     ]
     with ThreadPoolExecutor(3) as pool:
@@ -157,7 +158,7 @@ def change_past_the_store(room: Room, script: str) -> None:
 def test_evidence_of_a_change_is_not_removed(room: Room) -> None:
     change_past_the_store(room, "UPDATE measurement SET figures = '{}' WHERE id = 3")
     with pytest.raises(TsunaguError, match=r"measurement 3 is not what was written.* nothing is removed"):
-        room.pruning.prune(Event())
+        room.pruning.prune_store(Event())
     assert room.count() == 13
 
 
@@ -167,7 +168,7 @@ def test_nothing_is_removed_behind_a_broken_trail(room: Room) -> None:
         segment.read_bytes().replace(b'"number": 12', b'"number": 11').replace(b"measurements", b"measuremenks")
     )
     with pytest.raises(TsunaguError, match="the audit trail is broken"):
-        room.pruning.prune(Event())
+        room.pruning.prune_store(Event())
     assert room.count() == 13
 
 
@@ -182,7 +183,7 @@ def test_a_terminal_that_was_closed_ends_no_removal(room: Room, *, is_broken: bo
 
     if is_broken:
         change_past_the_store(room, "UPDATE measurement SET figures = '{}' WHERE id = 3")
-    DailyPruning(room.trail, None, room.file, lambda: KEPT, say).run(stop)
+    DailyPruning(room.trail, None, room.file, lambda: KEPT, say).run_daily(stop)
     assert heard[0].startswith("what is too old is not removed" if is_broken else "removed m.sqlite: ")
     assert len(heard) == (1 if is_broken else 2)
 
@@ -199,7 +200,7 @@ def test_on_a_full_disk_everything_stays_it_is_said_and_the_next_try_goes_on(roo
         stop.set()
 
     pruning = DailyPruning(room.trail, None, room.file, lambda: KEPT, say)
-    thread = Thread(target=pruning.run, args=(stop,))
+    thread = Thread(target=pruning.run_daily, args=(stop,))
     thread.start()
     thread.join(30)
     assert not thread.is_alive()
@@ -207,11 +208,37 @@ def test_on_a_full_disk_everything_stays_it_is_said_and_the_next_try_goes_on(roo
     assert room.count() == 13
     with closing(sqlite3.connect(room.file, isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER full")
-    assert [one.last for one in room.pruning.prune(Event()).parts] == [12]
+    assert [one.last for one in room.pruning.prune_store(Event()).parts] == [12]
     assert room.find_fault() is None
+
+
+@pytest.mark.parametrize("was_believed", [False, True])
+def test_a_clock_that_is_put_ahead_removes_nothing_for_a_day_and_that_is_told_once(
+    room: Room, monkeypatch: pytest.MonkeyPatch, *, was_believed: bool
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + timedelta(days=6)
+
+    if was_believed:
+        room.pruning.prune_store(Event())
+    count, told = room.count(), len(room.said)
+    monkeypatch.setattr(daily_pruning, "datetime", Ahead)
+    for _ in range(2):
+        assert room.pruning.prune_store(Event()).left
+    assert room.count() == count
+    assert [line for line in room.said[told:] if "its clock put ahead" in line] == room.said[told:]
+    assert len(room.said[told:]) == 1
+    room.keep(1, Ahead.now(UTC))  # measured on, by the same clock
+    assert room.pruning.prune_store(Event()).left
+    tell_time = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: tell_time() + daily_pruning.EVERY_SECONDS)
+    assert room.pruning.prune_store(Event()).left is False
+    assert room.count() == 1
 
 
 def test_without_a_store_there_is_nothing_to_do(tmp_path: Path) -> None:
     pruning = DailyPruning(AuditTrail(tmp_path), None, tmp_path / "none.sqlite", lambda: KEPT, lambda _: None)
-    assert pruning.prune(Event()).describe() == []
+    assert pruning.prune_store(Event()).describe_removed() == []
     assert not (tmp_path / "none.sqlite").exists()

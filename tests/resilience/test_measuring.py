@@ -31,8 +31,13 @@ def store(tmp_path: Path) -> Iterator[MeasurementStore]:
         yield made
 
 
-def no_round() -> MeasurementRound:
-    raise NotImplementedError
+class Broken(Exception):
+    """What nobody foresaw."""
+
+
+def make_no_round() -> MeasurementRound:
+    """A round that cannot even begin."""
+    raise Broken
 
 
 @dataclass
@@ -101,13 +106,13 @@ def measuring(city: City, store: MeasurementStore) -> BackgroundMeasurement:
     sent = Telemetry({}, None, None)
     scene = Scene(city, store)
     metrics = AssessmentMetrics(sent, after=0)
-    return BackgroundMeasurement(city, sites, LatestMeasurements(store), sent, metrics, no_round, scene.timetable)
+    return BackgroundMeasurement(city, sites, LatestMeasurements(store), sent, metrics, make_no_round, scene.timetable)
 
 
 def test_whatever_ends_the_measuring_ends_the_watch_and_is_told(city: City, store: MeasurementStore) -> None:
     one, stop = measuring(city, store), Event()
     one.run(stop)
-    assert isinstance(one.failure, NotImplementedError)
+    assert isinstance(one.failure, Broken)
     assert stop.is_set()
 
 

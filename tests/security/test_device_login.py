@@ -23,6 +23,7 @@ from controller.platforms.frr.driver import Frr
 from controller.platforms.hostapd.driver import Hostapd
 from controller.platforms.ovs.driver import OpenVSwitch
 from tests.emulators.hostapd import HEAD
+from tests.missing_parts import skip_or_fail
 from tests.platforms.samples import find_sample
 from tests.security.wrong_pushes import WRONG_PUSHES
 
@@ -231,7 +232,7 @@ def test_both_keys_read(device: Device, verb: str) -> None:
 def other(device: Device) -> Iterator[Path]:
     """A program of root's, in folders of root's that everybody may enter, but none of them a tmp that all may write."""
     if os.geteuid() != 0:
-        pytest.skip("what another user may do is seen as root only")
+        skip_or_fail("what another user may do is seen as root only")
     with TemporaryDirectory(dir="/var/lib") as made:
         folder = Path(made) / "in" / "it"
         folder.mkdir(parents=True)

@@ -20,6 +20,7 @@ from controller.operations.device_access import DeviceAccess, JumpHost
 from controller.operations.operations import Operations, Tokens
 from controller.operations.operators_file import load_operations
 from controller.operations.trusted_files import find_file_fault
+from tests.missing_parts import needs_root
 
 GOOD = "format: 1\n"
 
@@ -67,7 +68,7 @@ def test_a_file_of_somebody_else_is_refused(uid: int) -> None:
     assert "belongs to user" in find_file_fault(status)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@needs_root
 def test_a_file_that_was_given_away_is_refused(place: Path) -> None:
     path = write(place / "operators/operations.yaml")
     os.chown(path, 65534, 65534)
@@ -92,7 +93,7 @@ def test_a_link_in_a_folder_that_others_can_change_is_refused(place: Path, links
     assert f"stands below {place}/open, which others can change" in refused(place, path)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a link away")
+@needs_root
 def test_a_link_of_somebody_else_is_refused(place: Path) -> None:
     write(place / "deep/operations.yaml")
     (place / "open").mkdir()

@@ -21,6 +21,7 @@ from controller.plan.proof.cache_key import KEY_BYTES, find_key_file, load_key
 from controller.plan.proof.city_proof import ProofProcesses, prove_devices
 from controller.plan.proof.proof_cache import CityKeys, ProofCache, ProofCoverage, digest_prover, find_cache_folder
 from controller.plan.select import Selection, select_devices
+from tests.missing_parts import needs_root
 
 COUNTED = ProofCoverage(32, 0, entries=7)
 KEYS = [hashlib.sha256(bytes([number])).hexdigest() for number in range(5)]
@@ -199,7 +200,7 @@ def test_what_others_could_have_written_is_not_used_and_that_is_said(name: str) 
     cache.save()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@needs_root
 def test_a_folder_of_somebody_else_is_not_used() -> None:
     keep_proofs(find_cache_folder(), KEYS)
     os.chown(find_cache_folder(), 12345, 12345)

@@ -18,6 +18,7 @@ from controller.telemetry.registry import Writer
 from controller.telemetry.traces.phases import ENDPOINT
 from controller.telemetry.writer_tokens import make_token, may_show_token, read_token
 from monitoring.ingest.sender_tokens import Sender, load_sender_tokens
+from tests.missing_parts import needs_root
 from tests.monitoring.running import TOKENS
 
 TOKEN = read_token(TOKENS / Writer.PROBE)
@@ -155,7 +156,7 @@ def test_the_real_tables_know_who_has_the_other_end(
             assert may_show_token(*ends) is (os.getuid() == 0)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="somebody else is needed: root can be another user")
+@needs_root
 def test_who_kept_a_connection_from_before_the_monitor_came_back_is_not_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

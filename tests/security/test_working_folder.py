@@ -16,6 +16,7 @@ from controller.operations import trusted_programs
 from controller.operations.trusted_programs import check_program_folder
 from controller.rollout.playbooks.playbook import Playbook, run_playbook
 from tests.cli.running import here
+from tests.missing_parts import needs_root
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = "- hosts: all\n  gather_facts: false\n  tasks: [{ansible.builtin.debug: {msg: hello}}]\n"
@@ -106,7 +107,7 @@ def test_a_link_that_leaves_the_folder_is_refused(place: Path, name: str) -> Non
     assert "leaves the folder" in refused(place, books)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@needs_root
 def test_a_file_of_somebody_else_is_refused(place: Path) -> None:
     books = write_books(place / "operator/books")
     os.chown(books / "inv.sh", 65534, 65534)

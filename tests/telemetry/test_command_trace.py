@@ -47,7 +47,7 @@ def by_name(received: Received) -> dict[str, SentSpan]:
 
 def test_a_command_is_one_span_by_the_conventions_and_its_phases_stand_below_it(received: Received) -> None:
     with trace_command("plan", describe_end, None), trace_phase("read devices", devices=2) as phase:
-        phase.put(refused=1)
+        phase.add_attributes(refused=1)
         with trace_phase("read device", detail=True, device="d1"):
             pass
     found = by_name(received)
@@ -106,7 +106,7 @@ def test_a_phase_in_another_thread_stands_below_the_one_that_it_is_part_of(recei
 
 def test_what_goes_on_for_days_is_many_traces_that_link_to_the_command(received: Received) -> None:
     with trace_command("measure", describe_end, None) as command:
-        command.go_on()
+        command.begin_new_traces()
         for line in ("primary", "backup"):
             with trace_phase(f"measure {line}"), trace_phase(f"echo {line}"):
                 pass
@@ -176,7 +176,7 @@ def test_opentelemetrys_own_variables_switch_commands_off_and_never_the_audit_tr
 ) -> None:
     monkeypatch.setenv(name, value)
     with trace_command("apply", describe_end, None) as command, open_trace(tmp_path / "t.jsonl") as listener:
-        assert command.mark is None or name == "OTEL_TRACES_EXPORTER"
+        assert command.root_mark is None or name == "OTEL_TRACES_EXPORTER"
         with open_rollout_span("r", [listener]):
             pass
     assert len((tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()) == 2
@@ -221,12 +221,12 @@ def test_links_lead_from_a_rollout_to_its_plan_and_its_proof_each_once(received:
     marks: dict[TraceOf, TraceMark] = {}
     for kind in (TraceOf.PLAN, TraceOf.PROOF):
         with trace_command(str(kind), describe_end, None) as command:
-            assert command.mark is not None
-            marks[kind] = command.mark
-            remember_trace(tmp_path, command.mark, [(kind, "d1")])
+            assert command.root_mark is not None
+            marks[kind] = command.root_mark
+            remember_trace(tmp_path, command.root_mark, [(kind, "d1")])
     known = read_trace_marks(tmp_path)
     with trace_command("apply", describe_end, None) as command:
-        command.link([(str(kind), known[kind]["d1"]) for kind in marks] * 2)
+        command.add_links([(str(kind), known[kind]["d1"]) for kind in marks] * 2)
     expected = {(str(kind), bytes.fromhex(one.trace), bytes.fromhex(one.span)) for kind, one in marks.items()}
     assert by_name(received)["tsunagu apply"].links == expected
     assert (tmp_path / FILE).stat().st_mode & 0o077 == 0

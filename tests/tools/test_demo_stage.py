@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from controller.lab.state.processes import wait_until
 from tests.started_processes import signal_group
+from tools.demo import stage
+from tools.demo.kept_page import show_until_ended
+from tools.demo.stage import Demo, StepFailed
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGED = """
@@ -43,3 +49,26 @@ def test_a_command_that_was_interrupted_is_let_to_clean_up(tmp_path: Path) -> No
     assert running.returncode != 0
     assert "KeyboardInterrupt" in said
     assert (tmp_path / "cleaned").exists()
+
+
+@pytest.mark.parametrize("ended", ["monitor", "measure"])
+def test_a_page_that_is_not_kept_any_more_says_what_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ended: str
+) -> None:
+    command = tmp_path / "command"
+    command.write_text('#!/bin/sh\necho "it is $1"\nread -r ended < "$2"\nexit "$ended"\n', encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setattr(stage, "TSUNAGU", str(command))
+    demo = Demo(tmp_path, "")
+    pipes = {name: tmp_path / f"{name}.fifo" for name in ("monitor", "measure")}
+    for pipe in pipes.values():
+        os.mkfifo(pipe)
+    _, watch = (demo.start(name, str(pipe)) for name, pipe in pipes.items())
+    try:
+        pipes[ended].write_text("3\n", encoding="utf-8")
+        with pytest.raises(StepFailed) as failed:
+            show_until_ended(demo, watch)
+    finally:
+        demo.end_background()
+    assert f"`tsunagu {ended} {ended}.fifo` ended by itself with 3" in str(failed.value)
+    assert "it is measure" in capsys.readouterr().out

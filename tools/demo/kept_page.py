@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import urllib.request
+from threading import Thread
+from typing import NoReturn
 
 from controller.lab.state import paths
 from controller.lab.state.undo_log import read_active_record
 from tools.demo.lines import ENDPOINT, read_tiles, start_page
-from tools.demo.stage import Demo, console, wait_for
+from tools.demo.stage import Demo, StepFailed, console, wait_for
 
 LINES = ("primary", "backup")
 
@@ -26,10 +28,32 @@ def hold_page(demo: Demo) -> None:
     console.print("KEEP=1: it stays open until Ctrl-C. In another terminal this makes it green again:")
     console.print("  .venv/bin/tsunagu lab repair --all")
     try:
-        for line in watch.stdout or ():
-            console.print(f"  {line.rstrip()}", markup=False)
+        show_until_ended(demo, watch)
     except KeyboardInterrupt:
         console.print("\nThe page is closed.")
+
+
+def show_until_ended(demo: Demo, watch: subprocess.Popen[str]) -> NoReturn:
+    """Show what the watch says, as long as it and the monitor live.
+
+    Raises:
+        StepFailed: one of them ended by itself, so the page is not kept any more.
+    """
+    for other in demo.background:
+        if other is not watch:
+            # What it says ends with the watch: a page without its monitor is no page.
+            Thread(target=_end_together, args=(other, watch), daemon=True).start()
+    for line in watch.stdout or ():
+        console.print(f"  {line.rstrip()}", markup=False)
+    watch.wait()
+    ended = next((one for one in demo.background if one.poll() is not None), watch)
+    message = f"the page is not kept any more: `{demo.name_command(ended)}` ended by itself with {ended.returncode}"
+    raise StepFailed(message)
+
+
+def _end_together(one: subprocess.Popen[str], watch: subprocess.Popen[str]) -> None:
+    one.wait()
+    watch.terminate()
 
 
 def show_trouble(demo: Demo) -> subprocess.Popen[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,12 @@ class Demo:
         self.background.append(started)
         return started
 
+    def name_command(self, started: subprocess.Popen[str]) -> str:
+        """A command that was started, as it was shown."""
+        words = started.args
+        assert isinstance(words, list)  # noqa: S101 `start` makes one
+        return f"tsunagu {self._shorten(words[1:])}"
+
     def end_background(self) -> None:
         """End what was started, the last first."""
         while self.background:
@@ -117,9 +123,12 @@ class Demo:
         self.figures.append((what, f"{time.monotonic() - began:.1f} s"))
 
     def _say_command(self, words: tuple[str, ...]) -> str:
-        shown = " ".join(word.replace(f"{self.folder}/", "") for word in words)
+        shown = self._shorten(words)
         console.print(f"$ tsunagu {shown}", style="bold", markup=False)
         return shown
+
+    def _shorten(self, words: Iterable[str]) -> str:
+        return " ".join(word.replace(f"{self.folder}/", "") for word in words)
 
 
 def _let_end(ending: subprocess.Popen[str]) -> None:

@@ -88,7 +88,7 @@ def link_command(state: Path | None, wanted: Iterable[tuple[TraceOf, str]]) -> N
     command, marks = get_command_trace(), read_trace_marks(state)
     if command is not None:
         found = ((str(kind), marks.get(kind, {}).get(name)) for kind, name in wanted)
-        command.link((relation, mark) for relation, mark in found if mark is not None)
+        command.add_links((relation, mark) for relation, mark in found if mark is not None)
 
 
 def remember_command(state: Path | None, about: Iterable[tuple[TraceOf, str]]) -> None:
@@ -98,8 +98,8 @@ def remember_command(state: Path | None, about: Iterable[tuple[TraceOf, str]]) -
     from controller.telemetry.traces.command_trace import get_command_trace  # noqa: PLC0415 as above
 
     command = get_command_trace()
-    if command is not None and command.mark is not None:
-        remember_trace(state, command.mark, about)
+    if command is not None and command.root_mark is not None:
+        remember_trace(state, command.root_mark, about)
 
 
 def go_on_traced() -> None:
@@ -109,7 +109,7 @@ def go_on_traced() -> None:
 
         command = get_command_trace()
         if command is not None:
-            command.go_on()
+            command.begin_new_traces()
 
 
 def _find_token(writer: Writer, policies: object) -> Path | None:

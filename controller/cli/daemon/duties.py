@@ -24,6 +24,7 @@ from controller.daemon.preference_edit import LineMove
 from controller.daemon.scheduler import Duty
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import SchoolAssessment
+from controller.measure.schedule.steady_clock import SteadyClock
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
@@ -33,7 +34,7 @@ from controller.plan.build import ConsideredDevice
 from controller.plan.select import Selection
 from controller.platforms.transport.base import SystemClock
 from controller.platforms.transport.ssh_transport import SshTransport
-from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning
+from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning, make_pruning_clock
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.telemetry.otlp import Telemetry, open_telemetry
@@ -55,6 +56,7 @@ class DaemonDuties:
     state: Path | None
     say: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
+    _pruning_clock: SteadyClock = field(default_factory=make_pruning_clock)
     _rollouts: RolloutDuty = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +81,7 @@ class DaemonDuties:
                 settings.measure_every_minutes * 60.0,
                 self._note_supply,
             )
-            found.append(Duty("measure", LOOK_SECONDS, measure.run, longest_seconds=LONGEST_READING_SECONDS))
+            found.append(Duty("measure", LOOK_SECONDS, measure.measure_due, longest_seconds=LONGEST_READING_SECONDS))
             moves = PreferenceCycle(
                 lambda: self.find_place().folder / FOLDER,
                 self._load_scene,
@@ -91,7 +93,7 @@ class DaemonDuties:
             found.append(
                 Duty("line preference", MOVE_EVERY_SECONDS, moves.run, longest_seconds=LONGEST_READING_SECONDS)
             )
-            found.append(Duty("prune", EVERY_SECONDS, self.prune, longest_seconds=LONGEST_READING_SECONDS))
+            found.append(Duty("prune", EVERY_SECONDS, self.prune_measurements, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
             # Work takes as long as its windows and pauses; that the file was narrowed meanwhile is seen beside it.
@@ -128,13 +130,15 @@ class DaemonDuties:
         with open_telemetry(token=find_token_file(Writer.CONTROLLER, self.policies)) as sent:
             sent.event(EventKind.LINE_MOVES_SPENT, words, school=move.school, line=move.line)
 
-    def prune(self, stop: Event) -> str:
+    def prune_measurements(self, stop: Event) -> str:
         """Remove what is too old in the store of measurements, for a bounded time."""
         place, said = self.find_place(), list[str]()
         trail, head = open_audit_trail(place.folder, place.operations), find_head_copy(place.operations)
-        kept = find_kept_days(place.operations)
-        found = DailyPruning(trail, head, place.folder / LAB_STORE, lambda: kept, said.append).prune(stop)
-        return "; ".join([*said, *(["more is too old than could be removed today"] if found.left else [])])
+        kept, file = find_kept_days(place.operations), place.folder / LAB_STORE
+        found = DailyPruning(trail, head, file, lambda: kept, said.append, self._pruning_clock).prune_store(stop)
+        if found.left and not self._pruning_clock.is_ahead:
+            said.append("more is too old than could be removed today")
+        return "; ".join(said)
 
     def stop_workers(self) -> None:
         """Let no further device begin; those that have begun are brought to their ends."""

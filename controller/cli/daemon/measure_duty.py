@@ -20,6 +20,7 @@ from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
+from controller.measure.schedule.steady_clock import SteadyClock
 from controller.model.city import City
 from controller.model.measurement import VirtualRhythm
 from controller.model.virtual_city import VirtualCity
@@ -51,11 +52,12 @@ class MeasureDuty:
     clock: Clock
     every: float
     on_assessed: OnAssessed = lambda *_: None
+    _steady: SteadyClock = field(default_factory=SteadyClock)
     _due: float = -inf
     _said: str = ""
     _fault: Exception | None = None
 
-    def run(self, stop: Event) -> str:
+    def measure_due(self, stop: Event) -> str:
         """Measure what is due; return what there is to say.
 
         Raises:
@@ -91,7 +93,8 @@ class MeasureDuty:
     def _follow_slots(self, scene: _Scene, stop: Event) -> str:
         ends = self.clock.monotonic() + _LONGEST_SECONDS
         by_name = {site.school.id: site for site in scene.sites}
-        with open_timetable(scene.city, scene.sites, scene.store, LatestMeasurements(scene.store)) as timetable:
+        latest = LatestMeasurements(scene.store)
+        with open_timetable(scene.city, scene.sites, scene.store, latest, self._steady) as timetable:
             while not stop.is_set() and self.clock.monotonic() < ends:
                 for school, _ in timetable.list_due(lambda _: not stop.is_set()):
                     scene.measure_sites([by_name[school]], stop)

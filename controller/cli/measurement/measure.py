@@ -158,7 +158,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
         for site in sites:
             with trace_phase("measure school", school=site.school.id) as phase:
                 measured = run.measure([site], wanted)
-                phase.put(measurements=len(measured), failed=sum(not one.measured for one in measured))
+                phase.add_attributes(measurements=len(measured), failed=sum(not one.measured for one in measured))
             found += measured
             assessments.append(assess_school(site.school, store.read_latest(), city.measurement))
             metrics.record_assessments(assessments[-1:])
@@ -242,7 +242,7 @@ def watch_lines(  # noqa: PLR0913 what a watch is made of
         slow.known_lines = quick
         threads = [
             Thread(target=slow.run, args=(stop,), name="measuring"),
-            Thread(target=pruning.run, args=(stop,), name="pruning"),
+            Thread(target=pruning.run_daily, args=(stop,), name="pruning"),
         ]
         for thread in threads:
             thread.start()

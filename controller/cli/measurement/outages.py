@@ -143,7 +143,7 @@ def _build_month(school: str, line: str, one: MonthOfLine) -> MonthOfLineDocumen
         "school": school,
         "line": line,
         "month": one.month,
-        "up_percent": None if one.available is None else floor_percent(one.available),
+        "up_percent": None if one.up_share is None else floor_percent(one.up_share),
         "known_hours": round(one.known / 3600, 1),
         "down_minutes": round(one.down / 60, 1),
         "outages": one.outages,

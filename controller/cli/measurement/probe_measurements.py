@@ -24,6 +24,8 @@ from controller.telemetry.registry import (
     FAMILY,
     HTTP_DURATION,
     LINE,
+    LINE_HTTPS_LIMIT,
+    LINE_HTTPS_THROUGHPUT,
     LINE_JITTER,
     LINE_LATENCY,
     LINE_LOSS,
@@ -43,8 +45,20 @@ MonitorStore = Annotated[
     Path, typer.Option("--monitor-store", help="Real schools: file that the monitor keeps what it receives in.")
 ]
 DEFAULT_MONITOR_STORE = DEFAULT_STORE
-SHOWN_METRICS = (LINE_UP, LINE_THROUGHPUT, LINE_LATENCY, LINE_JITTER, LINE_LOSS, DNS_DURATION, HTTP_DURATION)
+SHOWN_METRICS = (
+    LINE_UP,
+    LINE_THROUGHPUT,
+    LINE_HTTPS_THROUGHPUT,
+    LINE_HTTPS_LIMIT,
+    LINE_LATENCY,
+    LINE_JITTER,
+    LINE_LOSS,
+    DNS_DURATION,
+    HTTP_DURATION,
+)
 """What is shown of a probe, in this order."""
+_LIMITS = {0.0: "line", 1.0: "loss", 2.0: "delay"}
+"""What LINE_HTTPS_LIMIT stands for."""
 
 
 class ProbeValueDocument(TypedDict):
@@ -153,10 +167,13 @@ def _describe_value(one: ProbeValueDocument) -> Iterator[str]:
     """A value in one line for people; when it was measured stands first, for none is of now."""
     yield one["measured_at"][:19].replace("T", " ")
     yield from (one[part] for part in ("line", "region", "family") if one[part])
-    figure = one["value"]
+    figure, say = one["value"], get_words().say
+    limit = say(f"measure.probe-limit-{_LIMITS.get(figure, 'other')}")
     said: dict[Metric, tuple[str, str]] = {
         LINE_UP: ("probe-line-up" if figure else "probe-line-down", ""),
         LINE_THROUGHPUT: (f"probe-{one['direction']}", f" {mbps_from_bits(figure):.1f} Mbit/s"),
+        LINE_HTTPS_THROUGHPUT: (f"probe-https-{one['direction']}", f" {mbps_from_bits(figure):.1f} Mbit/s"),
+        LINE_HTTPS_LIMIT: (f"probe-https-{one['direction']}", f": {limit}"),
         LINE_LATENCY: ("latency", f" {ms_from_seconds(figure):.1f} ms"),
         LINE_JITTER: ("jitter", f" {ms_from_seconds(figure):.1f} ms"),
         LINE_LOSS: ("loss", f" {100 * figure:.1f}%"),
@@ -164,4 +181,4 @@ def _describe_value(one: ProbeValueDocument) -> Iterator[str]:
         HTTP_DURATION: ("http", f" {ms_from_seconds(figure):.1f} ms"),
     }
     word, amount = next(parts for metric, parts in said.items() if metric.name == one["metric"])
-    yield get_words().say(f"measure.{word}") + amount
+    yield say(f"measure.{word}") + amount

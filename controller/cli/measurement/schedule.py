@@ -32,7 +32,7 @@ from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_store import open_measurement_store
 from controller.measure.schedule.city_day import plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, NoSlot, TestSlot
-from controller.measure.schedule.slot_records import SlotState, find_slot_state, keep_missed_slots, list_missed_slots
+from controller.measure.schedule.slot_records import SlotState, find_slot_states, keep_missed_slots, list_missed_slots
 from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import select_schools_in_service
@@ -134,10 +134,7 @@ def _find_slot_states(
             measured = store.read_period(midnight, midnight + timedelta(days=1), [MeasurementKind.DOWNLOAD])
             removed = store.read_removed_time()
         kept = list_missed_slots(file, midnight, midnight + timedelta(days=1))
-    by_school: dict[str, list[Measurement]] = {}
-    for one in measured:
-        by_school.setdefault(one.path.school, []).append(one)
-    states = {slot: find_slot_state(slot, by_school.get(slot.school, ()), now, removed) for slot in slots}
+    states = find_slot_states(slots, measured, now, removed)
     noted = {(one.school, one.line, one.begins) for one in kept}
     for slot, found in states.items():
         if found is SlotState.UNKNOWN and (slot.school, slot.line, slot.begins) in noted:

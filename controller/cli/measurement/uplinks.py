@@ -19,7 +19,7 @@ from controller.measure.lesson_hours import is_lesson_time
 from controller.measure.uplinks.port_counters import PortCounters
 from controller.measure.uplinks.read_uplinks import UplinkFigure, read_uplinks
 from controller.measure.uplinks.snmp_reader import SnmpAgent, SnmpUser, read_port_counters
-from controller.measure.uplinks.uplink_ports import list_uplink_ports
+from controller.measure.uplinks.uplink_ports import list_uplinks
 from controller.model.sites.devices import Device
 from controller.operations.device_access import DeviceAccess, require_access
 from controller.plan.select import select_schools_in_service
@@ -34,16 +34,22 @@ Between = Annotated[
 ]
 
 
+class UplinkPortDocument(TypedDict):
+    """A port by its name on its device."""
+
+    device: str
+    port: str
+
+
 class UplinkDocument(TypedDict):
-    """What an uplink carried; `used_percent` is of its contract, or of its port's speed where that is less.
+    """What an uplink's ports carried together; `used_percent` is of its contract, or of their speed where that is less.
 
     Without a figure (null), `reason` says why.
     """
 
     school: str
     uplink: str
-    device: str
-    port: str
+    ports: list[UplinkPortDocument]
     download_mbps: float | None
     upload_mbps: float | None
     used_percent: int | None
@@ -72,16 +78,17 @@ def read_school_uplinks(  # noqa: PLR0913 the options of a command
 ) -> None:
     """Read what schools' uplinks carry, by SNMPv3: everybody's traffic, not only that of our tests.
 
-    The counters of the router's lines and of the core switch's port to the router are read twice. Needs `snmp` in the
-    devices' access in the operators' file. Exit code 1 where an uplink gives no figure. Docs: measuring.md.
+    The counters of the router's lines and of the core switch's ports to the router are read twice; an uplink of several
+    ports, as a LAG, is their sum. Needs `snmp` in the devices' access in the operators' file. Exit code 1 where an
+    uplink gives no figure. Docs: measuring.md.
     """
     speak(lang)
     city = load_estate_city(policies, lab=False)
     chosen = select_schools_in_service(city, choose_selection(schools, wards, everything=everything))
-    ports = [port for school in chosen for port in list_uplink_ports(city, school)]
+    uplinks = [one for school in chosen for one in list_uplinks(city, school)]
     began = datetime.now(UTC)
     read = build_counter_reader(load_estate_operations(city).access)
-    found = read_uplinks(ports, read, lambda: wait_between(seconds))
+    found = read_uplinks(uplinks, read, lambda: wait_between(seconds))
     lessons = {one.id: is_lesson_time(began, city, one) for one in chosen}
     with open_telemetry(token=find_token_file(Writer.PROBE, policies)) as sent:
         for one in found:
@@ -103,7 +110,7 @@ def build_counter_reader(
 ) -> Callable[[Device, Sequence[str]], dict[str, PortCounters]]:
     """What reads a device's ports by the access that the operators' file has for it."""
 
-    def read(device: Device, ports: Sequence[str]) -> dict[str, PortCounters]:
+    def read_device_ports(device: Device, ports: Sequence[str]) -> dict[str, PortCounters]:
         known = require_access(access, device)
         if known.snmp is None:
             raise TsunaguError(get_words().say("measure.uplink-no-snmp", device=device.id, access=device.access))
@@ -123,7 +130,7 @@ def build_counter_reader(
             message = f"{device.id}: the namespace {known.namespace} cannot be entered ({error.strerror or error})"
             raise TsunaguError(message) from None
 
-    return read
+    return read_device_ports
 
 
 def record_uplink(sent: Telemetry, one: UplinkFigure) -> None:
@@ -132,7 +139,7 @@ def record_uplink(sent: Telemetry, one: UplinkFigure) -> None:
         return
     ways = {"download": (one.rate.bits_in, one.rate.lost_in), "upload": (one.rate.bits_out, one.rate.lost_out)}
     for direction, (bits, lost) in ways.items():
-        about = {"school": one.port.school, "uplink": one.port.uplink, "direction": direction}
+        about = {"school": one.uplink.school, "uplink": one.uplink.name, "direction": direction}
         sent.record(UPLINK_TRAFFIC, bits, **about)
         sent.record(UPLINK_USED, bits / one.capacity, **about)
         sent.record(UPLINK_LOST, lost, **about)
@@ -141,43 +148,42 @@ def record_uplink(sent: Telemetry, one: UplinkFigure) -> None:
 def _build_document(one: UplinkFigure, lessons: Mapping[str, bool]) -> UplinkDocument:
     rate = one.rate
     return UplinkDocument(
-        school=one.port.school,
-        uplink=one.port.uplink,
-        device=one.port.device.id,
-        port=one.port.port,
+        school=one.uplink.school,
+        uplink=one.uplink.name,
+        ports=[UplinkPortDocument(device=port.device.id, port=port.name) for port in one.uplink.ports],
         download_mbps=None if rate is None else round(rate.bits_in / 1e6, 3),
         upload_mbps=None if rate is None else round(rate.bits_out / 1e6, 3),
-        used_percent=None if rate is None else int(100 * one.used),
+        used_percent=None if rate is None else int(100 * one.used_share),
         lost_packets=None if rate is None else rate.lost_in + rate.lost_out,
         full=one.is_full,
-        in_lessons=lessons[one.port.school],
+        in_lessons=lessons[one.uplink.school],
         reason=_explain(one),
     )
 
 
 def _explain(one: UplinkFigure) -> str:
     """Why there is no figure; nothing where there is one."""
-    if one.reason is None:
+    if one.reason is None or one.silent is None:
         return one.unread
-    return get_words().say(f"measure.uplink-{one.reason}", device=one.port.device.id)
+    return get_words().say(f"measure.uplink-{one.reason}", device=one.silent.device.id)
 
 
 def _say_uplinks(found: Sequence[UplinkFigure], lessons: Mapping[str, bool], seconds: float) -> None:
     """The full ones first, then by how full they are; at last those without a figure."""
     words = get_words()
-    for one in sorted(found, key=lambda one: (one.rate is None, -one.used)):
-        about = {"school": one.port.school, "uplink": one.port.uplink}
+    for one in sorted(found, key=lambda one: (one.rate is None, -one.used_share)):
+        about = {"school": one.uplink.school, "uplink": one.uplink.name}
         if one.rate is None:
             print_message("measure.uplink-unread", "yellow", **about, why=_explain(one))
             continue
-        mark = "uplink-full-in-lessons" if lessons[one.port.school] else "uplink-full"
+        mark = "uplink-full-in-lessons" if lessons[one.uplink.school] else "uplink-full"
         print_message(
             "measure.uplink",
             "red" if one.is_full else None,
             **about,
             down=f"{one.rate.bits_in / 1e6:.1f}",
             up=f"{one.rate.bits_out / 1e6:.1f}",
-            percent=int(100 * one.used),
+            percent=int(100 * one.used_share),
             lost=one.rate.lost_in + one.rate.lost_out,
             marks=words[f"measure.{mark}"] if one.is_full else "",
         )

@@ -31,7 +31,7 @@ class DnsProbe:
         query = dns.message.make_query(self.target.name, wanted)
         method = f"DNS over UDP: {self.target.name} {dns.rdatatype.to_text(wanted)}"
 
-        def ask() -> TimedAnswer:
+        def ask_name() -> TimedAnswer:
             with route.open_bound_socket(socket.SOCK_DGRAM) as opened:
                 opened.settimeout(self.within)
                 began = time.perf_counter()
@@ -46,4 +46,4 @@ class DnsProbe:
                 raise WrongAnswer(message)
             return TimedAnswer(answer.to_text(), seconds)
 
-        return time_request(MeasurementKind.DNS, shown, method, "targets.dns", ask)
+        return time_request(MeasurementKind.DNS, shown, method, "targets.dns", ask_name)

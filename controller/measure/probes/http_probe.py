@@ -6,6 +6,7 @@ proxy, as schools have them, is not asked.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -19,6 +20,7 @@ from controller.model.network.packets import Family
 
 _HEAD_BYTES = 65536
 _GOOD = range(200, 400)
+_STATUS = re.compile(rb"HTTP/[0-9.]{1,8} ([0-9]{3})(?![^ \r\n])")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class HttpProbe:
         shown = f"{self.target.scheme}://{address}:{self.target.port}{self.target.path}"
         name = self.target.host or address
 
-        def ask() -> TimedAnswer:
+        def ask_page() -> TimedAnswer:
             request = f"GET {self.target.path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode("ascii")
             with route.open_bound_socket(socket.SOCK_STREAM) as plain:
                 plain.settimeout(self.within)
@@ -43,14 +45,14 @@ class HttpProbe:
                 plain.connect((route.target, self.target.port))
                 with self._secured(plain, name.strip("[]")) as opened:
                     opened.sendall(request)
-                    head = _head(opened)
+                    head = _receive_head(opened, time.perf_counter() + self.within)
                     seconds = time.perf_counter() - began
-            status = head.split(b" ", 2)[1:2]
-            if not head.startswith(b"HTTP/") or not status or not status[0].isdigit():
+            status = _STATUS.match(head)
+            if status is None:
                 message = "what answers speaks no HTTP"
                 raise WrongAnswer(message)
-            if int(status[0]) not in _GOOD:
-                message = f"the answer is {int(status[0])}"
+            if int(status[1]) not in _GOOD:
+                message = f"the answer is {int(status[1])}"
                 raise WrongAnswer(message)
             return TimedAnswer(head.decode("latin-1"), seconds)
 
@@ -59,7 +61,7 @@ class HttpProbe:
             shown,
             f"{self.target.scheme.upper()} GET, until the head is here",
             "targets.proxy",
-            ask,
+            ask_page,
         )
 
     def _secured(self, plain: socket.socket, name: str) -> socket.socket:
@@ -68,9 +70,18 @@ class HttpProbe:
         return (self.trust or ssl.create_default_context()).wrap_socket(plain, server_hostname=name)
 
 
-def _head(opened: socket.socket) -> bytes:
+def _receive_head(opened: socket.socket, deadline: float) -> bytes:
+    """What came until the deadline: an answer that drips byte by byte holds no measurement up.
+
+    Raises:
+        TimeoutError: it is not whole by then.
+    """
     head = b""
     while b"\r\n\r\n" not in head and len(head) < _HEAD_BYTES:
+        left = deadline - time.perf_counter()
+        if left <= 0:
+            raise TimeoutError
+        opened.settimeout(left)
         more = opened.recv(DATAGRAM_BYTES)
         if not more:
             break

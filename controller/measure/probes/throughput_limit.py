@@ -52,7 +52,7 @@ class _SenderReport(BaseModel):
     intervals: tuple[_Interval, ...] = ()
     end: _End = _End()
 
-    def figures(self, server: str, mbps: float, idle_ms: float | None) -> dict[str, float]:
+    def build_figures(self, server: str, mbps: float, idle_ms: float | None) -> dict[str, float]:
         figures: dict[str, float] = {} if idle_ms is None else {IDLE_MS: idle_ms}
         if self.end.sum_sent.retransmits is not None and self.end.sum_sent.bytes:
             figures[SEGMENTS] = max(1, self.end.sum_sent.bytes // self.start.tcp_mss_default)
@@ -82,7 +82,7 @@ def summarize_sender(said: Mapping[str, object], mbps: float, idle_ms: float | N
     {'idle-ms': 20.0, 'segments': 2000, 'retransmitted': 4}
     """
     try:
-        return _SenderReport.model_validate(said).figures(str(said.get("server_output_text", "")), mbps, idle_ms)
+        return _SenderReport.model_validate(said).build_figures(str(said.get("server_output_text", "")), mbps, idle_ms)
     except ValueError:
         return {}  # a part of it comes from the far end; the throughput itself was understood
 

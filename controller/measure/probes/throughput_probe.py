@@ -20,6 +20,7 @@ from controller.inputs.character_classes import ShownText
 from controller.measure.measurement import (
     MBPS,
     OTHERS_MBPS,
+    QUEUED_MS,
     RETRANSMITTED,
     LinePath,
     MeasurementKind,
@@ -152,28 +153,28 @@ class ThroughputProbe:
     ) -> ProbeResult:
         target, method = f"{route.target} port {self.port}", " ".join(words)
 
-        def without(outcome: ProbeOutcome, reason: str) -> ProbeResult:
+        def build_failure(outcome: ProbeOutcome, reason: str) -> ProbeResult:
             return ProbeResult(kind, outcome, target, method, reason=reason, raw=ran.stdout + ran.stderr)
 
         if ran.returncode is None:
-            return without(ProbeOutcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
+            return build_failure(ProbeOutcome.NO_ANSWER, f"the test with {target} did not come to its end in time")
         try:
             # The server at the other end has written a part of it.
             document = json.loads(ran.stdout)
             told = _Told.model_validate(document)
         except (ValueError, RecursionError):
             said = (ran.stderr or ran.stdout).strip()[:_SHOWN]
-            return without(
+            return build_failure(
                 ProbeOutcome.FAILED, f"iperf3 said nothing that is understood (exit code {ran.returncode}): {said}"
             )
         if told.error or told.end.sum_received is None:
-            return without(*self._why(told.error or "it gives no sum", target))
+            return build_failure(*self._why(told.error or "it gives no sum", target))
         bits, carried = told.end.sum_received.bits_per_second, told.end.sum_received.bytes
         if moved.get(route.interface, 0) < carried:
             reason = (
                 f"{carried} bytes were received, but {route.interface} did not carry them: it is another line's figure"
             )
-            return without(ProbeOutcome.FAILED, reason)
+            return build_failure(ProbeOutcome.FAILED, reason)
         raw = json.dumps({**document, "interface_bytes": dict(moved)})
         return ProbeResult(kind, ProbeOutcome.MEASURED, target, method, {MBPS: bits / 1e6}, raw=raw)
 
@@ -205,14 +206,18 @@ def find_others_traffic(
     """What an interface carried of others beside a test in its direction, as a figure; none where it is next to none.
 
     `carried` are its bytes in so many seconds around the test. The test's own are taken off with all the headers that
-    they can have had, and with what was sent again, so others carried at least that.
+    they can have had, with what was sent again, and with what was still on the way at its end and came after it (a
+    line's own queue may hold a second of it). So others carried at least that.
 
     >>> find_others_traffic(20.0, 2.0, 30_500_000, 2.5, {})
     {'others-mbps': 80.5}
     >>> find_others_traffic(95.0, 2.0, 25_000_000, 2.5, {})
     {}
+    >>> find_others_traffic(95.0, 2.0, 33_000_000, 2.5, {"queued-ms": 800.0})
+    {}
     """
-    own = mbps * 1e6 / 8 * tested * _MOST_HEADERS + sender.get(RETRANSMITTED, 0.0) * _FRAME_BYTES
+    arriving = tested + sender.get(QUEUED_MS, 0.0) / 1000
+    own = mbps * 1e6 / 8 * arriving * _MOST_HEADERS + sender.get(RETRANSMITTED, 0.0) * _FRAME_BYTES
     others = 8 * (carried - own) / max(seconds, tested) / 1e6
     return {OTHERS_MBPS: round(others, 1)} if others >= max(_LEAST_OTHERS_MBPS, _LEAST_OTHERS * mbps) else {}
 

@@ -5,6 +5,7 @@ Silence is not known: a time in which nothing told of a line counts neither as u
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -42,7 +43,7 @@ class LineOutage:
 class MonthOfLine:
     """A calendar month of the city: for how many seconds it is known how the line was, and down, and how many outages.
 
-    `available` None: nothing is known.
+    `up_share` None: nothing is known.
     """
 
     month: str
@@ -51,7 +52,7 @@ class MonthOfLine:
     outages: int
 
     @property
-    def available(self) -> float | None:
+    def up_share(self) -> float | None:
         """The part of the known time in which the line was up."""
         return 1 - self.down / self.known if self.known else None
 
@@ -76,11 +77,16 @@ def list_outages(periods: Iterable[ToldPeriod], causes: Sequence[tuple[float, st
             last = one.ends
     if begins is not None:
         found.append(LineOutage(begins, None, end_seen=False))
-    return [replace(one, cause=_find_cause(one, causes)) for one in found]
+    known = sorted(causes)
+    times = [at for at, _ in known]
+    return [replace(one, cause=_find_cause(one, known, times)) for one in found]
 
 
-def _find_cause(outage: LineOutage, causes: Sequence[tuple[float, str]]) -> str:
-    near = [(abs(at - outage.begins), text) for at, text in causes if abs(at - outage.begins) <= _CAUSE_SECONDS]
+def _find_cause(outage: LineOutage, causes: Sequence[tuple[float, str]], times: Sequence[float]) -> str:
+    """What the nearest event told; `times` are those of the causes, in order."""
+    first = bisect_left(times, outage.begins - _CAUSE_SECONDS)
+    last = bisect_right(times, outage.begins + _CAUSE_SECONDS)
+    near = [(abs(at - outage.begins), text) for at, text in causes[first:last]]
     return min(near)[1] if near else ""
 
 
@@ -90,21 +96,38 @@ def summarize_line_months(
     """Return the calendar months of which anything is known, in order."""
     if not periods:
         return []
-    found: list[MonthOfLine] = []
     first, last = min(one.begins for one in periods), max(one.ends for one in periods)
-    for begins, ends in _list_months(first, last, timezone):
-        month = (begins.timestamp(), ends.timestamp())
-        known = sum(_count_inside(one, month) for one in periods)
-        down = sum(_count_inside(one, month) for one in periods if not one.up)
-        spans = [(one.begins, now if one.ends is None else one.ends) for one in outages]
-        during = [span for span in spans if span[0] < month[1] and span[1] > month[0]]
-        if known or during:
-            found.append(MonthOfLine(f"{begins:%Y-%m}", known, down, len(during)))
-    return found
+    months = [
+        (f"{begins:%Y-%m}", begins.timestamp(), ends.timestamp())
+        for begins, ends in _list_months(first, last, timezone)
+    ]
+    ends = [month[2] for month in months]
+    known, down, during = [0.0] * len(months), [0.0] * len(months), [0] * len(months)
+    # Each is held against the months that it lies in alone: a line may have told ten thousand.
+    for one in periods:
+        for number in _list_touched(months, ends, one.begins, one.ends):
+            _, begun, ended = months[number]
+            seconds = max(0.0, min(one.ends, ended) - max(one.begins, begun))
+            known[number] += seconds
+            down[number] += 0.0 if one.up else seconds
+    for outage in outages:
+        for number in _list_touched(months, ends, outage.begins, now if outage.ends is None else outage.ends):
+            during[number] += 1
+    return [
+        MonthOfLine(month[0], seconds, lost, count)
+        for month, seconds, lost, count in zip(months, known, down, during, strict=True)
+        if seconds or count
+    ]
 
 
-def _count_inside(one: ToldPeriod, span: tuple[float, float]) -> float:
-    return max(0.0, min(one.ends, span[1]) - max(one.begins, span[0]))
+def _list_touched(
+    months: Sequence[tuple[str, float, float]], ends: Sequence[float], begins: float, until: float
+) -> Iterator[int]:
+    """The months, by number, that a time lies in at least partly; `ends` are theirs, in order."""
+    for number in range(bisect_right(ends, begins), len(months)):
+        if until <= months[number][1]:
+            return
+        yield number
 
 
 def _list_months(first: float, last: float, timezone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:

@@ -69,15 +69,6 @@ class SlotLedger:
                 self._connection.execute("INSERT INTO claimed_slot VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _text(now)))
         return answer
 
-    def count_megabytes(self, school: str, line: str, day: date, seconds: int) -> float:
-        """What a line's tests carried on a day: the claimed ones at most, and what was measured besides.
-
-        Raises:
-            TsunaguError: the store cannot be read.
-        """
-        with self._refusing():
-            return self._count(school, line, day, seconds)
-
     def keep_missed(self, slots: Sequence[TestSlot], up_to: datetime) -> None:
         """Keep slots that were missed, each once, and that all until a time are known.
 
@@ -108,10 +99,11 @@ class SlotLedger:
         beside = [set(json.loads(links)) for (links,) in self._connection.execute(query, (mine[2], _text(slot.ends)))]
         if len(beside) >= limits.at_once or any(links & slot.links for links in beside):
             return ClaimAnswer.BUSY
-        used = self._count(slot.school, slot.line, self._find_day(slot), limits.seconds)
+        used = self._count_megabytes(slot.school, slot.line, self._find_day(slot), limits.seconds)
         return ClaimAnswer.BUDGET if used + limits.megabytes > limits.megabytes_a_day else ClaimAnswer.CLAIMED
 
-    def _count(self, school: str, line: str, day: date, seconds: int) -> float:
+    def _count_megabytes(self, school: str, line: str, day: date, seconds: int) -> float:
+        """What a line's tests carried on a day: the claimed ones at most, and what was measured besides."""
         query = "SELECT begins, ends, megabytes FROM claimed_slot WHERE (school, line, day) = (?, ?, ?)"
         claimed = self._connection.execute(query, (school, line, day.isoformat())).fetchall()
         midnight = datetime.combine(day, datetime.min.time(), self._timezone)

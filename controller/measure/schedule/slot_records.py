@@ -52,6 +52,25 @@ def find_slot_state(
     return SlotState.DUE if now >= slot.begins else SlotState.TO_COME
 
 
+def find_slot_states(
+    slots: Iterable[TestSlot], measured: Iterable[Measurement], now: datetime, removed: datetime | None = None
+) -> dict[TestSlot, SlotState]:
+    """Return what became of each of many slots; see `find_slot_state`. Each is held against its own hours alone."""
+    by_hour: dict[tuple[str, str, int], list[Measurement]] = {}
+    for one in measured:
+        by_hour.setdefault((one.path.school, one.path.line, _hour(one.at)), []).append(one)
+    found: dict[TestSlot, SlotState] = {}
+    for slot in slots:
+        hours = range(_hour(slot.begins), _hour(slot.ends) + 1)
+        near = [one for hour in hours for one in by_hour.get((slot.school, slot.line, hour), ())]
+        found[slot] = find_slot_state(slot, near, now, removed)
+    return found
+
+
+def _hour(at: datetime) -> int:
+    return int(at.timestamp() // 3600)
+
+
 def keep_missed_slots(file: Path, slots: Sequence[TestSlot], now: datetime) -> None:
     """Keep slots that were missed, each once.
 

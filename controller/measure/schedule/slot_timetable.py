@@ -11,7 +11,8 @@ from controller.measure.measurement_store import MeasurementStore
 from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, LineWish, SlotKind, TestSlot
 from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger
-from controller.measure.schedule.slot_records import SlotState, find_slot_state
+from controller.measure.schedule.slot_records import SlotState, find_slot_states
+from controller.measure.schedule.steady_clock import SteadyClock
 from controller.measure.schedule.timetable import MayTest, TestedLine, TestRequests
 from controller.model.city import City
 from controller.model.sites.schools import School
@@ -27,7 +28,8 @@ _REQUEST_SECONDS = 3_600.0
 class SlotTimetable:
     """Yields what has a slot now. `schools` are all whose lines may share links, `mine` those that are tested here.
 
-    `clock` is the wall clock that slots are planned by, `timer` one that nobody sets.
+    `clock` is the wall clock that slots are planned by, `timer` one that nobody sets; `steady` holds one against the
+    other, for as long as the process lasts.
     """
 
     city: City
@@ -37,6 +39,7 @@ class SlotTimetable:
     ledger: SlotLedger
     clock: Callable[[], datetime]
     timer: Callable[[], float]
+    steady: SteadyClock = field(default_factory=SteadyClock)
     _requests: TestRequests = field(default_factory=TestRequests)
     _asked: dict[str, float] = field(default_factory=dict)
     _plans: dict[date, DayPlan] = field(default_factory=dict)
@@ -116,26 +119,29 @@ class SlotTimetable:
 
         Until when they are known is kept once, whichever schools somebody tests with this store. What ended before this
         was looked at for the first time belongs to nobody. A test of another process may still run when its slot has
-        ended, so each slot has the time of one more. A clock that is put back notes none twice.
+        ended, so each slot has the time of one more. A clock that is put back notes none twice, and one that is put
+        ahead none at once: what ended by it may be yet to come.
         """
         lasts = timedelta(seconds=self.city.measurement.schedule.slot_seconds)
         if self._looked is not None and abs(now - self._looked) < lasts:
             return
         self._looked = now
-        since, now = self.ledger.read_noted_time(), now - lasts
-        if since is None or since > now:
+        if not self.steady.is_steady(now, self.timer(), lasts):
+            return
+        known = self.ledger.read_noted_time()
+        if known is None or known > now:
             self.ledger.keep_missed([], now)
             return
-        since = max(since, now - _LOOK_BACK)
-        first = since.astimezone(self.city.timezone).date()
-        last = now.astimezone(self.city.timezone).date()
+        until = now - lasts
+        since = max(known, until - _LOOK_BACK)
+        if since >= until:
+            return
+        first, last = (at.astimezone(self.city.timezone).date() for at in (since, until))
         days = [first + timedelta(days=one) for one in range((last - first).days + 1)]
-        planned = [one for day in days for one in self._plan(day).slots]
-        slots = [one for one in planned if since < one.ends <= now]
-        measured = self.store.read_period(since - lasts, now, [MeasurementKind.DOWNLOAD])
-        removed = self.store.read_removed_time()
-        missed = [one for one in slots if find_slot_state(one, measured, now, removed) is SlotState.MISSED]
-        self.ledger.keep_missed(missed, now)
+        slots = [one for day in days for one in self._plan(day).slots if since < one.ends <= until]
+        measured = self.store.read_period(since - lasts, until, [MeasurementKind.DOWNLOAD])
+        states = find_slot_states(slots, measured, until, self.store.read_removed_time())
+        self.ledger.keep_missed([one for one in slots if states[one] is SlotState.MISSED], until)
 
     def _plan(self, day: date) -> DayPlan:
         if day not in self._plans:

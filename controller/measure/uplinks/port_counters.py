@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,7 +59,7 @@ class NoRate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PortRate:
-    """What a port carried between two readings: bits a second, and packets that were wrong or thrown away."""
+    """What a port, or several together, carried between two readings; `lost` packets were wrong or thrown away."""
 
     seconds: float
     bits_in: float
@@ -100,6 +101,23 @@ def compute_port_rate(before: PortCounters, after: PortCounters) -> PortRate:
         lost_in=_sum_lost(before.errors_in, after.errors_in) + _sum_lost(before.discards_in, after.discards_in),
         lost_out=_sum_lost(before.errors_out, after.errors_out) + _sum_lost(before.discards_out, after.discards_out),
         speed=after.speed,
+    )
+
+
+def sum_port_rates(rates: Sequence[PortRate]) -> PortRate:
+    """What several ports carried together; a port that says no speed, as one that is down, adds none.
+
+    >>> member = PortRate(30.0, 6e8, 1e8, 2, 0, 10**9)
+    >>> sum_port_rates([member, member])
+    PortRate(seconds=30.0, bits_in=1200000000.0, bits_out=200000000.0, lost_in=4, lost_out=0, speed=2000000000)
+    """
+    return PortRate(
+        seconds=max(one.seconds for one in rates),
+        bits_in=sum(one.bits_in for one in rates),
+        bits_out=sum(one.bits_out for one in rates),
+        lost_in=sum(one.lost_in for one in rates),
+        lost_out=sum(one.lost_out for one in rates),
+        speed=sum(one.speed for one in rates),
     )
 
 

@@ -7,8 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from controller.errors import TsunaguError
-from controller.measure.uplinks.port_counters import NoRate, NoRateReason, PortCounters, PortRate, compute_port_rate
-from controller.measure.uplinks.uplink_ports import UplinkPort
+from controller.measure.uplinks.port_counters import (
+    NoRate,
+    NoRateReason,
+    PortCounters,
+    PortRate,
+    compute_port_rate,
+    sum_port_rates,
+)
+from controller.measure.uplinks.uplink_ports import Uplink, UplinkPort
 from controller.model.sites.devices import Device
 
 _AT_ONCE = 16
@@ -20,35 +27,36 @@ ReadCounters = Callable[[Device, Sequence[str]], Mapping[str, PortCounters]]
 
 @dataclass(frozen=True, slots=True)
 class UplinkFigure:
-    """What an uplink carried. Without a rate there is a reason: of two readings, or `unread`, in words."""
+    """What an uplink carried. Without a rate there is a reason: of two readings of `silent`, or `unread`, in words."""
 
-    port: UplinkPort
+    uplink: Uplink
     rate: PortRate | None = None
     reason: NoRateReason | None = None
+    silent: UplinkPort | None = None
     unread: str = ""
 
     @property
     def capacity(self) -> float:
-        """What it can carry, in bits a second: its contract, or its port's speed where that is less."""
-        contract = self.port.contract * 1e6
+        """What it can carry, in bits a second: its contract, or its ports' speed where that is less."""
+        contract = self.uplink.contract * 1e6
         return min(contract, self.rate.speed) if self.rate is not None and self.rate.speed else contract
 
     @property
-    def used(self) -> float:
+    def used_share(self) -> float:
         """The share of it that was carried, in the direction that carried more."""
         return max(self.rate.bits_in, self.rate.bits_out) / self.capacity if self.rate is not None else 0.0
 
     @property
     def is_full(self) -> bool:
         """Tell if it has no room for more."""
-        return self.used >= FULL_FROM
+        return self.used_share >= FULL_FROM
 
 
-def read_uplinks(ports: Sequence[UplinkPort], read: ReadCounters, wait: Callable[[], None]) -> list[UplinkFigure]:
+def read_uplinks(uplinks: Sequence[Uplink], read: ReadCounters, wait: Callable[[], None]) -> list[UplinkFigure]:
     """What each of these uplinks carried while `wait` waited, in their order."""
     names: dict[str, tuple[Device, list[str]]] = {}
-    for one in ports:
-        names.setdefault(one.device.id, (one.device, []))[1].append(one.port)
+    for port in (port for one in uplinks for port in one.ports):
+        names.setdefault(port.device.id, (port.device, []))[1].append(port.name)
 
     def read_device(asked: tuple[Device, list[str]]) -> Mapping[str, PortCounters] | str:
         try:
@@ -62,15 +70,23 @@ def read_uplinks(ports: Sequence[UplinkPort], read: ReadCounters, wait: Callable
         if alive:
             wait()
         second = dict(zip(alive, pool.map(read_device, alive.values()), strict=True))
-    return [_compare(one, first[one.device.id], second.get(one.device.id, "")) for one in ports]
+    return [_compare(one, first, second) for one in uplinks]
 
 
 def _compare(
-    port: UplinkPort, before: Mapping[str, PortCounters] | str, after: Mapping[str, PortCounters] | str
+    uplink: Uplink,
+    first: Mapping[str, Mapping[str, PortCounters] | str],
+    second: Mapping[str, Mapping[str, PortCounters] | str],
 ) -> UplinkFigure:
-    if isinstance(before, str) or isinstance(after, str):
-        return UplinkFigure(port, unread=before if isinstance(before, str) else str(after))
-    try:
-        return UplinkFigure(port, compute_port_rate(before[port.port], after[port.port]))
-    except NoRate as none:
-        return UplinkFigure(port, reason=none.reason)
+    """The sum of an uplink's ports; a part of them is no figure of the whole."""
+    rates = []
+    for port in uplink.ports:
+        before = first[port.device.id]
+        after = before if isinstance(before, str) else second[port.device.id]
+        if isinstance(before, str) or isinstance(after, str):
+            return UplinkFigure(uplink, silent=port, unread=str(after))
+        try:
+            rates.append(compute_port_rate(before[port.name], after[port.name]))
+        except NoRate as none:
+            return UplinkFigure(uplink, reason=none.reason, silent=port)
+    return UplinkFigure(uplink, sum_port_rates(rates))

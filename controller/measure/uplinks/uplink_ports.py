@@ -1,4 +1,4 @@
-"""Which ports carry a school's traffic out: its router's port of each line, and its core switch's to the router."""
+"""Which ports carry a school's traffic out: its router's, one a line, and its core switch's to the router."""
 
 from __future__ import annotations
 
@@ -16,26 +16,42 @@ LAN = "lan"
 
 @dataclass(frozen=True, slots=True)
 class UplinkPort:
-    """An uplink: `uplink` is the line's name or `lan`; what comes in at the port is the school's download.
+    """A port of an uplink, by its name on its device."""
 
-    `contract` is what it is ordered to carry, in Mbit/s: of `lan`, the primary line's.
+    device: Device
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """An uplink: `name` is the line's or `lan`; what comes in at its ports is the school's download.
+
+    Several ports are one uplink: the members of a LAG, or all ports of the core switch to the router. `contract` is
+    what it is ordered to carry, in Mbit/s: of `lan`, the primary line's.
     """
 
     school: str
-    device: Device
-    port: str
-    uplink: str
+    name: str
+    ports: tuple[UplinkPort, ...]
     contract: int
 
 
-def list_uplink_ports(city: City, school: School) -> Iterator[UplinkPort]:
-    """Yield a school's uplinks, those of its router first."""
-    by_name = school.lines.by_name
-    for device in city.list_devices(school):
-        if device.role == "router":
-            for name, line in by_name.items():
-                yield UplinkPort(school.id, device, city.lines.get_link(name).interface, name, line.mbps)
-        elif device.role == "core":
-            for port in device.ports:
-                if port.role is PortRole.UPLINK:
-                    yield UplinkPort(school.id, device, port.name, LAN, by_name["primary"].mbps)
+def list_uplinks(city: City, school: School) -> Iterator[Uplink]:
+    """Yield a school's uplinks, the lines first; what has no port of ours is none."""
+    devices, by_name = city.list_devices(school), school.lines.by_name
+    for name, line in by_name.items():
+        interface = city.lines.get_link(name).interface
+        wan = tuple(UplinkPort(one, interface) for one in devices if one.role == "router")
+        if wan:
+            yield Uplink(school.id, name, wan, line.mbps)
+    lan = tuple(port for one in devices if one.role == "core" for port in _list_ports_to_router(one))
+    if lan:
+        yield Uplink(school.id, LAN, lan, by_name["primary"].mbps)
+
+
+def _list_ports_to_router(core: Device) -> Iterator[UplinkPort]:
+    for port in core.ports:
+        if port.role is PortRole.UPLINK:
+            # A LAG has no name that the policy knows: its members have, and each counts its own part.
+            for name in port.lag.members if port.lag is not None else (port.name,):
+                yield UplinkPort(core, name)

@@ -33,7 +33,8 @@ def resolve_secret(device: str, source: CredentialSource) -> str:
         except OperationsRefused as error:
             raise LoginRefused(device, str(error)) from None
         except (OSError, UnicodeDecodeError) as error:
-            message = f"its credential cannot be read from the file {source.file}: {error.__class__.__name__}"
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            message = f"its credential cannot be read from the file {source.file}: {why}; see the operators' file"
             raise LoginRefused(device, message) from None
     assert source.command is not None  # noqa: S101 the model holds exactly one of the three
     return _printed(device, source.command)

@@ -11,6 +11,8 @@ from controller.probe_agent.endpoint.enrolled_hashes import EnrolledHashes
 from controller.probe_agent.throughput_protocol.proofs import Challenges, is_proof
 
 MOST_STREAMS = 16
+JOIN_SECONDS = 3.0
+"""All streams of a test are asked for at once: who adds one later makes its test longer than others wait for."""
 MOST_TESTS_AN_HOUR = 240
 """Of one school: 8 paths in two directions every four minutes."""
 _HOUR = 3_600.0
@@ -41,6 +43,7 @@ class RunningTest:
     """A test: its streams, of which so many are open."""
 
     school: str
+    began: float
     streams: list[StreamReport] = field(default_factory=list)
     open_streams: int = 0
 
@@ -59,13 +62,14 @@ class Admission:
 
     def issue_challenge(self, school: str) -> str:
         """What a probe must answer before it may test; who is not enrolled gets one, too, and learns nothing by it."""
-        return self._challenges.issue(school, self._clock())
+        return self._challenges.issue_challenge(school, self._clock())
 
     def begin_stream(self, school: str, challenge: str, proof: str) -> StreamReport:
         """Let a stream of a test begin; the first one begins the test.
 
         Raises:
-            NotAdmitted: it is not an enrolled probe's, its test is over, another test runs, or there were too many.
+            NotAdmitted: it is not an enrolled probe's, its test is over or began long ago, another one runs, or there
+                were too many.
         """
         self._check_proof(school, challenge, proof)
         now = self._clock()
@@ -75,10 +79,12 @@ class Admission:
             running = self._tests.get(challenge)
             if running is None:
                 self._count_test(school, now)
-                running = self._tests[challenge] = RunningTest(school)
+                running = self._tests[challenge] = RunningTest(school, now)
                 self._forget_oldest()
             elif running.open_streams == 0:
                 raise NotAdmitted(403, "this test is over; ask for another challenge")
+            if now - running.began > JOIN_SECONDS:
+                raise NotAdmitted(403, f"this test began more than {JOIN_SECONDS:g} s ago; it takes no more streams")
             if len(running.streams) >= MOST_STREAMS:
                 raise NotAdmitted(429, f"a test has at most {MOST_STREAMS} streams")
             report = StreamReport()
@@ -108,7 +114,7 @@ class Admission:
             return found
 
     def _check_proof(self, school: str, challenge: str, proof: str) -> None:
-        known = self._enrolled.find(school)
+        known = self._enrolled.find_hash(school)
         # One answer for both: nobody learns here which schools have a probe.
         if not is_proof(known or "", challenge, proof) or known is None:
             raise NotAdmitted(

@@ -31,7 +31,7 @@ class EnrolledHashes:
         self._reading = threading.Lock()
         self._read()
 
-    def find(self, school: str) -> str | None:
+    def find_hash(self, school: str) -> str | None:
         """The hash of a school's token; None where it has no probe, or it was revoked."""
         with self._reading:  # of two that read, the one with the older list could be the last to keep it
             try:

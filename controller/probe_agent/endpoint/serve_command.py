@@ -47,7 +47,7 @@ def serve_throughput(words: Sequence[str], stop: int) -> None:
     tell(
         f"measuring endpoint, process {os.getpid()}: {', '.join(wanted.listen or ['all addresses'])} port {wanted.port}"
     )
-    Endpoint(listeners, tls, admission).serve(stop)
+    Endpoint(listeners, tls, admission).serve_connections(stop)
 
 
 def make_listeners(addresses: Sequence[str], port: int) -> list[socket.socket]:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 
 from controller.probe_agent.endpoint.admission import Admission, NotAdmitted, RunningTest
+from controller.probe_agent.endpoint.connection_room import ConnectionRoom, name_source
 from controller.probe_agent.endpoint.requests import NoRequest, Request, receive_request
 from controller.probe_agent.endpoint.streams import receive_bytes, send_bytes
 from controller.probe_agent.throughput_protocol.pages import MOST_SECONDS, Page
 from controller.probe_agent.throughput_protocol.tcp_state import close_at_once
 
-MOST_CONNECTIONS = 64
 _HEAD_SECONDS = 5.0
 _CONTROL_SECONDS = 30.0
 """How long a probe's first connection may be, whatever it asks: a test takes less."""
@@ -34,11 +34,11 @@ class Endpoint:
         self._listeners = listeners
         self._tls = tls
         self._admission = admission
-        self._room = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._room = ConnectionRoom()
         self._open: set[socket.socket] = set()
         self._changing = threading.Lock()
 
-    def serve(self, stop: int) -> None:
+    def serve_connections(self, stop: int) -> None:
         """Serve until a file descriptor can be read from; then end all connections."""
         threads: list[threading.Thread] = []
         with selectors.DefaultSelector() as selector:
@@ -62,22 +62,23 @@ class Endpoint:
     def _accept(self, listener: object) -> threading.Thread | None:
         assert isinstance(listener, socket.socket)  # noqa: S101 all that is registered beside the end
         try:
-            plain, _ = listener.accept()
+            plain, (address, *_) = listener.accept()
         except OSError:
             return None  # who came is gone again, or there is no room for a file
-        if not self._room.acquire(blocking=False):
+        source = name_source(address)
+        if not self._room.take_place(source):
             plain.close()
             return None
-        thread = threading.Thread(target=self._serve_connection, args=(plain,), daemon=True)
+        thread = threading.Thread(target=self._serve_connection, args=(plain, source), daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the machine has no room for a thread now
             plain.close()
-            self._room.release()
+            self._room.return_place(source)
             return None
         return thread
 
-    def _serve_connection(self, plain: socket.socket) -> None:
+    def _serve_connection(self, plain: socket.socket, source: str) -> None:
         try:
             plain.settimeout(_HEAD_SECONDS)
             with suppress(OSError), closing(self._tls.wrap_socket(plain, server_side=True)) as opened:
@@ -90,7 +91,7 @@ class Endpoint:
                         self._open.discard(opened)
         finally:
             plain.close()
-            self._room.release()
+            self._room.return_place(source)
 
     def _answer_requests(self, opened: ssl.SSLSocket) -> None:
         within, deadline = _HEAD_SECONDS, time.monotonic() + _CONTROL_SECONDS

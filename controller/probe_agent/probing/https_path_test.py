@@ -60,6 +60,10 @@ def describe_error(error: OSError, test: HttpsTest) -> str:
         return f"{where} shows a certificate that is not {test.host or test.address}'s ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return f"{where} does not answer in time"
+    if isinstance(error, (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError, ssl.SSLZeroReturnError)):
+        return f"{where} closed the connection: it was stopped, has no room for more, or is no measuring endpoint"
+    if isinstance(error, ssl.SSLError):
+        return f"{where} speaks no TLS that this probe takes ({error.reason}); is a measuring endpoint there?"
     return f"{where}: {error.strerror or error}"
 
 

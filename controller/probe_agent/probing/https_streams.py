@@ -27,10 +27,10 @@ def receive_streams(streams: Sequence[ssl.SSLSocket], seconds: float) -> list[Sa
     """
     block = bytearray(_BLOCK_BYTES)
 
-    def take(stream: ssl.SSLSocket) -> bool:
+    def receive_block(stream: ssl.SSLSocket) -> bool:
         return bool(stream.recv_into(block))
 
-    return _run_streams(streams, seconds, selectors.EVENT_READ, take)
+    return _run_streams(streams, seconds, selectors.EVENT_READ, receive_block)
 
 
 def send_streams(streams: Sequence[ssl.SSLSocket], seconds: float) -> list[Samples]:
@@ -41,10 +41,10 @@ def send_streams(streams: Sequence[ssl.SSLSocket], seconds: float) -> list[Sampl
     """
     block = memoryview(bytes(_BLOCK_BYTES))
 
-    def give(stream: ssl.SSLSocket) -> bool:
+    def send_block(stream: ssl.SSLSocket) -> bool:
         return bool(stream.send(block))
 
-    return _run_streams(streams, seconds, selectors.EVENT_WRITE, give)
+    return _run_streams(streams, seconds, selectors.EVENT_WRITE, send_block)
 
 
 def _run_streams(streams: Sequence[ssl.SSLSocket], seconds: float, event: int, move: Move) -> list[Samples]:

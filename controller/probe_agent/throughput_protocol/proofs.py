@@ -38,11 +38,11 @@ class Challenges:
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(_NONCE_BYTES)
 
-    def issue(self, school: str, now: float) -> str:
+    def issue_challenge(self, school: str, now: float) -> str:
         """A challenge for a school; `now` is of a clock that never goes back.
 
         >>> challenges = Challenges()
-        >>> challenges.is_valid("as-e04", challenges.issue("as-e04", 5.0), 6.0)
+        >>> challenges.is_valid("as-e04", challenges.issue_challenge("as-e04", 5.0), 6.0)
         True
         """
         stem = f"{int(now * 1000)}.{secrets.token_hex(_NONCE_BYTES)}"

@@ -63,14 +63,14 @@ class CommandTrace:
         )
 
     @property
-    def mark(self) -> TraceMark | None:
+    def root_mark(self) -> TraceMark | None:
         """The command's own span; None where it is not sampled."""
         found = self._root.get_span_context()
         if not found.trace_flags.sampled:
             return None
         return TraceMark(f"{found.trace_id:032x}", f"{found.span_id:016x}")
 
-    def link(self, marks: Iterable[tuple[str, TraceMark]]) -> None:
+    def add_links(self, marks: Iterable[tuple[str, TraceMark]]) -> None:
         """Link to other traces, each once; the first of each pair says what that trace is to this one."""
         seen: set[TraceMark] = set()
         for relation, mark in marks:
@@ -78,7 +78,7 @@ class CommandTrace:
                 seen.add(mark)
                 self._root.add_link(build_span_context(mark), {f"{_PREFIX}link": relation})
 
-    def go_on(self) -> None:
+    def begin_new_traces(self) -> None:
         """From now on the command goes on until it is stopped: what is begun is a trace of its own, with a link."""
         self._goes_on = True
 
@@ -109,7 +109,7 @@ class CommandTrace:
             detach(here)
             span.end()
 
-    def end(self, error: BaseException | None) -> None:
+    def end_trace(self, error: BaseException | None) -> None:
         """End the command's span, send what is left for at most `CLOSE_SECONDS`, and say once what is lost."""
         code, left = self._name_error(error) if error is not None else ("", 0)
         self._root.set_attribute(EXIT, left)
@@ -180,7 +180,7 @@ def run_traced(traced: CommandTrace) -> Iterator[CommandTrace]:
         raise
     finally:
         set_traced_command(None)
-        traced.end(ended)
+        traced.end_trace(ended)
 
 
 def get_command_trace() -> CommandTrace | None:
@@ -204,7 +204,7 @@ class _SpanPhase(Phase):
     def __init__(self, span: Span) -> None:
         self._span = span
 
-    def put(self, **attributes: str | int) -> None:
+    def add_attributes(self, **attributes: str | int) -> None:
         self._span.set_attributes({f"{_PREFIX}{key}": value for key, value in attributes.items()})
 
 

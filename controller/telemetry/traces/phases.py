@@ -43,7 +43,7 @@ def list_configured_signals() -> frozenset[str]:
 class Phase:
     """A phase that lasts. Here nobody traces it, so what is put on it goes nowhere."""
 
-    def put(self, **attributes: str | int) -> None:
+    def add_attributes(self, **attributes: str | int) -> None:
         """Say what is only known while the phase lasts; never a secret, a person or a text that somebody wrote."""
 
 
@@ -87,7 +87,7 @@ def trace_phase(name: str, *, detail: bool = False, **attributes: str | int) -> 
     `detail`: one of very many, e.g. one a device; of these a command has at most `MOST_DETAILS`.
 
     >>> with trace_phase("read devices", devices=3) as phase:
-    ...     phase.put(refused=1)
+    ...     phase.add_attributes(refused=1)
     """
     command = _Running.command
     return _NO_PHASE if command is None else command.open_phase(name, attributes, detail=detail)

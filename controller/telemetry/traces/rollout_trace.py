@@ -63,7 +63,7 @@ class RolloutLinks:
     policy: str
     schools: Collection[str]
 
-    def find(self) -> list[Link]:
+    def find_links(self) -> list[Link]:
         """The links to the traces of the plan and of the proof of its policy, as far as they are known."""
         marks = read_trace_marks(self.state)
         wanted = ((TraceOf.PLAN, self.plan), (TraceOf.PROOF, self.policy))
@@ -73,7 +73,7 @@ class RolloutLinks:
             if (mark := marks.get(kind, {}).get(name)) is not None
         ]
 
-    def remember(self, span: SpanContext) -> None:
+    def remember_rollout(self, span: SpanContext) -> None:
         """Keep that this is the newest rollout of the schools."""
         mark = TraceMark(f"{span.trace_id:032x}", f"{span.span_id:016x}")
         remember_trace(self.state, mark, [(TraceOf.ROLLOUT, school) for school in self.schools])
@@ -102,11 +102,11 @@ class TraceListener:
             attributes["tsunagu.heartbeat"] = f"{HEARTBEAT_SECONDS:.0f}"
         name = f"{span.level} {span.name}"
         linked = self._links if span.level is Level.ROLLOUT else None
-        found = linked.find() if linked is not None else None
+        found = linked.find_links() if linked is not None else None
         twin = self._tracer.start_span(name, context, attributes=attributes, links=found, start_time=span.start)
         self._open[span] = twin
         if linked is not None:
-            linked.remember(twin.get_span_context())
+            linked.remember_rollout(twin.get_span_context())
         if self._sent is not None and span.level is not Level.COMMAND:
             above = f"{parent.get_span_context().span_id:016x}" if parent else ""
             here = trace.set_span_in_context(twin)

@@ -40,6 +40,7 @@ from tests.cloud.lives.states import STATES
 from tests.cloud.lives.trials import Trial, lead_into, list_trials, play_trial
 from tests.kept_lines import KeptLines, open_kept_lines
 from tests.security.fuzz.soak import write_row
+from tests.soak import whole_from
 
 PAGE = Path(__file__).parents[3] / "docs/benchmarks.md"
 TABLE = "| day | commit | seed | of the table | generated | found | minutes |"
@@ -186,9 +187,9 @@ def _is_row_of(line: str, seed: int) -> bool:
 def _parse_words(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--seed", type=int, default=int(f"{datetime.now(UTC):%Y%m%d}"))
-    parser.add_argument("--generated", type=int, default=50)
+    parser.add_argument("--generated", type=whole_from(0), default=50)
     parser.add_argument("--minutes", type=float, default=240.0)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=whole_from(1), default=os.cpu_count() or 1)
     parser.add_argument("--keep", type=Path, help="where played jobs are added, and found again by the next run")
     parser.add_argument("--write", action="store_true")
     return parser.parse_args(words)

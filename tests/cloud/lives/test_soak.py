@@ -191,3 +191,10 @@ def test_a_soak_plays_the_table_and_what_is_generated_in_an_order_of_the_seeds()
     assert sum(kind == GENERATED for kind, _ in jobs) == 50
     assert {job for job in jobs if job[0] != GENERATED} == {(one.stack, one.state) for one in list_trials()}
     assert jobs == list_jobs(7, 50) != list_jobs(8, 50)
+
+
+@pytest.mark.parametrize(("option", "number"), [("--processes", "0"), ("--processes", "-1"), ("--generated", "-5")])
+def test_a_number_that_plays_nothing_is_refused(capsys: pytest.CaptureFixture[str], option: str, number: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        soak.main([f"{option}={number}"])
+    assert f"argument {option}: a whole number from" in capsys.readouterr().err

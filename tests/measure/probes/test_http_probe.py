@@ -1,4 +1,4 @@
-"""Pages over TLS, on the loopback interface: who answers must be who was meant."""
+"""Pages on the loopback interface: who answers over TLS must be who was meant, and what answers must be HTTP."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +29,8 @@ class Loopback:
     """This process's own place."""
 
     def run(self, words: Sequence[str], timeout: float) -> CompletedProcess:
-        raise NotImplementedError
+        message = f"not asked here: {words}, {timeout} s"
+        raise AssertionError(message)
 
     def open_socket(self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int = 0) -> socket.socket:
         return socket.socket(family, kind, protocol)
@@ -107,3 +109,40 @@ def test_an_untrusted_or_other_name_is_a_wrong_target(certificate: Path, port: i
     assert found.outcome is ProbeOutcome.REFUSED
     assert "certificate verify failed" in found.reason
     assert "see targets.proxy in policies/measurement.yaml" in found.reason
+
+
+@contextmanager
+def answering(*parts: bytes, every: float = 0.0) -> Iterator[int]:
+    """A port where one visitor is answered with these, one after the other."""
+    ended = threading.Event()
+
+    def answer(listening: socket.socket) -> None:
+        with listening.accept()[0] as opened, suppress(OSError):
+            opened.recv(4096)
+            for part in parts:
+                opened.sendall(part)
+                if ended.wait(every):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=answer, args=(listening,))
+        thread.start()
+        yield listening.getsockname()[1]
+        ended.set()
+        thread.join()
+
+
+def test_an_answer_that_drips_holds_no_measurement_up() -> None:
+    with answering(*[b"H"] * 30, every=0.1) as port:
+        found = HttpProbe(PageTarget(port=port, scheme="http", path="/"), 0.3).measure(route())
+    assert (found.outcome, found.figures) == (ProbeOutcome.NO_ANSWER, {}), found.reason
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 " + b"2" * 5_000, b"HTTP/1.1 2000 OK", b"HTTP/1.1", b"HTTP/1.1 \xb2\xb2\xb2 OK", b"220 smtp"]
+)
+def test_what_has_no_status_of_http_is_a_wrong_target(head: bytes) -> None:
+    with answering(head + b"\r\n\r\n") as port:
+        found = HttpProbe(PageTarget(port=port, scheme="http", path="/"), 5.0).measure(route())
+    assert found.outcome is ProbeOutcome.REFUSED
+    assert "speaks no HTTP" in found.reason

@@ -13,10 +13,11 @@ from controller.model.city import City
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import ROLLOUT_LOST
 from monitoring.city_state.monitor import Monitor
+from monitoring.city_state.operator_actions import OperatorActions
 from monitoring.city_state.rollout_changes import RolloutView
 from monitoring.city_state.rollout_views import OPEN_TRACES_KEPT, SILENT_ROLLOUT_SECONDS, RolloutViews
 from monitoring.city_state.school_tiles import format_time
-from monitoring.timeseries.records import GaugeValue, LifeSign, SpanRecord
+from monitoring.timeseries.records import GaugeValue, LifeSign, OperatorAction, SpanRecord
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 from monitoring.web.exposition import format_exposition
 
@@ -238,3 +239,20 @@ def test_a_rollout_is_on_the_list_and_can_be_acknowledged(city: City, tmp_path: 
     )
     assert found is not None
     assert (need["runbook"], found.rollout) == ("/runbooks/drift-found", "r1")
+
+
+def test_a_monitor_that_starts_anew_believes_no_acknowledgement_of_a_time_that_it_does_not_know() -> None:
+    """It cannot tell the loss that somebody has seen from a later one, so it says it again."""
+    clock = Hand()
+    rollouts = RolloutViews([], clock)
+    rollouts.take_spans([name_root("t", "r1", 100.0)])
+    rollouts.hear_life_signs([LifeSign("t", "0")])
+    clock.at += LOST_SECONDS + 1
+    [lost] = rollouts.list_needs()
+    seen = OperatorAction("1", clock.at, "acknowledge", "a", "b", lost.id, since=lost.since or 0.0, until=9_999.0)
+    actions = OperatorActions([seen])
+    assert actions.find_acknowledgement(lost, clock.at) == seen
+    anew = RolloutViews([name_root("t", "r1", 100.0)], clock)
+    clock.at += LOST_SECONDS + 1
+    [again] = anew.list_needs()
+    assert (again.id, actions.find_acknowledgement(again, clock.at)) == (lost.id, None)

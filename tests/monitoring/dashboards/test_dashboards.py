@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ from controller.telemetry.registry import METRICS, InstrumentKind
 from monitoring.alerts.recordings import HEARD, KEPT, REACHED, name_kept
 from monitoring.dashboards import grafana
 from monitoring.dashboards.panels import SCHOOL_VARIABLE, list_dashboards
+from tests.missing_parts import skip_without
 from tests.monitoring.dashboards.every_metric import SCHOOL_ID, build_requests
 from tests.monitoring.feed import post
 from tests.monitoring.prometheus import Watch, program, watching
@@ -61,9 +61,9 @@ def test_titles_are_told_apart_and_ids_are_the_same_in_each_build() -> None:
         assert all(panel["datasource"]["uid"] == "${source}" for panel in document["panels"])
 
 
-@pytest.mark.skipif(
-    not (check_dashboards.PAGE_CHECK / "node_modules/.bin/tsc").exists() and os.environ.get("CI") != "true",
-    reason="the TypeScript compiler is not installed: make check installs it",
+@skip_without(
+    "the TypeScript compiler or Grafana's types are not installed: make check installs them",
+    there=not check_dashboards.find_missing(),
 )
 def test_grafana_s_types_refuse_what_is_planted() -> None:
     [name, *_] = files = grafana.render_dashboards()
@@ -74,6 +74,17 @@ def test_grafana_s_types_refuse_what_is_planted() -> None:
     wrong["panels"][1]["gridPos"].pop("w")
     said = check_dashboards.check_dashboards({name: json.dumps(wrong)})
     assert ("colourMode" in said, "VariableRefresh" in said, "'w' is missing" in said) == (True, True, True), said
+
+
+def test_an_installation_without_grafana_s_types_is_named_before_the_compiler_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The compiler alone said "cannot find module" of a file that nobody knows."""
+    (tmp_path / "node_modules/.bin").mkdir(parents=True)
+    (tmp_path / "node_modules/.bin/tsc").touch()
+    monkeypatch.setattr(check_dashboards, "PAGE_CHECK", tmp_path)
+    assert check_dashboards.main() == 1
+    assert "node_modules/@grafana/schema: is not there; run npm ci" in capsys.readouterr().err
 
 
 def test_without_the_compiler_the_check_says_what_to_install(

@@ -18,7 +18,7 @@ from typing import Any
 
 from controller.operations.operators_file import VARIABLE
 from controller.telemetry.registry import Writer
-from tests.monitoring.running import POLICIES, START_SECONDS, TOKENS, Running, answers, until
+from tests.monitoring.running import POLICIES, START_SECONDS, TOKENS, Running, until, wait_until_ready
 
 URL = "https://monitor.example.jp"
 HOST = URL.removeprefix("https://")
@@ -141,18 +141,8 @@ def monitor_beside(folder: Path, section: str, authority: Path) -> Iterator[Door
 @contextmanager
 def monitor_with(folder: Path, section: str) -> Iterator[Running]:
     """A monitor on loopback alone, with an operators' file of its own."""
-    process = begin(folder, section)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("monitor: http://"), (line, process.stderr and process.stderr.read())
-        running = Running(process, line.split()[1].rstrip("/"))
-        until(lambda: answers(running), START_SECONDS)
+    with wait_until_ready(begin(folder, section)) as running:
         yield running
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=30)
 
 
 def _answers(door: Door) -> bool:

@@ -72,13 +72,13 @@ class Clock:
 
 
 def build(issuer: Keys, clock: Callable[[], float]) -> IapLogin:
-    return IapLogin(AUDIENCE, IssuerKeys(issuer.read, "ES256", clock), lambda: NOW)
+    return IapLogin(AUDIENCE, IssuerKeys(issuer.read, "ES256", clock), lambda: NOW, lambda: NOW)
 
 
 def identify(*tokens: str, issuer: Keys | None = None) -> Identity:
     login = build(issuer or Keys(KEY, OTHER), Clock())
     headers = Headers(raw=[(ASSERTION_HEADER.encode(), one.encode("latin-1")) for one in tokens])
-    return asyncio.run(login.identify(headers))
+    return asyncio.run(login.identify_reader(headers))
 
 
 def test_the_proxys_word_is_believed_until_it_expires() -> None:
@@ -86,6 +86,12 @@ def test_the_proxys_word_is_believed_until_it_expires() -> None:
     assert identify(sign_token(OTHER, claims(), typ=None)).email == "hanako@city.example"
     assert identify(sign_token(KEY, claims(iat=NOW + 29))).email == "hanako@city.example"
     assert identify(sign_token(KEY, claims(unknown={"x": [1]}, google={"access_levels": []}))).until == NOW + 590
+
+
+def test_how_long_an_answer_may_last_does_not_follow_the_machines_clock() -> None:
+    login = IapLogin(AUDIENCE, IssuerKeys(Keys(KEY).read, "ES256", Clock()), lambda: NOW, lambda: 50.0)
+    headers = Headers({ASSERTION_HEADER: sign_token(KEY, claims())})
+    assert asyncio.run(login.identify_reader(headers)).until == 50.0 + 590
 
 
 def test_without_the_header_a_login_is_missing() -> None:

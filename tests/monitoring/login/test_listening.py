@@ -8,18 +8,20 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from controller.errors import MonitorError, OperationsRefused
-from controller.operations.monitor_settings import TlsFiles
+from controller.operations.monitor_settings import MonitorSettings, Role, RoleSettings, TlsFiles
 from controller.operations.operators_file import load_monitor_operations
 from controller.telemetry.registry import LINE_UP, Writer
 from monitoring.limits import MOST_HANDSHAKES
+from monitoring.listening.build_login import build_login
 from monitoring.listening.tls_files import RenewedContext
 from tests.monitoring.feed import metrics
 from tests.monitoring.login.beside import HOST, URL, Door, begin, fit_example, monitor_beside, write_operators
@@ -56,7 +58,13 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory, city: Authority) -> Iterator[Door]:
-    folder = tmp_path_factory.mktemp("monitor")
+    with serve_iap(tmp_path_factory.mktemp("monitor"), city) as started:
+        yield started
+
+
+@contextmanager
+def serve_iap(folder: Path, city: Authority) -> Iterator[Door]:
+    """A monitor behind a proxy that signs with `KEY`."""
     certificate, key = city.give("monitor")
     (folder / "keys.json").write_bytes(key_set(KEY))
     pem = "/etc/tsunagu/monitor"
@@ -134,6 +142,34 @@ def test_a_setting_of_another_form_is_refused_at_its_line(tmp_path: Path, lines:
     err = refuse(tmp_path, "monitor:\n" + "".join(f"  {one}\n" for one in lines))
     assert "operations.yaml:6" in err
     assert says in err
+
+
+def test_a_login_that_cannot_be_built_is_never_left_out() -> None:
+    oidc = {"issuer": "https://login.example.jp", "client": "tsunagu", "secret": "/etc/tsunagu/secret"}
+    settings = MonitorSettings.model_validate({"listen": "127.0.0.1", "login": {"oidc": oidc}})
+    with pytest.raises(MonitorError, match="needs the address that browsers call the monitor by"):
+        build_login(settings)
+
+
+@pytest.mark.parametrize(
+    "name", ["教育委員会", "/川崎市/指導課　主任", "board-of-education", "Domain Users", "a@city.example"]
+)
+def test_groups_have_names_of_any_script(name: str) -> None:
+    roles = RoleSettings.model_validate({"reader": {"groups": [name]}})
+    assert roles.find_role("a@b.example", (name,)) is Role.READER
+    assert roles.find_role("a@b.example", (f"{name}x",)) is None
+
+
+@pytest.mark.parametrize("name", ["", " ", "a ", "a\nb", "a\u202eb", "a\u200bb", "<b>", "a" * 201])
+def test_a_group_of_hidden_or_marked_up_characters_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError):
+        RoleSettings.model_validate({"reader": {"groups": [name]}})
+
+
+def test_a_group_is_the_same_however_its_characters_are_composed() -> None:
+    one, other = "\u30ac", "\u30ab\u3099"
+    for written, told in ((one, other), (other, one)):
+        assert RoleSettings.model_validate({"reader": {"groups": [written]}}).find_role("a@b.example", (told,))
 
 
 def test_a_certificate_or_key_that_cannot_be_used_is_named(tmp_path: Path, city: Authority) -> None:
@@ -300,17 +336,17 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
     certificate, key = city.give("renewed")
     context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
     before = show_certificate(context.context)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before
     certificate.write_bytes(b"half a file")
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "what cannot be used leaves the old one"
     city.give("renewed")
     key.chmod(0o640)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) == before, "others can read the new key"
     key.chmod(0o600)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert show_certificate(context.context) != before, "that was made right, and nothing was written"
 
 
@@ -326,14 +362,14 @@ def test_a_certificate_that_nobody_takes_now_is_said_once(
 
     certificate, key = give(first, last)
     context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert [says in one.message for one in caplog.records] == [True]
     assert "put a valid one there" in caplog.text
     caplog.clear()
     give(2020, 2090)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     give(first, last)
-    asyncio.run(context.renew())
+    asyncio.run(context.renew_certificate())
     assert [says in one.message for one in caplog.records] == [True], "it was right between the two"
 
 

@@ -136,7 +136,7 @@ def test_a_browser_logs_in_sees_the_page_that_it_wanted_and_logs_out(door: Door,
 
 
 def test_a_group_of_the_provider_gives_a_role(door: Door, provider: StandIn) -> None:
-    provider.person = {"email": "Board@City.example", "groups": ["other", "board-of-education"]}
+    provider.person = {"email": "Board@City.example", "groups": ["他の課", "board-of-education"]}
     assert log_in(door, provider).status == 303
     assert "board@city.example (reader)" in door.ask("/?lang=en", Accept="text/html").text
     answer = door.act("/api/needs/note", {"need": "x", "reason": "y"})

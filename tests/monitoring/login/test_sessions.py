@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import ssl
@@ -10,18 +11,25 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message
 
 from controller.operations.monitor_settings import OidcLogin, RoleSettings
-from monitoring.limits import LOGIN_LOG_SECONDS, MOST_SESSIONS, MOST_SESSIONS_EACH, MOST_UNDER_WAY
-from monitoring.login.https_fetch import Fetched, FetchFailed
+from monitoring.limits import (
+    FAILED_LOGINS_SECONDS,
+    LOGIN_LOG_SECONDS,
+    MOST_FAILED_LOGINS,
+    MOST_SESSIONS,
+    MOST_SESSIONS_EACH,
+    MOST_UNDER_WAY,
+)
+from monitoring.login.https_fetch import Fetch, Fetched, FetchFailed
 from monitoring.login.login_method import Identity
 from monitoring.login.oidc_login import OidcSessions
-from monitoring.login.oidc_provider import OidcProvider
+from monitoring.login.oidc_provider import LoggedIn, OidcProvider
 from monitoring.login.sessions import Sessions
 from monitoring.web.pages import render_notice
 from tests.monitoring.login.beside import HOST, URL
@@ -45,10 +53,10 @@ def person(email: str = "a@city.example", until: float = 1_800_003_600.0) -> Ide
 
 def test_whoever_logs_in_again_and_again_ends_his_own_sessions_alone() -> None:
     sessions = Sessions(Clock())
-    kept = sessions.begin(person("b@city.example"))
-    shown = [sessions.begin(person()) for _ in range(MOST_SESSIONS + 1)]
-    assert sessions.find(kept) is not None
-    assert [sessions.find(one) is not None for one in shown[-MOST_SESSIONS_EACH - 1 :]] == [
+    kept = sessions.begin_session(person("b@city.example"))
+    shown = [sessions.begin_session(person()) for _ in range(MOST_SESSIONS + 1)]
+    assert sessions.find_session(kept) is not None
+    assert [sessions.find_session(one) is not None for one in shown[-MOST_SESSIONS_EACH - 1 :]] == [
         False,
         *[True] * MOST_SESSIONS_EACH,
     ]
@@ -56,8 +64,24 @@ def test_whoever_logs_in_again_and_again_ends_his_own_sessions_alone() -> None:
 
 def test_beyond_the_bound_the_oldest_session_ends() -> None:
     sessions = Sessions(Clock())
-    shown = [sessions.begin(person(f"a{number}@city.example")) for number in range(MOST_SESSIONS + 1)]
-    assert [sessions.find(one) is not None for one in (shown[0], shown[1], shown[-1])] == [False, True, True]
+    shown = [sessions.begin_session(person(f"a{number}@city.example")) for number in range(MOST_SESSIONS + 1)]
+    assert [sessions.find_session(one) is not None for one in (shown[0], shown[1], shown[-1])] == [False, True, True]
+
+
+def test_a_session_ends_in_time_whatever_is_done_to_the_machines_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def redeem(_: object) -> LoggedIn:
+        return LoggedIn("a@city.example", ())
+
+    provider = OidcProvider(SETTINGS, "s", _describe)
+    monkeypatch.setattr(provider, "redeem_code", redeem)
+    roles = RoleSettings.model_validate({"reader": {"emails": ["a@city.example"]}})
+    login = OidcSessions(SETTINGS, provider, roles, URL, render_notice)
+    browser = Browser(Starlette(routes=login.build_routes()))
+    began = time.monotonic()
+    assert browser.ask(f"/login/back?state={browser.begin()}&code=x")[0] == 303
+    identity = login.sessions.find_session(browser.cookies["__Host-tsunagu-session"])
+    assert identity is not None
+    assert 0 <= identity.until - began - 8 * 3600 < 60, "by the clock that nobody puts back"
 
 
 def test_what_is_being_answered_ends_with_its_session() -> None:
@@ -74,11 +98,11 @@ def test_what_is_being_answered_ends_with_its_session() -> None:
 
     async def play() -> list[str]:
         mine, other = person(), person("b@city.example")
-        shown, _ = sessions.begin(mine), sessions.begin(other)
+        shown, _ = sessions.begin_session(mine), sessions.begin_session(other)
         tasks = [asyncio.create_task(answer(one)) for one in (mine, mine, other)]
         await asyncio.sleep(0)
-        sessions.end(shown)
-        sessions.end(shown)
+        sessions.end_session(shown)
+        sessions.end_session(shown)
         ended = await asyncio.wait_for(asyncio.gather(*tasks[:2]), 10)
         assert not tasks[2].done()
         tasks[2].cancel()
@@ -99,6 +123,7 @@ class Browser:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.cookies: dict[str, str] = {}
+        self.led_to = ""
 
     def ask(self, path: str, cookie: str = "") -> tuple[int, list[str]]:
         """The status of an answer, and the cookies that it sets."""
@@ -122,6 +147,7 @@ class Browser:
         }
         asyncio.run(self._run(scope, receive, send))
         lines = [value.decode("latin-1") for name, value in answer[0]["headers"] if name == b"set-cookie"]
+        self.led_to = next((value.decode() for name, value in answer[0]["headers"] if name == b"location"), "")
         for line in lines:
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies.pop(name, None)
@@ -129,13 +155,18 @@ class Browser:
                 self.cookies[name] = value
         return answer[0]["status"], lines
 
+    def begin(self) -> str:
+        """Begin to log in; the state that the provider is to bring back."""
+        self.ask("/login")
+        return parse_qs(urlsplit(self.led_to).query)["state"][0]
+
     async def _run(self, *call: Any) -> None:  # noqa: ANN401 as applications have it
         await self._app(*call)
 
 
-def build_browser(clock: Clock | None = None) -> Browser:
+def build_browser(clock: Clock | None = None, fetch: Fetch = _describe) -> Browser:
     """A browser at a monitor that has nothing but its login."""
-    provider = OidcProvider(SETTINGS, "s", _describe)
+    provider = OidcProvider(SETTINGS, "s", fetch)
     login = OidcSessions(SETTINGS, provider, RoleSettings(), URL, render_notice, clock or Clock())
     return Browser(Starlette(routes=login.build_routes()))
 
@@ -179,6 +210,53 @@ def test_failed_logins_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> 
     clock.now -= 3600  # the clock was put back
     browser.ask("/login/back?state=x&code=y")
     assert len(caplog.records) == 3
+
+
+def test_made_up_codes_do_not_make_the_monitor_ask_its_provider_without_end() -> None:
+    posted: list[object] = []
+
+    async def fetch(url: str, headers: object, body: object) -> Fetched:
+        if body is None:
+            return await _describe(url, headers, body)
+        posted.append(body)
+        return Fetched(400, b'{"error": "invalid_grant"}')
+
+    clock = Clock()
+    browser = build_browser(clock, fetch)
+    state, sealed = browser.begin(), dict(browser.cookies)
+    asked = [browser.ask(f"/login/back?state={state}&code={number}")[0] for number in range(20)]
+    assert (asked, len(posted)) == ([503] + [401] * 19, 1), "a login whose code failed is over"
+    for _ in range(2 * MOST_FAILED_LOGINS):
+        browser.ask(f"/login/back?state={browser.begin()}&code=x")
+    assert len(posted) == MOST_FAILED_LOGINS, "whoever begins logins without end does not make it ask without end"
+    clock.now += FAILED_LOGINS_SECONDS
+    browser.cookies = {**sealed, **browser.cookies}
+    assert browser.ask(f"/login/back?state={state}&code=x")[0] == 401
+    assert browser.ask(f"/login/back?state={browser.begin()}&code=x")[0] == 503
+    assert len(posted) == MOST_FAILED_LOGINS + 1
+
+
+@pytest.mark.parametrize(
+    ("told", "leads_to"),
+    [
+        ("https://login.example.jp/a?policy=city", "https://login.example.jp/a?policy=city&response_type=code&"),
+        ("https://login.example.jp:443/a", "https://login.example.jp:443/a?response_type=code&"),
+        ("http://login.example.jp/a", None),
+        ("https://user@login.example.jp/a", None),
+        ("https://login.example.jp/a#b", None),
+        ("https://login.example.jp/a\r\nX: y", None),
+        ("https://login.example.jp:70000/a", None),
+        ("https:///a", None),
+    ],
+)
+def test_an_endpoint_may_have_a_query_and_the_usual_port(told: str, leads_to: str | None) -> None:
+    async def fetch(_: str, __: object, ___: object) -> Fetched:
+        return Fetched(200, json.dumps({**json.loads(DESCRIBED), "authorization_endpoint": told}).encode())
+
+    browser = build_browser(fetch=fetch)
+    assert browser.ask("/login")[0] == (303 if leads_to else 503)
+    assert browser.led_to.startswith(leads_to or "")
+    assert bool(browser.led_to) == bool(leads_to)
 
 
 def test_a_provider_that_says_nothing_after_its_handshake_is_left_in_time(tmp_path: Path) -> None:

@@ -24,11 +24,10 @@ from monitoring.alerts.recordings import HEARD
 from monitoring.alerts.rules import render_rules
 from tests.monitoring.outage_day.alerts import INSTANCE, PLACES, UP, Scrapes, count_alerts
 from tests.monitoring.outage_day.script import Cast, Day, Step
-from tests.monitoring.prometheus import free_port, get, process, program, ready, told
+from tests.monitoring.prometheus import START_SECONDS, free_port, get, start_both, told
 from tests.monitoring.running import until
 
 CHAIN = Path(__file__).resolve().parents[3] / "monitoring" / "chain"
-START_SECONDS = 60.0
 WINDOW_SECONDS = 90.0
 """So long before a step's end, in the day's time, things must have become as the script says."""
 POLL_SECONDS = 0.1
@@ -116,25 +115,7 @@ def _watching(folder: Path, target: str, faster: int, webhook: str) -> Iterator[
         "scrape_configs": [{"job_name": MONITOR_JOB, "honor_labels": True, "static_configs": [targets]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    with (
-        process(
-            folder,
-            program("prometheus-alertmanager"),
-            f"--config.file={folder}/alertmanager.yml",
-            f"--storage.path={folder}/alertmanager",
-            f"--web.listen-address=127.0.0.1:{manager_port}",
-            "--cluster.listen-address=",
-        ),
-        process(
-            folder,
-            program("prometheus"),
-            f"--config.file={folder}/prometheus.yml",
-            f"--storage.tsdb.path={folder}/prometheus",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ),
-    ):
-        urls = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{manager_port}"
-        until(lambda: all(ready(url) for url in urls), START_SECONDS)
+    with start_both(folder, manager_port, port) as urls:
         yield urls
 
 

@@ -2,7 +2,8 @@
 
     python -m tests.monitoring.outage_day.soak [--seed N] [--schools 176] [--pictures FOLDER] [--write]
 
-`--write` puts a row into the table of `docs/monitor.md`. Exit code 1 where something was not as the script says.
+`--write` puts a row into the table of `docs/monitor.md`. Exit code 1 where something was not as the script says,
+130 where Ctrl-C has ended it.
 """
 
 from __future__ import annotations
@@ -17,20 +18,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from controller.model.loading.load_city import load_city
+from controller.rollout.ending_signals import end_like_interrupt
 from tests.chaos.run import find_commit
 from tests.chromium import open_chromium
 from tests.monitoring.outage_day.alerts import judge_alerts
 from tests.monitoring.outage_day.pictures import ALL, Shown, take_pictures
 from tests.monitoring.outage_day.play import Play
 from tests.monitoring.outage_day.replay import replay_day
-from tests.monitoring.outage_day.script import Step, cast_roles, read_day
+from tests.monitoring.outage_day.script import Day, Step, cast_roles, read_day
 from tests.monitoring.running import POLICIES
 from tests.security.fuzz.soak import write_row
+from tests.soak import whole_from
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "monitor.md"
 TABLE = "| day | commit | seed | schools | steps | ticks of 15 s | what was not as the script says | seconds, load |"
 PICTURED = ("all-well", "cut", "tokyo-lost", "rollout-lost", "clocks-off", "cut-off", "feeder-dead")
 """Steps whose end is pictured."""
+ENDED = 130
+"""The exit code of a run that Ctrl-C has ended."""
 say = partial(print, flush=True)
 
 
@@ -51,14 +56,28 @@ def take_step_pictures(play: Play, folder: Path, step: Step, shown: Shown) -> No
 
 def main(words: list[str]) -> int:
     """Play the day, and say what was seen."""
+    day = read_day()
+    asked = _parse_words(words, day)
+    try:
+        with end_like_interrupt():
+            return _play_day(day, asked)
+    except KeyboardInterrupt:
+        say("ended; nothing of it is kept, and the next run begins anew")
+        return ENDED
+
+
+def _parse_words(words: list[str], day: Day) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="outage day")
     parser.add_argument("--seed", type=int, default=int(f"{datetime.now(UTC):%Y%m%d}"))
-    parser.add_argument("--schools", type=int, default=176)
-    parser.add_argument("--faster", type=int, default=20, help="so many times faster than the day is the replay")
+    parser.add_argument("--schools", type=whole_from(len(day.roles)), default=176, help="one for each role at least")
+    parser.add_argument("--faster", type=whole_from(1), default=20, help="so many times faster is the replay")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args(words)
-    began, day = time.monotonic(), read_day()
+    return parser.parse_args(words)
+
+
+def _play_day(day: Day, asked: argparse.Namespace) -> int:
+    began = time.monotonic()
     say(f"outage day: {len(day.steps)} steps, {asked.schools} schools, seed {asked.seed}, commit {find_commit()}")
     city, wrong = load_city(POLICIES), list[str]()
     with TemporaryDirectory() as folder, open_chromium() as browser:

@@ -103,12 +103,16 @@ def test_the_summary_counts_every_school(visit: Visit, figures: Figures) -> None
         assert figure.locator(".figure-share").text_content() == f"{1000 * number // 176 / 10:.1f}%"
 
 
-def test_a_share_is_rounded_down(visit: Visit, figures: Figures) -> None:
+def test_a_share_is_rounded_down_and_of_bandwidth_a_dead_line_changes_none(visit: Visit, figures: Figures) -> None:
     page = visit.open("/?lang=en")
     figures.tiles = {school: {**one, "assessment": "meets", "silent": False} for school, one in figures.tiles.items()}
     figures.tell("tiles", list(figures.tiles.values()))
     share = page.locator("[data-filter=meets] .figure-share")
     expect(share).to_have_text("100.0%")
+    figures.change(CANARY, lines={"primary": "down", "backup": "up"})
+    expect(page.locator("[data-filter=line-down] .figure-count")).to_have_text("1")
+    expect(share).to_have_text("100.0%")
+    expect(page.locator("#whole")).to_have_text("176 schools (bandwidth and lines are counted apart)")
     figures.change(CANARY, assessment="below")
     expect(share).to_have_text("99.4%")
 

@@ -88,7 +88,7 @@ def test_it_is_looked_at_once_a_minute_however_many_ask() -> None:
     board = StatusBoard(look, lambda: now[0])
     for seconds in (0, 1, 59.9, 60, 61, 119.9, 120):
         now[0] = 100.0 + seconds
-        board.pages["ja"] = b"x" if board.read().at and "ja" not in board.pages else b"y"
+        board.pages["ja"] = b"x" if board.renew_status().at and "ja" not in board.pages else b"y"
     assert looked == [100.0, 160.0, 220.0]
 
 

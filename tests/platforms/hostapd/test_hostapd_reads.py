@@ -6,7 +6,6 @@ one; so every network is read once beside the others, and once alone, where its 
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -33,6 +32,7 @@ from controller.platforms.hostapd.text import (
     write_vlan_line,
 )
 from controller.platforms.hostapd.unmanaged_networks import list_known_settings, parse_ssid
+from tests.missing_parts import skip_or_fail
 from tests.platforms.hostapd.access_point import ShellAccessPoint
 
 HOSTAPD = Hostapd()
@@ -49,10 +49,7 @@ PATIENCE = 30.0
 def _installed() -> None:
     """Skip where hostapd is not installed; in CI that is a failure, so that nothing is skipped unseen."""
     if PROGRAM is None:
-        missing = "hostapd is not installed (Debian package: hostapd)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
+        skip_or_fail("hostapd is not installed (Debian package: hostapd)")
 
 
 def said(folder: Path, text: str) -> str:

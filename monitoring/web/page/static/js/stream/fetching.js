@@ -38,6 +38,37 @@ class Failures extends EventTarget {
 export const failures = new Failures();
 
 /**
+ * @param {string} path
+ * @param {RequestInit} how
+ */
+const ask = (path, how = {}) =>
+  fetch(path, { headers: { accept: "application/json" }, redirect: "manual", signal: AbortSignal.timeout(PATIENCE), ...how });
+
+/**
+ * Where the login is over, or counts for nothing any more (403), load the page anew: that leads to the login, comes back
+ * with it, or says what is wrong. A proxy that knows the readers leads elsewhere, which nothing of the monitor's API does.
+ * @param {Response} answer
+ */
+function leadToLogin(answer) {
+  if ([401, 403].includes(answer.status) || answer.type === "opaqueredirect") location.reload();
+}
+
+let looking = false;
+
+/** Look whether the login is why nothing is heard: a stream that is refused does not say by what status. */
+export async function lookForLogin() {
+  if (looking) return;
+  looking = true;
+  try {
+    leadToLogin(await ask(location.pathname, { method: "HEAD", cache: "no-store" }));
+  } catch {
+    // The monitor is away; whoever looks for it goes on, and this is called again.
+  } finally {
+    looking = false;
+  }
+}
+
+/**
  * JSON of the API; an answer that is not 2xx is an error, and every failure is noted until the path answers again.
  * @param {string} path
  * @param {{ orNull?: boolean }} how `orNull`: what is not there (404) is null, and no failure
@@ -45,11 +76,10 @@ export const failures = new Failures();
 export async function read(path, { orNull = false } = {}) {
   const [name] = path.split("?");
   try {
-    const answer = await fetch(path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(PATIENCE) });
+    const answer = await ask(path);
     hearClock(answer);
     const none = orNull && answer.status === 404;
-    // The login is over: the page itself leads to the login, or comes back with it.
-    if (answer.status === 401) location.reload();
+    leadToLogin(answer);
     if (!answer.ok && !none) {
       throw new Error(`HTTP ${answer.status}`);
     }

@@ -1,4 +1,5 @@
 // What a view shows of the monitor: a snapshot to start from and the stream's events after it; both again after a loss.
+import { lookForLogin } from "./fetching.js";
 import { monitorNow } from "./monitor_clock.js";
 import { openStream } from "./shared_stream.js";
 import { SILENCE } from "./stream_hub.js";
@@ -48,6 +49,7 @@ export class Live extends EventTarget {
       this.start();
     } else if (told.kind === "lost") {
       this.lose();
+      lookForLogin();
     } else if (told.kind === "event") {
       this.hear(told.name, told.text);
     } else if (told.kind === "alive" && this.state === "live") {
