@@ -17,12 +17,12 @@ from controller.measure.probes.probe_path import NamespaceHost, PlaceGone
 from controller.measure.probes.throughput_probe import ThroughputProbe
 from controller.measure.schedule.slot_ledger import open_slot_ledger
 from controller.measure.schedule.slot_timetable import SlotTimetable
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.measure.schedule.timetable import IntervalTimetable, ThroughputTimetable
 from controller.model.measurement import VirtualRhythm
 from controller.model.sites.devices import Device
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection, select_devices, select_schools_in_service
+from controller.storage.steady_clock import SteadyClock
 
 STORE = "measurements-lab.sqlite"
 """The virtual city's measurements never stand among those of real schools."""

@@ -12,11 +12,11 @@ from threading import Event
 
 from controller.errors import FileLocked, TsunaguError
 from controller.measure.measurement_retention import KeptDays, Pruned, find_newest_time, prune_measurements
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.storage.audit.audit_trail import AuditTrail
 from controller.storage.audit.audit_verification import verify_trail
 from controller.storage.audit.head_copy import HeadCopy
 from controller.storage.file_lock import hold_file_lock
+from controller.storage.steady_clock import SteadyClock
 
 EVERY_SECONDS = 86_400.0
 AGAIN_SECONDS = 3_600.0
@@ -77,7 +77,8 @@ class DailyPruning:
     def _prune(self, stop: Event) -> Pruned:
         if not self.file.exists():
             return Pruned()
-        if not self._is_clock_believed():
+        now = datetime.now(UTC)
+        if not self._is_clock_believed(now):
             return Pruned(left=True)
         report = verify_trail(self.trail, self.head)
         if report.fault is not None:
@@ -89,13 +90,13 @@ class DailyPruning:
         def is_over() -> bool:
             return stop.is_set() or time.monotonic() >= deadline
 
-        found = prune_measurements(self.trail, report.entries, name, datetime.now(UTC), self.find_kept_days(), is_over)
+        found = prune_measurements(self.trail, report.entries, name, now, self.find_kept_days(), is_over)
         for line in found.describe_removed():
             self._tell(f"removed {name}: {line}")
         return found
 
-    def _is_clock_believed(self) -> bool:
-        now, timer = datetime.now(UTC), time.monotonic()
+    def _is_clock_believed(self, now: datetime) -> bool:
+        timer = time.monotonic()
         newest, was_ahead = find_newest_time(self.file), self.clock.is_ahead
         if newest is not None:
             self.clock.start_from(newest, timer)

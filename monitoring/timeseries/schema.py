@@ -124,7 +124,7 @@ TIME_SERIES_STORE = StoreFormat(
     migrations=(_TABLES, "", _SPANS_BY_NAME, _BASE_UNITS, _LAST_KNOWN, _STATE_PERIODS),
     unstamped=1,
     unstamped_tables=frozenset({"series", "latest", "bin", "part", "event", "span"}),
-    advice="name another file with --store",
+    advice="name another file with --store (of the commands that only read it: --monitor-store)",
     inside=b'[["school", "',  # the attributes of a series
 )
 

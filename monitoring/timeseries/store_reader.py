@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,9 +52,7 @@ def open_store_reader(path: Path) -> Iterator[StoreReader]:
     if not path.exists():
         message = f"{path}: no such file; name the monitor's store with --monitor-store, on the machine that it runs on"
         raise MonitorError(message)
-    # The monitor's own --store is called so where others read it.
-    form = replace(TIME_SERIES_STORE, advice="name another file with --monitor-store")
-    with closing(open_store(path, form)) as connection:
+    with closing(open_store(path, TIME_SERIES_STORE)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         connection.execute("PRAGMA query_only=ON")
         yield StoreReader(connection, path)

@@ -6,11 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from queue import Empty, Full, Queue
 from threading import Thread
 
+from controller.storage.steady_clock import SteadyClock
+from controller.telemetry.registry import DAY
 from monitoring.timeseries.records import KeptBatch, TelemetryBatch
-from monitoring.timeseries.retention import KeptSeconds, delete_expired, roll_up
+from monitoring.timeseries.retention import LEVELS, KeptSeconds, delete_expired, roll_up
 from monitoring.timeseries.time_series_store import TimeSeriesStore
 
 WAITING = 256
@@ -34,6 +37,7 @@ class StoreWriter:
         self._queue: Queue[_Waiting | None] = Queue(WAITING)
         self._thread = Thread(target=self._work, name="store", daemon=True)
         self._next_roll_up = self._next_clear = 0.0
+        self._clock = SteadyClock(believed_after=DAY)
         self._faults: dict[str, str] = {}
         self._thread.start()
 
@@ -96,15 +100,27 @@ class StoreWriter:
                 done.set_result(kept)
 
     def _keep_house(self) -> None:
-        now = time.monotonic()
+        now, at = time.monotonic(), time.time()
         if now >= self._next_clear:
             self._next_clear, self._next_roll_up = now + CLEAR_SECONDS, now + ROLL_UP_SECONDS
-            self._try("the roll-up", lambda: roll_up(self._store, time.time()))
-            self._try("the deletion of what is old", lambda: delete_expired(self._store, time.time(), self._kept))
+            # A clock that was put ahead would make new things old: nothing is forgotten until it has stayed so.
+            is_believed = self._is_clock_believed(at, now)
+            levels = len(LEVELS) if is_believed else len(LEVELS) - 1
+            self._try("the roll-up", lambda: roll_up(self._store, at, levels))
+            if is_believed:
+                self._try("the deletion of what is old", lambda: delete_expired(self._store, at, self._kept))
         elif now >= self._next_roll_up:
             self._next_roll_up = now + ROLL_UP_SECONDS
             # Seconds fill quickly; minutes and hours can wait.
-            self._try("the roll-up of seconds", lambda: roll_up(self._store, time.time(), levels=1))
+            self._try("the roll-up of seconds", lambda: roll_up(self._store, at, levels=1))
+
+    def _is_clock_believed(self, at: float, timer: float) -> bool:
+        was_ahead = self._clock.is_ahead
+        is_believed = self._clock.is_steady(datetime.fromtimestamp(at, UTC), timer, timedelta(days=1))
+        if not is_believed and not was_ahead:
+            text = "%s: nothing old is removed for a day: this machine's clock jumped ahead by more than a day"
+            logging.getLogger("tsunagu").warning(text, self._store.path)
+        return is_believed
 
     def _try(self, what: str, work: Callable[[], None]) -> None:
         """Do something with the store; what fails is remembered until it succeeds, and logged once."""

@@ -225,59 +225,6 @@ def test_the_probe_keeps_the_figure_under_its_method_s_name(
     assert "did not carry its bytes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"), [("closed", "Connection refused"), ("stranger", "certificate"), ("silent", "does not answer")]
-)
-def test_why_there_is_no_figure_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, said: str
-) -> None:
-    within = 0.3 if kind == "silent" else 10.0  # who answers has the time that a busy machine needs for it
-    monkeypatch.setattr(https_throughput, "_ANSWER_SECONDS", 2 * within)
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent, loopback_endpoint(tmp_path) as test:
-        port = {"closed": 1, "stranger": test.port, "silent": silent.getsockname()[1]}[kind]
-        # Without its certificate nobody is believed: build_tls has the system's authorities here.
-        assert_not_measured(port, within)
-    told = capsys.readouterr().err
-    assert said in told
-    assert "upload over primary to tokyo (ipv4) by HTTPS is not measured" in told
-
-
-def assert_not_measured(port: int, within: float = 10.0) -> None:
-    """The probe's own test against a port comes to nothing, and no error leaves it."""
-    path = ProbedPath("primary", "tokyo", "ipv4", "127.0.0.1", throughput="https")
-    tests = ThroughputTests(every_seconds=1, https_port=port, seconds=1, connect_within=within)
-    wanted = replace(configure(8600, TOKEN), school=SCHOOL, paths=(path,), throughput=tests)
-    assert https_path_test.measure_path_by_https(wanted, path, "upload") is None
-
-
-@pytest.mark.parametrize("left", [0, 2])
-def test_an_endpoint_without_room_is_named_as_that(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, left: int
-) -> None:
-    """Whether its first connection finds none, or one of its streams."""
-    with loopback_endpoint(tmp_path) as test:
-        monkeypatch.setattr(https_path_test, "build_tls", lambda _: test.tls)
-        plain = [open_from("127.0.0.1", test) for _ in range(MOST_OF_ONE_SOURCE - left)]
-        assert_not_measured(test.port)
-        for one in plain:
-            one.close()
-    assert "closed the connection: it was stopped, has no room for more" in capsys.readouterr().err
-
-
-def test_a_server_without_tls_is_named_as_that(capsys: pytest.CaptureFixture[str]) -> None:
-    def answer(listener: socket.socket) -> None:
-        with closing(listener.accept()[0]) as opened:
-            opened.recv(4_096)
-            opened.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        thread = threading.Thread(target=answer, args=(listener,))
-        thread.start()
-        assert_not_measured(listener.getsockname()[1])
-        thread.join()
-    assert "speaks no TLS that this probe takes (WRONG_VERSION_NUMBER)" in capsys.readouterr().err
-
-
 def test_a_line_that_falls_silent_gives_no_rate() -> None:
     whole = [(n / 50, 1000 * n) for n in range(101)]
     assert compute_rate([whole], 2) == pytest.approx(8 * 50_000)

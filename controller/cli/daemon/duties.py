@@ -24,7 +24,6 @@ from controller.daemon.preference_edit import LineMove
 from controller.daemon.scheduler import Duty
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import SchoolAssessment
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.model.city import City
 from controller.model.sites.devices import EstateName
 from controller.model.virtual_city import VirtualCity
@@ -37,6 +36,7 @@ from controller.platforms.transport.ssh_transport import SshTransport
 from controller.resilience.daily_pruning import EVERY_SECONDS, DailyPruning, make_pruning_clock
 from controller.rollout.durable.carry_out import use_rollouts
 from controller.rollout.durable.rollout_store import RolloutStore
+from controller.storage.steady_clock import SteadyClock
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import EventKind, Writer
 

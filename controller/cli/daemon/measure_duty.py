@@ -20,12 +20,12 @@ from controller.measure.latest_measurements import LatestMeasurements
 from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.model.city import City
 from controller.model.measurement import VirtualRhythm
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import Selection
 from controller.platforms.transport.base import Clock
+from controller.storage.steady_clock import SteadyClock
 from controller.telemetry.otlp import Telemetry, open_telemetry
 from controller.telemetry.registry import Writer
 

@@ -12,10 +12,10 @@ from controller.measure.schedule.city_day import build_wish, plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, LineWish, SlotKind, TestSlot
 from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger
 from controller.measure.schedule.slot_records import SlotState, find_slot_states
-from controller.measure.schedule.steady_clock import SteadyClock
 from controller.measure.schedule.timetable import MayTest, TestedLine, TestRequests
 from controller.model.city import City
 from controller.model.sites.schools import School
+from controller.storage.steady_clock import SteadyClock
 
 _LOOK_BACK = timedelta(days=7)
 """So far back missed slots are noted after a time in which nothing ran."""

@@ -234,10 +234,13 @@ def _receive_head(stream: ssl.SSLSocket, wanted: int, deadline: float) -> tuple[
 
     Raises:
         EndpointRefused: the answer is another one.
+        OSError: there is none; whoever was there is gone, or has no room.
     """
     received = b""
     while b"\r\n\r\n" not in received:
         more = _receive_part(stream, _MOST_HEAD - len(received), deadline) if len(received) < _MOST_HEAD else b""
+        if not more and not received:
+            raise ConnectionResetError
         if not more:
             raise EndpointRefused(0, "what answers is no measuring endpoint")
         received += more

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import extract_tb
 
 from playwright.sync_api import Browser
 
@@ -117,7 +118,8 @@ class Play:
                 self._hold_metrics(step, stage.probes, _read_metrics(stage.monitor))
             stage.look.look(step, stage.clock.now, is_monitored=stage.monitor is not None)
         except AssertionError as error:
-            message = f"at the end of the step {step.name} ({step.says}): {error}"
+            why = str(error) or extract_tb(error.__traceback__)[-1].line
+            message = f"at the end of the step {step.name} ({step.says}): {why}"
             raise AssertionError(message) from error
 
     def _hold_metrics(self, step: Step, probes: Probes, text: str) -> None:

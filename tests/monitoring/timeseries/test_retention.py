@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from controller.telemetry.heartbeat import LOST_SECONDS
 from controller.telemetry.registry import DAY, HOUR, LINE_LATENCY, LINE_UP, ROLLOUT_DEVICE_DURATION, ROLLOUT_DEVICES
 from monitoring.city_state.rollout_views import RolloutViews
-from monitoring.timeseries import queries
+from monitoring.timeseries import queries, store_writer
 from monitoring.timeseries.records import (
     OVERFLOWN,
     CumulativeTotal,
@@ -200,6 +200,29 @@ def test_a_batch_that_cannot_be_written_takes_no_others_with_it(store: TimeSerie
         else:
             assert done.result(timeout=30).refused.total() == 0
     assert sorted(event.text for event in queries.read_events(store, "s", 0, 10)) == ["1", "2", "3", "4"]
+
+
+def test_a_clock_that_jumps_ahead_forgets_nothing_and_that_is_told_once(
+    store: TimeSeriesStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tell_time, ahead = time.time, 0.0
+    monkeypatch.setattr(time, "time", lambda: tell_time() + ahead)
+    monkeypatch.setattr(store_writer, "CLEAR_SECONDS", 0.0)
+    writer = StoreWriter(store)
+
+    def keep(text: str) -> None:
+        writer.submit(TelemetryBatch(events=[EventRecord(tell_time(), "drift", "s", "", text)])).result(timeout=30)
+
+    keep("1")
+    keep("2")  # whoever wrote this has tidied up after the first one
+    ahead = 500.0 * DAY
+    for text in ("3", "4", "5"):
+        keep(text)
+    writer.close()
+    assert sorted(event.text for event in queries.read_events(store, "s", 0, 10)) == ["1", "2", "3", "4", "5"]
+    assert [one.getMessage() for one in caplog.records if "jumped ahead" in one.getMessage()] == [
+        f"{store.path}: nothing old is removed for a day: this machine's clock jumped ahead by more than a day"
+    ]
 
 
 def test_a_store_knows_everything_again(tmp_path: Path) -> None:
