@@ -15,13 +15,17 @@ from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop, wr
 from controller.probe_agent.problems import ProbeProblem, tell
 from controller.probe_agent.sender import Reception
 from controller.probe_agent.version import VERSION
+from controller.telemetry.registry import FAMILY, LINE, PATH_UP, REGION
 
-_GOOD, _FAILED = 0, 1
+_GOOD, _FAILED, _INTERRUPTED = 0, 1, 130
 
 
 def main(words: list[str]) -> int:
     """Do one of the verbs; 0 when it went well."""
-    return _serve(words[1:]) if words[:1] == ["serve"] else _do_work(words)
+    try:
+        return _serve(words[1:]) if words[:1] == ["serve"] else _do_work(words)
+    except KeyboardInterrupt:  # where nobody waits for it: `check`, and what a terminal stops beside the supervisor
+        return _INTERRUPTED
 
 
 def _do_work(words: list[str]) -> int:
@@ -48,7 +52,7 @@ def _do_work(words: list[str]) -> int:
             case "fetch":
                 return _fetch(configuration, wanted.state)
             case "check":
-                return _check(configuration, wanted.state)
+                return measure_once(configuration, wanted.state)
             case _:
                 signal.signal(signal.SIGTERM, lambda *_: sys.exit(_GOOD))
                 # The supervisor holds the other end of standard input: however that ends, this ends, too.
@@ -123,12 +127,17 @@ def _fetch(configuration: Configuration, state: Path) -> int:
     return FOUND_UPDATE
 
 
-def _check(configuration: Configuration, state: Path) -> int:
-    """Measure and send once."""
+def measure_once(configuration: Configuration, state: Path) -> int:
+    """Measure and send once, and say what answers; 0 where the monitor has what was measured now."""
     loop = MeasuringLoop(configuration, state, time.time, time.monotonic)
-    loop.measure()
+    measured = loop.measure()
     answer = loop.send()
-    if answer.reception is not Reception.TAKEN or answer.refused:
+    if not measured or answer.reception is not Reception.TAKEN or answer.refused:
         return _FAILED
-    tell(f"{configuration.school}: {len(configuration.paths)} paths are measured, and the monitor has the results")
+    silent = [dict(one.attributes) for one in measured if one.metric == PATH_UP.name and not one.value]
+    for one in silent:
+        tell(f"nothing answers over {one[LINE.name]} in {one[REGION.name]} ({one[FAMILY.name]})")
+    count = len(configuration.paths)
+    answering = f"{count} paths are measured, of which {count - len(silent)} answer"
+    tell(f"{configuration.school}: {answering}, and the monitor has the results")
     return _GOOD

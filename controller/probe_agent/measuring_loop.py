@@ -53,8 +53,8 @@ class MeasuringLoop:
                 break
         self._store.close()
 
-    def measure(self) -> None:
-        """Measure what is due, and keep it."""
+    def measure(self) -> list[Result]:
+        """Measure what is due, keep it, and return it; nothing where this user may not measure, which is said."""
         results: list[Result] = []
         try:
             results += measure_light(self.configuration, self.clock)
@@ -71,6 +71,7 @@ class MeasuringLoop:
             except sqlite3.Error as error:
                 self._unkept = results
                 self._say_unwritten(error)
+        return results
 
     def send(self) -> Answer:
         """Send what waits, the newest first, until all is sent or the monitor does not take it.

@@ -79,11 +79,9 @@ class Sender:
                 kind = answer.headers.get_content_type()
                 return _judge(answer.status, kind, answer.read(_MOST_ANSWER))
         except ssl.SSLCertVerificationError as error:
-            reason = (
-                f"{self._configuration.monitor} cannot be reached: its certificate is refused ({error.verify_message}); "
-                "renew the monitor's certificate, or enrol the school again with its authority (--ca)"
-            )
-            return Answer(Reception.LATER, reason)
+            reason = f"cannot be reached: its certificate is refused ({error.verify_message})"
+            advice = "renew the monitor's certificate, or enrol the school again with its authority (--ca)"
+            return Answer(Reception.LATER, f"{self._configuration.monitor} {reason}; {advice}")
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
             return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")

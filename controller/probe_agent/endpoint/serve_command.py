@@ -33,6 +33,10 @@ def serve_throughput(words: Sequence[str], stop: int) -> None:
     parser.add_argument("--port", type=int, default=443)
     parser.add_argument("--at-once", type=int, choices=range(1, 9), default=1, help="tests at once (1)")
     wanted = parser.parse_args(words)
+    for one in (wanted.certificate, wanted.key):
+        if one.exists() and not one.is_file():  # to open a pipe would wait for who writes into it
+            message = f"{one}: no certificate in PEM with its key: it is no regular file; name a file"
+            raise ProbeProblem(message)
     try:
         tls = build_server_tls(str(wanted.certificate), str(wanted.key))
     except (OSError, ValueError) as error:
