@@ -100,8 +100,8 @@ def explain_validity(certificate: Path, now: datetime) -> str:
     else:
         return ""
     return (
-        f"{certificate}: the monitor's certificate {word} at {at:%Y-%m-%d %H:%M} UTC, so browsers and probes refuse it; "
-        "put a valid one there (it is taken within a minute), or mend this machine's clock"
+        f"{certificate}: the monitor's certificate {word} at {at:%Y-%m-%d %H:%M} UTC, so browsers and probes refuse "
+        "it; put a valid one there (it is taken within a minute), or mend this machine's clock"
     )
 
 

@@ -103,7 +103,7 @@ def report_availability(  # noqa: PLR0913, PLR0917 the options of a command
     if as_json:
         say_json({**outages, **answers})
     else:
-        say_outages(outages)
+        say_outages(outages, names)
         _say_months(answers["months"])
     raise typer.Exit(Exit.GOOD)
 
