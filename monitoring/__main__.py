@@ -18,6 +18,8 @@ from controller.inputs.shown_text import escape_lines
 from controller.model.loading.load_city import load_city
 from controller.operations.monitor_settings import MonitorSettings
 from controller.operations.operators_file import load_monitor_operations
+from controller.telemetry.enrolled_probes import find_enrolment_file
+from controller.telemetry.probe_certificates import find_authority_file
 from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.sender_tokens import load_sender_tokens
@@ -46,17 +48,18 @@ def serve_applications(applications: MonitorApplications, listener: socket.socke
 
 
 @contextmanager
-def open_beside(settings: MonitorSettings) -> Iterator[Beside | None]:
-    """The listener that the operators' file names; None where it names none.
+def open_beside(settings: MonitorSettings, authority: Path) -> Iterator[Beside | None]:
+    """The listener that the operators' file names; None where it names none. Probes' certificates are `authority`'s.
 
     Raises:
         OperationsRefused: the certificate's key can be read by others.
         MonitorError: there is no such address or certificate.
+        TokenRefused: the authority of the probes cannot be used.
     """
     if settings.listen is None:
         yield None
         return
-    tls = None if settings.tls is None else RenewedContext(settings.tls)
+    tls = None if settings.tls is None else RenewedContext(settings.tls, authority)
     change = "name another address or port in the operators' file (monitor: listen, port)"
     with open_listener(settings.port, str(settings.listen), change=change) as listener:
         yield Beside(listener, tls)
@@ -82,9 +85,10 @@ def main(words: list[str]) -> int:
         kept = KeptSeconds(wanted.events_days * DAY, wanted.rollouts_days * DAY)
         tokens = load_sender_tokens({writer: getattr(wanted, f"{writer}_token") for writer in Writer})
         login = build_login(settings)
+        authority = find_authority_file(find_enrolment_file(wanted.probe_token))
         with (
             open_listener(wanted.port) as listener,
-            open_beside(settings) as beside,
+            open_beside(settings, authority) as beside,
             TimeSeriesStore(wanted.store) as store,
         ):
             applications = build_applications(city, store, tokens, settings, login, kept)

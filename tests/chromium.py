@@ -43,7 +43,7 @@ def open_chromium(*more: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def open_lifelike_chromium(profile: Path) -> Iterator[BrowserContext]:
+def open_lifelike_chromium(profile: Path, *more: str) -> Iterator[BrowserContext]:
     """A browser as a reader has it: only the tab in front is visible, and the others can be frozen.
 
     In one that Playwright starts every tab takes itself for the one in front. Playwright's event loop must not run yet.
@@ -54,6 +54,7 @@ def open_lifelike_chromium(profile: Path) -> Iterator[BrowserContext]:
         "--headless=new",
         "--remote-debugging-port=0",
         f"--user-data-dir={profile}",
+        *more,
     ]
     process = subprocess.Popen([*arguments, "about:blank"], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

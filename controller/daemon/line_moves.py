@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from controller.daemon.line_supply import KnownSupply
 from controller.daemon.preference_edit import LineMove, find_own_override
-from controller.measure.assessment.assess import CARRIED
+from controller.measure.assessment.assess import CARRIED, LineState
 from controller.model.city import City
 from controller.model.sites.contracted_lines import AccessLineName
 from controller.model.sites.schools import Identifier, School
@@ -83,22 +83,63 @@ def damp_moves(wanted: Sequence[LineMove], record: MoveRecord, most: int, day: d
     return DampedMoves(tuple(allowed), tuple(new), tuple(spent))
 
 
-def list_wanted_moves(city: City, lines: Mapping[SchoolLine, KnownSupply], now: datetime) -> Iterator[LineMove]:
+def list_wanted_moves(
+    city: City,
+    lines: Mapping[SchoolLine, KnownSupply],
+    now: datetime,
+    states: Mapping[SchoolLine, LineState] | None = None,
+) -> Iterator[LineMove]:
     """Yield the moves that the lines ask for: away from one in a brown-out, back to one that is good again.
 
-    People's own order of a school is left alone, and nobody is moved to a line that can carry no more.
+    People's own order of a school is left alone, and nobody is moved to a line that can carry no more, or to or from
+    one that is down. `states` are the lines' own; None: nobody looks at them.
     """
     for (name, line), known in sorted(lines.items()):
         school = city.school_by_id.get(name)
         if school is None or not timedelta() <= now - known.at <= FRESH:
             continue
+        if states is not None and states.get((name, line)) is LineState.DOWN:
+            continue  # its router has left it already
         if find_own_override(city, name, line) is not None:
             if known.supply is LineSupply.FULL:
                 yield LineMove(name, line, back=True)
         elif known.supply is LineSupply.BROWN_OUT and not any(name in one.schools for one in city.lines.overrides):
             ways = _put_last(city, school, line)
-            if ways and school.lines.by_name[ways[0][0]].mbps * CARRIED > known.mbps:
+            if ways and _can_carry_more(school, ways, known, lines, now, states or {}):
                 yield LineMove(name, line, ways=ways)
+
+
+def is_known_alive(move: LineMove, states: Mapping[SchoolLine, LineState]) -> bool:
+    """Tell if the line that is left and the one that would carry its traffic are known to answer; the latter well."""
+    own = states.get((move.school, move.line))
+    if move.back or not move.ways:
+        return own is LineState.UP
+    return own not in (None, LineState.DOWN, LineState.UNKNOWN) and find_next_line(move, states)[1] is LineState.UP
+
+
+def find_next_line(move: LineMove, states: Mapping[SchoolLine, LineState]) -> tuple[AccessLineName, LineState | None]:
+    """Return the line that traffic would go to, and how it is: the first that is not down."""
+    lines = list(dict.fromkeys(way[0] for way in move.ways))
+    found = [(line, states.get((move.school, line))) for line in lines]
+    return next((one for one in found if one[1] is not LineState.DOWN), found[0])
+
+
+def _can_carry_more(  # noqa: PLR0913, PLR0917 both lines, and what is known of them
+    school: School,
+    ways: tuple[tuple[AccessLineName, str], ...],
+    known: KnownSupply,
+    lines: Mapping[SchoolLine, KnownSupply],
+    now: datetime,
+    states: Mapping[SchoolLine, LineState],
+) -> bool:
+    """Tell if the line that traffic would go to may carry more than the slow one still does."""
+    line, state = find_next_line(LineMove(school.id, known.line, ways=ways), states)
+    if line == known.line or state in (LineState.DOWN, LineState.FLAPPING, LineState.SLOW):
+        return False
+    tested = lines.get((school.id, line))
+    if tested is not None and timedelta() <= now - tested.at <= FRESH:
+        return tested.supply is LineSupply.FULL and tested.mbps > known.mbps
+    return school.lines.by_name[line].mbps * CARRIED > known.mbps
 
 
 def _put_last(city: City, school: School, line: AccessLineName) -> tuple[tuple[AccessLineName, str], ...]:

@@ -7,7 +7,7 @@ it in, the drift cycle finds that the routers differ, and does what the operator
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,19 +16,28 @@ from threading import Event
 
 from controller.daemon.drift_cycle import CycleScene, plan_drift, propose_plan
 from controller.daemon.kept_record import find_record, keep_record
-from controller.daemon.line_moves import DampedMoves, MoveRecord, NotedMove, damp_moves, list_wanted_moves
+from controller.daemon.line_moves import (
+    DampedMoves,
+    MoveRecord,
+    NotedMove,
+    damp_moves,
+    is_known_alive,
+    list_wanted_moves,
+)
 from controller.daemon.line_supply import NAME as SUPPLY
 from controller.daemon.line_supply import LineSupplyBook
 from controller.daemon.preference_edit import NAME, LineMove, edit_preferences, format_patch
 from controller.daemon.proposed_plan import find_proposal, is_same_proposal, remove_proposal
 from controller.errors import DaemonRefused
 from controller.inputs.input_file import InputFolder
+from controller.measure.assessment.assess import LineState
 from controller.model.loading.load_city import load_city
 from controller.operations.daemon_settings import DaemonChanges
 from controller.plan.build import consider_device
 from controller.plan.document import PlanFile
 from controller.plan.observe import Observed, read_devices
 from controller.plan.provenance.policy_copies import copy_policy
+from controller.resilience.line_parts import SchoolLine
 from controller.rollout.durable.rollout_store import RolloutStore
 from controller.storage.audit.audit_trail import AuditKind
 from controller.storage.whole_file import write_whole
@@ -51,7 +60,7 @@ class _PlannedMoves:
 class PreferenceCycle:
     """Proposes the moves that brown-outs ask for; `on_spent` tells that a school has had its moves of the day.
 
-    `find_folder` says where the daemon's own folder is.
+    `find_folder` says where the daemon's own folder is, `find_states` how lines are; None: nobody looks at them.
     """
 
     find_folder: Callable[[], Path]
@@ -60,6 +69,7 @@ class PreferenceCycle:
     on_spent: Callable[[LineMove, str], None]
     user: str
     changes: DaemonChanges
+    find_states: Callable[[], Mapping[SchoolLine, LineState] | None] = lambda: None
 
     def run(self, stop: Event) -> str:
         """Do one cycle; return what there is to say.
@@ -72,18 +82,29 @@ class PreferenceCycle:
             return ""  # no line was tested, so no policy needs to be read
         scene = self.load_scene().narrow(self.changes)
         daemon, now = scene.operations.daemon, scene.clock.now()
-        wanted = list(list_wanted_moves(scene.city, LineSupplyBook(scene.folder).find_lines(), now))
+        states = self.find_states()
+        wanted = list(list_wanted_moves(scene.city, LineSupplyBook(scene.folder).find_lines(), now, states))
         if not daemon.line_moves_a_day:
             wanted = []
+        record = (find_record(scene.folder / RECORD, MoveRecord) or MoveRecord()).drop_old(now)
+        # Of a line that nobody hears now nothing new is proposed; what stands is not taken back by silence either.
+        unheard = [
+            one
+            for one in wanted
+            if states is not None
+            and not is_known_alive(one, states)
+            and not any(kept.is_of(one) for kept in record.proposed)
+        ]
+        wanted = [one for one in wanted if one not in unheard]
         if daemon.changes is DaemonChanges.REPORT:
             return f"{_join(wanted)}: with 'changes: report' no plan is made of it" if wanted else ""
-        record = (find_record(scene.folder / RECORD, MoveRecord) or MoveRecord()).drop_old(now)
         day = now.astimezone(scene.city.timezone).replace(hour=0, minute=0, second=0, microsecond=0)
         damped = damp_moves(wanted, record, daemon.line_moves_a_day, day)
         record = self._end_moves(scene, self._tell_spent(scene, record, damped, day), damped.allowed)
         said = [f"{one}: no more moves today" for one in damped.spent]
+        said += [f"{one}: not proposed, its lines are not known to answer now" for one in unheard]
         if damped.allowed:
-            said.append(self._propose(scene, record, damped, stop))
+            said.append(self._propose(scene, record, damped, stop, is_seen=states is not None))
         return "; ".join(one for one in said if one)
 
     def _tell_spent(self, scene: CycleScene, record: MoveRecord, damped: DampedMoves, day: datetime) -> MoveRecord:
@@ -109,10 +130,12 @@ class PreferenceCycle:
                 self._audit(scene, "line-move-ended", LineMove(one.school, one.line, one.back))
         return _keep(scene, record.model_copy(update={"proposed": kept}))
 
-    def _propose(self, scene: CycleScene, record: MoveRecord, damped: DampedMoves, stop: Event) -> str:
+    def _propose(
+        self, scene: CycleScene, record: MoveRecord, damped: DampedMoves, stop: Event, *, is_seen: bool
+    ) -> str:
         folder = scene.folder / FOLDER
         if not damped.new and record.policy == scene.city.digest and _stands(folder, scene.clock.now()):
-            return _explain(scene, damped.allowed)
+            return _explain(scene, damped.allowed, is_seen=is_seen)
         with self.use_store(scene) as store:
             active = store.find_active()
         if active is not None:
@@ -135,7 +158,7 @@ class PreferenceCycle:
         for one in new:
             self._audit(scene, "line-move-proposed", one)
         _save_files(scene, planned)
-        return _explain(scene, planned.moves)
+        return _explain(scene, planned.moves, is_seen=is_seen)
 
     def _audit(self, scene: CycleScene, change: str, move: LineMove) -> None:
         way = "back" if move.back else "away"
@@ -211,11 +234,13 @@ def _stands(folder: Path, now: datetime) -> bool:
     return same and (folder / PATCH).is_file()
 
 
-def _explain(scene: CycleScene, moves: Sequence[LineMove]) -> str:
+def _explain(scene: CycleScene, moves: Sequence[LineMove], *, is_seen: bool) -> str:
+    """Say what stands and how to take it in; `is_seen`: that the next lines answer is known."""
+    unseen = "" if is_seen else _name_unseen_lines(moves)
     policies, patch = (shlex.quote(str(one)) for one in (scene.policies, scene.folder / FOLDER / PATCH))
     return (
         f"{_join(moves)}: a proved plan waits in {scene.folder / FOLDER}; to take it in: git -C {policies} apply "
-        f"{patch}, and commit it; the daemon rolls it out within its limits{_name_unseen_lines(moves)}"
+        f"{patch}, and commit it; the daemon rolls it out within its limits{unseen}"
     )
 
 

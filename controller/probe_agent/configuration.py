@@ -25,7 +25,8 @@ _MOST_BYTES = 1024 * 1024
 _MOST_PATHS = 256
 _LONGEST_NAME = 64
 _LONGEST_TEXT = 4_096
-_LONGEST_CA = 200_000
+_PEM = ("ca", "identity")
+_LONGEST_PEM = 200_000
 _LONGEST_LABEL = 63
 _LEAST_LOOK = 0.1
 """Seconds between looks for a newer version: none between them would be an attack on the source."""
@@ -95,13 +96,17 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that a probe knows. `monitor` is an address without a path; `ca` certificates in PEM (or the system's)."""
+    """All that a probe knows. `monitor` is an address without a path; `ca` certificates in PEM (or the system's).
+
+    `identity` is the probe's own certificate and its key, in PEM: what it shows to a monitor elsewhere.
+    """
 
     school: str
     token: str
     monitor: str
     paths: tuple[ProbedPath, ...]
     ca: str = ""
+    identity: str = ""
     keep_results: int = 200_000
     light: LightTests = LightTests()
     throughput: ThroughputTests = ThroughputTests()
@@ -224,8 +229,8 @@ def _read_field(where: str, name: str, value: object, kind: str) -> object:
     if kind == "bool":
         return value if isinstance(value, bool) else _refuse(here, "true or false")
     if kind == "str":
-        longest = _LONGEST_CA if name == "ca" else _LONGEST_TEXT
-        plain = isinstance(value, str) and len(value) <= longest and (name == "ca" or value.isprintable())
+        longest = _LONGEST_PEM if name in _PEM else _LONGEST_TEXT
+        plain = isinstance(value, str) and len(value) <= longest and (name in _PEM or value.isprintable())
         return value if plain else _refuse(here, f"a text of at most {longest} characters on one line")
     least, most = _RANGES[name]
     whole = isinstance(value, int) or kind == "float"
@@ -248,6 +253,8 @@ def _check_addresses(found: Configuration) -> None:
         _refuse("light.dns_name", "a name such as www.example.jp")
     if found.ca and not _are_certificates(found.ca):
         _refuse("ca", "certificates in PEM (-----BEGIN CERTIFICATE-----)")
+    if found.identity and not _is_identity(found.identity):
+        _refuse("identity", "a certificate and the key that belongs to it, in PEM")
     if found.updates.source:
         _check_updates(found.updates)
 
@@ -300,6 +307,30 @@ def _are_certificates(text: str) -> bool:
     except (ssl.SSLError, TypeError, ValueError):
         return False
     return True
+
+
+def _is_identity(text: str) -> bool:
+    try:
+        load_identity(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), text)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def load_identity(context: ssl.SSLContext, identity: str) -> None:
+    """Let a context show a certificate; both are in PEM, and Python takes them from files alone: from one in memory.
+
+    Raises:
+        ssl.SSLError: it is no certificate with its key.
+    """
+    descriptor = os.memfd_create("identity")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(identity.encode())
+        # No password is asked for: a key that needs one would wait for somebody at a terminal.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=lambda: b"")
+    finally:
+        os.close(descriptor)
 
 
 def _check_target(number: int, path: ProbedPath) -> None:

@@ -45,6 +45,16 @@ def read_refusal(answer: bytes) -> tuple[int, str]:
     return count, reason.decode("utf-8", "replace")
 
 
+def read_status(answer: bytes) -> str:
+    """Why a request was refused: the message of a `google.rpc.Status`; empty of another.
+
+    >>> read_status(bytes.fromhex("08071202") + b"no")
+    'no'
+    """
+    message = _find_fields(answer).get(2, b"")
+    return message.decode("utf-8", "replace") if isinstance(message, bytes) else ""
+
+
 def _point(one: Result) -> bytes:
     attributes = b"".join(_attribute(7, name, value) for name, value in one.attributes)
     moment = struct.pack("<Q", max(0, round(one.at * 1e6) * 1_000))

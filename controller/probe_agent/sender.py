@@ -1,4 +1,4 @@
-"""Sends results to the monitor: out only, over TLS (or on this machine), with the school's token."""
+"""Sends results to the monitor: out only, over TLS (or on this machine), with the school's token and certificate."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import gzip
 import http.client
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
-from controller.probe_agent.configuration import Configuration
-from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal
+from controller.probe_agent.configuration import Configuration, load_identity
+from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal, read_status
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.version import VERSION
 from controller.telemetry.registry import METRICS
@@ -19,6 +20,16 @@ from controller.telemetry.registry import METRICS
 _TIMEOUT_SECONDS = 20.0
 _MOST_ANSWER = 64 * 1024
 PROTOBUF = "application/x-protobuf"
+SHOWS_CERTIFICATE = "tsunagu-probe"
+"""Said where TLS begins (ALPN): who says so is asked for a certificate, and no reader's browser ever is."""
+_ALERT = "_ALERT_"
+_ALERTS = {
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has ended",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it is not valid yet",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it is none that a probe may show",
+    "TLSV1_ALERT_UNKNOWN_CA": "it is of an authority that the monitor does not have",
+}
+"""What a monitor says while TLS begins, before it answers anything."""
 _LATER = frozenset({401, 403, 404, 408, 421, 425, 429})
 """Not the request's own fault: a token that is revoked or not known yet, a proxy set up wrongly, too much at once."""
 _OK, _CLIENT, _SERVER = 200, 400, 500
@@ -50,14 +61,17 @@ class ProbeStatus:
     update: str
 
 
-def build_tls(ca: str) -> ssl.SSLContext:
-    """How the other end is known: by the given certificate alone, or by those of the system.
+def build_tls(ca: str, identity: str = "") -> ssl.SSLContext:
+    """How the other end is known: by the given certificate alone, or by those of the system; and what is shown to it.
 
     Raises:
         ssl.SSLError: the certificate is none.
     """
     context = ssl.create_default_context(cadata=ca or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if identity:
+        load_identity(context, identity)
+        context.set_alpn_protocols([SHOWS_CERTIFICATE, "http/1.1"])
     return context
 
 
@@ -68,13 +82,17 @@ class Sender:
         self._configuration = configuration
         self._clock = clock
         self._url = urlsplit(configuration.monitor)
-        self._tls = build_tls(configuration.ca) if self._url.scheme == "https" else None
+        is_tls = self._url.scheme == "https"
+        self._tls = build_tls(configuration.ca, configuration.identity) if is_tls else None
 
     def send(self, results: Sequence[Result], status: ProbeStatus) -> Answer:
         """Send results once; never raises for what the network or the monitor does."""
         connection = self._connect()
         try:
-            connection.request("POST", "/v1/metrics", self._pack(results), self._write_headers(status))
+            connection.connect()
+            with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+                # Who refuses says why, and closes, before all of it is sent: what was said is read then.
+                connection.request("POST", "/v1/metrics", self._pack(results), self._write_headers(status))
             with connection.getresponse() as answer:
                 kind = answer.headers.get_content_type()
                 return _judge(answer.status, kind, answer.read(_MOST_ANSWER))
@@ -83,6 +101,11 @@ class Sender:
             advice = "renew the monitor's certificate, or enrol the school again with its authority (--ca)"
             return Answer(Reception.LATER, f"{self._configuration.monitor} {reason}; {advice}")
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if _ALERT in (said := str(getattr(error, "reason", ""))):
+                why = _ALERTS.get(said, said.rpartition(_ALERT)[2].lower().replace("_", " "))
+                again = f"enrol the school again (tsunagu probe enrol {self._configuration.school})"
+                refused = f"{self._configuration.monitor} refuses this probe's certificate ({why}); {again}"
+                return Answer(Reception.LATER, refused)
             reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
             return Answer(Reception.LATER, f"{self._configuration.monitor} cannot be reached ({reason})")
         finally:
@@ -124,7 +147,11 @@ def _judge(status: int, kind: str, body: bytes) -> Answer:
     if status == _OK:
         count, reason = read_refusal(body)
         return Answer(Reception.TAKEN, reason, count)
-    said = f"the monitor answers {status}: {body[:200].decode('utf-8', 'replace').strip()}"
+    said = f"the monitor answers {status}: {read_status(body) if kind == PROTOBUF else _read_text(body)}"
     if _CLIENT <= status < _SERVER and status not in _LATER:
         return Answer(Reception.REFUSED, said)
     return Answer(Reception.LATER, said)
+
+
+def _read_text(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace").strip()

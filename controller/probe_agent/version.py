@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 
 def parse_version(text: str) -> tuple[int, int, int]:

@@ -62,6 +62,16 @@ class BrownOutMachine(Generic[Key]):
     supplies: dict[Key, LineSupply] = field(default_factory=dict)
     shown: dict[Key, list[float]] = field(default_factory=dict)
 
+    def weigh_least(self, key: Key, share: float) -> float | None:
+        """Return what a test counts that something beside the line held back: it can show a line good, never slow.
+
+        >>> machine = BrownOutMachine(supplies={"a": LineSupply.BROWN_OUT})
+        >>> [machine.weigh_least(key, share) for key, share in (("a", 0.6), ("a", 0.7), ("b", 0.4), ("b", 0.6))]
+        [None, 0.7, None, 0.6]
+        """
+        is_full = self.supplies.get(key, LineSupply.FULL) is LineSupply.FULL
+        return share if share >= (self.rule.enter if is_full else self.rule.leave) else None
+
     def apply_slot(self, shares: Mapping[Key, float | None]) -> Iterator[SupplyChange[Key]]:
         """Take in one slot: what each line carried as a part of what is expected; gives what changed by it."""
         for key, share in shares.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from controller.measure.assessment.assess import CARRIED, SchoolAssessment
+from controller.measure.assessment.assess import CARRIED, LineAssessment, SchoolAssessment, ShortfallCause
+from controller.model.sites.contracted_lines import AccessLineName
 from controller.resilience.brown_out import BrownOutMachine, LineSupply
 from controller.resilience.line_parts import SchoolLine
 from controller.resilience.service_states import OnEvent
@@ -20,27 +22,48 @@ class SupplyEvents:
     on_event: OnEvent
     machine: BrownOutMachine[SchoolLine] = field(default_factory=BrownOutMachine)
 
-    def apply_assessment(self, one: SchoolAssessment) -> None:
-        """Take in the assessment that a test of throughput led to."""
+    def apply_assessment(self, one: SchoolAssessment) -> bool:
+        """Take in the assessment that a test of throughput led to; return whether it counts."""
         line = one.assessed_line.line
-        for changed in self.machine.apply_slot({(one.school.id, line): measure_share(one)}):
-            shares = ", ".join(f"{100 * share:.0f}%" for share in changed.shares)
-            if changed.supply is LineSupply.BROWN_OUT:
-                kind = EventKind.BROWN_OUT
-                text = f"the {line} line is alive and carries too little: {shares} of what is expected"
-            else:
-                kind, text = EventKind.BROWN_OUT_OVER, f"the {line} line carries enough again: {shares}"
+        key = (one.school.id, line)
+        share = measure_share(one, one.assessed_line)
+        if share is not None and is_held_back(one):
+            share = self.machine.weigh_least(key, share)
+        for changed in self.machine.apply_slot({key: share}):
+            kind, text = describe_supply(line, changed.supply, changed.shares)
             about = {"school": one.school.id, "line": line}
             self.telemetry.event(kind, text, context=None, **about)
             self.on_event(kind, text, about)
+        return share is not None
 
 
-def measure_share(one: SchoolAssessment) -> float | None:
-    """What the assessed line carries, as a part of its contract or of the recommendation where that is less.
+def measure_share(one: SchoolAssessment, line: LineAssessment) -> float | None:
+    """What a line carries, as a part of its contract or of the recommendation where that is less.
 
-    >>> measure_share(assess_example(measurement(path("kw-s01"), throughput(95))))
+    >>> found = assess_example(measurement(path("kw-s01"), throughput(95)))
+    >>> measure_share(found, found.assessed_line)
     0.50...
     """
-    if one.assessed_bandwidth is None:
+    if line.assessed_bandwidth is None:
         return None
-    return one.assessed_bandwidth.mbps / min(one.contract_mbps * CARRIED, one.recommended.mbps)
+    contract = one.school.lines.by_name[line.line].mbps
+    return line.assessed_bandwidth.mbps / min(contract * CARRIED, one.recommended.mbps)
+
+
+def is_held_back(one: SchoolAssessment) -> bool:
+    """Tell if loss, delay or others' traffic held the test back: then what the line can carry is not known."""
+    return one.limit is not None or ShortfallCause.BUSY in one.causes
+
+
+def describe_supply(line: AccessLineName, supply: LineSupply, shares: Sequence[float]) -> tuple[EventKind, str]:
+    """Return the event that a brown-out began, or ended, with its text; `shares` are the figures that showed it.
+
+    >>> describe_supply("primary", LineSupply.FULL, (0.8, 0.9))[1]
+    'the primary line carries enough again: 80%, 90%'
+    """
+    shown = ", ".join(f"{100 * share:.0f}%" for share in shares)
+    if supply is LineSupply.BROWN_OUT:
+        text = f"the {line} line is alive and carries too little"
+        return EventKind.BROWN_OUT, f"{text}: {shown} of what is expected" if shown else text
+    text = f"the {line} line carries enough again"
+    return EventKind.BROWN_OUT_OVER, f"{text}: {shown}" if shown else text

@@ -63,20 +63,29 @@ class StoreFormat:
 
 
 def open_store(
-    path: Path, store: StoreFormat, *, synchronous: Literal["FULL", "NORMAL"] = "FULL", patience: float = BUSY_SECONDS
+    path: Path,
+    store: StoreFormat,
+    *,
+    synchronous: Literal["FULL", "NORMAL"] = "FULL",
+    patience: float = BUSY_SECONDS,
+    migrates: bool = True,
 ) -> sqlite3.Connection:
     """A connection in WAL mode to a store of the newest format; the file and its folder are made if they are missing.
 
     It commits by itself and may be used by any thread. `patience` is for others that keep a migration waiting.
+    `migrates`: of those whose store it is; a file is not made, and an older format is refused, where others only read.
 
     Raises:
         StoreRefused: the file cannot be used; it was left as it is.
     """
     deadline = time.monotonic() + patience
     try:
-        if not path.exists():
+        if migrates and not path.exists():
             _create(path, store)
         while (found := _inspect(path, store, deadline)) != store.newest:
+            if not migrates:
+                problem = f"is a {store.name} of format {found}, and this release reads format {store.newest}"
+                _refuse(path, problem, "start this release's program that writes it, which brings it up to date")
             _migrate(path, store, found, deadline)
         _narrow(path)
         connection = _connect(path)

@@ -1,7 +1,8 @@
-"""Which schools have a probe of their own: a token each, of which its hash alone is kept beside the probes' token.
+"""Which schools have a probe of their own: a token and a certificate each, of which hashes alone are kept.
 
 A school's probe stands where others may open it. Its token says nothing but "this is that school's probe": the monitor
-takes values of its own school from it and nothing else, and takes it no more from the moment it is revoked.
+takes values of its own school from it and nothing else, and takes it no more from the moment it is revoked. Where it
+comes over TLS it shows its certificate as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from controller.errors import TokenRefused
 from controller.inputs.bounded_json import JsonRefused, parse_json
 from controller.storage.file_lock import hold_file_lock
 from controller.storage.whole_file import write_whole
+from controller.telemetry.probe_certificates import ProbeCertificate
 from controller.telemetry.writer_tokens import read_private_file
 
 FILE_NAME = "enrolled-probes.json"
@@ -34,13 +36,18 @@ _PATIENCE_SECONDS = 10.0
 
 
 class EnrolledProbe(BaseModel):
-    """A probe of a school; `revoked_at` is when its token ended, if it has."""
+    """A probe of a school; `revoked_at` is when its token ended, if it has.
+
+    One without a certificate counts on the monitor's own machine alone: it was enrolled before there were any.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     school: str = Field(pattern=SCHOOL_PATTERN)
     token_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     enrolled_at: AwareDatetime
+    certificate_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    certificate_ends_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
 
 
@@ -87,13 +94,21 @@ def make_probe_token() -> str:
     return secrets.token_urlsafe(_RANDOM_BYTES)
 
 
-def enrol_probe(path: Path, school: str, token: str, now: datetime) -> None:
-    """Let a school's probe speak by this token, and end the one that it had: the token itself is not kept.
+def enrol_probe(
+    path: Path, school: str, token: str, now: datetime, certificate: ProbeCertificate | None = None
+) -> None:
+    """Let a school's probe speak by this token and certificate, and end those that it had: neither is kept itself.
 
     Raises:
         TokenRefused: the list cannot be used or written.
     """
-    made = EnrolledProbe(school=school, token_sha256=hash_token(token), enrolled_at=now)
+    made = EnrolledProbe(
+        school=school,
+        token_sha256=hash_token(token),
+        enrolled_at=now,
+        certificate_sha256=certificate.sha256 if certificate else None,
+        certificate_ends_at=certificate.ends_at if certificate else None,
+    )
     _change(path, lambda probes: (*_drop_oldest(_revoke(probes, school, now), school), made))
 
 

@@ -30,9 +30,10 @@ FOREIGN = "foreign"
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)
 REASON = Attribute(
     "reason",
-    "why a request was refused; no-token: its sender is not known; unknown: only a part of it, which the registry or "
+    "why a request was refused; no-token: its sender is not known; no-certificate: it is, and does "
+    "not show its certificate over TLS; unknown: only a part of it, which the registry or "
     "the city does not have, or which its sender may not say; foreign: only what is another system's",
-    ("malformed", "too-large", "busy", "unknown", "no-token", FOREIGN),
+    ("malformed", "too-large", "busy", "unknown", "no-token", "no-certificate", FOREIGN),
 )
 
 PATH = (SCHOOL, LINE, REGION, FAMILY)

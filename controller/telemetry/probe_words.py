@@ -112,6 +112,7 @@ def describe_probes(enrolments: Path, words: Mapping[str, ProbeWord]) -> Iterato
             "school": school,
             "enrolled_at": one.enrolled_at.isoformat(),
             "revoked_at": one.revoked_at.isoformat() if one.revoked_at else None,
+            "certificate_ends_at": one.certificate_ends_at.isoformat() if one.certificate_ends_at else None,
             **(word or ProbeWord(school=school, heard_at=0)).model_dump(exclude={"school", "heard_at"}),
             "heard_at": word.heard_at if word else None,
         }

@@ -46,6 +46,15 @@ LINE_THROUGHPUT = Metric(
     fresh=7 * DAY,
     history=True,
 )
+LINE_THROUGHPUT_LIMIT = Metric(
+    "tsunagu.line.throughput.limit",
+    InstrumentKind.GAUGE,
+    "{limit}",
+    "what held a probe's test of throughput back: 0 the line itself, 1 loss, 2 delay; as of a test by HTTPS",
+    (*PATH, DIRECTION),
+    fresh=7 * DAY,
+    history=True,
+)
 LINE_HTTPS_THROUGHPUT = Metric(
     "tsunagu.line.https.throughput",
     InstrumentKind.GAUGE,
@@ -53,6 +62,7 @@ LINE_HTTPS_THROUGHPUT = Metric(
     "what a line carried in a test by HTTPS streams, where iperf3 cannot be; never one series with iperf3's",
     (*PATH, DIRECTION),
     fresh=7 * DAY,
+    history=True,
 )
 LINE_HTTPS_LIMIT = Metric(
     "tsunagu.line.https.limit",
@@ -61,6 +71,7 @@ LINE_HTTPS_LIMIT = Metric(
     "what held the test by HTTPS back: 0 the line itself, 1 loss, 2 delay; of 1 and 2 the line's capacity is not known",
     (*PATH, DIRECTION),
     fresh=7 * DAY,
+    history=True,
 )
 UPLINK_TRAFFIC = Metric(
     "tsunagu.uplink.traffic",

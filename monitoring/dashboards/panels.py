@@ -155,6 +155,7 @@ def _list_school_panels() -> tuple[Panel, ...]:
         Panel("assessment", "state-timeline", assessments),
         Panel("bandwidth", "timeseries", (_ask(r.BANDWIDTH_MEASURED), _ask(r.BANDWIDTH_RECOMMENDED)), unit="bps"),
         Panel("throughput", "timeseries", (_ask(r.LINE_THROUGHPUT),), unit="bps", width=_WIDE),
+        Panel("throughput-limit", "timeseries", (_ask(r.LINE_THROUGHPUT_LIMIT),)),
         Panel("throughput-by-https", "timeseries", (_ask(r.LINE_HTTPS_THROUGHPUT),), unit="bps"),
         Panel("https-limit", "timeseries", (_ask(r.LINE_HTTPS_LIMIT),)),
         Panel("uplink-traffic", "timeseries", (_ask(r.UPLINK_TRAFFIC),), unit="bps"),

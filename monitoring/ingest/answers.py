@@ -20,7 +20,7 @@ from monitoring.timeseries.records import TelemetryBatch
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 _REASONS_SHOWN = 5
-_CODES: Mapping[int, int] = {400: 3, 401: 16, 404: 5, 413: 8, 415: 3, 503: 14}
+_CODES: Mapping[int, int] = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 503: 14}
 """Of each answer the number in `google.rpc.Code`: INVALID_ARGUMENT, UNAUTHENTICATED, NOT_FOUND, ..., UNAVAILABLE."""
 
 

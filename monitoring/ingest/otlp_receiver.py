@@ -17,6 +17,7 @@ from controller.telemetry.registry import FOREIGN, SIGNAL
 from monitoring.city_state.monitor import Monitor
 from monitoring.ingest.answers import JSON, PROTOBUF, answer_refusal, answer_taken
 from monitoring.ingest.arrival import Arrival
+from monitoring.ingest.client_certificates import CLIENT_CERTIFICATE
 from monitoring.ingest.otlp_decoder import decode_request
 from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.limits import LEAST_UNPACKED, MOST_DECODED, MOST_RATIO, MOST_SENT, MOST_UNPACKED
@@ -45,6 +46,10 @@ def build_receiver_routes(monitor: Monitor, tokens: SenderTokens) -> list[BaseRo
             monitor.refuse(signal, "no-token")
             headers = {"WWW-Authenticate": "Bearer"}
             return _refuse(request, "show the token of a controller or a probe", 401, headers)
+        shown = request.scope.get(CLIENT_CERTIFICATE)
+        if shown is not None and (fault := tokens.find_certificate_fault(sender, shown)) is not None:
+            monitor.refuse(signal, "no-certificate")
+            return _refuse(request, fault, 403)
         now = time.time()
         skew = parse_probe_word(sender.school, request.headers.get, now).skew if sender.school else None
         arrival = Arrival(sender.writer, monitor.names, now, sender.school, skew)

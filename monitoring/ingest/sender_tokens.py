@@ -1,27 +1,39 @@
-"""Who sends, by the token that is shown."""
+"""Who sends, by the token that is shown, and by the certificate where it comes over TLS."""
 
 from __future__ import annotations
 
 import hmac
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from controller.errors import TokenRefused
-from controller.telemetry.enrolled_probes import find_enrolment_file, hash_token, load_enrolled_probes
+from controller.telemetry.enrolled_probes import (
+    EnrolledProbe,
+    find_enrolment_file,
+    hash_token,
+    load_enrolled_probes,
+)
 from controller.telemetry.registry import Writer
 from controller.telemetry.writer_tokens import make_token, read_token
+from monitoring.ingest.client_certificates import find_certificate_fault
 from monitoring.ingest.probe_listener import ProbeListener
 
 _SCHEME = "bearer"
 
 
 class Sender(NamedTuple):
-    """Who sends; `school` is the only one that it may speak of, empty where it may speak of all."""
+    """Who sends; `probe` is the only school's that it may speak of, None where it may speak of all."""
 
     writer: Writer
-    school: str = ""
+    probe: EnrolledProbe | None = None
+
+    @property
+    def school(self) -> str:
+        """The only school that it may speak of, empty where it may speak of all."""
+        return "" if self.probe is None else self.probe.school
 
 
 class SchoolProbeTokens:
@@ -35,22 +47,31 @@ class SchoolProbeTokens:
         self.listener = ProbeListener(path)
         self.path = path
         self._seen: tuple[int, ...] | None = self._look()
-        self._schools = self._load()
+        self._probes = self._load()
 
-    def find_school(self, token: str) -> str | None:
+    def find_probe(self, token: str) -> EnrolledProbe | None:
         """Whose probe shows this token; None where it is nobody's, or revoked."""
+        self._renew()
+        found = self._probes.get(hash_token(token))
+        return None if found is None or found.revoked_at is not None else found
+
+    def find_certificate_fault(self, shown: bytes, probe: EnrolledProbe | None) -> str | None:
+        """Why who shows this certificate over TLS is not that probe, or None."""
+        known = {one.certificate_sha256: one for one in self._probes.values() if one.certificate_sha256 is not None}
+        return find_certificate_fault(shown, probe, known, datetime.now(UTC))
+
+    def _renew(self) -> None:
         if (now := self._look()) != self._seen:
             self._seen = now
             try:
-                self._schools = self._load()
+                self._probes = self._load()
             except TokenRefused as error:
                 # Nobody is let in by a list that cannot be read: probes keep what they measured, and come again.
-                self._schools = {}
+                self._probes = {}
                 logging.getLogger("tsunagu").error("%s; no school's probe is heard until then", error)  # noqa: TRY400
-        return self._schools.get(hash_token(token))
 
-    def _load(self) -> dict[str, str]:
-        return {one.token_sha256: one.school for one in load_enrolled_probes(self.path) if one.revoked_at is None}
+    def _load(self) -> dict[str, EnrolledProbe]:
+        return {one.token_sha256: one for one in load_enrolled_probes(self.path)}
 
     def _look(self) -> tuple[int, ...] | None:
         try:
@@ -86,9 +107,15 @@ class SenderTokens:
         for writer, token in self._tokens.items():
             if hmac.compare_digest(shown.strip().encode("latin-1", "replace"), token):
                 found = Sender(writer)
-        if found is None and self.schools is not None and (school := self.schools.find_school(shown.strip())):
-            return Sender(Writer.PROBE, school)
+        if found is None and self.schools is not None and (probe := self.schools.find_probe(shown.strip())):
+            return Sender(Writer.PROBE, probe)
         return found
+
+    def find_certificate_fault(self, sender: Sender, shown: bytes) -> str | None:
+        """Why a sender that comes over TLS and shows this certificate, empty for none, is not believed; or None."""
+        if self.schools is None:
+            return find_certificate_fault(shown, None, {}, datetime.now(UTC))
+        return self.schools.find_certificate_fault(shown, sender.probe)
 
 
 def load_sender_tokens(files: Mapping[Writer, Path]) -> SenderTokens:

@@ -80,7 +80,7 @@ def build_second_server(app: ASGIApp, tls: RenewedContext | None) -> SecondServe
     """The server beside it, with TLS where it has a certificate."""
     if tls is None:
         return SecondServer(_build_config(app, BoundedConnection, lifespan="off"))
-    connections = build_tls_connections(tls.context)
+    connections = build_tls_connections(tls)
     renewal: dict[str, Any] = {"callback_notify": tls.renew_certificate, "timeout_notify": RENEWED_SECONDS}
     return SecondServer(_build_config(app, connections, lifespan="off", **renewal))
 

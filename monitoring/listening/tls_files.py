@@ -1,4 +1,4 @@
-"""The monitor's certificate and key: judged before they are used, and taken anew when they were renewed."""
+"""The monitor's certificate and key, and whose certificates probes show: judged before use, taken anew when renewed."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.errors import MonitorError, TsunaguError
 from controller.operations.monitor_settings import TlsFiles
 from controller.operations.trusted_files import read_trusted_file
+from controller.telemetry.probe_certificates import load_probe_authority
 
 _REFUSED = "The monitor cannot listen with TLS:"
 _Seen = tuple[tuple[int, int], ...]
 
 
 class RenewedContext:
-    """A TLS context that follows its files: new connections get the certificate that stands there now.
+    """TLS contexts that follow their files: new connections get the certificate that stands there now.
+
+    `readers` asks for no certificate; `probes` does, of the authority in a file that the first enrolment makes.
 
     Raises:
         OperationsRefused: a file is somebody else's, or the key can be read by others.
         MonitorError: a file is missing, or both are no certificate and its key.
+        TokenRefused: the authority of the probes cannot be used.
     """
 
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: TlsFiles, authority: Path) -> None:
         self._files = files
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.context.options |= ssl.OP_NO_RENEGOTIATION
-        self.context.set_alpn_protocols(["http/1.1"])
+        self._authority = authority
         self._seen = self._look()
         self._told = ""
-        load_certificate(self.context, files)
+        self.readers, self.probes = self._build()
         self._tell_expired()
 
     async def renew_certificate(self) -> None:
@@ -44,9 +46,7 @@ class RenewedContext:
             return
         self._seen = now
         try:
-            # First into a context of its own: half a pair must not reach the one that is used.
-            load_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self._files)
-            load_certificate(self.context, self._files)
+            self.readers, self.probes = self._build()
         except TsunaguError as error:
             logging.getLogger("tsunagu").error("%s; the certificate before it is used on", error)  # noqa: TRY400
             return
@@ -60,7 +60,25 @@ class RenewedContext:
         self._told = wrong
 
     def _look(self) -> _Seen:
-        return tuple(_read_stamp(one) for one in (self._files.certificate, self._files.key))
+        return tuple(_read_stamp(one) for one in (self._files.certificate, self._files.key, self._authority))
+
+    def _build(self) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        readers, probes = _build_context(self._files), _build_context(self._files)
+        authority = load_probe_authority(self._authority)
+        if authority is not None:
+            # Who shows none is let through to be told what is missing; who shows another's is not.
+            probes.verify_mode = ssl.CERT_OPTIONAL
+            probes.load_verify_locations(cadata=authority.public_bytes(Encoding.DER))
+        return readers, probes
+
+
+def _build_context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, files)
+    return context
 
 
 def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 
-from controller.telemetry.registry import EventKind
+from controller.telemetry.registry import EventKind, Metric
 from controller.telemetry.units import find_range_fault
 from monitoring.timeseries.records import (
     CumulativeTotal,
@@ -15,6 +17,7 @@ from monitoring.timeseries.records import (
     add_up_totals,
     can_be_time,
 )
+from monitoring.timeseries.retention import STEPS
 from monitoring.timeseries.store_reader import ReadableStore
 from monitoring.timeseries.time_series_store import TimeSeriesStore, parse_series_key, read_span, read_total
 
@@ -43,6 +46,27 @@ def read_latest_values(store: ReadableStore) -> list[GaugeValue]:
     ]
 
 
+def read_kept_values(store: ReadableStore, metrics: Sequence[Metric], since: float, until: float) -> list[GaugeValue]:
+    """What is kept of the past of these metrics, the oldest first: of each slot of a roll-up its mean and beginning.
+
+    A value that was sent twice is one; what is damaged is none.
+    """
+    query = (
+        "SELECT metric, attributes, at, total / n FROM series JOIN bin ON series.id = bin.series "
+        "WHERE metric IN (SELECT value FROM json_each(?1)) AND step IN (SELECT value FROM json_each(?2)) "
+        "AND at BETWEEN ?3 AND ?4 ORDER BY at"
+    )
+    names = json.dumps([metric.name for metric in metrics])
+    return [
+        GaugeValue(key, float(at), value)
+        for metric, attributes, at, value in store.rows(query, names, json.dumps(STEPS), int(since), int(until))
+        if (key := parse_series_key(metric, attributes))
+        and can_be_time(at)
+        and value is not None
+        and find_range_fault(key[0], value) is None
+    ]
+
+
 def read_totals(store: TimeSeriesStore) -> list[CumulativeTotal]:
     """What counters and histograms have come to, over all processes."""
     query = "SELECT metric, attributes, at, value, counts FROM part JOIN series ON series.id = part.series"
@@ -60,7 +84,7 @@ def read_events(
     return [EventRecord(*row) for row in reversed(store.rows(query, school, since, until, most))]
 
 
-def read_brown_outs(store: TimeSeriesStore) -> list[EventRecord]:
+def read_brown_outs(store: ReadableStore) -> list[EventRecord]:
     """Of each line the newest event of a brown-out: its beginning or its end."""
     query = "SELECT MAX(at), kind, school, line, text FROM event WHERE kind IN (?, ?) GROUP BY school, line"
     rows = store.rows(query, str(EventKind.BROWN_OUT), str(EventKind.BROWN_OUT_OVER))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,17 +43,20 @@ class StoreReader:
 
 
 @contextmanager
-def open_store_reader(path: Path) -> Iterator[StoreReader]:
+def open_store_reader(path: Path, *, looks_through: bool = True) -> Iterator[StoreReader]:
     """The store in a file, for reading.
+
+    `looks_through`: first look for damage in the whole file. Without that a damaged page is refused when it is read.
 
     Raises:
         MonitorError: there is none.
-        StoreRefused: it is no store of a monitor, of a newer format, or damaged.
+        StoreRefused: it is no store of a monitor, of another format, or damaged.
     """
     if not path.exists():
         message = f"{path}: no such file; name the monitor's store with --monitor-store, on the machine that it runs on"
         raise MonitorError(message)
-    with closing(open_store(path, TIME_SERIES_STORE)) as connection:
+    wanted = TIME_SERIES_STORE if looks_through else replace(TIME_SERIES_STORE, checked_bytes=0)
+    with closing(open_store(path, wanted, migrates=False)) as connection:
         connection.text_factory = lambda text: text.decode("utf-8", "replace")
         connection.execute("PRAGMA query_only=ON")
         yield StoreReader(connection, path)

@@ -48,6 +48,9 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     async def needs(_: Request) -> Response:
         return JSONResponse({"needs": monitor.build_needs()})
 
+    async def clocks(_: Request) -> Response:
+        return JSONResponse(monitor.build_clocks())
+
     async def school(request: Request) -> Response:
         found = monitor.city.school_by_id.get(request.path_params["school"])
         if found is None:
@@ -88,6 +91,7 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
     return [
         Route("/api/city", city),
         Route("/api/needs", needs),
+        Route("/api/clocks", clocks),
         Route("/api/schools/{school}", school),
         Route("/api/events", events),
     ]

@@ -2,140 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
-from typing import Any
 
 import pytest
 
-from controller.daemon.drift_cycle import CycleScene, DriftCycle
-from controller.daemon.line_moves import list_wanted_moves
+from controller.daemon.line_moves import is_known_alive, list_wanted_moves
 from controller.daemon.line_supply import NAME as SUPPLY
-from controller.daemon.line_supply import LineSupplyBook
-from controller.daemon.preference_cycle import FOLDER, PATCH, RECORD, PreferenceCycle
+from controller.daemon.line_supply import KnownSupply, LineSupplyBook
+from controller.daemon.preference_cycle import FOLDER, RECORD
 from controller.daemon.preference_edit import LineMove, edit_preferences, find_own_override
 from controller.daemon.proposed_plan import NAME
 from controller.errors import DaemonRefused, OperationsRefused
-from controller.measure.assessment.assess import Bandwidth, assess_school
-from controller.model.network.device_state import DeviceState
-from controller.model.sites.devices import Device
-from controller.operations.daemon_settings import DaemonChanges
-from controller.operations.operations import Operations
+from controller.measure.assessment.assess import LineState
+from controller.model.city import City
 from controller.operations.operators_file import load_operations
-from controller.plan.derive import derive_change
-from controller.plan.document import PlanFile, load_plan
-from controller.platforms.transport.in_memory_device.device import MemoryDevice
-from controller.platforms.transport.in_memory_device.session import MemoryTransport
-from controller.rollout.durable.carry_out import use_rollouts
-from controller.storage.audit.audit_trail import AuditTrail
-from controller.telemetry.otlp import open_telemetry
-from tests.emulators import frr
-from tests.recovery.test_shell_device_restore import Frr
-from tests.security.plan_scene import Scene, make_operations, read_public
+from controller.resilience.brown_out import LineSupply
+from controller.resilience.line_parts import SchoolLine
+from tests.daemon.preference_desk import AWAY, SCHOOL, Desk
 
-SCHOOL = "kw-s01"  # its backup line can carry more than its primary one
-AWAY = f"{SCHOOL} away from primary: a proved plan waits in "
 LOOK = "look first whether they answer"
-
-
-@dataclass
-class Desk:
-    """One school whose router is as the policy says, in memory, and the daemon's cycle over it."""
-
-    folder: Path
-    keys: Callable[[str], Path]
-    told: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.scene = Scene(self.folder, 1)
-        self.clock = self.scene.lab.clock
-        self.city = self.scene.load()
-        self.state = self.folder / "kept"
-        self.daemon = self.state / "daemon"
-        self.daemon.mkdir(parents=True)
-        self.devices = [one for one in self.city.list_devices(self.city.school_by_id[SCHOOL]) if one.platform == "frr"]
-        signers = self.folder / "allowed_signers"
-        signers.write_text(f"robot {read_public(self.keys('robot'))}\n", encoding="ascii")
-        self.approvals: dict[str, Any] = {"allowed-signers": signers, "programs": ["robot"], "require": []}
-        self.allow()
-        self.set_up()
-        self.begun_with = DaemonChanges.AUTOMATIC
-
-    @property
-    def router(self) -> Device:
-        return self.devices[0]
-
-    def set_up(self) -> None:
-        """Put a router there that runs and saved what the policy of now says."""
-        change = derive_change(self.scene.load(), self.router, DeviceState())
-        bindings = change.wanted.routing.bindings
-        router = frr.Router(bindings[0].system, sorted({str(one.neighbour) for one in bindings}))
-        for step in change.steps:
-            for command in step.commands:
-                router.configure(command.stdin or "")
-        configuration = Frr(router)
-        self.device = MemoryDevice(self.router.id, configuration, self.clock, startup=configuration.show())
-
-    def allow(self, changes: str = "automatic", /, **daemon: Any) -> None:  # noqa: ANN401 as in the operators' file
-        key = {} if changes == "report" else {"key": str(self.keys("robot"))}
-        settings = {**key, "changes": changes, **daemon}
-        self.operations: Operations = make_operations(self.folder, approvals=self.approvals, daemon=settings)
-
-    def load(self) -> CycleScene:
-        return CycleScene(
-            self.scene.load(),
-            self.devices,
-            self.scene.policies.path,
-            self.operations,
-            MemoryTransport([self.device]),
-            self.clock,
-            AuditTrail(self.state),
-            self.state,
-            self.daemon,
-        )
-
-    def measure(self, share: float, times: int = 3) -> None:
-        """Test throughput some times; each begins with what the tests before left on the disk."""
-        city = self.scene.load()
-        assessment = assess_school(city.school_by_id[SCHOOL], [], city.measurement)
-        expected = min(assessment.contract_mbps * 1428 / 1514, assessment.recommended.mbps)
-        measured = replace(assessment.assessed_line, assessed_bandwidth=Bandwidth(share * expected, None))  # type: ignore[arg-type]
-        for _ in range(times):
-            with open_telemetry() as sent:
-                tested = replace(assessment, assessed_line=measured)
-                LineSupplyBook(self.daemon).apply_assessment(city, sent, tested, self.clock.now())
-
-    def cycle(self) -> str:
-        return PreferenceCycle(
-            lambda: self.daemon,
-            self.load,
-            lambda scene: use_rollouts(scene.state, create=True),
-            lambda move, words: self.told.append(f"{move}: {words}"),
-            "tsunagu",
-            self.begun_with,
-        ).run(Event())
-
-    def drift(self) -> str:
-        return DriftCycle(
-            self.load, lambda scene: use_rollouts(scene.state, create=True), lambda _: None, "tsunagu", self.begun_with
-        ).run(Event())
-
-    @property
-    def plan(self) -> PlanFile:
-        return load_plan(self.daemon / FOLDER / NAME)
-
-    def take_in(self) -> None:
-        """Do what the log says."""
-        words = ["git", "-C", str(self.scene.policies.path), "apply", str(self.daemon / FOLDER / PATCH)]
-        subprocess.run(words, check=True, capture_output=True)
-
-    def list_changes(self) -> list[str]:
-        entries = AuditTrail(self.state).read_entries()
-        return [f"{one['change']} {one['way']}" for one in entries if one["kind"] == "daemon"]
 
 
 @pytest.fixture
@@ -256,6 +144,65 @@ def test_old_figures_people_s_own_order_and_a_smaller_line_move_nobody(desk: Des
     own = f"{{schools: [{SCHOOL}], preference: [{{line: primary, region: tokyo}}], owner: a, reason: b}}"
     desk.scene.policies.edit("city/lines.yaml", "overrides: []", f"overrides:\n  - {own}")
     assert list(list_wanted_moves(desk.scene.load(), lines, now)) == []
+
+
+PRIMARY: SchoolLine = (SCHOOL, "primary")
+BACKUP: SchoolLine = (SCHOOL, "backup")
+
+
+@pytest.mark.parametrize(
+    ("primary", "backup", "wanted", "alive"),
+    [
+        (LineState.UP, LineState.UP, 1, True),
+        (LineState.SLOW, LineState.UP, 1, True),
+        (LineState.DOWN, LineState.UP, 0, False),
+        (LineState.UP, LineState.DOWN, 0, False),
+        (LineState.UP, LineState.FLAPPING, 0, False),
+        (LineState.UP, LineState.SLOW, 0, False),
+        (LineState.UNKNOWN, LineState.UP, 1, False),
+        (LineState.UP, LineState.UNKNOWN, 1, False),
+    ],
+)
+def test_nobody_is_moved_from_a_dead_line_or_to_one_that_does_not_answer_well(
+    city: City, primary: LineState, backup: LineState, wanted: int, *, alive: bool
+) -> None:
+    now = datetime(2026, 4, 1, tzinfo=UTC)
+    slow = KnownSupply(school=SCHOOL, line="primary", supply=LineSupply.BROWN_OUT, mbps=1.0, at=now)
+    states = {PRIMARY: primary, BACKUP: backup}
+    moves = list(list_wanted_moves(city, {PRIMARY: slow}, now, states))
+    assert len(moves) == wanted
+    assert all(is_known_alive(one, states) == alive for one in moves)
+
+
+def test_silence_makes_no_proposal_and_takes_none_back_and_a_dead_next_line_does(desk: Desk) -> None:
+    desk.measure(0.4)
+    desk.states = {}
+    assert desk.cycle() == f"{SCHOOL} away from primary: not proposed, its lines are not known to answer now"
+    desk.states = {PRIMARY: LineState.UP, BACKUP: LineState.UP}
+    said = desk.cycle()
+    assert said.startswith(AWAY)
+    assert LOOK not in said
+    desk.states = {}
+    assert desk.cycle() == said
+    desk.states = {PRIMARY: LineState.UP, BACKUP: LineState.DOWN}
+    assert desk.cycle() == ""
+    assert not (desk.daemon / FOLDER / NAME).exists()
+    assert desk.list_changes() == ["line-move-proposed away", "line-move-ended away"]
+
+
+def test_a_next_line_that_was_tested_counts_by_what_it_carried(desk: Desk) -> None:
+    desk.measure(0.4)
+    city, now = desk.scene.load(), desk.clock.now()
+    [(key, known)] = LineSupplyBook(desk.daemon).find_lines().items()
+    tested = known.model_copy(update={"line": "backup", "supply": LineSupply.FULL, "mbps": known.mbps + 1})
+
+    def count_moves(**change: object) -> int:
+        return len(list(list_wanted_moves(city, {key: known, BACKUP: tested.model_copy(update=change)}, now)))
+
+    assert count_moves() == 1
+    assert count_moves(mbps=known.mbps - 1) == 0
+    assert count_moves(supply=LineSupply.BROWN_OUT) == 0
+    assert count_moves(mbps=0.0, at=now - timedelta(days=2)) == 1  # too old to say anything: its contract counts
 
 
 def test_a_lost_record_does_not_make_a_moved_school_s_line_good(desk: Desk) -> None:

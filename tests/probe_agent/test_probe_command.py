@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.probe_agent.configuration import load_configuration
 from controller.telemetry.enrolled_probes import (
@@ -16,6 +18,7 @@ from controller.telemetry.enrolled_probes import (
     load_enrolled_probes,
     make_probe_token,
 )
+from controller.telemetry.probe_certificates import VALID, ProbeCertificate, find_authority_file, hash_certificate
 from controller.telemetry.probe_words import ProbeWord, find_word_file, save_probe_words
 from tests.cli.running import Done, here
 from tests.policies import SHIPPED, PolicyFolder
@@ -55,6 +58,12 @@ def test_what_it_writes_is_for_its_owner_alone_and_says_every_path(tmp_path: Pat
     assert found.throughput.every_seconds == 4 * 3600
     assert found.updates.allowed_signers.startswith('tsunagu-release namespaces="tsunagu-probe" ssh-ed25519 ')
     assert found.token not in done.said + enrolments.read_text("utf-8")
+    assert found.identity not in done.said + enrolments.read_text("utf-8")
+    assert found.identity.count("-----BEGIN ") == 2
+    [listed] = load_enrolled_probes(enrolments)
+    certificate = x509.load_pem_x509_certificate(found.identity.encode())
+    assert listed.certificate_sha256 == hash_certificate(certificate.public_bytes(Encoding.DER))
+    assert f"certificate until {certificate.not_valid_after_utc:%Y-%m-%d}" in done.said
 
 
 def test_where_the_policy_says_https_the_probe_tests_by_it(tmp_path: Path, enrolments: Path) -> None:
@@ -135,6 +144,39 @@ def test_the_list_says_version_clock_and_last_word_in_both_languages(tmp_path: P
     again = run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED))
     assert again.code == 1
     assert "has no probe that could be revoked" in again.errors
+
+
+def test_the_list_says_when_a_certificate_ends_and_what_to_do(enrolments: Path) -> None:
+    now = datetime.now(UTC)
+
+    def list_after(left: timedelta | None, lang: str = "en") -> str:
+        certificate = None if left is None else ProbeCertificate("", "0f" * 32, now + left)
+        enrol_probe(enrolments, SCHOOL, make_probe_token(), now, certificate)
+        return run(*LIST, "--lang", lang).said
+
+    assert "no certificate, so only heard on the monitor's own machine: enrol it again" in list_after(None)
+    assert f"certificate until {now + VALID:%Y-%m-%d}" in list_after(VALID)
+    assert "its certificate ends in 59 days: enrol it again" in list_after(timedelta(days=59, hours=12))
+    ended = timedelta(days=-1)
+    assert f"its certificate ended on {now + ended:%Y-%m-%d}: enrol it again" in list_after(ended)
+    assert f"証明書が {now + ended:%Y-%m-%d} に切れました" in list_after(ended, "ja")
+    [row] = json.loads(run(*LIST, "--json").said)["probes"]
+    assert row["certificate_ends_at"] == (now + ended).isoformat()
+    refused = run("probe", "enrol", "as-e05", *BEGIN[3:], "-o", str(enrolments.with_name("none") / "probe.json"))
+    assert refused.code == 1
+    assert [one.school for one in load_enrolled_probes(enrolments) if one.revoked_at is None] == [SCHOOL]
+
+
+def test_an_authority_that_cannot_be_used_leaves_everything_as_it_was(tmp_path: Path, enrolments: Path) -> None:
+    output = tmp_path / "probe.json"
+    assert run(*BEGIN, "-o", str(output)).code == 0
+    before = (output.read_bytes(), enrolments.read_bytes())
+    key = find_authority_file(enrolments).with_suffix(".key")
+    key.chmod(0o644)
+    refused = run(*BEGIN, "-o", str(output))
+    assert refused.code == 1
+    assert f"{key}: others may read the key of the probes' authority (mode 0644); chmod 600 it" in refused.errors
+    assert (output.read_bytes(), enrolments.read_bytes()) == before
 
 
 def test_the_probe_of_a_school_that_was_closed_can_be_revoked(enrolments: Path) -> None:

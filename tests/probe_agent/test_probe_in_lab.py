@@ -19,6 +19,7 @@ from controller.telemetry.registry import (
     LINE_HTTPS_LIMIT,
     LINE_HTTPS_THROUGHPUT,
     LINE_THROUGHPUT,
+    LINE_THROUGHPUT_LIMIT,
     LINE_UP,
 )
 from tests.measure.two_lines import ADDRESSES, INTERFACES, NAME_PORT, PAGE_PORT, PORT, TRUTH, TwoLines, two_lines
@@ -120,6 +121,9 @@ def test_what_it_tells_over_tls_is_what_the_lines_carry(lines: TwoLines, running
             truth = RATES[path.line] * TRUTH[FAMILIES[path.family]] * 1e6
             for direction in ("download", "upload"):
                 assert rates[path.line, direction] == pytest.approx(truth, rel=0.05)
+        # What the lines themselves held back is told as that: such a figure may count as a slow line.
+        limits = read_latest(running, LINE_THROUGHPUT_LIMIT.name)
+        assert (set(limits), set(limits.values())) == (set(rates), {0})
         for metric in (DNS_DURATION, HTTP_DURATION):
             assert all(0 < value < 1 for value in read_latest(running, metric.name).values())
             assert len(read_latest(running, metric.name)) == len(PATHS)

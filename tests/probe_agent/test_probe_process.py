@@ -62,7 +62,7 @@ def read_memory(*processes: int) -> int:
 
 
 def test_what_it_measures_is_on_the_page_and_it_stays_small(installed: Installed, running: Running) -> None:
-    installed.install(configure(running.port, enrol()))
+    installed.install(configure(running.port, enrol()), VERSION)
     with installed.running() as process:
         until(lambda: running.tile(SCHOOL)["lines"] == {"primary": "up", "backup": "up"})
         until(lambda: row(running)["waiting"] != 0 and row(running)["version"] == VERSION)

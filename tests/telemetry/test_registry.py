@@ -25,6 +25,7 @@ from controller.telemetry.registry import (
 
 PROMETHEUS = {
     "tsunagu.line.throughput": "tsunagu_line_throughput_bit_per_second",
+    "tsunagu.line.throughput.limit": "tsunagu_line_throughput_limit",
     "tsunagu.line.https.throughput": "tsunagu_line_https_throughput_bit_per_second",
     "tsunagu.line.https.limit": "tsunagu_line_https_limit",
     "tsunagu.uplink.traffic": "tsunagu_uplink_traffic_bit_per_second",

@@ -11,9 +11,11 @@ from threading import Event
 from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
 from controller.cli.daemon.measure_duty import LOOK_SECONDS, MeasureDuty
 from controller.cli.daemon.rollout_duty import RolloutDuty
+from controller.cli.daemon.supply_duty import SupplyDuty
 from controller.cli.devices.drift_telemetry import send_drift
 from controller.cli.devices.observation import list_reachable_devices
 from controller.cli.estates import find_user_name, load_estate_city
+from controller.cli.measurement.probe_measurements import DEFAULT_MONITOR_STORE
 from controller.cli.measurement.telemetry_tokens import find_token_file
 from controller.cli.rollouts.estate_rollouts import EstateRollouts, find_estate_rollouts
 from controller.daemon.daemon_lock import FOLDER
@@ -49,13 +51,14 @@ LONGEST_READING_SECONDS = 3_600.0
 
 @dataclass
 class DaemonDuties:
-    """What the daemon does for an estate. `say` is the log."""
+    """What the daemon does for an estate. `say` is the log; `monitor_store` was named for real schools."""
 
     estate: EstateName
     policies: Path
     state: Path | None
     say: Callable[[str], None]
     clock: SystemClock = field(default_factory=SystemClock)
+    monitor_store: Path | None = None
     _pruning_clock: SteadyClock = field(default_factory=make_pruning_clock)
     _rollouts: RolloutDuty = field(init=False)
 
@@ -82,24 +85,35 @@ class DaemonDuties:
                 self._note_supply,
             )
             found.append(Duty("measure", LOOK_SECONDS, measure.measure_due, longest_seconds=LONGEST_READING_SECONDS))
-            moves = PreferenceCycle(
-                lambda: self.find_place().folder / FOLDER,
-                self._load_scene,
-                use_scene_store,
-                self._send_spent,
-                find_user_name(),
-                settings.changes,
-            )
-            found.append(
-                Duty("line preference", MOVE_EVERY_SECONDS, moves.run, longest_seconds=LONGEST_READING_SECONDS)
-            )
             found.append(Duty("prune", EVERY_SECONDS, self.prune_measurements, longest_seconds=LONGEST_READING_SECONDS))
+        moves = self._build_preference_run(settings.changes)
+        found.append(Duty("line preference", MOVE_EVERY_SECONDS, moves, longest_seconds=LONGEST_READING_SECONDS))
         if settings.changes is not DaemonChanges.REPORT:
             work, heed = self._rollouts.work, self._rollouts.heed_changes
             # Work takes as long as its windows and pauses; that the file was narrowed meanwhile is seen beside it.
             found.append(Duty("rollouts", WORK_EVERY_SECONDS, work, changes_devices=True))
             found.append(Duty("changes", WORK_EVERY_SECONDS, heed, longest_seconds=LONGEST_READING_SECONDS))
         return found
+
+    def _build_preference_run(self, changes: DaemonChanges) -> Callable[[Event], str]:
+        """Return what looks for moves of the line preference; at real schools it reads the monitor's store first."""
+        moves = PreferenceCycle(
+            self._find_own_folder, self._load_scene, use_scene_store, self._send_spent, find_user_name(), changes
+        )
+        if self.estate == VirtualCity.estate:
+            return moves.run
+        store = self.monitor_store or DEFAULT_MONITOR_STORE
+        is_named = self.monitor_store is not None
+        supply = SupplyDuty(self.policies, self._load_city, self._find_own_folder, self.clock, store, is_named)
+        moves.find_states = lambda: supply.states
+
+        def look_and_move(stop: Event) -> str:
+            return "; ".join(words for words in (supply.look(), moves.run(stop)) if words)
+
+        return look_and_move
+
+    def _find_own_folder(self) -> Path:
+        return self.find_place().folder / FOLDER
 
     def _load_city(self) -> City:
         return load_estate_city(self.policies, lab=self.estate == VirtualCity.estate)
@@ -124,7 +138,7 @@ class DaemonDuties:
         send_drift(found, self.policies)
 
     def _note_supply(self, city: City, sent: Telemetry, assessment: SchoolAssessment) -> None:
-        LineSupplyBook(self.find_place().folder / FOLDER).apply_assessment(city, sent, assessment, self.clock.now())
+        LineSupplyBook(self._find_own_folder()).apply_assessment(city, sent, assessment, self.clock.now())
 
     def _send_spent(self, move: LineMove, words: str) -> None:
         with open_telemetry(token=find_token_file(Writer.CONTROLLER, self.policies)) as sent:

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from controller.cli.audit import open_audit_trail, record_end
 from controller.cli.daemon.duties import DaemonDuties
 from controller.cli.estates import find_user_name
+from controller.cli.measurement.probe_measurements import DEFAULT_MONITOR_STORE, MonitorStore
 from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Policies, State, choose_estate_class
 from controller.cli.output import print_line, say_json_line
 from controller.daemon.daemon_lock import become_daemon
@@ -35,11 +36,12 @@ class RunEvent(TypedDict):
     said: str
 
 
-def run(
+def run(  # noqa: PLR0913 the options of a command
     *,
     policies: Policies = DEFAULT_POLICIES,
     state: State = None,
     lab: Lab = False,
+    monitor_store: MonitorStore = DEFAULT_MONITOR_STORE,
     health_port: HealthPort = DEFAULT_HEALTH_PORT,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +61,9 @@ def run(
             else:
                 print_line(f"{clock.now():%Y-%m-%d %H:%M:%S} {words}")
 
-    duties, stop = DaemonDuties(choose_estate_class(lab=lab).estate, policies, state, say, clock), Event()
+    named = None if monitor_store == DEFAULT_MONITOR_STORE else monitor_store
+    duties = DaemonDuties(choose_estate_class(lab=lab).estate, policies, state, say, clock, named)
+    stop = Event()
 
     def end_daemon(name: str) -> None:
         say(f"{name}: ends; devices that have begun are brought to their ends")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,13 +28,16 @@ from controller.telemetry.enrolled_probes import (
     make_probe_token,
     revoke_probe,
 )
+from controller.telemetry.probe_certificates import give_certificate
 from controller.telemetry.probe_words import describe_probes, find_word_file, load_probe_words
 from controller.telemetry.registry import Writer
 
 probe = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The probes at schools: enrol, list, revoke.")
 
 SchoolName = Annotated[str, typer.Argument(metavar="SCHOOL", help="The school's id or name.")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="The probe's configuration, with its token; mode 0600.")]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", help="The probe's configuration, with its token and key; mode 0600.")
+]
 MonitorAddress = Annotated[str, typer.Option("--monitor", help="Where the probe reaches the monitor, over TLS.")]
 CaFile = Annotated[Path | None, typer.Option("--ca", help="Certificate (PEM) that the monitor's is checked by.")]
 Bind = Annotated[bool, typer.Option("--on-router", help="The probe has the lines' own interfaces: bind to them.")]
@@ -42,6 +46,8 @@ Every = Annotated[
 ]
 Source = Annotated[str, typer.Option("--updates-from", help="https address or path that newer versions stand at.")]
 ReleaseKey = Annotated[Path | None, typer.Option("--release-key", help="Public key (.pub) that signs newer versions.")]
+_SOON = timedelta(days=60)
+"""From when on before a certificate's end the list asks for another one: there is a visit to a school in between."""
 
 
 class ProbeEnrolledDocument(TypedDict):
@@ -51,6 +57,7 @@ class ProbeEnrolledDocument(TypedDict):
     file: str
     monitor: str
     paths: int
+    certificate_ends_at: str
 
 
 class ProbeRevokedDocument(TypedDict):
@@ -63,6 +70,7 @@ class ProbeRevokedDocument(TypedDict):
 class ProbeDocument(TypedDict):
     """A school's probe. `heard_at` null: it has not been heard since it was enrolled.
 
+    `certificate_ends_at` null: it was enrolled without a certificate, and is heard on the monitor's own machine alone.
     `skew_seconds`: how far its clock was ahead of the monitor's; `waiting` and `dropped` count results; `update` says
     how its last look for a newer version ended.
     """
@@ -70,6 +78,7 @@ class ProbeDocument(TypedDict):
     school: str
     enrolled_at: str
     revoked_at: str | None
+    certificate_ends_at: str | None
     heard_at: str | None
     version: str
     skew_seconds: float | None
@@ -99,9 +108,9 @@ def enrol(  # noqa: PLR0913, PLR0917 the options of a command
     on_router: Bind = False,
     as_json: Json = False,
 ) -> None:
-    """Make the identity of a school's probe: its configuration with a token that speaks for this school alone.
+    """Make the identity of a school's probe: its configuration with a token and a certificate, for this school alone.
 
-    A token that the school had before ends. Docs: probe.md.
+    Those that the school had before end. Docs: probe.md.
     """
     speak(lang)
     city, found = _find_school(policies, school)
@@ -111,18 +120,24 @@ def enrol(  # noqa: PLR0913, PLR0917 the options of a command
     enrolments = _find_enrolments(policies)
     # Before the file is: one with a token that is never enrolled would take the place of one that counts.
     load_enrolled_probes(enrolments)
+    now = datetime.now(UTC)
+    certificate = give_certificate(enrolments, found.id, now)
+    configuration = replace(configuration, identity=certificate.pem)
     try:
         write_whole(write_configuration(configuration), output)
     except OSError as error:
         message = f"{output}: cannot be written ({error.strerror or error}); name another file"
         raise ProbeRefused(message) from None
     # Only now: where the file could not be written, the probe that stands there goes on.
-    enrol_probe(enrolments, found.id, token, datetime.now(UTC))
+    enrol_probe(enrolments, found.id, token, now, certificate)
+    paths, ends_at = len(configuration.paths), certificate.ends_at.isoformat()
     if as_json:
-        paths = len(configuration.paths)
-        say_json(ProbeEnrolledDocument(school=found.id, file=str(output), monitor=monitor, paths=paths))
+        said = ProbeEnrolledDocument(
+            school=found.id, file=str(output), monitor=monitor, paths=paths, certificate_ends_at=ends_at
+        )
+        say_json(said)
         return
-    print_message("probe.enrolled", school=found.id, file=output, paths=len(configuration.paths))
+    print_message("probe.enrolled", school=found.id, file=output, paths=paths, day=ends_at[:10])
     print_message("probe.put-it-there")
 
 
@@ -139,14 +154,15 @@ def list_probes(lang: Lang = None, policies: Policies = DEFAULT_POLICIES, *, as_
     if not rows:
         print_message("probe.none")
     for row in rows:
-        print_line(_describe(row, now), "yellow" if row["revoked_at"] or not row["heard_at"] else None)
+        is_good = not row["revoked_at"] and row["heard_at"] and not _find_certificate_need(row, now)
+        print_line(_describe(row, now), None if is_good else "yellow")
 
 
 @probe.command("revoke")
 def revoke(
     school: SchoolName, lang: Lang = None, policies: Policies = DEFAULT_POLICIES, *, as_json: Json = False
 ) -> None:
-    """End the token of a school's probe: from now on the monitor does not take its results."""
+    """End token and certificate of a school's probe: from now on the monitor does not take its results."""
     speak(lang)
     enrolments, now = _find_enrolments(policies), datetime.now(UTC)
     revoked = school
@@ -179,6 +195,7 @@ def describe_probe(one: dict[str, Any]) -> ProbeDocument:
         school=one["school"],
         enrolled_at=one["enrolled_at"],
         revoked_at=one["revoked_at"],
+        certificate_ends_at=one["certificate_ends_at"],
         heard_at=None if heard is None else datetime.fromtimestamp(heard, UTC).isoformat(timespec="seconds"),
         version=one["version"],
         skew_seconds=one["skew"],
@@ -193,6 +210,24 @@ def _describe(row: ProbeDocument, now: datetime) -> str:
     words = get_words()
     if row["revoked_at"]:
         return words.say("probe.row-revoked", school=row["school"], at=row["revoked_at"][:16])
+    until = words.say("probe.certificate-until", day=str(row["certificate_ends_at"])[:10])
+    return f"{_describe_word(row, now)}  {_find_certificate_need(row, now) or until}"
+
+
+def _find_certificate_need(row: ProbeDocument, now: datetime) -> str:
+    """What is to be done about a probe's certificate; empty where nothing is."""
+    words, ends_at = get_words(), row["certificate_ends_at"]
+    if ends_at is None:
+        return words.say("probe.certificate-missing")
+    left = datetime.fromisoformat(ends_at) - now
+    if left <= timedelta(0):
+        return words.say("probe.certificate-ended", day=ends_at[:10])
+    return words.say("probe.certificate-ends", days=left.days) if left < _SOON else ""
+
+
+def _describe_word(row: ProbeDocument, now: datetime) -> str:
+    """When a probe was heard, and what it said of itself."""
+    words = get_words()
     if row["heard_at"] is None:
         return words.say("probe.row-unheard", school=row["school"], at=row["enrolled_at"][:16])
     seconds = max(0, round((now - datetime.fromisoformat(row["heard_at"])).total_seconds()))

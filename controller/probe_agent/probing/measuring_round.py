@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
@@ -25,6 +26,7 @@ from controller.telemetry.registry import (
     LINE_LATENCY,
     LINE_LOSS,
     LINE_THROUGHPUT,
+    LINE_THROUGHPUT_LIMIT,
     LINE_UP,
     PATH_ECHOES,
     PATH_UP,
@@ -34,6 +36,7 @@ from controller.telemetry.registry import (
 
 _SCALES = {"s": 1.0, "ms": 1e3, "bit/s": 1.0, "Mbit/s": 1e-6}
 """How many of a unit are one second, or one bit a second."""
+_IDLE_ECHOES = 3
 _LIMITS = {None: 0.0, ThroughputLimit.LOSS: 1.0, ThroughputLimit.DELAY: 2.0}
 Clock = Callable[[], float]
 
@@ -105,23 +108,33 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
     """Throughput of every path and direction, one test after the other.
 
     Raises:
-        ProbeProblem: iperf3 is not installed.
+        ProbeProblem: iperf3 is not installed, or this user may send no echoes.
     """
     recorder = RoundRecorder(configuration.school, clock)
     with hold_throughput_lock(state) as is_alone:
         if not is_alone:
             tell("throughput is not measured: another probe on this machine does so now")
             return []
+        idle = _measure_idle(configuration)
         return [
             one
             for path in configuration.paths
             for direction in DIRECTIONS
-            for one in _measure_rate(configuration, recorder, path, direction)
+            for one in _measure_rate(configuration, recorder, path, direction, idle.get(path))
         ]
 
 
+def _measure_idle(configuration: Configuration) -> dict[ProbedPath, float]:
+    """The round trip in milliseconds before the tests over each path that iperf3 tests; none where nothing answers."""
+    paths = [one for one in configuration.paths if one.throughput != "https"]
+    if not paths:
+        return {}  # a test over HTTPS asks its own connection
+    echoes = measure_echoes(paths, replace(configuration.light, echoes=_IDLE_ECHOES))
+    return {path: 1000 * found.latency for path, found in echoes.items() if found.latency is not None}
+
+
 def _measure_rate(
-    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str
+    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, idle_ms: float | None
 ) -> Iterator[Result]:
     """A path's rate under its method's own name: figures of two methods are never one series."""
     if path.throughput == "https":
@@ -129,8 +142,10 @@ def _measure_rate(
         if found is not None:
             yield recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction)
             yield recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction)
-    elif (rate := measure_throughput(path, direction, configuration.throughput)) is not None:
-        yield recorder.record(LINE_THROUGHPUT, rate, path, direction=direction)
+    elif (tested := measure_throughput(path, direction, configuration.throughput, idle_ms)) is not None:
+        yield recorder.record(LINE_THROUGHPUT, tested.rate, path, direction=direction)
+        if tested.is_limit_known:
+            yield recorder.record(LINE_THROUGHPUT_LIMIT, _LIMITS[tested.limit], path, direction=direction)
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:

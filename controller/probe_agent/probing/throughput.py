@@ -1,4 +1,4 @@
-"""What a path carries: iperf3, one direction after the other, and never two tests at once on one machine."""
+"""What a path carries, and what held the test back: iperf3, one direction after the other, never two tests at once."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import Any
 
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
 from controller.probe_agent.problems import ProbeProblem, tell
+from controller.probe_agent.throughput_protocol.iperf3_sender import count_iperf3_sender
+from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit, find_sender_limit
 
 _SPARE_SECONDS = 5.0
 _BUSY_SECONDS = 15.0
@@ -21,6 +26,18 @@ _BUSY_EVERY_SECONDS = 0.3
 _MOST_BYTES = 4 * 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DIRECTIONS = ("download", "upload")
+
+
+@dataclass(frozen=True, slots=True)
+class Iperf3Rate:
+    """Bits a second that arrived at the receiver, and what held the sender back.
+
+    `limit` None: the line itself did. `is_limit_known`: whether anybody can say so.
+    """
+
+    rate: float
+    limit: ThroughputLimit | None
+    is_limit_known: bool
 
 
 @contextmanager
@@ -35,15 +52,19 @@ def hold_throughput_lock(state: Path) -> Iterator[bool]:
             yield True
 
 
-def measure_throughput(path: ProbedPath, direction: str, tests: ThroughputTests) -> float | None:
-    """Bits a second that arrived at the receiver; None where the test came to nothing, which is told.
+def measure_throughput(
+    path: ProbedPath, direction: str, tests: ThroughputTests, idle_ms: float | None = None
+) -> Iperf3Rate | None:
+    """A test in one direction; None where it came to nothing, which is told.
+
+    `idle_ms` is the round trip over the path while nothing uses it; without it nobody knows what held a test back.
 
     Raises:
         ProbeProblem: iperf3 is not installed.
     """
     words = [
         *("iperf3", "--json", "--client", path.target, "--port", str(tests.port)),
-        *("--parallel", str(tests.streams), "--time", str(tests.seconds), "--interval", "0"),
+        *("--parallel", str(tests.streams), "--time", str(tests.seconds), "--interval", "0.5", "--get-server-output"),
         *("--connect-timeout", f"{1000 * tests.connect_within:.0f}"),
         *(("--bind-dev", path.interface) if path.interface else ()),
         *(("--reverse",) if direction == "download" else ()),
@@ -63,13 +84,32 @@ def measure_throughput(path: ProbedPath, direction: str, tests: ThroughputTests)
     if isinstance(found, str):
         tell(f"{where} is not measured: {found}")
         return None
-    return found
+    rate, document = found
+    return build_iperf3_rate(rate, document, idle_ms, tests.seconds)
 
 
-def read_received_rate(said: bytes) -> float | str:
-    """The rate that iperf3 tells, in bit/s; a text that says why there is none.
+def build_iperf3_rate(rate: float, document: dict[str, Any], idle_ms: float | None, seconds: int) -> Iperf3Rate:
+    """A test's rate with what held its sender back, by the same rule as in a test over HTTPS.
 
-    >>> read_received_rate(b'{"end": {"sum_received": {"bits_per_second": 93e6}}}')
+    >>> said = {"end": {"sum_sent": {"bytes": 10136000, "retransmits": 51}}}
+    >>> build_iperf3_rate(40e6, said, 20.4, 2).is_limit_known  # nobody said how full the sender's windows were
+    False
+    >>> said["server_output_text"] = "[  5]   1.50-2.00   sec  3.0 MBytes  40.0 Mbits/sec   51   90.0 KBytes       "
+    >>> build_iperf3_rate(40e6, said, 20.4, 2).limit
+    <ThroughputLimit.LOSS: 'loss'>
+    """
+    sender = count_iperf3_sender(document)
+    if sender is None or not sender.segments or not sender.window or idle_ms is None:
+        return Iperf3Rate(rate, None, is_limit_known=False)
+    queued_ms = 8000 * sender.window / rate if rate > 0 else inf
+    again = sender.retransmitted / sender.segments
+    return Iperf3Rate(rate, find_sender_limit(again, idle_ms, queued_ms, seconds), is_limit_known=True)
+
+
+def read_received_rate(said: bytes) -> tuple[float, dict[str, Any]] | str:
+    """The rate that iperf3 tells, in bit/s, with all that it says; a text that says why there is none.
+
+    >>> read_received_rate(b'{"end": {"sum_received": {"bits_per_second": 93e6}}}')[0]
     93000000.0
     >>> read_received_rate(b'{"error": "the server is busy"}')
     'the server is busy'
@@ -88,7 +128,7 @@ def read_received_rate(said: bytes) -> float | str:
         return "iperf3 gives no sum"
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < 1e15:  # noqa: PLR2004 a petabit
         return "iperf3 gives no rate above 0"
-    return float(rate)
+    return float(rate), document
 
 
 def _run(words: list[str], timeout: float) -> bytes:

@@ -27,7 +27,7 @@ from tests.monitoring.feed import metrics
 from tests.monitoring.login.beside import HOST, URL, Door, begin, fit_example, monitor_beside, write_operators
 from tests.monitoring.login.certificates import Authority
 from tests.monitoring.login.signing import EllipticSigner, key_set, sign_token
-from tests.monitoring.running import bearer, until
+from tests.monitoring.running import PROTOBUF, bearer, until
 
 AUDIENCE = "/projects/123456789012/global/backendServices/1234567890123456789"
 KEY = EllipticSigner("k1")
@@ -177,7 +177,7 @@ def test_a_certificate_or_key_that_cannot_be_used_is_named(tmp_path: Path, city:
     _, other = city.give("other")
 
     def use(key: Path) -> None:
-        RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
+        follow(certificate, key)
 
     use(key)
     with pytest.raises(MonitorError, match="is missing; put it there"):
@@ -271,13 +271,14 @@ def test_other_names_and_other_sites_are_refused(door: Door) -> None:
     )
 
 
-def test_a_probe_sends_by_its_token_over_tls_and_needs_no_login(door: Door) -> None:
+def test_a_token_of_all_schools_sends_on_loopback_alone_and_reads_nothing(door: Door) -> None:
     body = metrics([(LINE_UP, 0.0, {"school": DOWN, "line": "primary"})], time.time()).SerializeToString()
     said = {"Content_Type": "application/x-protobuf"}
     assert door.ask("/v1/metrics", "POST", body, **said).status == 401
     token = bearer(Writer.PROBE)["Authorization"]
-    answer = door.ask("/v1/metrics", "POST", body, Authorization=token, Host=f"localhost:{door.port}", **said)
-    assert (answer.status, answer.body) == (200, b"")
+    assert door.ask("/v1/metrics", "POST", body, Authorization=token, **said).status == 403
+    status, _, answered = door.local.ask("/v1/metrics", "POST", body, PROTOBUF)
+    assert (status, answered) == (200, b""), "and needs no login"
     assert door.ask("/api/city", Authorization=token).status == 401, "a sender's token reads nothing"
 
 
@@ -334,20 +335,20 @@ def _read_link(entry: Path) -> str:
 
 def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> None:
     certificate, key = city.give("renewed")
-    context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
-    before = show_certificate(context.context)
+    context = follow(certificate, key)
+    before = show_certificate(context.readers)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.context) == before
+    assert show_certificate(context.readers) == before
     certificate.write_bytes(b"half a file")
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.context) == before, "what cannot be used leaves the old one"
+    assert show_certificate(context.readers) == before, "what cannot be used leaves the old one"
     city.give("renewed")
     key.chmod(0o640)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.context) == before, "others can read the new key"
+    assert show_certificate(context.readers) == before, "others can read the new key"
     key.chmod(0o600)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.context) != before, "that was made right, and nothing was written"
+    assert show_certificate(context.readers) != before, "that was made right, and nothing was written"
 
 
 @pytest.mark.parametrize(
@@ -361,7 +362,7 @@ def test_a_certificate_that_nobody_takes_now_is_said_once(
         return city.give("timed", (begins, ends))
 
     certificate, key = give(first, last)
-    context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)}))
+    context = follow(certificate, key)
     asyncio.run(context.renew_certificate())
     assert [says in one.message for one in caplog.records] == [True]
     assert "put a valid one there" in caplog.text
@@ -375,8 +376,15 @@ def test_a_certificate_that_nobody_takes_now_is_said_once(
 
 def test_nobody_can_ask_for_a_second_handshake(city: Authority) -> None:
     certificate, key = city.give("steady")
-    context = RenewedContext(TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)})).context
-    assert ssl.OP_NO_RENEGOTIATION in context.options
+    context = follow(certificate, key)
+    for one in (context.readers, context.probes):
+        assert ssl.OP_NO_RENEGOTIATION in one.options
+
+
+def follow(certificate: Path, key: Path) -> RenewedContext:
+    """The contexts of a monitor that has no authority of probes."""
+    files = TlsFiles.model_validate({"certificate": str(certificate), "key": str(key)})
+    return RenewedContext(files, certificate.with_name("probe-authority.pem"))
 
 
 def show_certificate(context: ssl.SSLContext) -> bytes | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from controller.telemetry.registry import LINE_UP, Writer
-from tests.chromium import TELL_VIOLATIONS, open_chromium
+from controller.telemetry.registry import LINE_UP
+from monitoring.limits import MOST_UNDER_WAY
+from tests.chromium import TELL_VIOLATIONS, open_chromium, open_lifelike_chromium
 from tests.monitoring.feed import metrics
 from tests.monitoring.login.beside import HOST, URL, Door, monitor_beside
 from tests.monitoring.login.certificates import Authority
@@ -19,7 +20,7 @@ from tests.monitoring.login.oidc_stand_in import StandIn, serve_provider
 from tests.monitoring.login.test_listening import READER, STRANGER, serve_iap, shown_by
 from tests.monitoring.login.test_oidc_login import OPERATOR, SESSION, write_section
 from tests.monitoring.page.test_page_stream import NO_LOCKS
-from tests.monitoring.running import bearer
+from tests.monitoring.running import PROTOBUF
 
 SCHOOL = "as-e02"
 PATIENCE_MS = 30_000
@@ -71,8 +72,7 @@ def iap_door(tmp_path: Path) -> Iterator[Door]:
 def log_in(monitor: Monitor, **person: object) -> Iterator[Page]:
     """A browser's window at the page of the city, logged in as somebody."""
     monitor.provider.person = person
-    # Browsers call it by its name; it is this machine's, at the port that the monitor took.
-    with open_chromium(f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{monitor.door.port}") as browser:
+    with open_chromium(map_name(monitor.door)) as browser:
         context = browser.new_context(locale="en-GB", ignore_https_errors=True)
         context.add_init_script(TELL_VIOLATIONS)
         page = context.new_page()
@@ -83,15 +83,18 @@ def log_in(monitor: Monitor, **person: object) -> Iterator[Page]:
         context.close()
 
 
+def map_name(door: Door) -> str:
+    """Browsers call a monitor by its name, which is this machine's, at the port that the monitor took."""
+    return f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{door.port}"
+
+
 def expect_live(page: Page) -> None:
     expect(page.locator("html")).to_have_attribute("data-connection", "live", timeout=PATIENCE_MS)
 
 
 def tell_that_a_line_is_down(door: Door) -> None:
     body = metrics([(LINE_UP, 0.0, {"school": SCHOOL, "line": "primary"})], time.time()).SerializeToString()
-    token = bearer(Writer.PROBE)["Authorization"]
-    said = {"Content_Type": "application/x-protobuf", "Authorization": token}
-    assert door.ask("/v1/metrics", "POST", body, **said).status == 200
+    assert door.local.ask("/v1/metrics", "POST", body, PROTOBUF)[0] == 200
 
 
 def test_an_operator_acts_by_his_name_and_logs_out(monitor: Monitor) -> None:
@@ -131,9 +134,29 @@ def test_an_open_page_comes_back_by_itself_after_its_login_ended_or_the_monitor_
             expect(page.locator(".person")).to_have_text(f"{OPERATOR} (operator)")
 
 
+def test_of_many_tabs_the_one_in_front_logs_in_for_all(monitor: Monitor, tmp_path: Path) -> None:
+    monitor.provider.person = {"email": OPERATOR}
+    arguments = (map_name(monitor.door), "--ignore-certificate-errors")
+    with open_lifelike_chromium(tmp_path, *arguments) as context:
+        first = context.new_page()
+        first.goto(URL)
+        expect_live(first)
+        tabs = [first]
+        for _ in range(MOST_UNDER_WAY):
+            with context.expect_page() as opened:
+                first.evaluate("() => void window.open('/rollout')")
+            tabs.append(opened.value)
+            expect_live(tabs[-1])
+        asked = monitor.provider.asked.count("/authorize")
+        with tabs[-1].expect_event("load"):
+            end_session(first, monitor.door)
+        for tab in tabs:
+            expect_live(tab)
+        assert monitor.provider.asked.count("/authorize") == asked + 1
+
+
 def test_an_open_page_is_led_to_the_login_of_a_proxy_and_told_of_a_role_that_is_gone(iap_door: Door) -> None:
-    arguments = f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{iap_door.port}"
-    with open_chromium(arguments) as browser:
+    with open_chromium(map_name(iap_door)) as browser:
         context = browser.new_context(locale="en-GB", ignore_https_errors=True)
         # Playwright gives headers and answers to pages alone, and not to a worker that they share.
         context.add_init_script(NO_LOCKS)

@@ -81,8 +81,7 @@ class PageLook:
             expect(page.locator("#needs-none")).to_be_visible()
 
     def _look_at_pulse(self, page: Page, step: Step, now: float) -> None:
-        time = page.locator("#pulse time")
-        expect(time).to_contain_text(f"newest measurement {self._format(self.heard_at, '%H:%M:%S')}")
+        self._look_at_newest(page)
         expect(page.locator("#pulse time[data-old]")).to_have_count(int(now - self.heard_at > OLD_SECONDS))
         skewed = page.locator("#skewed")
         if not step.skewed:
@@ -91,6 +90,10 @@ class PageLook:
             way, sender = "ahead" if seconds > 0 else "behind", f"probe/{name_probe(self.probes.roles[role])}"
             told = WORDS.say(f"page.skew-{way}", sender=sender, age=f"{abs(seconds) // 60:.0f} min")
             expect(skewed).to_contain_text(told)
+
+    def _look_at_newest(self, page: Page) -> None:
+        newest = self._format(self.heard_at, "%H:%M:%S")
+        expect(page.locator("#pulse time")).to_contain_text(f"newest measurement {newest}")
 
     def _look_at_board(self, page: Page) -> None:
         dead = {school for school, _ in self.probes.down}
@@ -107,6 +110,8 @@ class PageLook:
             is_old = school in self.probes.silent
             word = "down" if is_down else "stale" if is_old else "up"
             expect(page.locator(f"[data-line={line}] .strand-state")).to_have_text(WORDS[f"page.line-{word}"])
+        if school not in self.probes.silent:
+            self._look_at_newest(page)
 
     def _open_other(self, path: str) -> Page:
         self.other.page.clock.set_fixed_time(self.now)
@@ -115,6 +120,7 @@ class PageLook:
     def _look_at_rollout(self, wanted: str) -> None:
         page = self._open_other("/rollout?lang=en")
         facts = page.locator("#rollout-facts")
+        self._look_at_newest(page)
         expect(facts).to_contain_text("lost since" if wanted == "lost" else "ended" if wanted == "ended" else "running")
         expect(page.locator("main")).to_contain_text(WHY)
         expect(page.locator("#ends [data-outcome=failed] b")).to_have_text("1")

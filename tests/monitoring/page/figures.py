@@ -171,6 +171,7 @@ class Figures:
         """The pages and the API that they read."""
         api = [
             Route("/api/city", self._city),
+            Route("/api/clocks", self._clocks),
             Route("/api/schools/{school}", self._school),
             Route("/api/rollout", self._rollout),
             Route("/api/rollouts", self._rollouts),
@@ -192,10 +193,16 @@ class Figures:
                 "wards": wards,
                 "schools": list(self.tiles.values()),
                 "needs": self.needs,
-                "clocks": {"newest_at": self.newest, "skewed": self.skewed},
+                "clocks": self._tell_clocks(),
                 "store": {"moved_aside": self.moved_aside, "fault": None},
             }
         )
+
+    async def _clocks(self, _: Request) -> Response:
+        return JSONResponse(self._tell_clocks())
+
+    def _tell_clocks(self) -> dict[str, object]:
+        return {"newest_at": self.newest, "skewed": self.skewed}
 
     async def _act(self, request: Request) -> Response:
         body = await request.json()

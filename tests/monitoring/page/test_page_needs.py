@@ -133,16 +133,27 @@ def test_nothing_heard_yet_says_what_to_start(visit: Visit, figures: Figures) ->
     expect(page.locator("#pulse")).to_contain_text("nothing measured yet")
 
 
-def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figures) -> None:
-    page = visit.open("/?lang=en")
+@pytest.mark.parametrize("path", ["/", "/rollout", "/schools/as-e04"])
+def test_the_clock_is_that_of_the_newest_measurement(visit: Visit, figures: Figures, path: str) -> None:
+    page = visit.open(f"{path}?lang=en")
     expect(page.locator("#pulse time")).to_contain_text("newest measurement 10:00:00")
     expect(page.locator("#pulse time")).to_have_attribute("data-old", "")
     now = datetime.now(UTC)
-    figures.tell("clocks", {"newest_at": now.isoformat(), "skewed": []})
+    figures.newest = now.isoformat()
+    figures.tell("clocks", {"newest_at": figures.newest, "skewed": []})
     expect(page.locator("#pulse time")).to_contain_text((now + timedelta(hours=9)).strftime("%H:%M:%S"))
     expect(page.locator("#pulse time[data-old]")).to_have_count(0)
-    # A view that was not told of any does not say that there is none.
-    expect(visit.open("/rollout?lang=en").locator("#pulse time")).to_have_text("")
+
+
+def test_the_clock_of_a_silent_school_is_its_own(visit: Visit, figures: Figures) -> None:
+    figures.newest = datetime.now(UTC).isoformat()
+    page = visit.open("/schools/as-e04?lang=en")
+    expect(page.locator("#pulse time[data-old]")).to_have_count(0)
+    figures.change("as-e04", heard="silent", heard_at="2026-11-26T01:02:03.000+00:00")
+    expect(page.locator("#pulse time")).to_contain_text("newest measurement 10:02:03")
+    expect(page.locator("#pulse time")).to_have_attribute("data-old", "")
+    figures.change("as-e04", heard="never", heard_at=None)
+    expect(page.locator("#pulse time")).to_have_text("nothing measured yet")
 
 
 @pytest.mark.parametrize(("wrong", "age", "old"), [(-600_000, 300, True), (600_000, 0, False)])

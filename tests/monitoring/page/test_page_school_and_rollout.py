@@ -141,6 +141,8 @@ def test_a_lost_rollout_says_since_when_and_nothing_of_it_is_running(
     expect(page.locator(".device[data-outcome=in-the-middle]")).to_have_count(1)
     expect(page.locator(".device[data-outcome=running]")).to_have_count(0)
     expect(page.locator("#rollout h1")).to_have_attribute("data-outcome", "failed")
+    expect(page.locator("#spans [data-outcome=in-the-middle]").first).to_contain_text("in the middle")
+    expect(page.locator("#spans [data-outcome=running]")).to_have_count(0)
     figures.tell("rollout", rollout(city, 1.0) | {"waits": ["the rollout: it is paused"]})
     expect(page.locator("#rollout-waits")).to_have_text("Waits: the rollout: it is paused")
     expect(page.locator(".device[data-outcome=running]")).to_have_count(1)

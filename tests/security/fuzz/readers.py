@@ -30,6 +30,7 @@ OWN: Mapping[str, str] = {
     "load_private_key": "the operators' own key; paramiko's reader, whose errors become LoginRefused",
     "load_revision": "load_city of a git revision",
     "open_audit_trail": "no text is read",
+    "open_beside": "a socket; certificates are load_probe_authority's, and of files of the operators' own",
     "open_command_line": "no text is read: what a command shows is `DeviceText`",
     "open_input_file": "no text is read: parse_archive's content, piece by piece",
     "open_connection": "no text is read",

@@ -124,7 +124,7 @@ function showHead(rollout) {
 }
 
 /** Changes may come faster than frames; each part of the page has a frame of its own, so that none is long. */
-const parts = [() => model.head && showHead(model.head), showReasons, showWaves, () => timeline.show([...model.spans.values()])];
+const parts = [() => model.head && showHead(model.head), showReasons, showWaves, () => timeline.show([...model.spans.values()], model.head?.lost ?? null)];
 let turn = parts.length;
 
 function show() {
@@ -158,10 +158,12 @@ function showNext() {
 async function load() {
   const chosen = wanted;
   const path = chosen === "" ? "/api/rollout" : `/api/rollout?id=${encodeURIComponent(chosen)}`;
-  const found = await read(path, { orNull: true });
+  /** @type {[Rollout | null, Clocks]} */
+  const [found, clocks] = await Promise.all([read(path, { orNull: true }), read("/api/clocks")]);
   // Another one was chosen meanwhile: that one is shown, whichever answer comes first.
   if (chosen !== wanted) return;
   model.replace(found);
+  takeClocks(clocks);
   show();
 }
 

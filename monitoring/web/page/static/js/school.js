@@ -45,6 +45,8 @@ let minutes = 60;
 let wantedUpload = null;
 /** @type {Tile | null} */
 let shown = null;
+/** When anything of any school was heard last. @type {string | null} */
+let newest = null;
 /** @type {SchoolEvent[]} */
 let events = [];
 let asking = false;
@@ -79,12 +81,23 @@ function showTile(tile) {
   part("#unconfirmed").hidden = unconfirmed === 0;
   setText(part("#unconfirmed"), unconfirmed === 0 ? "" : say("unconfirmed-found", { count: unconfirmed }));
   setText(part("#silent"), probeWords(tile));
-  showNewest(tile.heard_at);
+  showOwnNewest();
   setAttribute(part("[data-line='devices']"), "data-state", unconfirmed > 0 || (tile.drift ?? 0) > 0 ? "drift" : "up");
   lines.forEach((line) => {
     showLine(line, tile.lines[line] ?? "none");
     showSince(line, tile.line_times[line]);
   });
+}
+
+/** @param {Clocks} clocks */
+function takeClocks({ newest_at: at }) {
+  newest = at;
+  showOwnNewest();
+}
+
+/** Of a school that is silent its own time is told, and not that of the others. */
+function showOwnNewest() {
+  if (shown !== null) showNewest(shown.heard === "now" ? newest : shown.heard_at);
 }
 
 /**
@@ -243,13 +256,15 @@ function news() {
 async function load() {
   const wanted = minutes;
   const path = choice.value;
-  /** @type {SchoolAnswer} */
-  const found = await read(`/api/schools/${id}?since=${Math.floor(start())}${path}`);
+  const asked = `/api/schools/${id}?since=${Math.floor(start())}${path}`;
+  /** @type {[SchoolAnswer, Clocks]} */
+  const [found, clocks] = await Promise.all([read(asked), read("/api/clocks")]);
   if (wanted === minutes && path === choice.value) {
     events = found.events;
     wantedUpload = found.recommended_upload_mbps;
     series.take(found.lines);
     show(found.tile);
+    takeClocks(clocks);
     showNeeds(found.needs);
     showDevices(found.devices);
     showTasks(found.tasks);
@@ -289,5 +304,5 @@ choice.addEventListener("change", () => load().catch(news));
 table.addEventListener("toggle", showRows);
 setInterval(() => shown && document.visibilityState === "visible" && showCurves(), 1000);
 
-const live = new Live(load, { tiles: takeTile, needs: showNeeds, school: (told) => told.id === id && news() }, id);
+const live = new Live(load, { tiles: takeTile, needs: showNeeds, clocks: takeClocks, school: (told) => told.id === id && news() }, id);
 showConnection(live);

@@ -8,7 +8,8 @@ import { outcomeWord, stepWord } from "./words.js";
 const DEVICES_AT_ONCE = 60;
 /** @type {Record<SpanLevel, number>} */
 const DEPTHS = { rollout: 0, school: 1, device: 2, step: 3, command: 4 };
-const KNOWN = new Set(["applied", "unchanged", "reverted", "failed", "unknown"]);
+const KNOWN = new Set(["applied", "unchanged", "reverted", "failed"]);
+const UNSETTLED = new Set(["unknown", "in-the-middle"]);
 
 /** New rows of one frame: to make them all at once would hold the page up. */
 const ROWS_AT_ONCE = 30;
@@ -32,8 +33,6 @@ function edges(span) {
 
 /** @param {RolloutSpan} span */
 const begin = (span) => edges(span)[0];
-/** When it ended, or now where it has not. @param {RolloutSpan} span */
-const end = (span) => edges(span)[1] ?? monitorNow() / 1000;
 
 /** @typedef {ReturnType<Timeline["make"]>} Row */
 
@@ -51,8 +50,18 @@ export class Timeline {
     this.open = new Set();
     /** @type {RolloutSpan[]} */
     this.spans = [];
+    /** @type {string | null} */
+    this.lost = null;
     this.closedFrom = DEPTHS.device;
     this.clear();
+  }
+
+  /**
+   * When it ended, in seconds since 1970; where it has not, when it was lost, or now.
+   * @param {RolloutSpan} span
+   */
+  end(span) {
+    return edges(span)[1] ?? (this.lost === null ? monitorNow() : Date.parse(this.lost)) / 1000;
   }
 
   clear() {
@@ -61,9 +70,14 @@ export class Timeline {
     this.body.replaceChildren();
   }
 
-  /** @param {RolloutSpan[]} spans */
-  show(spans) {
+  /**
+   * @param {RolloutSpan[]} spans
+   * @param {string | null} lost Since when nobody works on the rollout any more: what has not ended then never will.
+   */
+  show(spans, lost) {
     this.spans = spans;
+    this.lost = lost;
+    const end = (/** @type {RolloutSpan} */ span) => this.end(span);
     const children = Map.groupBy(spans, (span) => span.parent);
     const known = new Set(spans.map((span) => span.id));
     const from = spans.reduce((least, span) => Math.min(least, begin(span)), Infinity);
@@ -84,7 +98,7 @@ export class Timeline {
     };
     spans.filter((span) => span.parent === null || !known.has(span.parent)).forEach(walk);
     this.place(wanted);
-    if (fresh > ROWS_AT_ONCE) requestAnimationFrame(() => this.spans === spans && this.show(spans));
+    if (fresh > ROWS_AT_ONCE) requestAnimationFrame(() => this.spans === spans && this.show(spans, lost));
     setText(this.axis, spans.length > 0 ? `0–${(to - from).toFixed(1)} s` : "");
   }
 
@@ -116,20 +130,21 @@ export class Timeline {
     }
     const length = to - from;
     const ended = span.end !== null;
-    const outcome = span.outcome || (ended ? "" : "running");
+    const outcome = span.outcome || (ended ? "" : this.lost === null ? "running" : "in-the-middle");
     setAttribute(view.row, "data-outcome", outcome || "done");
     const told = outcome === "" ? "done" : outcome;
     setText(view.outcome, outcomeWord(told));
     setAttribute(view.row, "title", span.error);
-    setText(view.seconds, (end(span) - begin(span)).toFixed(1));
+    const took = this.end(span) - begin(span);
+    setText(view.seconds, took.toFixed(1));
     setProperty(view.bar, "--from", ((begin(span) - from) / length).toFixed(4));
-    setProperty(view.bar, "--long", Math.max(0.002, (end(span) - begin(span)) / length).toFixed(4));
+    setProperty(view.bar, "--long", Math.max(0.002, took / length).toFixed(4));
     const opens = hasBelow && DEPTHS[span.level] >= this.closedFrom;
     if (view.button.hidden === opens) view.button.hidden = !opens;
     setAttribute(view.button, "aria-expanded", String(this.open.has(span.id)));
     setIcon(
       view.mark,
-      KNOWN.has(outcome) ? (outcome === "unknown" ? "unsettled" : outcome) : ended ? "live" : "running",
+      KNOWN.has(outcome) ? outcome : UNSETTLED.has(outcome) ? "unsettled" : ended ? "live" : "running",
     );
     return view.row;
   }
@@ -145,7 +160,7 @@ export class Timeline {
     });
     button.addEventListener("click", () => {
       this.open.has(span.id) ? this.open.delete(span.id) : this.open.add(span.id);
-      this.show(this.spans);
+      this.show(this.spans, this.lost);
     });
     const level = make("span", { class: "level" }, say(`level-${span.level}`));
     const name = make(

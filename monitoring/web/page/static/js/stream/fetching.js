@@ -47,9 +47,11 @@ const ask = (path, how = {}) =>
 /**
  * Where the login is over, or counts for nothing any more (403), load the page anew: that leads to the login, comes back
  * with it, or says what is wrong. A proxy that knows the readers leads elsewhere, which nothing of the monitor's API does.
+ * A tab that is not looked at waits: what the tab in front logs in is the browser's, and many at once are too many.
  * @param {Response} answer
  */
 function leadToLogin(answer) {
+  if (document.hidden) return;
   if ([401, 403].includes(answer.status) || answer.type === "opaqueredirect") location.reload();
 }
 
