@@ -33,6 +33,7 @@ from controller.telemetry.registry import (
     EventKind,
     Metric,
 )
+from controller.telemetry.traces.phases import ENDPOINT
 from controller.telemetry.units import bits_from_mbps
 from monitoring.timeseries.records import EventRecord, GaugeValue, TelemetryBatch
 from monitoring.timeseries.retention import roll_up
@@ -122,6 +123,7 @@ class Office:
         self.store, self.daemon = self.folder / "monitor.db", self.folder / "daemon"
         self.daemon.mkdir()
         self.monkeypatch.setattr(supply_duty, "open_telemetry", self.open_telemetry)
+        self.monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:8600")
         self.begin()
 
     def begin(self) -> None:
@@ -288,6 +290,16 @@ def test_a_monitor_that_does_not_hear_is_told_again_after_an_hour(office: Office
     office.duty.look()
     office.duty.look()
     assert office.list_told() == ["brown-out", "brown-out"]
+
+
+def test_a_daemon_that_knows_no_monitor_to_tell_says_so(office: Office) -> None:
+    office.monkeypatch.delenv(ENDPOINT)
+    said = office.test_line(0.4, 0.4, 0.4)
+    assert said.endswith(f"the monitor's page does not know of it: {ENDPOINT} names no monitor")
+    assert office.sent == []
+    office.monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:8600")
+    office.duty.look()
+    assert office.list_told() == ["brown-out"]
 
 
 def test_how_lines_are_is_believed_for_as_long_as_their_value_is_fresh(office: Office) -> None:

@@ -32,6 +32,7 @@ from controller.telemetry.registry import (
     EventKind,
     Writer,
 )
+from controller.telemetry.traces.phases import ENDPOINT, list_configured_signals
 from monitoring.timeseries.queries import read_brown_outs, read_kept_values, read_latest_values
 from monitoring.timeseries.records import GaugeValue
 from monitoring.timeseries.store_reader import StoreReader, open_store_reader
@@ -80,25 +81,30 @@ class SupplyDuty:
         self._is_looked_through = True
         known = book.take_tests(city, list_line_tests(city, figures, now), told, now)
         known = {key: one for key, one in known.items() if key[0] in city.school_by_id}
-        self._tell_changes(known, told)
         self.states = _read_states(values, city, now)
-        return "; ".join(_describe(known, self.states))
+        said = list(_describe(known, self.states))
+        if not self._tell_changes(known, told):
+            said.append(f"the monitor's page does not know of it: {ENDPOINT} names no monitor")
+        return "; ".join(said)
 
-    def _tell_changes(self, known: Mapping[SchoolLine, KnownSupply], told: SupplyRecord) -> None:
-        """Tell the monitor where its own record says otherwise: its page and the proposals have one source."""
+    def _tell_changes(self, known: Mapping[SchoolLine, KnownSupply], told: SupplyRecord) -> bool:
+        """Tell the monitor where its own record says otherwise: its page and the proposals have one source.
+
+        Return False where there is something to tell, and nobody who hears it.
+        """
         at = self.clock.monotonic()
-        wanted = [
-            (key, one)
-            for key, one in known.items()
-            if told.get(key, LineSupply.FULL) is not one.supply and not self._was_told(key, one.supply, at)
-        ]
+        news = [(key, one) for key, one in known.items() if told.get(key, LineSupply.FULL) is not one.supply]
+        if news and "logs" not in list_configured_signals():
+            return False
+        wanted = [(key, one) for key, one in news if not self._was_told(key, one.supply, at)]
         if not wanted:
-            return
+            return True
         with open_telemetry(token=find_token_file(Writer.PROBE, self.policies)) as sent:
             for key, one in wanted:
                 kind, text = describe_supply(one.line, one.supply, one.turned)
                 sent.event(kind, text, context=None, school=one.school, line=one.line)
                 self._told[key] = (one.supply, at)
+        return True
 
     def _was_told(self, key: SchoolLine, supply: LineSupply, at: float) -> bool:
         before, when = self._told.get(key, (None, 0.0))
