@@ -40,7 +40,7 @@ READS = {
     "controller/platforms/transport/namespace.py": "network namespaces of the kernel",
     "controller/plan/document.py": "the bytes of a plan that the opener has read",
     "controller/plan/playbook_tasks/evidence.py": "an archive that is written, of bytes that the opener has read",
-    "controller/probe_agent/configuration.py": "the probe's own files: their kind and mode are checked, by rules of its own",
+    "controller/probe_agent/configuration.py": "the probe's own files: kind and mode are checked, by rules of its own",
     "controller/probe_agent/measuring_loop.py": "a word that its own supervisor has written",
     "controller/probe_agent/probing/https_path_test.py": "the kernel's counts of its own interface",
     "controller/probe_agent/probing/throughput.py": "its own lock",
