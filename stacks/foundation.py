@@ -14,7 +14,7 @@ from stacks.data.keys import EncryptionKeys, EncryptionKeysArgs
 from stacks.data.project_logs import ProjectLogs, ProjectLogsArgs
 from stacks.network.firewall import Firewall, FirewallArgs, leads_to_the_internet
 from stacks.network.private_access import PrivateAccess, PrivateAccessArgs
-from stacks.project_services import BACKUPS, SERVICES, TRANSFERS, ProjectServices
+from stacks.project_services import BACKUPS, SCHEDULES, SERVICES, TRANSFERS, ProjectServices
 from stacks.settings.configuration import AuditSettings, GoogleSettings, NetworkSettings
 from stacks.settings.naming import TYPE, Naming, add_old_name
 from stacks.settings.regions import Region, RegionId, StackRegions
@@ -29,7 +29,8 @@ SECONDS_A_DAY = 86_400
 class FoundationArgs:
     """What the foundation is made from. `protected`: nothing that holds data can be destroyed.
 
-    `firewall` is every rule of the VPC's firewall. `serving` are the regions in which something runs.
+    `firewall` is every rule of the VPC's firewall. `serving` are the regions in which something runs. `scheduled`:
+    a job is started at its times.
     """
 
     google: GoogleSettings
@@ -42,6 +43,7 @@ class FoundationArgs:
     serving: tuple[RegionId, ...]
     vault: VaultSettings | None = None
     copies: frozenset[RegionId] = frozenset()
+    scheduled: bool = False
 
 
 class Foundation(pulumi.ComponentResource):
@@ -57,7 +59,8 @@ class Foundation(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.regions = args.regions
-        words = (*SERVICES, *([BACKUPS] if args.vault else []), *([TRANSFERS] if args.copies else []))
+        asked = ((BACKUPS, args.vault), (TRANSFERS, args.copies), (SCHEDULES, args.scheduled))
+        words = (*SERVICES, *(word for word, wanted in asked if wanted))
         self.services = ProjectServices("services", opts=self._child, services=words)
         self.vpc = gcp.compute.Network(
             "vpc",

@@ -30,8 +30,8 @@ SERVICES = (
 )
 
 
-BACKUPS, TRANSFERS = "backupdr", "storagetransfer"
-"""Only where there is a backup vault, and where files are copied."""
+BACKUPS, TRANSFERS, SCHEDULES = "backupdr", "storagetransfer", "cloudscheduler"
+"""Only where there is a backup vault, where files are copied, and where a job is started at its times."""
 
 
 class ProjectServices(pulumi.ComponentResource):

@@ -142,6 +142,7 @@ def declare_stack(city: City, configured: StackConfiguration, file: Path) -> Dec
             configured.serving,
             configured.backup_vault,
             configured.copies_regions,
+            any(database.restore_test is not None for database in configured.databases.values()),
         ),
         opts=opts,
     )

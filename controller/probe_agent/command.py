@@ -11,11 +11,12 @@ import time
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, load_configuration
-from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop, write_file
+from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop
+from controller.probe_agent.probing.measuring_round import find_alive_paths
 from controller.probe_agent.problems import ProbeProblem, tell
 from controller.probe_agent.sender import Reception
 from controller.probe_agent.version import VERSION
-from controller.telemetry.registry import FAMILY, LINE, PATH_UP, REGION
+from controller.probe_agent.whole_file import write_file
 
 _GOOD, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -134,10 +135,10 @@ def measure_once(configuration: Configuration, state: Path) -> int:
     answer = loop.send()
     if not measured or answer.reception is not Reception.TAKEN or answer.refused:
         return _FAILED
-    silent = [dict(one.attributes) for one in measured if one.metric == PATH_UP.name and not one.value]
-    for one in silent:
-        tell(f"nothing answers over {one[LINE.name]} in {one[REGION.name]} ({one[FAMILY.name]})")
-    count = len(configuration.paths)
-    answering = f"{count} paths are measured, of which {count - len(silent)} answer"
+    alive = find_alive_paths(configuration.paths, measured)
+    for path in configuration.paths:
+        if path not in alive:
+            tell(f"nothing answers over {path.line} in {path.region} ({path.family})")
+    answering = f"{len(configuration.paths)} paths are measured, of which {len(alive)} answer"
     tell(f"{configuration.school}: {answering}, and the monitor has the results")
     return _GOOD

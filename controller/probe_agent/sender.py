@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 
 from controller.probe_agent.configuration import Configuration, load_identity
 from controller.probe_agent.otlp_encoding import encode_metrics, read_refusal, read_status
+from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.version import VERSION
 from controller.telemetry.registry import METRICS
 
+SLOTS_PATH = "/v1/slots"
 _TIMEOUT_SECONDS = 20.0
 _MOST_ANSWER = 64 * 1024
 PROTOBUF = "application/x-protobuf"
@@ -59,6 +61,8 @@ class ProbeStatus:
     waiting: int
     dropped: int
     update: str
+    slots_until: float | None = None
+    """Until when its planned tests are known, by the monitor's clock; 0: none are; None: it does not go by them."""
 
 
 def build_tls(ca: str, identity: str = "") -> ssl.SSLContext:
@@ -111,6 +115,27 @@ class Sender:
         finally:
             connection.close()
 
+    def ask_slots(self) -> bytes:
+        """The planned tests of this school, as the monitor has them now.
+
+        Raises:
+            ProbeProblem: the monitor gives none; says why.
+        """
+        connection = self._connect()
+        try:
+            connection.request("GET", SLOTS_PATH, headers={"Authorization": f"Bearer {self._configuration.token}"})
+            with connection.getresponse() as answer:
+                body, status = answer.read(_MOST_ANSWER + 1), answer.status
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            message = f"the monitor gives no planned tests ({getattr(error, 'strerror', None) or error})"
+            raise ProbeProblem(message) from None
+        finally:
+            connection.close()
+        if status != _OK:
+            message = f"the monitor gives no planned tests: it answers {status} to GET {SLOTS_PATH}"
+            raise ProbeProblem(message)
+        return body
+
     def _connect(self) -> http.client.HTTPConnection:
         host, port = str(self._url.hostname), self._url.port
         if self._tls is None:
@@ -128,7 +153,9 @@ class Sender:
         return gzip.compress(encode_metrics(resource, known, units), mtime=0)
 
     def _write_headers(self, status: ProbeStatus) -> dict[str, str]:
+        slots = {} if status.slots_until is None else {"Tsunagu-Slots-Until": f"{status.slots_until:.0f}"}
         return {
+            **slots,
             "Authorization": f"Bearer {self._configuration.token}",
             "Content-Type": PROTOBUF,
             "Content-Encoding": "gzip",

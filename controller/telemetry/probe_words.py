@@ -20,6 +20,8 @@ FILE_NAME = "probe-words.json"
 PRODUCT = "tsunagu-probe"
 SENT, WAITING, DROPPED, UPDATE = "tsunagu-sent", "tsunagu-waiting", "tsunagu-dropped", "tsunagu-update"
 """Headers of a probe's requests: its clock, results that wait, results that are lost, how its last update ended."""
+SLOTS_UNTIL = "tsunagu-slots-until"
+"""The header that says until when a probe knows its planned tests."""
 UPDATE_WORDS = ("none", "installed", "on-trial", "older", "wrong-key", "incomplete", "not-reported", "unreachable")
 _PRODUCT = re.compile(rf"{PRODUCT}/([0-9]{{1,5}}\.[0-9]{{1,5}}\.[0-9]{{1,5}})", re.ASCII)
 _CLOCK = re.compile(r"[0-9]{1,11}(\.[0-9]{1,6})?", re.ASCII)
@@ -28,7 +30,10 @@ _MOST_BYTES = 4 * 1024 * 1024
 
 
 class ProbeWord(BaseModel):
-    """A probe's last word. `heard_at` is the monitor's clock; `skew` how far the probe's was ahead of it (seconds)."""
+    """A probe's last word. `heard_at` is the monitor's clock; `skew` how far the probe's was ahead of it (seconds).
+
+    `slots_until`: when the planned tests that it knows end; 0 where it knows none, None where it does not go by them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,6 +44,7 @@ class ProbeWord(BaseModel):
     waiting: int = Field(default=0, ge=0, le=10**12)
     dropped: int = Field(default=0, ge=0, le=10**12)
     update: str = Field(default="", pattern=r"^[a-z-]{0,20}$")
+    slots_until: float | None = Field(default=None, ge=0, le=1e11, allow_inf_nan=False)
 
 
 class _Document(BaseModel):
@@ -57,7 +63,7 @@ def parse_probe_word(school: str, header: Callable[[str], str | None], at: float
     ('1.0.0', 0.5, '')
     """
     product = _PRODUCT.fullmatch(header("user-agent") or "")
-    sent, update = header(SENT) or "", header(UPDATE) or ""
+    sent, update, until = (header(name) or "" for name in (SENT, UPDATE, SLOTS_UNTIL))
     return ProbeWord(
         school=school,
         heard_at=at,
@@ -66,6 +72,7 @@ def parse_probe_word(school: str, header: Callable[[str], str | None], at: float
         waiting=_read_count(header(WAITING)),
         dropped=_read_count(header(DROPPED)),
         update=update if update in UPDATE_WORDS else "",
+        slots_until=float(until) if _CLOCK.fullmatch(until) else None,
     )
 
 

@@ -23,15 +23,21 @@ from controller.telemetry.metric_attributes import (
 from controller.telemetry.metric_form import (
     ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
 )
+from controller.telemetry.monitor_metrics import (
+    MONITOR_CPU, MONITOR_MEMORY, MONITOR_PAGE_FAULT, MONITOR_READERS, MONITOR_REFUSED, MONITOR_STORE_FAULT,
+    MONITOR_STORE_SIZE,
+)
 
 __all__ = [
-    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MOST_REGIONS",
-    "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER",
-    "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
+    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MONITOR_CPU",
+    "MONITOR_MEMORY", "MONITOR_PAGE_FAULT", "MONITOR_READERS", "MONITOR_REFUSED", "MONITOR_STORE_FAULT",
+    "MONITOR_STORE_SIZE", "MOST_REGIONS", "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON",
+    "REGION", "RESULT", "SCHOOL", "SENDER", "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind",
+    "Metric", "Writer",
 ]
 # isort: on
 # fmt: on
-# Metrics' form and attributes, and events, stand in files of their own; who asks the registry asks for these here, too.
+# Metrics' form and attributes, the monitor's own, and events stand in files of their own; who asks here gets them, too.
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 ROUNDS = 150
@@ -254,6 +260,16 @@ PROBE_LAST_SUCCESS = Metric(
     fresh=400 * DAY,
     moment=True,
 )
+PROBE_SLOT = Metric(
+    "tsunagu.probe.slot",
+    InstrumentKind.GAUGE,
+    "{slot}",
+    "what became of a line's last planned test: 0 it has a figure, 1 nothing answered, 2 the server had no room, "
+    "3 the probe came too late, 4 its bytes were used up, 5 the probe cannot test",
+    (SCHOOL, LINE),
+    fresh=7 * DAY,
+    history=True,
+)
 DEVICE_DRIFT = Metric(
     "tsunagu.device.drift",
     InstrumentKind.GAUGE,
@@ -328,70 +344,6 @@ SENDER_CLOCK_SKEW = Metric(
     fresh=HOUR,
     writers=NOBODY,
 )
-MONITOR_REFUSED = Metric(
-    "tsunagu.monitor.refused",
-    InstrumentKind.COUNTER,
-    "{request}",
-    "requests that the monitor did not take",
-    (SIGNAL, REASON),
-    fresh=DAY,
-    writers=NOBODY,
-)
-MONITOR_MEMORY = Metric(
-    "tsunagu.monitor.memory.usage",
-    InstrumentKind.GAUGE,
-    "By",
-    "resident memory of the monitor's process",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_CPU = Metric(
-    "tsunagu.monitor.cpu.time",
-    InstrumentKind.COUNTER,
-    "s",
-    "processor time that the monitor's process has used since it began",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_STORE_SIZE = Metric(
-    "tsunagu.monitor.store.size",
-    InstrumentKind.GAUGE,
-    "By",
-    "size of the monitor's store on the disk, with what is not yet written into its main file",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_STORE_FAULT = Metric(
-    "tsunagu.monitor.store.fault",
-    InstrumentKind.GAUGE,
-    "{fault}",
-    "1: something cannot be kept in the monitor's store, read from it or tidied up in it, 0: all well",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_PAGE_FAULT = Metric(
-    "tsunagu.monitor.page.fault",
-    InstrumentKind.GAUGE,
-    "{fault}",
-    "1: the last time the pages could not be told what changed, 0: all well",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-MONITOR_READERS = Metric(
-    "tsunagu.monitor.readers",
-    InstrumentKind.GAUGE,
-    "{reader}",
-    "browsers that hear the monitor's stream of events",
-    (),
-    fresh=MINUTE,
-    writers=NOBODY,
-)
-
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}
 )

@@ -158,6 +158,7 @@ def _list_school_panels() -> tuple[Panel, ...]:
         Panel("throughput-limit", "timeseries", (_ask(r.LINE_THROUGHPUT_LIMIT),)),
         Panel("throughput-by-https", "timeseries", (_ask(r.LINE_HTTPS_THROUGHPUT),), unit="bps"),
         Panel("https-limit", "timeseries", (_ask(r.LINE_HTTPS_LIMIT),)),
+        Panel("planned-tests", "timeseries", (_ask(r.PROBE_SLOT),)),
         Panel("uplink-traffic", "timeseries", (_ask(r.UPLINK_TRAFFIC),), unit="bps"),
         Panel("uplink-used", "timeseries", (_ask(r.UPLINK_USED),), unit="percentunit", bad_from=0.9),
         Panel("uplink-lost", "timeseries", (_ask(r.UPLINK_LOST),)),

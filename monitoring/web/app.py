@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from controller.model.city import City
 from controller.operations.monitor_settings import MonitorSettings
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest import otlp_receiver
+from monitoring.ingest import otlp_receiver, slot_answers
 from monitoring.ingest.sender_tokens import SenderTokens
 from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import KeptSeconds
@@ -46,6 +46,7 @@ def build_application(  # noqa: PLR0913, PLR0917 what it is put together of
 
     parts = (
         otlp_receiver.build_receiver_routes(monitor, tokens),
+        slot_answers.build_slot_routes(city, tokens),
         api.build_api_routes(monitor),
         rollout_api.build_rollout_routes(monitor),
         action_api.build_action_routes(monitor),

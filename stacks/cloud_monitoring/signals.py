@@ -18,6 +18,7 @@ PartKind = Literal[
     "backups",
     "vault",
     "restore-test",
+    "restore-test-start",
     "copies",
     "gateways",
     "sinks",
@@ -233,6 +234,15 @@ ALERTS = (
         'NOT jsonPayload.jobStatus=("SUCCESSFUL" OR "RUNNING")',
     ),
     Alert("restore-test-failed", "restore-test", "ERROR", (Condition(RESTORE_TESTS, 0, above=0),)),
+    # Google tells of series that are missing for 23.5 hours at most, so nothing can ask for a test each week. What can
+    # be told is that Cloud Scheduler was refused; that somebody has stopped it is a difference that `drift` finds.
+    Alert(
+        "restore-test-not-started",
+        "restore-test-start",
+        "ERROR",
+        log_filter='log_id("cloudscheduler.googleapis.com/executions") AND resource.type="cloud_scheduler_job" AND '
+        "severity>=ERROR AND resource.labels.job_id=({names})",
+    ),
     Alert("file-copies-failed", "copies", "ERROR", (Condition(COPIES, 0, above=0),)),
     Alert("nat-ports", "gateways", "ERROR", (Condition(ALLOCATIONS, 5, above=0), Condition(DROPPED, 5, above=0))),
     Alert("audit-sink-failed", "sinks", "CRITICAL", (Condition(EXPORT_ERRORS, 0, above=0),)),

@@ -70,6 +70,7 @@ def _find_application_parts(one: DeclaredApplication) -> Iterator[tuple[PartKind
         yield "services", one.make_part([service.name for service in one.services], hosting.instances[1])
     if one.restore_test is not None:
         yield "restore-test", one.make_part([one.restore_test.job.name])
+        yield "restore-test-start", one.make_part([one.restore_test.schedule.name])
     if one.data is not None and one.data.copies is not None:
         # "Monitor transfer jobs": the label is the job's name.
         yield "copies", one.make_part([one.data.copies.job.name])

@@ -41,6 +41,7 @@ _NO_PLACES = frozenset(["condition", "expr", "labels", "userLabels", "transferMa
 """Below these, such a word means something else: where an expression was written, somebody's label, a file."""
 _OF_A_NAME = re.compile(r"(?:^|/)(?:locations|regions|zones)/([A-Za-z0-9*-]+)(?=/|$)")
 """A place in the full name of another resource."""
+_OF_GOOGLE = re.compile(r"https://([a-z0-9-]+\.)+googleapis\.com/", re.IGNORECASE)
 _EXPORTS = ("bigqueryConfig.table", "cloudStorageConfig.bucket", "bigtableConfig.table")
 _SOURCES_ABROAD = ("awsKinesis", "awsMsk", "azureEventHubs", "confluentCloud")
 
@@ -122,6 +123,8 @@ def _find_exports(resource: CheckedResource) -> Violations:
         for name in _SOURCES_ABROAD:
             if isinstance(given, Mapping) and given.get(name):
                 yield say("other-cloud", path=f"ingestionDataSourceSettings.{name}")
+    if resource.kind == "cloudscheduler.Job":
+        yield from _check_call(resource)
     if resource.kind == "storage.TransferJob":
         sink = resource.get_input("transferSpec.gcsDataSink.bucketName")
         if sink is None and resource.get_input("replicationSpec") is not UNKNOWN:
@@ -140,6 +143,17 @@ def _check_subscription(resource: CheckedResource) -> Violations:
         target = resource.get_input(path)
         if isinstance(target, str) and target and not _is_of_project(resource, target):
             yield say("export-outside", path=path, target=repr(target))
+
+
+def _check_call(resource: CheckedResource) -> Violations:
+    """Whoever gets an account's OAuth token can do at Google all that the account may."""
+    url, signed = resource.get_input("httpTarget.uri"), resource.get_input("httpTarget.oauthToken") is not None
+    if not isinstance(url, str):
+        return
+    if url.lower().startswith("http:"):
+        yield say("push-plain", target=url)
+    elif signed and not _OF_GOOGLE.match(url):
+        yield say("token-elsewhere", target=url)
 
 
 def _is_of_project(resource: CheckedResource, name: str) -> bool:

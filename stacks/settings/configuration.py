@@ -147,7 +147,7 @@ class DatabaseSettings(StrictModel):
     Left out, the engine gives a name that was never used, and no operation is possible: good for the lab alone.
     `connectors_only` refuses whoever does not come by Google's connectors or proxy. `query_insights` keeps what queries
     cost. `final_backup_days` is how long the last backup is kept that is made when an instance is deleted.
-    `restore_test` declares a job that restores the newest backup, beside what lives.
+    `restore_test` declares a job that restores the newest backup, beside what lives, and starts it at its times.
     """
 
     edition: Literal["ENTERPRISE", "ENTERPRISE_PLUS"]

@@ -321,6 +321,18 @@ def test_how_lines_are_is_believed_for_as_long_as_their_value_is_fresh(office: O
     assert set(office.duty.states.values()) == {LineState.UNKNOWN}, "what is dated ahead of now is not of now"
 
 
+def test_rows_that_are_damaged_and_of_nobody_known_are_passed_over(office: Office) -> None:
+    office.test_line(0.4, 0.4, 0.4)
+    texts = ['[["line", "primary"]]', '[["school", "gone"], ["line", "primary"]]', "[1]", "", '[["school", "kw-s01"]]']
+    with TimeSeriesStore(office.store) as store, store.writing() as connection:
+        rows = connection.execute("SELECT id, attributes FROM series").fetchall()
+        for number, text in zip([one for one, _ in rows], texts, strict=False):
+            connection.execute("UPDATE series SET attributes = ? WHERE id = ?", (text, number))
+    office.begin()
+    office.duty.look()
+    assert office.find_supply() is LineSupply.BROWN_OUT
+
+
 def test_without_a_store_that_anybody_named_it_is_said_and_nothing_is_made(office: Office) -> None:
     office.is_named = False
     office.begin()

@@ -44,6 +44,8 @@ class Service:
             "rollout": {"schools-at-once": 1},
         }
         self.key, self.folder = key, folder
+        self.work = folder / "work"  # what was done to real devices is kept outside of it
+        self.work.mkdir()
         self.scene = Scene(folder, 2, make_operations(folder, **self.values), now=datetime.now(UTC))
         self.lines: list[str] = []
         monkeypatch.setattr("controller.cli.daemon.duties.SshTransport", lambda _: self.scene.lab.transport)
@@ -57,18 +59,20 @@ class Service:
         values = {**self.values, "daemon": {"key": str(self.key), **daemon}}
         self.scene.operations = make_operations(self.folder, **values)
 
-    def run(self, meanwhile: Callable[[], object], number: int = signal.SIGTERM) -> tuple[Done, float]:
+    def run(
+        self, meanwhile: Callable[[], object], number: int = signal.SIGTERM, of: tuple[str, ...] = ("--lab",)
+    ) -> tuple[Done, float]:
         """Run the command, do something meanwhile, then send a signal; return its end and how long that took."""
-        words = ("--lab", "--policies", str(self.scene.policies.path), "--health-port", "0")
+        words = (*of, "--policies", str(self.scene.policies.path), "--health-port", "0")
         with send_when_heard(number, meanwhile) as sent:
-            done = here("run", *words, cwd=self.folder)
+            done = here("run", *words, cwd=self.work)
             ended = monotonic()
         assert sent, f"it ended before it was told to: {done.errors}"
         return done, ended - sent[0]
 
     @property
     def state(self) -> Path:
-        return self.folder / ".tsunagu"
+        return self.work / ".tsunagu"
 
 
 @pytest.fixture
@@ -144,6 +148,27 @@ def test_a_broken_cycle_is_told_recorded_and_ends_nothing(service: Service, monk
     assert (done.code, codes) == (0, [503])
     [entry] = [one for one in AuditTrail(service.state).read_entries() if one.get("duty")]
     assert (entry["duty"], entry["fault"]) == ("drift", "the store is damaged")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        (("--monitor-store", "lost.db"), "line preference: broke off: lost.db: no such file", 503),
+        ((), "no store of a monitor is here (--monitor-store), so no brown-out can be seen", 200),
+    ],
+)
+def test_at_real_schools_it_reads_the_monitor_s_store_where_one_is_named(
+    service: Service, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str, code: int
+) -> None:
+    codes: list[int] = []
+    with watch_log(monkeypatch) as log:
+
+        def meanwhile() -> None:
+            wait_until(lambda: any(said in one for one in log))
+            codes.append(ask_health(log[0]))
+
+        done, _ = service.run(meanwhile, of=words)
+    assert (done.code, codes) == (0, [code])
 
 
 def test_drift_is_rolled_out_and_a_signal_ends_it_at_a_devices_boundary(
@@ -241,9 +266,7 @@ def test_a_signal_while_it_starts_ends_it_in_order(service: Service, monkeypatch
             yield
 
     monkeypatch.setattr("controller.cli.daemon.run.become_daemon", press)
-    done = here(
-        "run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0", cwd=service.folder
-    )
+    done = here("run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0", cwd=service.work)
     assert done.code == 0, done
     entries = [one for one in AuditTrail(service.state).read_entries() if one["kind"] == "daemon"]
     assert [one["change"] for one in entries] == ["begun", "ended"]
@@ -263,7 +286,7 @@ def test_a_trail_that_cannot_be_written_at_the_end_hides_no_end(
 def test_a_second_daemon_is_refused_by_name(service: Service) -> None:
     words = ("run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0")
     with become_daemon(service.state):
-        done = here(*words, cwd=service.folder)
+        done = here(*words, cwd=service.work)
     assert done.code == 1
     assert f"process {os.getpid()} is the daemon of .tsunagu already" in done.errors
 
@@ -271,7 +294,7 @@ def test_a_second_daemon_is_refused_by_name(service: Service) -> None:
 def test_a_program_reads_the_log_as_json(service: Service) -> None:
     words = ("run", "--lab", "--policies", str(service.scene.policies.path), "--health-port", "0", "--json")
     with send_when_heard(signal.SIGTERM):
-        done = here(*words, cwd=service.folder)
+        done = here(*words, cwd=service.work)
     assert done.code == 0
     documents = [json.loads(one) for one in done.said.splitlines()]
     assert {one["format"] for one in documents} == {"run-event/1"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.offline_google.monitoring_refusals import REFUSED_BY_MONITORING
+from tests.offline_google.scheduler_refusals import CALLER, REFUSED_BY_SCHEDULER
 from tests.offline_google.worlds import (
     BACKEND,
     BUCKET,
@@ -85,6 +86,7 @@ def present() -> list[tuple[str, Inputs]]:
         (KEY_RING, {"name": "ring", "location": TOKYO}),
         (LEVEL, level("japan", 'origin.region_code == "JP"')),
         (DATABASE, database(name="primary")),
+        ("gcp:serviceaccount/account:Account", {"accountId": CALLER}),
     ]
 
 
@@ -350,9 +352,9 @@ REFUSED: tuple[tuple[str, str, Inputs, str], ...] = (
          "gcsDataSource": {"bucketName": "files"}, "gcsDataSink": {"bucketName": "files"}}}, "'transferJobs/' and"),
     # What is not modelled at all
     ("a type that nobody modelled", "gcp:compute/address:Address", {"region": TOKYO}, "does not model the type"),
-    ("a type that nobody knows", "gcp:cloudscheduler/job:Job", {"schedule": "61 * * * *", "timeZone": "Asia/Banana"},
-     "does not know the resource type"),
+    ("a type that nobody knows", "gcp:bigtable/instance:Instance", {"name": "n"}, "does not know the resource type"),
     ("a property that nobody modelled", NETWORK, {"name": "n", "mtu": 9000}, "does not model this property"),
     ("a label's key with large letters", GLOBAL_ADDRESS, {"name": "a", "labels": {"City": "x"}}, "small letters"),
     *REFUSED_BY_MONITORING,
+    *REFUSED_BY_SCHEDULER,
 )  # fmt: skip

@@ -105,6 +105,24 @@ def test_a_zone_that_does_not_exist(google: OfflineGoogle) -> None:
         google.create("gcp:compute/networkEndpointGroup:NetworkEndpointGroup", {"name": "n", "zone": f"{TOKYO}-z"})
 
 
+def test_a_bare_name_means_what_is_called_so_in_the_same_place(google: OfflineGoogle) -> None:
+    """Seen once: a grant on Osaka's job was refused, because Tokyo had one of the same name."""
+    google.create("gcp:serviceaccount/account:Account", {"accountId": "starter"})
+    grant = {
+        "name": "look",
+        "role": "roles/run.invoker",
+        "member": f"serviceAccount:starter@{PROJECT}.iam.gserviceaccount.com",
+    }
+    template = {"template": {"containers": [{"image": "docker.io/city/look"}]}}
+    wanted = {"name": "look", "deletionProtection": False, "template": template}
+    jobs = [google.create("gcp:cloudrunv2/job:Job", {**wanted, "location": place}).id for place in (TOKYO, OSAKA)]
+    made = [
+        google.create("gcp:cloudrunv2/jobIamMember:JobIamMember", {**grant, "location": place}).links
+        for place in (TOKYO, OSAKA)
+    ]
+    assert [[link.id for link in links] for links in made] == [[one] for one in jobs]
+
+
 def test_things_that_must_be_in_one_region(google: OfflineGoogle) -> None:
     a_network(google)
     google.create(ROUTER, {"name": "r", "network": "main", "region": TOKYO})

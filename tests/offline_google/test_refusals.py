@@ -15,6 +15,7 @@ from controller.offline_google.world.google import OfflineGoogle
 from controller.offline_google.world.world_store import WorldStore
 from tests.offline_google.monitoring_refusals import ACCEPTED
 from tests.offline_google.refusals import REFUSED, Inputs, present
+from tests.offline_google.scheduler_refusals import ACCEPTED_BY_SCHEDULER
 from tests.offline_google.worlds import a_google
 
 BENCHMARKS = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -53,6 +54,10 @@ def test_what_google_refuses_is_refused(world: OfflineGoogle, token: str, inputs
 
 def test_what_monitoring_documents_is_taken(world: OfflineGoogle) -> None:
     assert [explain_refusal(world, token, inputs) for token, inputs in ACCEPTED] == [""] * len(ACCEPTED)
+
+
+def test_what_scheduler_documents_is_taken(world: OfflineGoogle) -> None:
+    assert [explain_refusal(world, *row) for row in ACCEPTED_BY_SCHEDULER] == [""] * len(ACCEPTED_BY_SCHEDULER)
 
 
 def test_a_refusal_names_its_document(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ OSAKA = "asia-northeast2"
 SERVICES = ("compute", "cloudkms", "sqladmin", "run", "iap", "iam", "servicenetworking", "secretmanager", "dns")
 MORE_SERVICES = (
     *("accesscontextmanager", "certificatemanager", "cloudidentity", "cloudresourcemanager"),
-    *("logging", "monitoring", "storage"),
+    *("cloudscheduler", "logging", "monitoring", "storage"),
 )
 
 NETWORK = "gcp:compute/network:Network"

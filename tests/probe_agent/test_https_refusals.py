@@ -16,6 +16,7 @@ from controller.probe_agent.configuration import ProbedPath, ThroughputTests
 from controller.probe_agent.endpoint.connection_room import MOST_OF_ONE_SOURCE
 from controller.probe_agent.probing import https_path_test, https_throughput
 from controller.probe_agent.probing.https_streams import send_streams
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from tests.probe_agent.endpoint_scene import SCHOOL, TOKEN, loopback_endpoint
 from tests.probe_agent.scene import configure
 from tests.probe_agent.test_https_throughput import open_from
@@ -43,7 +44,7 @@ def assert_not_measured(port: int, within: float = 10.0) -> None:
     path = ProbedPath("primary", "tokyo", "ipv4", "127.0.0.1", throughput="https")
     tests = ThroughputTests(every_seconds=1, https_port=port, seconds=1, connect_within=within)
     wanted = replace(configure(8600, TOKEN), school=SCHOOL, paths=(path,), throughput=tests)
-    assert https_path_test.measure_path_by_https(wanted, path, "upload") is None
+    assert https_path_test.measure_path_by_https(wanted, path, "upload") is SlotOutcome.NO_ANSWER
 
 
 @pytest.mark.parametrize("left", [0, 2])

@@ -26,6 +26,7 @@ from controller.probe_agent.endpoint.enrolled_hashes import EnrolledHashes
 from controller.probe_agent.probing import https_path_test, https_throughput
 from controller.probe_agent.probing.https_throughput import EndpointRefused, HttpsTest, measure_https_rate
 from controller.probe_agent.probing.measuring_round import measure_heavy
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.probe_agent.throughput_protocol.pages import Page
 from controller.probe_agent.throughput_protocol.proofs import VALID_SECONDS, hash_token, sign_challenge
 from controller.probe_agent.throughput_protocol.rates import NoRate, compute_rate
@@ -81,16 +82,12 @@ def test_another_certificate_is_no_endpoint(endpoint: HttpsTest, tmp_path: Path)
         measure(replace(endpoint, host="speed.example.jp"))
 
 
-def test_a_second_school_waits_and_is_told_that_it_is_busy(
-    endpoint: HttpsTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_school_waits_and_is_told_that_it_is_busy(endpoint: HttpsTest) -> None:
     """While one test's stream is open, another school's is refused; it asks again, and gets its turn."""
     with ask(endpoint, Page.DOWNLOAD, seconds=5) as streaming:
         assert streaming.recv(15) == b"HTTP/1.1 200 OK"
-        monkeypatch.setattr(https_throughput, "_BUSY_SECONDS", 0.0)
         with pytest.raises(EndpointRefused, match=r"503 .*busy"):
-            measure(endpoint)
-        monkeypatch.setattr(https_throughput, "_BUSY_SECONDS", 15.0)
+            measure(replace(endpoint, patience=0.0))
         later = threading.Timer(0.4, streaming.close)
         later.start()
         assert measure(endpoint) > 1e7
@@ -221,7 +218,7 @@ def test_the_probe_keeps_the_figure_under_its_method_s_name(
     assert found[0].value > 1e7
     # The loopback interface carries it; another one does not, and then it is no figure of that line.
     monkeypatch.setattr(https_path_test, "sum_interface_bytes", lambda _: 7)
-    assert https_path_test.measure_path_by_https(wanted, path, "download") is None
+    assert https_path_test.measure_path_by_https(wanted, path, "download") is SlotOutcome.NO_ANSWER
     assert "did not carry its bytes" in capsys.readouterr().err
 
 

@@ -49,13 +49,13 @@ def test_what_it_writes_is_for_its_owner_alone_and_says_every_path(tmp_path: Pat
     key = ReleaseKey(tmp_path / "key")
     key.make()
     words = ("--release-key", f"{key.path}.pub", "--updates-from", "https://monitor.example.jp/probe.pyz")
-    done = run(*BEGIN, "-o", str(tmp_path / "probe.json"), "--throughput-every", "4", "--on-router", *words)
+    done = run(*BEGIN, "-o", str(tmp_path / "probe.json"), "--on-router", *words)
     assert (done.code, done.errors) == (0, "")
     assert stat.S_IMODE((tmp_path / "probe.json").stat().st_mode) == 0o600
     found = load_configuration(tmp_path / "probe.json")
     assert len({(one.line, one.region, one.family) for one in found.paths}) == 8
     assert {(one.line, one.interface) for one in found.paths} == {("primary", "wan0"), ("backup", "wan1")}
-    assert found.throughput.every_seconds == 4 * 3600
+    assert found.throughput.every_seconds == 0  # it goes by the slots that the monitor gives
     assert found.updates.allowed_signers.startswith('tsunagu-release namespaces="tsunagu-probe" ssh-ed25519 ')
     assert found.token not in done.said + enrolments.read_text("utf-8")
     assert found.identity not in done.said + enrolments.read_text("utf-8")
@@ -139,6 +139,10 @@ def test_the_list_says_version_clock_and_last_word_in_both_languages(tmp_path: P
     assert "版 1.2.3" in run(*LIST, "--lang", "ja").said
     [row] = json.loads(run(*LIST, "--json").said)["probes"]
     assert (row["version"], row["skew_seconds"], row["update"]) == ("1.2.3", 90.04, "older")
+    assert "does not go by the planned tests" in said
+    for slots, text in ((0.0, "no planned tests known"), (at - 9, "no planned tests known"), (4e9, "2096-10-02T07:06")):
+        save_probe_words(find_word_file(enrolments), [word.model_copy(update={"slots_until": slots})])
+        assert text in run(*LIST, "--lang", "en").said
     assert run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED)).code == 0
     assert "revoked" in run(*LIST, "--lang", "en").said
     again = run("probe", "revoke", SCHOOL, "--policies", str(SHIPPED))

@@ -31,7 +31,7 @@ from controller.probe_agent.probing.echoes import Echoes, measure_echoes
 from controller.probe_agent.probing.measuring_round import RoundRecorder, measure_light
 from controller.probe_agent.probing.name_lookup import answers_query, build_query
 from controller.probe_agent.probing.page_request import PageTimes
-from controller.probe_agent.probing.throughput import measure_throughput
+from controller.probe_agent.probing.throughput import Iperf3Rate, RateLimits, measure_throughput
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result, ResultStore
 from controller.probe_agent.sender import Reception
@@ -238,10 +238,12 @@ def test_a_server_that_is_busy_is_asked_again() -> None:
     with subprocess.Popen(words, stdout=quiet, stderr=quiet) as server, ThreadPoolExecutor(2) as pool:
         try:
             until(lambda: is_listening(tests.port))
-            found = list(pool.map(lambda one: measure_throughput(PATHS[0], one, tests, 0.1), ("download", "upload")))
+            found = list(
+                pool.map(lambda one: measure_throughput(PATHS[0], one, tests, RateLimits(0.1)), ("download", "upload"))
+            )
         finally:
             server.terminate()
-    assert all(one is not None and one.rate > 1e6 and one.is_limit_known for one in found)
+    assert all(isinstance(one, Iperf3Rate) and one.rate > 1e6 and one.is_limit_known for one in found)
 
 
 def is_listening(port: int) -> bool:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.measure.assessment.assess import assess_school
+from controller.measure.assessment.assess import SchoolAssessment, assess_school
+from controller.measure.measurement import IDLE_MS, MBPS, OTHERS_MBPS, RETRANSMITTED, SEGMENTS
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.resilience.brown_out import BrownOutMachine, BrownOutRule, LineSupply, SupplyChange
@@ -94,3 +96,28 @@ def test_three_slow_tests_of_a_school_are_told_once_and_so_is_the_end(city: City
     ]
     assert told[0][1] == "the primary line is alive and carries too little: 21%, 21%, 21% of what is expected"
     assert [name for name, _ in recorder.kept] == ["brown-out", "brown-out-over"]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [{SEGMENTS: 7000, RETRANSMITTED: 900}, {SEGMENTS: 7000, RETRANSMITTED: 0, IDLE_MS: 300.0}, {OTHERS_MBPS: 160.0}],
+    ids=["loss", "delay", "others"],
+)
+def test_what_loss_delay_or_others_held_back_begins_none_and_can_end_one(city: City, why: dict[str, float]) -> None:
+    school = city.school_by_id["kw-s01"]
+
+    def assess(mbps: float, figures: dict[str, float]) -> SchoolAssessment:
+        tested = replace(throughput(mbps), figures={MBPS: mbps, **figures})
+        found = [measurement(path("kw-s01", family=family), tested) for family in Family]
+        return assess_school(school, found, city.measurement)
+
+    def count_told(*assessments: SchoolAssessment) -> int:
+        recorder = Recorder()
+        events = SupplyEvents(recorder, lambda *_: None)  # type: ignore[arg-type]
+        for one in assessments:
+            events.apply_assessment(one)
+        return len(recorder.kept)
+
+    assert count_told(*[assess(40, why)] * 9) == 0
+    assert count_told(*[assess(40, {})] * 3, *[assess(100, why)] * 9) == 1
+    assert count_told(*[assess(40, {})] * 3, *[assess(160, why)] * 3) == 2

@@ -50,6 +50,7 @@ PROMETHEUS = {
     "tsunagu.dns.up": "tsunagu_dns_up",
     "tsunagu.http.up": "tsunagu_http_up",
     "tsunagu.probe.last.success": "tsunagu_probe_last_success_seconds",
+    "tsunagu.probe.slot": "tsunagu_probe_slot",
     "tsunagu.device.drift": "tsunagu_device_drift",
     "tsunagu.device.unconfirmed": "tsunagu_device_unconfirmed",
     "tsunagu.task.last.end": "tsunagu_task_last_end_seconds",

@@ -113,14 +113,20 @@ class SupplyDuty:
 
 def _read_figures(store: StoreReader, city: City, since: datetime, now: datetime) -> Iterator[ProbedFigure]:
     metrics = [one for method in METHODS for one in method]
+    kinds = {str(one): one for one in (MeasurementKind.DOWNLOAD, MeasurementKind.UPLOAD)}
     for value in read_kept_values(store, metrics, since.timestamp(), now.timestamp()):
-        place = dict(value.key[1])
-        line, family = place.get(LINE.name), _FAMILIES.get(place.get(FAMILY.name, ""))
-        if line not in ACCESS_LINE_NAMES or family is None or place.get(SCHOOL.name) not in city.school_by_id:
-            continue
-        path = LinePath(place[SCHOOL.name], line, place[REGION.name], family)
-        kind = MeasurementKind(place[DIRECTION.name])
-        yield ProbedFigure(value.key[0], path, kind, datetime.fromtimestamp(value.at, UTC), value.value)
+        key, place = _find_line(value, city), dict(value.key[1])
+        family, kind = _FAMILIES.get(place.get(FAMILY.name, "")), kinds.get(place.get(DIRECTION.name, ""))
+        if key is not None and family is not None and kind is not None:
+            path = LinePath(*key, place.get(REGION.name, ""), family)
+            yield ProbedFigure(value.key[0], path, kind, datetime.fromtimestamp(value.at, UTC), value.value)
+
+
+def _find_line(value: GaugeValue, city: City) -> SchoolLine | None:
+    """Return whose value it is; None where the city does not have it, or what is kept is damaged."""
+    place = dict(value.key[1])
+    school, name = place.get(SCHOOL.name, ""), place.get(LINE.name)
+    return next(((school, line) for line in ACCESS_LINE_NAMES if line == name and school in city.school_by_id), None)
 
 
 def _read_told(store: StoreReader) -> dict[SchoolLine, LineSupply]:
@@ -140,9 +146,8 @@ def _read_states(values: Sequence[GaugeValue], city: City, now: datetime) -> dic
     worse = {LINE_FLAPPING: LineState.FLAPPING, LINE_SLOW: LineState.SLOW}
     bad: dict[SchoolLine, LineState] = {}
     for value in values:
-        metric, place = value.key[0], dict(value.key[1])
-        key = next(((place[SCHOOL.name], line) for line in ACCESS_LINE_NAMES if place.get(LINE.name) == line), None)
-        if key is None or key[0] not in city.school_by_id:
+        metric, key = value.key[0], _find_line(value, city)
+        if key is None:
             continue
         if metric is LINE_UP:
             is_heard = _is_heard_lately(value, now)

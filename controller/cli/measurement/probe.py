@@ -41,9 +41,6 @@ Output = Annotated[
 MonitorAddress = Annotated[str, typer.Option("--monitor", help="Where the probe reaches the monitor, over TLS.")]
 CaFile = Annotated[Path | None, typer.Option("--ca", help="Certificate (PEM) that the monitor's is checked by.")]
 Bind = Annotated[bool, typer.Option("--on-router", help="The probe has the lines' own interfaces: bind to them.")]
-Every = Annotated[
-    float, typer.Option("--throughput-every", min=0, max=168, help="Hours between tests of throughput; 0: none.")
-]
 Source = Annotated[str, typer.Option("--updates-from", help="https address or path that newer versions stand at.")]
 ReleaseKey = Annotated[Path | None, typer.Option("--release-key", help="Public key (.pub) that signs newer versions.")]
 _SOON = timedelta(days=60)
@@ -85,6 +82,7 @@ class ProbeDocument(TypedDict):
     waiting: int
     dropped: int
     update: str
+    slots_until: str | None
 
 
 class ProbesDocument(TypedDict):
@@ -99,7 +97,6 @@ def enrol(  # noqa: PLR0913, PLR0917 the options of a command
     output: Output,
     monitor: MonitorAddress,
     ca: CaFile = None,
-    throughput_every: Every = 0.0,
     updates_from: Source = "",
     release_key: ReleaseKey = None,
     lang: Lang = None,
@@ -115,7 +112,7 @@ def enrol(  # noqa: PLR0913, PLR0917 the options of a command
     speak(lang)
     city, found = _find_school(policies, school)
     token = make_probe_token()
-    wishes = EnrolmentWishes(monitor, ca, on_router, throughput_every, updates_from, release_key)
+    wishes = EnrolmentWishes(monitor, ca, on_router, updates_from, release_key)
     configuration = build_probe_configuration(city, found, token, wishes)
     enrolments = _find_enrolments(policies)
     # Before the file is: one with a token that is never enrolled would take the place of one that counts.
@@ -202,7 +199,12 @@ def describe_probe(one: dict[str, Any]) -> ProbeDocument:
         waiting=one["waiting"],
         dropped=one["dropped"],
         update=one["update"],
+        slots_until=_describe_moment(one["slots_until"]),
     )
+
+
+def _describe_moment(at: float | None) -> str | None:
+    return "" if at == 0 else None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _describe(row: ProbeDocument, now: datetime) -> str:
@@ -241,5 +243,16 @@ def _describe_word(row: ProbeDocument, now: datetime) -> str:
         waiting=row["waiting"],
         dropped=row["dropped"],
     )
+    text = f"{text} {_describe_slots(row['slots_until'], now)}"
     word = row["update"]
     return text if word in ("", "none") else f"{text} {words.say(f'probe_updates.{word}')}"
+
+
+def _describe_slots(until: str | None, now: datetime) -> str:
+    """Whether a probe tests in the planned slots, and until when it knows them."""
+    words = get_words()
+    if until is None:
+        return words["probe.slots-own"]
+    if not until or datetime.fromisoformat(until) <= now:
+        return words["probe.slots-none"]
+    return words.say("probe.slots-until", at=until[:16])

@@ -25,7 +25,6 @@ from controller.probe_agent.configuration import (
 from controller.probe_agent.problems import ProbeProblem
 
 PRINCIPAL = "tsunagu-release"
-_HOUR = 3_600.0
 _LEAST_WITHIN = 2.0
 """Seconds: an answer of a slow line is late, not lost."""
 
@@ -41,7 +40,6 @@ class EnrolmentWishes:
     monitor: str
     ca: Path | None = None
     bind: bool = False
-    throughput_hours: float = 0.0
     updates: str = ""
     release_key: Path | None = None
 
@@ -70,7 +68,6 @@ def build_probe_configuration(city: City, school: School, token: str, wishes: En
             page_tls=targets.proxy.scheme == "https",
         ),
         throughput=ThroughputTests(
-            every_seconds=wishes.throughput_hours * _HOUR,
             port=targets.throughput.port,
             https_port=targets.https.port,
             https_host=targets.https.host or "",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
 from controller.measure.lesson_hours import list_lesson_hours
-from controller.measure.schedule.day_plan import DayPlan, LineWish, NoSlot, PlanLimits, Span, plan_day
+from controller.measure.schedule.day_plan import DayPlan, LineWish, NoSlot, PlanLimits, Span, TestSlot, plan_day
 from controller.model.city import City
 from controller.model.sites.schools import School
 
@@ -18,6 +18,18 @@ def plan_city_day(city: City, schools: Iterable[School], day: date) -> DayPlan:
     schedule = city.measurement.schedule
     limits = PlanLimits(timedelta(seconds=schedule.slot_seconds), schedule.at_once, schedule.megabytes_a_day)
     return plan_day([build_wish(city, school, day) for school in schools], limits, day.toordinal())
+
+
+def list_tested_schools(city: City) -> tuple[School, ...]:
+    """The schools whose tests are planned together: what one does decides when another is tested."""
+    return tuple(one for one in city.estate_schools if one.id not in city.cut_offs.closed)
+
+
+def find_latest_beginning(city: City, slot: TestSlot) -> datetime:
+    """Until when a test may begin that is to end in its slot, as far as anybody knows."""
+    lasts, method = slot.ends - slot.begins, city.measurement.method
+    test = timedelta(seconds=(method.seconds + method.connect_within) * 2 * len(city.families))
+    return slot.begins + max(lasts / 2, lasts - test)
 
 
 def build_wish(city: City, school: School, day: date) -> LineWish:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from controller.measure.measurement import MeasurementKind
 from controller.measure.measurement_store import MeasurementStore
-from controller.measure.schedule.city_day import build_wish, plan_city_day
+from controller.measure.schedule.city_day import build_wish, find_latest_beginning, plan_city_day
 from controller.measure.schedule.day_plan import DayPlan, LineWish, SlotKind, TestSlot
 from controller.measure.schedule.slot_ledger import ClaimAnswer, ClaimLimits, SlotLedger
 from controller.measure.schedule.slot_records import SlotState, find_slot_states
@@ -99,10 +99,7 @@ class SlotTimetable:
 
     def _is_in_time(self, slot: TestSlot, now: datetime) -> bool:
         """Whether a test that begins now ends in its slot, as far as anybody knows."""
-        lasts = slot.ends - slot.begins
-        method = self.city.measurement.method
-        test = timedelta(seconds=(method.seconds + method.connect_within) * 2 * len(self.city.families))
-        return slot.begins <= now <= slot.begins + max(lasts / 2, lasts - test) and now < slot.ends
+        return slot.begins <= now <= find_latest_beginning(self.city, slot) and now < slot.ends
 
     def _claim(self, slot: TestSlot, now: datetime) -> ClaimAnswer:
         schedule, day = self.city.measurement.schedule, slot.begins.astimezone(self.city.timezone).date()

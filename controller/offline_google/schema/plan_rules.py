@@ -121,7 +121,13 @@ def _database_instance(inputs: Values) -> Iterator[InputFailure]:
                 yield InputFailure(f"settings.activeDirectoryConfig.{name}", "this mode needs it")
 
 
+def _scheduled_job(inputs: Values) -> Iterator[InputFailure]:
+    if all(find_value(inputs, f"httpTarget.{name}") for name in ("oauthToken", "oidcToken")):
+        yield InputFailure("httpTarget.oauthToken", "a job has oauthToken or oidcToken, not both")
+
+
 RULES: Mapping[str, Callable[[Values], Iterator[InputFailure]]] = {
+    "gcp:cloudscheduler/job:Job": _scheduled_job,
     "gcp:compute/firewall:Firewall": _firewall,
     "gcp:compute/healthCheck:HealthCheck": _health_check,
     "gcp:compute/regionHealthCheck:RegionHealthCheck": _health_check,

@@ -109,6 +109,7 @@ TABLE: tuple[ReferenceRule, ...] = (
     ReferenceRule("cloudrunv2.*", "secret", _SECRETS, "knows", elsewhere=True),
     ReferenceRule("cloudrunv2.*", "network", _NETWORK),
     ReferenceRule("cloudrunv2.*", "subnetwork", _SUBNETWORK),
+    ReferenceRule("cloudscheduler.Job", "serviceAccountEmail", _ACCOUNT, "knows"),
     ReferenceRule("cloudrunv2.ServiceIam*", "name", _RUN, "belongs"),
     ReferenceRule("cloudrunv2.JobIam*", "name", _JOB, "belongs"),
     ReferenceRule("iap.WebCloudRunServiceIam*", "cloudRunServiceName", _RUN, "belongs"),

@@ -24,6 +24,7 @@ from controller.offline_google.world.services.database_users import check_user
 from controller.offline_google.world.services.file_transfers import check_transfer_job
 from controller.offline_google.world.services.image_registries import check_repository
 from controller.offline_google.world.services.organisation_policies import check_organisation_policy
+from controller.offline_google.world.services.scheduled_calls import check_scheduled_call
 from controller.offline_google.world.services.web_firewall import check_security_policy
 from controller.offline_google.world.world_store import WorldStore
 
@@ -36,6 +37,7 @@ _SERVICES: Mapping[str, str] = {
     "certificatemanager": "certificatemanager",
     "cloudidentity": "cloudidentity",
     "cloudrunv2": "run",
+    "cloudscheduler": "cloudscheduler",
     "compute": "compute",
     "dns": "dns",
     "iam": "iam",
@@ -184,6 +186,7 @@ WORLD_RULES: Mapping[str, Callable[[WorldStore, str, Values], None]] = {
     "proxy-target": front_ends.check_proxy_target,
     "run-job": check_job,
     "run-service": check_service,
+    "scheduled-call": check_scheduled_call,
     "subnet-overlap": _subnetwork,
     "web-firewall": check_security_policy,
     "transfer-job": check_transfer_job,

@@ -236,9 +236,11 @@ class OfflineGoogle:
         if "/" in text:
             candidates.append(f"{project}|{text.rpartition('/')[2]}" if "projects/" not in text else text)
         for candidate in dict.fromkeys(candidates):
-            found = self.store.called(candidate, entry.reference.targets)
-            if found is not None:
-                return found
+            found = self.store.list_called(candidate, entry.reference.targets)
+            if found:
+                # Two regions may each have one of a name; a bare name means that of the same place.
+                here = find_location(entry.holder) or find_location(values)
+                return next((one for one in found if self._location(one) == here), found[0])
         return None
 
     def _location(self, target: StoredResource) -> str:

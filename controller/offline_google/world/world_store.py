@@ -103,16 +103,21 @@ class WorldStore:
         return [_resource(row) for row in self._rows("SELECT * FROM resources WHERE token = ? ORDER BY id", token)]
 
     def called(self, alias: str, tokens: Iterable[str]) -> StoredResource | None:
-        """The resource of one of these types that answers to a name."""
+        """The resource of one of these types that answers to a name; the first where several do."""
+        found = self.list_called(alias, tokens)
+        return found[0] if found else None
+
+    def list_called(self, alias: str, tokens: Iterable[str]) -> list[StoredResource]:
+        """Every resource of these types that answers to a name: one in each place, where names are a place's."""
         wanted = list(tokens)
         marks = ",".join("?" * len(wanted))
         rows = self._rows(
             "SELECT r.* FROM aliases a JOIN resources r ON r.token = a.token AND r.id = a.id "  # noqa: S608 only marks
-            f"WHERE a.alias = ? AND a.token IN ({marks})",
+            f"WHERE a.alias = ? AND a.token IN ({marks}) ORDER BY r.id",
             alias,
             *wanted,
         )
-        return _resource(rows[0]) if rows else None
+        return [_resource(row) for row in rows]
 
     def put(self, resource: StoredResource) -> None:
         """Keep a resource, new or changed, with its names and what it refers to."""

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
 from controller.probe_agent.probing.bound_socket import open_bound_socket
-from controller.probe_agent.probing.https_throughput import EndpointRefused, HttpsRate, HttpsTest, measure_https_rate
+from controller.probe_agent.probing.https_throughput import (
+    NO_ROOM,
+    EndpointRefused,
+    HttpsRate,
+    HttpsTest,
+    measure_https_rate,
+)
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
+from controller.probe_agent.probing.throughput import BUSY_SECONDS
 from controller.probe_agent.problems import tell
 from controller.probe_agent.sender import build_tls
 from controller.probe_agent.throughput_protocol.pages import MOST_SECONDS
@@ -18,8 +26,10 @@ from controller.probe_agent.throughput_protocol.rates import NoRate
 _STATISTICS = Path("/sys/class/net")
 
 
-def measure_path_by_https(configuration: Configuration, path: ProbedPath, direction: str) -> HttpsRate | None:
-    """A test in one direction; None where it came to nothing, which is told."""
+def measure_path_by_https(
+    configuration: Configuration, path: ProbedPath, direction: str, patience: float = BUSY_SECONDS
+) -> HttpsRate | SlotOutcome:
+    """A test in one direction; why not, where it came to nothing, which is told, too."""
     wanted = configuration.throughput
     test = HttpsTest(
         address=path.target,
@@ -29,6 +39,7 @@ def measure_path_by_https(configuration: Configuration, path: ProbedPath, direct
         seconds=min(wanted.seconds, MOST_SECONDS),
         streams=wanted.streams,
         connect_within=wanted.connect_within,
+        patience=patience,
     )
     where = f"{direction} over {path.line} to {path.region} ({path.family}) by HTTPS"
     before = sum_interface_bytes(path.interface)
@@ -42,14 +53,15 @@ def measure_path_by_https(configuration: Configuration, path: ProbedPath, direct
         )
     except (EndpointRefused, NoRate) as why:
         tell(f"{where} is not measured: {why}")
-        return None
+        is_busy = isinstance(why, EndpointRefused) and why.status == NO_ROOM
+        return SlotOutcome.BUSY if is_busy else SlotOutcome.NO_ANSWER
     except OSError as error:
         tell(f"{where} is not measured: {describe_error(error, test)}")
-        return None
+        return SlotOutcome.NO_ANSWER
     after = sum_interface_bytes(path.interface)
     if before is not None and (after is None or after - before < found.carried):
         tell(f"{where} is not measured: {path.interface} did not carry its bytes, so it is another line's figure")
-        return None
+        return SlotOutcome.NO_ANSWER
     return found
 
 

@@ -43,11 +43,11 @@ from controller.probe_agent.throughput_protocol.tcp_state import close_at_once, 
 
 OpenSocket = Callable[[], socket.socket]
 """Makes a TCP socket of the path's family that leaves by its line."""
-_BUSY_SECONDS, _LEAST_BUSY_WAIT, _MOST_BUSY_WAIT = 15.0, 0.3, 1.5
+_LEAST_BUSY_WAIT, _MOST_BUSY_WAIT = 0.3, 1.5
 _ANSWER_SECONDS = 10.0
 _MOST_HEAD, _MOST_BODY = 4_096, 1_000_000
 _MOST_STREAMS, _MOST_SAMPLES, _MOST_COUNT = 16, 2_000, 1 << 50
-_BUSY, _OK, _CONTINUE = 503, 200, 100
+NO_ROOM, _OK, _CONTINUE = 503, 200, 100
 
 
 class EndpointRefused(Exception):
@@ -69,6 +69,7 @@ class HttpsTest:
     seconds: int
     streams: int
     connect_within: float
+    patience: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +96,19 @@ class HttpsRate:
 def measure_https_rate(
     open_socket: OpenSocket, school: str, token_sha256: str, direction: str, test: HttpsTest
 ) -> HttpsRate:
-    """One test in one direction; an endpoint that is busy with another one is asked again for a while.
+    """One test in one direction; an endpoint that is busy with another one is asked again for `test.patience` seconds.
 
     Raises:
         EndpointRefused: it is no endpoint, does not know this probe, or is busy for too long.
         NoRate: the line fell silent in the test.
         OSError: nobody answers, or the certificate is another's (`ssl.SSLError`).
     """
-    deadline, wait = time.monotonic() + _BUSY_SECONDS, _LEAST_BUSY_WAIT
+    deadline, wait = time.monotonic() + test.patience, _LEAST_BUSY_WAIT
     while True:
         try:
             return _measure_once(open_socket, school, token_sha256, direction, test)
         except EndpointRefused as refused:
-            if refused.status != _BUSY or time.monotonic() >= deadline:
+            if refused.status != NO_ROOM or time.monotonic() >= deadline:
                 raise
         # Each asking is TLS once more for each stream, while another school's test is measured: longer each time, and
         # never in step with the other schools that wait.

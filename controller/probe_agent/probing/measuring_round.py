@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, ProbedPath
@@ -11,7 +12,13 @@ from controller.probe_agent.probing.echoes import Echoes, measure_echoes
 from controller.probe_agent.probing.https_path_test import measure_path_by_https
 from controller.probe_agent.probing.name_lookup import measure_lookup
 from controller.probe_agent.probing.page_request import PageTimes, measure_page
-from controller.probe_agent.probing.throughput import DIRECTIONS, hold_throughput_lock, measure_throughput
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
+from controller.probe_agent.probing.throughput import (
+    DIRECTIONS,
+    RateLimits,
+    hold_throughput_lock,
+    measure_throughput,
+)
 from controller.probe_agent.problems import tell
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit
@@ -99,6 +106,16 @@ def _record_services(recorder: RoundRecorder, services: Mapping[tuple[Metric, Pr
         yield recorder.record(metric, float(answers), path)
 
 
+def find_alive_paths(paths: Sequence[ProbedPath], results: Sequence[Result]) -> frozenset[ProbedPath]:
+    """The paths that answered, by the results of a round."""
+    alive = {
+        tuple(text for name, text in one.attributes if name != "school")
+        for one in results
+        if one.metric == PATH_UP.name and one.value
+    }
+    return frozenset(one for one in paths if (one.line, one.region, one.family) in alive)
+
+
 def record_success(configuration: Configuration, clock: Clock) -> Result:
     """That this probe lives and measured, now."""
     return RoundRecorder(configuration.school, clock).record(PROBE_LAST_SUCCESS, clock())
@@ -111,41 +128,56 @@ def measure_heavy(configuration: Configuration, state: Path, clock: Clock) -> li
         ProbeProblem: iperf3 is not installed, or this user may send no echoes.
     """
     recorder = RoundRecorder(configuration.school, clock)
+    found: list[Result] = []
     with hold_throughput_lock(state) as is_alone:
         if not is_alone:
             tell("throughput is not measured: another probe on this machine does so now")
             return []
-        idle = _measure_idle(configuration)
-        return [
-            one
-            for path in configuration.paths
-            for direction in DIRECTIONS
-            for one in _measure_rate(configuration, recorder, path, direction, idle.get(path))
-        ]
+        idle = measure_idle(configuration, configuration.paths)
+        for path, direction in product(configuration.paths, DIRECTIONS):
+            rate = measure_rate(configuration, recorder, path, direction, RateLimits(idle.get(path)))
+            found += [] if isinstance(rate, SlotOutcome) else rate
+    return found
 
 
-def _measure_idle(configuration: Configuration) -> dict[ProbedPath, float]:
-    """The round trip in milliseconds before the tests over each path that iperf3 tests; none where nothing answers."""
-    paths = [one for one in configuration.paths if one.throughput != "https"]
-    if not paths:
+def measure_idle(configuration: Configuration, paths: Sequence[ProbedPath]) -> dict[ProbedPath, float]:
+    """The round trip in milliseconds before the tests over each path that iperf3 tests; none where nothing answers.
+
+    Raises:
+        ProbeProblem: this user may send no echoes.
+    """
+    wanted = [one for one in paths if one.throughput != "https"]
+    if not wanted:
         return {}  # a test over HTTPS asks its own connection
-    echoes = measure_echoes(paths, replace(configuration.light, echoes=_IDLE_ECHOES))
+    echoes = measure_echoes(wanted, replace(configuration.light, echoes=_IDLE_ECHOES))
     return {path: 1000 * found.latency for path, found in echoes.items() if found.latency is not None}
 
 
-def _measure_rate(
-    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, idle_ms: float | None
-) -> Iterator[Result]:
-    """A path's rate under its method's own name: figures of two methods are never one series."""
+def measure_rate(
+    configuration: Configuration, recorder: RoundRecorder, path: ProbedPath, direction: str, limits: RateLimits
+) -> list[Result] | SlotOutcome:
+    """A path's rate under its method's own name, and what held it back; why not, where there is none.
+
+    Figures of two methods are never one series.
+
+    Raises:
+        ProbeProblem: iperf3 is not installed.
+    """
     if path.throughput == "https":
-        found = measure_path_by_https(configuration, path, direction)
-        if found is not None:
-            yield recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction)
-            yield recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction)
-    elif (tested := measure_throughput(path, direction, configuration.throughput, idle_ms)) is not None:
-        yield recorder.record(LINE_THROUGHPUT, tested.rate, path, direction=direction)
-        if tested.is_limit_known:
-            yield recorder.record(LINE_THROUGHPUT_LIMIT, _LIMITS[tested.limit], path, direction=direction)
+        found = measure_path_by_https(configuration, path, direction, limits.patience)
+        if isinstance(found, SlotOutcome):
+            return found
+        return [
+            recorder.record(LINE_HTTPS_THROUGHPUT, found.rate, path, direction=direction),
+            recorder.record(LINE_HTTPS_LIMIT, _LIMITS[found.limit], path, direction=direction),
+        ]
+    tested = measure_throughput(path, direction, configuration.throughput, limits)
+    if isinstance(tested, SlotOutcome):
+        return tested
+    rate = recorder.record(LINE_THROUGHPUT, tested.rate, path, direction=direction)
+    if not tested.is_limit_known:
+        return [rate]
+    return [rate, recorder.record(LINE_THROUGHPUT_LIMIT, _LIMITS[tested.limit], path, direction=direction)]
 
 
 def _record_echoes(recorder: RoundRecorder, path: ProbedPath, echoes: Echoes) -> Iterator[Result]:

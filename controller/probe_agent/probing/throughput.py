@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
+from controller.probe_agent.probing.slot_outcome import SlotOutcome
 from controller.probe_agent.problems import ProbeProblem, tell
 from controller.probe_agent.throughput_protocol.iperf3_sender import count_iperf3_sender
 from controller.probe_agent.throughput_protocol.sender_limits import ThroughputLimit, find_sender_limit
 
 _SPARE_SECONDS = 5.0
-_BUSY_SECONDS = 15.0
+_BUSY_WORD = "busy"
+BUSY_SECONDS = 15.0
+"""So long a server that serves another test is asked again."""
 _BUSY_EVERY_SECONDS = 0.3
 _MOST_BYTES = 4 * 1024 * 1024
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -40,6 +43,18 @@ class Iperf3Rate:
     is_limit_known: bool
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What a test of one path goes by.
+
+    `idle_ms` is the round trip over the path while nothing uses it; without it nobody knows what held a test back. A
+    busy server is asked again for `patience` seconds.
+    """
+
+    idle_ms: float | None = None
+    patience: float = BUSY_SECONDS
+
+
 @contextmanager
 def hold_throughput_lock(state: Path) -> Iterator[bool]:
     """Be the only one who tests throughput here; False where somebody else does."""
@@ -53,11 +68,9 @@ def hold_throughput_lock(state: Path) -> Iterator[bool]:
 
 
 def measure_throughput(
-    path: ProbedPath, direction: str, tests: ThroughputTests, idle_ms: float | None = None
-) -> Iperf3Rate | None:
-    """A test in one direction; None where it came to nothing, which is told.
-
-    `idle_ms` is the round trip over the path while nothing uses it; without it nobody knows what held a test back.
+    path: ProbedPath, direction: str, tests: ThroughputTests, limits: RateLimits = RateLimits()
+) -> Iperf3Rate | SlotOutcome:
+    """A test in one direction; why not, where it came to nothing, which is told, too.
 
     Raises:
         ProbeProblem: iperf3 is not installed.
@@ -70,7 +83,7 @@ def measure_throughput(
         *(("--reverse",) if direction == "download" else ()),
     ]
     where = f"{direction} over {path.line} to {path.region} ({path.family})"
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + limits.patience
     while True:
         try:
             found = read_received_rate(_run(words, tests.seconds + tests.connect_within + _SPARE_SECONDS))
@@ -78,14 +91,14 @@ def measure_throughput(
             message = "iperf3 is not installed; apt-get install iperf3"
             raise ProbeProblem(message) from None
         # A server serves one test at a time, and says so: another school's, or the end of our own last one.
-        if not isinstance(found, str) or "busy" not in found or time.monotonic() >= deadline:
+        if not isinstance(found, str) or _BUSY_WORD not in found or time.monotonic() >= deadline:
             break
         time.sleep(_BUSY_EVERY_SECONDS)
     if isinstance(found, str):
         tell(f"{where} is not measured: {found}")
-        return None
+        return SlotOutcome.BUSY if _BUSY_WORD in found else SlotOutcome.NO_ANSWER
     rate, document = found
-    return build_iperf3_rate(rate, document, idle_ms, tests.seconds)
+    return build_iperf3_rate(rate, document, limits.idle_ms, tests.seconds)
 
 
 def build_iperf3_rate(rate: float, document: dict[str, Any], idle_ms: float | None, seconds: int) -> Iperf3Rate:

@@ -17,10 +17,11 @@ from json import loads
 from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration
-from controller.probe_agent.measuring_loop import REPORTED, UPDATE_WORD, write_file
+from controller.probe_agent.measuring_loop import REPORTED, UPDATE_WORD
 from controller.probe_agent.problems import tell
 from controller.probe_agent.updating.slots import INSTALLED, MOST_STARTS, Slots, UpdateWord, load_slots, save_slots
 from controller.probe_agent.version import VERSION, parse_version
+from controller.probe_agent.whole_file import write_file
 
 _END_SECONDS = 10.0
 _LOOK_SECONDS = 1.0

@@ -11,6 +11,7 @@ from controller.model.yaml_source import StrictModel
 from stacks.settings.regions import RegionId
 from stacks.settings.services.containers import LONGEST_TASK
 from stacks.settings.services.images import Image
+from stacks.settings.services.schedules import EXAMPLE, Schedule
 
 ATTACHED: Final = "attached"
 Vaulting = Literal["attached", "detached"]
@@ -34,12 +35,14 @@ class RestoreTestSettings(StrictModel):
 
     `image` is Google's command-line tool, in the stack's own registry. `check` names the application's job that looks:
     it is run once more, with `DATABASE_INSTANCE` of the copy. A backup older than `most_hours` fails the test.
+    `schedule` says when it starts by itself.
     """
 
     image: Image
     check: Identifier
     most_hours: int = Field(default=26, ge=1, le=8_784)
     timeout_minutes: int = Field(default=360, ge=10, le=LONGEST_TASK)
+    schedule: Schedule = EXAMPLE
 
 
 class VaultSettings(StrictModel):

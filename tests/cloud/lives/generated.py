@@ -128,6 +128,7 @@ def _add_restore_test(values: Values, rng: Random) -> None:
     if not application.get("jobs"):
         _add_job(values, rng)
     test = {"image": application["hosting"]["image"], "check": rng.choice(sorted(application["jobs"]))}
+    test["schedule"] = rng.choice(("0 4 * * SAT", "30 3 1 1,4,7,10 *"))
     _find_database(values)["restore-test"] = test
 
 

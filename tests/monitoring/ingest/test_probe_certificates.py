@@ -21,6 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from controller.errors import TokenRefused
 from controller.operations.monitor_settings import TlsFiles
 from controller.probe_agent.configuration import Configuration
+from controller.probe_agent.probing.planned_slots import parse_planned_slots
+from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.result_store import Result
 from controller.probe_agent.sender import Answer, ProbeStatus, Reception, Sender, build_tls
 from controller.telemetry.enrolled_probes import enrol_probe, make_probe_token, revoke_probe
@@ -31,7 +33,7 @@ from controller.telemetry.probe_certificates import (
     give_certificate,
     hash_certificate,
 )
-from controller.telemetry.registry import LINE_UP, Writer
+from controller.telemetry.registry import LINE, LINE_UP, Writer
 from controller.telemetry.writer_tokens import read_token
 from monitoring.listening.tls_connection import TlsConnection
 from monitoring.listening.tls_files import RenewedContext
@@ -108,6 +110,11 @@ def sign_foreign(*, usage: x509.ObjectIdentifier, authority: bool) -> str:
 def test_token_and_certificate_of_one_school_are_believed(door: Door, city: Authority) -> None:
     probe = enrol()
     assert send(build(door, city, probe.token, probe.certificate.pem)) == Answer(Reception.TAKEN)
+    told = Sender(build(door, city, probe.token, probe.certificate.pem), time.time).ask_slots()
+    assert parse_planned_slots(told, LINE.values).until > time.time()
+    for wrong in ("", enrol(OTHER).certificate.pem):
+        with pytest.raises(ProbeProblem, match="answers 403 to GET /v1/slots"):
+            Sender(build(door, city, probe.token, wrong), time.time).ask_slots()
 
 
 def test_each_certificate_that_is_not_the_school_s_own_is_refused_and_the_probe_is_told_why(

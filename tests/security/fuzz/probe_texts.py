@@ -16,6 +16,12 @@ from controller.probe_agent.probing.https_throughput import (
     read_challenge,
     read_report,
 )
+from controller.probe_agent.probing.planned_slots import (
+    PlannedSlot,
+    PlannedSlots,
+    parse_planned_slots,
+    write_planned_slots,
+)
 from controller.probe_agent.probing.throughput import build_iperf3_rate, read_received_rate
 from controller.probe_agent.problems import ProbeProblem
 from controller.probe_agent.throughput_protocol.tcp_state import parse_tcp_state
@@ -50,6 +56,9 @@ _REPORT = b'{"streams": [{"samples": [[0.0, 100], [0.5, 9]], "segments": 7, "ret
 _REQUEST = b"GET /v1/throughput/report HTTP/1.1\r\nTsunagu-School: as-e04\r\nTsunagu-Seconds: 2"
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 12"
 _SLOTS = b'{"active": "a", "version": "1.0.1", "trial": "", "starts": 0, "word": "installed", "refused": {}}'
+_PLANNED = write_planned_slots(
+    PlannedSlots(1.8e9, 1.8e9 + 86_400, ("tokyo",), (PlannedSlot("primary", 1.8e9 + 60, 1.8e9 + 90, 1.8e9 + 120, 9.5),))
+)
 _STATUS = bytes.fromhex("08071202") + b"no"
 _AUTHORITY = (
     b"-----BEGIN CERTIFICATE-----\n"
@@ -84,6 +93,8 @@ def list_probe_readers(
     reading = ("load_configuration", "parse_configuration", "load_identity")
     yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
     yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
+    planned = ("parse_planned_slots",)
+    yield "planned tests", (_PLANNED,), lambda data: parse_planned_slots(data, ("primary",)), planned, probes
     yield "refusals to a probe", (_STATUS,), read_status, ("read_status",), ()
     yield "iperf3 at a probe", (_IPERF3,), _judge_iperf3, ("read_received_rate", "count_iperf3_sender"), ()
     yield from _list_https_readers()

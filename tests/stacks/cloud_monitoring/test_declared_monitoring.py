@@ -72,7 +72,7 @@ def test_a_stack_has_alerts_for_what_it_declares(city: City) -> None:
     assert {f"{key}-affairs" for key in OF_A_DATABASE | {"backup-failed"}} <= plain
     assert {"balancer-errors", "balancer-latency", "audit-sink-failed", "certificate-expiry"} <= plain
     # It has no vault, restore tests, copies of files, nor a way to the internet.
-    absent = {"vault-backup-failed", "restore-test-failed", "file-copies-failed", "nat-ports"}
+    absent = {"vault-backup-failed", "restore-test", "file-copies-failed", "nat-ports"}
     assert not [one for one in plain for key in absent if one.startswith(key)]
 
     more = {
@@ -81,6 +81,7 @@ def test_a_stack_has_alerts_for_what_it_declares(city: City) -> None:
     }
     assert list_alerts(declare_with(city, more)) - plain == {
         "restore-test-failed-affairs",
+        "restore-test-not-started-affairs",
         "file-copies-failed-affairs",
     }
     vault = {"backup-vault": {"region": "osaka"}, "applications/affairs/database/vault": "attached"}

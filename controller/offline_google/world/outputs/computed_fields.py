@@ -14,6 +14,7 @@ from controller.offline_google.world.outputs.generated_names import make_etag, m
 from controller.offline_google.world.outputs.given_addresses import allocate_private_address
 from controller.offline_google.world.outputs.resource_names import find_project_number, make_number
 from controller.offline_google.world.services.backup_vaults import ASSOCIATION, PLAN, VAULT, make_vault_account
+from controller.offline_google.world.services.scheduled_calls import SCHEDULED_JOB, tell_state
 from controller.offline_google.world.world_store import WorldStore
 
 Values = dict[str, Value]
@@ -201,6 +202,7 @@ _FILLED: Mapping[str, Rule] = {
     "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": _authorization,
     "gcp:cloudrunv2/job:Job": _run_job,
     "gcp:cloudrunv2/service:Service": _run,
+    SCHEDULED_JOB: tell_state,
     POOL: name_pool,
     PROVIDER: name_provider,
     "gcp:compute/managedSslCertificate:ManagedSslCertificate": _certificate,
