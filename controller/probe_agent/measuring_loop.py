@@ -143,7 +143,6 @@ class MeasuringLoop:
             except sqlite3.Error as error:
                 self._unkept += results
                 self._say_unwritten(error)
-        return results
 
     def ask_slots(self) -> None:
         """Ask for the planned tests now and then; those that are known stay where the monitor gives none."""
