@@ -288,7 +288,7 @@ def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monke
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
     past = date(2026, 5, 9)  # a Saturday of the calendar
     words = ("measure", "schedule", "--school", "as-e04", "--lang", "en")
-    listing = (*words, "--day", past.isoformat(), "--json")
+    listing: tuple[str, ...] = (*words, "--day", past.isoformat(), "--json")
     first = datetime.fromisoformat(json.loads(here(*listing, cwd=work).said)["slots"][0]["begins"])
     with open_measurement_store(tmp_path / "state/measurements.sqlite") as store:
         store.add_measurement("r", first, path("as-e04"), throughput(100), in_lessons=False)
