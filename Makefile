@@ -11,13 +11,13 @@
 # make site   the docs as a site, in build/site; it asks no other host for anything
 # make sbom   what Tsunagu is made of, with licences, as CycloneDX JSON (sbom.cdx.json)
 # make engine-shell   a shell in which plain `pulumi` works, on the offline Google
-.PHONY: demo test check bench site soak soak-cloud soak-outage soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
+.PHONY: demo test check check-types check-others bench site soak soak-cloud soak-outage soak-integration chaos mutants setup setup-check lock sbom engine engine-shell
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^# /!q; s/^# //p' Makefile
 
 setup:
 	@tools/setup.sh
@@ -34,10 +34,16 @@ demo: setup
 test: engine
 	@$(PYTHON) -m tools.run_tests
 
+# Two processors: the types of all Python take as long as everything else together.
 check: setup-check
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-types check-others
+
+check-types:
+	@.venv/bin/mypy
+
+check-others:
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
-	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(PYTHON) -m tools.make_schemas --check
 	@$(PYTHON) -m monitoring.alerts.rules --check

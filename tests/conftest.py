@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from hypothesis import settings
 
 from controller.cli.conventions import defaults
 from controller.errors import FileLocked, LabError
+from controller.inputs.bounded_yaml import YamlRefused
 from controller.lab import lifecycle as virtual_city
 from controller.lab.network.programs import check_requirements
 from controller.lab.state import paths, undo_log
@@ -26,6 +28,8 @@ from controller.lab.state.processes import is_alive
 from controller.model.city import City
 from controller.model.loading.load_city import load_city
 from controller.model.virtual_city import VirtualCity, choose_virtual_city
+from controller.model.yaml_source import Document, ValueBudget, parse_yaml
+from controller.platforms.ovs.text import parse as parse_switch_text
 from controller.storage.file_lock import hold_file_lock
 from tests.missing_parts import skip_or_fail
 from tests.policies import TODAY
@@ -118,6 +122,44 @@ def own_defaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patched.setenv("LC_ALL", "C.UTF-8")
         patched.setattr(defaults, "find_defaults_file", lambda: tmp_path_factory.getbasetemp() / "no-defaults.toml")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def remembered_texts() -> Iterator[None]:
+    """What a text means hangs on nothing else; the same policies and texts of switches are read thousands of times."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("controller.platforms.ovs.driver.parse", lru_cache(maxsize=128)(parse_switch_text))
+        patched.setattr("controller.model.loading.policy_reader.parse_yaml", parse_policy_file)
+        yield
+
+
+def parse_policy_file(content: bytes, shown_as: str, budget: ValueBudget | None = None) -> Document:
+    """As `parse_yaml`; the budget pays also for what was read before."""
+    document, nodes = _parse_once(content, shown_as)
+    try:
+        if budget is not None:
+            budget.take(nodes)
+    except YamlRefused:
+        return parse_yaml(content, shown_as, budget)  # refuses it, in its own words
+    return document
+
+
+@lru_cache(maxsize=512)
+def _parse_once(content: bytes, shown_as: str) -> tuple[Document, int]:
+    counted = CountedBudget()
+    return parse_yaml(content, shown_as, counted), counted.nodes
+
+
+class CountedBudget(ValueBudget):
+    """Counts what a file takes."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.nodes = 0
+
+    def take(self, nodes: int) -> None:
+        """Note it, and refuse nothing."""
+        self.nodes += nodes
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,8 @@ class MeasuringLoop:
             return
         self._asked = self.timer()
         try:
-            self._slots.take_answer(self._sender.ask_slots())
+            answer = self._sender.ask_slots()
+            self._slots.take_answer(answer, self.timer() - self._asked)
             self._say_slots("")
         except ProbeProblem as problem:
             self._say_slots(str(problem))

@@ -122,6 +122,15 @@ def test_a_clock_that_is_earlier_than_the_monitor_said_is_not_gone_by(tmp_path: 
     assert keeper.find_open_slot() == slot(NOON - 30)
 
 
+def test_an_answer_that_was_long_on_its_way_does_not_put_the_clock_back(tmp_path: Path) -> None:
+    board = Board(tmp_path, true=NOON + 12)
+    keeper = board.start()
+    keeper.take_answer(write_planned_slots(DAY), took=16.0)
+    assert keeper.tell_time() == NOON + 8
+    board.true += 5
+    assert keeper.tell_time() == board.start().tell_time() == NOON + 13
+
+
 def test_a_monitor_s_clock_that_was_put_back_does_not_end_all_tests(tmp_path: Path) -> None:
     board = Board(tmp_path)
     keeper = board.start()
@@ -132,7 +141,12 @@ def test_a_monitor_s_clock_that_was_put_back_does_not_end_all_tests(tmp_path: Pa
     assert claim_open(board, keeper, NOON + 2 * HOUR) == [NOON + HOUR]
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b'{"answer": 1, "claimed": 0, "offset": 0}', b"[" * 100_000])
+HUGE = json.dumps({"answer": write_planned_slots(DAY).decode(), "claimed": 10**400, "offset": 0}).encode()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b'{"answer": 1, "claimed": 0, "offset": 0}', b"[" * 100_000, HUGE]
+)
 def test_a_damaged_file_is_said_and_nothing_is_tested(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
 ) -> None:
@@ -153,6 +167,7 @@ def change_slot(**fields: object) -> bytes:
 
 WRONG = {
     "no JSON": (b"<html>", "no document of format 1"),
+    "no UTF-8": (write_planned_slots(DAY).decode().encode("utf-16"), "no document of format 1"),
     "another format": (change(format=2), "no document of format 1"),
     "too large": (change(more="x" * 70_000), "no document of format 1"),
     "a time that is none": (change(now=float("nan")), "no now from"),

@@ -57,7 +57,7 @@ def parse_planned_slots(content: bytes, lines: Collection[str]) -> PlannedSlots:
         ProbeProblem: something in it is not as it must be; says what.
     """
     try:
-        document = json.loads(content) if len(content) <= MOST_BYTES else None
+        document = json.loads(content.decode()) if len(content) <= MOST_BYTES else None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or document.get("format") != FORMAT:

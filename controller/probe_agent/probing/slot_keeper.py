@@ -19,6 +19,9 @@ FILE = "planned-tests.json"
 _PUT_BACK = 3_600.0
 """What was claimed further ahead than this was so by a clock of the monitor's that has been put back since."""
 
+_UNUSABLE = (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, OverflowError, ProbeProblem)
+"""What reading a damaged file of its own leads to."""
+
 
 class SlotKeeper:
     """The slots of a probe with these lines. `clock` may be set by anybody, `timer` never goes back."""
@@ -48,8 +51,8 @@ class SlotKeeper:
         """Where tests go, the first that answers."""
         return () if self._known is None else self._known.regions
 
-    def take_answer(self, content: bytes) -> None:
-        """Keep to these slots from now on.
+    def take_answer(self, content: bytes, took: float = 0.0) -> None:
+        """Keep to these slots from now on; the answer took so many seconds, half of them on its way here.
 
         Raises:
             ProbeProblem: they are none that this probe can keep to; it stays with those that it had.
@@ -57,8 +60,9 @@ class SlotKeeper:
         """
         known = parse_planned_slots(content, self._lines)
         self._known, self._answer = known, content.decode()
-        self._began = (known.now, self._timer())
-        self._offset = known.now - self._clock()
+        now = known.now + took / 2
+        self._began = (now, self._timer())
+        self._offset = now - self._clock()
         if self._claimed > known.now + _PUT_BACK:
             self._claimed = known.now
         self._save()
@@ -110,7 +114,7 @@ class SlotKeeper:
             known = parse_planned_slots(answer.encode(), self._lines)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError, ProbeProblem) as error:
+        except _UNUSABLE as error:
             tell(f"{self._file.name} cannot be used ({error}): no throughput is tested until the monitor gives slots")
             return
         if math.isfinite(claimed) and math.isfinite(offset):
