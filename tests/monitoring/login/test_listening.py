@@ -357,9 +357,8 @@ def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> No
 def test_a_certificate_that_nobody_takes_now_is_said_once(
     city: Authority, caplog: pytest.LogCaptureFixture, first: int, last: int, says: str
 ) -> None:
-    def give(*years: int) -> tuple[Path, Path]:
-        begins, ends = (datetime(year, 1, 1, tzinfo=UTC) for year in years)
-        return city.give("timed", (begins, ends))
+    def give(first: int, last: int) -> tuple[Path, Path]:
+        return city.give("timed", (datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC)))
 
     certificate, key = give(first, last)
     context = follow(certificate, key)
