@@ -65,10 +65,12 @@ def build_files(schools: int, oddities: Iterable[Oddity]) -> Files:
 
 def write_city(files: Files, folder: Path) -> Path:
     """Write the files as a policy folder, and return it."""
+    # As `yaml.safe_dump` writes it, by libyaml, which takes a quarter of the time.
     for name, value in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(value, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        text = yaml.dump(value, Dumper=yaml.CSafeDumper, allow_unicode=True, sort_keys=False)
+        path.write_text(text, encoding="utf-8")
     outputs = folder / "stack-outputs/lab.json"
     outputs.parent.mkdir(exist_ok=True)
     outputs.write_text((SHIPPED / "stack-outputs/lab.json").read_text(encoding="utf-8"), encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 from controller.exit_codes import Exit
-from tests.cli.running import here
+from tests.cli.running import ROOT, here
 from tests.policies import PolicyFolder
 
 GOLDEN = Path(__file__).parent / "golden_ja"
@@ -100,3 +101,20 @@ def test_the_language_of_the_system_or_of_a_variable_is_spoken(place: Path, monk
     monkeypatch.setenv("TSUNAGU_LANG", "ja")
     assert "学校 'kw-s99' はありません" in here(*asked, cwd=place).errors
     assert here(*asked, "--lang", "de", cwd=place).code == Exit.USAGE
+
+
+def test_a_command_with_a_language_speaks_it_from_the_first(place: Path) -> None:
+    """What is refused before it speaks is refused in English, whatever was asked for."""
+    speaking: dict[str, str] = {}
+    for path in (ROOT / "controller/cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any(
+                one.annotation is not None and ast.unparse(one.annotation) == "Lang"
+                for one in (*node.args.args, *node.args.kwonlyargs)
+            ):
+                first = next(one for one in node.body if not isinstance(one, ast.Expr) or "speak(" in ast.unparse(one))
+                speaking[f"{path.name}: {node.name}"] = ast.unparse(first)
+    assert len(speaking) > 20
+    assert {name: first for name, first in speaking.items() if first != "speak(lang)"} == {}
+    said = here("report", "bandwidth", "--school", "kw-s99", "-o", "r.html", "--lang", "ja", cwd=place)
+    assert "学校 'kw-s99' はありません" in said.errors

@@ -35,7 +35,7 @@ def test_every_certificate_that_the_operators_file_names_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)
-    server, _ = authority.give("radius", until=END)
+    server, _ = authority.give("radius", (datetime(2020, 1, 1, tzinfo=UTC), END))
     operations = Operations.model_validate(
         {
             "netbox": {

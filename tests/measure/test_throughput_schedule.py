@@ -47,6 +47,7 @@ from controller.model.measurement import TestSchedule
 from controller.model.policy_files import CALENDAR, MEASUREMENT
 from controller.model.sites.calendar import CalendarFile
 from controller.storage.sqlite import open_store
+from monitoring.timeseries.time_series_store import TimeSeriesStore
 from tests.cli.running import here
 from tests.measure.findings import failed, measurement, path, throughput
 from tests.policies import SHIPPED, PolicyFolder
@@ -287,10 +288,15 @@ def test_the_command_lists_a_day_and_keeps_what_was_missed(tmp_path: Path, monke
     monkeypatch.setenv("TSUNAGU_OPERATIONS", str(operators))
     past = date(2026, 5, 9)  # a Saturday of the calendar
     words = ("measure", "schedule", "--school", "as-e04", "--lang", "en")
-    listing = (*words, "--day", past.isoformat(), "--json")
+    listing: tuple[str, ...] = (*words, "--day", past.isoformat(), "--json")
     first = datetime.fromisoformat(json.loads(here(*listing, cwd=work).said)["slots"][0]["begins"])
     with open_measurement_store(tmp_path / "state/measurements.sqlite") as store:
         store.add_measurement("r", first, path("as-e04"), throughput(100), in_lessons=False)
+    elsewhere = json.loads(here(*listing, cwd=work).said)["slots"]
+    assert "missed" not in {one["state"] for one in elsewhere}  # a probe may have made them: its words are not here
+    assert not list_missed_slots(tmp_path / "state/measurements.sqlite", at(0, past), at(24, past))
+    with TimeSeriesStore(tmp_path / "monitor.db"):
+        listing = (*listing, "--monitor-store", str(tmp_path / "monitor.db"))
     done = json.loads(here(*listing, cwd=work).said)
     assert (done["slots"][0]["begins"], done["slots"][0]["state"]) == (first.isoformat(), "done")
     assert len(done["slots"]) == 3

@@ -17,12 +17,12 @@ EARLY, LATE = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC), datetime(2040, 1, 1, tz
 
 @pytest.fixture
 def early(tmp_path: Path) -> Path:
-    return Authority(tmp_path, "early").give("early-server", until=EARLY)[0]
+    return Authority(tmp_path, "early").give("early-server", (datetime(2020, 1, 1, tzinfo=UTC), EARLY))[0]
 
 
 @pytest.fixture
 def late(tmp_path: Path) -> Path:
-    return Authority(tmp_path, "late").give("late-server", until=LATE)[0]
+    return Authority(tmp_path, "late").give("late-server", (datetime(2020, 1, 1, tzinfo=UTC), LATE))[0]
 
 
 def test_of_several_certificates_and_files_the_first_to_end_counts(tmp_path: Path, early: Path, late: Path) -> None:

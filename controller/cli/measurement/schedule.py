@@ -25,6 +25,7 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_selection,
     speak,
 )
@@ -39,9 +40,7 @@ from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import select_schools_in_service
 
-Day = Annotated[
-    datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="The day; today in the city if left out.")
-]
+Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; today in the city if left out.")]
 
 
 class SlotDocument(TypedDict):
@@ -96,10 +95,11 @@ def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
     With --lab the virtual city's, which is tested by them where `virtual-city: slots` says so.
     """
     speak(lang)
+    asked = choose_day(day, "--day")
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, choose_selection(schools, wards, everything=everything))
     now = datetime.now(UTC)
-    wanted = day.date() if day is not None else now.astimezone(city.timezone).date()
+    wanted = asked or now.astimezone(city.timezone).date()
     # The plan is the whole city's: what others do decides when a school is tested.
     names = {one.id for one in chosen}
     plan = _select(plan_city_day(city, list_tested_schools(city), wanted), names)
@@ -139,11 +139,15 @@ def _find_slot_states(  # noqa: PLR0913, PLR0917 where it is kept, and of when
             removed = store.read_removed_time()
         kept = list_missed_slots(file, midnight, midnight + timedelta(days=1))
     states = find_slot_states(slots, measured, now, removed)
+    is_real = not isinstance(city, VirtualCity)
+    if is_real and not monitor_store.exists():
+        # What the probes did stands there: on another machine nobody can say that a slot was missed.
+        states |= {one: SlotState.UNKNOWN for one, found in states.items() if found is SlotState.MISSED}
     noted = {(one.school, one.line, one.begins) for one in kept}
     for slot, found in states.items():
         if found is SlotState.UNKNOWN and (slot.school, slot.line, slot.begins) in noted:
             states[slot] = SlotState.MISSED
-    reasons = {} if isinstance(city, VirtualCity) else apply_probe_words(states, monitor_store, Path(city.directory))
+    reasons = apply_probe_words(states, monitor_store, Path(city.directory)) if is_real else {}
     # One slot later: the test of a slot that has just ended may still be written down.
     missed = [
         slot
