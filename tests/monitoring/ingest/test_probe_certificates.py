@@ -40,7 +40,7 @@ from monitoring.listening.tls_connection import TlsConnection
 from monitoring.listening.tls_files import RenewedContext
 from tests.monitoring.login.beside import HOST, URL, Door, monitor_beside
 from tests.monitoring.login.certificates import Authority
-from tests.monitoring.running import TOKENS
+from tests.monitoring.running import TOKENS, until
 from tests.probe_agent.scene import ENROLMENTS, PATHS, SCHOOL, Installed, configure
 
 OTHER = "kw-s01"
@@ -340,3 +340,15 @@ def test_the_first_certificate_to_end_of_those_that_are_enrolled_is_known(tmp_pa
     assert tokens.find_certificate_end() == certificates[SCHOOL].ends_at
     revoke_probe(enrolments, SCHOOL, NOW)
     assert tokens.find_certificate_end() == certificates[OTHER].ends_at
+
+
+def test_the_page_and_metrics_tell_when_the_monitors_own_certificates_end(door: Door) -> None:
+    until(lambda: b'tsunagu_certificate_not_after_seconds{certificate="monitor"}' in door.local.ask("/metrics")[2], 30)
+    told = {one["certificate"]: one for one in door.local.json(f"/api/schools/{SCHOOL}")["certificates"]}
+    assert (told["monitor"]["state"], told["monitor"]["stale"], told["monitor"]["ends_at"][:4]) == (
+        "good",
+        False,
+        "2119",
+    )
+    assert told["probe-authority"]["state"] == "good"
+    assert {one["state"] for one in told.values() if one["command"] == "tsunagu run"} == {"unknown"}
