@@ -31,15 +31,15 @@ CERTIFICATE = Attribute(
     "the probes, of the rollouts' database and of NetBox; and what the operators' file names of the 802.1X servers and "
     "the measuring endpoints",
     (
+        "radius-server",
+        "radius-authority",
+        "measuring-endpoint",
+        "rollout-database",
+        "netbox",
         "monitor",
         "login-authority",
         "probe",
         "probe-authority",
-        "rollout-database",
-        "netbox",
-        "radius-server",
-        "radius-authority",
-        "measuring-endpoint",
     ),
 )
 CLAUSE = Attribute("state", "how a clause stands", ("holds", "differs", "not-judged"))
