@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.errors import MonitorError, TsunaguError
+from controller.operations.certificate_files import find_group_ends
 from controller.operations.monitor_settings import TlsFiles
 from controller.operations.trusted_files import read_trusted_file
 from controller.telemetry.probe_certificates import load_probe_authority
@@ -36,6 +38,8 @@ class RenewedContext:
         self._seen = self._look()
         self._told = ""
         self.readers, self.probes = self._build()
+        self.ends = self._find_ends()
+        """When the first of the certificates that are shown ends, and the probes' authority."""
         self._tell_expired()
 
     async def renew_certificate(self) -> None:
@@ -50,7 +54,12 @@ class RenewedContext:
         except TsunaguError as error:
             logging.getLogger("tsunagu").error("%s; the certificate before it is used on", error)  # noqa: TRY400
             return
+        self.ends = self._find_ends()
         self._tell_expired()
+
+    def _find_ends(self) -> Mapping[str, float]:
+        authority = {"probe-authority": self._authority} if self._authority.exists() else {}
+        return find_own_ends({"monitor": self._files.certificate, **authority})
 
     def _tell_expired(self) -> None:
         """Say once of a certificate that no browser and no probe takes it now: to them the monitor would be gone."""
@@ -79,6 +88,14 @@ def _build_context(files: TlsFiles) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     load_certificate(context, files)
     return context
+
+
+def find_own_ends(files: Mapping[str, Path]) -> Mapping[str, float]:
+    """When certificates of the monitor's own end; a file that does not tell it is logged, and all else goes on."""
+    ends, faults = find_group_ends({name: (path,) for name, path in files.items()})
+    for fault in faults:
+        logging.getLogger("tsunagu").warning("%s", fault)
+    return ends
 
 
 def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:

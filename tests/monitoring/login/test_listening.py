@@ -327,28 +327,28 @@ def count_open(door: Door) -> int:
 
 
 def _read_link(entry: Path) -> str:
-    try:
+    with suppress(FileNotFoundError):
         return str(entry.readlink())
-    except FileNotFoundError:
-        return ""
+    return ""
 
 
 def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> None:
     certificate, key = city.give("renewed")
     context = follow(certificate, key)
-    before = show_certificate(context.readers)
+    before, end = show_certificate(context.readers), context.ends["monitor"]
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.readers) == before
     certificate.write_bytes(b"half a file")
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.readers) == before, "what cannot be used leaves the old one"
-    city.give("renewed")
+    city.give("renewed", (datetime(2020, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)))
     key.chmod(0o640)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.readers) == before, "others can read the new key"
+    assert (show_certificate(context.readers), context.ends["monitor"]) == (before, end), "others can read the new key"
     key.chmod(0o600)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.readers) != before, "that was made right, and nothing was written"
+    now = context.ends["monitor"], show_certificate(context.readers) == before
+    assert now == (datetime(2032, 1, 1, tzinfo=UTC).timestamp(), False), "it was made right, and nothing was written"
 
 
 @pytest.mark.parametrize(
