@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -22,11 +22,11 @@ from controller.telemetry.enrolled_probes import find_enrolment_file
 from controller.telemetry.probe_certificates import find_authority_file
 from controller.telemetry.registry import DAY, Writer
 from monitoring.city_state.monitor import Monitor
-from monitoring.ingest.sender_tokens import load_sender_tokens
+from monitoring.ingest.sender_tokens import SchoolProbeTokens, load_sender_tokens
 from monitoring.listening.build_login import build_login
 from monitoring.listening.monitor_applications import MonitorApplications, build_applications
 from monitoring.listening.monitor_server import LOOPBACK, build_main_server, build_second_server, open_listener
-from monitoring.listening.tls_files import RenewedContext
+from monitoring.listening.tls_files import RenewedContext, find_own_ends
 from monitoring.login.login_method import LoginMethod
 from monitoring.timeseries.retention import EVENTS_KEPT, ROLLOUTS_KEPT, KeptSeconds
 from monitoring.timeseries.time_series_store import TimeSeriesStore
@@ -65,6 +65,25 @@ def open_beside(settings: MonitorSettings, authority: Path) -> Iterator[Beside |
         yield Beside(listener, tls)
 
 
+def build_own_certificates(
+    settings: MonitorSettings, beside: Beside | None, schools: SchoolProbeTokens | None
+) -> Callable[[], Mapping[str, float]]:
+    """What tells when the certificates end that this monitor shows, and that it judges its login and probes by."""
+    # Of the login's it is what was read at the start, which the login goes on with.
+    authority = (
+        settings.login.oidc.authority if settings.login is not None and settings.login.oidc is not None else None
+    )
+    fixed = {} if authority is None else find_own_ends({"login-authority": authority})
+    tls = None if beside is None else beside.tls
+
+    def find_ends() -> Mapping[str, float]:
+        probe = None if schools is None else schools.find_certificate_end()
+        shown = {} if tls is None else tls.ends
+        return {**fixed, **shown, **({} if probe is None else {"probe": probe.timestamp()})}
+
+    return find_ends
+
+
 def main(words: list[str]) -> int:
     """Run a monitor; 0 when it was told to stop, 1 when it could not start."""
     parser = argparse.ArgumentParser(prog="python -m monitoring")
@@ -92,6 +111,7 @@ def main(words: list[str]) -> int:
             TimeSeriesStore(wanted.store) as store,
         ):
             applications = build_applications(city, store, tokens, settings, login, kept)
+            applications.monitor.find_own_certificates = build_own_certificates(settings, beside, tokens.schools)
             sys.stdout.write(f"monitor: http://{LOOPBACK}:{listener.getsockname()[1]}/ (Ctrl-C stops it)\n")
             if beside is not None:
                 sys.stdout.write(f"monitor: also {_describe_beside(settings, beside, login)}\n")

@@ -66,8 +66,13 @@ def open_kept_lines(path: Path, form: TypeAdapter[Line]) -> Iterator[KeptLines[L
 
     Raises:
         FileLocked: another run has it open.
-        OSError: it cannot be opened.
+        TsunaguError: it cannot be opened.
     """
-    with path.open("a", encoding="utf-8") as file:
+    try:
+        opened = path.open("a", encoding="utf-8")
+    except OSError as error:
+        message = f"{path}: cannot be opened ({error.strerror}); name a file, in a folder that is there"
+        raise TsunaguError(message) from None
+    with opened as file:
         lock_descriptor(file.fileno(), path)
         yield KeptLines(path, form, file)

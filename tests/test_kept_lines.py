@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from controller.errors import FileLocked
+from controller.errors import FileLocked, TsunaguError
 from tests.kept_lines import KeptFileDamaged, open_kept_lines
 
 
@@ -43,6 +43,15 @@ def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
         pass
     with open_kept_lines(file, FORM) as kept:
         assert kept.list_lines() == []
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nowhere" / "run.jsonl"):
+        with (
+            pytest.raises(TsunaguError, match=f"{re.escape(str(path))}: cannot be opened"),
+            open_kept_lines(path, FORM),
+        ):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -174,10 +174,10 @@ def main() -> None:
 def _tell_end(command: Sequence[str], words: Sequence[str], code: int) -> None:
     """Tell the monitor of a task that ended; most runs have none, and read nothing of telemetry for it."""
     if any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
-        from controller.cli.task_telemetry import find_task, send_task_end  # noqa: PLC0415 see above
+        from controller.cli.task_telemetry import find_task, send_task_end, was_told_in_trace  # noqa: PLC0415 see above
 
         task = find_task(command, words)
-        if task is not None:
+        if task is not None and not was_told_in_trace(task):
             send_task_end(task, code)
 
 

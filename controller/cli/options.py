@@ -39,6 +39,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document inst
 Lab = Annotated[bool, typer.Option("--lab", help="The virtual city's devices instead of the real ones.")]
 
 
+_YEARS = range(2000, 2200)
+
+
 class LanguageChoice(StrEnum):
     """A language of the message catalogue."""
 
@@ -68,19 +71,24 @@ Encoding = Annotated[
 ]
 
 
-def choose_day(on: str | None) -> date | None:
+def choose_day(text: str | None, option: str = "--on") -> date | None:
     """The day of an option that may have been left out.
 
     Raises:
-        typer.BadParameter: it is no day.
+        typer.BadParameter: it is no day, or one at the ends of the calendar, whose hours no time zone has.
     """
-    if on is None:
+    if text is None:
         return None
     try:
-        return datetime.strptime(on, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError:
-        message = f"--on {shorten_value(on)}: {explain_date(on)}"
+        message = f"{option} {shorten_value(text)}: {explain_date(text)}"
         raise typer.BadParameter(message) from None
+    if day.year not in _YEARS:
+        known = f"the years {_YEARS[0]} to {_YEARS[-1]} are known; write a date as 2026-12-01"
+        message = f"{option} {shorten_value(text)}: {known}"
+        raise typer.BadParameter(message)
+    return day
 
 
 def choose_language(lang: LanguageChoice | None, environment: Mapping[str, str] = os.environ) -> Language:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from controller.cli.measurement.telemetry_tokens import find_token_file
@@ -16,6 +17,8 @@ from controller.telemetry.traces.phases import list_configured_signals
 
 _NOT_DONE = frozenset({Exit.USAGE, Exit.INTERRUPTED})
 """What was mistyped or broken off was not done, so it neither ended well nor badly."""
+_TOLD: set[str] = set()
+"""Tasks of this process whose end was told while their trace was sent."""
 _ONLY_SAID = frozenset({"-h", "--help"})
 
 
@@ -29,6 +32,31 @@ def find_task(command: Sequence[str], words: Sequence[str]) -> str | None:
     """
     name = "-".join(command)
     return name if name in TASK.values and not _ONLY_SAID & set(words) else None
+
+
+def was_told_in_trace(task: str) -> bool:
+    """Whether `tell_task_end` told the end of the run that ended now."""
+    was_told = task in _TOLD
+    _TOLD.discard(task)
+    return was_told
+
+
+@contextmanager
+def tell_task_end(name: str, find_exit_code: Callable[[BaseException], int]) -> Iterator[None]:
+    """Tell how a traced command ends, if it is a task, before its trace is closed.
+
+    So one sender sends both: it waits once for a monitor that hangs, and says once what is lost.
+    """
+    code = int(Exit.GOOD)
+    try:
+        yield
+    except BaseException as error:
+        code = find_exit_code(error)
+        raise
+    finally:
+        if name in TASK.values:
+            _TOLD.add(name)
+            send_task_end(name, code)
 
 
 def send_task_end(task: str, code: int) -> None:

@@ -14,6 +14,7 @@ from controller.model.network.packets import Family
 from controller.model.policy_bounds import RESERVED_FLOOR, SSH_PORT, PolicyBounds
 from controller.model.sites.addressing import PrefixField
 from controller.model.yaml_source import LocatedItem, StrictModel
+from controller.operations.certificate_files import WatchedCertificates
 from controller.operations.daemon_settings import DaemonSettings
 from controller.operations.device_access import DeviceAccess
 from controller.operations.fields import AccessId, Principal, TrustedPath, read_path
@@ -151,6 +152,7 @@ class Operations(StrictModel):
     integration: IntegrationSettings = IntegrationSettings()
     daemon: DaemonSettings = DaemonSettings()
     monitor: MonitorSettings = MonitorSettings()
+    certificates: WatchedCertificates = WatchedCertificates()
     numbers: ReservedNumbers = ReservedNumbers()
     state: TrustedPath = Field(default_factory=_find_state_folder)
     anchors: Literal["kept", "not-kept"] = "kept"
@@ -182,4 +184,5 @@ class Operations(StrictModel):
         if self.daemon.key is not None:
             yield self.daemon.key
         yield from self.monitor.list_paths()
+        yield from self.certificates.list_paths()
         yield from (self.tokens.controller, self.tokens.probe, self.state)

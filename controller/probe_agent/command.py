@@ -12,17 +12,21 @@ from pathlib import Path
 
 from controller.probe_agent.configuration import Configuration, load_configuration
 from controller.probe_agent.measuring_loop import UPDATE_WORD, MeasuringLoop
+from controller.probe_agent.probing.measuring_round import find_alive_paths
 from controller.probe_agent.problems import ProbeProblem, tell
 from controller.probe_agent.sender import Reception
 from controller.probe_agent.version import VERSION
 from controller.probe_agent.whole_file import write_file
 
-_GOOD, _FAILED = 0, 1
+_GOOD, _FAILED, _INTERRUPTED = 0, 1, 130
 
 
 def main(words: list[str]) -> int:
     """Do one of the verbs; 0 when it went well."""
-    return _serve(words[1:]) if words[:1] == ["serve"] else _do_work(words)
+    try:
+        return _serve(words[1:]) if words[:1] == ["serve"] else _do_work(words)
+    except KeyboardInterrupt:  # where nobody waits for it: `check`, and what a terminal stops beside the supervisor
+        return _INTERRUPTED
 
 
 def _do_work(words: list[str]) -> int:
@@ -49,7 +53,7 @@ def _do_work(words: list[str]) -> int:
             case "fetch":
                 return _fetch(configuration, wanted.state)
             case "check":
-                return _check(configuration, wanted.state)
+                return measure_once(configuration, wanted.state)
             case _:
                 signal.signal(signal.SIGTERM, lambda *_: sys.exit(_GOOD))
                 # The supervisor holds the other end of standard input: however that ends, this ends, too.
@@ -124,12 +128,17 @@ def _fetch(configuration: Configuration, state: Path) -> int:
     return FOUND_UPDATE
 
 
-def _check(configuration: Configuration, state: Path) -> int:
-    """Measure and send once."""
+def measure_once(configuration: Configuration, state: Path) -> int:
+    """Measure and send once, and say what answers; 0 where the monitor has what was measured now."""
     loop = MeasuringLoop(configuration, state, time.time, time.monotonic)
-    loop.measure()
+    measured = loop.measure()
     answer = loop.send()
-    if answer.reception is not Reception.TAKEN or answer.refused:
+    if not measured or answer.reception is not Reception.TAKEN or answer.refused:
         return _FAILED
-    tell(f"{configuration.school}: {len(configuration.paths)} paths are measured, and the monitor has the results")
+    alive = find_alive_paths(configuration.paths, measured)
+    for path in configuration.paths:
+        if path not in alive:
+            tell(f"nothing answers over {path.line} in {path.region} ({path.family})")
+    answering = f"{len(configuration.paths)} paths are measured, of which {len(alive)} answer"
+    tell(f"{configuration.school}: {answering}, and the monitor has the results")
     return _GOOD

@@ -7,11 +7,12 @@ import json
 import os
 import ssl
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
 from controller.probe_agent.problems import ProbeProblem
@@ -136,22 +137,44 @@ def load_configuration(path: Path) -> Configuration:
     Raises:
         ProbeProblem: it cannot be read, others may read it, or it is none.
     """
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        message = f"{path}: cannot be read ({error.strerror}); {_REPEAT} and put it there"
-        raise ProbeProblem(message) from None
-    # systemd gives its copy to the service by an access control list, which shows as reading by the group.
-    if mode & (stat.S_IRWXO | stat.S_IWGRP):
-        message = f"{path}: others may read the token in it (mode {mode:04o}); chmod 600 it"
-        raise ProbeProblem(message)
+    with open_private_file(path, f"{_REPEAT} and put it there") as file:
+        content = file.read(_MOST_BYTES + 1)
     try:
         return parse_configuration(content)
     except ProbeProblem as problem:
         message = f"{path}: {problem}"
         raise ProbeProblem(message) from None
+
+
+@contextmanager
+def open_private_file(path: Path, advice: str) -> Iterator[BinaryIO]:
+    """Open a regular file that is not open to others, for the length of a `with` block.
+
+    Raises:
+        ProbeProblem: it cannot be read, others may read or change it, or it is a pipe, a device or the like.
+    """
+    try:
+        # A pipe is not waited for until somebody writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            _refuse_open_file(path, os.fstat(descriptor).st_mode, advice)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                yield file
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror}); {advice}"
+        raise ProbeProblem(message) from None
+
+
+def _refuse_open_file(path: Path, mode: int, advice: str) -> None:
+    if not stat.S_ISREG(mode):
+        message = f"{path}: is no regular file; {advice}"
+        raise ProbeProblem(message)
+    # systemd gives its copy to the service by an access control list, which shows as reading by the group.
+    if mode & (stat.S_IRWXO | stat.S_IWGRP):
+        message = f"{path}: others may read what is secret in it (mode {stat.S_IMODE(mode):04o}); chmod 600 it"
+        raise ProbeProblem(message)
 
 
 def parse_configuration(content: bytes) -> Configuration:

@@ -84,8 +84,8 @@ class MeasuringLoop:
     def _follows_slots(self) -> bool:
         return not self.configuration.throughput.every_seconds
 
-    def measure(self) -> None:
-        """Measure what is due, and keep it."""
+    def measure(self) -> list[Result]:
+        """Measure what is due, keep it, and return it; nothing where this user may not measure, which is said."""
         results: list[Result] = []
         try:
             results += measure_light(self.configuration, self.clock)
@@ -97,6 +97,7 @@ class MeasuringLoop:
         except ProbeProblem as problem:
             self._say(str(problem))
         self._keep(results)
+        return results
 
     def test_planned(self) -> None:
         """Test throughput where a slot is open, and note the slots that went by without a test."""

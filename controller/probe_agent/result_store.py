@@ -42,17 +42,10 @@ class ResultStore:
     def __init__(self, path: Path, most: int) -> None:
         self._most = most
         try:
-            self._connection = _open(path)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                message = f"{path}: cannot be used ({error}); is there room on the disk, and may this user write there?"
-                raise ProbeProblem(message) from None
-            aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-            path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            tell(f"{path} was damaged ({error}): it is moved to {aside.name}, and a new one begins")
-            self._connection = _open(path)
+            self._connection = _open_sound(path)
+        except sqlite3.Error as error:
+            message = f"{path}: cannot be used ({error}); is there room on the disk, and may this user write there?"
+            raise ProbeProblem(message) from None
 
     def add(self, results: Iterable[Result]) -> None:
         """Keep results; what is beyond the bound goes, the oldest first.
@@ -115,6 +108,21 @@ class ResultStore:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _open_sound(path: Path) -> sqlite3.Connection:
+    """Open the file; one that is damaged is moved aside, and a new one begins."""
+    try:
+        return _open(path)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        tell(f"{path} was damaged ({error}): it is moved to {aside.name}, and a new one begins")
+    return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:

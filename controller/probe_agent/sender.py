@@ -100,6 +100,10 @@ class Sender:
             with connection.getresponse() as answer:
                 kind = answer.headers.get_content_type()
                 return _judge(answer.status, kind, answer.read(_MOST_ANSWER))
+        except ssl.SSLCertVerificationError as error:
+            reason = f"cannot be reached: its certificate is refused ({error.verify_message})"
+            advice = "renew the monitor's certificate, or enrol the school again with its authority (--ca)"
+            return Answer(Reception.LATER, f"{self._configuration.monitor} {reason}; {advice}")
         except (OSError, http.client.HTTPException, ValueError) as error:
             if _ALERT in (said := str(getattr(error, "reason", ""))):
                 why = _ALERTS.get(said, said.rpartition(_ALERT)[2].lower().replace("_", " "))

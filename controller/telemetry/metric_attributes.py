@@ -25,6 +25,24 @@ TASK = Attribute(
     ("check", "prove", "backup-create", "audit-verify", "drill-line", "drill-region", "drill-restore", "drill-state"),
 )
 RESULT = Attribute("result", "how a task ended: good, or bad where it found something or failed", ("good", "bad"))
+CERTIFICATE = Attribute(
+    "certificate",
+    "what a certificate is for: the monitor's own TLS; the schools' probes; the authorities of the monitor's login, of "
+    "the probes, of the rollouts' database and of NetBox; and what the operators' file names of the 802.1X servers and "
+    "the measuring endpoints",
+    (
+        "monitor",
+        "login-authority",
+        "probe",
+        "probe-authority",
+        "rollout-database",
+        "netbox",
+        "radius-server",
+        "radius-authority",
+        "measuring-endpoint",
+    ),
+)
+CLAUSE = Attribute("state", "how a clause stands", ("holds", "differs", "not-judged"))
 FOREIGN = "foreign"
 """Why a part was not taken that nobody meant for us: a shared collector sends what it has. It is no fault."""
 SENDER = Attribute("sender", "who sends telemetry: writer/service.instance.id of its resource", bound=2 * MOST_SCHOOLS)

@@ -19,6 +19,7 @@ class Writer(StrEnum):
 
 CONTROLLER_ONLY, PROBE_ONLY = frozenset({Writer.CONTROLLER}), frozenset({Writer.PROBE})
 ANYBODY, NOBODY = frozenset(Writer), frozenset[Writer]()
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 class InstrumentKind(StrEnum):
@@ -55,7 +56,8 @@ class Metric:
     `history`: whether the monitor keeps its past, to show it over time; of the others it keeps the newest value.
     `periods`: whether it keeps from when to when the value was 1, and 0, which is exact where a mean is not.
     `writers` may send it; the others' values are refused. `moment`: its values are times themselves,
-    whose age is of interest: an old one is not stale but news.
+    whose age is of interest: an old one is not stale but news. `deadline`: its values are times that may be to come, in
+    seconds since 1970, which no sender's clock changes.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Metric:
     periods: bool = False
     writers: frozenset[Writer] = PROBE_ONLY
     moment: bool = False
+    deadline: bool = False
 
     def __hash__(self) -> int:
         """By the name, which no other has: every look-up of a series hashes its metric."""

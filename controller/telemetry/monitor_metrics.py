@@ -1,12 +1,19 @@
-"""What the monitor tells of itself; the registry has these metrics, too."""
+"""What the monitor says of itself and of who sends to it; nobody may send these."""
 
 from __future__ import annotations
 
-from controller.telemetry.metric_attributes import REASON, SIGNAL
-from controller.telemetry.metric_form import NOBODY, InstrumentKind, Metric
+from controller.telemetry.metric_attributes import REASON, SENDER, SIGNAL
+from controller.telemetry.metric_form import DAY, HOUR, MINUTE, NOBODY, InstrumentKind, Metric
 
-DAY, MINUTE = 86_400, 60
-
+SENDER_CLOCK_SKEW = Metric(
+    "tsunagu.sender.clock.skew",
+    InstrumentKind.GAUGE,
+    "s",
+    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
+    (SENDER,),
+    fresh=HOUR,
+    writers=NOBODY,
+)
 MONITOR_REFUSED = Metric(
     "tsunagu.monitor.refused",
     InstrumentKind.COUNTER,

@@ -17,29 +17,29 @@ from types import MappingProxyType
 # isort: off
 from controller.telemetry.event_kinds import EVENT_WRITERS, EventKind
 from controller.telemetry.metric_attributes import (
-    DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION, RESULT, SCHOOL, SENDER,
-    SIGNAL, TASK, UPLINK,
+    CERTIFICATE, CLAUSE, DIRECTION, FAMILY, FOREIGN, LINE, MOST_REGIONS, MOST_SCHOOLS, OUTCOME, PATH, REASON, REGION,
+    RESULT, SCHOOL, SENDER, SIGNAL, TASK, UPLINK,
 )
 from controller.telemetry.metric_form import (
-    ANYBODY, CONTROLLER_ONLY, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
+    ANYBODY, CONTROLLER_ONLY, DAY, HOUR, MINUTE, NOBODY, PROBE_ONLY, Attribute, InstrumentKind, Metric, Writer,
 )
 from controller.telemetry.monitor_metrics import (
     MONITOR_CPU, MONITOR_MEMORY, MONITOR_PAGE_FAULT, MONITOR_READERS, MONITOR_REFUSED, MONITOR_STORE_FAULT,
-    MONITOR_STORE_SIZE,
+    MONITOR_STORE_SIZE, SENDER_CLOCK_SKEW,
 )
 
 __all__ = [
-    "ANYBODY", "CONTROLLER_ONLY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN", "LINE", "MONITOR_CPU",
-    "MONITOR_MEMORY", "MONITOR_PAGE_FAULT", "MONITOR_READERS", "MONITOR_REFUSED", "MONITOR_STORE_FAULT",
-    "MONITOR_STORE_SIZE", "MOST_REGIONS", "MOST_SCHOOLS", "NOBODY", "OUTCOME", "PATH", "PROBE_ONLY", "REASON",
-    "REGION", "RESULT", "SCHOOL", "SENDER", "SIGNAL", "TASK", "UPLINK", "Attribute", "EventKind", "InstrumentKind",
-    "Metric", "Writer",
+    "ANYBODY", "CERTIFICATE", "CLAUSE", "CONTROLLER_ONLY", "DAY", "DIRECTION", "EVENT_WRITERS", "FAMILY", "FOREIGN",
+    "HOUR", "LINE", "MINUTE", "MONITOR_CPU", "MONITOR_MEMORY", "MONITOR_PAGE_FAULT", "MONITOR_READERS",
+    "MONITOR_REFUSED", "MONITOR_STORE_FAULT", "MONITOR_STORE_SIZE", "MOST_REGIONS", "MOST_SCHOOLS", "NOBODY", "OUTCOME",
+    "PATH", "PROBE_ONLY", "REASON", "REGION", "RESULT", "SCHOOL", "SENDER", "SENDER_CLOCK_SKEW", "SIGNAL", "TASK",
+    "UPLINK", "Attribute", "EventKind", "InstrumentKind", "Metric", "Writer",
 ]
 # isort: on
 # fmt: on
-# Metrics' form and attributes, the monitor's own, and events stand in files of their own; who asks here gets them, too.
+# Metrics' form and attributes, the monitor's own metrics and events stand in files of their own; who asks the registry
+# asks for these here, too.
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 ROUNDS = 150
 """A school's own probe looks at its lines every minute; what it said stands until it has missed a round for sure."""
 
@@ -298,6 +298,34 @@ TASK_LAST_END = Metric(
     writers=CONTROLLER_ONLY,
     moment=True,
 )
+CERTIFICATE_NOT_AFTER = Metric(
+    "tsunagu.certificate.not.after",
+    InstrumentKind.GAUGE,
+    "s",
+    "when a certificate ends, in seconds since 1970; of several the first to end",
+    (CERTIFICATE,),
+    fresh=90 * DAY,
+    writers=CONTROLLER_ONLY,
+    deadline=True,
+)
+GUIDELINE_CLAUSES = Metric(
+    "tsunagu.guideline.clauses",
+    InstrumentKind.GAUGE,
+    "{clause}",
+    "clauses of the security guideline, by how they stood when the city was last proved",
+    (CLAUSE,),
+    fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
+)
+GUIDELINE_POLICY_HASH = Metric(
+    "tsunagu.guideline.policy.hash",
+    InstrumentKind.GAUGE,
+    "{hash}",
+    "the first 48 bits of the digest of the policy that the clauses were judged by, as a number",
+    (),
+    fresh=7 * DAY,
+    writers=CONTROLLER_ONLY,
+)
 ROLLOUT_LOST = Metric(
     "tsunagu.rollout.lost",
     InstrumentKind.GAUGE,
@@ -334,15 +362,6 @@ TELEMETRY_DROPPED = Metric(
     (SIGNAL,),
     fresh=DAY,
     writers=ANYBODY,
-)
-SENDER_CLOCK_SKEW = Metric(
-    "tsunagu.sender.clock.skew",
-    InstrumentKind.GAUGE,
-    "s",
-    "by how much a sender's clock is ahead of the monitor's, the way included; below 0: it is behind",
-    (SENDER,),
-    fresh=HOUR,
-    writers=NOBODY,
 )
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {one.name: one for one in list(vars().values()) if isinstance(one, Metric)}

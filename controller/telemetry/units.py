@@ -10,12 +10,25 @@ import math
 
 from controller.telemetry.registry import DAY, InstrumentKind, Metric
 
-_MOST = {"1": 1.0, "s": float(DAY), "bit/s": 1e12, "{line}": 1, "{path}": 1, "{target}": 1, "{assessment}": 3}
+DIGEST_DIGITS = 12
+"""Of a digest: as many as a number of OTLP and Prometheus holds wholly."""
+_MOST = {
+    "1": 1.0,
+    "s": float(DAY),
+    "bit/s": 1e12,
+    "{line}": 1,
+    "{path}": 1,
+    "{target}": 1,
+    "{assessment}": 3,
+    "{hash}": float(16**DIGEST_DIGITS - 1),
+}
 """The highest value of a gauge by its unit: a ratio, a duration, a rate (that of a terabit Ethernet).
 
 Of one line, path or target a gauge says yes or no.
 """
 _MOST_COUNTED = 1e6
+LAST_SECOND = 253_402_300_799.0
+"""Of the year 9999: no calendar goes beyond it, and no certificate."""
 _BITS_IN_MEGABIT = 1_000_000
 _MILLISECONDS_IN_SECOND = 1_000
 
@@ -56,6 +69,15 @@ def ms_from_seconds(seconds: float) -> float:
     return seconds * _MILLISECONDS_IN_SECOND
 
 
+def shorten_digest(digest: str) -> int:
+    """The beginning of a digest as a number.
+
+    >>> shorten_digest("607d9d0512e653e99badcce951968d744d4b9d9bb2c26aa4a04f7d74c9d09fd8")
+    106092621533926
+    """
+    return int(digest[:DIGEST_DIGITS], 16)
+
+
 def find_range_fault(metric: Metric, value: float) -> str | None:
     """Why a metric cannot have a value, for a message after its name; None where it can. A total has no highest value.
 
@@ -71,6 +93,8 @@ def find_range_fault(metric: Metric, value: float) -> str | None:
     most = _MOST.get(metric.unit, _MOST_COUNTED)
     if metric.kind is not InstrumentKind.GAUGE or metric.moment:
         most = math.inf
+    elif metric.deadline:
+        most = LAST_SECOND
     if not 0 <= value <= most:
         return f"of {value:g}, not 0 to {most:g}" if math.isfinite(most) else f"of {value:g}, below 0"
     if counts and metric.kind is InstrumentKind.GAUGE and not float(value).is_integer():

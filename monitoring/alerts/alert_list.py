@@ -14,6 +14,9 @@ from typing import Literal
 
 from controller.telemetry.naming import OVERFLOW, prometheus_label
 from controller.telemetry.registry import (
+    CERTIFICATE,
+    CERTIFICATE_NOT_AFTER,
+    DAY,
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
     DNS_UP,
@@ -36,6 +39,7 @@ from controller.telemetry.registry import (
     TELEMETRY_DROPPED,
 )
 from monitoring.alerts.recordings import HEARD, REACHED, name_kept
+from monitoring.city_state.certificate_ends import CRITICAL_SECONDS, ENDING_SECONDS
 from monitoring.city_state.school_facts import SILENT_SECONDS
 
 MONITOR_JOB, COLLECTOR_JOB = "tsunagu-monitor", "tsunagu-collector"
@@ -74,7 +78,7 @@ class Alert:
 
 def list_alerts(silent: int = SILENT_SECONDS) -> tuple[Alert, ...]:
     """Every alert, the wholes first; a school is silent when nothing was heard of it for so many seconds."""
-    return (*_list_wholes(silent), *_list_lines(), *_list_devices(), *_list_telemetry(silent))
+    return (*_list_wholes(silent), *_list_lines(), *_list_devices(), *_list_certificates(), *_list_telemetry(silent))
 
 
 def _list_wholes(silent: int) -> tuple[Alert, ...]:
@@ -214,6 +218,15 @@ def _list_devices() -> tuple[Alert, ...]:
             page="/rollout",
         ),
     )
+
+
+def _list_certificates() -> Iterator[Alert]:
+    """In how many days a certificate ends; below 0 it has ended."""
+    left = f"({name_kept(CERTIFICATE_NOT_AFTER)} - time()) / {DAY}"
+    shown = (CERTIFICATE.name,)
+    ending, critical = (f"{left} <= {seconds // DAY}" for seconds in (ENDING_SECONDS, CRITICAL_SECONDS))
+    yield Alert("CertificateEnding", "certificate-ending", ending, 60, "warning", "operations", shown)
+    yield Alert("CertificateCritical", "certificate-ending", critical, 60, "critical", "operations", shown)
 
 
 def _list_telemetry(silent: int) -> tuple[Alert, ...]:

@@ -10,11 +10,14 @@ What tells processes apart (`instance`, `job`) is taken away: a school's line is
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.model.measurement import Assessment
 from controller.telemetry.registry import (
     BANDWIDTH_ASSESSMENT,
+    CERTIFICATE,
+    CERTIFICATE_NOT_AFTER,
     DAY,
     DEVICE_DRIFT,
     DEVICE_UNCONFIRMED,
@@ -98,6 +101,7 @@ def list_recordings() -> tuple[Recording, ...]:
         *(Recording(_name_named(metric), _keep(_name_now(metric), _name_named(metric))) for metric in PARTS),
         *(Recording(name_kept(metric), _keep_figure(metric)) for metric in KEPT),
         *(Recording(name_kept(metric), _keep_last(metric)) for metric in TOLD_BY_MONITOR),
+        *_list_certificates(),
         Recording(REACHED, f"max by ({SCHOOL.name}) ({name_kept(LINE_UP)})"),
         Recording(BELOW, f"count({assessment} == {Assessment.BELOW.number}) or count({assessment}) * 0"),
     )
@@ -122,6 +126,14 @@ def _keep_last(metric: Metric) -> str:
     # A monitor that answers and names no rollout has none any more.
     before = f"last_over_time({name_kept(metric)}[{_AWAY}]) unless on () max({MONITOR_STORE_FAULT.prometheus})"
     return f"max({metric.prometheus}) or ({before})"
+
+
+def _list_certificates() -> Iterator[Recording]:
+    """When certificates end, of processes that tell of two ends the earlier one; and when each was last told of."""
+    newest = f'min by ({CERTIFICATE.name}) ({CERTIFICATE_NOT_AFTER.prometheus}{{{CERTIFICATE.name}!=""}})'
+    last, named = name_kept(CERTIFICATE_NOT_AFTER), _name_named(CERTIFICATE_NOT_AFTER)
+    yield Recording(named, _keep(f"{newest} * 0 + time()", named))
+    yield Recording(last, f"{newest} or (last_over_time({last}[{_AWAY}]) and on ({CERTIFICATE.name}) {named})")
 
 
 def _name_named(metric: Metric) -> str:

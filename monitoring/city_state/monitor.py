@@ -7,11 +7,13 @@ import logging
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypedDict
 
 from controller.model.city import City
 from controller.telemetry.registry import MONITOR_REFUSED, REASON, ROLLOUT_LOST, SIGNAL
+from monitoring.city_state.certificate_ends import build_own_ends, build_own_values, list_certificate_needs
 from monitoring.city_state.event_stream import EventStream
 from monitoring.city_state.known_names import list_known_names
 from monitoring.city_state.needs import Need, sort_needs
@@ -74,6 +76,8 @@ class Monitor:
         self.clocks = SenderClocks()
         self.rollouts = RolloutViews(queries.read_newest_rollouts(store, time.time()))
         self.stream = EventStream(self._everything)
+        self.find_own_certificates: Callable[[], Mapping[str, float]] = dict
+        """When the certificates end that this monitor itself shows or judges others by."""
         self.actions = OperatorActions(queries.read_operator_actions(store, MOST_ACTIONS))
         self._write_fault: str | None = None
         self._lasting_fault: str | None = None
@@ -148,7 +152,8 @@ class Monitor:
 
     def _list_needs(self, *, anew: bool) -> list[Need]:
         """What needs somebody, of schools and of rollouts."""
-        return sort_needs([*self.present.list_needs(anew=anew), *self.rollouts.list_needs()])
+        certificates = list_certificate_needs(self.present.known)
+        return sort_needs([*self.present.list_needs(anew=anew), *self.rollouts.list_needs(), *certificates])
 
     def build_clocks(self) -> ClockView:
         """When anything was last heard, and whose clock is wrong."""
@@ -236,6 +241,7 @@ class Monitor:
         if every:
             self._looked = now
             self.rollouts.note_lost_change()
+            self._note_own_certificates()
             self._look_who_is_open()
         changed = {}
         for name in self._open if every else touched & self._open.keys():
@@ -260,6 +266,13 @@ class Monitor:
             self._told_rollout = now
             self.stream.publish("rollout", self.rollouts.build_change())
             self.rollouts.touched = False
+
+    def _note_own_certificates(self) -> None:
+        """Take what is known of them at every look: it is not kept, and no measurement by which pages look alive."""
+        now = self.present.known.clock()
+        ends = self.find_own_certificates()
+        self.present.known.take(build_own_values(ends, now.wall), now)
+        self.present.known.end(build_own_ends(ends, now.wall))
 
     def _tell_needs(self, *, anew: bool = True) -> None:
         needs = self.build_needs(anew=anew)

@@ -21,12 +21,14 @@ NeedKind = Literal[
     "http-down",
     "cut-off",
     "line-down",
+    "certificate-critical",
     "rollout-lost",
     "unconfirmed",
     "rollout-failed",
     "brown-out",
     "drift",
     "silent",
+    "certificate-ending",
     "below",
 ]
 URGENCY: tuple[NeedKind, ...] = get_args(NeedKind)
@@ -49,12 +51,14 @@ COMMANDS: dict[NeedKind, str] = {
     "http-down": "tsunagu measure --all",
     "cut-off": "tsunagu measure --school {school}",
     "line-down": "tsunagu measure --school {school}",
+    "certificate-critical": "openssl x509 -noout -subject -enddate -in FILE",
     "rollout-lost": "tsunagu rollout list",
     "unconfirmed": "tsunagu drift --school {school}",
     "rollout-failed": "tsunagu drift",
     "brown-out": "tsunagu measure --school {school}",
     "drift": "tsunagu drift --school {school}",
     "silent": "tsunagu probe list",
+    "certificate-ending": "openssl x509 -noout -subject -enddate -in FILE",
     "below": "tsunagu report bandwidth",
 }
 RUNBOOKS: dict[NeedKind, str] = {
@@ -64,12 +68,14 @@ RUNBOOKS: dict[NeedKind, str] = {
     "http-down": "http-lost",
     "cut-off": "school-cut-off",
     "line-down": "line-down",
+    "certificate-critical": "certificate-ending",
     "rollout-lost": "rollout-lost",
     "unconfirmed": "device-unconfirmed",
     "rollout-failed": "drift-found",
     "brown-out": "line-slow",
     "drift": "drift-found",
     "silent": "probe-silent",
+    "certificate-ending": "certificate-ending",
 }
 """The page of `docs/runbooks/` for each kind; below the recommendation is a matter of the contract and has none."""
 RUNBOOKS_OF_CAUSES: dict[Cause, str] = {
@@ -87,7 +93,8 @@ RUNBOOKS_OF_CAUSES: dict[Cause, str] = {
 class Need:
     """Something that needs somebody. `school` is empty where it is of the whole city, `line` where it is of no line.
 
-    `region` names the region where it is one's, `rollout` the rollout.
+    `region` names the region where it is one's, `rollout` the rollout, `certificate` the certificate; `ends` is when
+    that ends.
 
     `since`: from when on; None where that is not known. `heard`: when it was last heard, where it is `stale`, so only
     what was last known. `causes` are likely ones, the likeliest first; none where nothing is known.
@@ -104,6 +111,8 @@ class Need:
     patterns: tuple[SharedPattern, ...] = ()
     region: str = ""
     rollout: str = ""
+    certificate: str = ""
+    ends: float | None = None
 
     @property
     def id(self) -> str:
@@ -116,7 +125,8 @@ class Need:
         """
         # Rollouts are called by whoever plans them; an id is of the letters that the API takes.
         rollout = _NOT_OF_AN_ID.sub("-", self.rollout.lower())[:_LONGEST_NAME]
-        return ":".join(part for part in (self.kind, self.school, self.line, self.region, rollout) if part)
+        named = (self.kind, self.school, self.line, self.region, rollout, self.certificate)
+        return ":".join(part for part in named if part)
 
     @property
     def command(self) -> str:

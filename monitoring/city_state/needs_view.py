@@ -35,7 +35,10 @@ class PatternView(TypedDict):
 
 
 class NeedView(TypedDict):
-    """A need. `urgency`: 0 is the most urgent kind. `school`, `line`, `region`, `rollout` are None where it is of none.
+    """A need. `urgency`: 0 is the most urgent kind.
+
+    `school`, `line`, `region`, `rollout`, `certificate` are None where it is of none; `ends` is when a certificate
+    ends.
 
     `runbook`: the path of its page on this monitor; None where it has none.
     `quiet`: somebody has acknowledged it, or it falls into a window of maintenance; such ones stand after the others.
@@ -48,6 +51,8 @@ class NeedView(TypedDict):
     line: str | None
     region: str | None
     rollout: str | None
+    certificate: str | None
+    ends: str | None
     count: int
     since: str | None
     heard: str | None
@@ -93,6 +98,8 @@ def _build_need(need: Need, actions: OperatorActions, now: float) -> NeedView:
         "line": need.line or None,
         "region": need.region or None,
         "rollout": need.rollout or None,
+        "certificate": need.certificate or None,
+        "ends": format_known_time(need.ends),
         "count": need.count,
         "since": format_known_time(need.since),
         "heard": format_known_time(need.heard),

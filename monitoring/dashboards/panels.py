@@ -209,6 +209,18 @@ def _list_operation_panels() -> tuple[Panel, ...]:
             (Query(f"sort_desc(time() - max by (task, result) ({r.TASK_LAST_END.prometheus}))"),),
             unit="s",
         ),
+        Panel(
+            "certificates",
+            "table",
+            (Query(f"sort({name_kept(r.CERTIFICATE_NOT_AFTER)} - time())"),),
+            unit="s",
+        ),
+        Panel(
+            "guideline",
+            "timeseries",
+            (Query(f"max by ({r.CLAUSE.name}) ({r.GUIDELINE_CLAUSES.prometheus})", f"{{{{{r.CLAUSE.name}}}}}"),),
+        ),
+        Panel("guideline-policy", "table", (Query(f"max({r.GUIDELINE_POLICY_HASH.prometheus})"),)),
         Panel("dropped", "timeseries", (_total(r.TELEMETRY_DROPPED),)),
         Panel("refused", "timeseries", (_total(r.MONITOR_REFUSED),)),
         Panel("monitor-bytes", "timeseries", (_own(r.MONITOR_MEMORY), _own(r.MONITOR_STORE_SIZE)), unit="bytes"),

@@ -60,6 +60,12 @@ class SchoolProbeTokens:
         known = {one.certificate_sha256: one for one in self._probes.values() if one.certificate_sha256 is not None}
         return find_certificate_fault(shown, probe, known, datetime.now(UTC))
 
+    def find_certificate_end(self) -> datetime | None:
+        """When the first certificate of a probe ends that is enrolled; None where none has one."""
+        self._renew()
+        ends = (one.certificate_ends_at for one in self._probes.values() if one.revoked_at is None)
+        return min((one for one in ends if one is not None), default=None)
+
     def _renew(self) -> None:
         if (now := self._look()) != self._seen:
             self._seen = now

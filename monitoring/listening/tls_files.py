@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.errors import MonitorError, TsunaguError
+from controller.operations.certificate_files import find_group_ends
 from controller.operations.monitor_settings import TlsFiles
 from controller.operations.trusted_files import read_trusted_file
 from controller.telemetry.probe_certificates import load_probe_authority
@@ -32,18 +36,37 @@ class RenewedContext:
         self._files = files
         self._authority = authority
         self._seen = self._look()
+        self._told = ""
         self.readers, self.probes = self._build()
+        self.ends = self._find_ends()
+        """When the first of the certificates that are shown ends, and the probes' authority."""
+        self._tell_expired()
 
     async def renew_certificate(self) -> None:
         """Take the files anew if they were changed; what cannot be used leaves the old certificate in place."""
         now = self._look()
         if now == self._seen:
+            self._tell_expired()
             return
         self._seen = now
         try:
             self.readers, self.probes = self._build()
         except TsunaguError as error:
             logging.getLogger("tsunagu").error("%s; the certificate before it is used on", error)  # noqa: TRY400
+            return
+        self.ends = self._find_ends()
+        self._tell_expired()
+
+    def _find_ends(self) -> Mapping[str, float]:
+        authority = {"probe-authority": self._authority} if self._authority.exists() else {}
+        return find_own_ends({"monitor": self._files.certificate, **authority})
+
+    def _tell_expired(self) -> None:
+        """Say once of a certificate that no browser and no probe takes it now: to them the monitor would be gone."""
+        wrong = explain_validity(self._files.certificate, datetime.now(UTC))
+        if wrong != self._told and wrong:
+            logging.getLogger("tsunagu").warning("%s", wrong)
+        self._told = wrong
 
     def _look(self) -> _Seen:
         return tuple(_read_stamp(one) for one in (self._files.certificate, self._files.key, self._authority))
@@ -65,6 +88,14 @@ def _build_context(files: TlsFiles) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     load_certificate(context, files)
     return context
+
+
+def find_own_ends(files: Mapping[str, Path]) -> Mapping[str, float]:
+    """When certificates of the monitor's own end; a file that does not tell it is logged, and all else goes on."""
+    ends, faults = find_group_ends({name: (path,) for name, path in files.items()})
+    for fault in faults:
+        logging.getLogger("tsunagu").warning("%s", fault)
+    return ends
 
 
 def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:
@@ -89,6 +120,24 @@ def load_certificate(context: ssl.SSLContext, files: TlsFiles) -> None:
             "without a password"
         )
         raise MonitorError(message) from None
+
+
+def explain_validity(certificate: Path, now: datetime) -> str:
+    """Why nobody takes a certificate at this time; "" where its time is right, or the file is not there just now."""
+    try:
+        found = x509.load_pem_x509_certificates(read_trusted_file(certificate, _REFUSED))[0]
+    except (OSError, TsunaguError, ValueError):
+        return ""
+    if found.not_valid_after_utc < now:
+        word, at = "ended", found.not_valid_after_utc
+    elif now < found.not_valid_before_utc:
+        word, at = "begins", found.not_valid_before_utc
+    else:
+        return ""
+    return (
+        f"{certificate}: the monitor's certificate {word} at {at:%Y-%m-%d %H:%M} UTC, so browsers and probes refuse "
+        "it; put a valid one there (it is taken within a minute), or mend this machine's clock"
+    )
 
 
 def _read_stamp(path: Path) -> tuple[int, int]:

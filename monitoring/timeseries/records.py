@@ -14,9 +14,7 @@ from typing import Literal
 from controller.errors import TsunaguError
 from controller.telemetry.naming import OVERFLOW
 from controller.telemetry.registry import Metric
-
-_LAST_SECOND = 253_402_300_799.0
-"""Of the year 9999: no calendar goes beyond it."""
+from controller.telemetry.units import LAST_SECOND
 
 OVERFLOWN: tuple[tuple[str, str], ...] = ((OVERFLOW, "true"),)
 
@@ -175,7 +173,7 @@ def can_be_time(seconds: float) -> bool:
     >>> can_be_time(1_800_000_000.5), can_be_time(1e300), can_be_time(-1.0)
     (True, False, False)
     """
-    return 0 <= seconds <= _LAST_SECOND
+    return 0 <= seconds <= LAST_SECOND
 
 
 def add_up_totals(parts: Iterable[CumulativeTotal]) -> list[CumulativeTotal]:

@@ -16,9 +16,10 @@ from starlette.routing import BaseRoute, Route
 from controller.model.city import City
 from controller.model.sites.schools import School
 from controller.telemetry.registry import DAY, FAMILY, HOUR, MINUTE, REGION, EventKind
+from monitoring.city_state.certificate_ends import list_certificate_ends
 from monitoring.city_state.monitor import Monitor
 from monitoring.city_state.school_tiles import Tile, format_time
-from monitoring.city_state.task_ends import list_task_ends
+from monitoring.city_state.task_ends import build_guideline_view, list_task_ends
 from monitoring.limits import CLOCK_SECONDS
 from monitoring.timeseries import queries
 from monitoring.web.school_devices import SchoolDeviceView, list_school_devices
@@ -77,6 +78,8 @@ def build_api_routes(monitor: Monitor) -> list[BaseRoute]:
                 **past,
                 "devices": devices,
                 "tasks": list_task_ends(monitor.present.known),
+                "guideline": build_guideline_view(monitor.present.known, monitor.city.digest),
+                "certificates": list_certificate_ends(monitor.present.known),
                 "recommended_upload_mbps": _find_upload(monitor.city, tile),
                 "events": _add_untold(events, tile, format_time(since)),
                 "needs": [need for need in monitor.build_needs() if need["school"] == found.id],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from controller.exit_codes import Exit
-from tests.cli.running import here
+from tests.cli.running import ROOT, here
 from tests.policies import PolicyFolder
 
 GOLDEN = Path(__file__).parent / "golden_ja"
@@ -100,3 +103,54 @@ def test_the_language_of_the_system_or_of_a_variable_is_spoken(place: Path, monk
     monkeypatch.setenv("TSUNAGU_LANG", "ja")
     assert "学校 'kw-s99' はありません" in here(*asked, cwd=place).errors
     assert here(*asked, "--lang", "de", cwd=place).code == Exit.USAGE
+
+
+def test_a_command_with_a_language_speaks_it_from_the_first(place: Path) -> None:
+    """What is refused before it speaks is refused in English, whatever was asked for."""
+    speaking: dict[str, str] = {}
+    for path in (ROOT / "controller/cli").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any(
+                one.annotation is not None and ast.unparse(one.annotation) == "Lang"
+                for one in (*node.args.args, *node.args.kwonlyargs)
+            ):
+                first = next(one for one in node.body if not isinstance(one, ast.Expr) or "speak(" in ast.unparse(one))
+                speaking[f"{path.name}: {node.name}"] = ast.unparse(first)
+    assert len(speaking) > 20
+    assert {name: first for name, first in speaking.items() if first != "speak(lang)"} == {}
+    said = here("report", "bandwidth", "--school", "kw-s99", "-o", "r.html", "--lang", "ja", cwd=place)
+    assert "学校 'kw-s99' はありません" in said.errors
+
+
+REFUSED_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "folder": (lambda path: path.mkdir(), ":1: フォルダーです。通常のファイルを"),
+    "pipe": (os.mkfifo, ":1: 名前付きパイプです"),
+    "large": (lambda path: path.write_bytes(b"x" * 2**22 + b"x"), ":1: 4 MB を超えています"),
+    "bytes": (lambda path: path.write_bytes(b"a,b\n\xff\n"), ":2: UTF-8 の文字として読めません"),
+    "link": (lambda path: path.symlink_to("/etc/hostname"), ":1: 絶対パスへのシンボリックリンクです"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_FILES)
+def test_a_file_that_cannot_be_read_is_refused_in_japanese(place: Path, tmp_path: Path, kind: str) -> None:
+    """Any command reads it by the same opener."""
+    make, says = REFUSED_FILES[kind]
+    make(tmp_path / "ca.pem")
+    words = ("probe", "enrol", "kw-s01", "--monitor", "https://m.example.jp", "-o", str(tmp_path / "probe.json"))
+    refused = here(*words, "--ca", str(tmp_path / "ca.pem"), "--lang", "ja", cwd=place)
+    assert f"{tmp_path / 'ca.pem'}{says}" in refused.errors
+    assert not (tmp_path / "probe.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("probe enrol kw-s01 --monitor http://m.example.jp -o p.json", "monitor は https のアドレスに"),
+        ("probe enrol kw-s01 --monitor https://m.example.jp -o no/p.json", "書き込めません"),
+        ("probe enrol kw-s01 --monitor https://m.example.jp -o p.json --updates-from x", "は一緒に指定してください"),
+        ("measure --school kw-s01 --watch", "実際の学校では計測端末が自動で測定します"),
+        ("measure schedule --all --day 9999-01-01", "扱うのは 2000 年から 2199 年までです"),
+    ],
+)
+def test_what_a_probe_s_command_refuses_is_said_in_japanese(place: Path, words: str, says: str) -> None:
+    assert says in here(*words.split(), "--lang", "ja", cwd=place).errors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -40,6 +41,25 @@ def test_a_task_tells_how_it_ended_and_a_mistake_or_a_broken_off_one_tells_nothi
     ]
     assert [told for told, _ in points] == [{"task": "prove", "result": "good"}, {"task": "check", "result": "bad"}]
     assert all(began <= at <= time.time() for _, at in points)
+
+
+@pytest.mark.parametrize("task", [("check",), ("prove", "--all")])
+def test_what_is_lost_is_said_once_also_of_a_task_that_is_traced(task: tuple[str, ...]) -> None:
+    environment = {**os.environ, ENDPOINT: "http://127.0.0.1:9"}
+    words = [*MAIN, *task, "--policies", "nowhere"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=False, text=True, env=environment)
+    assert (done.returncode, done.stderr.count("telemetry is lost")) == (Exit.FAILED, 1)
+
+
+def test_a_traced_task_tells_its_end_once_with_its_trace() -> None:
+    with keeping() as received:
+        environment = {**os.environ, ENDPOINT: received.url}
+        words = [*MAIN, "prove", "--all", "--policies", "nowhere"]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, check=False, text=True, env=environment)
+    assert done.returncode == Exit.FAILED
+    ends = [one for one in received.metrics() if one.name == "tsunagu.task.last.end"]
+    assert [len(one.gauge.data_points) for one in ends] == [1]
+    assert {path for path, _ in received.requests} >= {"/v1/traces", "/v1/metrics"}
 
 
 def test_a_token_that_cannot_be_used_changes_nothing_and_is_logged(

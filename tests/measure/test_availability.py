@@ -85,11 +85,18 @@ def test_the_command_tells_outages_from_the_monitor_s_store(tmp_path: Path) -> N
     [outage] = found["outages"]
     assert datetime.fromisoformat(outage["begins"]) == down
     assert (outage["seconds"], outage["end_seen"], outage["cause"]) == (900, True, text)
+    silent = here(
+        "report", "availability", "--lang", "en", "--school", "as-e02", "--monitor-store", str(store), cwd=tmp_path
+    )
+    assert (silent.code, silent.errors) == (0, "")
     wrong = tmp_path / "notes.txt"
     wrong.write_text("no store\n", encoding="utf-8")
     refused = here("report", "availability", "--lang", "en", "--monitor-store", str(wrong), cwd=tmp_path)
     assert f"{wrong}: is no SQLite file" in refused.errors
     assert "--monitor-store" in refused.errors
     assert wrong.read_text(encoding="utf-8") == "no store\n"
+    assert "was told nothing yet of the lines of 1 schools, so their outages are not known (as-e02)" in silent.said
+    assert "(as-e01, as-e02, " in said.said
+    assert "as-e04" not in said.said.splitlines()[0]
     none = here("report", "availability", "--lang", "en", cwd=tmp_path)
     assert "no real school was measured yet" in none.errors

@@ -97,6 +97,8 @@ REFUSED = {
     HEADER: "2: the header stands here again; delete this row",
     "as-e04,図書室,2024-11-20,x,88,40": "2: 測定日時: '2024-11-20' is no time",
     "as-e04,図書室,2024-11-20 15:52,=1+1,88,40": "2: 端末: '=1+1' is a formula",
+    "as-e04,図書室,2024-11-20 15:52,x\x1b[31m,88,40": "2: 端末: may not hold '\\x1b' (U+001B)",
+    f"as-e04,{'あ' * 200},2024-11-20 15:52,x,88,40": "2: 測定場所: has 200 characters; at most",
     "as-e04,図書室,2024-11-20 15:52,x,88": "2: this row has 5 cells, and the header 6",
 }
 

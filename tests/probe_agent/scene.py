@@ -62,13 +62,13 @@ class Installed:
         config.chmod(0o600)
 
     def run(self, verb: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self._words(verb), capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(self.build_words(verb), capture_output=True, text=True, check=False, timeout=60)
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[str]]:
         """The probe's supervisor; it and what it began are gone afterwards."""
         with (self.folder / "said").open("a", encoding="utf-8") as said:
-            process = subprocess.Popen(self._words("run"), stderr=said, text=True)
+            process = subprocess.Popen(self.build_words("run"), stderr=said, text=True)
         try:
             yield process
         finally:
@@ -83,7 +83,8 @@ class Installed:
         found: dict[str, object] = json.loads((self.state / "slots.json").read_text("ascii"))
         return found
 
-    def _words(self, verb: str) -> list[str]:
+    def build_words(self, verb: str) -> list[str]:
+        """The command line of a verb."""
         words = [sys.executable, "-I", "-S", str(self.program), verb]
         return [*words, "--config", str(self.folder / "probe.json"), "--state", str(self.state)]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.probe_agent.command import main
 from controller.probe_agent.configuration import ProbedPath, ThroughputTests
@@ -261,12 +263,18 @@ def test_a_far_line_that_carried_more_for_a_while_is_not_called_slow(
 
 WRONG = {
     "no certificate": (("--certificate", "/dev/null", "--key", "/dev/null"), "no certificate in PEM"),
+    "another key": (("--key", "{folder}/other.key"), "name a certificate and the key that belongs to it"),
+    "a key with a password": (("--key", "{folder}/locked.key"), "without a password"),
     "no list": (("--enrolled", "{folder}/nowhere"), "cannot be read"),
     "an open list": (("--enrolled", "{folder}/open"), "chmod 600"),
     "no list of probes": (("--enrolled", "{folder}/other"), "is no list of enrolled probes"),
     "another machine's address": (("--listen", "192.0.2.1"), "nobody can listen there"),
     "no address": (("--listen", "\u3042" * 70), "nobody can listen there"),
 }
+
+
+def write_key(file: Path, key: ec.EllipticCurvePrivateKey, how: serialization.KeySerializationEncryption) -> None:
+    file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how))
 
 
 @pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
@@ -278,6 +286,11 @@ def test_an_endpoint_that_cannot_serve_says_why(
     (tmp_path / "open").write_bytes(good.read_bytes())
     (tmp_path / "other").write_text('{"probes": [{"school": 1}]}', "ascii")
     (tmp_path / "other").chmod(0o600)
+    other = ec.generate_private_key(ec.SECP256R1())
+    write_key(tmp_path / "other.key", other, serialization.NoEncryption())
+    own = serialization.load_pem_private_key(certificate.with_suffix(".key").read_bytes(), None)
+    assert isinstance(own, ec.EllipticCurvePrivateKey)
+    write_key(tmp_path / "locked.key", own, serialization.BestAvailableEncryption(b"secret"))
     begin = ["--certificate", str(certificate), "--key", str(certificate.with_suffix(".key"))]
     begin += ["--enrolled", str(good), "--listen", "127.0.0.1", "--port", "0"]
     assert main(["serve", *begin, *(one.format(folder=tmp_path) for one in words)]) == 1

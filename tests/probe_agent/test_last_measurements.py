@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.measurement.probe_measurements import SHOWN_METRICS
 from controller.cli.output import Exit
 from controller.telemetry.enrolled_probes import enrol_probe, find_enrolment_file, make_probe_token, revoke_probe
 from controller.telemetry.registry import (
@@ -35,8 +36,8 @@ class Machine:
         self.enrolments = find_enrolment_file(folder / "office/probe")
         self.store = folder / "monitor.db"
 
-    def measure(self, *words: str) -> Done:
-        fixed = ("--policies", str(SHIPPED), "--monitor-store", str(self.store), "--lang", "en")
+    def measure(self, *words: str, lang: str = "en") -> Done:
+        fixed = ("--policies", str(SHIPPED), "--monitor-store", str(self.store), "--lang", lang)
         return here("measure", *words, *fixed, cwd=SHIPPED.parent)
 
     def enrol(self) -> None:
@@ -87,6 +88,21 @@ def test_the_last_values_stand_with_their_times_and_paths(machine: Machine) -> N
     }
 
 
+def test_every_kind_of_value_is_said_in_japanese(machine: Machine) -> None:
+    machine.enrol()
+    machine.keep(LINE_UP, 1.0, line="primary")
+    machine.keep(LINE_UP, 0.0, line="backup")
+    path = {"line": "primary", "region": "tokyo", "family": "ipv4", "direction": "download"}
+    for metric in SHOWN_METRICS[1:]:
+        machine.keep(metric, 0.0, **path)
+    machine.keep(LINE_THROUGHPUT, 0.0, **{**path, "direction": "upload"})
+    said = machine.measure("--school", SCHOOL, lang="ja").said
+    english = {"up", "down", "download", "upload", "latency", "jitter", "loss"}
+    assert said.count("\n") >= len(SHOWN_METRICS) + 2
+    assert not english & set(said.split())
+    assert {"稼働", "断", "下り", "上り", "遅延", "ゆらぎ", "損失"} <= set(said.split())
+
+
 def test_where_the_probe_tests_by_https_its_figures_stand_under_that_name(machine: Machine) -> None:
     machine.enrol()
     path = {"line": "primary", "region": "osaka", "family": "ipv4"}
@@ -96,10 +112,10 @@ def test_where_the_probe_tests_by_https_its_figures_stand_under_that_name(machin
     done = machine.measure("--school", SCHOOL)
     assert (done.code, done.errors) == (0, "")
     assert [line.strip().partition("primary osaka ipv4 ")[2] for line in done.said.splitlines()[1:5]] == [
-        "download 48.3 Mbit/s by HTTPS",
-        "upload 48.3 Mbit/s by HTTPS",
-        "download by HTTPS held back by the line itself",
-        "upload by HTTPS held back by loss",
+        "download by HTTPS 48.3 Mbit/s",
+        "upload by HTTPS 48.3 Mbit/s",
+        "download by HTTPS: held back by the line itself",
+        "upload by HTTPS: held back by loss",
     ]
 
 
@@ -127,7 +143,8 @@ def test_a_file_that_is_no_monitor_s_store_is_named(machine: Machine) -> None:
     machine.store.write_text("no store", "utf-8")
     done = machine.measure("--school", SCHOOL)
     assert done.code == Exit.FAILED
-    assert "monitor.db" in done.errors
+    assert "monitor.db: is no SQLite file" in done.errors
+    assert "--monitor-store" in done.errors
     assert machine.store.read_text("utf-8") == "no store"
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from controller.model.measurement import Assessment
+from monitoring.city_state.certificate_ends import CertificateState, CertificateView
 from monitoring.city_state.monitor import ClockView
 from monitoring.city_state.needs import Cause, NeedKind
 from monitoring.city_state.needs_view import ActionView, NeedView, PatternView
@@ -17,7 +18,7 @@ from monitoring.city_state.school_facts import AssessmentDoubt, Impairment, Line
 from monitoring.city_state.school_tiles import LineTimes, Tile
 from monitoring.city_state.sender_clocks import SkewedSender
 from monitoring.city_state.shared_patterns import PatternKind
-from monitoring.city_state.task_ends import TaskView
+from monitoring.city_state.task_ends import GuidelineView, TaskView
 from monitoring.web.school_devices import DeviceRolloutView, SchoolDeviceView
 from monitoring.web.school_past import (
     AvailabilityView,
@@ -72,6 +73,8 @@ def words(name: str) -> set[str]:
         ("DeviceRollout", DeviceRolloutView),
         ("SchoolDevice", SchoolDeviceView),
         ("TaskEnds", TaskView),
+        ("CertificateEnd", CertificateView),
+        ("GuidelineState", GuidelineView),
     ],
 )
 def test_the_pages_types_are_the_monitors(interface: str, type_: type) -> None:
@@ -88,6 +91,7 @@ def test_the_pages_words_are_the_monitors() -> None:
     assert words("NeedCause") >= set(get_args(Impairment))
     assert words("Measure") == set(get_args(Measure))
     assert words("ServiceName") == set(get_args(ServiceName))
+    assert words("CertificateState") == set(get_args(CertificateState))
     assert words("PatternKind") == set(get_args(PatternKind))
     assert words("Assessment") == {str(one) for one in Assessment}
 

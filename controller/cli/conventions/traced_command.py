@@ -34,13 +34,14 @@ def traced_command(writer: Writer) -> Callable[[Callable[P, Result]], Callable[P
                 return run(*args, **options)
             try:
                 # Imported where it is needed: telemetry takes a third of a second.
+                from controller.cli.task_telemetry import tell_task_end  # noqa: PLC0415
                 from controller.telemetry.traces.command_trace import CommandTrace, run_traced  # noqa: PLC0415
 
                 command = CommandTrace(run.__name__, describe_end, _find_token(writer, options.get("policies")))
             except ValueError as error:  # a variable of OpenTelemetry's that its SDK does not understand
                 logging.getLogger("tsunagu").warning("this run is not traced: %s", error)
                 return run(*args, **options)
-            with run_traced(command):
+            with run_traced(command), tell_task_end(run.__name__, lambda error: describe_end(error)[1]):
                 return run(*args, **options)
 
         return run_traced

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from controller.cli.audit import find_head_copy, find_kept_days, open_audit_trail
+from controller.cli.daemon.certificate_duty import TELL_EVERY_SECONDS, send_certificate_ends
 from controller.cli.daemon.measure_duty import LOOK_SECONDS, MeasureDuty
 from controller.cli.daemon.rollout_duty import RolloutDuty
 from controller.cli.daemon.supply_duty import SupplyDuty
@@ -75,6 +76,8 @@ class DaemonDuties:
         drift = DriftCycle(self._load_scene, use_scene_store, self._send_drift, find_user_name(), settings.changes)
         reading = settings.drift_every_minutes * 60.0, LONGEST_READING_SECONDS
         found = [Duty("drift", reading[0], drift.run, longest_seconds=reading[1])]
+        tell = self._tell_certificates
+        found.append(Duty("certificates", TELL_EVERY_SECONDS, tell, longest_seconds=LONGEST_READING_SECONDS))
         if self.estate == VirtualCity.estate:
             measure = MeasureDuty(
                 self.policies,
@@ -133,6 +136,9 @@ class DaemonDuties:
             place.folder / FOLDER,
             place.server,
         )
+
+    def _tell_certificates(self, _: Event) -> str:
+        return send_certificate_ends(self.find_place().operations, self.policies)
 
     def _send_drift(self, found: Sequence[ConsideredDevice]) -> None:
         send_drift(found, self.policies)

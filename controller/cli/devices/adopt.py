@@ -18,10 +18,10 @@ from controller.cli.devices.observation import observe_devices
 from controller.cli.devices.plan import SignWith
 from controller.cli.devices.take_over import ReleaseRequest, release_school
 from controller.cli.estates import load_estate_city
-from controller.cli.options import DEFAULT_POLICIES, Configs, Json, Lang, On, Policies, choose_day, choose_language
-from controller.cli.output import Exit, print_line, say_json
+from controller.cli.options import DEFAULT_POLICIES, Configs, Json, Lang, On, Policies, choose_day, speak
+from controller.cli.output import Exit, get_words, print_line, say_json
 from controller.errors import TsunaguError
-from controller.messages import Language, load_catalogue
+from controller.messages import Language
 from controller.model.city import City
 from controller.model.sites.adoption import AdoptionLevel
 from controller.model.sites.devices import Device
@@ -66,6 +66,7 @@ def adopt(  # noqa: PLR0913 the command's options
     a list is one that rules cannot say. With --release it plans how all that 'plan --take-over' took over is given
     back, as it was recorded, and saves the plan with -o. Example: tsunagu adopt kw-e01 --configs saved --to filters
     """
+    speak(lang)
     level = _read_level(to)
     _refuse_mixed_options(output, sign_with, propose_rules=propose_rules, release=release)
     city = load_estate_city(policies, on=choose_day(on))
@@ -88,8 +89,7 @@ def adopt(  # noqa: PLR0913 the command's options
         if code is not Exit.GOOD:
             raise typer.Exit(code)
         return
-    # What programs read is in one language.
-    words = load_catalogue("en" if as_json else choose_language(lang))
+    words = get_words()
     read = [one for one in found if one.device in readable]
     proposals, refused, missing = _propose_each(city, read, level, words.language)
     findings = _Findings(devices[0].school.id, level, proposals, refused, missing, others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -175,7 +175,7 @@ def show_stage_plan(  # noqa: PLR0913 the command's options
     )
     _refuse_options(output, configs, sign_with, carried=(brought, carried_to), write=write)
     files, saves = SavedFiles(output, carried_to, sign_with), output is not None or write
-    reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), _choose_cutover(cutover)
+    reasons, day, cut = find_pass_reasons(passes or ()), choose_day(on), choose_day(cutover, "--cutover")
     estate = choose_estate_class(lab=lab)
     operations = load_operations_of(estate.estate, policies, state)
     limits = choose_limits(operations.integration, (backup_days, measured_days, issued_percent))
@@ -250,14 +250,6 @@ def _refuse_options(
     if (brought.reservations is None) != (carried_to is None):
         message = "--reservations says what is carried over, and --carried-to where it is written; name both"
         raise typer.BadParameter(message)
-
-
-def _choose_cutover(text: str | None) -> date | None:
-    try:
-        return choose_day(text)
-    except typer.BadParameter as error:
-        message = str(error).replace("--on", "--cutover", 1)
-        raise typer.BadParameter(message) from None
 
 
 def _say_progress(device: str) -> None:

@@ -11,8 +11,8 @@ from typing_extensions import TypedDict
 
 from controller.cli.estates import choose_state_folder, load_estate_city, load_estate_operations
 from controller.cli.integration.line_assessments import assess_lines
-from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State
-from controller.cli.output import print_line, say_json, write_output
+from controller.cli.options import DEFAULT_POLICIES, Json, Lab, Lang, LanguageChoice, Policies, State, speak
+from controller.cli.output import print_message, say_json, write_output
 from controller.integration.computers.count_store import read_computer_counts
 from controller.integration.report.integration_report import IntegrationFigures, render_integration_report
 from controller.integration.schedule.build_schedule import build_schedule
@@ -47,6 +47,7 @@ def report_integration(  # noqa: PLR0913 the options of a command
     as_json: Json = False,
 ) -> None:
     """Write how far the integration of the schools is as one HTML file: stages, the schedule, what is in the way."""
+    speak(lang)
     city = load_estate_city(policies, lab=lab)
     require_stages(city)
     operations = load_estate_operations(city)
@@ -71,4 +72,4 @@ def report_integration(  # noqa: PLR0913 the options of a command
         }
         say_json({**document})
         return
-    print_line(f"{output}: {len(statuses)} schools, {done} integrated")
+    print_message("integration.report-written", None, file=output, schools=len(statuses), integrated=done)

@@ -99,11 +99,11 @@ def report_availability(  # noqa: PLR0913, PLR0917 the options of a command
     known = monitor_store if monitor_store != DEFAULT_MONITOR_STORE or monitor_store.exists() else None
     pasts = {} if known is None else read_line_pasts(known, names, now - _MONTHS_BACK, now, city)
     outages = build_outages_document(known, pasts, city)
-    answers = _read_answers(city, state, names, now, is_needed=not pasts)
+    answers = _read_answers(city, state, names, now, is_needed=known is None)
     if as_json:
         say_json({**outages, **answers})
     else:
-        say_outages(outages)
+        say_outages(outages, names)
         _say_months(answers["months"])
     raise typer.Exit(Exit.GOOD)
 

@@ -31,11 +31,10 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
-    choose_language,
     speak,
 )
 from controller.cli.options import choose_selection as selection_of
-from controller.cli.output import Exit, errors, print_line, say_json, say_json_line, say_table
+from controller.cli.output import Exit, errors, get_words, print_line, say_json, say_json_line, say_table
 from controller.errors import TsunaguError
 from controller.inputs.near_matches import suggest_names
 from controller.lab.estate import STORE as LAB_STORE
@@ -56,7 +55,6 @@ from controller.measure.measurement import Measurement, MeasurementKind
 from controller.measure.measurement_round import MeasurementRound, ProbeSite, RoundScope, make_run_name
 from controller.measure.measurement_store import MeasurementStore, open_measurement_store
 from controller.measure.probes.icmp_prober import IcmpProber
-from controller.messages import load_catalogue
 from controller.model.city import City
 from controller.model.network.packets import Family
 from controller.model.sites.contracted_lines import ACCESS_LINE_NAMES
@@ -120,6 +118,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     Throughput is measured one line at a time, so a school takes about 40 s (10 s with --quick). --watch says what
     changes (with --json: an object a line) until Ctrl-C or SIGTERM.
     """
+    speak(lang)
     chosen = selection_of(schools, wards, everything=everything)
     is_limited = bool(quick or light or lines or regions or families)
     _refuse_mixed_options(watch=watch, quick=quick, light=light, is_limited=is_limited)
@@ -128,7 +127,6 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
     wanted = _wanted(city, lines, regions, families, quick=quick, light=light)
     if not isinstance(city, VirtualCity):
         _refuse_mixed_options(is_real=True, is_limited=is_limited or watch)
-        speak(lang)
         schools_asked = select_schools_in_service(city, chosen)
         raise typer.Exit(show_probe_measurements(city, schools_asked, policies, monitor_store, as_json=as_json))
     sites = list_probe_sites(city, chosen)
@@ -168,7 +166,7 @@ def measure(  # noqa: PLR0913, PLR0917 the options of a command
             document = build_round_document(run.run, store.file, assessments, found, city.timezone)
             say_json({**document, **build_diagnoses_document(diagnoses)})
         else:
-            texts = load_catalogue(choose_language(lang))
+            texts = get_words()
             failures = [one for one in found if not one.measured]
             table = build_measurement_tables(assessments, failures, city, texts)
             say_table(table, WIDTH)
@@ -246,7 +244,7 @@ def watch_lines(  # noqa: PLR0913 what a watch is made of
         ]
         for thread in threads:
             thread.start()
-        errors.print(f"watching {len(sites)} schools; Ctrl-C ends it", style="dim", markup=False)
+        errors.print(get_words().say("measure.watching", count=len(sites)), style="dim", markup=False)
         try:
             quick.run(stop)
         finally:

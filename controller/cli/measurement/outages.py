@@ -24,6 +24,7 @@ from monitoring.timeseries.queries import read_events
 from monitoring.timeseries.store_reader import open_store_reader
 
 _EVENTS_READ = 2_000
+_SHOWN = 10
 """The monitor keeps no more of a school."""
 
 
@@ -113,10 +114,15 @@ def build_outages_document(file: Path | None, pasts: LinePasts, city: City) -> O
     }
 
 
-def say_outages(document: OutagesDocument) -> None:
-    """Say them to people: a line for each month, then one for each outage."""
+def say_outages(document: OutagesDocument, schools: Collection[str]) -> None:
+    """Say them to people: of which of the schools nothing is known, a line for each month, one for each outage."""
+    silent = sorted({*schools} - {month["school"] for month in document["line_months"]})
     if document["monitor_store"] is None:
         print_message("measure.outages-unknown", "yellow")
+    elif silent:
+        shown = ", ".join(silent[:_SHOWN]) + (", ..." if len(silent) > _SHOWN else "")
+        store = document["monitor_store"]
+        print_message("measure.outages-none-told", "yellow", store=store, count=len(silent), schools=shown)
     for month in document["line_months"]:
         percent = month["up_percent"]
         print_message(

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from controller.cli.measurement.monitor import DEFAULT_STORE
 from controller.cli.measurement.probe import ProbeDocument, describe_probe
 from controller.cli.measurement.telemetry_tokens import find_token_file
-from controller.cli.output import Exit, print_line, print_message, say_json
+from controller.cli.output import Exit, get_words, print_line, print_message, say_json
 from controller.model.city import City
 from controller.model.sites.schools import School
 from controller.telemetry.enrolled_probes import find_enrolment_file
@@ -45,7 +45,7 @@ MonitorStore = Annotated[
     Path, typer.Option("--monitor-store", help="Real schools: file that the monitor keeps what it receives in.")
 ]
 DEFAULT_MONITOR_STORE = DEFAULT_STORE
-_SHOWN = (
+SHOWN_METRICS = (
     LINE_UP,
     LINE_THROUGHPUT,
     LINE_HTTPS_THROUGHPUT,
@@ -56,7 +56,8 @@ _SHOWN = (
     DNS_DURATION,
     HTTP_DURATION,
 )
-_LIMITS = {0.0: "the line itself", 1.0: "loss", 2.0: "delay"}
+"""What is shown of a probe, in this order."""
+_LIMITS = {0.0: "line", 1.0: "loss", 2.0: "delay"}
 """What LINE_HTTPS_LIMIT stands for."""
 
 
@@ -117,7 +118,7 @@ def show_probe_measurements(
 def _read_values(file: Path, schools: Sequence[str]) -> list[GaugeValue]:
     with open_store_reader(file) as store:
         found = read_latest_values(store)
-    return [one for one in found if one.key[0] in _SHOWN and dict(one.key[1]).get(SCHOOL.name) in schools]
+    return [one for one in found if one.key[0] in SHOWN_METRICS and dict(one.key[1]).get(SCHOOL.name) in schools]
 
 
 def _build_school(
@@ -125,7 +126,7 @@ def _build_school(
 ) -> ProbedSchoolDocument:
     own = [one for one in values if dict(one.key[1]).get(SCHOOL.name) == school] if probe else []
     built = [_build_value(one, city) for one in own]
-    order = {metric.name: number for number, metric in enumerate(_SHOWN)}
+    order = {metric.name: number for number, metric in enumerate(SHOWN_METRICS)}
     built.sort(key=lambda one: (one["line"], order[one["metric"]], one["region"], one["family"], one["direction"]))
     return ProbedSchoolDocument(school=school, probe=describe_probe(probe) if probe else None, values=built)
 
@@ -166,16 +167,18 @@ def _describe_value(one: ProbeValueDocument) -> Iterator[str]:
     """A value in one line for people; when it was measured stands first, for none is of now."""
     yield one["measured_at"][:19].replace("T", " ")
     yield from (one[part] for part in ("line", "region", "family") if one[part])
-    figure = one["value"]
-    said: dict[Metric, str] = {
-        LINE_UP: "up" if figure else "down",
-        LINE_THROUGHPUT: f"{one['direction']} {mbps_from_bits(figure):.1f} Mbit/s",
-        LINE_HTTPS_THROUGHPUT: f"{one['direction']} {mbps_from_bits(figure):.1f} Mbit/s by HTTPS",
-        LINE_HTTPS_LIMIT: f"{one['direction']} by HTTPS held back by {_LIMITS.get(figure, 'something else')}",
-        LINE_LATENCY: f"latency {ms_from_seconds(figure):.1f} ms",
-        LINE_JITTER: f"jitter {ms_from_seconds(figure):.1f} ms",
-        LINE_LOSS: f"loss {100 * figure:.1f}%",
-        DNS_DURATION: f"DNS {ms_from_seconds(figure):.1f} ms",
-        HTTP_DURATION: f"HTTP {ms_from_seconds(figure):.1f} ms",
+    figure, say = one["value"], get_words().say
+    limit = say(f"measure.probe-limit-{_LIMITS.get(figure, 'other')}")
+    said: dict[Metric, tuple[str, str]] = {
+        LINE_UP: ("probe-line-up" if figure else "probe-line-down", ""),
+        LINE_THROUGHPUT: (f"probe-{one['direction']}", f" {mbps_from_bits(figure):.1f} Mbit/s"),
+        LINE_HTTPS_THROUGHPUT: (f"probe-https-{one['direction']}", f" {mbps_from_bits(figure):.1f} Mbit/s"),
+        LINE_HTTPS_LIMIT: (f"probe-https-{one['direction']}", f": {limit}"),
+        LINE_LATENCY: ("latency", f" {ms_from_seconds(figure):.1f} ms"),
+        LINE_JITTER: ("jitter", f" {ms_from_seconds(figure):.1f} ms"),
+        LINE_LOSS: ("loss", f" {100 * figure:.1f}%"),
+        DNS_DURATION: ("dns", f" {ms_from_seconds(figure):.1f} ms"),
+        HTTP_DURATION: ("http", f" {ms_from_seconds(figure):.1f} ms"),
     }
-    yield next(text for metric, text in said.items() if metric.name == one["metric"])
+    word, amount = next(parts for metric, parts in said.items() if metric.name == one["metric"])
+    yield say(f"measure.{word}") + amount

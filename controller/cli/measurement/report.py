@@ -21,8 +21,9 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    speak,
 )
-from controller.cli.output import print_line, say_json, write_output
+from controller.cli.output import print_message, say_json, write_output
 from controller.errors import TsunaguError
 from controller.lab.estate import STORE as LAB_STORE
 from controller.measure.assessment.assess import assess_school
@@ -44,8 +45,12 @@ STORE = "measurements.sqlite"
 report = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Reports on what was measured.")
 
 
+_MOST = 2**63 - 1
+"""The largest number of a row in SQLite."""
 Output = Annotated[Path, typer.Option("-o", "--output", help="The HTML file to write.")]
-Number = Annotated[int, typer.Argument(metavar="NUMBER", min=1, help="A measurement's number, as reports give it.")]
+Number = Annotated[
+    int, typer.Argument(metavar="NUMBER", min=1, max=_MOST, help="A measurement's number, as reports give it.")
+]
 
 
 class ReportDocument(TypedDict):
@@ -75,6 +80,7 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
     as_json: Json = False,
 ) -> None:
     """Write the figures of a school network improvement plan as one HTML file; every school of the city by default."""
+    speak(lang)
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, Selection(tuple(schools or ()), tuple(wards or ())))
     with open_measurement_store(find_measured_store(city, state), must_exist=True) as store:
@@ -96,10 +102,13 @@ def bandwidth(  # noqa: PLR0913, PLR0917 the options of a command
         records = [build_manual_document(one, texts.say("measure.manual-label"), city.timezone) for one in manual]
         say_json({**document, "meets": counts.meets, "manual_measurements": records, "missed_tests": missed})
         return
-    print_line(
-        f"{output}: {counts.schools} schools, {counts.measured} measured, "
-        f"{counts.meets} meet the recommendation ({counts.share} of all)"
-    )
+    figures_said = {
+        "schools": counts.schools,
+        "measured": counts.measured,
+        "meets": counts.meets,
+        "share": counts.share,
+    }
+    print_message("measure.report-written", None, file=output, **figures_said)
 
 
 @report.command("measurement")

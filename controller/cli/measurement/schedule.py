@@ -25,6 +25,7 @@ from controller.cli.options import (
     Schools,
     State,
     Wards,
+    choose_day,
     choose_selection,
     speak,
 )
@@ -39,9 +40,7 @@ from controller.model.city import City
 from controller.model.virtual_city import VirtualCity
 from controller.plan.select import select_schools_in_service
 
-Day = Annotated[
-    datetime | None, typer.Option("--day", formats=["%Y-%m-%d"], help="The day; today in the city if left out.")
-]
+Day = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; today in the city if left out.")]
 
 
 class SlotDocument(TypedDict):
@@ -96,10 +95,11 @@ def list_schedule(  # noqa: PLR0913, PLR0917 the options of a command
     With --lab the virtual city's, which is tested by them where `virtual-city: slots` says so.
     """
     speak(lang)
+    asked = choose_day(day, "--day")
     city = load_estate_city(policies, lab=lab)
     chosen = select_schools_in_service(city, choose_selection(schools, wards, everything=everything))
     now = datetime.now(UTC)
-    wanted = day.date() if day is not None else now.astimezone(city.timezone).date()
+    wanted = asked or now.astimezone(city.timezone).date()
     # The plan is the whole city's: what others do decides when a school is tested.
     names = {one.id for one in chosen}
     plan = _select(plan_city_day(city, list_tested_schools(city), wanted), names)

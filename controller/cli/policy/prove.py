@@ -53,6 +53,7 @@ from controller.cli.output import (
     say_json,
     translate_first_line,
 )
+from controller.cli.policy.guideline_telemetry import send_guideline
 from controller.inputs.text_encodings import TextEncoding
 from controller.model.city import City
 from controller.model.sites.devices import Device
@@ -146,6 +147,9 @@ def prove(  # noqa: PLR0913 the command's options
         with trace_phase("prove configurations"):
             found = _given(city, chosen, configs, encoding)
     seconds = perf_counter() - began
+    if configs is None and on is None:
+        # What would hold on another day is not how it stands.
+        send_guideline(city, policies)
     if as_json:
         say_json(_document(found, seconds))
     else:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from ipaddress import ip_interface
 
 from controller.inputs.near_matches import suggest_names
@@ -24,6 +25,7 @@ _PATTERN_MESSAGE = "String should match pattern '"
 _NAMED = re.compile(r"'([^']*)'")
 _BOUND = re.compile(r"Input should be (greater|less) than (or equal to )?(-?[0-9.]+)")
 _ITEMS = re.compile(r"(?:Tuple|List) should have at (least|most) ([0-9]+) items?")
+_BEGIN = re.compile(r"\^([A-Za-z:/]+)(?![?*{])")
 _CLASS = re.compile(r"\[((?:[^\[\]\\]|\\.){1,80})\]")
 """A class of signs in a pattern of a model; ours hold no bracket and are short."""
 _HOST_BITS = "has host bits set"
@@ -163,17 +165,23 @@ def _find_explanation(kind: str, message: str) -> Callable[[str], str | None]:
     if message.startswith(f"{_PATTERN_MESSAGE}{_ID_PATTERN}"):
         return _explain_id
     if message.startswith(_PATTERN_MESSAGE):
-        allowed = _explain_pattern(message.removeprefix(_PATTERN_MESSAGE).removesuffix("'"))
-        return lambda _: allowed
+        return partial(_explain_pattern, message.removeprefix(_PATTERN_MESSAGE).removesuffix("'"))
     return _EXPLAINED.get(kind, _explain_nothing)
 
 
-def _explain_pattern(pattern: str) -> str:
-    """Say in words which signs a pattern takes; people are shown no regular expression.
+def _explain_pattern(pattern: str, found: str) -> str:
+    """Say in words how a pattern begins, or which signs it takes; people are shown no regular expression.
 
-    >>> _explain_pattern("^[a-z][a-z0-9.-]{0,14}$")
+    >>> _explain_pattern("^[a-z][a-z0-9.-]{0,14}$", "Q")
     "write only small letters, digits, '-', '.', and no more than may stand there"
+    >>> _explain_pattern("^https://[a-z]{1,9}$", "http://x"), _explain_pattern("^[a-z]{1,9}@[a-z]{1,9}$", "nobody")
+    ("begin it with 'https://'", "'@' is missing")
     """
+    begin = _BEGIN.match(pattern)
+    if begin is not None and not found.startswith(begin[1]):
+        return f"begin it with '{begin[1]}'"
+    if "@" in _CLASS.sub("", pattern) and "@" not in found:
+        return "'@' is missing"
     classes = [one for one in _CLASS.findall(pattern) if not one.startswith("^")]
     if not classes:
         return "write a text that is not empty"

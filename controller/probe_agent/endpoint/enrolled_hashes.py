@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from controller.probe_agent.configuration import open_private_file
 from controller.probe_agent.problems import ProbeProblem, tell
 
 _MOST_BYTES = 4 * 1024 * 1024
 _HASH_LENGTH = 64
 _FORMAT = 1
+_ADVICE = "copy the monitor's enrolled-probes.json there"
 
 
 class EnrolledHashes:
@@ -46,20 +47,14 @@ class EnrolledHashes:
 
     def _read(self) -> None:
         try:
-            with self._path.open("rb") as file:
+            with open_private_file(self._path, _ADVICE) as file:
                 found = os.fstat(file.fileno())  # of what is read, not of what was moved there meanwhile
-                if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
-                    message = f"{self._path}: others may read it (mode {stat.S_IMODE(found.st_mode):04o}); chmod 600 it"
-                    raise ProbeProblem(message)
                 seen = (found.st_mtime_ns, found.st_size, found.st_ino)
                 if seen != self._seen:
                     self._seen, content = seen, file.read(_MOST_BYTES + 1)
                     self._hashes = parse_enrolled(content)
-        except OSError as error:
-            message = f"{self._path}: cannot be read ({error.strerror}); copy the monitor's enrolled-probes.json there"
-            raise ProbeProblem(message) from None
         except ValueError:
-            message = f"{self._path}: is no list of enrolled probes; copy the monitor's enrolled-probes.json there"
+            message = f"{self._path}: is no list of enrolled probes; {_ADVICE}"
             raise ProbeProblem(message) from None
 
 

@@ -33,11 +33,18 @@ def serve_throughput(words: Sequence[str], stop: int) -> None:
     parser.add_argument("--port", type=int, default=443)
     parser.add_argument("--at-once", type=int, choices=range(1, 9), default=1, help="tests at once (1)")
     wanted = parser.parse_args(words)
+    for one in (wanted.certificate, wanted.key):
+        if one.exists() and not one.is_file():  # to open a pipe would wait for who writes into it
+            message = f"{one}: no certificate in PEM with its key: it is no regular file; name a file"
+            raise ProbeProblem(message)
     try:
         tls = build_server_tls(str(wanted.certificate), str(wanted.key))
-    except OSError as error:
-        reason = error.strerror or error
-        message = f"{wanted.certificate}, {wanted.key}: no certificate in PEM with its key ({reason})"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = (
+            f"{wanted.certificate}, {wanted.key}: no certificate in PEM with its key ({reason}); name a certificate "
+            "and the key that belongs to it, without a password"
+        )
         raise ProbeProblem(message) from None
     admission = Admission(EnrolledHashes(wanted.enrolled), wanted.at_once, time.monotonic)
     listeners = make_listeners(wanted.listen or ["::"], wanted.port)

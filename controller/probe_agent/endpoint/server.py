@@ -164,11 +164,13 @@ def build_server_tls(certificate: str, key: str) -> ssl.SSLContext:
 
     Raises:
         OSError: the certificate or the key cannot be used (also as `ssl.SSLError`).
+        ValueError: the key has a password.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.num_tickets = 0  # each is a connection of its own
-    context.load_cert_chain(certificate, key)
+    # No password is asked for: a key that needs one would wait for somebody at a terminal.
+    context.load_cert_chain(certificate, key, password=lambda: b"")
     return context
 
 

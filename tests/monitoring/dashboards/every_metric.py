@@ -71,7 +71,7 @@ def add_point(made: metrics_pb2.Metric, metric: Metric, attributes: dict[str, st
 
 def choose_value(metric: Metric, attributes: dict[str, str], moment: float) -> float:
     """A value that is right for it; the backup line is down, so that lists of what is down have something."""
-    if metric.moment:
+    if metric.moment or metric.deadline:
         return moment
     if metric in {LINE_UP, PATH_UP}:
         return float(attributes["line"] == "primary")

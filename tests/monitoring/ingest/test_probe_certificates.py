@@ -35,11 +35,12 @@ from controller.telemetry.probe_certificates import (
 )
 from controller.telemetry.registry import LINE, LINE_UP, Writer
 from controller.telemetry.writer_tokens import read_token
+from monitoring.ingest.sender_tokens import SchoolProbeTokens
 from monitoring.listening.tls_connection import TlsConnection
 from monitoring.listening.tls_files import RenewedContext
 from tests.monitoring.login.beside import HOST, URL, Door, monitor_beside
 from tests.monitoring.login.certificates import Authority
-from tests.monitoring.running import TOKENS
+from tests.monitoring.running import TOKENS, until
 from tests.probe_agent.scene import ENROLMENTS, PATHS, SCHOOL, Installed, configure
 
 OTHER = "kw-s01"
@@ -324,3 +325,30 @@ def test_a_hello_that_comes_in_pieces_is_waited_for(city: Authority) -> None:
 
 class _Behind(asyncio.Protocol):
     transport = None
+
+
+def test_the_first_certificate_to_end_of_those_that_are_enrolled_is_known(tmp_path: Path) -> None:
+    enrolments = tmp_path / "enrolled-probes.json"
+    tokens = SchoolProbeTokens(enrolments)
+    assert tokens.find_certificate_end() is None
+    certificates = {
+        SCHOOL: give_certificate(enrolments, SCHOOL, NOW - timedelta(days=100)),
+        OTHER: give_certificate(enrolments, OTHER, NOW),
+    }
+    for school, made in certificates.items():
+        enrol_probe(enrolments, school, make_probe_token(), NOW, made)
+    assert tokens.find_certificate_end() == certificates[SCHOOL].ends_at
+    revoke_probe(enrolments, SCHOOL, NOW)
+    assert tokens.find_certificate_end() == certificates[OTHER].ends_at
+
+
+def test_the_page_and_metrics_tell_when_the_monitors_own_certificates_end(door: Door) -> None:
+    until(lambda: b'tsunagu_certificate_not_after_seconds{certificate="monitor"}' in door.local.ask("/metrics")[2], 30)
+    told = {one["certificate"]: one for one in door.local.json(f"/api/schools/{SCHOOL}")["certificates"]}
+    assert (told["monitor"]["state"], told["monitor"]["stale"], told["monitor"]["ends_at"][:4]) == (
+        "good",
+        False,
+        "2119",
+    )
+    assert told["probe-authority"]["state"] == "good"
+    assert {one["state"] for one in told.values() if one["command"] == "tsunagu run"} == {"unknown"}

@@ -31,22 +31,27 @@ class Authority:
         self.certificate = folder / f"{name}-ca.pem"
         self.certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
-    def _begin(self, subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _begin(
+        self,
+        subject: x509.Name,
+        public: ec.EllipticCurvePublicKey,
+        valid: tuple[datetime, datetime] = (_LONG_AGO, _LONG_AGO + _FAR),
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._subject)
             .public_key(public)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(_LONG_AGO)
-            .not_valid_after(_LONG_AGO + _FAR)
+            .not_valid_before(valid[0])
+            .not_valid_after(valid[1])
         )
 
-    def give(self, name: str) -> tuple[Path, Path]:
+    def give(self, name: str, valid: tuple[datetime, datetime] = (_LONG_AGO, _LONG_AGO + _FAR)) -> tuple[Path, Path]:
         """A certificate for localhost and 127.0.0.1, and its key (0600)."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
-        made = self._begin(_name(name), key.public_key()).add_extension(names, critical=False)
+        made = self._begin(_name(name), key.public_key(), valid).add_extension(names, critical=False)
         certificate, private = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         private.touch(0o600)

@@ -127,13 +127,14 @@ def test_it_does_not_listen_for_others_without_tls_and_a_login(
     ("lines", "says"),
     [
         (["listen: monitor.example.jp"], "write an IP address of this machine"),
-        (["url: 'http://monitor.example.jp'"], "monitor.url"),
+        (["url: 'http://monitor.example.jp'"], "monitor.url: begin it with 'https://'"),
         (["url: 'https://monitor.example.jp:443'"], "no ':443'"),
         (["url: 'https://monitor.example.jp/x'"], "without a path"),
         (["login: {}"], "name one way to log in"),
         ([f"login: {{iap: {{audience: {AUDIENCE}}}, oidc: {OIDC[7:-1]}}}"], "name one way to log in"),
-        (["login: {iap: {audience: monitor}}"], "audience"),
+        (["login: {iap: {audience: monitor}}"], "audience: begin it with '/projects/'"),
         (["roles: {operator: {emails: [Hanako@city.example]}}"], "emails"),
+        (["roles: {operator: {emails: [hanako]}}"], "emails.0: '@' is missing"),
         (["public: everything"], "public"),
     ],
 )
@@ -326,28 +327,50 @@ def count_open(door: Door) -> int:
 
 
 def _read_link(entry: Path) -> str:
-    try:
+    with suppress(FileNotFoundError):
         return str(entry.readlink())
-    except FileNotFoundError:
-        return ""
+    return ""
 
 
 def test_a_renewed_certificate_is_shown_without_a_restart(city: Authority) -> None:
     certificate, key = city.give("renewed")
     context = follow(certificate, key)
-    before = show_certificate(context.readers)
+    before, end = show_certificate(context.readers), context.ends["monitor"]
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.readers) == before
     certificate.write_bytes(b"half a file")
     asyncio.run(context.renew_certificate())
     assert show_certificate(context.readers) == before, "what cannot be used leaves the old one"
-    city.give("renewed")
+    city.give("renewed", (datetime(2020, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)))
     key.chmod(0o640)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.readers) == before, "others can read the new key"
+    assert (show_certificate(context.readers), context.ends["monitor"]) == (before, end), "others can read the new key"
     key.chmod(0o600)
     asyncio.run(context.renew_certificate())
-    assert show_certificate(context.readers) != before, "that was made right, and nothing was written"
+    now = context.ends["monitor"], show_certificate(context.readers) == before
+    assert now == (datetime(2032, 1, 1, tzinfo=UTC).timestamp(), False), "it was made right, and nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "says"), [(2020, 2021, "ended at 2021-01-01"), (2090, 2091, "begins at 2090-01-01")]
+)
+def test_a_certificate_that_nobody_takes_now_is_said_once(
+    city: Authority, caplog: pytest.LogCaptureFixture, first: int, last: int, says: str
+) -> None:
+    def give(first: int, last: int) -> tuple[Path, Path]:
+        return city.give("timed", (datetime(first, 1, 1, tzinfo=UTC), datetime(last, 1, 1, tzinfo=UTC)))
+
+    certificate, key = give(first, last)
+    context = follow(certificate, key)
+    asyncio.run(context.renew_certificate())
+    assert [says in one.message for one in caplog.records] == [True]
+    assert "put a valid one there" in caplog.text
+    caplog.clear()
+    give(2020, 2090)
+    asyncio.run(context.renew_certificate())
+    give(first, last)
+    asyncio.run(context.renew_certificate())
+    assert [says in one.message for one in caplog.records] == [True], "it was right between the two"
 
 
 def test_nobody_can_ask_for_a_second_handshake(city: Authority) -> None:

@@ -61,6 +61,8 @@ class Figures:
     """What is known of a period of a school, beside its lines over time."""
     devices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tasks: list[dict[str, Any]] = field(default_factory=list)
+    certificates: list[dict[str, Any]] = field(default_factory=list)
+    guideline: dict[str, Any] | None = None
     needs: list[dict[str, Any]] = field(default_factory=list)
     newest: str | None = STARTED.isoformat()
     skewed: list[dict[str, Any]] = field(default_factory=list)
@@ -102,7 +104,7 @@ class Figures:
         own = {"id": ":".join(filter(None, (kind, school, line))), "kind": kind, "urgency": len(self.needs)}
         found = {**own, "school": school, "line": line, "count": 1, "since": STARTED.isoformat(), "heard": None}
         found |= {"stale": False, "causes": ["line"], "patterns": [], "step": step, "notes": [], "quiet": False}
-        found["region"] = found["rollout"] = None
+        found["region"] = found["rollout"] = found["certificate"] = found["ends"] = None
         found |= {
             "command": f"tsunagu measure --school {school}",
             "runbook": "/runbooks/line-down",
@@ -234,6 +236,8 @@ class Figures:
             "tile": self.tiles[school],
             "devices": self.devices.get(school, []),
             "tasks": self.tasks,
+            "certificates": self.certificates,
+            "guideline": self.guideline,
             "recommended_upload_mbps": round(self.tiles[school]["recommended_mbps"] / 5, 1),
             "events": events,
             "needs": [one for one in self.needs if one["school"] == school],

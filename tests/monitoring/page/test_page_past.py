@@ -147,12 +147,79 @@ def test_a_task_that_nobody_sent_says_what_sends_it_and_is_never_well(visit: Vis
         {"task": "prove", "command": "tsunagu prove", "good_at": None, "bad_at": None},
     ]
     page = visit.open(f"/schools/{SCHOOL}?lang=en")
-    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(5)
-    backup, proofs, *unsent = read_rows(page, "tasks")
+    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(4)
+    backup, proofs, guideline, *unsent = read_rows(page, "tasks")
+    assert guideline[1:] == proofs[1:]
     assert backup[0] == "Backup of the controller's state"
     assert backup[1].endswith("(40 days ago)")
     assert proofs == ["Proofs", "not sent by anyone yet: `tsunagu prove` sends it", "\N{EN DASH}"]
-    assert {row[1] for row in unsent} == {"no command of this release sends it"}
+    assert {row[1] for row in unsent} == {"the RADIUS servers count them, and no command of this release reads that"}
+
+
+def test_a_certificate_says_until_when_it_is_good_and_stale_is_never_well(visit: Visit, figures: Figures) -> None:
+    now = datetime.now(UTC)
+
+    def certificate(name: str, days: float | None, state: str, *, stale: bool = False) -> dict[str, object]:
+        ends = None if days is None else (now + timedelta(days=days, hours=1)).isoformat()
+        heard = None if days is None else (now - timedelta(days=3)).isoformat()
+        known = {"certificate": name, "state": state, "ends_at": ends, "heard_at": heard, "stale": stale}
+        return {**known, "command": "tsunagu run"}
+
+    figures.certificates = [
+        certificate("monitor", 400, "good"),
+        certificate("radius-server", 6, "critical"),
+        certificate("radius-authority", -3, "ended"),
+        certificate("netbox", 400, "good", stale=True),
+        certificate("measuring-endpoint", None, "unknown"),
+    ]
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(7)
+    _, own, server, authority, netbox, endpoint, *_ = read_rows(page, "tasks")
+    assert (own[0], own[2]) == ("Certificate: the monitor's TLS", "\N{EN DASH}")
+    assert own[1].startswith("until ")
+    assert own[1].endswith("(400 days left)")
+    assert server[1] == authority[1] == netbox[1] == "\N{EN DASH}", "these are not well"
+    assert server[2].endswith("(6 days left)")
+    assert authority[2].startswith("ended ")
+    assert netbox[2].endswith("nobody tells of it any more")
+    assert endpoint[1:] == [
+        "not told by anyone yet: `tsunagu run` tells it if the operators' file names it",
+        "\N{EN DASH}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "well", "says"),
+    [
+        ({}, True, "9 hold, 0 differ, 6 not judged (policy 607d9d0512e6, "),
+        ({"differs": 1}, False, "9 hold, 1 differ, 6 not judged"),
+        ({"stale": True}, False, "old: run `tsunagu prove` again"),
+        ({"is_own_policy": False}, False, "of another policy than this monitor's"),
+    ],
+)
+def test_the_guideline_is_well_where_no_clause_differs_lately_and_in_the_monitors_policy(
+    visit: Visit, figures: Figures, changed: dict[str, object], says: str, *, well: bool
+) -> None:
+    heard = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+    told = {"holds": 9, "differs": 0, "not_judged": 6, "policy": "607d9d0512e6", "is_own_policy": True}
+    figures.guideline = {**told, "heard_at": heard, "stale": False, **changed}
+    page = visit.open(f"/schools/{SCHOOL}?lang=en")
+    expect(page.locator("[data-table=tasks] tbody tr")).to_have_count(2)
+    name, good, bad = read_rows(page, "tasks")[0]
+    assert name == "Clauses of the guideline"
+    assert says in (good if well else bad)
+    assert (bad if well else good) == "\N{EN DASH}"
+
+
+def test_a_certificate_that_ends_is_a_need_that_names_it_and_its_end(visit: Visit, figures: Figures) -> None:
+    ends = (datetime.now(UTC) + timedelta(days=6, hours=1)).isoformat()
+    figures.need("certificate-critical", SCHOOL, causes=[])
+    figures.needs[-1] |= {"school": None, "certificate": "radius-server", "ends": ends}
+    page = visit.open("/?lang=en")
+    entry = page.locator(".need-what")
+    expect(entry).to_contain_text("Certificate ends within days or has ended 802.1X (RADIUS) servers until ")
+    expect(entry).to_contain_text("(6 days left)")
+    assert visit.problems() == []
 
 
 def test_the_school_says_what_it_needs_and_what_to_do(visit: Visit, figures: Figures) -> None:

@@ -90,7 +90,7 @@ def list_probe_readers(
     yield "headers of probes", _HEADERS, _parse_headers, ("parse_probe_word",), ()
     authority = ("load_probe_authority",)
     yield "the probes' authority", (_AUTHORITY,), lambda data: load_probe_authority(write("a", data)), authority, ours
-    reading = ("load_configuration", "parse_configuration", "load_identity")
+    reading = ("load_configuration", "open_private_file", "parse_configuration", "load_identity")
     yield "a probe's file", (_CONFIGURATION,), lambda data: load_configuration(write("p", data)), reading, probes
     yield "answers to a probe", (_REFUSAL,), read_refusal, ("read_refusal",), ()
     planned = ("parse_planned_slots",)

@@ -6,8 +6,9 @@ type ServiceName = "dns" | "http";
 type LineState = "up" | "down" | "stale" | "unknown" | "none";
 type ProbeState = "never" | "now" | "silent";
 type AssessmentDoubt = "no-figure" | "contradicted";
-type NeedKind = "feeder-silent" | "region-down" | "dns-down" | "http-down" | "cut-off" | "line-down" | "rollout-lost" | "unconfirmed" | "rollout-failed" | "brown-out" | "drift" | "silent" | "below";
+type NeedKind = "feeder-silent" | "region-down" | "dns-down" | "http-down" | "cut-off" | "line-down" | "certificate-critical" | "rollout-lost" | "unconfirmed" | "rollout-failed" | "brown-out" | "drift" | "silent" | "certificate-ending" | "below";
 type NeedCause = "site" | "area" | "carrier" | "line" | "region" | "feeder" | "probe" | "contract" | "flapping" | "slow" | "capacity" | "loss" | "family" | "path" | "dns" | "http";
+type CertificateState = "unknown" | "good" | "ending" | "critical" | "ended";
 type PatternKind = "ward" | "carrier" | "region";
 type Stage = "separated" | "coexist" | "integrated";
 type Assessment = "meets" | "within-error" | "below" | "not-measured";
@@ -76,6 +77,8 @@ interface Need {
   line: string | null;
   region: string | null;
   rollout: string | null;
+  certificate: string | null;
+  ends: string | null;
   count: number;
   since: string | null;
   heard: string | null;
@@ -214,10 +217,33 @@ interface TaskEnds {
   bad_at: string | null;
 }
 
+/** `ends_at` is null where nobody ever told of it; `stale`: nobody does any more. */
+interface CertificateEnd {
+  certificate: string;
+  state: CertificateState;
+  ends_at: string | null;
+  heard_at: string | null;
+  stale: boolean;
+  command: string;
+}
+
+/** `policy` is the beginning of the digest of the policy that was judged. */
+interface GuidelineState {
+  holds: number;
+  differs: number;
+  not_judged: number;
+  policy: string;
+  is_own_policy: boolean;
+  heard_at: string | null;
+  stale: boolean;
+}
+
 interface SchoolAnswer extends SchoolPast {
   tile: Tile;
   devices: SchoolDevice[];
   tasks: TaskEnds[];
+  certificates: CertificateEnd[];
+  guideline: GuidelineState | null;
   recommended_upload_mbps: number | null;
   events: SchoolEvent[];
   needs: Need[];

@@ -4,7 +4,7 @@ import { has, language, say } from "./messages.js";
 import { groupNeeds } from "./need_groups.js";
 import { NeedDialog } from "./need_dialog.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { age, count, moment, nameFor, nameLanguage } from "./words.js";
+import { age, count, date, moment, nameFor, nameLanguage } from "./words.js";
 
 /** Names beside an entry; the others are behind it. */
 const NAMED = 4;
@@ -16,12 +16,14 @@ const ICONS = {
   "http-down": "line-down",
   "cut-off": "line-down",
   "line-down": "line-down",
+  "certificate-critical": "unconfirmed",
   "rollout-lost": "unconfirmed",
   unconfirmed: "unconfirmed",
   "rollout-failed": "unconfirmed",
   "brown-out": "within-error",
   drift: "drift",
   silent: "silent",
+  "certificate-ending": "within-error",
   below: "below",
 };
 
@@ -117,6 +119,11 @@ export class NeedsList {
     }
     if (first.rollout !== null) {
       return [" ", make("a", { href: "/rollout", "data-focus": `link ${first.id}` }, first.rollout)];
+    }
+    if (first.certificate !== null && first.ends !== null) {
+      const left = Date.parse(first.ends) - monitorNow();
+      const ends = say(left > 0 ? "certificate-until" : "certificate-ended", { time: date(first.ends), age: age(Math.abs(left)) });
+      return [" ", make("span", { class: "need-many" }, say(`certificate-${first.certificate}`)), ` ${ends}`];
     }
     if (first.region !== null) {
       const schools = say("need-schools", { count: count(first.count) });

@@ -2,7 +2,7 @@
 import { find, make, setAttribute, setProperty } from "./elements.js";
 import { say } from "./messages.js";
 import { monitorNow } from "./stream/monitor_clock.js";
-import { age, availability, day, duration, exact, outcomeWord, share } from "./words.js";
+import { age, availability, date, day, duration, exact, outcomeWord, share } from "./words.js";
 
 /** @typedef {{wanted: number | null, wantedUpload: number | null, names: Record<string, string>}} Wanted */
 
@@ -113,13 +113,45 @@ export function showDevices(devices) {
 }
 
 /** What people ask for and nothing sends in this release: it is said, and never left out as if it were well. */
-const UNSENT = ["admissions", "certificates", "guideline"];
+const UNSENT = ["admissions"];
 
 /**
- * When each task of the city's operators last ended, the ones that were never heard of with what sends them.
- * @param {TaskEnds[]} tasks
+ * A certificate, and until when it is good; what is about to end, has ended or is only what was last known is not well.
+ * @param {CertificateEnd} certificate
  */
-export function showTasks(tasks) {
+function certificateRow({ certificate, state, ends_at, heard_at, stale, command }) {
+  const name = say("certificate-of", { name: say(`certificate-${certificate}`) });
+  if (ends_at === null) return [name, say("certificate-unsent", { command }), "–"];
+  const left = Date.parse(ends_at) - monitorNow();
+  const ends = say(state === "ended" ? "certificate-ended" : "certificate-until", { time: date(ends_at), age: age(Math.abs(left)) });
+  if (!stale) return state === "good" ? [name, ends, "–"] : [name, "–", ends];
+  return [name, "–", `${ends} · ${heard_at === null ? say("never-heard-again") : say("certificate-stale", { time: day(heard_at) })}`];
+}
+
+/**
+ * How the guideline's clauses stand; what is old, of another policy, or has a clause that differs is not well.
+ * @param {GuidelineState | null} guideline
+ */
+function guidelineRow(guideline) {
+  if (guideline === null) return [say("guideline"), say("task-unsent", { command: "tsunagu prove" }), "–"];
+  const { holds, differs, not_judged, policy, is_own_policy, heard_at, stale } = guideline;
+  const ago = heard_at === null ? say("since-unknown") : say("ago", { time: day(heard_at), age: age(monitorNow() - Date.parse(heard_at)) });
+  const told = [
+    say("guideline-counts", { holds, differs, not_judged, policy, ago }),
+    ...(is_own_policy ? [] : [say("guideline-other-policy")]),
+    ...(stale ? [say("guideline-stale")] : []),
+  ].join(" · ");
+  return is_own_policy && !stale && differs === 0 ? [say("guideline"), told, "–"] : [say("guideline"), "–", told];
+}
+
+/**
+ * When each task of the city's operators last ended, the ones that were never heard of with what sends them; and
+ * when certificates end.
+ * @param {TaskEnds[]} tasks
+ * @param {CertificateEnd[]} certificates
+ * @param {GuidelineState | null} guideline
+ */
+export function showTasks(tasks, certificates, guideline) {
   /** @param {string | null} at */
   const ended = (at) => (at === null ? "–" : say("ago", { time: day(at), age: age(monitorNow() - Date.parse(at)) }));
   fill("tasks", [
@@ -128,6 +160,8 @@ export function showTasks(tasks) {
       good_at === null && bad_at === null ? say("task-unsent", { command }) : ended(good_at),
       ended(bad_at),
     ]),
+    guidelineRow(guideline),
+    ...certificates.map(certificateRow),
     ...UNSENT.map((name) => [say(`task-${name}`), say("task-unsent-by-all"), "–"]),
   ]);
 }

@@ -267,7 +267,7 @@ async function load() {
     takeClocks(clocks);
     showNeeds(found.needs);
     showDevices(found.devices);
-    showTasks(found.tasks);
+    showTasks(found.tasks, found.certificates, found.guideline);
     showPast(found, { wanted: found.tile.recommended_mbps, wantedUpload, names: regionNames });
   }
 }

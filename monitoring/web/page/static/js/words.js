@@ -78,6 +78,12 @@ export function stepWord(name) {
 export const plain = (text) => text.normalize("NFKC").toLowerCase();
 /** @param {number} milliseconds */
 export const clock = (milliseconds) => clockFormat.format(milliseconds);
+const dateFormat = new Intl.DateTimeFormat(locale, { timeZone: zone, year: "numeric", month: "short", day: "numeric" });
+/**
+ * A day of any year.
+ * @param {string} iso
+ */
+export const date = (iso) => dateFormat.format(new Date(iso));
 /** @param {string} iso */
 export const day = (iso) => dayFormat.format(new Date(iso));
 
