@@ -126,7 +126,10 @@ def own_defaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def remembered_texts() -> Iterator[None]:
-    """What a text means hangs on nothing else; the same policies and texts of switches are read thousands of times."""
+    """What a text means hangs on nothing else; the same policies and texts of switches are read thousands of times.
+
+    A fault that a test plants inside these two readers is not met by a text that was read before: plant it outside.
+    """
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("controller.platforms.ovs.driver.parse", lru_cache(maxsize=128)(parse_switch_text))
         patched.setattr("controller.model.loading.policy_reader.parse_yaml", parse_policy_file)

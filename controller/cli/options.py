@@ -85,7 +85,8 @@ def choose_day(text: str | None, option: str = "--on") -> date | None:
         message = f"{option} {shorten_value(text)}: {explain_date(text)}"
         raise typer.BadParameter(message) from None
     if day.year not in _YEARS:
-        message = f"{option} {shorten_value(text)}: write a day of the years {_YEARS[0]} to {_YEARS[-1]}"
+        known = f"the years {_YEARS[0]} to {_YEARS[-1]} are known; write a date as 2026-12-01"
+        message = f"{option} {shorten_value(text)}: {known}"
         raise typer.BadParameter(message)
     return day
 

@@ -151,8 +151,8 @@ class MeasurementStore:
                 return found[0]
         with self._refusing():
             [(removed,)] = self._connection.execute("SELECT COALESCE(MAX(up_to), 0) FROM removal").fetchall()
-        why = "retention removed it (operators' file, retention)" if 0 < number <= removed else "there is none"
-        message = f"{self.file}: there is no measurement {number}: {why}"
+        why = ": retention removed it (operators' file, retention)" if 0 < number <= removed else ""
+        message = f"{self.file}: there is no measurement {number}{why}"
         raise TsunaguError(message)
 
     def read_latest(self, until: datetime | None = None) -> list[Measurement]:

@@ -62,7 +62,8 @@ def _do_work(words: list[str]) -> int:
         tell(str(problem))
         return _FAILED
     except OSError as error:
-        tell(f"{error.filename or wanted.state}: {error.strerror or error}")
+        reason = f"{error.filename or wanted.state}: {error.strerror or error}"
+        tell(f"{reason}; is --state a folder that this user may write to, with room on its disk?")
         return _FAILED
     return _GOOD
 

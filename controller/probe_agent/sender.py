@@ -27,7 +27,7 @@ SHOWS_CERTIFICATE = "tsunagu-probe"
 _ALERT = "_ALERT_"
 _ALERTS = {
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has ended",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "it is not valid yet",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it is not valid yet by the monitor's clock",
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it is none that a probe may show",
     "TLSV1_ALERT_UNKNOWN_CA": "it is of an authority that the monitor does not have",
 }

@@ -197,6 +197,8 @@ def _inspect(path: Path, store: StoreFormat, deadline: float) -> int:
 
 
 def _inspect_once(path: Path, store: StoreFormat, size: int) -> int:
+    if not path.is_file():  # nobody shall delete /dev/null
+        _refuse(path, "is no regular file", store.advice)
     if size == 0:
         _refuse(path, "is empty (0 bytes)", f"restore it from a backup, or delete it to begin a new {store.name}")
     try:

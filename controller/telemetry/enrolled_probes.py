@@ -27,7 +27,7 @@ from controller.telemetry.writer_tokens import read_private_file
 FILE_NAME = "enrolled-probes.json"
 SCHOOL_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
 """An id of a school, as the policy writes it."""
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 8 * 1024 * 1024
 _MOST_PROBES = 10_000
 _KEPT_ENDED = 3
 """How many ended tokens of a school stay in the list when it is enrolled anew."""

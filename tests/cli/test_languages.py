@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,37 @@ def test_a_command_with_a_language_speaks_it_from_the_first(place: Path) -> None
     assert {name: first for name, first in speaking.items() if first != "speak(lang)"} == {}
     said = here("report", "bandwidth", "--school", "kw-s99", "-o", "r.html", "--lang", "ja", cwd=place)
     assert "学校 'kw-s99' はありません" in said.errors
+
+
+REFUSED_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "folder": (lambda path: path.mkdir(), ":1: フォルダーです。通常のファイルを"),
+    "pipe": (os.mkfifo, ":1: 名前付きパイプです"),
+    "large": (lambda path: path.write_bytes(b"x" * 2**22 + b"x"), ":1: 4 MB を超えています"),
+    "bytes": (lambda path: path.write_bytes(b"a,b\n\xff\n"), ":2: UTF-8 の文字として読めません"),
+    "link": (lambda path: path.symlink_to("/etc/hostname"), ":1: 絶対パスへのシンボリックリンクです"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED_FILES)
+def test_a_file_that_cannot_be_read_is_refused_in_japanese(place: Path, tmp_path: Path, kind: str) -> None:
+    """Any command reads it by the same opener."""
+    make, says = REFUSED_FILES[kind]
+    make(tmp_path / "ca.pem")
+    words = ("probe", "enrol", "kw-s01", "--monitor", "https://m.example.jp", "-o", str(tmp_path / "probe.json"))
+    refused = here(*words, "--ca", str(tmp_path / "ca.pem"), "--lang", "ja", cwd=place)
+    assert f"{tmp_path / 'ca.pem'}{says}" in refused.errors
+    assert not (tmp_path / "probe.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("probe enrol kw-s01 --monitor http://m.example.jp -o p.json", "monitor は https のアドレスに"),
+        ("probe enrol kw-s01 --monitor https://m.example.jp -o no/p.json", "書き込めません"),
+        ("probe enrol kw-s01 --monitor https://m.example.jp -o p.json --updates-from x", "は一緒に指定してください"),
+        ("measure --school kw-s01 --watch", "実際の学校では計測端末が自動で測定します"),
+        ("measure schedule --all --day 9999-01-01", "扱うのは 2000 年から 2199 年までです"),
+    ],
+)
+def test_what_a_probe_s_command_refuses_is_said_in_japanese(place: Path, words: str, says: str) -> None:
+    assert says in here(*words.split(), "--lang", "ja", cwd=place).errors

@@ -171,9 +171,11 @@ CASES = {
     "a day with slashes": Case("check --on 2026/12/1", Exit.USAGE, ("--on '2026/12/1': write a date as 2026-12-01",)),
     "no day": Case("check --on 2026-02-30", Exit.USAGE, ("--on '2026-02-30': there is no such day; write a date",)),
     "a day before all time zones": Case(
-        "measure schedule --all --day 0001-01-01", Exit.USAGE, ("--day '0001-01-01': write a day of the years 2000",)
+        "measure schedule --all --day 0001-01-01", Exit.USAGE, ("--day '0001-01-01': the years 2000 to 2199",)
     ),
-    "a day after all time zones": Case("check --on 9999-12-31", Exit.USAGE, ("write a day of the years 2000 to 2199",)),
+    "a day after all time zones": Case(
+        "check --on 9999-12-31", Exit.USAGE, ("the years 2000 to 2199 are known; write a date as",)
+    ),
     "a cut-over on no day": Case(
         "integrate plan as-e04 --to coexist --cutover 2026/12/1",
         Exit.USAGE,

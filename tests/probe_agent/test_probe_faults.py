@@ -200,6 +200,15 @@ def test_who_may_not_measure_is_not_told_that_all_is_well(
     assert "the monitor has the results" not in told
 
 
+def test_a_file_in_the_place_of_its_folder_is_named(tmp_path: Path) -> None:
+    installed = Installed(tmp_path)
+    installed.install(configure(find_free_port(), "t" * 43))
+    installed.state.write_text("a file")
+    done = installed.run("check")
+    assert done.returncode == 1
+    assert f"{installed.state}: File exists; is --state a folder that this user may write to" in done.stderr
+
+
 def test_ctrl_c_ends_it_without_a_traceback(tmp_path: Path) -> None:
     installed = Installed(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as hanging:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import resource
 import signal
 import sqlite3
@@ -271,13 +272,15 @@ def test_a_store_that_is_cut_short_is_refused(current: Path, name: str, kept: fl
 def test_an_empty_file_is_no_new_store(current: Path, name: str) -> None:
     current.write_bytes(b"")
     assert "is empty (0 bytes); restore it from a backup" in refusal(current, FORMATS[name])
+    os.mkfifo(pipe := current.with_name("pipe"))  # as /dev/null, it is nothing to be deleted
+    assert f"is no regular file; {FORMATS[name].advice}" in refusal(pipe, FORMATS[name])
 
 
 def test_what_is_no_database_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     path.write_text("somebody may need this " * 500, encoding="utf-8")
     assert "is no SQLite file" in refusal(path, FORMATS[name])
-    with pytest.raises(StoreRefused, match="cannot be opened"):
+    with pytest.raises(StoreRefused, match="is no regular file"):
         open_store(tmp_path, FORMATS[name])
 
 

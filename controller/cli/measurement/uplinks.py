@@ -164,7 +164,7 @@ def _build_document(one: UplinkFigure, lessons: Mapping[str, bool]) -> UplinkDoc
 def _explain(one: UplinkFigure) -> str:
     """Why there is no figure; nothing where there is one."""
     if one.reason is None or one.silent is None:
-        return one.unread
+        return get_words().translate("refusals", one.unread)
     return get_words().say(f"measure.uplink-{one.reason}", device=one.silent.device.id)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.probe_agent.configuration import open_private_file
 from controller.probe_agent.problems import ProbeProblem, tell
 
-_MOST_BYTES = 4 * 1024 * 1024
+_MOST_BYTES = 8 * 1024 * 1024
 _HASH_LENGTH = 64
 _FORMAT = 1
 _ADVICE = "copy the monitor's enrolled-probes.json there"

@@ -61,6 +61,8 @@ def door(tmp_path_factory: pytest.TempPathFactory, city: Authority) -> Iterator[
     section = f"monitor:\n  listen: 127.0.0.1\n  port: 0\n  url: {URL}\n{tls}"
     with monitor_beside(tmp_path_factory.mktemp("monitor"), section, city.certificate) as started:
         yield started
+    for school in (SCHOOL, OTHER):  # no other test is told that a certificate ends
+        revoke_probe(ENROLMENTS, school, datetime.now(UTC))
 
 
 @dataclass(frozen=True)

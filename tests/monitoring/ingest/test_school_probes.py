@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from controller.errors import TokenRefused
+from controller.probe_agent.endpoint.enrolled_hashes import parse_enrolled
 from controller.telemetry.enrolled_probes import (
     enrol_probe,
     find_enrolment_file,
@@ -18,6 +20,7 @@ from controller.telemetry.enrolled_probes import (
     make_probe_token,
     revoke_probe,
 )
+from controller.telemetry.probe_certificates import ProbeCertificate
 from controller.telemetry.probe_words import find_word_file, load_probe_words
 from controller.telemetry.registry import DAY, LINE_UP, TELEMETRY_DROPPED, EventKind, Writer
 from monitoring.city_state.known_names import KnownNames
@@ -169,6 +172,19 @@ def test_a_list_keeps_of_each_school_the_last_that_ended(tmp_path: Path) -> None
     assert [one.revoked_at is None for one in kept] == [False, False, False, True]
     tokens = SchoolProbeTokens(path)
     assert [one and one.school for one in map(tokens.find_probe, (last, other))] == [OWN, OTHER]
+
+
+def test_the_longest_list_that_can_be_written_is_read_by_monitor_and_endpoint(tmp_path: Path) -> None:
+    path = find_enrolment_file(tmp_path / "probe")
+    certificate = ProbeCertificate("", "0f" * 32, NOW)
+    enrol_probe(path, "s" * 64, make_probe_token(), NOW, certificate)
+    assert revoke_probe(path, "s" * 64, NOW)
+    document = json.loads(path.read_bytes())
+    document["probes"] *= 9_999
+    path.write_text(json.dumps(document, indent=1), "utf-8")
+    enrol_probe(path, OWN, make_probe_token(), NOW, certificate)
+    assert len(load_enrolled_probes(path)) == 10_000
+    assert list(parse_enrolled(path.read_bytes())) == [OWN]
 
 
 def test_a_list_that_is_damaged_lets_nobody_in(tmp_path: Path) -> None:
