@@ -98,6 +98,29 @@ def test_a_lost_answer_leaves_a_resource_behind(engine: Stub, google: OfflineGoo
     assert [found.name for found in google.store.all(NETWORK)] == ["main"]
 
 
+def test_a_lost_answer_to_a_deletion_or_a_question_is_an_error_all_the_same(
+    engine: Stub, google: OfflineGoogle, faults: Path
+) -> None:
+    standing = make(engine)
+    faults.write_text(format_rules([FaultRule("lost", "lost", times=2)]), encoding="utf-8")
+    gone = provider_pb2.DeleteRequest(type=NETWORK, id=standing.id, properties=standing.properties)
+    reading = provider_pb2.ReadRequest(type=NETWORK, id=standing.id, properties=standing.properties)
+    for call in (lambda: engine.Read(reading), lambda: engine.Delete(gone)):
+        with pytest.raises(grpc.RpcError) as failure:
+            call()
+        assert "injected: lost" in said(failure)
+    assert google.store.all(NETWORK) == []
+    engine.Delete(gone)  # what is gone already is no error
+
+
+def test_nothing_is_half_made_by_a_call_that_makes_nothing(engine: Stub, faults: Path) -> None:
+    standing = make(engine)
+    faults.write_text(format_rules([FaultRule("half", "partial")]), encoding="utf-8")
+    engine.Delete(provider_pb2.DeleteRequest(type=NETWORK, id=standing.id, properties=standing.properties))
+    with pytest.raises(grpc.RpcError):
+        make(engine)
+
+
 def test_a_call_that_hangs_ends_with_its_caller(engine: Stub, google: OfflineGoogle, faults: Path) -> None:
     faults.write_text(format_rules([FaultRule("slow", "hang")]), encoding="utf-8")
     wire = write_properties({"name": "main"})
@@ -131,6 +154,14 @@ def test_rules_that_are_not_understood_are_refused(tmp_path: Path) -> None:
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match="a rule needs a name and a fault"):
             read_rules(file)
+
+
+@pytest.mark.parametrize("call", ["delete", "read", "d*"])
+def test_a_half_made_result_of_a_call_that_makes_nothing_is_refused(tmp_path: Path, call: str) -> None:
+    file = tmp_path / "faults.json"
+    file.write_text(format_rules([FaultRule("half", "partial", call=call)]), encoding="utf-8")
+    with pytest.raises(ValueError, match="'partial' meets create and update alone"):
+        read_rules(file)
 
 
 def test_a_refusal_reaches_the_engine_in_googles_words(engine: Stub) -> None:

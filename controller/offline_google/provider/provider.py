@@ -127,8 +127,12 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:  # noqa: N802
         """A resource as it is now; without an id where it is gone."""
-        self._begin_call(context, EngineCall("read", request.type, request.name, read_properties(request.properties)))
-        return _answer(context, lambda: operations.read_resource(self.google, request))
+        call = EngineCall("read", request.type, request.name, read_properties(request.properties))
+        rule = self._begin_call(context, call)
+        found = _answer(context, lambda: operations.read_resource(self.google, request))
+        if rule is not None:
+            raise_partial_result(context, rule, request.id, request.properties, request.properties)
+        return found
 
     def Update(  # noqa: N802
         self, request: provider_pb2.UpdateRequest, context: Context
@@ -147,8 +151,12 @@ class OfflineProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> Empty:  # noqa: N802
         """Remove a resource."""
-        self._begin_call(context, EngineCall("delete", request.type, request.name, read_properties(request.properties)))
-        return _answer(context, lambda: operations.delete_resource(self.google, request))
+        call = EngineCall("delete", request.type, request.name, read_properties(request.properties))
+        rule = self._begin_call(context, call)
+        gone = _answer(context, lambda: operations.delete_resource(self.google, request))
+        if rule is not None:
+            raise_partial_result(context, rule, request.id, request.properties, request.properties)
+        return gone
 
     def Invoke(  # noqa: N802
         self, request: provider_pb2.InvokeRequest, context: Context

@@ -55,6 +55,8 @@ _REFUSALS: Mapping[str, tuple[int, str, str]] = {
 KINDS = frozenset({*_REFUSALS, "partial", "lost", "hang"})
 """In the last three the work is done. `partial`: what is made does not come up. `lost`: the call ends in an error.
 `hang`: it does not end until the engine gives up or dies."""
+_MAKING = ("create", "update")
+"""The calls after which something can stand half made."""
 
 
 def find_injected_fault(store: WorldStore, file: Path | None, call: EngineCall) -> FaultRule | None:
@@ -91,7 +93,8 @@ def read_rules(file: Path) -> list[FaultRule]:
     """The rules of a file.
 
     Raises:
-        ValueError: it is no list of rules, or a rule names a field or a fault that does not exist.
+        ValueError: it is no list of rules, or a rule names a field or a fault that does not exist, or a half-made
+            result of a call that makes nothing.
     """
     known = {entry.name for entry in fields(FaultRule)}
     rules = []
@@ -101,12 +104,18 @@ def read_rules(file: Path) -> list[FaultRule]:
             kinds = ", ".join(sorted(KINDS))
             message = f"{file}: a rule needs a name and a fault of {kinds}, and has no field {unknown}: {entry}"
             raise ValueError(message)
-        rules.append(FaultRule(**entry))
+        rule = FaultRule(**entry)
+        if rule.fault == "partial" and not any(fnmatchcase(call, rule.call) for call in _MAKING):
+            message = f"{file}: 'partial' meets {' and '.join(_MAKING)} alone, which 'call' leaves out: {entry}"
+            raise ValueError(message)
+        rules.append(rule)
     return rules
 
 
 def _meets(rule: FaultRule, call: EngineCall) -> bool:
     patterns = ((call.call, rule.call), (call.type, rule.type), (call.resource, rule.resource))
     if not all(fnmatchcase(text, pattern) for text, pattern in patterns):
+        return False
+    if rule.fault == "partial" and call.call not in _MAKING:
         return False
     return not rule.region or find_location(call.values) == rule.region

@@ -31,12 +31,14 @@ class StackState:
     """A state. `before` is deployed first, each in a deployment of its own; `last` leads into the state.
 
     `is_googles`: Google does it by itself and the engine learns of it by a refresh, so there is nothing to deploy.
+    `only_removes`: nothing is created or changed on the way.
     """
 
     last: Move
     before: tuple[Move, ...] = ()
     stacks: tuple[str, ...] = STACKS
     is_googles: bool = False
+    only_removes: bool = False
 
 
 def _begin(_life: StackLife) -> None:
@@ -137,5 +139,5 @@ STATES: Mapping[str, StackState] = {
     "rebuild": StackState(_come_back, (*_DESIGNATED, _lose_tokyo), OF_A_PAIR),
     "keys rotated": StackState(_turn_keys, (_begin,), is_googles=True),
     "a school more": StackState(_add_school, (_begin,)),
-    "an application less": StackState(_drop_application, (_begin,)),
+    "an application less": StackState(_drop_application, (_begin,), only_removes=True),
 }
