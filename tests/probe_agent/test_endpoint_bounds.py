@@ -6,15 +6,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, cast
+from typing import BinaryIO, cast
 
 import pytest
 
-from controller.probe_agent.endpoint import server, streams
+from controller.probe_agent.configuration import open_private_file
+from controller.probe_agent.endpoint import enrolled_hashes, server, streams
 from controller.probe_agent.endpoint.admission import JOIN_SECONDS, Admission, NotAdmitted, StreamReport
 from controller.probe_agent.endpoint.connection_room import MOST_CONNECTIONS
 from controller.probe_agent.endpoint.enrolled_hashes import EnrolledHashes
@@ -76,16 +77,16 @@ def test_a_list_that_is_replaced_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_enrolled(tmp_path / "enrolled", **{SCHOOL: TOKEN})
-    newer, opening = write_enrolled(tmp_path / "newer", **{"kw-s01": TOKEN}), Path.open
+    newer = write_enrolled(tmp_path / "newer", **{"kw-s01": TOKEN})
 
-    def open_and_replace(self: Path, mode: str) -> IO[bytes]:
-        opened = opening(self, mode)
-        if newer.exists():
-            newer.rename(path)
-        assert "b" in mode
-        return cast("IO[bytes]", opened)
+    @contextmanager
+    def open_and_replace(file: Path, advice: str) -> Iterator[BinaryIO]:
+        with open_private_file(file, advice) as opened:
+            if newer.exists():
+                newer.rename(path)
+            yield opened
 
-    monkeypatch.setattr(Path, "open", open_and_replace)
+    monkeypatch.setattr(enrolled_hashes, "open_private_file", open_and_replace)
     enrolled = EnrolledHashes(path)
     assert (enrolled.find_hash(SCHOOL), enrolled.find_hash("kw-s01")) == (None, hash_token(TOKEN))
     path.unlink()
