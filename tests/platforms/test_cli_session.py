@@ -99,6 +99,23 @@ def test_what_comes_late_is_no_answer(late: Pieces) -> None:
 
 
 @pytest.mark.parametrize(
+    "pieces",
+    [
+        [PROMPT, b"\r\ncore1#", TOO_LATE],
+        [b"Welcome\r\n", PROMPT, b"\r\n", b"core1#", TOO_LATE],
+        [PROMPT, b"\r\n*Nov 29 13:00:00: %SYS-5-CONFIG_I: ready\r\n\r\n", b"core1#", TOO_LATE],
+    ],
+    ids=["the answer to the empty line", "a welcome", "a log line"],
+)
+def test_a_prompt_that_comes_behind_a_prompt_is_not_waited_for_again(pieces: Pieces) -> None:
+    channel = Channel([], {"": pieces, "show clock": answer("show clock", "10:00:00\n")})
+    connection = SimpleNamespace(remote_conn=channel, strip_ansi_escape_codes=lambda text: text)
+    session = CliSession("core1", connection, channel, LONG)  # type: ignore[arg-type] # what is used of both
+    session.prepare("", None)
+    assert session.run(Command("show clock")).reveal() == "10:00:00\n"
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "description [confirm]",

@@ -340,15 +340,12 @@ class CliSession:
         text = ""
         self._channel.sendall(b"\n")
         while True:
-            text += self._take(decoder, deadline, "")
             found = read_prompt(text)
-            if found is None:
-                continue
-            if more := self._take_more(decoder):
-                text += more
-                continue
-            self._prompt = found
-            return
+            more = self._take(decoder, deadline, "") if found is None else self._take_more(decoder)
+            if found is not None and not more:
+                self._prompt = found
+                return
+            text += more
 
 
 class _Asked(Exception):
