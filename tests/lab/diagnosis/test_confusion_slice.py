@@ -56,6 +56,14 @@ def test_of_a_pair_one_that_is_named_is_a_part() -> None:
     assert compare_outcome(["line-slow", "dns-slow"], Outcome(("dns-slow",))) == "partly"
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [(("line-slow",), "right"), (("upload-slow",), "partly"), (("line-slow", "dns-slow"), "wrong")],
+)
+def test_a_line_that_is_slow_both_ways_is_a_slow_line(named: tuple[str, ...], expected: str) -> None:
+    assert compare_outcome(["download-slow", "upload-slow"], Outcome(named)) == expected
+
+
 def test_a_healthy_run_in_which_something_is_named_is_counted() -> None:
     said = Trial((), (), Outcome(("line-slow",)), 1, "abc")
     assert "named: 1 of 1." in format_table([said])

@@ -106,9 +106,17 @@ def summarize_diagnosis(diagnosis: Diagnosis) -> Outcome:
     )
 
 
+_BOTH_WAYS = {str(Cause.DOWNLOAD_SLOW), str(Cause.UPLOAD_SLOW)}
+
+
 def compare_outcome(causes: Iterable[str], outcome: Outcome) -> str:
-    """`right`: all causes are named and nothing else is said. `partly`: some are. `not told apart`, else `wrong`."""
+    """`right`: all causes are named and nothing else is said. `partly`: some are. `not told apart`, else `wrong`.
+
+    A line that is slow both ways is a slow line.
+    """
     wanted, named = set(causes), set(outcome.named)
+    if wanted >= _BOTH_WAYS and Cause.LINE_SLOW in named:
+        named = named - {str(Cause.LINE_SLOW)} | _BOTH_WAYS
     if named - wanted:
         return "wrong"
     if named == wanted and not outcome.not_told_apart:
