@@ -44,6 +44,13 @@ export const failures = new Failures();
 const ask = (path, how = {}) =>
   fetch(path, { headers: { accept: "application/json" }, redirect: "manual", signal: AbortSignal.timeout(PATIENCE), ...how });
 
+/** Whether the reader goes elsewhere: who logs out is not led back to the login before the answer is there. */
+let leaving = false;
+addEventListener("beforeunload", () => {
+  leaving = true;
+  setTimeout(() => (leaving = false), PATIENCE);
+});
+
 /**
  * Where the login is over, or counts for nothing any more (403), load the page anew: that leads to the login, comes back
  * with it, or says what is wrong. A proxy that knows the readers leads elsewhere, which nothing of the monitor's API does.
@@ -51,7 +58,7 @@ const ask = (path, how = {}) =>
  * @param {Response} answer
  */
 function leadToLogin(answer) {
-  if (document.hidden) return;
+  if (document.hidden || leaving) return;
   if ([401, 403].includes(answer.status) || answer.type === "opaqueredirect") location.reload();
 }
 
